@@ -1,0 +1,530 @@
+"""The bridge between the three islands: Manifest, Input, Job and Event, and the only enums.
+
+`models/` writes a :class:`Manifest` and :class:`Input`, `lab/` writes a :class:`Job`, agents write
+:class:`Event` lines. Agents in other languages follow `contract.schema.json`, which is generated from
+here (``python -m device_agents.schema --write``), and `PROTOCOL.md`, whose tables are generated too.
+
+Times are nanoseconds of the device's monotonic clock. Paths are relative, with forward slashes, and
+never leave the folder they are relative to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+
+PROTOCOL = 1
+"""The version this file describes. A reader refuses a higher one; a lower one is upgraded or refused."""
+
+PROJECTIONS = 64
+"""How many random projections an output carries: one for each bit of a 64-bit hash."""
+
+
+class Stage(StrEnum):
+    """What a span timed. The order is that of one generation."""
+
+    LOAD = "load"
+    TILE = "tile"
+    PATCH_EMBED = "patch_embed"
+    VIT = "vit"
+    PROJECT = "project"
+    EMBED = "embed"
+    PREFILL = "prefill"
+    FIRST_TOKEN = "first_token"
+    SWAP = "swap"
+    DECODE = "decode"
+    SAMPLE = "sample"
+    DETOKENISE = "detokenise"
+    UNLOAD = "unload"
+
+
+class Graph(StrEnum):
+    """The networks a build consists of. `llm` serves both prefill and decode."""
+
+    TILE = "tile"
+    PATCH_EMBED = "patch_embed"
+    VIT = "vit"
+    PROJECT = "project"
+    EMBED = "embed"
+    LLM = "llm"
+
+
+class ErrorClass(StrEnum):
+    """Why an agent gave up."""
+
+    LOAD = "load"
+    OOM = "oom"
+    UNIT_UNAVAILABLE = "unit_unavailable"
+    BAD_JOB = "bad_job"
+    VERSION = "version"
+    NO_WORK = "no_work"
+    DISK_FULL = "disk_full"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+
+
+class InvalidReason(StrEnum):
+    """Why a trial does not count. A trial has one reason: the first that was found."""
+
+    AGENT_ERROR = "agent_error"
+    AGENT_DIED = "agent_died"
+    TIMEOUT = "timeout"
+    NO_END = "no_end"
+    MALFORMED_EVENTS = "malformed_events"
+    COUNT_MISMATCH = "count_mismatch"
+    WRONG_OUTPUT = "wrong_output"
+    WRONG_TOKEN_COUNT = "wrong_token_count"
+    SPAN_GAP = "span_gap"
+    SPAN_OVERLAP = "span_overlap"
+    NO_WORK = "no_work"
+    GATE_TIMEOUT = "gate_timeout"
+    SHARED_HOST = "shared_host"
+    WRONG_UNIT = "wrong_unit"
+    THROTTLED = "throttled"
+    DEVICE_LOST = "device_lost"
+    DEVICE_REBOOTED = "device_rebooted"
+
+
+def _relative(path: str) -> str:
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
+        raise ValueError(f"wanted a relative path that stays in its folder, found {path!r}")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_relative)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Contract(BaseModel):
+    """Frozen, and deaf to no key: an unknown key is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- Build -----------------------------------------------------------------------------------------
+
+
+class File(Contract):
+    """One file of a build: what `lab builds verify` and a push check."""
+
+    path: RelativePath
+    sha256: Sha256
+    bytes: Count
+
+
+class GraphFile(Contract):
+    """One graph: `shapes` lists what it may be run with, `weights` the files it shares with others."""
+
+    path: RelativePath
+    weights: list[RelativePath] = Field(description="weight files the graph maps, shared between shapes")
+    shapes: list[dict[str, Positive]] = Field(
+        description="static shapes to run it with, by symbol: `batch` of tiles or `tokens` in parallel"
+    )
+
+
+class Precision(Contract):
+    """How one component is stored and computed, and where that departs from the paper."""
+
+    weights: str
+    activations: str
+    note: str = ""
+
+
+class Tolerance(Contract):
+    """How far an output may lie from the fp32 oracle before a trial is `wrong_output`.
+
+    `features` and `logits` bound ||output - golden|| / ||golden|| as estimated from the projections.
+    `margin` bounds the oracle's top-1 minus top-2 logit at the first token that differs: where the
+    oracle itself is that undecided, quantisation may decide otherwise.
+    """
+
+    features: float = Field(gt=0)
+    logits: float = Field(gt=0)
+    margin: float = Field(ge=0)
+
+
+class RecipeError(Contract):
+    """What the precision recipe costs, measured by the export against the fp32 oracle."""
+
+    feature_relative_error: float
+    feature_cosine: float
+    logit_relative_error: float
+    logit_kl_nats: float
+    top1_agreement: float
+    positions: Positive = Field(description="logit positions the three logit figures are means over")
+
+
+class Dimensions(Contract):
+    """The sizes an agent needs to allocate and to check."""
+
+    tile_pixels: Positive
+    vision_tokens_per_tile: Positive
+    vision_hidden: Positive
+    tokens_per_tile: Positive = Field(description="tokens a tile costs the language model")
+    hidden: Positive
+    layers: Positive
+    key_value_heads: Positive
+    head_dim: Positive
+    vocabulary: Positive
+    cache_tokens: Positive = Field(description="positions the key-value cache holds")
+
+
+class Tokenizer(Contract):
+    """`bytes`: token id = byte + `first_byte`; ids below are special. Public BPE kinds may follow."""
+
+    kind: Literal["bytes"]
+    first_byte: Count
+    end: Count
+
+
+class Weights(Contract):
+    """Where the weights came from. `random` weights measure speed honestly and answer nonsense."""
+
+    origin: Literal["trained", "random", "checkpoint"]
+    source: str = Field(description="the seed, the training run or the checkpoint, so that it can be had again")
+
+
+class Manifest(Contract):
+    """One build: immutable, and named by the SHA-256 of this document (:func:`content_id`)."""
+
+    protocol: Positive
+    runtime: Literal["onnxruntime", "stand_in"]
+    model: Name = Field(description="the preset: tiny, nano, bench, ...")
+    recipe: Name
+    dimensions: Dimensions
+    graphs: dict[Graph, list[GraphFile]]
+    precision: dict[str, Precision]
+    kv_cache: Literal["float32", "int8"]
+    tolerance: Tolerance
+    recipe_error: RecipeError
+    tokenizer: Tokenizer
+    inputs: dict[Name, RelativePath] = Field(description="name of a reference input -> its folder")
+    weights: Weights
+    notes: list[str] = Field(default_factory=list)
+    files: list[File]
+
+
+# --- Input -----------------------------------------------------------------------------------------
+
+
+class Placement(Contract):
+    """How an image lies on its canvas of columns x rows tiles; chosen once by `models/`."""
+
+    rule: str
+    columns: Positive
+    rows: Positive
+    fit_width: Positive
+    fit_height: Positive
+    left: Count
+    top: Count
+    order: list[Count] = Field(description="0 = thumbnail, 1.. = tiles row by row; the order they are encoded in")
+
+
+class Image(Contract):
+    """Decoded pixels: RGB8, row-major, height x width x 3, no header."""
+
+    path: RelativePath
+    sha256: Sha256
+    width: Positive
+    height: Positive
+
+
+class Segment(Contract):
+    """A run of the prompt: `ids`, or the image's tokens when `ids` is None."""
+
+    ids: list[Count] | None
+
+
+class Fingerprint(Contract):
+    """A tensor told by its norm and 64 sums under random signs (:func:`fingerprint`)."""
+
+    shape: list[Positive]
+    norm: float
+    projections: Annotated[list[float], Field(min_length=PROJECTIONS, max_length=PROJECTIONS)]
+
+
+class TokenTrail(Contract):
+    """Greedy token ids, and how decided each was: top-1 minus top-2 logit."""
+
+    ids: list[Count]
+    margins: list[float]
+
+
+class Golden(Contract):
+    """What the fp32 torch oracle answers for an input."""
+
+    features: Fingerprint | None = Field(description="projected image tokens, in `order`")
+    logits: Fingerprint = Field(description="logits after the last prompt token")
+    tokens: TokenTrail
+
+
+class Input(Contract):
+    """What a workload works on; content-addressed by :func:`content_id`."""
+
+    protocol: Positive
+    name: Name
+    image: Image | None
+    placement: Placement | None
+    segments: list[Segment]
+    prompt_tokens: Positive = Field(description="text and image tokens together")
+    instruction: str
+    golden: Golden
+
+
+# --- Job -------------------------------------------------------------------------------------------
+
+
+class Batch(Contract):
+    """One launch of the vision graphs: `true` tiles, run at the graph's shape `padded`."""
+
+    true: Positive
+    padded: Positive
+
+
+class LoadWork(Contract):
+    """Open every graph and close it again."""
+
+    kind: Literal["load"] = "load"
+
+
+class EncodeImageWork(Contract):
+    """Image -> image tokens. `pipelined`: the next batch's convolution overlaps this one's blocks."""
+
+    kind: Literal["encode_image"] = "encode_image"
+    input: Name
+    batches: Annotated[list[Batch], Field(min_length=1)]
+    pipelined: bool
+
+
+class PrefillWork(Contract):
+    """The input's prompt through the language model, `parallel_tokens` a call."""
+
+    kind: Literal["prefill"] = "prefill"
+    input: Name
+    prompt_tokens: Positive = Field(description="true tokens: the first of the input's prompt")
+    parallel_tokens: Positive
+
+
+class DecodeWork(Contract):
+    """`new_tokens` one by one behind a cache already filled with `context_tokens`."""
+
+    kind: Literal["decode"] = "decode"
+    input: Name
+    context_tokens: Positive
+    new_tokens: Positive
+    parallel_tokens: Positive
+
+
+class GenerateWork(Contract):
+    """Image and instruction -> streamed text.
+
+    Coupled: both are given at the start. Decoupled: the instruction is given `instruction_delay_s`
+    after the image, or when the image is encoded if that is None.
+    """
+
+    kind: Literal["generate"] = "generate"
+    input: Name
+    batches: Annotated[list[Batch], Field(min_length=1)]
+    pipelined: bool
+    parallel_tokens: Positive
+    new_tokens: Annotated[int, Field(ge=2)]
+    coupled: bool
+    instruction_delay_s: float | None = None
+    release_vision: bool = False
+
+
+class EvaluateWork(Contract):
+    """Reserved: items -> answers."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    items: RelativePath
+
+
+class NullWork(Contract):
+    """Nothing at all: what remains is the lab's own cost."""
+
+    kind: Literal["null"] = "null"
+
+
+Work = Annotated[
+    LoadWork | EncodeImageWork | PrefillWork | DecodeWork | GenerateWork | EvaluateWork | NullWork,
+    Field(discriminator="kind"),
+]
+
+
+class Unit(Contract):
+    """An execution unit: a named set of cores that does one thing at a time."""
+
+    cores: Annotated[list[Count], Field(min_length=1)]
+
+
+class Inject(Contract):
+    """A deliberate slow-down for the lab's self-test, recorded in the events."""
+
+    stage: Stage
+    slow_down: float = Field(gt=1.0, description="the stage's time is multiplied by this")
+
+
+class Job(Contract):
+    """What an agent is asked to do, once."""
+
+    protocol: Positive
+    trial: str
+    build: str = Field(description="folder of the build on the device")
+    work: Work
+    warmup_iterations: Count
+    iterations: Positive
+    units: dict[Name, Unit]
+    stages: dict[Graph, Name] = Field(description="which unit runs which graph")
+    memory_pass: bool = False
+    inject: Inject | None = None
+
+
+# --- Events ----------------------------------------------------------------------------------------
+
+
+class Hello(Contract):
+    """First line: who runs, where. The three clocks are read together."""
+
+    event: Literal["hello"] = "hello"
+    protocol: Positive
+    agent: str
+    agent_version: str
+    runtime: str
+    runtime_version: str
+    abi: str
+    cpu_features: list[str]
+    units: dict[Name, list[Count]]
+    pid: Positive
+    monotonic_ns: int
+    boot_ns: int
+    real_ns: int
+
+
+class Tokens(Contract):
+    """How much a span worked on: what counts, and what was computed."""
+
+    true: Count
+    padded: Count
+
+
+class Span(Contract):
+    """One stage of one iteration on one unit."""
+
+    event: Literal["span"] = "span"
+    stage: Stage
+    iteration: Count
+    index: Count = Field(description="batch, chunk or token")
+    parent: Stage | None = None
+    start_ns: int
+    duration_ns: Count
+    role: str = Field(description="the unit's name in the paper's words: cpu, npu; user for what a user waits for")
+    unit: str = Field(description="what executed it, e.g. cpu0-1")
+    thread: Count
+    cpu_ns: Count = Field(description="CPU time: the thread's on a one-core unit, the process's otherwise")
+    count: Tokens | None = Field(default=None, description="tiles for vision stages, tokens for the others")
+    source: Literal["measured", "parsed"] = "measured"
+
+
+class Iteration(Contract):
+    """One repetition as a user would feel it (wall time)."""
+
+    event: Literal["iteration"] = "iteration"
+    iteration: Count
+    phase: Literal["warmup", "measure"]
+    start_ns: int
+    duration_ns: Count
+
+
+class Output(Contract):
+    """What an iteration produced: a fingerprint of features or logits, or token ids."""
+
+    event: Literal["output"] = "output"
+    kind: Literal["features", "logits", "tokens"]
+    iteration: Count
+    fingerprint: Fingerprint | None = None
+    tokens: TokenTrail | None = None
+
+
+class Memory(Contract):
+    """Resident memory, only in the separate pass."""
+
+    event: Literal["memory"] = "memory"
+    iteration: Count
+    resident_bytes: Count
+    peak_bytes: Count
+
+
+class Error(Contract):
+    """The agent gives up; nothing but `end` may follow."""
+
+    event: Literal["error"] = "error"
+    error: ErrorClass
+    message: str
+
+
+class End(Contract):
+    """Last line. Without it the trial failed, whatever the exit code."""
+
+    event: Literal["end"] = "end"
+    spans: Count
+    iterations: Count
+    outputs: Count
+    inject: Inject | None = None
+
+
+Event = Annotated[Hello | Span | Iteration | Output | Memory | Error | End, Field(discriminator="event")]
+
+parse_event: TypeAdapter[Event] = TypeAdapter(Event)
+"""``parse_event.validate_json(line)`` -> one event; raises `pydantic.ValidationError`."""
+
+
+def content_id(document: Manifest | Input) -> str:
+    """SHA-256 of the document's canonical JSON (sorted keys, no spaces): its name in the lab."""
+    return hashlib.sha256(canonical_json(document)).hexdigest()
+
+
+def canonical_json(document: BaseModel) -> bytes:
+    """The one byte form a document is hashed and written in."""
+    return json.dumps(
+        document.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    ).encode()
+
+
+def fingerprint(values: npt.NDArray[np.float32]) -> Fingerprint:
+    """Tell a tensor of any shape by its norm and 64 signed sums.
+
+    Element i (row-major) is hashed with SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) of i + 1; bit k of
+    the hash is its sign in sum k. Each squared sum expects ||values||^2, so two fingerprints estimate the
+    distance of two tensors with a relative standard error of 1/sqrt(128) (:func:`relative_distance`).
+    """
+    flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
+    sums = np.zeros(PROJECTIONS, dtype=np.float64)
+    for start in range(0, flat.size, 1 << 16):
+        part = flat[start : start + (1 << 16)]
+        with np.errstate(over="ignore"):
+            z = (np.arange(start + 1, start + 1 + part.size, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            z = z ^ (z >> np.uint64(31))
+        bits = np.unpackbits(z.astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+        sums += part.astype(np.float64) @ (2.0 * bits - 1.0)
+    norm = float(np.linalg.norm(flat.astype(np.float64)))
+    return Fingerprint(shape=list(values.shape), norm=norm, projections=[float(s) for s in sums])
+
+
+def relative_distance(found: Fingerprint, golden: Fingerprint) -> float:
+    """Estimate ||found - golden|| / ||golden|| from two fingerprints; NaN and infinity stay themselves."""
+    difference = np.subtract(found.projections, golden.projections)
+    return float(np.sqrt(np.mean(difference**2)) / golden.norm)

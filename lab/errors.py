@@ -1,0 +1,57 @@
+"""Every error the lab raises on purpose, in one tree.
+
+    LabError                     shown to the user as one message; `lab` exits with 2
+    ├── ScenarioError            a scenario or suite that cannot be read or makes no sense
+    ├── BuildError               a build that is missing, damaged, or of another protocol
+    ├── PrepareError             an image, prompt or model that could not be prepared
+    ├── DeviceError
+    │   ├── DeviceLost           transient: the device went away; trying again may help
+    │   └── DeviceRefused        stable: the device said no; trying again will not help
+    ├── StoreError               results that cannot be written or read
+    │   └── DiskFull             no space left; what was saved before is safe
+    └── NotEnoughData            a statistic asked of too few samples
+
+A message says what was wanted, what was found, which device or file, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """The root of the tree; its text is meant for the user."""
+
+
+class ScenarioError(LabError):
+    """A scenario or suite that cannot be read or makes no sense."""
+
+
+class BuildError(LabError):
+    """A build that is missing, damaged, or of another protocol."""
+
+
+class PrepareError(LabError):
+    """An image, prompt or model that could not be prepared."""
+
+
+class DeviceError(LabError):
+    """Something about a device."""
+
+
+class DeviceLost(DeviceError):
+    """Transient: the device went away; trying again may help."""
+
+
+class DeviceRefused(DeviceError):
+    """Stable: the device said no; trying again will not help."""
+
+
+class StoreError(LabError):
+    """Results that cannot be written or read."""
+
+
+class DiskFull(StoreError):
+    """No space left; what was saved before is safe."""
+
+
+class NotEnoughData(LabError):
+    """A statistic asked of too few samples."""
