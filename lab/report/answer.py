@@ -1,0 +1,160 @@
+"""From trials to the answer of a scenario's question: summaries, the best cell, what may be it, and why not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from lab.records import Answer, Cell, CellSummary, Interval, Metric, Published, Run, Trial
+from lab.report.sentence import sentence
+from lab.report.wording import cell_short, listing, percent, valid_trials, varying
+from lab.stats.summary import (
+    MIN_TRIALS,
+    Contenders,
+    Medians,
+    contenders,
+    interval,
+    probability_best,
+    spread,
+    trial_median,
+    usable,
+)
+
+NOISY_CV = 0.05
+"""Above this variation between trials a cell is named as noisy: the share above which omnimind-ai/OmniInfer
+PR 268 writes no result at all."""
+
+
+def answer(
+    run: Run,
+    trials: Sequence[Trial],
+    *,
+    question: str,
+    metric: Metric,
+    other_metrics: Sequence[Metric] = (),
+    published: Sequence[Published] = (),
+) -> Answer:
+    """Return what a run says to its scenario's question, by the headline `metric`.
+
+    `other_metrics` are summarised beside it where trials hold them. `published` figures of the scenario
+    ride along when they match a cell on every parameter they name; nothing is computed from them.
+    Invalid trials are counted by reason and enter no figure.
+    """
+    cells = {cell.key: medians_by_block(trials, cell.key, metric.name) for cell in run.cells}
+    choice = contenders(cells, metric.better)
+    chances = probability_best(cells, metric.better)
+    summaries = tuple(
+        _summary(cell, trials, metric, medians=cells[cell.key], chance=chances[cell.key], choice=choice)
+        for cell in run.cells
+    )
+    others = {
+        other.name: (other, found)
+        for other in other_metrics
+        if other.name != metric.name and (found := _intervals(run.cells, trials, other.name))
+    }
+    return Answer(
+        run=run,
+        question=question,
+        metric=metric,
+        summaries=summaries,
+        best=choice.best,
+        contenders=choice.may_be_best,
+        sentence=sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others),
+        published=_matching(published, run, {metric.name, *others}),
+        other_metrics=others,
+        warnings=_warnings(run, trials, metric, summaries, choice),
+    )
+
+
+def matches(figure: Published, cell: Cell) -> bool:
+    """Tell whether a published figure is about a cell: equal on every parameter that it names."""
+    return all(
+        name in cell.parameters and cell.parameters[name] == value for name, value in figure.parameters.items()
+    )
+
+
+def medians_by_block(trials: Sequence[Trial], cell: str, metric: str) -> Medians:
+    """Return block -> trial median of a cell's valid trials that hold usable values of the metric.
+
+    If a block holds the cell twice (a trial measured again after a cut), the last one counts.
+    """
+    return {t.block: trial_median(t.samples[metric]) for t in trials if t.cell == cell and _counts(t, metric)}
+
+
+def _counts(trial: Trial, metric: str) -> bool:
+    return trial.valid and bool(trial.samples.get(metric)) and usable(trial.samples[metric])
+
+
+def _summary(
+    cell: Cell,
+    trials: Sequence[Trial],
+    metric: Metric,
+    *,
+    medians: Medians,
+    chance: float | None,
+    choice: Contenders,
+) -> CellSummary:
+    own = [trial for trial in trials if trial.cell == cell.key]
+    variation = spread([trial.samples[metric.name] for trial in own if _counts(trial, metric.name)])
+    return CellSummary(
+        cell=cell,
+        interval=interval(list(medians.values())) if medians else None,
+        valid=len(medians),
+        invalid=Counter(trial.reason for trial in own if not trial.valid and trial.reason is not None),
+        between_cv=variation.between_cv,
+        within_cv=variation.within_cv,
+        probability_best=chance,
+        may_be_best=cell.key in choice.may_be_best or cell.key in choice.unknown,
+    )
+
+
+def _intervals(cells: Sequence[Cell], trials: Sequence[Trial], metric: str) -> Mapping[str, Interval]:
+    medians = {cell.key: medians_by_block(trials, cell.key, metric) for cell in cells}
+    return {key: interval(list(found.values())) for key, found in medians.items() if found}
+
+
+def _matching(published: Sequence[Published], run: Run, metrics: set[str]) -> tuple[Published, ...]:
+    return tuple(
+        figure
+        for figure in published
+        if figure.scenario == run.scenario
+        and figure.metric in metrics
+        and any(matches(figure, cell) for cell in run.cells)
+    )
+
+
+def _warnings(
+    run: Run, measured: Sequence[Trial], metric: Metric, summaries: Sequence[CellSummary], choice: Contenders
+) -> tuple[str, ...]:
+    names = varying(run.cells)
+    found = []
+    if run.status != "finished":
+        found.append(f"The run is {run.status}: not every planned trial is here.")
+    invalid = sum(1 for trial in measured if not trial.valid)
+    if invalid:
+        found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
+    silent = sum(1 for trial in measured if trial.valid and not _counts(trial, metric.name))
+    if silent:
+        found.append(f"{valid_trials(silent)} without a usable value of {metric.name}: left out.")
+    if choice.unknown and len(run.cells) > 1:
+        unknown = listing([cell_short(s.cell, names) for s in summaries if s.cell.key in choice.unknown])
+        found.append(f"Not judged, for fewer than {MIN_TRIALS} valid trials: {unknown}.")
+    for summary in summaries:
+        if summary.between_cv is not None and summary.between_cv > NOISY_CV:
+            name = cell_short(summary.cell, names) if names else summary.cell.key
+            found.append(f"Noisy: trials of {name} vary by {percent(summary.between_cv)}.")
+    edge = _edge(summaries, names, choice.best)
+    if edge:
+        found.append(edge)
+    return tuple(found)
+
+
+def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | None) -> str | None:
+    """Say so when the best cell is the last one that was tried upwards: the optimum may lie beyond."""
+    if len(names) != 1 or len(summaries) < 3 or best is None:
+        return None
+    values = {s.cell.key: s.cell.parameters.get(names[0]) for s in summaries}
+    numbers = {k: v for k, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    if len(numbers) < len(values) or numbers[best] < max(numbers.values()):
+        return None
+    return f"The best cell is the largest {names[0]} that was tried: the true optimum may lie beyond."

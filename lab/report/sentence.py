@@ -1,0 +1,139 @@
+"""The one sentence (or two) that answers a scenario's question in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from lab.errors import NotEnoughData
+from lab.records import Cell, CellSummary, Interval, Metric
+from lab.report.wording import (
+    cell_phrase,
+    cell_short,
+    estimate_with_interval,
+    listing,
+    percent,
+    probability,
+    superlative,
+    valid_trials,
+    varying,
+)
+from lab.stats.compare import ratio
+from lab.stats.summary import MIN_TRIALS, Contenders, Medians
+
+Others = Mapping[str, tuple[Metric, Mapping[str, Interval]]]
+
+
+def sentence(
+    cells: Sequence[Cell],
+    summaries: Sequence[CellSummary],
+    *,
+    metric: Metric,
+    choice: Contenders,
+    medians: Mapping[str, Medians],
+    others: Others,
+) -> str:
+    """Return the answer in words; where the data cannot carry one, it says what is missing."""
+    by_key = {summary.cell.key: summary for summary in summaries}
+    if not any(summary.interval for summary in summaries):
+        return f"No answer: no valid trial of {metric.label}."
+    if len(cells) == 1:
+        return _single(summaries[0], metric, others)
+    best = by_key.get(choice.best or "")
+    if best is None or best.interval is None:
+        counts = listing([f"{cell_short(s.cell, varying(cells))}: {s.valid}" for s in summaries])
+        return (
+            f"Cannot tell: a cell needs {MIN_TRIALS} valid trials to be judged, and two cells to be compared "
+            f"({counts})."
+        )
+    names = varying(cells)
+    head = f"{_capital(cell_phrase(best.cell, names))} is {superlative(metric)}: "
+    head += estimate_with_interval(best.interval, metric.unit)
+    rivals = [by_key[key].cell for key in choice.may_be_best if key != best.cell.key]
+    if rivals:
+        told = f"{listing([cell_short(cell, names) for cell in rivals])} cannot be told from it"
+    else:
+        told = _lead(best, by_key, choice, metric, medians)
+    among = " among those judged" if choice.unknown else ""
+    chance = probability(best.probability_best)
+    parts = [f"{head}; {told}; probability of being best{among} {chance}.", _unjudged(cells, by_key, choice)]
+    parts.append(_pipelining(cells, by_key, metric, medians))
+    return " ".join(part for part in parts if part)
+
+
+def _single(summary: CellSummary, metric: Metric, others: Others) -> str:
+    found = summary.interval
+    if found is None:
+        return f"No answer: no valid trial of {metric.label}."
+    value = estimate_with_interval(found, metric.unit)
+    if metric.name == "decode_tokens_per_s":
+        first = others.get("first_token_s", (None, {}))[1].get(summary.cell.key)
+        tail = f", the first token after {estimate_with_interval(first, 's')}" if first else ""
+        return f"A user sees {value}{tail}."
+    return f"{metric.label[:1].upper()}{metric.label[1:]}: {value}."
+
+
+def _lead(
+    best: CellSummary,
+    by_key: Mapping[str, CellSummary],
+    choice: Contenders,
+    metric: Metric,
+    medians: Mapping[str, Medians],
+) -> str:
+    """Say by how much the best leads the next best."""
+    judged = [s for key, s in by_key.items() if key not in choice.unknown and s is not best]
+    following = min(judged, key=lambda s: _rank(s, metric))
+    gain = _gain(medians[best.cell.key], medians[following.cell.key], metric)
+    name = cell_short(following.cell, varying([s.cell for s in by_key.values()]))
+    return f"the next, {name}, is behind" + (f" by {gain}" if gain else "")
+
+
+def _rank(summary: CellSummary, metric: Metric) -> float:
+    """Return a number that is lower for better estimates."""
+    if summary.interval is None:
+        return math.inf
+    return summary.interval.estimate * (1 if metric.better == "lower" else -1)
+
+
+def _gain(better: Medians, worse: Medians, metric: Metric) -> str | None:
+    """Return e.g. ``5.1 % (95 % interval 3.0 to 7.2 %)``: how much more time, or less rate, the worse one has."""
+    try:
+        found = ratio(worse, better)
+    except NotEnoughData:
+        return None
+    sign = 1 if metric.better == "lower" else -1
+    text = percent(sign * (found.estimate - 1))
+    if found.low is None or found.high is None:
+        return f"{text} (no interval: {valid_trials(found.n)} in common)"
+    low, high = sorted((sign * (found.low - 1), sign * (found.high - 1)))
+    return f"{text} ({found.level * 100:.0f} % interval {percent(low).removesuffix(' %')} to {percent(high)})"
+
+
+def _unjudged(cells: Sequence[Cell], by_key: Mapping[str, CellSummary], choice: Contenders) -> str:
+    if not choice.unknown:
+        return ""
+    names = varying(cells)
+    counts = [f"{cell_short(by_key[k].cell, names)} ({valid_trials(by_key[k].valid)})" for k in choice.unknown]
+    return f"Not judged: {listing(counts)}; {MIN_TRIALS} are needed."
+
+
+def _pipelining(
+    cells: Sequence[Cell], by_key: Mapping[str, CellSummary], metric: Metric, medians: Mapping[str, Medians]
+) -> str:
+    """Quote what pipelining gains against the better serial rival, where the run holds both."""
+
+    def champion(pipelined: bool) -> CellSummary | None:
+        own = [by_key[c.key] for c in cells if c.parameters.get("pipelined") is pipelined]
+        return min((s for s in own if s.valid >= MIN_TRIALS), key=lambda s: _rank(s, metric), default=None)
+
+    piped, serial = champion(True), champion(False)
+    if piped is None or serial is None:
+        return ""
+    gain = _gain(medians[piped.cell.key], medians[serial.cell.key], metric)
+    if gain is None:
+        return ""
+    return f"Against the best serial rival ({cell_phrase(serial.cell, varying(cells))}) pipelining gains {gain}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

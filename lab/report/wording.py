@@ -1,0 +1,171 @@
+"""Numbers, cells and hostile text, as words."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from lab.records import Cell, Interval, Metric, Parameter
+
+_SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_PHRASES = {
+    "patches_per_batch": "{} patches per batch",
+    "parallel_tokens": "{} tokens in parallel",
+    "context_tokens": "{} tokens of context",
+    "prompt_tokens": "{} prompt tokens",
+    "new_tokens": "{} new tokens",
+    "placement=split": "placement split over two units",
+    "placement=all": "placement on all cores",
+    "pipelined=True": "pipelined",
+    "pipelined=False": "serial",
+    "coupled=True": "coupled",
+    "coupled=False": "decoupled",
+    "order=largest_first": "largest batch first",
+    "order=smallest_first": "smallest batch first",
+}
+
+
+def plain(text: str) -> str:
+    """Return the text with control and direction characters made visible, so that no name can steer a terminal."""
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
+
+
+def quantity(value: float, unit: str, *, resolution: float | None = None) -> str:
+    """Return a value with its unit to 3 significant digits; seconds below 1 s as ms, µs or ns.
+
+    `resolution` (same unit as the value) asks for as many digits as show a step of that size, 6 at most.
+    """
+    return _join([value], unit, resolution)[0]
+
+
+def span(found: Interval, unit: str) -> str:
+    """Return e.g. ``300 to 320 ms``, or ``none`` where no interval may be printed."""
+    if found.low is None or found.high is None:
+        return "none"
+    _, low, high = _interval_texts(found, unit)
+    return f"{low.removesuffix(high[len(_bare(high)) :])} to {high}"
+
+
+def estimate(found: Interval, unit: str) -> str:
+    """Return the estimate alone, to the digits its interval deserves."""
+    return _interval_texts(found, unit)[0]
+
+
+def estimate_with_interval(found: Interval, unit: str) -> str:
+    """Return e.g. ``310 ms (95 % interval 300 to 320 ms)``."""
+    if found.low is None or found.high is None:
+        return f"{estimate(found, unit)} (no interval: {valid_trials(found.n)})"
+    return f"{estimate(found, unit)} ({found.level:.0%} interval {span(found, unit)})".replace("%", " %", 1)
+
+
+def valid_trials(count: int) -> str:
+    """Return ``1 valid trial`` or ``3 valid trials``."""
+    return f"{count} valid trial" + ("" if count == 1 else "s")
+
+
+def percent(share: float) -> str:
+    """Return a share as per cent with two significant digits: 0.0512 -> ``5.1 %``."""
+    scaled = 100 * share
+    if scaled == 0:
+        return "0 %"
+    return f"{scaled:.{max(0, 1 - math.floor(math.log10(abs(scaled))))}f} %"
+
+
+def probability(value: float | None) -> str:
+    """Return a probability to two digits, never rounded to certainty; ``unknown`` for None."""
+    if value is None:
+        return "unknown"
+    if value > 0.99:
+        return "> 0.99" if value < 1 else "1"
+    return "< 0.01" if value < 0.01 else f"{value:.2f}"
+
+
+def varying(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Return the names of the parameters that are not the same in all cells, in the cells' own order."""
+    names = list(dict.fromkeys(name for cell in cells for name in cell.parameters))
+    return tuple(n for n in names if len({repr(cell.parameters.get(n)) for cell in cells}) > 1)
+
+
+def cell_phrase(cell: Cell, names: Sequence[str]) -> str:
+    """Return what tells a cell from its fellows in words, e.g. ``4 patches per batch``."""
+    return ", ".join(_phrase(name, cell.parameters[name]) for name in names if name in cell.parameters) or plain(
+        cell.key
+    )
+
+
+def cell_short(cell: Cell, names: Sequence[str]) -> str:
+    """Return the shortest unambiguous name: the bare value where one numeric parameter varies."""
+    if len(names) == 1 and isinstance(cell.parameters.get(names[0]), int | float):
+        value = cell.parameters[names[0]]
+        if not isinstance(value, bool):
+            return _text(value)
+    return cell_phrase(cell, names)
+
+
+def listing(items: Sequence[str], *, between: str = ", ") -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``; semicolons where an item has a comma itself."""
+    separator = "; " if any("," in item for item in items) else between
+    return " and ".join(part for part in (separator.join(items[:-1]), *items[-1:]) if part)
+
+
+def superlative(metric: Metric) -> str:
+    """Return ``fastest`` for times and rates, ``lowest`` or ``highest`` for anything else."""
+    if (metric.better == "lower" and metric.unit == "s") or (
+        metric.better == "higher" and metric.unit.endswith("/s")
+    ):
+        return "fastest"
+    return "lowest" if metric.better == "lower" else "highest"
+
+
+def _phrase(name: str, value: Parameter) -> str:
+    known = _PHRASES.get(f"{name}={value}") or _PHRASES.get(name)
+    if known is None:
+        return plain(f"{name.replace('_', ' ')} {_text(value)}")
+    phrase = plain(known.format(_text(value)))
+    return phrase.replace("patches", "patch", 1).replace("tokens", "token", 1) if value == 1 else phrase
+
+
+def _text(value: Parameter) -> str:
+    return str(value).lower() if isinstance(value, bool) else plain(str(value))
+
+
+def _interval_texts(found: Interval, unit: str) -> list[str]:
+    if found.low is None or found.high is None:
+        return _join([found.estimate], unit, None)
+    return _join([found.estimate, found.low, found.high], unit, (found.high - found.low) / 2)
+
+
+def _bare(text: str) -> str:
+    return text.split(" ", 1)[0]
+
+
+def _join(values: Sequence[float], unit: str, resolution: float | None) -> list[str]:
+    """Write all values in the first one's scale and number of decimals."""
+    first = values[0]
+    if not math.isfinite(first):
+        return [f"{value} {unit}" for value in values]
+    scale, name = _scale(first) if unit == "s" else (1.0, unit)
+    decimals = _decimals(first / scale, 3)
+    if resolution is not None and resolution > 0:
+        wanted = _decimals(resolution / scale, 1)
+        decimals = max(decimals, min(wanted, _decimals(first / scale, 6)))
+    return [f"{_rounded(value / scale, decimals)} {name}".rstrip() for value in values]
+
+
+def _scale(seconds: float) -> tuple[float, str]:
+    size = float(f"{abs(seconds):.2e}")
+    return next((pair for pair in _SCALES if size >= pair[0]), _SCALES[-1] if size else _SCALES[0])
+
+
+def _decimals(value: float, digits: int) -> int:
+    if value == 0:
+        return 0
+    return digits - 1 - math.floor(math.log10(float(f"{abs(value):.{digits - 1}e}")))
+
+
+def _rounded(value: float, decimals: int) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    text = f"{round(value, decimals):,.{max(0, decimals)}f}"
+    return text if abs(value) >= 10000 else text.replace(",", "")
