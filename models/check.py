@@ -1,0 +1,164 @@
+"""Does a build answer like torch? Runs its graphs in ONNX Runtime and measures how far they lie from the oracle.
+
+Written apart from the agents on purpose: the export must not be judged by the code it will be run with.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the library is loaded, or it reports usage
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import torch
+
+from device_agents.contract import Graph, Placement, RecipeError, Tolerance
+from models.language import Cache
+from models.mllm import Mllm
+from models.prepare import Prepared, tiles_of
+
+Floats = npt.NDArray[np.float32]
+
+FP32_LIMIT = 1e-4
+"""Relative error a float32 export may show against torch: about a thousand roundings of 2**-24."""
+
+LAST_POSITIONS = 256
+"""Logit positions, at the end of the prompt, that the logit figures are means over."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a build differs from the oracle on one prompt."""
+
+    error: RecipeError
+    tiles: float
+    worst_logit_error: float
+    undecided_margin: float
+
+    def tolerance(self) -> Tolerance:
+        """Half as much again as was measured, for other kernels on other processors, and a floor for fp32.
+
+        The fingerprint estimates a distance with 9 % standard error, so the half also covers three of these.
+        """
+        return Tolerance(
+            features=1.5 * self.error.feature_relative_error + FP32_LIMIT,
+            logits=1.5 * self.worst_logit_error + FP32_LIMIT,
+            margin=1.5 * self.undecided_margin + FP32_LIMIT,
+        )
+
+
+class Runtime:
+    """The graphs of a build folder, each in a session of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sessions = {
+            graph: onnxruntime.InferenceSession(
+                str(folder / f"{graph}.onnx"), providers=["CPUExecutionProvider"]
+            )
+            for graph in Graph
+        }
+
+    def run(self, graph: Graph, **inputs: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
+        """Outputs of one graph, in the order it declares them."""
+        outputs: list[npt.NDArray[np.generic]] = self.sessions[graph].run(None, inputs)
+        return outputs
+
+    def tiles(self, pixels: npt.NDArray[np.uint8], placement: Placement, side: int) -> Floats:
+        """[H, W, 3] -> [n, 3, S, S] by the `tile` graph."""
+        bottom = placement.rows * side - placement.fit_height - placement.top
+        right = placement.columns * side - placement.fit_width - placement.left
+        return np.asarray(
+            self.run(
+                Graph.TILE,
+                image=pixels,
+                fit=np.array([placement.fit_height, placement.fit_width]),
+                pads=np.array([placement.top, placement.left, bottom, right]),
+                grid=np.array([placement.rows, placement.columns]),
+                order=np.array(placement.order),
+            )[0],
+            dtype=np.float32,
+        )
+
+    def encode(self, tiles: Floats) -> Floats:
+        """[n, 3, S, S] -> image tokens [n * T, H], all tiles in one batch."""
+        embeddings = self.run(Graph.PATCH_EMBED, tiles=tiles)[0]
+        features = self.run(Graph.VIT, embeddings=embeddings)[0]
+        tokens = np.asarray(self.run(Graph.PROJECT, features=features)[0], dtype=np.float32)
+        return tokens.reshape(-1, tokens.shape[-1])
+
+    def logits(self, model: Mllm, prompt: Floats, positions: npt.NDArray[np.int64], cache: str) -> Floats:
+        """The whole prompt [n, H] in one call -> logits [k, V] at `positions`."""
+        language = model.config.language
+        shape = (1, language.key_value_heads, language.cache_tokens, language.head_dim)
+        empty = np.zeros(shape, dtype=np.int8 if cache == "int8" else np.float32)
+        past = {f"past_{part}_{i}": empty for part in ("key", "value") for i in range(language.layers)}
+        count = len(prompt)
+        found = self.run(
+            Graph.LLM,
+            embeddings=prompt[None],
+            last_position=np.array([count - 1], dtype=np.int32),
+            total_tokens=np.array(count, dtype=np.int32),
+            positions=positions,
+            **past,
+        )[0]
+        return np.asarray(found, dtype=np.float32)
+
+
+def relative_error(found: Floats, wanted: Floats) -> float:
+    """||found - wanted|| / ||wanted||."""
+    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+
+
+@torch.inference_mode()
+def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
+    """Compare every graph of a build with torch on a prepared image and prompt.
+
+    The language model is fed the build's own image tokens and embeddings, so its error is that of the
+    whole system, as a user meets it.
+    """
+    runtime = Runtime(folder)
+    assert prepared.pixels is not None
+    assert prepared.features is not None
+    assert prepared.input.placement is not None
+    side = model.config.vision.tile_pixels
+    tiles = runtime.tiles(prepared.pixels, prepared.input.placement, side)
+    wanted_tiles = tiles_of(prepared.pixels, prepared.input.placement, side).numpy()
+    features, wanted_features = runtime.encode(tiles), prepared.features.numpy()
+    parts = [
+        features if s.ids is None else runtime.run(Graph.EMBED, ids=np.array(s.ids))[0]
+        for s in prepared.input.segments
+    ]
+    prompt = np.concatenate(parts, dtype=np.float32)
+    positions = np.arange(max(0, len(prompt) - LAST_POSITIONS), len(prompt))
+    found = runtime.logits(model, prompt, positions, cache)
+    wanted = model.language(prepared.prompt, Cache.empty(model.config.language), torch.from_numpy(positions)).numpy()
+    each = np.linalg.norm(found - wanted, axis=1) / np.linalg.norm(wanted, axis=1)
+    agree = found.argmax(1) == wanted.argmax(1)
+    ordered = np.sort(wanted, axis=1)
+    margins = ordered[:, -1] - ordered[:, -2]
+    cosine = np.sum(features * wanted_features) / (np.linalg.norm(features) * np.linalg.norm(wanted_features))
+    return Finding(
+        error=RecipeError(
+            feature_relative_error=relative_error(features, wanted_features),
+            feature_cosine=float(cosine),
+            logit_relative_error=relative_error(found, wanted),
+            logit_kl_nats=divergence(wanted, found),
+            top1_agreement=float(agree.mean()),
+            positions=len(positions),
+        ),
+        tiles=relative_error(tiles, wanted_tiles),
+        worst_logit_error=float(each.max()),
+        undecided_margin=float(margins[~agree].max(initial=0.0)),
+    )
+
+
+def divergence(wanted: Floats, found: Floats) -> float:
+    """Mean Kullback-Leibler divergence of softmax(found) from softmax(wanted), [k, V] each, in nats."""
+    p = torch.log_softmax(torch.from_numpy(wanted).double(), dim=-1)
+    q = torch.log_softmax(torch.from_numpy(found).double(), dim=-1)
+    return max(0.0, float((p.exp() * (p - q)).sum(-1).mean()))

@@ -1,0 +1,277 @@
+"""A model and a precision recipe -> a Build folder, checked against torch before it is called one.
+
+    python -m models.export nano --recipe paper --out folder
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from device_agents.contract import (
+    PROTOCOL,
+    Dimensions,
+    File,
+    Graph,
+    GraphFile,
+    Manifest,
+    Precision,
+    Weights,
+    canonical_json,
+    content_id,
+)
+from models import tokenizer
+from models.check import FP32_LIMIT, Finding, check
+from models.errors import PrepareError
+from models.graphs import embed_graph, llm_graph, patch_embed_graph, project_graph, tile_graph, vit_graph
+from models.images import read_image
+from models.language import Cache
+from models.mllm import PRESETS, Mllm, MllmConfig, random_mllm
+from models.prepare import Prepared, prepare, write_input
+from models.quantize import BLOCK, RECIPES, Recipe
+from models.sample_image import draw_screen
+
+BUILDABLE = ("tiny", "nano", "bench")
+"""Presets that fit this exporter; bluelm_v_3b has its configuration and cost only, so far."""
+
+BATCHES = (1, 2, 3, 4, 5, 6)
+TOKENS = (1, 32, 128, 512, 2048)
+"""Shapes the graphs are meant for: the paper's, and those between them (Fig. 7 and 8)."""
+
+INSTRUCTION = (
+    "This is a screenshot of a phone. Read what is on it from the top to the bottom, name the app, say what "
+    "the chart shows and which of the cards asks for an answer today, and then draft that answer in two short "
+    "and friendly sentences. If any text is cut off, say so and do not guess."
+)
+"""The bundled request; the reference input cuts or fills it to the paper's 2048 prompt tokens."""
+
+Say = Callable[[str], None]
+
+
+def reference_input(model: Mllm) -> Prepared:
+    """The bundled screen at two by four tiles; 2048 prompt tokens where a tile costs 196, as in the paper."""
+    side = model.config.vision.tile_pixels
+    pixels = draw_screen(width=2 * side, height=4 * side)
+    tokens_per_tile = model.config.tokens_per_tile
+    prompt_tokens = 9 * tokens_per_tile + 284
+    return prepare(model, "screen", pixels, INSTRUCTION, prompt_tokens=prompt_tokens)
+
+
+def text_input(model: Mllm) -> Prepared:
+    """The bundled request alone, without an image."""
+    return prepare(model, "text", None, INSTRUCTION)
+
+
+def write_graphs(model: Mllm, recipe: Recipe, prepared: Sequence[Prepared], folder: Path) -> None:
+    """Write the six graphs and their weight files."""
+    config = model.config
+    largest = cache_largest(prepared) if recipe.cache == "int8" else None
+    nets = {
+        Graph.TILE: tile_graph(config),
+        Graph.PATCH_EMBED: patch_embed_graph(model.patch_embedding, config),
+        Graph.VIT: vit_graph(model.vision, config, recipe.vision),
+        Graph.PROJECT: project_graph(model.projector, config, recipe.projector),
+        Graph.EMBED: embed_graph(model.language, recipe.table),
+        Graph.LLM: llm_graph(model.language, recipe.language, largest),
+    }
+    for graph, net in nets.items():
+        net.save(folder, graph)
+
+
+def cache_largest(prepared: Sequence[Prepared]) -> tuple[list[Tensor], list[Tensor]]:
+    """The largest key and value of each channel [G, E] in each layer, over the reference prompts."""
+
+    def largest(tensors: list[list[Tensor]], counts: list[int]) -> list[Tensor]:
+        layers = zip(*tensors, strict=True)
+        return [
+            torch.stack([t[:, :n].abs().amax(1) for t, n in zip(layer, counts, strict=True)]).amax(0)
+            for layer in layers
+        ]
+
+    caches: list[Cache] = [p.cache for p in prepared]
+    counts = [c.tokens for c in caches]
+    return largest([c.keys for c in caches], counts), largest([c.values for c in caches], counts)
+
+
+def graph_file(graph: Graph, folder: Path) -> GraphFile:
+    """What the manifest says of one graph."""
+    shapes: list[dict[str, int]] = [{}]
+    if graph in (Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT):
+        shapes = [{"batch": batch} for batch in BATCHES]
+    elif graph in (Graph.EMBED, Graph.LLM):
+        shapes = [{"tokens": tokens} for tokens in TOKENS]
+    weights = f"{graph}.bin"
+    return GraphFile(
+        path=f"{graph}.onnx", weights=[weights] if (folder / weights).exists() else [], shapes=shapes
+    )
+
+
+def dimensions(config: MllmConfig) -> Dimensions:
+    """The sizes an agent needs."""
+    return Dimensions(
+        tile_pixels=config.vision.tile_pixels,
+        vision_tokens_per_tile=config.vision.tokens,
+        vision_hidden=config.vision.hidden,
+        tokens_per_tile=config.tokens_per_tile,
+        hidden=config.language.hidden,
+        layers=config.language.layers,
+        key_value_heads=config.language.key_value_heads,
+        head_dim=config.language.head_dim,
+        vocabulary=config.language.vocabulary,
+        cache_tokens=config.language.cache_tokens,
+    )
+
+
+def precision(recipe: Recipe) -> dict[str, Precision]:
+    """How each component is stored and computed, and where that departs from the paper's table (sec. 3.4)."""
+    blocks = f"symmetric, block {BLOCK}, round to nearest"
+    words = {
+        "float32": ("float32", "float32"),
+        "w8": (f"INT8, {blocks}", "float32"),
+        "w8a8": ("INT8, symmetric, one scale a row", "INT8, symmetric, one scale a token"),
+        "w4": (f"INT4, {blocks}", "float32; the kernel may compute in INT8 (accuracy level 4)"),
+    }
+
+    def of(storage: str, note: str) -> Precision:
+        weights, activations = words[storage]
+        return Precision(weights=weights, activations=activations, note=note)
+
+    table = "float32" if recipe.table == "float32" else "INT8, symmetric, one scale a row"
+    return {
+        "patch_embed": of("float32", "the paper does not state the convolution's precision"),
+        "vision": of(recipe.vision, "the paper: INT8 weights, FP16 activations"),
+        "projector": of(recipe.projector, "the paper: INT8 weights, FP16 activations"),
+        "language": of(recipe.language, "the paper: INT4 weights, INT16 activations; group size not published"),
+        "embedding": Precision(weights=table, activations="float32", note="the paper does not state it"),
+        "kv_cache": Precision(
+            weights="none",
+            activations="float32" if recipe.cache == "float32" else "INT8, one scale a channel, calibrated",
+            note="the paper: INT8; granularity not published",
+        ),
+    }
+
+
+def manifest(model: Mllm, recipe: Recipe, finding: Finding, folder: Path, seed: int) -> Manifest:
+    """Describe the folder as it stands."""
+    config = model.config
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
+    inputs = {p.parent.name: p.parent.relative_to(folder).as_posix() for p in files if p.name == "input.json"}
+    notes = ["Activations are not the paper's FP16 and INT16: ONNX Runtime's CPU kernels compute in float32 or INT8."]
+    padded = [k for k in (config.vision.mlp, config.language.mlp, config.vision.hidden) if k % BLOCK]
+    if padded and recipe.name != "fp32":
+        notes.append(f"Rows of {padded} weights are padded with zeros to a multiple of {BLOCK}.")
+    return Manifest(
+        protocol=PROTOCOL,
+        runtime="onnxruntime",
+        model=config.name,
+        recipe=recipe.name,
+        dimensions=dimensions(config),
+        graphs={graph: [graph_file(graph, folder)] for graph in Graph},
+        precision=precision(recipe),
+        kv_cache=recipe.cache,
+        tolerance=finding.tolerance(),
+        recipe_error=finding.error,
+        tokenizer=tokenizer.BYTES,
+        inputs=inputs,
+        weights=Weights(origin="random", source=f"seed {seed}: timings are real, answers are noise"),
+        notes=notes,
+        files=[
+            File(
+                path=p.relative_to(folder).as_posix(),
+                sha256=hashlib.sha256(p.read_bytes()).hexdigest(),
+                bytes=p.stat().st_size,
+            )
+            for p in files
+        ],
+    )
+
+
+def export(preset: str, recipe_name: str, folder: Path, *, seed: int, extra: Sequence[Prepared], say: Say) -> str:
+    """Write a build into `folder`, which must be new or empty; returns the build's id.
+
+    Raises PrepareError when the folder is in use or the graphs do not answer as torch does.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise PrepareError(f"wanted a new or empty folder for the build, found files in {folder}: name another")
+    recipe = RECIPES[recipe_name]
+    say(f"{preset}: weights from seed {seed}")
+    model = random_mllm(PRESETS[preset], seed)
+    say("asking the fp32 oracle for golden outputs")
+    prepared = [reference_input(model), text_input(model), *extra]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in prepared:
+        write_input(one, folder / "inputs" / one.input.name)
+    say(f"writing graphs, recipe {recipe.name}")
+    write_graphs(model, recipe, prepared, folder)
+    say("checking them against torch")
+    finding = check(folder, model, prepared[0], recipe.cache)
+    refuse_wrong(recipe, finding)
+    document = manifest(model, recipe, finding, folder, seed)
+    (folder / "manifest.json").write_bytes(canonical_json(document))
+    error = finding.error
+    say(
+        f"against fp32: features off by {error.feature_relative_error:.2g} (cosine {error.feature_cosine:.6f}), "
+        f"logits by {error.logit_relative_error:.2g} (KL {error.logit_kl_nats:.2g} nats), "
+        f"same first choice at {error.top1_agreement:.1%} of {error.positions} positions"
+    )
+    return content_id(document)
+
+
+def refuse_wrong(recipe: Recipe, finding: Finding) -> None:
+    """A float32 export must equal torch; a quantised one must at least resemble it."""
+    limit = FP32_LIMIT if recipe.name == "fp32" else 0.5
+    worst = {
+        "tile": (finding.tiles, FP32_LIMIT),
+        "features": (finding.error.feature_relative_error, limit),
+        "logits": (finding.error.logit_relative_error, limit),
+    }
+    for what, (found, allowed) in worst.items():
+        if not found <= allowed:
+            raise PrepareError(
+                f"wanted the exported {what} within {allowed:g} of torch, found {found:.3g}: "
+                f"the graph is wrong, or this ONNX Runtime computes it differently"
+            )
+
+
+def main() -> int:
+    """Export from the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
+    parser.add_argument("preset", choices=BUILDABLE)
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="paper")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the weights (default 0)")
+    parser.add_argument("--image", type=Path, help="add an input of your own: an image file ...")
+    parser.add_argument("--instruction", default="Describe this image.", help="... and what to ask of it")
+    parser.add_argument("--out", type=Path, required=True, help="a new or empty folder")
+    parser.add_argument("--force", action="store_true", help="empty the folder first if it holds a build")
+    arguments = parser.parse_args()
+    try:
+        if arguments.force and (arguments.out / "manifest.json").exists():
+            shutil.rmtree(arguments.out)
+        extra = []
+        if arguments.image is not None:
+            model = random_mllm(PRESETS[arguments.preset], arguments.seed)
+            extra = [prepare(model, "mine", read_image(arguments.image), arguments.instruction)]
+        name = export(
+            arguments.preset,
+            arguments.recipe,
+            arguments.out,
+            seed=arguments.seed,
+            extra=extra,
+            say=lambda line: print(f"  {line}", file=sys.stderr, flush=True),  # noqa: T201 - progress
+        )
+    except (PrepareError, OSError) as error:
+        print(f"export: {error}", file=sys.stderr)  # noqa: T201 - the program's message
+        return 2
+    print(name)  # noqa: T201 - the program's answer
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

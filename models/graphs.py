@@ -1,0 +1,307 @@
+"""The stage graphs of a build: each torch module written out as the ONNX graph that runtimes execute.
+
+Graphs are written by hand, not traced: they use ONNX Runtime's fused operators (MatMulNBits,
+GroupQueryAttention with a quantised cache) that tracing does not reach, and every node is meant.
+`batch` and `tokens` are free dimensions, so all shapes of a stage share one graph and one weight file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from models.language import LanguageModel
+from models.mllm import MllmConfig
+from models.projector import Projector
+from models.quantize import BLOCK, Storage, cache_scale, quantize_blocks, quantize_rows
+from models.vision import PatchEmbedding, VisionBlocks
+
+ORT = "com.microsoft"
+OPSETS = {"": 21, ORT: 1}
+IR_VERSION = 10
+FLOAT, INT8, UINT8, INT32, INT64 = (
+    ir.DataType.FLOAT,
+    ir.DataType.INT8,
+    ir.DataType.UINT8,
+    ir.DataType.INT32,
+    ir.DataType.INT64,
+)
+Value = ir.Value
+Attribute = int | float | str | Sequence[int]
+
+
+class Net:
+    """A graph under construction: inputs, nodes in order, named constants."""
+
+    def __init__(self) -> None:
+        self.tape = ir.tape.Tape()
+        self.inputs: list[Value] = []
+        self.outputs: list[Value] = []
+        self.constants: dict[str, Value] = {}
+
+    def input(self, name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> Value:
+        """Declare an input; a string is a free dimension."""
+        value = ir.val(name, dtype=dtype, shape=tuple(shape))
+        self.inputs.append(value)
+        return value
+
+    def output(self, name: str, value: Value, dtype: ir.DataType, shape: Sequence[int | str]) -> None:
+        """Name a value and make it an output."""
+        value.name, value.dtype, value.shape = name, dtype, ir.Shape(tuple(shape))
+        self.outputs.append(value)
+
+    def constant(self, name: str, value: Tensor | npt.NDArray[np.generic]) -> Value:
+        """A weight or a small constant; asking for the same name again returns the same one."""
+        if name not in self.constants:
+            array = value.detach().contiguous().numpy() if isinstance(value, Tensor) else np.ascontiguousarray(value)
+            self.constants[name] = self.tape.initializer(ir.tensor(array, name=name))
+        return self.constants[name]
+
+    def integers(self, *values: int) -> Value:
+        """An int64 vector, for shapes and axes."""
+        return self.constant("i_" + "_".join(map(str, values)), np.array(values, dtype=np.int64))
+
+    def scalar(self, value: float) -> Value:
+        """A float32 scalar."""
+        return self.constant(f"f_{value}", np.array(value, dtype=np.float32))
+
+    def op(self, kind: str, *inputs: Value | None, domain: str = "", **attributes: Attribute) -> Value:
+        """Append a node with one output."""
+        return self.tape.op(kind, inputs, attributes, domain=domain)
+
+    def ops(
+        self, kind: str, *inputs: Value | None, outputs: int, domain: str = "", **attributes: Attribute
+    ) -> Sequence[Value]:
+        """Append a node with several outputs."""
+        return self.tape.op_multi_out(kind, inputs, attributes, num_outputs=outputs, domain=domain)
+
+    def linear(self, name: str, x: Value, weight: Tensor, bias: Tensor | None, storage: Storage) -> Value:
+        """x [..., K] times weight [N, K] transposed, plus bias, with the weight stored as `storage`."""
+        if storage == "float32":
+            y = self.op("MatMul", x, self.constant(f"{name}.weight", weight.T))
+        elif storage == "w8a8":
+            y = self._linear_w8a8(name, x, weight)
+        else:
+            y = self._linear_blocks(name, x, weight, storage)
+        return y if bias is None else self.op("Add", y, self.constant(f"{name}.bias", bias))
+
+    def _linear_blocks(self, name: str, x: Value, weight: Tensor, storage: Storage) -> Value:
+        """MatMulNBits. W4 asks for accuracy level 4, which ONNX Runtime's Arm kernels require."""
+        blocks = quantize_blocks(weight, 4 if storage == "w4" else 8)
+        return self.op(
+            "MatMulNBits",
+            x,
+            self.constant(f"{name}.packed", blocks.packed),
+            self.constant(f"{name}.scales", blocks.scales),
+            domain=ORT,
+            bits=blocks.bits,
+            block_size=BLOCK,
+            K=weight.shape[1],
+            N=weight.shape[0],
+            accuracy_level=4 if storage == "w4" else 0,
+        )
+
+    def _linear_w8a8(self, name: str, x: Value, weight: Tensor) -> Value:
+        """INT8 activations with one scale a token, so that a batch changes no token's result."""
+        codes, scales = quantize_rows(weight)
+        largest = self.op("ReduceMax", self.op("Abs", x), self.integers(-1), keepdims=1)
+        step = self.op("Div", self.op("Max", largest, self.scalar(1e-12)), self.scalar(127.0))
+        rounded = self.op("Round", self.op("Div", x, step))
+        activations = self.op("Cast", self.op("Add", rounded, self.scalar(128.0)), to=UINT8.value)
+        middle = self.constant("u8_128", np.array(128, dtype=np.uint8))
+        product = self.op("MatMulInteger", activations, self.constant(f"{name}.codes", codes.T), middle, middle)
+        scaled = self.op("Mul", self.op("Cast", product, to=FLOAT.value), step)
+        return self.op("Mul", scaled, self.constant(f"{name}.scales", scales))
+
+    def norm(self, name: str, x: Value, layer: nn.LayerNorm) -> Value:
+        """LayerNorm over the last axis."""
+        weight, bias = self.constant(f"{name}.weight", layer.weight), self.constant(f"{name}.bias", layer.bias)
+        return self.op("LayerNormalization", x, weight, bias, axis=-1, epsilon=layer.eps)
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write `name`.onnx and, for all weights of 256 bytes and more, `name`.bin beside it."""
+        graph = ir.Graph(
+            self.inputs,
+            self.outputs,
+            nodes=self.tape.nodes,
+            initializers=self.tape.initializers,
+            opset_imports=OPSETS,
+            name=name,
+        )
+        model = ir.Model(graph, ir_version=IR_VERSION, producer_name="pocketlab")
+        large = any(v.const_value is not None and v.const_value.nbytes >= 256 for v in self.constants.values())
+        ir.save(model, folder / f"{name}.onnx", external_data=f"{name}.bin" if large else None)
+
+
+def tile_graph(config: MllmConfig) -> Net:
+    """Resize and normalise: image and its placement -> tiles [n, 3, S, S] in `order`, thumbnail = 0."""
+    side = config.vision.tile_pixels
+    net = Net()
+    image = net.input("image", UINT8, ("height", "width", 3))
+    fit, pads = net.input("fit", INT64, (2,)), net.input("pads", INT64, (4,))
+    grid, order = net.input("grid", INT64, (2,)), net.input("order", INT64, ("n",))
+    planes = net.op("Transpose", net.op("Cast", image, to=FLOAT.value), perm=(2, 0, 1))
+    planes = net.op("Unsqueeze", planes, net.integers(0))
+
+    def resized(size: Value) -> Value:
+        none = None
+        sizes = net.op("Concat", net.integers(1, 3), size, axis=0)
+        scaled = net.op("Resize", planes, none, none, sizes, mode="linear", antialias=1)
+        return net.op("Sub", net.op("Div", scaled, net.scalar(127.5)), net.scalar(1.0))
+
+    thumbnail = resized(net.integers(side, side))
+    # The canvas is black, which is -1 after normalising.
+    near, far = net.ops("Split", pads, outputs=2, axis=0, num_outputs=2)
+    all_pads = net.op("Concat", net.integers(0, 0), near, net.integers(0, 0), far, axis=0)
+    canvas = net.op("Pad", resized(fit), all_pads, net.scalar(-1.0))
+    rows, columns = net.ops("Split", grid, outputs=2, axis=0, num_outputs=2)
+    shape = net.op("Concat", net.integers(3), rows, net.integers(side), columns, net.integers(side), axis=0)
+    squares = net.op("Transpose", net.op("Reshape", canvas, shape), perm=(1, 3, 0, 2, 4))
+    tiles = net.op("Reshape", squares, net.integers(-1, 3, side, side))
+    chosen = net.op("Gather", net.op("Concat", thumbnail, tiles, axis=0), order, axis=0)
+    net.output("tiles", chosen, FLOAT, ("n", 3, side, side))
+    return net
+
+
+def patch_embed_graph(module: PatchEmbedding, config: MllmConfig) -> Net:
+    """The convolution; kept in float32 by every recipe, since the paper runs it on the CPU."""
+    vision = config.vision
+    net = Net()
+    tiles = net.input("tiles", FLOAT, ("batch", 3, vision.tile_pixels, vision.tile_pixels))
+    kernel, bias = module.convolution.weight, module.convolution.bias
+    assert bias is not None  # for the type checker: the module is built with one
+    stride = (vision.patch_pixels, vision.patch_pixels)
+    patches = net.op("Conv", tiles, net.constant("kernel", kernel), net.constant("bias", bias), strides=stride)
+    rows = net.op("Reshape", patches, net.integers(0, vision.hidden, vision.tokens))
+    rows = net.op("Transpose", rows, perm=(0, 2, 1))
+    embedded = net.op("Add", rows, net.constant("position", module.position))
+    net.output("embeddings", embedded, FLOAT, ("batch", vision.tokens, vision.hidden))
+    return net
+
+
+def vit_graph(module: VisionBlocks, config: MllmConfig, storage: Storage) -> Net:
+    """The transformer blocks and the final norm."""
+    vision = config.vision
+    net = Net()
+    shape = ("batch", vision.tokens, vision.hidden)
+    x = net.input("embeddings", FLOAT, shape)
+    for index, block in enumerate(module.blocks):
+        name = f"blocks.{index}"
+        h = net.norm(f"{name}.attention_norm", x, block.attention_norm)
+        qkv = net.linear(f"{name}.qkv", h, block.attention.qkv.weight, block.attention.qkv.bias, storage)
+        query, key, value = net.ops("Split", qkv, outputs=3, axis=-1, num_outputs=3)
+        mixed = net.op("MultiHeadAttention", query, key, value, domain=ORT, num_heads=vision.heads)
+        out = net.linear(f"{name}.out", mixed, block.attention.out.weight, block.attention.out.bias, storage)
+        x = net.op("Add", x, out)
+        h = net.norm(f"{name}.mlp_norm", x, block.mlp_norm)
+        h = net.linear(f"{name}.up", h, block.up.weight, block.up.bias, storage)
+        h = net.op("Gelu", h, approximate="tanh")
+        x = net.op("Add", x, net.linear(f"{name}.down", h, block.down.weight, block.down.bias, storage))
+    net.output("features", net.norm("norm", x, module.norm), FLOAT, shape)
+    return net
+
+
+def project_graph(module: Projector, config: MllmConfig, storage: Storage) -> Net:
+    """The 2x2 downsampler and the MLP."""
+    side, hidden = module.side, config.vision.hidden
+    half, odd = (side + 1) // 2, side % 2
+    net = Net()
+    x = net.input("features", FLOAT, ("batch", side * side, hidden))
+    x = net.op("Reshape", x, net.integers(-1, side, side, hidden))
+    x = net.op("Pad", x, net.integers(0, 0, 0, 0, 0, odd, odd, 0)) if odd else x
+    x = net.op("Transpose", net.op("Reshape", x, net.integers(-1, half, 2, half, 2, hidden)), perm=(0, 1, 3, 2, 4, 5))
+    x = net.norm("norm", net.op("Reshape", x, net.integers(-1, half * half, 4 * hidden)), module.norm)
+    x = net.op("Gelu", net.linear("first", x, module.first.weight, module.first.bias, storage))
+    x = net.linear("second", x, module.second.weight, module.second.bias, storage)
+    net.output("tokens", x, FLOAT, ("batch", half * half, config.language.hidden))
+    return net
+
+
+def embed_graph(model: LanguageModel, table: str) -> Net:
+    """Token ids -> embeddings, from a float32 table or an INT8 one with a scale a row."""
+    net = Net()
+    ids = net.input("ids", INT64, ("tokens",))
+    weight = model.embedding.weight * model.config.embedding_scale
+    if table == "float32":
+        rows = net.op("Gather", net.constant("table", weight), ids)
+    else:
+        codes, scales = quantize_rows(weight)
+        centred = (codes.to(torch.int16) - 128).to(torch.int8)
+        codes_of = net.op("Cast", net.op("Gather", net.constant("table", centred), ids), to=FLOAT.value)
+        rows = net.op("Mul", codes_of, net.op("Gather", net.constant("scales", scales[:, None]), ids))
+    net.output("embeddings", rows, FLOAT, ("tokens", model.config.hidden))
+    return net
+
+
+def llm_graph(
+    model: LanguageModel, storage: Storage, cache_largest: tuple[list[Tensor], list[Tensor]] | None
+) -> Net:
+    """The decoder; `cache_largest` (keys, values; [G, E] a layer) makes the KV cache INT8."""
+    config = model.config
+    cache_type = FLOAT if cache_largest is None else INT8
+    cache_shape = (1, config.key_value_heads, config.cache_tokens, config.head_dim)
+    net = Net()
+    x = net.input("embeddings", FLOAT, (1, "tokens", config.hidden))
+    last, total = net.input("last_position", INT32, (1,)), net.input("total_tokens", INT32, ())
+    positions = net.input("positions", INT64, ("k",))
+    tables = net.constant("cosine", model.cosine), net.constant("sine", model.sine)
+    presents: list[tuple[str, Value]] = []
+    branch: Value | None = None
+
+    def normed(name: str, weight: Tensor) -> Value:
+        """Add the pending branch to the residual stream and normalise the sum, in one node."""
+        nonlocal x
+        scale = net.constant(name, weight)
+        if branch is None:
+            return net.op("SimplifiedLayerNormalization", x, scale, axis=-1, epsilon=config.norm_epsilon)
+        outputs = net.ops(
+            "SkipSimplifiedLayerNormalization", x, branch, scale, outputs=4, domain=ORT, epsilon=config.norm_epsilon
+        )
+        x = outputs[3]
+        return outputs[0]
+
+    for index, block in enumerate(model.blocks):
+        name = f"blocks.{index}"
+        past = [net.input(f"past_{part}_{index}", cache_type, cache_shape) for part in ("key", "value")]
+        h = normed(f"{name}.attention_norm", block.attention_norm.weight)
+        qkv = net.linear(f"{name}.qkv", h, block.attention.qkv.weight, None, storage)
+        inputs: list[Value | None] = [qkv, None, None, *past, last, total, *tables]
+        attributes: dict[str, Attribute] = {}
+        if cache_largest is not None:
+            scales = (
+                net.constant(f"{name}.{part}_scale", cache_scale(largest[index])[None, :, None])
+                for part, largest in zip(("key", "value"), cache_largest, strict=True)
+            )
+            inputs += [None, None, None, *scales]
+            attributes = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
+        mixed, key, value = net.ops(
+            "GroupQueryAttention",
+            *inputs,
+            outputs=3,
+            domain=ORT,
+            num_heads=config.heads,
+            kv_num_heads=config.key_value_heads,
+            do_rotary=1,
+            **attributes,
+        )
+        presents += [(f"present_key_{index}", key), (f"present_value_{index}", value)]
+        branch = net.linear(f"{name}.out", mixed, block.attention.out.weight * config.residual_scale, None, storage)
+        h = normed(f"{name}.mlp_norm", block.mlp_norm.weight)
+        gate_up = net.linear(f"{name}.gate_up", h, block.gate_up.weight, None, storage)
+        gate, up = net.ops("Split", gate_up, outputs=2, axis=-1, num_outputs=2)
+        gated = net.op("Mul", net.op("QuickGelu", gate, domain=ORT, alpha=1.0), up)  # alpha 1 is SiLU
+        branch = net.linear(f"{name}.down", gated, block.down.weight * config.residual_scale, None, storage)
+    wanted = net.op("Gather", net.op("Add", x, branch), positions, axis=1)
+    scale = net.constant("norm", model.norm.weight)
+    wanted = net.op("SimplifiedLayerNormalization", wanted, scale, axis=-1, epsilon=config.norm_epsilon)
+    logits = net.linear("head", wanted, model.head.weight * config.logit_scale, None, storage)
+    net.output("logits", net.op("Squeeze", logits, net.integers(0)), FLOAT, ("k", config.vocabulary))
+    for present, value in presents:
+        net.output(present, value, cache_type, cache_shape)
+    return net

@@ -1,0 +1,201 @@
+"""An image file and an instruction -> an Input: pixels, grid, prompt and the oracle's answers.
+
+    python -m models.prepare photo.jpg --instruction "What is this?" --model nano --out folder
+
+Everything an agent would otherwise have to decide is decided here, once: decoding, the grid, where the
+image lies on it, the prompt's order and the golden outputs, which the fp32 torch model computes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from device_agents.contract import (
+    PROTOCOL,
+    Fingerprint,
+    Golden,
+    Image,
+    Input,
+    Placement,
+    Segment,
+    TokenTrail,
+    canonical_json,
+    fingerprint,
+)
+from models import tokenizer
+from models.errors import PrepareError
+from models.images import read_image
+from models.language import Cache
+from models.mllm import PRESETS, Mllm, random_mllm
+from models.resolution import choose_grid, place, square_candidates
+
+Pixels = npt.NDArray[np.uint8]
+
+ORACLE_TOKENS = 128
+"""Greedy tokens the oracle answers with: the longest answer a scenario may check."""
+
+ORACLE_CHUNK = 512
+"""Prompt tokens a call when the oracle prefills; its answer does not depend on it."""
+
+CANDIDATES = square_candidates(4)
+"""1:1 to 4:4: implied by the paper's training up to 16 patches (arXiv 2411.10640, Tab. 8)."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An Input, the pixels it names, and what calibrating a quantised cache needs."""
+
+    input: Input
+    pixels: Pixels | None
+    prompt: Tensor
+    logits: Tensor
+    features: Tensor | None
+    cache: Cache
+
+
+def tiles_of(pixels: Pixels, placement: Placement, tile: int) -> Tensor:
+    """Cut an image [H, W, 3] into tiles [n, 3, tile, tile] in `order`, as the `tile` graph must.
+
+    Bilinear with antialiasing, black padding, then (x / 255 - 0.5) / 0.5 (SigLIP). The paper names no
+    filter (LLaVA-NeXT's code resizes with Pillow's default, bicubic).
+    """
+    planes = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+
+    def resized(height: int, width: int) -> Tensor:
+        scaled = functional.interpolate(planes, (height, width), mode="bilinear", antialias=True)
+        return scaled[0] / 127.5 - 1.0
+
+    rows, columns = placement.rows, placement.columns
+    canvas = torch.full((3, rows * tile, columns * tile), -1.0)
+    bottom, right = placement.top + placement.fit_height, placement.left + placement.fit_width
+    canvas[:, placement.top : bottom, placement.left : right] = resized(placement.fit_height, placement.fit_width)
+    squares = canvas.view(3, rows, tile, columns, tile).permute(1, 3, 0, 2, 4).reshape(-1, 3, tile, tile)
+    return torch.cat((resized(tile, tile)[None], squares))[placement.order]
+
+
+@torch.inference_mode()
+def prepare(
+    model: Mllm, name: str, pixels: Pixels | None, instruction: str, *, prompt_tokens: int | None = None
+) -> Prepared:
+    """Decide everything about one image and instruction, and ask the oracle.
+
+    `prompt_tokens` asks for an exact length: the instruction is cut, or filled with blanks, to reach it.
+    Raises PrepareError when the prompt and an answer do not fit the model's cache.
+    """
+    config = model.config
+    placement: Placement | None = None
+    features: Tensor | None = None
+    if pixels is not None:
+        height, width = pixels.shape[:2]
+        tile = config.vision.tile_pixels
+        grid = choose_grid(width, height, rule="relaxed", candidates=CANDIDATES, tile=tile)
+        placement = place(width, height, grid, rule="relaxed", tile=tile)
+        features = model.encode(tiles_of(pixels, placement, tile))
+    image_tokens = 0 if features is None else len(features)
+    before = [tokenizer.BEGIN, *tokenizer.encode("User: ")]
+    ask, after = tokenizer.encode(instruction), tokenizer.encode("\nAssistant: ")
+    if prompt_tokens is not None:
+        room = prompt_tokens - image_tokens - len(before) - len(after)
+        if room < 0:
+            raise PrepareError(f"wanted a prompt of {prompt_tokens} tokens; image and template alone take more")
+        ask = (ask + tokenizer.encode(" ") * room)[:room]
+    total = len(before) + image_tokens + len(ask) + len(after)
+    limit = config.language.cache_tokens - ORACLE_TOKENS
+    if total > limit:
+        raise PrepareError(
+            f"wanted a prompt of at most {limit} tokens (the cache of {config.name} holds "
+            f"{config.language.cache_tokens}, {ORACLE_TOKENS} are for the answer); found {total}, of which "
+            f"{image_tokens} are the image's: shorten the instruction"
+        )
+    segments = [Segment(ids=before), *([] if features is None else [Segment(ids=None)]), Segment(ids=ask + after)]
+    prompt, logits, cache, tokens = ask_oracle(model, segments, features)
+    document = Input(
+        protocol=PROTOCOL,
+        name=name,
+        image=None if pixels is None else image_of(pixels),
+        placement=placement,
+        segments=segments,
+        prompt_tokens=total,
+        instruction=instruction,
+        golden=Golden(
+            features=None if features is None else told(features), logits=told(logits), tokens=tokens
+        ),
+    )
+    return Prepared(document, pixels, prompt, logits, features, cache)
+
+
+def ask_oracle(
+    model: Mllm, segments: list[Segment], features: Tensor | None
+) -> tuple[Tensor, Tensor, Cache, TokenTrail]:
+    """Prefill and answer greedily in fp32 -> prompt embeddings, last logits, the prompt's cache, tokens."""
+    parts = [
+        features if segment.ids is None else model.language.embed(torch.tensor(segment.ids))
+        for segment in segments
+    ]
+    prompt = torch.cat([part for part in parts if part is not None])
+    cache = Cache.empty(model.config.language)
+    logits = model.prefill(prompt, cache, ORACLE_CHUNK)
+    filled = Cache([k.clone() for k in cache.keys], [v.clone() for v in cache.values], cache.tokens)
+    stream = model.decode(logits, cache)
+    answer = [next(stream) for _ in range(ORACLE_TOKENS)]
+    return prompt, logits, filled, TokenTrail(ids=[t for t, _ in answer], margins=[m for _, m in answer])
+
+
+def told(values: Tensor) -> Fingerprint:
+    """The fingerprint of a tensor."""
+    return fingerprint(values.numpy())
+
+
+def image_of(pixels: Pixels) -> Image:
+    """What an Input says of its pixels."""
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return Image(path="pixels.rgb8", sha256=digest, width=width, height=height)
+
+
+def write_input(prepared: Prepared, folder: Path) -> None:
+    """Write `input.json` and, if there is an image, `pixels.rgb8` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if prepared.pixels is not None:
+        (folder / "pixels.rgb8").write_bytes(prepared.pixels.tobytes())
+    (folder / "input.json").write_bytes(canonical_json(prepared.input))
+
+
+def main() -> int:
+    """Prepare one input from the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models.prepare", description=__doc__)
+    parser.add_argument("image", type=Path)
+    parser.add_argument("--instruction", required=True)
+    parser.add_argument("--model", choices=["tiny", "nano", "bench"], default="nano")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the model's weights (default 0)")
+    parser.add_argument("--name", default="mine", help="what scenarios call it (default mine)")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    try:
+        model = random_mllm(PRESETS[arguments.model], arguments.seed)
+        prepared = prepare(model, arguments.name, read_image(arguments.image), arguments.instruction)
+        write_input(prepared, arguments.out)
+    except (PrepareError, OSError) as error:
+        print(f"prepare: {error}", file=sys.stderr)  # noqa: T201 - this is the program's message
+        return 2
+    placement = prepared.input.placement
+    assert placement is not None
+    print(  # noqa: T201 - this is the program's answer
+        f"{arguments.out}: {placement.columns}:{placement.rows}, {len(placement.order)} tiles, "
+        f"{prepared.input.prompt_tokens} prompt tokens"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Precision recipes, and the arithmetic that turns float32 weights into what a build stores.
+
+BlueLM-V-3B (arXiv 2411.10640, sec. 3.4) stores the ViT and the projector in INT8, the language model in
+INT4 and the KV cache in INT8. Group size, symmetry and calibration are not published; ours: symmetric,
+blocks of 32, round to nearest, cache scales from the largest value of the reference prompts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Storage = Literal["float32", "w4", "w8", "w8a8"]
+BLOCK = 32
+"""Weights a scale is shared by: the block ONNX Runtime's Arm kernels need (MLAS, KleidiAI)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How each component is stored. `table` is the embedding table, `cache` the KV cache."""
+
+    name: str
+    vision: Storage
+    projector: Storage
+    language: Storage
+    table: Literal["float32", "int8"]
+    cache: Literal["float32", "int8"]
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("fp32", "float32", "float32", "float32", "float32", "float32"),
+        Recipe("w8", "w8", "w8", "w8", "int8", "float32"),
+        Recipe("w8a8", "w8a8", "w8a8", "w8a8", "int8", "float32"),
+        Recipe("paper", "w8", "w8", "w4", "int8", "int8"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A matrix [N, K] in blocks along K, in MatMulNBits' layout.
+
+    `packed` is uint8 [N, K / block, block * bits / 8], low nibble first, offset by 2**(bits - 1);
+    `scales` is float32 [N, K / block]. K that is no multiple of the block (SigLIP's 4304) is padded with
+    zeros up to one, in the packed weights only.
+    """
+
+    packed: Tensor
+    scales: Tensor
+    bits: int
+    columns: int
+
+    def dequantize(self) -> Tensor:
+        """Back to float32 [N, K], padding dropped."""
+        rows = self.packed.shape[0]
+        codes = self.packed
+        if self.bits == 4:
+            codes = torch.stack((codes & 15, codes >> 4), dim=-1).flatten(-2)
+        centred = codes.float() - 2 ** (self.bits - 1)
+        return (centred * self.scales[..., None]).view(rows, -1)[:, : self.columns]
+
+
+def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int = BLOCK) -> Blocks:
+    """Round [N, K] to `bits` symmetrically; the largest magnitude of a block maps to the largest code."""
+    rows, columns = weight.shape
+    blocks = functional.pad(weight, (0, -columns % block)).view(rows, -1, block)
+    largest = 2 ** (bits - 1) - 1
+    scales = blocks.abs().amax(-1) / largest
+    codes = torch.round(blocks / scales.clamp_min(1e-30)[..., None]) + 2 ** (bits - 1)
+    packed = codes.to(torch.uint8)
+    if bits == 4:
+        packed = packed[..., 0::2] | (packed[..., 1::2] << 4)
+    return Blocks(packed, scales, bits, columns)
+
+
+def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, K] -> codes uint8 [N, K] around 128 and one scale a row, float32 [N].
+
+    Unsigned, since x86 processors without VNNI saturate products of unsigned activations and signed
+    8-bit weights: the same model would answer differently from machine to machine.
+    """
+    scales = weight.abs().amax(-1).clamp_min(1e-30) / 127
+    return (torch.round(weight / scales[:, None]) + 128).to(torch.uint8), scales
+
+
+def cache_scale(largest: Tensor) -> Tensor:
+    """Largest magnitude of each channel [G, E] -> its INT8 scale; what exceeds it is clipped."""
+    return largest.clamp_min(1e-6) / 127
