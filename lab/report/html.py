@@ -1,0 +1,49 @@
+"""One self-contained HTML page: the answers of one run or of a whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from lab.records import Answer, Metric, Trial
+from lab.report import wording
+from lab.report.answer import matches
+from lab.report.chart import chart, state_of
+
+
+def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
+    """Return a page with a chart, tables, context and invalid trials for each answer.
+
+    Nothing is loaded from anywhere; every name is escaped; it follows the reader's light or dark setting.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        plain=wording.plain,
+        percent=wording.percent,
+        probability=wording.probability,
+    )
+    environment.globals.update(
+        estimate=wording.estimate,
+        span=wording.span,
+        quantity=wording.quantity,
+        cell_phrase=wording.cell_phrase,
+        varying=wording.varying,
+        chart=chart,
+        state_of=state_of,
+        matches=matches,
+        unit_of=unit_of,
+    )
+    return environment.get_template("page.html").render(answers=answers)
+
+
+def unit_of(answer: Answer, metric: str) -> Metric:
+    """Return the metric of a published figure that rides along with an answer."""
+    return answer.metric if metric == answer.metric.name else answer.other_metrics[metric][0]
