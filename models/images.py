@@ -23,7 +23,7 @@ MIN_SIDE_PIXELS = 1
 """Shortest side: one pixel is an image, and every tiling rule places it (on 1:1 where that is offered)."""
 
 MAX_SIDE_PIXELS = 16384
-"""Longest side: a screenshot or photograph stays below, 16-bit coordinates and texture limits above. Our choice."""
+"""Longest side: screenshots and photographs stay below it. Our choice."""
 
 MAX_PIXELS = 89_478_485
 """Largest area: Pillow's own threshold for a decompression bomb, a quarter of a gibibyte as RGB8."""
@@ -78,9 +78,9 @@ def read_image(path: Path) -> RGB8:
     except UnidentifiedImageError as error:
         raise _refusal(path, "no image of these formats", "convert it to PNG or JPEG") from error
     except (Image.DecompressionBombError, MemoryError) as error:
-        raise _refusal(path, f"too many pixels ({error})", "scale it down first") from error
+        raise _refusal(path, f"too many pixels ({error!r})", "scale it down first") from error
     except _DAMAGE as error:
-        found = f"a file that cannot be read or decoded ({type(error).__name__}: {error})"
+        found = f"a file that cannot be read or decoded ({error!r})"
         raise _refusal(path, found, "check that it is whole and opens in a viewer") from error
 
 

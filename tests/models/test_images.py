@@ -1,0 +1,326 @@
+"""Decoding: every kind of file becomes the RGB8 pixels a viewer would show, or one clear refusal."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from models.errors import PrepareError
+from models.images import FORMATS, MAX_SIDE_PIXELS, read_image
+
+GREY_3X2 = np.array([[10, 20, 30], [40, 50, 60]], dtype=np.uint8)
+NOISE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+
+
+def greys(pixels: np.ndarray) -> list[list[int]]:
+    """Return the red channel of a picture whose channels are all alike."""
+    assert (pixels == pixels[:, :, :1]).all()
+    rows: list[list[int]] = pixels[:, :, 0].tolist()
+    return rows
+
+
+def write_png(path: Path, width: int, height: int, data: bytes, *, depth: int = 8, colour: int = 2) -> Path:
+    """Write a PNG by hand, so that its header may claim anything (PNG specification, sec. 11.2.2)."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    packed = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+    return path
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_formats_give_back_their_pixels(tmp_path: Path, file_format: str) -> None:
+    """What was written is read: [height, width, 3], uint8, the caller's own to change."""
+    path = tmp_path / "picture"
+    Image.fromarray(NOISE).save(path, file_format)
+
+    pixels = read_image(path)
+
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (48, 64, 3)
+    assert pixels.flags.c_contiguous
+    assert pixels.flags.writeable
+    assert (pixels == NOISE).all()
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "AVIF", "GIF"])
+def test_lossy_formats_come_close(tmp_path: Path, file_format: str) -> None:
+    """A flat colour survives compression within a few levels."""
+    path = tmp_path / "picture.png"  # the content decides, not the name
+    Image.new("RGB", (40, 30), (200, 100, 50)).save(path, file_format)
+
+    pixels = read_image(path).astype(int)
+
+    assert pixels.shape == (30, 40, 3)
+    assert np.abs(pixels - [200, 100, 50]).max() <= 4
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "WEBP", "JPEG"])
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [  # EXIF 2.32, tag 274: where the stored first row and first column belong
+        (1, [[10, 20, 30], [40, 50, 60]]),  # top, left
+        (2, [[30, 20, 10], [60, 50, 40]]),  # top, right
+        (3, [[60, 50, 40], [30, 20, 10]]),  # bottom, right
+        (4, [[40, 50, 60], [10, 20, 30]]),  # bottom, left
+        (5, [[10, 40], [20, 50], [30, 60]]),  # left, top
+        (6, [[40, 10], [50, 20], [60, 30]]),  # right, top
+        (7, [[60, 30], [50, 20], [40, 10]]),  # right, bottom
+        (8, [[30, 60], [20, 50], [10, 40]]),  # left, bottom
+        (9, [[10, 20, 30], [40, 50, 60]]),  # no such orientation: as stored
+    ],
+)
+def test_exif_orientation_is_applied(
+    tmp_path: Path, orientation: int, upright: list[list[int]], file_format: str
+) -> None:
+    """A photograph is turned the way the camera was held."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    large = np.kron(GREY_3X2, np.ones((16, 16), dtype=np.uint8))  # flat 16x16 blocks survive JPEG
+    lossless = {"lossless": True} if file_format == "WEBP" else {}
+    Image.fromarray(large).convert("RGB").save(tmp_path / "p", file_format, exif=exif, **lossless)
+
+    blocks = np.array(greys(read_image(tmp_path / "p")))[8::16, 8::16]
+
+    assert np.abs(blocks - np.array(upright)).max() <= 1
+
+
+def test_unreadable_exif_is_ignored(tmp_path: Path) -> None:
+    """Damaged metadata is no damaged picture."""
+    Image.fromarray(NOISE).save(tmp_path / "p.png", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+
+    assert (read_image(tmp_path / "p.png") == NOISE).all()
+
+
+def test_transparency_is_composited_over_white(tmp_path: Path) -> None:
+    """The formula is colour * alpha + 255 * (1 - alpha), to a rounding."""
+    rgba = np.array([[[100, 0, 200, 255], [100, 0, 200, 0], [100, 0, 200, 51]]], dtype=np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "p.png")
+
+    pixels = read_image(tmp_path / "p.png")
+
+    # alpha 51/255 = 0.2: 100 -> 224, 0 -> 204, 200 -> 244
+    assert pixels.tolist() == [[[100, 0, 200], [255, 255, 255], [224, 204, 244]]]
+
+
+def test_grey_with_alpha_is_composited_over_white(tmp_path: Path) -> None:
+    """Mode LA is treated as RGBA is."""
+    Image.merge("LA", [Image.new("L", (2, 1), 100), Image.fromarray(np.array([[255, 0]], np.uint8))]).save(
+        tmp_path / "p.png"
+    )
+
+    assert greys(read_image(tmp_path / "p.png")) == [[100, 255]]
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "GIF"])
+def test_a_palette_with_a_transparent_entry_shows_white_there(tmp_path: Path, file_format: str) -> None:
+    """Palette indices become their colours; the transparent one becomes the page."""
+    image = Image.frombytes("P", (3, 1), bytes([0, 1, 2]))
+    image.putpalette([255, 0, 0, 0, 128, 0, 9, 9, 9])
+    image.save(tmp_path / "p", file_format, transparency=2)
+
+    assert read_image(tmp_path / "p").tolist() == [[[255, 0, 0], [0, 128, 0], [255, 255, 255]]]
+
+
+def test_an_rgb_colour_may_be_the_transparent_one(tmp_path: Path) -> None:
+    """PNG's tRNS chunk without an alpha channel counts too."""
+    Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)).save(tmp_path / "p.png", transparency=(1, 2, 3))
+
+    assert read_image(tmp_path / "p.png").tolist() == [[[255, 255, 255], [4, 5, 6]]]
+
+
+def test_one_bit_images_are_black_and_white(tmp_path: Path) -> None:
+    """Mode 1 spans the whole range."""
+    Image.fromarray(np.array([[True, False]])).save(tmp_path / "p.png")
+
+    assert greys(read_image(tmp_path / "p.png")) == [[255, 0]]
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "PPM"])
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path, file_format: str) -> None:
+    """65535 = 255 * 257, rounded to nearest: 128 is still black, 129 is one."""
+    values = np.array([[0, 128, 129, 257, 32768, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "p", file_format)
+
+    assert greys(read_image(tmp_path / "p")) == [[0, 0, 1, 1, 128, 255]]
+
+
+def test_sixteen_bit_grey_may_have_a_transparent_value(tmp_path: Path) -> None:
+    """PNG's tRNS chunk of a 16-bit grey image names the value that shows the page."""
+    Image.fromarray(np.array([[0, 514, 65535]], dtype=np.uint16)).save(tmp_path / "p.png", transparency=514)
+
+    assert greys(read_image(tmp_path / "p.png")) == [[0, 255, 255]]
+
+
+def test_sixteen_bit_colour_keeps_its_high_bytes(tmp_path: Path) -> None:
+    """A 16-bit RGB PNG is read as 8 bits a channel."""
+    row = b"\0" + bytes([0xFF, 0xFF, 0x80, 0x00, 0x00, 0xFF])
+    path = write_png(tmp_path / "p.png", 1, 1, row, depth=16)
+
+    assert read_image(path).tolist() == [[[255, 128, 0]]]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    """Ink is subtracted from white: no ink, cyan, black."""
+    cmyk = bytes([0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255])
+    Image.frombytes("CMYK", (3, 1), cmyk).save(tmp_path / "p.tiff")
+
+    assert read_image(tmp_path / "p.tiff").tolist() == [[[255, 255, 255], [0, 255, 255], [0, 0, 0]]]
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_the_first_frame_of_an_animation_counts(tmp_path: Path, file_format: str) -> None:
+    """Later frames are not looked at."""
+    first, second = (Image.new("RGB", (20, 10), colour) for colour in ("white", "black"))
+    first.save(tmp_path / "p", file_format, save_all=True, append_images=[second])
+
+    assert read_image(tmp_path / "p").min() == 255
+
+
+def test_one_pixel_is_an_image(tmp_path: Path) -> None:
+    """1x1 is accepted; the tiling rules place it on 1:1."""
+    Image.new("RGB", (1, 1), (1, 2, 3)).save(tmp_path / "p.png")
+
+    assert read_image(tmp_path / "p.png").tolist() == [[[1, 2, 3]]]
+
+
+@pytest.mark.parametrize("size", [(20000, 10), (10, 20000), (MAX_SIDE_PIXELS + 1, 1)])
+def test_a_side_too_long_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    """The message says how large it may be, how large it is, and what to do."""
+    Image.new("1", size).save(tmp_path / "wide.png")
+
+    with pytest.raises(PrepareError, match=rf"at most 16384 pixels a side.*{size[0]}x{size[1]} pixels: scale it"):
+        read_image(tmp_path / "wide.png")
+
+
+def test_the_longest_side_allowed_is_read(tmp_path: Path) -> None:
+    """The limit itself is inside."""
+    Image.new("1", (16384, 1)).save(tmp_path / "p.png")
+
+    assert read_image(tmp_path / "p.png").shape == (1, 16384, 3)
+
+
+@pytest.mark.parametrize("size", [(16000, 16000), (10000, 10000), (2**31 - 1, 2**31 - 1)])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A header may claim any size; it is judged before a pixel is made."""
+    path = write_png(tmp_path / "bomb.png", *size, b"\0" * 1000)
+
+    with pytest.raises(PrepareError, match=r"pixels.*: scale it down"):
+        read_image(path)
+
+
+def test_an_image_without_pixels_is_refused(tmp_path: Path) -> None:
+    """A width of zero is nothing to look at, whatever the decoder thinks of it."""
+    with pytest.raises(PrepareError, match="found"):
+        read_image(write_png(tmp_path / "empty.png", 0, 5, b""))
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_a_truncated_file_is_refused(tmp_path: Path, file_format: str, kept: float) -> None:
+    """Half a picture is never passed on as a whole one."""
+    path = tmp_path / "cut"
+    Image.fromarray(NOISE).save(path, file_format)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
+
+    with pytest.raises(PrepareError, match="cut'"):
+        read_image(path)
+
+
+@given(cut=st.integers(0, 9400), change=st.integers(0, 255))
+@settings(max_examples=150, deadline=None)
+def test_damage_is_refused_or_harmless(cut: int, change: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever byte of a file is wrong, the answer is pixels of a sane shape or a PrepareError."""
+    path = tmp_path_factory.getbasetemp() / "damaged.png"
+    Image.fromarray(NOISE).save(path)
+    content = bytearray(path.read_bytes())
+    content[cut % len(content)] = change
+    path.write_bytes(content)
+
+    try:
+        assert read_image(path).shape[2] == 3
+    except PrepareError as refusal:
+        assert "damaged.png" in str(refusal)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello, I am no image\n" * 50, b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\x89PNG\r\n\x1a\n", b"P6"]
+)
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
+    """The name may promise a PNG; the content decides. EPS would start another program."""
+    (tmp_path / "notes.png").write_bytes(content)
+
+    with pytest.raises(PrepareError, match=r"notes\.png': wanted an image \(PNG, JPEG.*; found .*: "):
+        read_image(tmp_path / "notes.png")
+
+
+def test_values_without_a_known_range_are_refused(tmp_path: Path) -> None:
+    """Floating point says neither what black nor what white is; nor do 32-bit integers beyond 16."""
+    Image.fromarray(np.array([[0.0, 1.5]], dtype=np.float32)).save(tmp_path / "f.tiff")
+    Image.fromarray(np.array([[0, 70000]], dtype=np.int32)).save(tmp_path / "i.tiff")
+
+    for name in ("f.tiff", "i.tiff"):
+        with pytest.raises(PrepareError, match="black and white are unknown: save it with 8 or 16 bits"):
+            read_image(tmp_path / name)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A missing file, a folder and a pipe each say what they are; the pipe does not hang."""
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(PrepareError, match=r"gone\.png': wanted .*; found no such file"):
+        read_image(tmp_path / "gone.png")
+    for path in (tmp_path, tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(PrepareError, match="found something that is not a regular file"):
+            read_image(path)
+
+
+HOSTILE = [
+    "new\nline.png",
+    "\x1b[2Jescape.png",
+    "'quote\" $(touch x) `y` ;|&.png",
+    "-rf.png",
+    "%s {0} \\n.png",
+    "spaces and \t tabs .png",
+    "картинка 画像 🖼.png",
+    "\u202egnp.exe",
+    "http:__example.org_p.png",
+    os.fsdecode(b"not-utf8-\xff\xfe.png"),
+    "x" * 251 + ".png",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_file_name_is_only_a_name(tmp_path: Path, name: str) -> None:
+    """It is read like any other, and a refusal shows it escaped, on one line, fit for any terminal."""
+    path = tmp_path / name
+    path.write_bytes(b"no image")
+
+    with pytest.raises(PrepareError) as refusal:
+        read_image(path)
+    assert str(refusal.value).isprintable()
+    assert repr(str(path)) in str(refusal.value)
+
+    Image.new("RGB", (2, 2), "white").save(path, "PNG")
+    assert read_image(path).tolist() == [[[255, 255, 255]] * 2] * 2
+
+
+@pytest.mark.parametrize("name", ["nul\0byte.png", "x" * 300, "file.png/inside"])
+def test_a_name_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    """What the system refuses to look up comes back as the same kind of error."""
+    (tmp_path / "file.png").write_bytes(b"")
+
+    with pytest.raises(PrepareError, match="wanted an image"):
+        read_image(tmp_path / name)
