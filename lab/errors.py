@@ -7,6 +7,7 @@
     ├── DeviceError
     │   ├── DeviceLost           transient: the device went away; trying again may help
     │   └── DeviceRefused        stable: the device said no; trying again will not help
+    ├── RunError                 a run that cannot go on, or of which too little was valid
     ├── StoreError               results that cannot be written or read
     │   └── DiskFull             no space left; what was saved before is safe
     └── NotEnoughData            a statistic asked of too few samples
@@ -43,6 +44,10 @@ class DeviceLost(DeviceError):
 
 class DeviceRefused(DeviceError):
     """Stable: the device said no; trying again will not help."""
+
+
+class RunError(LabError):
+    """A run that cannot go on, or of which too little was valid."""
 
 
 class StoreError(LabError):

@@ -1,0 +1,217 @@
+"""The host as a device: processes in their own sessions, files where they lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from time import monotonic
+
+import psutil
+
+import device_agents
+from lab.device.transport import Completed, Device, Process
+from lab.errors import DeviceLost, DeviceRefused
+from lab.identifiers import now_utc
+from lab.records import DeviceIdentity
+
+INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+"""What an agent inherits from the lab's environment; everything else would be an unrecorded influence."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return monotonic()
+
+    def utc(self) -> str:
+        """Now, in UTC, as ISO 8601 with milliseconds."""
+        return now_utc()
+
+
+class LocalTransport:
+    """The seam for this machine; it remembers the children it started so that it can reap them."""
+
+    def __init__(self) -> None:
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        """Run a short command to its end, without a shell in between."""
+        try:
+            done = subprocess.run(  # a list of arguments, never a shell
+                list(argv),
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DeviceLost(f"host: `{argv[0]}` did not end within {timeout_s} s") from error
+        except OSError as error:
+            raise DeviceRefused(f"host: cannot run `{argv[0]}`: {error}") from error
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    def push(self, content: bytes, target: str) -> None:
+        """Write a file, complete or not at all."""
+        path = Path(target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f"{path.name}.part")
+        aside.write_bytes(content)
+        aside.replace(path)
+
+    def pull(self, source: str, target: Path) -> None:
+        """Copy a file; one that is already where it should be stays, a missing one becomes empty."""
+        if Path(source).absolute() == target.absolute():
+            target.touch()
+            return
+        target.write_bytes(self.follow(source, 0))
+
+    def follow(self, path: str, offset: int) -> bytes:
+        """Return the file's bytes from `offset` on."""
+        try:
+            with Path(path).open("rb") as file:
+                file.seek(offset)
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def start(
+        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+    ) -> Process:
+        """Start a process in its own session; raises `DeviceRefused` when it cannot be started."""
+        with Path(stdout).open("wb") as out, Path(stderr).open("wb") as err:
+            try:
+                child = subprocess.Popen(
+                    list(argv),
+                    cwd=folder,
+                    env=dict(environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise DeviceRefused(f"host: cannot start the agent `{argv[0]}`: {error}") from error
+        self._children[child.pid] = child
+        return Process(child.pid, start_time(child.pid) or 0)
+
+    def wait(self, process: Process, *, timeout_s: float) -> int | None:
+        """Wait for a child of ours at most so long, without polling where the kernel has pidfds."""
+        child = self._children[process.pid]
+        if child.poll() is None and timeout_s > 0:
+            _sleep_until_exit(child, timeout_s)
+        return child.poll()
+
+    def kill(self, process: Process) -> None:
+        """End the process group, if pid and start time still name the same process."""
+        child = self._children.get(process.pid)
+        if start_time(process.pid) == process.started:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                return
+        if child is not None:
+            child.wait()
+
+
+def _sleep_until_exit(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    try:
+        descriptor = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):
+        try:
+            child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return
+        return
+    try:
+        select.select([descriptor], [], [], timeout_s)
+    finally:
+        os.close(descriptor)
+
+
+def start_time(pid: int) -> int | None:
+    """Start time of a process in clock ticks since boot (proc(5), field 22 of stat); None when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return int(text.rpartition(")")[2].split()[19])
+
+
+def connect() -> Device:
+    """Return this machine as a device, with the bundled reference agent."""
+    root = str(Path(device_agents.__file__).parent.parent)
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    facts = host_facts()
+    return Device(
+        identity=DeviceIdentity(
+            name="host",
+            kind="host",
+            model=facts["cpu_model"],
+            fingerprint=hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()[:16],
+            cores=cores(),
+        ),
+        transport=LocalTransport(),
+        agent=(sys.executable, "-P", "-m", "device_agents.reference"),
+        environment={**inherited, "PYTHONPATH": root},
+        scratch=None,
+        facts=facts,
+    )
+
+
+def cores() -> tuple[int, ...]:
+    """Return the cores this process may use, in ascending order."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def host_facts() -> dict[str, str]:
+    """Return what identifies this machine and its software, as words."""
+    return {
+        "cpu_model": _cpu_model(),
+        "cores": ",".join(str(core) for core in cores()),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "memory_gib": f"{psutil.virtual_memory().total / 2**30:.1f}",
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "agent": f"reference {_version('pocketlab')}",
+        "runtime": f"onnxruntime {_version('onnxruntime')}",
+        "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+    }
+
+
+def _version(package: str) -> str:
+    """Return an installed package's version from its metadata, without importing it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = ("model name", "Hardware", "Processor")  # x86; then what arm kernels print, when they print any
+    found = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in reversed(lines)}
+    return next((found[name] for name in names if found.get(name)), platform.machine())
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text().strip() or "unknown"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,213 @@
+"""From a cell to the Job an agent is asked to do: batches, units, stages, and what a build cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from device_agents.contract import (
+    PROTOCOL,
+    Batch,
+    DecodeWork,
+    EncodeImageWork,
+    GenerateWork,
+    Graph,
+    Input,
+    Job,
+    LoadWork,
+    Manifest,
+    NullWork,
+    PrefillWork,
+    Unit,
+    Work,
+)
+from lab.errors import DeviceRefused, ScenarioError
+from lab.records import Cell, DeviceIdentity, Parameter
+
+SPLIT: Mapping[Graph, str] = {
+    Graph.TILE: "cpu",
+    Graph.PATCH_EMBED: "cpu",
+    Graph.VIT: "npu",
+    Graph.PROJECT: "npu",
+    Graph.EMBED: "all",
+    Graph.LLM: "all",
+}
+"""Where `placement = "split"` runs each graph: vision as in arXiv 2411.10640, Fig. 4; the LLM on every core."""
+
+
+def job_for(
+    cell: Cell,
+    *,
+    kind: str,
+    trial: str,
+    build: str,
+    manifest: Manifest,
+    inputs: Mapping[str, Input],
+    device: DeviceIdentity,
+    warmup: int,
+    iterations: int,
+) -> Job:
+    """Write the job of one trial; `build` is the build's folder as the device sees it.
+
+    Raises `ScenarioError` when the build has no such shape or input, or its cache is too short, and
+    `DeviceRefused` when the device has too few cores for the placement.
+    """
+    units, stages = units_and_stages(cell, device, manifest)
+    return Job(
+        protocol=PROTOCOL,
+        trial=trial,
+        build=build,
+        work=work_for(cell, kind, manifest, inputs),
+        warmup_iterations=warmup,
+        iterations=iterations,
+        units=units,
+        stages=stages,
+    )
+
+
+def units_and_stages(
+    cell: Cell, device: DeviceIdentity, manifest: Manifest
+) -> tuple[dict[str, Unit], dict[Graph, str]]:
+    """Return the units a job names and which graph runs on which."""
+    every = Unit(cores=list(device.cores))
+    if cell.parameters.get("placement", "all") == "all":
+        return {"all": every}, dict.fromkeys(manifest.graphs, "all")
+    if len(device.cores) < 2:
+        raise DeviceRefused(
+            f"cell {cell.key}: placement `split` needs two execution units, but device {device.name} offers "
+            f"{len(device.cores)} core; choose placement = 'all', or give the lab a second core"
+        )
+    half = len(device.cores) // 2
+    units = {
+        "cpu": Unit(cores=list(device.cores[:half])),
+        "npu": Unit(cores=list(device.cores[half:])),
+        "all": every,
+    }
+    stages = {graph: SPLIT[graph] for graph in manifest.graphs}
+    return units, stages
+
+
+def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Input]) -> Work:
+    """Return the workload of a cell, checked against what the build can do."""
+    if kind == "load":
+        return LoadWork()
+    if kind == "null":
+        return NullWork()
+    name = str(_parameter(cell, "input"))
+    if name not in inputs:
+        raise ScenarioError(
+            f"cell {cell.key}: the build has no input {name!r}; it has {', '.join(sorted(inputs)) or 'none'}"
+        )
+    document = inputs[name]
+    if kind == "encode_image":
+        batches = _image_batches(cell, manifest, document)
+        return EncodeImageWork(input=name, batches=batches, pipelined=_flag(cell, "pipelined"))
+    parallel = _whole(cell, "parallel_tokens")
+    _check_parallel(cell, manifest, parallel)
+    if kind == "prefill":
+        return _prefill(cell, manifest, document, parallel)
+    new_tokens = _whole(cell, "new_tokens")
+    if kind == "decode":
+        context = _whole(cell, "context_tokens")
+        _check_cache(cell, manifest, max(_padded(context, parallel), context + new_tokens))
+        return DecodeWork(input=name, context_tokens=context, new_tokens=new_tokens, parallel_tokens=parallel)
+    if kind == "generate":
+        prompt = document.prompt_tokens
+        _check_cache(cell, manifest, max(_padded(prompt, parallel), prompt + new_tokens))
+        return GenerateWork(
+            input=name,
+            batches=_image_batches(cell, manifest, document),
+            pipelined=_flag(cell, "pipelined"),
+            parallel_tokens=parallel,
+            new_tokens=new_tokens,
+            coupled=_flag(cell, "coupled"),
+        )
+    raise ScenarioError(f"cell {cell.key}: no agent of this version does {kind!r}")
+
+
+def batches(tiles: int, per_batch: int, *, remainder: str, order: str) -> list[Batch]:
+    """Cut `tiles` into launches of at most `per_batch`.
+
+    The remainder runs at its own shape (`exact`) or at the full one (`padded`); `order` puts it last
+    (`largest_first`) or first (`smallest_first`).
+    """
+    full, rest = divmod(tiles, per_batch)
+    cut = [Batch(true=per_batch, padded=per_batch)] * full
+    if rest:
+        cut.append(Batch(true=rest, padded=per_batch if remainder == "padded" else rest))
+    return cut if order == "largest_first" else cut[::-1]
+
+
+def _image_batches(cell: Cell, manifest: Manifest, document: Input) -> list[Batch]:
+    if document.placement is None:
+        raise ScenarioError(f"cell {cell.key}: input {document.name!r} has no image to encode")
+    cut = batches(
+        len(document.placement.order),
+        _whole(cell, "patches_per_batch"),
+        remainder=str(_parameter(cell, "remainder")),
+        order=str(_parameter(cell, "order")),
+    )
+    known = _shapes(manifest, Graph.VIT, "batch")
+    missing = sorted({batch.padded for batch in cut} - known)
+    if missing:
+        raise ScenarioError(
+            f"cell {cell.key}: the build {manifest.model}-{manifest.recipe} runs vit at batches "
+            f"{sorted(known)}, not at {missing}"
+        )
+    return cut
+
+
+def _prefill(cell: Cell, manifest: Manifest, document: Input, parallel: int) -> PrefillWork:
+    tokens = _whole(cell, "prompt_tokens") or document.prompt_tokens
+    if tokens > document.prompt_tokens:
+        raise ScenarioError(
+            f"cell {cell.key}: wanted {tokens} prompt tokens, input {document.name!r} has {document.prompt_tokens}"
+        )
+    _check_cache(cell, manifest, _padded(tokens, parallel))
+    return PrefillWork(input=document.name, prompt_tokens=tokens, parallel_tokens=parallel)
+
+
+def _padded(tokens: int, parallel: int) -> int:
+    """Return the cache positions a chunked prefill writes: the last chunk is padded."""
+    return -(-tokens // parallel) * parallel
+
+
+def _check_parallel(cell: Cell, manifest: Manifest, parallel: int) -> None:
+    known = _shapes(manifest, Graph.LLM, "tokens")
+    if parallel not in known:
+        raise ScenarioError(
+            f"cell {cell.key}: the build {manifest.model}-{manifest.recipe} prefills {sorted(known)} tokens "
+            f"in parallel, not {parallel}"
+        )
+
+
+def _check_cache(cell: Cell, manifest: Manifest, tokens: int) -> None:
+    held = manifest.dimensions.cache_tokens
+    if tokens > held:
+        raise ScenarioError(
+            f"cell {cell.key}: {tokens} tokens are longer than the cache of {manifest.model}-{manifest.recipe}, "
+            f"which holds {held}; shorten the prompt or new_tokens, or export a build with a longer cache"
+        )
+
+
+def _shapes(manifest: Manifest, graph: Graph, symbol: str) -> set[int]:
+    return {shape[symbol] for file in manifest.graphs.get(graph, []) for shape in file.shapes if symbol in shape}
+
+
+def _parameter(cell: Cell, name: str) -> Parameter:
+    if name not in cell.parameters:
+        raise ScenarioError(f"cell {cell.key}: the parameter {name!r} is missing")
+    return cell.parameters[name]
+
+
+def _whole(cell: Cell, name: str) -> int:
+    value = _parameter(cell, name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ScenarioError(f"cell {cell.key}: {name} must be a whole number, found {value!r}")
+    return value
+
+
+def _flag(cell: Cell, name: str) -> bool:
+    value = _parameter(cell, name)
+    if not isinstance(value, bool):
+        raise ScenarioError(f"cell {cell.key}: {name} must be true or false, found {value!r}")
+    return value

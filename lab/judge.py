@@ -1,0 +1,67 @@
+"""Whether a trial counts: how its process ended first, then what its lines say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from device_agents.contract import Error, Event, Input, InvalidReason, Job, Manifest
+from lab.agent import Outcome, Reading
+from lab.invariants import Findings, Flaw, check
+
+TAIL = 300
+"""How many characters of the agent's last words are quoted."""
+
+
+def judge(
+    job: Job,
+    outcome: Outcome,
+    reading: Reading,
+    *,
+    stderr: str,
+    manifest: Manifest,
+    inputs: Mapping[str, Input],
+    timeout_s: float,
+    max_gap: float,
+) -> Findings:
+    """Return the first flaw of a trial, if it has one, and the figures that come with it."""
+    flaw = _broken(outcome, reading, stderr, timeout_s)
+    if flaw is not None:
+        return Findings(flaw)
+    return check(job, reading.events, manifest, inputs, max_gap=max_gap)
+
+
+def _broken(outcome: Outcome, reading: Reading, stderr: str, timeout_s: float) -> Flaw | None:
+    if outcome.lost:
+        return Flaw(InvalidReason.DEVICE_LOST, outcome.lost)
+    if outcome.timed_out:
+        return Flaw(
+            InvalidReason.TIMEOUT,
+            f"the agent did not end within {timeout_s:g} s and was ended; it got to {_last(reading.events)}",
+        )
+    if reading.malformed is not None:
+        bad = reading.malformed
+        return Flaw(
+            InvalidReason.MALFORMED_EVENTS, f"line {bad.line} is no event ({bad.problem}): {bad.excerpt!r}"
+        )
+    if any(isinstance(event, Error) for event in reading.events):
+        return None  # the invariants quote it
+    if outcome.returncode != 0 or reading.half_line:
+        return Flaw(InvalidReason.AGENT_DIED, _death(outcome, reading, stderr))
+    return None
+
+
+def _death(outcome: Outcome, reading: Reading, stderr: str) -> str:
+    code = outcome.returncode or 0
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+    words = [f"the agent {how} after {_last(reading.events)}"]
+    if reading.half_line:
+        words.append(f"in the middle of a line: {reading.half_line!r}")
+    if stderr.strip():
+        words.append(f"its last words: {stderr.strip()[-TAIL:]!r}")
+    return "; ".join(words)
+
+
+def _last(events: Sequence[Event]) -> str:
+    if not events:
+        return "nothing (no event was written)"
+    return f"{len(events)} events, the last a `{events[-1].event}`"

@@ -1,0 +1,154 @@
+"""The figures of a trial, derived here and nowhere else from seconds and true counts.
+
+A rate counts what was wanted (`true`), never what was computed with padding: the runners of a phone
+vendor print padded tokens a second, which flatters a short prompt (up to 1.97 times at 130 tokens).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from device_agents.contract import Event, Iteration, Job, Span, Stage
+from lab.records import Metric
+
+NS = 1e-9
+"""Seconds in a nanosecond."""
+
+
+def _metrics() -> dict[str, Metric]:
+    seconds = {
+        "load_s": "load",
+        "encode_s": "image encoding",
+        "patch_embed_s": "patch embedding",
+        "vit_s": "vision transformer",
+        "project_s": "projector",
+        "prefill_s": "prefill",
+        "decode_s": "decode",
+        "first_token_s": "time to first token",
+        "null_s": "empty iteration",
+    }
+    rates = {
+        "patches_per_s": ("image encoding", "patches/s"),
+        "prefill_tokens_per_s": ("prefill", "tokens/s"),
+        "decode_tokens_per_s": ("decode", "tokens/s"),
+    }
+    known = {name: Metric(name, label, "s", "lower") for name, label in seconds.items()}
+    return known | {name: Metric(name, label, unit, "higher") for name, (label, unit) in rates.items()}
+
+
+METRICS: Mapping[str, Metric] = _metrics()
+"""Every metric the lab knows, by name."""
+
+VISION = (Stage.TILE, Stage.PATCH_EMBED, Stage.VIT, Stage.PROJECT)
+VISIBLE = (Stage.DECODE, Stage.SAMPLE, Stage.DETOKENISE)
+"""A token is visible when the last of these has ended."""
+
+
+def samples_of(job: Job, events: Sequence[Event]) -> dict[str, tuple[float, ...]]:
+    """Return metric -> one value for each measured iteration, in the order of iterations.
+
+    What a kind of workload yields is listed in `workloads.WORKLOADS`. A metric is left out when any
+    iteration lacks the spans it needs: invariants say what was missing.
+    """
+    rows = [_row(job, iteration, spans_of(events, iteration.iteration)) for iteration in measured(events)]
+    whole = [name for name in METRICS if rows and all(name in row for row in rows)]
+    return {name: tuple(row[name] for row in rows) for name in whole}
+
+
+def measured(events: Iterable[Event]) -> list[Iteration]:
+    """Return the iterations that count, without warm-up."""
+    found = [event for event in events if isinstance(event, Iteration) and event.phase == "measure"]
+    return sorted(found, key=lambda iteration: iteration.iteration)
+
+
+def spans_of(events: Iterable[Event], iteration: int) -> list[Span]:
+    """Return the spans of one iteration in the order they began."""
+    found = [event for event in events if isinstance(event, Span) and event.iteration == iteration]
+    return sorted(found, key=lambda span: span.start_ns)
+
+
+def end_ns(span: Span) -> int:
+    """Return the moment a span ended."""
+    return span.start_ns + span.duration_ns
+
+
+def true_count(spans: Iterable[Span], stage: Stage) -> int:
+    """Return how many tiles or tokens a stage worked on, without padding."""
+    return sum(s.count.true for s in spans if s.stage == stage and s.parent is None and s.count is not None)
+
+
+def _row(job: Job, iteration: Iteration, spans: Sequence[Span]) -> dict[str, float]:
+    whole_s = iteration.duration_ns * NS
+    kind = job.work.kind
+    if kind == "null":
+        return {"null_s": whole_s}
+    if kind == "load":
+        return _sums(spans, {"load_s": Stage.LOAD})
+    if kind == "encode_image":
+        return _encode(spans, whole_s)
+    if kind == "prefill":
+        return _prefill(spans, whole_s)
+    if kind == "decode":
+        return _decode(spans)
+    vision = [span for span in spans if span.stage in VISION]
+    encode_s = _wall(vision)
+    prefill = _since_vision(spans, vision)
+    return {
+        **(_encode(spans, encode_s) if vision else {}),
+        **(_prefill(spans, _wall(prefill)) if prefill else {}),
+        **_decode(spans),
+        **_sums(spans, {"first_token_s": Stage.FIRST_TOKEN}),
+    }
+
+
+def _encode(spans: Sequence[Span], encode_s: float) -> dict[str, float]:
+    stages = {"patch_embed_s": Stage.PATCH_EMBED, "vit_s": Stage.VIT, "project_s": Stage.PROJECT}
+    row = {"encode_s": encode_s, **_sums(spans, stages)}
+    tiles = true_count(spans, Stage.VIT)
+    if tiles and encode_s > 0:
+        row["patches_per_s"] = tiles / encode_s
+    return row
+
+
+def _prefill(spans: Sequence[Span], prefill_s: float) -> dict[str, float]:
+    row = {"prefill_s": prefill_s}
+    tokens = true_count(spans, Stage.PREFILL)
+    if tokens and prefill_s > 0:
+        row["prefill_tokens_per_s"] = tokens / prefill_s
+    return row
+
+
+def _decode(spans: Sequence[Span]) -> dict[str, float]:
+    """Tokens 2..N over the time from the first to the last visible token: N - 1 intervals."""
+    first = [span for span in spans if span.stage == Stage.FIRST_TOKEN]
+    later = [span for span in spans if span.stage == Stage.DECODE and span.parent is None]
+    visible = [end_ns(span) for span in spans if span.stage in VISIBLE]
+    if not later or not visible:
+        return {}
+    begin = end_ns(first[-1]) if first else min(span.start_ns for span in later)
+    decode_s = (max(visible) - begin) * NS
+    return {"decode_s": decode_s, "decode_tokens_per_s": len(later) / decode_s} if decode_s > 0 else {}
+
+
+def _since_vision(spans: Sequence[Span], vision: Sequence[Span]) -> list[Span]:
+    """Return embed and prefill spans that began after the image was encoded, up to the last prefill."""
+    begin = max((end_ns(span) for span in vision), default=0)
+    prefills = [span for span in spans if span.stage == Stage.PREFILL]
+    end = max((end_ns(span) for span in prefills), default=0)
+    embeds = [s for s in spans if s.stage == Stage.EMBED and s.start_ns >= begin and end_ns(s) <= end]
+    return [*embeds, *prefills] if prefills else []
+
+
+def _sums(spans: Sequence[Span], stages: Mapping[str, Stage]) -> dict[str, float]:
+    """Seconds a stage took in all, for the stages that occur; sub-spans are part of their parents."""
+    found = {
+        name: [span.duration_ns for span in spans if span.stage == stage and span.parent is None]
+        for name, stage in stages.items()
+    }
+    return {name: sum(durations) * NS for name, durations in found.items() if durations}
+
+
+def _wall(spans: Sequence[Span]) -> float:
+    if not spans:
+        return 0.0
+    return (max(end_ns(span) for span in spans) - min(span.start_ns for span in spans)) * NS

@@ -1,0 +1,293 @@
+"""The one place that knows the order of things: lease, build, settle, blocks, trials.
+
+Before the first trial of every start (a resumed run included) one agent process opens and closes every
+graph, and is not counted: a first process measures the disk (cactus-compute/cactus, pull request 698).
+Its raw lines stay in the run's folder as trial 0.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from device_agents.contract import Input, InvalidReason, Job, content_id
+from lab import jobs
+from lab.agent import EVENTS, STDERR, Outcome, carry_out, launch_for, read_events
+from lab.build import Build, load_input, verify
+from lab.device.lease import Note
+from lab.device.transport import Clock, Device
+from lab.errors import LabError, RunError
+from lab.identifiers import new_run_id
+from lab.judge import judge
+from lab.metrics import samples_of
+from lab.records import Cell, Context, Run, Trial
+from lab.scenario import Scenario
+from lab.store import Store
+
+log = logging.getLogger(__name__)
+
+SETTLE = Cell("settle", {"placement": "all"})
+"""The uncounted first process of a start: the `load` workload on every core."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a run is measured with; `lease` gives the device's turn and must be held all along."""
+
+    device: Device
+    build: Build
+    store: Store
+    clock: Clock
+    lease: Callable[[], AbstractContextManager[Note]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trial stands in a run: `number` counts from 1 through all blocks, `block` from 0."""
+
+    number: int
+    block: int
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being measured now: `iterations` are those the agent has finished, warm-up included."""
+
+    place: Place
+    total: int
+    iterations: int
+
+
+Watch = Callable[[Progress], None]
+
+
+def order(record: Run) -> list[Place]:
+    """Return every trial of a run in its order: one of each cell a block, shuffled by (seed, block).
+
+    Each block has its own generator, so that a resumed run goes on exactly as the interrupted one would.
+    """
+    places: list[Place] = []
+    for block in range(record.blocks):
+        cells = list(record.cells)
+        random.Random(f"{record.seed}/{block}").shuffle(cells)
+        places += [Place(len(places) + 1 + i, block, cell) for i, cell in enumerate(cells)]
+    return places
+
+
+def open_run(scenario: Scenario, bench: Bench, *, seed: int, suite: str, line: str) -> Run:
+    """Check that every cell can be measured, then write the run down; nothing is measured yet."""
+    inputs = inputs_of(scenario.cells, bench.build)
+    record = Run(
+        id=new_run_id(),
+        scenario=scenario.name,
+        suite=suite,
+        build=bench.build.id,
+        build_line=line,
+        device=bench.device.identity.name,
+        started_utc=bench.clock.utc(),
+        ended_utc=None,
+        status="running",
+        seed=seed,
+        blocks=scenario.plan.blocks,
+        context=context_of(scenario, bench, inputs),
+        cells=scenario.cells,
+        scenario_toml=scenario.toml,
+    )
+    for cell in scenario.cells:
+        _job(record.id, Place(0, 0, cell), scenario, bench, inputs)
+    bench.store.create_run(record)
+    return record
+
+
+def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
+    """Refuse to go on with a run whose surroundings have changed: raises `RunError` saying what differs."""
+    now = context_of(scenario, bench, inputs_of(record.cells, bench.build))
+    if changed := record.context.differs_from(now):
+        words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
+        raise RunError(f"run {record.id} cannot go on, its trials could not be compared: {words}. Start a new run")
+
+
+def context_of(scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) -> Context:
+    """Return everything that must agree before a run may be compared with another."""
+    identity = bench.device.identity
+    return Context(
+        {
+            **{f"device_{name}": value for name, value in bench.device.facts.items()},
+            "device_kind": identity.kind,
+            "device_model": identity.model,
+            "device_fingerprint": identity.fingerprint,
+            "scenario": scenario.name,
+            "build": bench.build.id,
+            "warmup": str(scenario.plan.warmup),
+            "iterations": str(scenario.plan.iterations),
+            **{f"input_{name}": content_id(document) for name, document in inputs.items()},
+        }
+    )
+
+
+def inputs_of(cells: tuple[Cell, ...], build: Build) -> dict[str, Input]:
+    """Return the inputs the cells name, as far as the build has them."""
+    named = {str(cell.parameters["input"]) for cell in cells if "input" in cell.parameters}
+    return {name: load_input(build, name) for name in sorted(named & set(build.manifest.inputs))}
+
+
+def run(record: Run, scenario: Scenario, bench: Bench, *, watch: Watch = lambda progress: None) -> Iterator[Trial]:
+    """Measure the trials that `record` still lacks, saving and yielding each; new and resumed runs alike.
+
+    Left early (Ctrl-C, a closed generator) the agent is ended and the run marked `interrupted`; after an
+    error it is `failed`. Raises `RunError` when no trial of the first block was valid.
+    """
+    status: Literal["finished", "interrupted", "failed"] = "failed"
+    places = order(record)
+    with bench.lease() as note:
+        try:
+            verify(bench.build)
+            done = {trial.number: trial for trial in bench.store.trials(record.id)}
+            missing = [place for place in places if place.number not in done]
+            inputs = inputs_of(record.cells, bench.build)
+            turn = _Turn(record, scenario, bench, inputs, note, watch, len(places))
+            if missing:
+                _settle(turn)
+            for place in missing:
+                trial = _measure(turn, place)
+                bench.store.save_trial(record.id, trial)
+                done[trial.number] = trial
+                yield trial
+                _stop_if_hopeless(record, done)
+            status = "finished"
+        except (KeyboardInterrupt, GeneratorExit):
+            status = "interrupted"
+            raise
+        finally:
+            _finish(bench.store, record, status)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What every trial of one start shares."""
+
+    record: Run
+    scenario: Scenario
+    bench: Bench
+    inputs: Mapping[str, Input]
+    note: Note
+    watch: Watch
+    total: int
+
+
+def _job(run_id: str, place: Place, scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) -> Job:
+    settle = place.cell is SETTLE
+    return jobs.job_for(
+        place.cell,
+        kind="load" if settle else scenario.kind,
+        trial=f"{run_id}-{place.number:04d}",
+        build=_build_folder(bench),
+        manifest=bench.build.manifest,
+        inputs=inputs,
+        device=bench.device.identity,
+        warmup=0 if settle else scenario.plan.warmup,
+        iterations=1 if settle else scenario.plan.iterations,
+    )
+
+
+def _build_folder(bench: Bench) -> str:
+    """Return where the device has the build: on the host where it lies, elsewhere where it was pushed to."""
+    if bench.device.scratch is None:
+        return str(bench.build.folder.absolute())
+    return f"{bench.device.scratch}/builds/{bench.build.id}"
+
+
+def _measure(turn: _Turn, place: Place) -> Trial:
+    """Run one fresh agent process and judge what it wrote."""
+    folder, job, outcome, started_utc = _carry_out(turn, place)
+    reading = read_events(_bytes(folder / EVENTS))
+    findings = judge(
+        job,
+        outcome,
+        reading,
+        stderr=_bytes(folder / STDERR).decode(errors="replace"),
+        manifest=turn.bench.build.manifest,
+        inputs=turn.inputs,
+        timeout_s=turn.scenario.plan.timeout_s,
+        max_gap=turn.scenario.gates.max_gap,
+    )
+    flaw = findings.flaw
+    if flaw is not None:
+        log.warning("trial %d (%s) does not count: %s: %s", place.number, place.cell.key, flaw.reason, flaw.detail)
+    return Trial(
+        number=place.number,
+        block=place.block,
+        cell=place.cell.key,
+        valid=flaw is None,
+        reason=flaw.reason if flaw else None,
+        detail=flaw.detail if flaw else "",
+        started_utc=started_utc,
+        wall_s=outcome.wall_s,
+        samples=samples_of(job, reading.events),
+        notes=findings.notes,
+    )
+
+
+def _settle(turn: _Turn) -> None:
+    """Run the uncounted first process; if it fails, the trials that follow say why."""
+    _, _, outcome, _ = _carry_out(turn, Place(0, 0, SETTLE))
+    if outcome.returncode != 0:
+        log.warning("the settling process of run %s did not end well: %s", turn.record.id, outcome)
+
+
+def _carry_out(turn: _Turn, place: Place) -> tuple[Path, Job, Outcome, str]:
+    bench = turn.bench
+    folder = _clean_folder(bench.store, turn.record, place.number)
+    job = _job(turn.record.id, place, turn.scenario, bench, turn.inputs)
+    started_utc = bench.clock.utc()
+    turn.watch(Progress(place, turn.total, 0))
+    outcome = carry_out(
+        launch_for(job, bench.device, folder),
+        bench.device.transport,
+        folder,
+        timeout_s=turn.scenario.plan.timeout_s,
+        clock=bench.clock,
+        started=turn.note,
+        iterations=lambda count: turn.watch(Progress(place, turn.total, count)),
+    )
+    return folder, job, outcome, started_utc
+
+
+def _clean_folder(store: Store, record: Run, number: int) -> Path:
+    """Return the trial's empty folder; what an interrupted trial left there is kept under ``interrupted/``."""
+    folder = store.trial_folder(record.id, number)
+    if any(folder.iterdir()):
+        aside = folder.parent.parent / "interrupted"
+        aside.mkdir(exist_ok=True)
+        folder.rename(aside / f"{number:04d}-{len(list(aside.glob(f'{number:04d}-*'))) + 1}")
+        folder = store.trial_folder(record.id, number)
+    return folder
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
+    """Raise `RunError` when the first block is complete and none of its trials counts."""
+    first = [trial for number, trial in done.items() if number <= len(record.cells)]
+    if len(done) != len(record.cells) or len(first) != len(record.cells) or any(trial.valid for trial in first):
+        return
+    reasons: dict[InvalidReason | None, Trial] = {trial.reason: trial for trial in first}
+    words = "; ".join(f"{trial.cell}: {reason}: {trial.detail}" for reason, trial in reasons.items())
+    raise RunError(f"run {record.id} of {record.scenario} stops: no trial of its first block was valid. {words}")
+
+
+def _finish(store: Store, record: Run, status: Literal["finished", "interrupted", "failed"]) -> None:
+    try:
+        store.finish_run(record.id, status)
+    except LabError as error:
+        if status == "finished":
+            raise
+        log.warning("run %s could not be marked %s: %s", record.id, status, error)
