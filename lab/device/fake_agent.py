@@ -1,0 +1,162 @@
+"""What a good agent would write for a job, and the wrong numbers a bad one would: the fake phone's voice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from device_agents.contract import (
+    PROTOCOL,
+    DecodeWork,
+    EncodeImageWork,
+    End,
+    Event,
+    Fingerprint,
+    GenerateWork,
+    Hello,
+    Input,
+    Iteration,
+    Job,
+    LoadWork,
+    NullWork,
+    Output,
+    PrefillWork,
+    Span,
+    Stage,
+    Tokens,
+    TokenTrail,
+)
+
+VISION_ROLES = {Stage.PATCH_EMBED: "cpu", Stage.VIT: "npu", Stage.PROJECT: "npu"}
+
+
+@dataclass
+class _Tape:
+    """A serial time line that spans are put on, one after the other."""
+
+    stage_ns: int
+    now_ns: int = 1_000
+    spans: list[Span] = field(default_factory=list)
+
+    def play(self, stage: Stage, iteration: int, index: int, role: str, count: Tokens | None) -> None:
+        span = Span(
+            stage=stage,
+            iteration=iteration,
+            index=index,
+            start_ns=self.now_ns,
+            duration_ns=self.stage_ns,
+            role=role,
+            unit=role,
+            thread=0,
+            cpu_ns=self.stage_ns,
+            count=count,
+        )
+        self.spans.append(span)
+        self.now_ns += self.stage_ns
+
+
+def events_of(job: Job, inputs: Mapping[str, Input], stage_s: float, fault: str) -> list[bytes]:
+    """Return the lines for a job in which each stage takes `stage_s`, spoiled where a number is the fault."""
+    tape = _Tape(round(stage_s * 1e9))
+    events: list[Event] = [_hello(job)]
+    iterations = job.warmup_iterations + job.iterations + (fault == "extra_iteration")
+    for number in range(iterations):
+        begin_ns, before = tape.now_ns, len(tape.spans)
+        _work(job, inputs, number, tape, missing=fault == "short")
+        if fault == "gap":
+            tape.now_ns += tape.now_ns - begin_ns
+        spans = tape.spans[before:]
+        if fault == "overlap" and len(spans) > 1:
+            late = spans[1].model_copy(
+                update={"unit": spans[0].unit, "start_ns": spans[0].start_ns, "role": spans[0].role}
+            )
+            spans[1] = late
+        events += spans
+        phase = "warmup" if number < job.warmup_iterations else "measure"
+        events.append(
+            Iteration(iteration=number, phase=phase, start_ns=begin_ns, duration_ns=tape.now_ns - begin_ns)
+        )
+        events += _outputs(job, inputs, number, fault)
+    counts = {kind: sum(isinstance(e, kind) for e in events) for kind in (Span, Iteration, Output)}
+    events.append(
+        End(spans=counts[Span] + (fault == "miscounts"), iterations=counts[Iteration], outputs=counts[Output])
+    )
+    return [event.model_dump_json().encode() + b"\n" for event in events]
+
+
+def _hello(job: Job) -> Hello:
+    return Hello(
+        protocol=PROTOCOL,
+        agent="fake",
+        agent_version="1",
+        runtime="none",
+        runtime_version="0",
+        abi="none",
+        cpu_features=[],
+        units={name: unit.cores for name, unit in job.units.items()},
+        pid=1,
+        monotonic_ns=0,
+        boot_ns=0,
+        real_ns=0,
+    )
+
+
+def _work(job: Job, inputs: Mapping[str, Input], iteration: int, tape: _Tape, *, missing: bool) -> None:
+    work, begin_ns = job.work, tape.now_ns
+    if isinstance(work, NullWork):
+        tape.now_ns += tape.stage_ns
+    if isinstance(work, LoadWork):
+        tape.play(Stage.LOAD, iteration, 0, "cpu", None)
+    if isinstance(work, EncodeImageWork | GenerateWork):
+        tape.play(Stage.TILE, iteration, 0, "cpu", None)
+        for index, batch in enumerate(work.batches[missing:]):
+            for stage, role in VISION_ROLES.items():
+                tape.play(stage, iteration, index, role, Tokens(true=batch.true, padded=batch.padded))
+    if isinstance(work, PrefillWork):
+        _prefill(work.prompt_tokens - missing, work.parallel_tokens, iteration, tape)
+    if isinstance(work, GenerateWork):
+        _prefill(inputs[work.input].prompt_tokens - missing, work.parallel_tokens, iteration, tape)
+        user = Span(
+            stage=Stage.FIRST_TOKEN,
+            iteration=iteration,
+            index=0,
+            start_ns=begin_ns,
+            duration_ns=tape.now_ns - begin_ns,
+            role="user",
+            unit="user",
+            thread=0,
+            cpu_ns=0,
+        )
+        tape.spans.append(user)
+    if isinstance(work, DecodeWork | GenerateWork):
+        for index in range(work.new_tokens - 1 - missing):
+            tape.play(Stage.DECODE, iteration, index, "npu", Tokens(true=1, padded=1))
+
+
+def _prefill(tokens: int, parallel: int, iteration: int, tape: _Tape) -> None:
+    for index, start in enumerate(range(0, tokens, parallel)):
+        true = min(parallel, tokens - start)
+        tape.play(Stage.PREFILL, iteration, index, "npu", Tokens(true=true, padded=parallel))
+
+
+def _outputs(job: Job, inputs: Mapping[str, Input], iteration: int, fault: str) -> Iterator[Output]:
+    work = job.work
+    if isinstance(work, EncodeImageWork):
+        features = inputs[work.input].golden.features
+        if features is not None:
+            yield Output(kind="features", iteration=iteration, fingerprint=_wrong(features, fault))
+    if isinstance(work, PrefillWork):
+        logits = inputs[work.input].golden.logits
+        yield Output(kind="logits", iteration=iteration, fingerprint=_wrong(logits, fault))
+    if isinstance(work, DecodeWork | GenerateWork):
+        ids = inputs[work.input].golden.tokens.ids
+        shift = int(fault == "wrong_output")
+        said = [ids[i % len(ids)] + shift for i in range(work.new_tokens)]
+        margin = math.nan if fault == "not_a_number" else 1.0
+        yield Output(kind="tokens", iteration=iteration, tokens=TokenTrail(ids=said, margins=[margin] * len(said)))
+
+
+def _wrong(found: Fingerprint, fault: str) -> Fingerprint:
+    factor = {"wrong_output": -1.0, "not_a_number": math.nan}.get(fault, 1.0)
+    return found.model_copy(update={"projections": [factor * p for p in found.projections]})
