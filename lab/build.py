@@ -1,0 +1,165 @@
+"""Builds in a folder: opened, verified file by file, and their inputs read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from device_agents.contract import PROTOCOL, File, Input, Manifest, content_id
+from lab.errors import BuildError
+
+MANIFEST = "manifest.json"
+REMEDY = "export the build again, or copy it anew from where it is whole"
+SHOWN = 10
+"""How many damaged files a message lists; a folder that is wrong altogether would list all of them."""
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that lies in `folder`; `id` is the content id of its manifest."""
+
+    id: str
+    folder: Path
+    manifest: Manifest
+
+
+def open_build(folder: Path) -> Build:
+    """Read and check the manifest, not the files (see :func:`verify`).
+
+    Raises `BuildError` when there is none, when it is broken, or of a newer protocol.
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise BuildError(f"{folder}: wanted the folder of a build, found {_found(folder)}; check the path")
+    _stays_inside(folder, path)
+    manifest = _read(Manifest, path)
+    listed = {file.path for file in manifest.files}
+    for name in _named(manifest):
+        if name not in listed:
+            raise BuildError(f"{path}: names {name!r}, which its list of files lacks; {REMEDY}")
+    if len(listed) != len(manifest.files):
+        raise BuildError(f"{path}: lists a file twice; {REMEDY}")
+    return Build(content_id(manifest), folder, manifest)
+
+
+def verify(build: Build) -> None:
+    """Check that the folder holds exactly the files of the manifest, each with its size and SHA-256.
+
+    Raises `BuildError` listing what is missing, truncated, altered, extra, or a link out of the folder.
+    """
+    wrong = list(_misfits(build))
+    wrong = wrong or list(_altered(build))
+    if wrong:
+        more = f"\n  and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        lines = "\n  ".join(wrong[:SHOWN])
+        raise BuildError(f"{build.folder}: not the build its manifest describes:\n  {lines}{more}\n{REMEDY}")
+
+
+def load_input(build: Build, name: str) -> Input:
+    """Read one of the build's inputs; raises `BuildError` when it has none of that name, or a broken one."""
+    if name not in build.manifest.inputs:
+        known = ", ".join(sorted(build.manifest.inputs)) or "none"
+        raise BuildError(f"{build.folder}: has no input {name!r}; it has: {known}")
+    path = build.folder / _input_file(build.manifest, name)
+    _stays_inside(build.folder, path)
+    document = _read(Input, path)
+    if document.name != name:
+        raise BuildError(f"{path}: wanted the input {name!r}, found {document.name!r}; {REMEDY}")
+    return document
+
+
+def _read(model: type[Document], path: Path) -> Document:
+    """Read a JSON document, its protocol before all else: a newer one may mean anything by the rest."""
+    try:
+        raw: object = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise BuildError(f"{path}: no such file; {REMEDY}") from error
+    except OSError as error:
+        raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BuildError(f"{path}: broken JSON: {error}; {REMEDY}") from error
+    protocol = raw.get("protocol") if isinstance(raw, dict) else None
+    if isinstance(protocol, int) and protocol > PROTOCOL:
+        raise BuildError(
+            f"{path}: written in protocol {protocol}, this lab knows {PROTOCOL}; "
+            "update pocketlab, or export the build with this version"
+        )
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(the document)"
+        raise BuildError(f"{path}: {key}: {first['msg']}; {REMEDY}") from error
+
+
+def _named(manifest: Manifest) -> Iterator[str]:
+    """Yield every file that the manifest needs by name."""
+    for graphs in manifest.graphs.values():
+        for graph in graphs:
+            yield from (graph.path, *graph.weights)
+    yield from (_input_file(manifest, name) for name in manifest.inputs)
+
+
+def _input_file(manifest: Manifest, name: str) -> str:
+    return f"{manifest.inputs[name].rstrip('/')}/input.json"
+
+
+def _misfits(build: Build) -> Iterator[str]:
+    """Yield a line for each file that is missing, extra, of the wrong size, or no file of this folder."""
+    present = set(_present(build.folder))
+    listed = {file.path for file in build.manifest.files}
+    for file in build.manifest.files:
+        path = build.folder / file.path
+        if not path.resolve().is_relative_to(build.folder.resolve()):
+            yield f"{file.path}: a link that leaves the folder, to {path.resolve()}"
+        elif not path.is_file():
+            yield f"{file.path}: missing, wanted {file.bytes} bytes (found {_found(path)})"
+        elif path.stat().st_size != file.bytes:
+            found = path.stat().st_size
+            word = "truncated" if found < file.bytes else "altered"
+            yield f"{file.path}: {word}, wanted {file.bytes} bytes, found {found}"
+    for name in sorted(present - listed - {MANIFEST}):
+        yield f"{name}: extra, the manifest does not list it; remove it"
+
+
+def _altered(build: Build) -> Iterator[str]:
+    for file in build.manifest.files:
+        found = _sha256(build.folder, file)
+        if found != file.sha256:
+            yield f"{file.path}: altered, wanted SHA-256 {file.sha256}, found {found}"
+
+
+def _sha256(folder: Path, file: File) -> str:
+    path = folder / file.path
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
+
+
+def _present(folder: Path) -> Iterator[str]:
+    """Yield every entry below `folder` that is no plain folder; a link to a folder is not followed."""
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        yield from ((Path(parent) / name).relative_to(folder).as_posix() for name in (*files, *links))
+
+
+def _stays_inside(folder: Path, path: Path) -> None:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BuildError(f"{path}: a link that leaves the folder, to {path.resolve()}; {REMEDY}")
+
+
+def _found(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    return "something else" if path.exists() else "nothing"

@@ -1,0 +1,95 @@
+"""TOML files that people write: read, checked against a model, and refused with file and key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from lab.errors import ScenarioError
+
+Checked = TypeVar("Checked", bound=BaseModel)
+
+
+class Table(BaseModel):
+    """A table of a file: frozen, strict (``"4"`` is not 4), and deaf to no key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; raises `ScenarioError` naming it and the files that lie beside it."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        beside = sorted(file.stem for file in path.parent.glob("*.toml"))
+        raise ScenarioError(
+            f"{path}: no such file; {nearest(path.stem, beside)}known there: {', '.join(beside) or 'none'}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise ScenarioError(f"{path}: could not be read: {error.strerror or error}") from error
+
+
+def parse(text: str, path: Path) -> dict[str, object]:
+    """Return the document; raises `ScenarioError` with line and column where it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{path}: not TOML: {error}") from error
+
+
+def check(
+    model: type[Checked], values: Mapping[str, object], *, at: str, tables: Mapping[str, str] | None = None
+) -> Checked:
+    """Return `values` as a `model`; raises `ScenarioError` with one line for each key that is wrong.
+
+    `at` opens each line: the file. `tables` says which table a key came from, where that is not `at`.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        places = [(tables or {}).get(str(problem["loc"][0]), "") for problem in problems]
+        words = [
+            f"{place} {_words(model, problem)}".lstrip() for place, problem in zip(places, problems, strict=True)
+        ]
+        lines = [f"{at}: {line}" for line in words]
+        raise ScenarioError("\n".join(lines)) from error
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'? `` when one of the known words is close, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def _words(model: type[BaseModel], problem: ErrorDetails) -> str:
+    place = [str(part) for part in problem["loc"]]
+    key = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(model, place[:-1])
+        return f"unknown key {key!r}; {nearest(place[-1], known)}known keys: {', '.join(known)}"
+    if problem["type"] == "missing":
+        return f"{key!r} is missing"
+    wanted = problem["msg"].replace("Input should be", "wanted", 1).replace("a valid ", "a ")
+    if problem["type"] == "string_pattern_mismatch":
+        wanted = "wanted letters, digits, dots, dashes and underscores, 64 at most"
+    return f"{key!r}: {wanted}, found {problem['input']!r}"
+
+
+def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
+    """Return the keys of the table at `place`, following nested models (a list index changes nothing)."""
+    for part in place:
+        field = model.model_fields.get(part)
+        if field is None:
+            continue
+        annotations = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        model = next((a for a in annotations if isinstance(a, type) and issubclass(a, BaseModel)), model)
+    return list(model.model_fields)

@@ -1,0 +1,83 @@
+"""Files that are either wholly there or not there at all, whatever happens to the process or the disk."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.errors import DiskFull, StoreError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def disk_errors(doing: str, path: Path) -> Iterator[None]:
+    """Translate `OSError` into `DiskFull` or `StoreError`; `doing` reads like ``save trial 3``."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        if error.errno in _NO_SPACE:
+            raise disk_full(doing, path) from error
+        raise StoreError(
+            f"could not {doing}: {where}: {error.strerror or error}; check the folder and its rights"
+        ) from error
+
+
+def disk_full(doing: str, path: Path) -> DiskFull:
+    """Return the one message for a full disk."""
+    return DiskFull(
+        f"could not {doing}: no space left on the disk that holds {path}; "
+        "everything saved before is safe: free some space and go on with `lab run --resume`"
+    )
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write aside, sync, rename, sync the folder: a reader sees the old file or the new one, never a part.
+
+    Raises `OSError`; what was written aside is removed then. One writer a path at a time.
+    """
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and its parents durably; one that is there already is left as it is."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+    return path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` against other processes of this machine; the kernel frees it if we die."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

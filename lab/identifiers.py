@@ -1,0 +1,25 @@
+"""Names and times that the lab gives to what it measures."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime
+
+
+def new_run_id(now_ns: int | None = None) -> str:
+    """Return a UUIDv7, so that ids sort by the time they were made.
+
+    Layout of RFC 9562, sec. 5.7: 48 bits of Unix milliseconds, version 7, 12 bits that continue the
+    clock below the millisecond (sec. 6.2, method 3), variant 2, 62 random bits. `now_ns` is Unix time.
+    """
+    milliseconds, rest_ns = divmod(time.time_ns() if now_ns is None else now_ns, 1_000_000)
+    fraction = rest_ns * 4096 // 1_000_000
+    number = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
+    return str(uuid.UUID(int=number))
+
+
+def now_utc() -> str:
+    """Return the time as ISO 8601 in UTC, to the millisecond: ``2026-11-23T01:02:03.456Z``."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,91 @@
+"""The parameters that each kind of workload takes, and the metrics it yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from device_agents.contract import Name
+from lab.documents import Table
+
+Positive = Annotated[int, Field(ge=1)]
+CORES = Literal["split", "all"]
+"""`split`: vision's CPU stages on the first half of the cores, its NPU stages on the second; `all`: every
+graph on every core, one after the other."""
+
+
+class Vision(Table):
+    """How the tiles of an image are encoded."""
+
+    patches_per_batch: Positive
+    pipelined: bool = True
+    remainder: Literal["exact", "padded"] = "exact"
+    order: Literal["largest_first", "smallest_first"] = "largest_first"
+    placement: CORES = "split"
+
+
+class EncodeImage(Vision):
+    """Image -> image tokens."""
+
+    input: Name = "screen"
+
+
+class Prefill(Table):
+    """A prompt of `prompt_tokens` true tokens (0: all of it), `parallel_tokens` a call."""
+
+    input: Name = "screen"
+    prompt_tokens: Annotated[int, Field(ge=0)] = 0
+    parallel_tokens: Positive
+    placement: CORES = "all"
+
+
+class Decode(Table):
+    """`new_tokens` one by one behind `context_tokens`; a rate needs at least two."""
+
+    input: Name = "screen"
+    context_tokens: Positive
+    new_tokens: Annotated[int, Field(ge=2)]
+    parallel_tokens: Positive = 128
+    placement: CORES = "all"
+
+
+class Generate(Vision):
+    """Image and instruction -> streamed text; coupled: both are given at the start."""
+
+    input: Name = "screen"
+    patches_per_batch: Positive = 4
+    parallel_tokens: Positive = 128
+    new_tokens: Annotated[int, Field(ge=2)] = 64
+    coupled: bool = True
+
+
+class Bare(Table):
+    """A workload that takes no input: `load`, `null`."""
+
+    placement: CORES = "all"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a kind takes, and which metrics its trials yield."""
+
+    parameters: type[Table]
+    metrics: tuple[str, ...]
+
+
+_ENCODE = ("encode_s", "patches_per_s", "patch_embed_s", "vit_s", "project_s")
+_PREFILL = ("prefill_s", "prefill_tokens_per_s")
+_DECODE = ("decode_s", "decode_tokens_per_s")
+
+WORKLOADS: Mapping[str, Workload] = {
+    "encode_image": Workload(EncodeImage, _ENCODE),
+    "prefill": Workload(Prefill, _PREFILL),
+    "decode": Workload(Decode, _DECODE),
+    "generate": Workload(Generate, ("first_token_s", *_ENCODE, *_PREFILL, *_DECODE)),
+    "load": Workload(Bare, ("load_s",)),
+    "null": Workload(Bare, ("null_s",)),
+}
+"""Every kind of workload a scenario can name."""
