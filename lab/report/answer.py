@@ -136,7 +136,7 @@ def _warnings(
     silent = sum(1 for trial in measured if trial.valid and not _counts(trial, metric.name))
     if silent:
         found.append(f"{valid_trials(silent)} without a usable value of {metric.name}: left out.")
-    if choice.unknown and len(run.cells) > 1:
+    if choice.unknown and choice.best is not None:
         unknown = listing([cell_short(s.cell, names) for s in summaries if s.cell.key in choice.unknown])
         found.append(f"Not judged, for fewer than {MIN_TRIALS} valid trials: {unknown}.")
     for summary in summaries:

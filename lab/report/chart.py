@@ -8,21 +8,25 @@ figures have a panel and a scale of their own: their shape may be read against o
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.records import Answer, CellSummary, Metric, Trial
+from lab.records import Answer, CellSummary, Metric, Published, Trial
 from lab.report.answer import matches
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
 from lab.stats.summary import trial_median, usable
 
 WIDTH = 960.0
-ROW = 46.0
 _LEFT, _RIGHT, _TOP = 230.0, 930.0, 30.0
 _SPLIT = (660.0, 720.0)
 _SPREAD = 26.0
 _LOG_FROM = 8.0
+_ROW, _LINE = 46.0, 15.0
+_CHARACTERS = 33
+"""How much of a cell's name fits beside its row, and how many lines of it."""
+_LINES = 3
 
 State = Literal["best", "contender", "beaten", "unknown"]
 
@@ -45,6 +49,8 @@ class Diamond:
     y: float
     kind: str
     text: str
+    text_x: float
+    anchor: Literal["start", "end"]
     title: str
 
 
@@ -54,6 +60,7 @@ class Row:
 
     y: float
     label: str
+    lines: tuple[str, ...]
     state: State
     band: tuple[float, ...]
     title: str
@@ -77,6 +84,7 @@ class Chart:
 
     width: float
     height: float
+    row: float
     top: float
     bottom: float
     rows: tuple[Row, ...]
@@ -88,12 +96,14 @@ class Chart:
 class _Scale:
     """Maps values to pixels, linearly or by logarithm."""
 
-    def __init__(self, values: Iterable[float], left: float, right: float) -> None:
+    def __init__(self, values: Iterable[float], left: float, right: float, *, from_zero: bool = False) -> None:
         found = sorted(values)
         low, high = found[0], found[-1]
         self.left, self.right = left, right
-        self.log = high / low > _LOG_FROM
-        if self.log:
+        self.log = not from_zero and high / low > _LOG_FROM
+        if from_zero:
+            self.low, self.high = 0.0, 1.05 * high
+        elif self.log:
             self.low, self.high = low / 1.15, high * 1.15
         else:
             margin = 0.06 * (high - low) or 0.1 * high
@@ -122,15 +132,19 @@ def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
         found = summary.interval
         values += [v for v in (found.low, found.high) if v is not None] if found else []
     scale = _Scale(values, _LEFT, _SPLIT[0] if figures else _RIGHT)
-    other = _Scale([figure.value for figure in figures], _SPLIT[1], _RIGHT - 40) if figures else None
+    other = (
+        _Scale([figure.value for figure in figures], _SPLIT[1], _RIGHT - 40, from_zero=True) if figures else None
+    )
+    height = _ROW + _LINE * max(0, max(len(_lines(_label(answer, s))) for s in answer.summaries) - 2)
     rows = tuple(
-        _row(answer, summary, shown, y=_TOP + ROW * (index + 0.5), scale=scale, other=other)
+        _row(answer, summary, shown, y=_TOP + height * (index + 0.5), scale=scale, other=other)
         for index, summary in enumerate(answer.summaries)
     )
-    bottom = _TOP + ROW * len(rows)
+    bottom = _TOP + height * len(rows)
     return Chart(
         width=WIDTH,
-        height=bottom + 46,
+        height=bottom + 30,
+        row=height,
         top=_TOP,
         bottom=bottom,
         rows=rows,
@@ -159,7 +173,7 @@ def _row(
     other: _Scale | None,
 ) -> Row:
     metric, found, cell = answer.metric, summary.interval, summary.cell
-    label = cell_phrase(cell, varying(answer.run.cells)) if len(answer.run.cells) > 1 else metric.label
+    label = _label(answer, summary)
     band: tuple[float, ...] = ()
     title = f"{label}: no valid trial"
     if found is not None:
@@ -174,12 +188,22 @@ def _row(
     return Row(
         y=y,
         label=label,
+        lines=_lines(label),
         state=state_of(answer, summary),
         band=band,
         title=title,
         marks=tuple(_mark(t, metric, y + _offset(t.block, own), scale) for t in own),
         diamonds=_diamonds(answer, summary, y, other) if other else (),
     )
+
+
+def _label(answer: Answer, summary: CellSummary) -> str:
+    several = len(answer.run.cells) > 1
+    return cell_phrase(summary.cell, varying(answer.run.cells)) if several else plain(answer.metric.label)
+
+
+def _lines(label: str) -> tuple[str, ...]:
+    return tuple(textwrap.wrap(label, _CHARACTERS, max_lines=_LINES, placeholder="…")) or ("",)
 
 
 def _offset(block: int, own: Sequence[Trial]) -> float:
@@ -195,18 +219,18 @@ def _mark(trial: Trial, metric: Metric, y: float, scale: _Scale) -> Mark:
 
 
 def _diamonds(answer: Answer, summary: CellSummary, y: float, scale: _Scale) -> tuple[Diamond, ...]:
-    unit = answer.metric.unit
     return tuple(
-        Diamond(
-            scale(figure.value),
-            y,
-            figure.kind,
-            quantity(figure.value, unit),
-            f"{figure.kind}: {quantity(figure.value, unit)}. {plain(figure.source)}. {plain(figure.note)}",
-        )
+        _diamond(figure, answer.metric.unit, scale(figure.value), y)
         for figure in answer.published
         if figure.metric == answer.metric.name and matches(figure, summary.cell)
     )
+
+
+def _diamond(figure: Published, unit: str, x: float, y: float) -> Diamond:
+    text = quantity(figure.value, unit)
+    fits = x + 12 + 7 * len(text) < WIDTH
+    title = f"{figure.kind}: {text}. {plain(figure.source)}. {plain(figure.note)}"
+    return Diamond(x, y, figure.kind, text, x + 12 if fits else x - 12, "start" if fits else "end", title)
 
 
 def _panel(scale: _Scale, metric: Metric, title: str, *, room: int) -> Panel:

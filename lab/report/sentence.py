@@ -41,10 +41,10 @@ def sentence(
         return _single(summaries[0], metric, others)
     best = by_key.get(choice.best or "")
     if best is None or best.interval is None:
-        counts = listing([f"{cell_short(s.cell, varying(cells))}: {s.valid}" for s in summaries])
+        enough = sum(1 for s in summaries if s.valid >= MIN_TRIALS)
         return (
-            f"Cannot tell: a cell needs {MIN_TRIALS} valid trials to be judged, and two cells to be compared "
-            f"({counts})."
+            f"Cannot tell: {enough or 'no'} cell of {len(cells)} has the {MIN_TRIALS} valid trials it takes to be "
+            f"judged (they have {listing([str(s.valid) for s in summaries])}), and a comparison takes two."
         )
     names = varying(cells)
     head = f"{_capital(cell_phrase(best.cell, names))} is {superlative(metric)}: "
@@ -113,7 +113,7 @@ def _unjudged(cells: Sequence[Cell], by_key: Mapping[str, CellSummary], choice: 
     if not choice.unknown:
         return ""
     names = varying(cells)
-    counts = [f"{cell_short(by_key[k].cell, names)} ({valid_trials(by_key[k].valid)})" for k in choice.unknown]
+    counts = [f"{cell_phrase(by_key[k].cell, names)} ({valid_trials(by_key[k].valid)})" for k in choice.unknown]
     return f"Not judged: {listing(counts)}; {MIN_TRIALS} are needed."
 
 

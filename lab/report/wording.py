@@ -15,14 +15,14 @@ _PHRASES = {
     "context_tokens": "{} tokens of context",
     "prompt_tokens": "{} prompt tokens",
     "new_tokens": "{} new tokens",
-    "placement=split": "placement split over two units",
-    "placement=all": "placement on all cores",
+    "placement=split": "on split units",
+    "placement=all": "on all cores",
     "pipelined=True": "pipelined",
     "pipelined=False": "serial",
     "coupled=True": "coupled",
     "coupled=False": "decoupled",
-    "order=largest_first": "largest batch first",
-    "order=smallest_first": "smallest batch first",
+    "order=largest_first": "largest first",
+    "order=smallest_first": "smallest first",
 }
 
 

@@ -134,10 +134,10 @@ def probability_best(cells: Mapping[str, Medians], better: Better) -> dict[str, 
 
     Posterior of each log mean under the noninformative prior: mean + s / sqrt(n) * t(n - 1). The
     probability is the integral of one cell's density times the others' tails, by the midpoint rule on
-    4096 quantiles (error below 0.001), so that there is no seed and no order of cells. Where all cells
-    share the same blocks, what a block does to all of them (heat, a busy host) is taken out first:
-    Cousineau (2005) with Morey's (2008) factor k / (k - 1), here with each block's median over cells so
-    that one noisy cell does not lend its noise to the others.
+    4096 quantiles (error below 0.001), so that there is no seed and no order of cells. What a block does to
+    all its cells (heat, a busy host) is taken out first, as Cousineau (2005) with Morey's (2008) factor
+    k / (k - 1) does for complete blocks; here by alternating fits, so that a missing trial does no harm,
+    and with each block's median over cells, so that a noisy cell does not lend its noise to the others.
 
     Cells under MIN_TRIALS trials are None, and so is a lone judged cell among unknown ones; otherwise
     the probabilities are those among the judged cells and sum to 1.
@@ -154,18 +154,23 @@ def probability_best(cells: Mapping[str, Medians], better: Better) -> dict[str, 
 
 
 def _posterior(cells: Sequence[Medians]) -> tuple[Floats, Floats, Floats]:
-    """Return location, scale and degrees of freedom of each cell's log mean."""
-    logs = [_logs(cell[block] for block in sorted(cell)) for cell in cells]
-    means = np.array([values.mean() for values in logs])
-    factor = 1.0
-    if all(cell.keys() == cells[0].keys() for cell in cells):
-        rows = np.stack(logs)
-        shared = np.median(rows - means[:, None], axis=0)
-        logs = list(rows - shared)
-        factor = len(cells) / (len(cells) - 1)
-    errors = np.array([np.sqrt(factor * values.var(ddof=1) / values.size) for values in logs])
-    freedom = np.array([values.size - 1.0 for values in logs])
-    return means, np.maximum(errors, _NO_SPREAD), freedom
+    """Return location, scale and degrees of freedom of each cell's log mean, without what blocks share."""
+    blocks = sorted({block for cell in cells for block in cell})
+    table = np.full((len(cells), len(blocks)), np.nan)
+    for row, cell in zip(table, cells, strict=True):
+        row[[blocks.index(block) for block in cell]] = _logs(cell.values())
+    filled = np.isfinite(table)
+    shared = filled.sum(axis=0) >= 2
+    effects = np.zeros(len(blocks))
+    for _ in range(20):
+        means = np.nanmean(table - effects, axis=1)
+        effects = np.where(shared, np.nanmedian(table - means[:, None], axis=0), 0.0)
+        effects -= effects.mean()
+    counts = filled.sum(axis=1)
+    factor = len(cells) / (len(cells) - 1) if shared.any() else 1.0
+    means = np.nanmean(table - effects, axis=1)
+    errors = np.sqrt(factor * np.nanvar(table - effects, axis=1, ddof=1) / counts)
+    return means, np.maximum(errors, _NO_SPREAD), counts - 1.0
 
 
 def _first(means: Floats, errors: Floats, freedom: Floats) -> Floats:

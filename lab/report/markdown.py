@@ -1,0 +1,104 @@
+"""An answer as Markdown, for pull requests and nightly reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from lab.records import Answer, Interval
+from lab.report.chart import state_of
+from lab.report.wording import cell_phrase, estimate, percent, plain, probability, quantity, span, varying
+
+_STANDING = {"best": "**best**", "contender": "may be best", "beaten": "behind", "unknown": "not judged"}
+
+
+def render_markdown(answer: Answer) -> str:
+    """Return the sentence, the table of cells, warnings, reasons and published figures; ends with a newline."""
+    run, metric = answer.run, answer.metric
+    blocks = [
+        f"### {escape(answer.question)}",
+        escape(answer.sentence),
+        _table(_heads(answer), (_row(answer, index) for index in range(len(answer.summaries)))),
+        "\n".join(f"- {escape(warning)}" for warning in answer.warnings),
+        "\n".join(_reasons(answer)),
+    ]
+    if answer.published:
+        blocks.append("Published figures: another device, shown and never compared.")
+        rows = []
+        for figure in answer.published:
+            found = metric if figure.metric == metric.name else answer.other_metrics[figure.metric][0]
+            about = ", ".join(f"{name} = {value}" for name, value in figure.parameters.items())
+            value = quantity(figure.value, found.unit)
+            rows.append([found.label, value, figure.kind, about, f"{figure.source} {figure.note}".strip()])
+        blocks.append(_table(["figure", "value", "kind", "for", "source"], rows))
+    for other, by_cell in answer.other_metrics.values():
+        values = [
+            [_name(answer, i), *_texts(by_cell.get(s.cell.key), other.unit)]
+            for i, s in enumerate(answer.summaries)
+        ]
+        blocks.append(_table(["cell", other.label, "95 % interval"], values))
+    blocks.append(
+        escape(
+            f"{run.scenario} on {run.device}, build {run.build_line} ({run.build[:12]}), {run.started_utc}, "
+            f"seed {run.seed}, run {run.id} ({run.status})"
+        )
+    )
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown and HTML show as it is, on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&$@])", r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def _heads(answer: Answer) -> list[str]:
+    several = ["P(best)"] if len(answer.run.cells) > 1 else []
+    return [
+        "cell",
+        answer.metric.label,
+        "95 % interval",
+        *several,
+        "valid",
+        "invalid",
+        "CV between",
+        "CV within",
+        "",
+    ]
+
+
+def _row(answer: Answer, index: int) -> list[str]:
+    summary = answer.summaries[index]
+    several = len(answer.run.cells) > 1
+    return [
+        _name(answer, index),
+        *_texts(summary.interval, answer.metric.unit),
+        *([probability(summary.probability_best)] if several else []),
+        str(summary.valid),
+        str(sum(summary.invalid.values())),
+        *("unknown" if cv is None else percent(cv) for cv in (summary.between_cv, summary.within_cv)),
+        _STANDING[state_of(answer, summary)] if several else "",
+    ]
+
+
+def _name(answer: Answer, index: int) -> str:
+    cell = answer.summaries[index].cell
+    return cell_phrase(cell, varying(answer.run.cells)) if len(answer.run.cells) > 1 else cell.key
+
+
+def _texts(found: Interval | None, unit: str) -> list[str]:
+    return ["none", "none"] if found is None else [estimate(found, unit), span(found, unit)]
+
+
+def _reasons(answer: Answer) -> list[str]:
+    return [
+        f"- invalid, {escape(_name(answer, index))}: "
+        + ", ".join(f"{count} x {escape(reason)}" for reason, count in sorted(summary.invalid.items()))
+        for index, summary in enumerate(answer.summaries)
+        if summary.invalid
+    ]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    cells = [[c if c in ("---", "**best**") else escape(c) for c in line] for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells)

@@ -1,0 +1,115 @@
+"""An answer in a terminal: the sentence first, then the table of cells."""
+
+from __future__ import annotations
+
+import re
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lab.records import Answer, CellSummary, Interval, Metric
+from lab.report.chart import state_of
+from lab.report.wording import cell_phrase, estimate, percent, plain, probability, quantity, span, varying
+
+_STYLES = {"best": "bold green", "contender": "", "beaten": "dim", "unknown": "yellow"}
+_MARKS = {"best": "*", "contender": "~", "beaten": "", "unknown": "?"}
+
+
+def render_terminal(answer: Answer) -> RenderableType:
+    """Return something for `rich.console.Console.print`; readable from 80 columns, and without colours."""
+    run = answer.run
+    parts: list[RenderableType] = [
+        Text(plain(answer.question), style="bold"),
+        Text(plain(answer.sentence), style="green" if answer.best else "yellow"),
+        _cells(answer),
+    ]
+    parts += [Text(f"! {plain(warning)}", style="yellow") for warning in answer.warnings]
+    parts += _reasons(answer)
+    parts += _published(answer)
+    parts += _others(answer)
+    parts.append(
+        Text(
+            plain(f"{run.scenario} on {run.device}, build {run.build_line} ({run.build[:12]}), seed {run.seed}, "),
+            style="dim",
+        ).append(plain(f"{run.started_utc}, run {run.id} ({run.status})"))
+    )
+    return Group(*parts)
+
+
+def _cells(answer: Answer) -> Table:
+    several = len(answer.run.cells) > 1
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.title = Text(plain(f"{answer.metric.label}, {answer.metric.better} is better"))
+    table.title_justify = "left"
+    table.add_column("", width=1)
+    table.add_column("cell", min_width=12)
+    for name in ("estimate", "95 % interval", "P(best)", "valid", "invalid", "CV"):
+        if several or name != "P(best)":
+            table.add_column(name, justify="right")
+    for summary in answer.summaries:
+        state = state_of(answer, summary)
+        cells = [_MARKS[state] if several else "", _name(answer, summary)]
+        cells += _interval(summary.interval, answer.metric)
+        cells += [probability(summary.probability_best).replace("unknown", "?")] if several else []
+        cells += [str(summary.valid), str(sum(summary.invalid.values()))]
+        cells.append("?" if summary.between_cv is None else percent(summary.between_cv))
+        table.add_row(*(Text(cell) for cell in cells), style=_STYLES[state] if several else "")
+    if several:
+        table.caption = Text("* best   ~ cannot be told from it   ? not judged   CV: variation between trials")
+        table.caption_justify = "left"
+    return table
+
+
+def _name(answer: Answer, summary: CellSummary) -> str:
+    if len(answer.run.cells) == 1:
+        return plain(summary.cell.key)
+    return cell_phrase(summary.cell, varying(answer.run.cells))
+
+
+def _interval(found: Interval | None, metric: Metric) -> list[str]:
+    """Return estimate and interval; the interval without its unit, which is always the estimate's."""
+    if found is None:
+        return ["none", "none"]
+    return [estimate(found, metric.unit), re.sub(r" \S+$", "", span(found, metric.unit))]
+
+
+def _reasons(answer: Answer) -> list[RenderableType]:
+    """Say why trials did not count, a line a cell."""
+    return [
+        Text(
+            f"  invalid, {_name(answer, summary)}: "
+            + ", ".join(f"{count} x {reason}" for reason, count in sorted(summary.invalid.items())),
+            style="red",
+        )
+        for summary in answer.summaries
+        if summary.invalid
+    ]
+
+
+def _published(answer: Answer) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for figure in answer.published:
+        metric = answer.metric
+        if figure.metric != metric.name:
+            metric = answer.other_metrics[figure.metric][0]
+        about = ", ".join(f"{name}={value}" for name, value in figure.parameters.items())
+        text = f"{figure.kind}: {metric.label} {quantity(figure.value, metric.unit)}"
+        text += f" ({about})" if about else ""
+        lines.append(Text(plain(f"{text}; {figure.source}; another device, not compared"), style="magenta"))
+    return lines
+
+
+def _others(answer: Answer) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for metric, by_cell in answer.other_metrics.values():
+        values = [
+            f"{_name(answer, summary)}: {estimate(by_cell[summary.cell.key], metric.unit)}"
+            for summary in answer.summaries
+            if summary.cell.key in by_cell
+        ]
+        text = "; ".join(values) if len(answer.run.cells) > 1 else values[0].rpartition(": ")[2]
+        lines.append(Padding(Text(f"{plain(metric.label)}: {text}", style="dim"), (0, 0, 0, 2)))
+    return lines
