@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
 PROTOCOL = 1
 """The version this file describes. A reader refuses a higher one; a lower one is upgraded or refused."""
@@ -43,6 +45,26 @@ class Stage(StrEnum):
     SAMPLE = "sample"
     DETOKENISE = "detokenise"
     UNLOAD = "unload"
+
+
+ROLES: Mapping[Stage, str] = MappingProxyType(
+    {
+        Stage.LOAD: "cpu",
+        Stage.TILE: "cpu",
+        Stage.PATCH_EMBED: "cpu",
+        Stage.VIT: "npu",
+        Stage.PROJECT: "npu",
+        Stage.EMBED: "cpu",
+        Stage.PREFILL: "npu",
+        Stage.FIRST_TOKEN: "user",
+        Stage.SWAP: "npu",
+        Stage.DECODE: "npu",
+        Stage.SAMPLE: "cpu",
+        Stage.DETOKENISE: "cpu",
+        Stage.UNLOAD: "cpu",
+    }
+)
+"""The unit each stage belongs to in the paper's system (arXiv 2411.10640, sec. 3.2 to 3.4), wherever it ran."""
 
 
 class Graph(StrEnum):
@@ -104,12 +126,16 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Real = Annotated[
+    float, WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
+]
+"""A computed number. A broken network answers NaN; JSON has no word for it, so it travels as a string."""
 
 
 class Contract(BaseModel):
     """Frozen, and deaf to no key: an unknown key is an error, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 # --- Build -----------------------------------------------------------------------------------------
@@ -250,15 +276,15 @@ class Fingerprint(Contract):
     """A tensor told by its norm and 64 sums under random signs (:func:`fingerprint`)."""
 
     shape: list[Positive]
-    norm: float
-    projections: Annotated[list[float], Field(min_length=PROJECTIONS, max_length=PROJECTIONS)]
+    norm: Real
+    projections: Annotated[list[Real], Field(min_length=PROJECTIONS, max_length=PROJECTIONS)]
 
 
 class TokenTrail(Contract):
     """Greedy token ids, and how decided each was: top-1 minus top-2 logit."""
 
     ids: list[Count]
-    margins: list[float]
+    margins: list[Real]
 
 
 class Golden(Contract):
@@ -496,7 +522,7 @@ def content_id(document: Manifest | Input) -> str:
 
 
 def canonical_json(document: BaseModel) -> bytes:
-    """The one byte form a document is hashed and written in."""
+    """Return the one byte form a document is hashed and written in."""
     return json.dumps(
         document.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True
     ).encode()

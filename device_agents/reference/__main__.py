@@ -1,0 +1,30 @@
+"""The command line of the reference agent: ``python -m device_agents.reference run --job J --events E``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from device_agents.reference.failure import as_failure
+from device_agents.reference.session import run_job, tell
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one job; returns 0, or 1 when it failed (argparse exits with 2 on a wrong command line)."""
+    parser = argparse.ArgumentParser(prog="device_agents.reference", description=__doc__)
+    run = parser.add_subparsers(dest="verb", required=True).add_parser("run", help="do one job and exit")
+    run.add_argument("--job", type=Path, required=True, help="what to do: JSON, see PROTOCOL.md")
+    run.add_argument("--events", type=Path, required=True, help="where to write one JSON object a line")
+    chosen = parser.parse_args(arguments)
+    try:
+        with chosen.events.open("wb") as stream:
+            return run_job(chosen.job, stream)
+    except OSError as error:  # the events cannot be written: stderr is all that is left
+        tell(as_failure(error))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

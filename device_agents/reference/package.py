@@ -1,0 +1,88 @@
+"""Reading what the job names: the build's manifest, its inputs and their pixels, each refused in plain words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ValidationError
+
+from device_agents.contract import PROTOCOL, ErrorClass, Input, Job, Manifest
+from device_agents.reference.failure import AgentError, bad_job
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A build opened for reading."""
+
+    folder: Path
+    manifest: Manifest
+
+
+def read_job(path: Path) -> Job:
+    """Read a job; raises `bad_job` when it is not one and `version` when it is of a newer protocol."""
+    return _read(path, Job, ErrorClass.BAD_JOB)
+
+
+def open_package(folder: Path) -> Package:
+    """Open a build; raises `load` when it is not one this agent runs and `version` for a newer protocol."""
+    manifest = _read(folder / "manifest.json", Manifest, ErrorClass.LOAD)
+    if manifest.runtime != "onnxruntime":
+        raise AgentError(
+            ErrorClass.LOAD, f"{folder}: a build for {manifest.runtime!r}; this agent runs 'onnxruntime' builds"
+        )
+    return Package(folder, manifest)
+
+
+def read_input(package: Package, name: str) -> Input:
+    """Read a reference input of the build; `bad_job` when the build has none of that name."""
+    where = package.manifest.inputs.get(name)
+    if where is None:
+        raise bad_job(f"no input {name!r} in the build; it has {sorted(package.manifest.inputs)}")
+    return _read(package.folder / where / "input.json", Input, ErrorClass.LOAD)
+
+
+def read_pixels(package: Package, source: Input) -> npt.NDArray[np.uint8]:
+    """Read an input's image as u8 [height, width, 3]; `bad_job` without one, `load` when it is damaged."""
+    if source.image is None or source.placement is None:
+        raise bad_job(f"input {source.name!r} has no image to encode")
+    image = source.image
+    path = package.folder / package.manifest.inputs[source.name] / image.path
+    wanted = image.height * image.width * 3
+    try:
+        pixels = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise AgentError(ErrorClass.LOAD, f"{path}: {error.strerror}: push the build again") from error
+    if pixels.size != wanted:
+        raise AgentError(
+            ErrorClass.LOAD, f"{path}: wanted {wanted} bytes, found {pixels.size}: push the build again"
+        )
+    return pixels.reshape(image.height, image.width, 3)
+
+
+def _read(path: Path, kind: type[Document], error: ErrorClass) -> Document:
+    """Read and check a document; its protocol is looked at first, for a newer one may have other keys."""
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as problem:
+        raise AgentError(error, f"{path}: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise AgentError(error, f"{path}: wanted JSON: {problem}") from problem
+    protocol = found.get("protocol") if isinstance(found, dict) else None
+    if isinstance(protocol, int) and protocol > PROTOCOL:
+        raise AgentError(
+            ErrorClass.VERSION,
+            f"{path}: protocol {protocol}; this agent speaks {PROTOCOL}: use a newer agent",
+        )
+    try:
+        return kind.model_validate(found)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        raise AgentError(error, f"{path}: {where}: {first['msg']}, found {first['input']!r:.80}") from problem

@@ -1,0 +1,52 @@
+"""The events file: spans are buffered while an iteration runs and written when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from device_agents.contract import Contract, End, Error, ErrorClass, Hello, Inject, Iteration, Memory, Output
+from device_agents.reference.stage import RawSpan, span_of
+
+
+class Recorder:
+    """Writes events, one JSON object a line, and counts them for `end`.
+
+    `spans` is what :func:`device_agents.reference.stage.run_stage` appends to. Nothing is written between
+    two calls of the methods below, so the file system is never touched inside an iteration. Each method writes its
+    lines at once and flushes them; `OSError` (a full disk, say) goes to the caller.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.spans: list[RawSpan] = []
+        self._stream = stream
+        self._spans = 0
+        self._iterations = 0
+        self._outputs = 0
+
+    def hello(self, hello: Hello) -> None:
+        """Write the first line."""
+        self._write([hello])
+
+    def iteration(self, iteration: Iteration, outputs: Sequence[Output], memory: Memory | None) -> None:
+        """Write the buffered spans, the iteration and its outputs, and empty the buffer."""
+        spans = [span_of(raw) for raw in self.spans]
+        self.spans.clear()
+        self._write([*spans, iteration, *outputs, *([] if memory is None else [memory])])
+        self._spans += len(spans)
+        self._iterations += 1
+        self._outputs += len(outputs)
+
+    def error(self, error: ErrorClass, message: str) -> None:
+        """Drop the unfinished iteration and write why the agent gives up."""
+        self.spans.clear()
+        self._write([Error(error=error, message=message)])
+
+    def end(self, inject: Inject | None) -> None:
+        """Write the last line: how many events of each kind the reader should have."""
+        end = End(spans=self._spans, iterations=self._iterations, outputs=self._outputs, inject=inject)
+        self._write([end])
+
+    def _write(self, events: Sequence[Contract]) -> None:
+        self._stream.write(b"".join(event.model_dump_json().encode() + b"\n" for event in events))
+        self._stream.flush()

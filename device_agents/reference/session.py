@@ -1,0 +1,129 @@
+"""One job from hello to end: the loop around a workload, and what is written when it fails."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from device_agents.contract import PROTOCOL, Hello, Iteration, Job, Memory
+from device_agents.reference import AGENT, AGENT_VERSION
+from device_agents.reference.failure import AgentError, as_failure
+from device_agents.reference.package import open_package, read_job
+from device_agents.reference.recorder import Recorder
+
+_X86 = "avx avx2 f16c fma avx512f avx512bw avx512vl avx512_vnni avx512_bf16 avx512_fp16 avx_vnni amx_tile amx_int8"
+_ARM = "asimd asimdhp asimddp i8mm bf16 sve sve2 svei8mm sme sme2"
+CPU_FEATURES = frozenset(_X86.split() + _ARM.split())
+"""The /proc/cpuinfo flags that choose kernels in ONNX Runtime's CPU provider (x86 `flags`, Arm `Features`)."""
+
+
+def run_job(job_path: Path, stream: BinaryIO) -> int:
+    """Do one job and write its events; returns the exit code: 0, or 1 after an `error` event.
+
+    Raises `OSError` when the events themselves cannot be written.
+    """
+    recorder = Recorder(stream)
+    job: Job | None = None
+    failure: AgentError | None = None
+    try:
+        job = read_job(job_path)
+    except AgentError as error:
+        failure = error
+    recorder.hello(hello(job))
+    if job is not None:
+        failure = _work(job, recorder)
+    if failure is not None:
+        tell(failure)
+        recorder.error(failure.error, str(failure))
+    recorder.end(job.inject if job is not None else None)
+    return 0 if failure is None else 1
+
+
+def tell(failure: AgentError) -> None:
+    """Say on stderr, in one line, why the agent gives up."""
+    sys.stderr.write(f"agent: {failure.error.value}: {' '.join(str(failure).split())}\n")
+
+
+def hello(job: Job | None) -> Hello:
+    """Say who runs where; the three clocks are read together."""
+    import onnxruntime
+
+    monotonic, boot, real = time.monotonic_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time_ns()
+    return Hello(
+        protocol=PROTOCOL,
+        agent=AGENT,
+        agent_version=AGENT_VERSION,
+        runtime="onnxruntime",
+        runtime_version=onnxruntime.__version__,
+        abi=sysconfig.get_config_var("MULTIARCH") or f"{platform.machine()}-{sys.platform}",
+        cpu_features=cpu_features(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")),
+        units={} if job is None else {name: unit.cores for name, unit in job.units.items()},
+        pid=os.getpid(),
+        monotonic_ns=monotonic,
+        boot_ns=boot,
+        real_ns=real,
+    )
+
+
+def cpu_features(cpuinfo: str) -> list[str]:
+    """Pick the features of interest, sorted, that every core of a /proc/cpuinfo text has."""
+    cores = [
+        set(line.partition(":")[2].split())
+        for line in cpuinfo.splitlines()
+        if line.partition(":")[0].strip() in ("flags", "Features")
+    ]
+    return sorted(CPU_FEATURES.intersection(*cores)) if cores else []
+
+
+def memory_of(status: str, iteration: int) -> Memory:
+    """Read resident set and peak from a /proc/self/status text (kB there are 1024 bytes)."""
+    values = {line.partition(":")[0]: line.partition(":")[2].split() for line in status.splitlines()}
+    return Memory(
+        iteration=iteration,
+        resident_bytes=int(values["VmRSS"][0]) * 1024,
+        peak_bytes=int(values["VmHWM"][0]) * 1024,
+    )
+
+
+def _work(job: Job, recorder: Recorder) -> AgentError | None:
+    """Open the build and iterate; returns the failure instead of raising it.
+
+    A failure to write events is the one thing that cannot be told in events: it is raised.
+    """
+    from device_agents.reference.units import open_units
+    from device_agents.reference.workloads import open_workload
+
+    writing = False
+    try:
+        units = open_units(job)
+        workload = open_workload(job, open_package(Path(job.build)), units)
+        try:
+            for iteration in range(job.warmup_iterations + job.iterations):
+                workload.reset()
+                start = time.monotonic_ns()
+                workload.run(recorder.spans, iteration)
+                duration = time.monotonic_ns() - start
+                told = Iteration(
+                    iteration=iteration,
+                    phase="warmup" if iteration < job.warmup_iterations else "measure",
+                    start_ns=start,
+                    duration_ns=duration,
+                )
+                outputs = workload.outputs(iteration)
+                status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+                memory = memory_of(status, iteration) if job.memory_pass else None
+                writing = True
+                recorder.iteration(told, outputs, memory)
+                writing = False
+        finally:
+            workload.close()
+    except Exception as error:  # the contract's `crash`: whatever nobody foresaw
+        if writing and isinstance(error, OSError):
+            raise
+        return as_failure(error)
+    return None
