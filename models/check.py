@@ -141,7 +141,8 @@ def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
     agree = found.argmax(1) == wanted.argmax(1)
     ordered = np.sort(wanted, axis=1)
     margins = ordered[:, -1] - ordered[:, -2]
-    cosine = np.sum(features * wanted_features) / (np.linalg.norm(features) * np.linalg.norm(wanted_features))
+    ours, theirs = features.astype(np.float64).ravel(), wanted_features.astype(np.float64).ravel()
+    cosine = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs))
     return Finding(
         error=RecipeError(
             feature_relative_error=relative_error(features, wanted_features),

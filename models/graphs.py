@@ -140,7 +140,11 @@ class Net:
 
 
 def tile_graph(config: MllmConfig) -> Net:
-    """Resize and normalise: image and its placement -> tiles [n, 3, S, S] in `order`, thumbnail = 0."""
+    """Resize and normalise: image and its placement -> tiles [n, 3, S, S] in `order`, thumbnail = 0.
+
+    Bicubic with coefficient -0.5, antialiased, weights outside the image left out: Pillow's and torch's
+    filter. Without `exclude_outside` ONNX Runtime departs from both at the edges by up to 7 % of the range.
+    """
     side = config.vision.tile_pixels
     net = Net()
     image = net.input("image", UINT8, ("height", "width", 3))
@@ -152,7 +156,10 @@ def tile_graph(config: MllmConfig) -> Net:
     def resized(size: Value) -> Value:
         none = None
         sizes = net.op("Concat", net.integers(1, 3), size, axis=0)
-        scaled = net.op("Resize", planes, none, none, sizes, mode="linear", antialias=1)
+        scaled = net.op(
+            "Resize", planes, none, none, sizes, mode="cubic", cubic_coeff_a=-0.5, antialias=1, exclude_outside=1
+        )
+        scaled = net.op("Clip", scaled, net.scalar(0.0), net.scalar(255.0))
         return net.op("Sub", net.op("Div", scaled, net.scalar(127.5)), net.scalar(1.0))
 
     thumbnail = resized(net.integers(side, side))

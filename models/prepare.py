@@ -66,14 +66,14 @@ class Prepared:
 def tiles_of(pixels: Pixels, placement: Placement, tile: int) -> Tensor:
     """Cut an image [H, W, 3] into tiles [n, 3, tile, tile] in `order`, as the `tile` graph must.
 
-    Bilinear with antialiasing, black padding, then (x / 255 - 0.5) / 0.5 (SigLIP). The paper names no
-    filter (LLaVA-NeXT's code resizes with Pillow's default, bicubic).
+    Bicubic with antialiasing on black, then (x / 255 - 0.5) / 0.5 (SigLIP). The paper names no filter;
+    LLaVA-NeXT's code, which its rule builds on, takes Pillow's default, which is this one.
     """
     planes = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
 
     def resized(height: int, width: int) -> Tensor:
-        scaled = functional.interpolate(planes, (height, width), mode="bilinear", antialias=True)
-        return scaled[0] / 127.5 - 1.0
+        scaled = functional.interpolate(planes, (height, width), mode="bicubic", antialias=True)
+        return scaled[0].clamp(0.0, 255.0) / 127.5 - 1.0
 
     rows, columns = placement.rows, placement.columns
     canvas = torch.full((3, rows * tile, columns * tile), -1.0)

@@ -1,0 +1,59 @@
+# pocketlab: every verb a person types. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON   ?= python3
+VENV     := .venv
+BIN      := $(VENV)/bin
+DEVICE   ?= host
+SUITE    ?= quick
+SCENARIO ?=
+BUILD    ?= nano-paper
+DATA     ?= lab-data
+export POCKETLAB_DATA := $(DATA)
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup build run-scenario test bench lint doctor clean
+
+help:  ## list the verbs
+	@echo "pocketlab: make VERB [NAME=value ...]"; echo
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "  make run-scenario takes SCENARIO=vit_batch  BUILD=nano-paper  DEVICE=host  SUITE=quick|full  DATA=lab-data"
+	@echo "  after make setup, everything else: $(BIN)/lab --help"
+
+setup: $(VENV)/.ready  ## make .venv with pinned versions (once)
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "pocketlab wants Python 3.11 or newer, found $$($(PYTHON) --version): name another with PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing what constraints.txt pins (a few minutes the first time; log: $(VENV)/setup.log)"
+	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt torch==2.13.0 > $(VENV)/setup.log 2>&1 \
+	  && $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[models,dev]' >> $(VENV)/setup.log 2>&1 \
+	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: the lines above say why; all of it is in $(VENV)/setup.log"; exit 2; }
+	@touch $@
+
+build: setup  ## make the reference build BUILD=model-recipe (tiny|nano|bench - fp32|w8|w8a8|paper) if the lab has none
+	@$(BIN)/lab builds show $(BUILD) > /dev/null 2>&1 || { set -e; \
+	  model=$${BUILD%%-*}; recipe=$${BUILD#*-}; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  echo "no build $(BUILD) yet: making it from models/ ($$model, recipe $$recipe)"; \
+	  $(BIN)/python -m models.export $$model --recipe $$recipe --out "$$folder/build" > "$$folder/id"; \
+	  $(BIN)/lab builds add "$$folder/build" --line $(BUILD); }
+build: export BUILD := $(BUILD)
+
+run-scenario: build  ## run SUITE=quick on DEVICE=host, or one SCENARIO=..., and print the answers
+	@$(BIN)/lab run $(SCENARIO) --suite $(SUITE) --build $(BUILD) --device $(DEVICE)
+
+test: setup  ## ruff, mypy, import-linter and pytest
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
+
+lint: setup  ## format and check the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: setup  ## the three speed claims, each as a ratio measured in one run (about 10 minutes)
+	@$(BIN)/python -m benchmarks
+
+doctor: setup  ## what is missing on this machine, and how to get it
+	@$(BIN)/lab doctor
+
+clean:  ## remove .venv and caches; results in DATA stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
