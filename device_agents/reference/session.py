@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import sys
@@ -99,12 +100,14 @@ def _work(job: Job, recorder: Recorder) -> AgentError | None:
     from device_agents.reference.workloads import open_workload
 
     writing = False
+    gc.disable()
     try:
         units = open_units(job)
         workload = open_workload(job, open_package(Path(job.build)), units)
         try:
             for iteration in range(job.warmup_iterations + job.iterations):
                 workload.reset()
+                gc.collect()  # between iterations, so that it never falls into one
                 start = time.monotonic_ns()
                 workload.run(recorder.spans, iteration)
                 duration = time.monotonic_ns() - start
