@@ -1,0 +1,7 @@
+"""What alembic runs: the steps over the connection that `lab.index` hands it, in one transaction."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,138 @@
+"""The shelf of builds: each kept once under its id, and put in order by the lines that name it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from pathlib import Path
+
+from device_agents.contract import canonical_json
+from lab.build import MANIFEST, Build, open_build, verify
+from lab.errors import BuildError
+from lab.files import disk_errors, make_folder, sync, write_atomically
+from lab.identifiers import now_utc
+from lab.raw import LineEntry, LineFile, encode, read
+
+log = logging.getLogger(__name__)
+
+ASIDE = ".adding-"
+"""What the name of a half-copied build begins with; the next addition removes what a crash left."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def add(root: Path, folder: Path, name: str) -> tuple[Build, LineFile | None]:
+    """Copy a verified build in and append it to a line; return it, and the line if that changed.
+
+    A build that left the top of its line and comes back is a new revision: the line's newest is what
+    was added last. Call it under the store's lock. Raises `BuildError` and `DiskFull`.
+    """
+    if NAME.fullmatch(name) is None:
+        raise BuildError(
+            f"{name!r} cannot name a line: wanted letters, digits, dots, dashes, underscores; 64 at most"
+        )
+    build = open_build(folder)
+    verify(build)
+    kept = _keep(root, build)
+    line = read_line(root, name) or LineFile(line=name)
+    if line.builds and line.builds[-1].id == build.id:
+        log.info("build %s is already revision %d of line %s", build.id[:12], line.builds[-1].revision, name)
+        return kept, None
+    entry = LineEntry(
+        revision=max((entry.revision for entry in line.builds), default=0) + 1,
+        id=build.id,
+        model=build.manifest.model,
+        recipe=build.manifest.recipe,
+        added_utc=now_utc(),
+    )
+    return kept, _write_line(root, line.model_copy(update={"builds": [*line.builds, entry]}))
+
+
+def set_baseline(root: Path, name: str, build_id: str) -> LineFile:
+    """Make a build of a line (its id, or how that begins) the baseline; raises `BuildError`."""
+    line = read_line(root, name)
+    if line is None:
+        raise BuildError(f"no line {name!r}; known: {_known(root)}")
+    found = sorted({entry.id for entry in line.builds if build_id and entry.id.startswith(build_id)})
+    if len(found) != 1:
+        listed = ", ".join(entry.id[:12] for entry in line.builds)
+        raise BuildError(f"line {name!r}: {len(found)} builds begin with {build_id!r}; it has: {listed}")
+    return _write_line(root, line.model_copy(update={"baseline": found[0]}))
+
+
+def find(root: Path, text: str) -> Build:
+    """Open the newest build of a line, or that whose id begins so, or that in a folder; raises `BuildError`."""
+    line = read_line(root, text) if NAME.fullmatch(text) else None
+    if line is not None and line.builds:
+        return open_build(root / "builds" / line.builds[-1].id)
+    kept = sorted(path for path in (root / "builds").glob("*") if not path.name.startswith(ASIDE))
+    found = [path for path in kept if text and path.name.startswith(text)]
+    if len(found) == 1:
+        return open_build(found[0])
+    if len(found) > 1:
+        raise BuildError(f"{len(found)} builds begin with {text!r}: {', '.join(path.name[:16] for path in found)}")
+    if (Path(text) / MANIFEST).is_file():
+        return open_build(Path(text))
+    raise BuildError(
+        f"no build {text!r}: wanted a line, the beginning of an id, or a folder with a {MANIFEST}; "
+        f"lines known in {root}: {_known(root)}; `lab builds add FOLDER` adds one"
+    )
+
+
+def lines(root: Path) -> list[LineFile]:
+    """Read every line, by name; raises `StoreError` naming a damaged file."""
+    return [read(LineFile, path) for path in sorted((root / "lines").glob("*.json"))]
+
+
+def read_line(root: Path, name: str) -> LineFile | None:
+    """Read one line, or return None when there is none of that name."""
+    path = root / "lines" / f"{name}.json"
+    return read(LineFile, path) if path.exists() else None
+
+
+def _write_line(root: Path, line: LineFile) -> LineFile:
+    path = root / "lines" / f"{line.line}.json"
+    with disk_errors(f"write line {line.line}", path):
+        write_atomically(path, encode(line))
+    return line
+
+
+def _keep(root: Path, build: Build) -> Build:
+    """Copy a build in unless it lies there whole; a damaged copy is replaced."""
+    target = root / "builds" / build.id
+    if target.is_dir():
+        try:
+            kept = open_build(target)
+            verify(kept)
+            return kept
+        except BuildError as error:
+            log.warning("replaced a damaged copy: %s", error)
+    aside = target.with_name(ASIDE + build.id)
+    with disk_errors(f"add build {build.id[:12]}", target):
+        for left in target.parent.glob(f"{ASIDE}*"):
+            shutil.rmtree(left)
+        try:
+            _copy(build, aside)
+            verify(open_build(aside))
+            if target.is_dir():
+                shutil.rmtree(target)
+            aside.rename(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        sync(target.parent)
+    return open_build(target)
+
+
+def _copy(build: Build, aside: Path) -> None:
+    make_folder(aside)
+    for file in build.manifest.files:
+        path = aside / file.path
+        make_folder(path.parent)
+        shutil.copyfile(build.folder / file.path, path)
+        sync(path)
+    write_atomically(aside / MANIFEST, canonical_json(build.manifest))
+
+
+def _known(root: Path) -> str:
+    return ", ".join(path.stem for path in sorted((root / "lines").glob("*.json"))) or "none"
