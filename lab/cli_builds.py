@@ -1,0 +1,92 @@
+"""The commands `lab builds …`: what there is to measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli_options import DATA, Data, opened
+
+builds = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="List, show, verify and add builds; choose the baseline of a line.",
+    epilog="Example: `lab builds list`",
+)
+
+Build = Annotated[str, typer.Argument(metavar="BUILD", help="A build's line, the start of its id, or its folder.")]
+
+
+@builds.command("list", epilog="Example: `lab builds list`")
+def list_builds(data: Data = DATA) -> None:
+    """List the builds of the data root; a star marks the baseline of a line."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("line", "revision", "id", "model", "recipe", "added (UTC)", "baseline", box=None)
+    for row in opened(data).builds():
+        mark = "*" if row.baseline else ""
+        table.add_row(row.line, str(row.revision), row.id[:12], row.model, row.recipe, row.added_utc[:19], mark)
+    if not table.row_count:
+        typer.echo("No build yet: make build")
+        return
+    Console().print(table)
+
+
+@builds.command(epilog="Example: `lab builds show nano-paper`")
+def show(build: Build, data: Data = DATA) -> None:
+    """Print what a build is: dimensions, precision, its error against the oracle, where its weights came from."""
+    found = opened(data).find_build(build)
+    manifest = found.manifest
+    typer.echo(f"{manifest.model}-{manifest.recipe}  {found.id}\n  folder: {found.folder}")
+    typer.echo(f"  files: {len(manifest.files)}, {sum(f.bytes for f in manifest.files) / 2**20:.1f} MiB")
+    typer.echo(f"  weights: {manifest.weights.origin} ({manifest.weights.source})")
+    typer.echo(f"  inputs: {', '.join(sorted(manifest.inputs))}")
+    for title, part in (
+        ("dimensions", manifest.dimensions),
+        ("recipe error against the oracle", manifest.recipe_error),
+        ("tolerance", manifest.tolerance),
+    ):
+        typer.echo(f"  {title}:")
+        for name, value in part.model_dump().items():
+            typer.echo(f"    {name}: {value}")
+    typer.echo("  precision:")
+    for name, precision in manifest.precision.items():
+        note = f" ({precision.note})" if precision.note else ""
+        typer.echo(f"    {name}: weights {precision.weights}, activations {precision.activations}{note}")
+    for note in manifest.notes:
+        typer.echo(f"  note: {note}")
+
+
+@builds.command(epilog="Example: `lab builds verify nano-paper`")
+def verify(build: Build, data: Data = DATA) -> None:
+    """Check every file of a build against its manifest: size, SHA-256, nothing missing, nothing extra."""
+    from lab import build as builds_on_disk
+
+    found = opened(data).find_build(build)
+    builds_on_disk.verify(found)
+    typer.echo(f"{found.id}: {len(found.manifest.files)} files are as the manifest says")
+
+
+@builds.command(epilog="Example: `lab builds add out/nano-paper --line nano-paper`")
+def add(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A build's folder, with its manifest.json.")],
+    line: Annotated[str, typer.Option(help="The line it continues, e.g. nano-paper.")],
+    data: Data = DATA,
+) -> None:
+    """Check a build and add it to a line as its newest."""
+    found = opened(data).add_build(folder, line)
+    typer.echo(f"Added {found.id} to line {line}")
+
+
+@builds.command(epilog="Example: `lab builds baseline nano-paper 3f2a`")
+def baseline(
+    line: Annotated[str, typer.Argument(metavar="LINE", help="The line.")], build: Build, data: Data = DATA
+) -> None:
+    """Make a build the one that others of its line are compared with."""
+    store = opened(data)
+    found = store.find_build(build)
+    store.set_baseline(line, found.id)
+    typer.echo(f"Baseline of {line}: {found.id}")

@@ -1,0 +1,102 @@
+"""What is missing on this machine, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from lab.device.local import cores, host_facts
+
+FREE_GIB = 5.0
+"""Free disk wanted: room for the environment's and the builds' growth; a judgement."""
+
+IDLE_LOAD = 0.5
+"""Load per core above which other work is on the machine; a judgement, the one used for phones at rest."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: `fatal` ones stop the lab from measuring, others only make it less sure."""
+
+    ok: bool
+    what: str
+    found: str
+    remedy: str = ""
+    fatal: bool = False
+
+
+def examine(data: Path, builds: int) -> Iterator[Finding]:
+    """Look at this machine; `builds` is how many the data root holds."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(sys.version_info >= (3, 11), "Python 3.11 or newer", version, "install Python 3.11", fatal=True)
+    for package, remedy in (("onnxruntime", "make setup"), ("numpy", "make setup"), ("pydantic", "make setup")):
+        yield _package(package, remedy, fatal=True)
+    yield _package("torch", "make setup (only building models needs it)", fatal=False)
+    yield _writable(data)
+    free_gib = shutil.disk_usage(_existing(data)).free / 2**30
+    yield Finding(free_gib >= FREE_GIB, f"{FREE_GIB:g} GiB of free disk", f"{free_gib:.1f} GiB", "free some space")
+    usable = cores()
+    yield Finding(
+        len(usable) >= 2,
+        "two cores, one for each execution unit",
+        f"{len(usable)} ({', '.join(map(str, usable))})",
+        "give the lab a second core, or use placement = 'all'",
+    )
+    yield _governor()
+    yield _boost()
+    load = os.getloadavg()[0] / max(1, len(usable))
+    yield Finding(
+        load <= IDLE_LOAD, "no other load on the machine", f"{load:.2f} a core over a minute", "end other work"
+    )
+    yield Finding(builds > 0, "a build to measure", str(builds), "make build", fatal=True)
+
+
+def _package(name: str, remedy: str, *, fatal: bool) -> Finding:
+    present = util.find_spec(name) is not None  # looked for, not imported
+    found = metadata.version(name) if present else "missing"
+    return Finding(present, f"package {name}", found, remedy, fatal=fatal)
+
+
+def _writable(data: Path) -> Finding:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data):
+            pass
+    except OSError as error:
+        return Finding(False, f"data root {data} can be written", str(error), "choose another: --data", fatal=True)
+    return Finding(True, f"data root {data} can be written", "yes")
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _governor() -> Finding:
+    found = host_facts()["governor"]
+    return Finding(
+        found == "performance",
+        "clocks held by governor `performance`",
+        found if found != "unknown" else "not readable (a container or virtual machine hides it)",
+        "cpupower frequency-set -g performance, where the machine is yours",
+    )
+
+
+def _boost() -> Finding:
+    for path, boosting in (
+        ("/sys/devices/system/cpu/intel_pstate/no_turbo", "0"),
+        ("/sys/devices/system/cpu/cpufreq/boost", "1"),
+    ):
+        if Path(path).exists():
+            on = Path(path).read_text().strip() == boosting
+            return Finding(
+                not on, "frequency boost off", "on" if on else "off", f"write the other value to {path}"
+            )
+    return Finding(False, "frequency boost off", "not readable", "nothing to do: expect some drift")

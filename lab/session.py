@@ -1,0 +1,132 @@
+"""One `lab run`: scenarios one after the other on one device, and the scenario of a run to be resumed."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from lab import runner, scenario
+from lab.console import shown
+from lab.build import Build
+from lab.device import lease, local
+from lab.device.transport import Device
+from lab.errors import DeviceRefused, RunError, ScenarioError
+from lab.records import Run
+from lab.scenario import SCENARIOS, Scenario
+from lab.store import Store
+
+DEFAULT_BUILD = "nano-paper"
+"""The line measured when none is named: the bundled model in the paper's precision."""
+
+
+def connect(name: str) -> Device:
+    """Return the device called `name`; version 0.1 knows this machine, `host`."""
+    if name == "host":
+        return local.connect()
+    raise DeviceRefused(f"no device {name!r}; known: host (`lab devices` lists them)")
+
+
+def bench_of(store: Store, device: str, build: str, wait_s: float, console: Console) -> runner.Bench:
+    """Bring together what a run is measured with."""
+    return runner.Bench(
+        device=connect(device),
+        build=store.find_build(build),
+        store=store,
+        clock=local.SystemClock(),
+        lease=lambda: lease.measuring(
+            lease.lock_path(), wait_s=wait_s, tell=lambda words: console.print(words, highlight=False)
+        ),
+    )
+
+
+def line_of(store: Store, build: Build) -> str:
+    """Return the line a build belongs to; one that was never added goes by its model and recipe."""
+    known = {row.id: row.line for row in store.builds()}
+    return known.get(build.id, f"{build.manifest.model}-{build.manifest.recipe}")
+
+
+def scenarios_of(name: str | None, suite: str, overrides: Mapping[str, int]) -> list[Scenario]:
+    """Return the scenarios to run: one by name or path, or all of the suite, under the suite's plan."""
+    chosen = scenario.load_suite(SCENARIOS / f"{suite}.toml")
+    plan = {**chosen.plan, **overrides}
+    if name is None:
+        return [scenario.load(SCENARIOS / f"{each}.toml", plan=plan) for each in chosen.scenarios]
+    path = Path(name) if name.endswith(".toml") else SCENARIOS / f"{name}.toml"
+    return [scenario.load(path, plan=plan)]
+
+
+def unfinished(store: Store, text: str | None) -> Run:
+    """Return the run to resume: by the start of its id, or the newest that is not finished."""
+    if text not in {None, "last"}:
+        record = store.run(str(text))
+        if record.status == "finished":
+            raise RunError(
+                f"run {record.id} is finished: there is nothing to resume (`lab show {record.id[:13]}`)"
+            )
+        return record
+    for record in store.runs(1000):
+        if record.status != "finished":
+            return record
+    raise RunError("there is no unfinished run to resume (`lab runs` lists all)")
+
+
+def scenario_of(record: Run) -> Scenario:
+    """Return a saved run's scenario from its own copy, under the plan it was begun with."""
+    facts = record.context.facts
+    plan: dict[str, float | int] = {}
+    try:
+        plan |= scenario.load_suite(SCENARIOS / f"{record.suite}.toml").plan
+    except ScenarioError:  # a suite that is gone cannot say its time-out: the scenario's own holds
+        plan = {}
+    plan |= {
+        "warmup": int(facts["warmup"]),
+        "iterations": int(facts["iterations"]),
+        "blocks": record.blocks,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{record.scenario}.toml"
+        path.write_text(record.scenario_toml, encoding="utf-8")
+        return scenario.load(path, plan=plan)
+
+
+def measure(record: Run, chosen: Scenario, bench: runner.Bench, console: Console) -> Run:
+    """Measure what a run lacks, with progress, and return it as it was saved at the end."""
+    total = len(record.cells) * record.blocks
+    done = len(bench.store.trials(record.id))
+    with (
+        _terminable(),
+        shown(console, chosen.name, total, done) as (watch, tell),
+        closing(runner.run(record, chosen, bench, watch=watch)) as trials,
+    ):
+        for trial in trials:
+            tell(trial)
+    return bench.store.run(record.id)
+
+
+def rest_of_suite(record: Run) -> list[str]:
+    """Return the scenarios that come after a run's own in its suite."""
+    try:
+        names = scenario.load_suite(SCENARIOS / f"{record.suite}.toml").scenarios
+    except ScenarioError:
+        return []
+    return list(names[names.index(record.scenario) + 1 :]) if record.scenario in names else []
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: the agent stopped, the run marked interrupted."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,148 @@
+"""Every way an agent can go wrong is told apart, in the contract's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from device_agents.contract import Input, InvalidReason, Job, Manifest
+from lab.agent import EVENTS, Outcome, carry_out, launch_for, read_events
+from lab.device.fake import FakePhone, Fault, fake_device
+from lab.device.fake_build import write_fake_build
+from lab.invariants import Findings
+from lab.jobs import job_for
+from lab.judge import judge
+from lab.metrics import samples_of
+from lab.records import Cell, Parameter
+
+ENCODE: dict[str, Parameter] = {
+    "input": "screen",
+    "patches_per_batch": 4,
+    "pipelined": False,
+    "remainder": "exact",
+    "order": "largest_first",
+    "placement": "split",
+}
+PREFILL: dict[str, Parameter] = {"input": "screen", "prompt_tokens": 0, "parallel_tokens": 8, "placement": "all"}
+DECODE: dict[str, Parameter] = {
+    "input": "screen",
+    "context_tokens": 50,
+    "new_tokens": 5,
+    "parallel_tokens": 8,
+    "placement": "all",
+}
+GENERATE: dict[str, Parameter] = {**ENCODE, "parallel_tokens": 8, "new_tokens": 5, "coupled": True}
+PARAMETERS = {"encode_image": ENCODE, "prefill": PREFILL, "decode": DECODE, "generate": GENERATE}
+
+
+def setting(folder: Path) -> tuple[Manifest, dict[str, Input]]:
+    """Return a stand-in build's manifest and inputs."""
+    manifest = write_fake_build(folder)
+    return manifest, {"screen": Input.model_validate_json((folder / "inputs/screen/input.json").read_bytes())}
+
+
+def tried(tmp_path: Path, fault: Fault, kind: str) -> tuple[Job, Findings, Outcome, dict[str, tuple[float, ...]]]:
+    """Run the fake phone's agent once and judge what it wrote."""
+    manifest, inputs = setting(tmp_path / "build")
+    phone = FakePhone(inputs, script=lambda number: fault)
+    device = fake_device(phone)
+    parameters = PARAMETERS.get(kind, {"placement": "all"})
+    job = job_for(
+        Cell("cell", parameters),
+        kind=kind,
+        trial="run-0001",
+        build="/builds/1",
+        manifest=manifest,
+        inputs=inputs,
+        device=device.identity,
+        warmup=1,
+        iterations=2,
+    )
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    outcome = carry_out(launch_for(job, device, folder), phone, folder, timeout_s=10.0, clock=phone.clock)
+    raw = (folder / EVENTS).read_bytes() if (folder / EVENTS).exists() else b""
+    reading = read_events(raw)
+    findings = judge(
+        job, outcome, reading, stderr="", manifest=manifest, inputs=inputs, timeout_s=10.0, max_gap=0.10
+    )
+    return job, findings, outcome, samples_of(job, reading.events)
+
+
+@pytest.mark.parametrize("kind", ["load", "null", "encode_image", "prefill", "decode", "generate"])
+def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
+    """An agent that does what it was asked is believed, whatever the workload."""
+    _, findings, _, samples = tried(tmp_path, "none", kind)
+
+    assert findings.flaw is None
+    assert samples
+    assert all(len(values) == 2 for values in samples.values())
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        ("dies", InvalidReason.AGENT_DIED, "ended by signal 9"),
+        ("hangs", InvalidReason.TIMEOUT, "did not end within 10 s"),
+        ("no_end", InvalidReason.NO_END, "without its last line"),
+        ("malformed", InvalidReason.MALFORMED_EVENTS, "line 3 is no event"),
+        ("error", InvalidReason.AGENT_ERROR, "no memory for the cache"),
+        ("wrong_output", InvalidReason.WRONG_OUTPUT, "from the oracle's (relative), allowed 0.01"),
+        ("not_a_number", InvalidReason.WRONG_OUTPUT, "not finite"),
+        ("overlap", InvalidReason.SPAN_OVERLAP, "at once for 10.000 ms"),
+        ("gap", InvalidReason.SPAN_GAP, "(50.0%, allowed 10.0%)"),
+        ("short", InvalidReason.WRONG_TOKEN_COUNT, "worked on 5 tiles, the job asks for 9"),
+        ("miscounts", InvalidReason.COUNT_MISMATCH, "`end` counts 31 spans, 30 arrived"),
+        ("extra_iteration", InvalidReason.COUNT_MISMATCH, "wanted 2 measure iterations, found 3"),
+        ("lost", InvalidReason.DEVICE_LOST, "the cable was pulled"),
+    ],
+)
+def test_each_fault_has_its_own_reason(tmp_path: Path, fault: Fault, reason: InvalidReason, words: str) -> None:
+    """Thirteen ways to fail give their reasons and a sentence with the figures in it."""
+    _, findings, _, _ = tried(tmp_path, fault, "encode_image")
+
+    assert findings.flaw is not None
+    assert findings.flaw.reason == reason
+    assert words in findings.flaw.detail
+
+
+def test_half_a_last_line_is_quoted(tmp_path: Path) -> None:
+    """What a dying agent was writing is shown."""
+    _, findings, _, _ = tried(tmp_path, "dies", "encode_image")
+
+    assert findings.flaw is not None
+    assert 'in the middle of a line: \'{"event":"span","sta\'' in findings.flaw.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("prefill", "worked on 49 tokens, the job asks for 50"),
+        ("decode", "worked on 3 tokens, the job asks for 4"),
+        ("generate", "worked on 5 tiles, the job asks for 9"),
+    ],
+)
+def test_counts_are_exact(tmp_path: Path, kind: str, words: str) -> None:
+    """One token or one batch too few is seen in every workload."""
+    _, findings, _, _ = tried(tmp_path, "short", kind)
+
+    assert findings.flaw is not None
+    assert findings.flaw.reason == InvalidReason.WRONG_TOKEN_COUNT
+    assert words in findings.flaw.detail
+
+
+def test_a_wrong_token_is_quoted_with_its_margin(tmp_path: Path) -> None:
+    """A token that the oracle decided clearly may not differ."""
+    _, findings, _, _ = tried(tmp_path, "wrong_output", "generate")
+
+    assert findings.flaw is not None
+    assert "token 0 is 11, the oracle says 10 by a margin of 2" in findings.flaw.detail
+
+
+def test_a_timed_out_agent_is_killed(tmp_path: Path) -> None:
+    """The process group of a hanging agent is ended, and the outcome has no exit status."""
+    _, _, outcome, _ = tried(tmp_path, "hangs", "null")
+
+    assert outcome.timed_out
+    assert outcome.returncode is None
