@@ -57,9 +57,7 @@ class Runtime:
 
     def __init__(self, folder: Path) -> None:
         self.sessions = {
-            graph: onnxruntime.InferenceSession(
-                str(folder / f"{graph}.onnx"), providers=["CPUExecutionProvider"]
-            )
+            graph: onnxruntime.InferenceSession(str(folder / f"{graph}.onnx"), providers=["CPUExecutionProvider"])
             for graph in Graph
         }
 
@@ -136,7 +134,9 @@ def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
     prompt = np.concatenate(parts, dtype=np.float32)
     positions = np.arange(max(0, len(prompt) - LAST_POSITIONS), len(prompt))
     found = runtime.logits(model, prompt, positions, cache)
-    wanted = model.language(prepared.prompt, Cache.empty(model.config.language), torch.from_numpy(positions)).numpy()
+    wanted = model.language(
+        prepared.prompt, Cache.empty(model.config.language), torch.from_numpy(positions)
+    ).numpy()
     each = np.linalg.norm(found - wanted, axis=1) / np.linalg.norm(wanted, axis=1)
     agree = found.argmax(1) == wanted.argmax(1)
     ordered = np.sort(wanted, axis=1)

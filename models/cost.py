@@ -73,7 +73,9 @@ def llm(config: LanguageConfig, tokens: int, past: int = 0) -> Cost:
     head = config.hidden * config.vocabulary
     weights = config.layers * layer_weights(config)
     values = 2 * config.layers * config.key_value_heads * config.head_dim * seen
-    return Cost(macs=tokens * weights + config.layers * attention + head, weights=weights + head, cache_values=values)
+    return Cost(
+        macs=tokens * weights + config.layers * attention + head, weights=weights + head, cache_values=values
+    )
 
 
 def prefill(config: LanguageConfig, prompt_tokens: int, parallel_tokens: int) -> Cost:

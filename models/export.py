@@ -1,6 +1,6 @@
 """A model and a precision recipe -> a Build folder, checked against torch before it is called one.
 
-    python -m models.export nano --recipe paper --out folder
+python -m models.export nano --recipe paper --out folder
 """
 
 from __future__ import annotations
@@ -108,9 +108,7 @@ def graph_file(graph: Graph, folder: Path) -> GraphFile:
     elif graph in (Graph.EMBED, Graph.LLM):
         shapes = [{"tokens": tokens} for tokens in TOKENS]
     weights = f"{graph}.bin"
-    return GraphFile(
-        path=f"{graph}.onnx", weights=[weights] if (folder / weights).exists() else [], shapes=shapes
-    )
+    return GraphFile(path=f"{graph}.onnx", weights=[weights] if (folder / weights).exists() else [], shapes=shapes)
 
 
 def dimensions(config: MllmConfig) -> Dimensions:
@@ -163,7 +161,9 @@ def manifest(model: Mllm, recipe: Recipe, finding: Finding, folder: Path, seed: 
     config = model.config
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
     inputs = {p.parent.name: p.parent.relative_to(folder).as_posix() for p in files if p.name == "input.json"}
-    notes = ["Activations are not the paper's FP16 and INT16: ONNX Runtime's CPU kernels compute in float32 or INT8."]
+    notes = [
+        "Activations are not the paper's FP16 and INT16: ONNX Runtime's CPU kernels compute in float32 or INT8."
+    ]
     padded = [k for k in (config.vision.mlp, config.language.mlp, config.vision.hidden) if k % BLOCK]
     if padded and recipe.name != "fp32":
         notes.append(f"Rows of {padded} weights are padded with zeros to a multiple of {BLOCK}.")

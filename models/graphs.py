@@ -59,7 +59,9 @@ class Net:
     def constant(self, name: str, value: Tensor | npt.NDArray[np.generic]) -> Value:
         """A weight or a small constant; asking for the same name again returns the same one."""
         if name not in self.constants:
-            array = value.detach().contiguous().numpy() if isinstance(value, Tensor) else np.ascontiguousarray(value)
+            array = (
+                value.detach().contiguous().numpy() if isinstance(value, Tensor) else np.ascontiguousarray(value)
+            )
             self.constants[name] = self.tape.initializer(ir.tensor(array, name=name))
         return self.constants[name]
 
@@ -82,7 +84,7 @@ class Net:
         return self.tape.op_multi_out(kind, inputs, attributes, num_outputs=outputs, domain=domain)
 
     def linear(self, name: str, x: Value, weight: Tensor, bias: Tensor | None, storage: Storage) -> Value:
-        """x [..., K] times weight [N, K] transposed, plus bias, with the weight stored as `storage`."""
+        """X [..., K] times weight [N, K] transposed, plus bias, with the weight stored as `storage`."""
         if storage == "float32":
             y = self.op("MatMul", x, self.constant(f"{name}.weight", weight.T))
         elif storage == "w8a8":
@@ -198,7 +200,7 @@ def vit_graph(module: VisionBlocks, config: MllmConfig, storage: Storage) -> Net
     net = Net()
     shape = ("batch", vision.tokens, vision.hidden)
     x = net.input("embeddings", FLOAT, shape)
-    for index, block in enumerate(module.blocks):
+    for index, block in enumerate(module.layers):
         name = f"blocks.{index}"
         h = net.norm(f"{name}.attention_norm", x, block.attention_norm)
         qkv = net.linear(f"{name}.qkv", h, block.attention.qkv.weight, block.attention.qkv.bias, storage)
@@ -222,7 +224,9 @@ def project_graph(module: Projector, config: MllmConfig, storage: Storage) -> Ne
     x = net.input("features", FLOAT, ("batch", side * side, hidden))
     x = net.op("Reshape", x, net.integers(-1, side, side, hidden))
     x = net.op("Pad", x, net.integers(0, 0, 0, 0, 0, odd, odd, 0)) if odd else x
-    x = net.op("Transpose", net.op("Reshape", x, net.integers(-1, half, 2, half, 2, hidden)), perm=(0, 1, 3, 2, 4, 5))
+    x = net.op(
+        "Transpose", net.op("Reshape", x, net.integers(-1, half, 2, half, 2, hidden)), perm=(0, 1, 3, 2, 4, 5)
+    )
     x = net.norm("norm", net.op("Reshape", x, net.integers(-1, half * half, 4 * hidden)), module.norm)
     x = net.op("Gelu", net.linear("first", x, module.first.weight, module.first.bias, storage))
     x = net.linear("second", x, module.second.weight, module.second.bias, storage)
@@ -268,12 +272,18 @@ def llm_graph(
         if branch is None:
             return net.op("SimplifiedLayerNormalization", x, scale, axis=-1, epsilon=config.norm_epsilon)
         outputs = net.ops(
-            "SkipSimplifiedLayerNormalization", x, branch, scale, outputs=4, domain=ORT, epsilon=config.norm_epsilon
+            "SkipSimplifiedLayerNormalization",
+            x,
+            branch,
+            scale,
+            outputs=4,
+            domain=ORT,
+            epsilon=config.norm_epsilon,
         )
         x = outputs[3]
         return outputs[0]
 
-    for index, block in enumerate(model.blocks):
+    for index, block in enumerate(model.layers):
         name = f"blocks.{index}"
         past = [net.input(f"past_{part}_{index}", cache_type, cache_shape) for part in ("key", "value")]
         h = normed(f"{name}.attention_norm", block.attention_norm.weight)
@@ -298,7 +308,9 @@ def llm_graph(
             **attributes,
         )
         presents += [(f"present_key_{index}", key), (f"present_value_{index}", value)]
-        branch = net.linear(f"{name}.out", mixed, block.attention.out.weight * config.residual_scale, None, storage)
+        branch = net.linear(
+            f"{name}.out", mixed, block.attention.out.weight * config.residual_scale, None, storage
+        )
         h = normed(f"{name}.mlp_norm", block.mlp_norm.weight)
         gate_up = net.linear(f"{name}.gate_up", h, block.gate_up.weight, None, storage)
         gate, up = net.ops("Split", gate_up, outputs=2, axis=-1, num_outputs=2)

@@ -137,6 +137,11 @@ class LanguageModel(nn.Module):
         self.register_buffer("cosine", cosine, persistent=False)
         self.register_buffer("sine", sine, persistent=False)
 
+    @property
+    def layers(self) -> list[Block]:
+        """The blocks, as what they are."""
+        return [block for block in self.blocks if isinstance(block, Block)]
+
     def embed(self, ids: Tensor) -> Tensor:
         """[t] ids -> [t, H]."""
         out: Tensor = self.embedding(ids) * self.config.embedding_scale

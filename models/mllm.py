@@ -89,7 +89,7 @@ class Mllm(nn.Module):
     def prefill(self, prompt: Tensor, cache: Cache, parallel_tokens: int) -> Tensor:
         """Fill the cache with prompt embeddings [n, H], `parallel_tokens` a call -> last logits [V]."""
         logits = torch.empty(0)
-        for chunk in prompt.split(parallel_tokens):
+        for chunk in torch.split(prompt, parallel_tokens):
             logits = self.language(chunk, cache, torch.tensor([len(chunk) - 1]))[0]
         return logits
 

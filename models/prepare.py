@@ -127,9 +127,7 @@ def prepare(
         segments=segments,
         prompt_tokens=total,
         instruction=instruction,
-        golden=Golden(
-            features=None if features is None else told(features), logits=told(logits), tokens=tokens
-        ),
+        golden=Golden(features=None if features is None else told(features), logits=told(logits), tokens=tokens),
     )
     return Prepared(document, pixels, prompt, logits, features, cache)
 

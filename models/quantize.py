@@ -63,7 +63,8 @@ class Blocks:
         if self.bits == 4:
             codes = torch.stack((codes & 15, codes >> 4), dim=-1).flatten(-2)
         centred = codes.float() - 2 ** (self.bits - 1)
-        return (centred * self.scales[..., None]).view(rows, -1)[:, : self.columns]
+        whole: Tensor = (centred * self.scales[..., None]).view(rows, -1)
+        return whole[:, : self.columns]
 
 
 def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int = BLOCK) -> Blocks:

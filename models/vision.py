@@ -95,6 +95,11 @@ class VisionBlocks(nn.Module):
         self.blocks = nn.ModuleList(VisionBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.hidden, eps=config.norm_epsilon)
 
+    @property
+    def layers(self) -> list[VisionBlock]:
+        """The blocks, as what they are."""
+        return [block for block in self.blocks if isinstance(block, VisionBlock)]
+
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x)

@@ -266,6 +266,25 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
         read_image(tmp_path / "notes.png")
 
 
+@pytest.mark.parametrize("file_format", ["EPS", "ICO", "PCX"])
+def test_other_formats_are_not_even_tried(tmp_path: Path, file_format: str) -> None:
+    """A sound image of a format that is not on the list is no image to us."""
+    Image.new("RGB", (16, 16)).save(tmp_path / "p.png", file_format)
+
+    with pytest.raises(PrepareError, match="found no image of these formats: convert it to PNG or JPEG"):
+        read_image(tmp_path / "p.png")
+
+
+def test_what_a_file_says_is_escaped_too(tmp_path: Path) -> None:
+    """A decoder quotes the file in its complaint; the terminal must not obey it."""
+    (tmp_path / "p.ppm").write_bytes(b"P6 \x1b[2J9999999999 1 255\n")
+
+    with pytest.raises(PrepareError) as refusal:
+        read_image(tmp_path / "p.ppm")
+    assert r"\x1b[2J9" in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
 def test_values_without_a_known_range_are_refused(tmp_path: Path) -> None:
     """Floating point says neither what black nor what white is; nor do 32-bit integers beyond 16."""
     Image.fromarray(np.array([[0.0, 1.5]], dtype=np.float32)).save(tmp_path / "f.tiff")

@@ -135,6 +135,21 @@ def test_the_relaxed_rule_may_keep_less_than_it_had() -> None:
 
 
 @pytest.mark.parametrize(
+    ("width", "real", "expected"),
+    [  # 1000 high; 2:1 keeps 384 x int(0.384 * width), 1:3 keeps 384 x int(1000 * 384/width) and wastes more
+        (940, [138240, 156672], (1, 3)),  # 13.3 % more
+        (960, [141312], (2, 1)),  # 153600 would be 8.7 % more
+    ],
+)
+def test_a_larger_grid_must_keep_over_ten_percent_more(width: int, real: list[int], expected: Grid) -> None:
+    """Less of a gain does not pay for more waste: derived from Algorithm 1's alpha of 0.1."""
+    steps = relaxed_trace(width, 1000, candidates=[(2, 1), (1, 3)])
+
+    assert [step.real for step in steps] == real
+    assert steps[-1].grid == expected
+
+
+@pytest.mark.parametrize(
     ("width", "height", "max_tiles", "in_floats"),
     [
         (70, 120, 6, (2, 3)),  # exact fractions: a tie of 1:2 and 2:3 at 7/12, and 1:2 would stay

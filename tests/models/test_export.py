@@ -1,0 +1,165 @@
+"""Builds against torch: parity, what each recipe costs, and that a wrong graph is not called a build."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from device_agents.contract import Graph, Manifest, content_id
+from models.check import Finding, Runtime, check, divergence
+from models.errors import PrepareError
+from models.export import export, refuse_wrong
+from models.graphs import vit_graph
+from models.mllm import PRESETS, Mllm, random_mllm
+from models.prepare import Prepared
+from models.quantize import RECIPES
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """Read a build's manifest."""
+    return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+
+
+def test_the_fp32_build_is_torch(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
+    """Tiles, features and logits agree to float rounding, and so does every first choice."""
+    found = check(tiny_builds["fp32"], tiny, screen, "float32")
+
+    assert found.tiles < 1e-5
+    assert found.error.feature_relative_error < 1e-5
+    assert found.error.logit_relative_error < 1e-5
+    assert found.error.top1_agreement == 1.0
+    assert found.error.logit_kl_nats < 1e-9
+
+
+def test_each_recipe_costs_what_its_bits_suggest(tiny_builds: dict[str, Path]) -> None:
+    """8-bit weights move features by about a per cent, 4-bit ones logits by some ten; fp32 by nothing."""
+    errors = {name: manifest_of(folder).recipe_error for name, folder in tiny_builds.items()}
+
+    assert errors["fp32"].logit_relative_error < 1e-5
+    assert 0.001 < errors["w8"].feature_relative_error < 0.03
+    assert 0.001 < errors["w8a8"].feature_relative_error < 0.06
+    assert 0.05 < errors["paper"].logit_relative_error < 0.5
+    assert errors["paper"].logit_relative_error > 3 * errors["w8"].logit_relative_error
+
+
+@pytest.mark.parametrize("recipe", ["fp32", "w8", "w8a8", "paper"])
+def test_no_tile_is_changed_by_its_neighbours(tiny_builds: dict[str, Path], recipe: str) -> None:
+    """A tile in a batch of six has the features it has alone, in every recipe."""
+    runtime = Runtime(tiny_builds[recipe])
+    tiles = np.random.default_rng(0).standard_normal((6, 3, 56, 56)).astype(np.float32)
+
+    together = runtime.encode(tiles).reshape(6, 4, -1)
+    alone = np.stack([runtime.encode(tiles[i : i + 1]) for i in range(6)])
+
+    assert np.abs(together - alone).max() < 1e-4
+
+
+def test_the_manifest_names_every_file_by_its_hash(tiny_builds: dict[str, Path]) -> None:
+    """Nothing in the folder is unlisted, nothing listed is otherwise."""
+    folder = tiny_builds["paper"]
+    listed = {f.path: f.sha256 for f in manifest_of(folder).files}
+    present = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+
+    assert set(listed) == set(present) - {"manifest.json"}
+    for name, digest in listed.items():
+        assert hashlib.sha256(present[name].read_bytes()).hexdigest() == digest
+
+
+def test_the_paper_recipe_is_the_papers_table(tiny_builds: dict[str, Path]) -> None:
+    """W8 vision and projector, W4 language model, INT8 cache; what departs is said."""
+    found = manifest_of(tiny_builds["paper"])
+
+    assert found.precision["vision"].weights.startswith("INT8")
+    assert found.precision["projector"].weights.startswith("INT8")
+    assert found.precision["language"].weights.startswith("INT4")
+    assert found.kv_cache == "int8"
+    assert "INT16" in found.precision["language"].note
+    assert "FP16" in found.notes[0]
+    assert found.weights.origin == "random"
+
+
+def test_the_same_seed_gives_the_same_build(tiny_builds: dict[str, Path], tmp_path: Path) -> None:
+    """Exporting again on this machine yields the same content, hence the same id."""
+    again = export("tiny", "w8", tmp_path / "again", seed=0, extra=[], say=lambda line: None)
+
+    assert again == content_id(manifest_of(tiny_builds["w8"]))
+
+
+def test_weights_of_another_model_are_not_called_a_build(
+    tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared, tmp_path: Path
+) -> None:
+    """With one graph of seed 1 among those of seed 0 the check finds features far off, and refuses."""
+    for path in tiny_builds["fp32"].glob("*.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "vit.bin").unlink()
+    vit_graph(random_mllm(PRESETS["tiny"], 1).vision, PRESETS["tiny"], "float32").save(tmp_path, Graph.VIT)
+
+    found = check(tmp_path, tiny, screen, "float32")
+
+    assert found.error.feature_relative_error > 0.1
+    with pytest.raises(PrepareError, match=r"wanted the exported features within 0\.0001 of torch"):
+        refuse_wrong(RECIPES["fp32"], found)
+
+
+def test_nan_is_wrong(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
+    """An error that is not a number is not within any limit."""
+    good = check(tiny_builds["fp32"], tiny, screen, "float32")
+    bad = Finding(good.error.model_copy(update={"logit_relative_error": float("nan")}), 0.0, 0.0, 0.0)
+
+    with pytest.raises(PrepareError, match="logits"):
+        refuse_wrong(RECIPES["fp32"], bad)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+    """Files of somebody else are neither mixed with a build nor removed."""
+    (tmp_path / "precious.txt").write_text("mine")
+
+    with pytest.raises(PrepareError, match="new or empty folder"):
+        export("tiny", "fp32", tmp_path, seed=0, extra=[], say=lambda line: None)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_divergence_is_that_of_two_known_distributions() -> None:
+    """KL((3/4, 1/4) from (1/2, 1/2)) = 3/4 ln 3/2 + 1/4 ln 1/2 = 0.1308 nats."""
+    wanted = np.log(np.array([[0.75, 0.25]], dtype=np.float32))
+    found = np.log(np.array([[0.5, 0.5]], dtype=np.float32))
+
+    assert divergence(wanted, found) == pytest.approx(0.13081, abs=1e-5)
+    assert divergence(wanted, wanted) == 0.0
+
+
+def test_an_int8_cache_keeps_chunks_equal(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
+    """Static cache scales make the quantised cache the same however it was filled."""
+    runtime = Runtime(tiny_builds["paper"])
+    prompt = screen.prompt[:64].numpy()
+    whole = runtime.logits(tiny, prompt, np.array([63]), "int8")
+    language = tiny.config.language
+    shape = (1, language.key_value_heads, language.cache_tokens, language.head_dim)
+    names = [f"{part}_{i}" for i in range(language.layers) for part in ("key", "value")]
+    cache: dict[str, npt.NDArray[np.generic]] = {f"past_{name}": np.zeros(shape, dtype=np.int8) for name in names}
+    logits = np.empty(0, dtype=np.float32)
+    for start in range(0, 64, 16):
+        found = runtime.run(
+            Graph.LLM,
+            embeddings=prompt[None, start : start + 16],
+            last_position=np.array([start + 15], dtype=np.int32),
+            total_tokens=np.array(start + 16, dtype=np.int32),
+            positions=np.array([15]),
+            **cache,
+        )
+        logits = np.asarray(found[0], dtype=np.float32)
+        cache = {f"past_{name}": value for name, value in zip(names, found[1:], strict=True)}
+
+    assert np.allclose(logits, whole, atol=1e-4)
+
+
+def test_torch_is_not_left_in_training_mode(tiny: Mllm) -> None:
+    """The oracle answers in evaluation mode and keeps no gradients."""
+    assert not tiny.training
+    assert not any(p.requires_grad for p in tiny.parameters())
+    assert torch.is_grad_enabled()
