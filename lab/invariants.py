@@ -200,10 +200,11 @@ def _outputs(
     if not isinstance(work, EncodeImageWork | PrefillWork | DecodeWork | GenerateWork):
         return
     golden, tolerance = inputs[work.input].golden, manifest.tolerance
+    prompt_tokens = inputs[work.input].prompt_tokens
     for iteration in measured(events):
         found = {o.kind: o for o in events if isinstance(o, Output) and o.iteration == iteration.iteration}
         where = f"iteration {iteration.iteration}"
-        if isinstance(work, EncodeImageWork):
+        if isinstance(work, EncodeImageWork | GenerateWork):
             _tensor(
                 where,
                 "features",
@@ -212,19 +213,16 @@ def _outputs(
                 tolerance=tolerance.features,
                 notes=notes,
             )
-        elif isinstance(work, PrefillWork):
-            whole = work.prompt_tokens == inputs[work.input].prompt_tokens
+        if isinstance(work, PrefillWork | GenerateWork):
+            whole = isinstance(work, GenerateWork) or work.prompt_tokens == prompt_tokens
             logits = golden.logits if whole else None
-            _tensor(
-                where, "logits", found.get("logits"), golden=logits, tolerance=tolerance.logits, notes=notes
-            )
-        else:
-            context = work.context_tokens if isinstance(work, DecodeWork) else inputs[work.input].prompt_tokens
-            trail = golden.tokens if context == inputs[work.input].prompt_tokens else None
+            _tensor(where, "logits", found.get("logits"), golden=logits, tolerance=tolerance.logits, notes=notes)
+        if isinstance(work, DecodeWork | GenerateWork):
+            whole = isinstance(work, GenerateWork) or work.context_tokens == prompt_tokens
             _trail(
                 where,
                 found.get("tokens"),
-                golden=trail,
+                golden=golden.tokens if whole else None,
                 new_tokens=work.new_tokens,
                 margin=tolerance.margin,
                 notes=notes,

@@ -99,8 +99,8 @@ def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Inp
         )
     document = inputs[name]
     if kind == "encode_image":
-        batches = _image_batches(cell, manifest, document)
-        return EncodeImageWork(input=name, batches=batches, pipelined=_flag(cell, "pipelined"))
+        cut = _image_batches(cell, manifest, document)
+        return EncodeImageWork(input=name, batches=cut, pipelined=_pipelined(cell))
     parallel = _whole(cell, "parallel_tokens")
     _check_parallel(cell, manifest, parallel)
     if kind == "prefill":
@@ -116,7 +116,7 @@ def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Inp
         return GenerateWork(
             input=name,
             batches=_image_batches(cell, manifest, document),
-            pipelined=_flag(cell, "pipelined"),
+            pipelined=_pipelined(cell),
             parallel_tokens=parallel,
             new_tokens=new_tokens,
             coupled=_flag(cell, "coupled"),
@@ -154,6 +154,16 @@ def _image_batches(cell: Cell, manifest: Manifest, document: Input) -> list[Batc
             f"{sorted(known)}, not at {missing}"
         )
     return cut
+
+
+def _pipelined(cell: Cell) -> bool:
+    pipelined = _flag(cell, "pipelined")
+    if pipelined and _parameter(cell, "placement") == "all":
+        raise ScenarioError(
+            f"cell {cell.key}: pipelined stages need two units, and placement = 'all' makes one; "
+            "choose placement = 'split', or pipelined = false"
+        )
+    return pipelined
 
 
 def _prefill(cell: Cell, manifest: Manifest, document: Input, parallel: int) -> PrefillWork:

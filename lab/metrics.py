@@ -40,8 +40,8 @@ METRICS: Mapping[str, Metric] = _metrics()
 """Every metric the lab knows, by name."""
 
 VISION = (Stage.TILE, Stage.PATCH_EMBED, Stage.VIT, Stage.PROJECT)
-VISIBLE = (Stage.DECODE, Stage.SAMPLE, Stage.DETOKENISE)
-"""A token is visible when the last of these has ended."""
+VISIBLE = (Stage.DECODE, Stage.SAMPLE)
+"""A token is visible when `detokenise` has ended; for a foreign tool that times none, when these have."""
 
 
 def samples_of(job: Job, events: Sequence[Event]) -> dict[str, tuple[float, ...]]:
@@ -120,12 +120,13 @@ def _prefill(spans: Sequence[Span], prefill_s: float) -> dict[str, float]:
 
 def _decode(spans: Sequence[Span]) -> dict[str, float]:
     """Tokens 2..N over the time from the first to the last visible token: N - 1 intervals."""
-    first = [span for span in spans if span.stage == Stage.FIRST_TOKEN]
     later = [span for span in spans if span.stage == Stage.DECODE and span.parent is None]
-    visible = [end_ns(span) for span in spans if span.stage in VISIBLE]
-    if not later or not visible:
+    if not later:
         return {}
-    begin = end_ns(first[-1]) if first else min(span.start_ns for span in later)
+    shown = [end_ns(span) for span in spans if span.stage == Stage.DETOKENISE]
+    first = [end_ns(span) for span in spans if span.stage == Stage.FIRST_TOKEN]
+    begin = max(first) if first else min(shown) if len(shown) > len(later) else min(s.start_ns for s in later)
+    visible = shown or [end_ns(span) for span in spans if span.stage in VISIBLE]
     decode_s = (max(visible) - begin) * NS
     return {"decode_s": decode_s, "decode_tokens_per_s": len(later) / decode_s} if decode_s > 0 else {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from lab.build import Build, load_input, verify
 from lab.device.lease import Note
 from lab.device.transport import Clock, Device
 from lab.errors import LabError, RunError
+from lab.files import disk_errors
 from lab.identifiers import new_run_id
 from lab.judge import judge
 from lab.metrics import samples_of
@@ -137,7 +138,9 @@ def inputs_of(cells: tuple[Cell, ...], build: Build) -> dict[str, Input]:
     return {name: load_input(build, name) for name in sorted(named & set(build.manifest.inputs))}
 
 
-def run(record: Run, scenario: Scenario, bench: Bench, *, watch: Watch = lambda progress: None) -> Iterator[Trial]:
+def run(
+    record: Run, scenario: Scenario, bench: Bench, *, watch: Watch = lambda progress: None
+) -> Generator[Trial, None, None]:
     """Measure the trials that `record` still lacks, saving and yielding each; new and resumed runs alike.
 
     Left early (Ctrl-C, a closed generator) the agent is ended and the run marked `interrupted`; after an
@@ -243,19 +246,20 @@ def _settle(turn: _Turn) -> None:
 
 def _carry_out(turn: _Turn, place: Place) -> tuple[Path, Job, Outcome, str]:
     bench = turn.bench
-    folder = _clean_folder(bench.store, turn.record, place.number)
     job = _job(turn.record.id, place, turn.scenario, bench, turn.inputs)
-    started_utc = bench.clock.utc()
-    turn.watch(Progress(place, turn.total, 0))
-    outcome = carry_out(
-        launch_for(job, bench.device, folder),
-        bench.device.transport,
-        folder,
-        timeout_s=turn.scenario.plan.timeout_s,
-        clock=bench.clock,
-        started=turn.note,
-        iterations=lambda count: turn.watch(Progress(place, turn.total, count)),
-    )
+    with disk_errors(f"run trial {place.number} of run {turn.record.id}", bench.store.root):
+        folder = _clean_folder(bench.store, turn.record, place.number)
+        started_utc = bench.clock.utc()
+        turn.watch(Progress(place, turn.total, 0))
+        outcome = carry_out(
+            launch_for(job, bench.device, folder),
+            bench.device.transport,
+            folder,
+            timeout_s=turn.scenario.plan.timeout_s,
+            clock=bench.clock,
+            started=turn.note,
+            iterations=lambda count: turn.watch(Progress(place, turn.total, count)),
+        )
     return folder, job, outcome, started_utc
 
 

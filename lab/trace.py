@@ -23,7 +23,7 @@ def trace_of(title: str, events: Sequence[Event], *, iteration: int | None = Non
     """Return the trace of all iterations, or of one; an unknown one gives an empty trace."""
     iterations = [e for e in events if isinstance(e, Iteration) and iteration in (None, e.iteration)]
     spans = [span for i in iterations for span in spans_of(events, i.iteration)]
-    origin_ns = min((e.start_ns for e in (*iterations, *spans)), default=0)
+    origin_ns = min([*(i.start_ns for i in iterations), *(s.start_ns for s in spans)], default=0)
     tracks = {key: number for number, key in enumerate(sorted({_track(span) for span in spans}), start=2)}
     names = [_metadata("process_name", 0, {"name": title}), *_thread(1, "iteration", 0)]
     for key, number in tracks.items():

@@ -142,11 +142,11 @@ def _prefill(tokens: int, parallel: int, iteration: int, tape: _Tape) -> None:
 
 def _outputs(job: Job, inputs: Mapping[str, Input], iteration: int, fault: str) -> Iterator[Output]:
     work = job.work
-    if isinstance(work, EncodeImageWork):
+    if isinstance(work, EncodeImageWork | GenerateWork):
         features = inputs[work.input].golden.features
         if features is not None:
             yield Output(kind="features", iteration=iteration, fingerprint=_wrong(features, fault))
-    if isinstance(work, PrefillWork):
+    if isinstance(work, PrefillWork | GenerateWork):
         logits = inputs[work.input].golden.logits
         yield Output(kind="logits", iteration=iteration, fingerprint=_wrong(logits, fault))
     if isinstance(work, DecodeWork | GenerateWork):

@@ -134,7 +134,7 @@ def test_counts_are_exact(tmp_path: Path, kind: str, words: str) -> None:
 
 def test_a_wrong_token_is_quoted_with_its_margin(tmp_path: Path) -> None:
     """A token that the oracle decided clearly may not differ."""
-    _, findings, _, _ = tried(tmp_path, "wrong_output", "generate")
+    _, findings, _, _ = tried(tmp_path, "wrong_output", "decode")
 
     assert findings.flaw is not None
     assert "token 0 is 11, the oracle says 10 by a margin of 2" in findings.flaw.detail

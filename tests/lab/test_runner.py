@@ -1,0 +1,284 @@
+"""The order of things, read as a journal from a fake phone, and what is left after each kind of end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from device_agents.contract import Input, InvalidReason
+from lab.build import open_build
+from lab.device.fake import FakePhone, Fault, fake_device
+from lab.device.fake_build import write_fake_build
+from lab.device.lease import Note
+from lab.device.transport import Process
+from lab.errors import BuildError, RunError, ScenarioError
+from lab.records import Run
+from lab.runner import Bench, open_run, order, reopen, run
+from lab.scenario import Scenario, load
+from lab.store import Store
+
+TOML = """
+[scenario]
+name = "probe"
+question = "Which batch is fastest?"
+metric = "encode_s"
+[workload]
+kind = "encode_image"
+pipelined = false
+[sweep]
+patches_per_batch = [1, 3]
+[plan]
+warmup = 1
+iterations = 2
+blocks = 2
+timeout_s = 10
+"""
+
+
+def good(number: int) -> Fault:
+    """Let nothing go wrong."""
+    return "none"
+
+
+class Setting:
+    """A fake phone, a store and a scenario in a temporary folder."""
+
+    def __init__(self, folder: Path, script: Callable[[int], Fault] = good, toml: str = TOML) -> None:
+        write_fake_build(folder / "build")
+        document = Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
+        (folder / "probe.toml").write_text(toml)
+        self.scenario: Scenario = load(folder / "probe.toml")
+        self.phone = FakePhone({"screen": document}, script=script)
+        self.store = Store(folder / "data")
+        self.bench = Bench(
+            device=fake_device(self.phone),
+            build=open_build(folder / "build"),
+            store=self.store,
+            clock=self.phone.clock,
+            lease=self.lease,
+        )
+
+    @contextmanager
+    def lease(self) -> Iterator[Note]:
+        """Write down when the device's turn is taken, which agent is noted, and when it is given back."""
+        self.phone.journal.append("take the lease")
+
+        def note(process: Process | None) -> None:
+            self.phone.journal.append(f"note {process.pid}" if process else "note none")
+
+        try:
+            yield note
+        finally:
+            self.phone.journal.append("give the lease back")
+
+    def begin(self, seed: int = 7) -> Run:
+        """Open a run."""
+        return open_run(self.scenario, self.bench, seed=seed, suite="quick", line="fake")
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self.store.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Setting]]:
+    """Make settings that are closed at the end."""
+    made: list[Setting] = []
+
+    def build(script: Callable[[int], Fault] = good, toml: str = TOML) -> Setting:
+        made.append(Setting(tmp_path, script, toml))
+        return made[-1]
+
+    yield build
+    for setting in made:
+        setting.close()
+
+
+def test_a_run_in_order(make: Callable[..., Setting]) -> None:
+    """Lease, a settling process, then a fresh agent a trial, each saved before it is handed out."""
+    setting = make()
+    record = setting.begin()
+    journal = setting.phone.journal
+
+    for trial in run(record, setting.scenario, setting.bench):
+        saved = [saved.number for saved in setting.store.trials(record.id)]
+        journal.append(f"trial {trial.number} of {trial.cell} in block {trial.block}, saved {saved}")
+
+    first = order(record)
+    names = [f"{place.cell.key} in block {place.block}" for place in first]
+    assert journal == [
+        "take the lease",
+        "start agent 0000 load",
+        "note 0",
+        "note none",
+        "start agent 0001 encode_image",
+        "note 1",
+        "note none",
+        f"trial 1 of {names[0]}, saved [1]",
+        "start agent 0002 encode_image",
+        "note 2",
+        "note none",
+        f"trial 2 of {names[1]}, saved [1, 2]",
+        "start agent 0003 encode_image",
+        "note 3",
+        "note none",
+        f"trial 3 of {names[2]}, saved [1, 2, 3]",
+        "start agent 0004 encode_image",
+        "note 4",
+        "note none",
+        f"trial 4 of {names[3]}, saved [1, 2, 3, 4]",
+        "give the lease back",
+    ]
+    assert setting.store.run(record.id).status == "finished"
+
+
+def test_every_block_holds_every_cell_once_in_an_order_of_its_own(make: Callable[..., Setting]) -> None:
+    """Cells are shuffled by seed and block: the same seed gives the same order, another another."""
+    setting = make(toml=TOML.replace("[1, 3]", "[1, 2, 3, 4, 5, 6]").replace("blocks = 2", "blocks = 4"))
+    record = setting.begin(seed=1)
+    places = order(record)
+
+    blocks = [[place.cell.key for place in places if place.block == block] for block in range(4)]
+
+    assert all(sorted(block) == sorted(cell.key for cell in record.cells) for block in blocks)
+    assert len({tuple(block) for block in blocks}) > 1
+    assert order(record) == places
+    assert order(setting.begin(seed=2)) != places
+    assert [place.number for place in places] == list(range(1, 25))
+
+
+def test_a_good_trial_keeps_its_samples_and_raw_lines(make: Callable[..., Setting]) -> None:
+    """Nine tiles at one a batch are 28 stages of 10 ms; the agent's own lines lie beside the trial."""
+    setting = make()
+    record = setting.begin()
+    trials = list(run(record, setting.scenario, setting.bench))
+
+    one = next(trial for trial in trials if trial.cell == "patches_per_batch=1")
+
+    assert one.valid
+    assert one.samples["encode_s"] == (pytest.approx(0.28), pytest.approx(0.28))
+    folder = setting.store.trial_folder(record.id, one.number)
+    assert {path.name for path in folder.iterdir()} == {
+        "job.json",
+        "events.jsonl",
+        "stdout.txt",
+        "stderr.txt",
+        "trial.json",
+    }
+
+
+def test_an_invalid_trial_is_kept_and_the_run_goes_on(make: Callable[..., Setting]) -> None:
+    """The second trial dies: it stays, with its reason, and is not tried again."""
+    setting = make(script=lambda number: "dies" if number == 2 else "none")
+    record = setting.begin()
+
+    trials = list(run(record, setting.scenario, setting.bench))
+
+    assert [trial.reason for trial in trials] == [None, InvalidReason.AGENT_DIED, None, None]
+    assert setting.phone.started == 5
+
+
+def test_a_hanging_agent_is_ended_and_the_next_one_starts(make: Callable[..., Setting]) -> None:
+    """The time-out ends one trial, not the run."""
+    setting = make(script=lambda number: "hangs" if number == 1 else "none")
+
+    trials = list(run(setting.begin(), setting.scenario, setting.bench))
+
+    assert [trial.reason for trial in trials] == [InvalidReason.TIMEOUT, None, None, None]
+    assert "kill agent 1" in setting.phone.journal
+
+
+def test_a_hopeless_run_stops_after_its_first_block(make: Callable[..., Setting]) -> None:
+    """When no trial of the first block counts the run fails, in words."""
+    setting = make(script=lambda number: "wrong_output")
+    record = setting.begin()
+
+    with pytest.raises(RunError, match=r"no trial of its first block was valid.*wrong_output"):
+        list(run(record, setting.scenario, setting.bench))
+
+    assert setting.store.run(record.id).status == "failed"
+    assert len(setting.store.trials(record.id)) == 2
+
+
+def test_an_interrupted_run_is_marked_and_resumed_where_it_stopped(make: Callable[..., Setting]) -> None:
+    """Closing the generator after one trial saves it; going on measures only the other three, in order."""
+    setting = make()
+    record = setting.begin()
+    trials = run(record, setting.scenario, setting.bench)
+    next(trials)
+    trials.close()
+    assert setting.store.run(record.id).status == "interrupted"
+
+    reopen(record, setting.scenario, setting.bench)
+    rest = list(run(record, setting.scenario, setting.bench))
+
+    assert [trial.number for trial in rest] == [2, 3, 4]
+    assert [trial.cell for trial in rest] == [place.cell.key for place in order(record)[1:]]
+    assert setting.store.run(record.id).status == "finished"
+
+
+def test_ctrl_c_ends_the_agent_and_marks_the_run(make: Callable[..., Setting]) -> None:
+    """An interrupt in the middle of a trial ends the agent's group; that trial is measured again later."""
+    setting = make()
+    record = setting.begin()
+
+    def interrupt(progress: object) -> None:
+        if setting.phone.started == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run(record, setting.scenario, setting.bench, watch=interrupt))
+
+    assert "kill agent 1" in setting.phone.journal
+    assert setting.store.run(record.id).status == "interrupted"
+    assert setting.store.trials(record.id) == []
+
+
+def test_what_a_cut_trial_left_is_kept_aside(make: Callable[..., Setting]) -> None:
+    """Half-written lines do not mix with the new trial's, and are not thrown away."""
+    setting = make()
+    record = setting.begin()
+    (setting.store.trial_folder(record.id, 1) / "events.jsonl").write_text("half a l")
+
+    list(run(record, setting.scenario, setting.bench))
+
+    kept = setting.store.root / "runs" / record.id / "interrupted" / "0001-1" / "events.jsonl"
+    assert kept.read_text() == "half a l"
+    assert setting.store.trials(record.id)[0].valid
+    assert setting.store.reindex()["trials"] == 4
+
+
+def test_a_run_does_not_go_on_in_other_surroundings(make: Callable[..., Setting]) -> None:
+    """Trials of another plan cannot be compared with those already there."""
+    setting = make()
+    record = setting.begin()
+    other = make(toml=TOML.replace("iterations = 2", "iterations = 5"))
+
+    with pytest.raises(RunError, match="iterations was 2, is 5"):
+        reopen(record, other.scenario, other.bench)
+
+
+def test_an_impossible_cell_is_refused_before_anything_is_measured(make: Callable[..., Setting]) -> None:
+    """A batch that the build cannot run stops the run before it exists."""
+    setting = make(toml=TOML.replace("[1, 3]", "[1, 7]"))
+
+    with pytest.raises(ScenarioError, match=r"not at \[7\]"):
+        setting.begin()
+
+    assert setting.store.runs() == []
+
+
+def test_an_altered_build_is_not_measured(make: Callable[..., Setting]) -> None:
+    """The build is verified when the lease is held, before the first agent starts."""
+    setting = make()
+    record = setting.begin()
+    (setting.bench.build.folder / "vit.onnx").write_bytes(b"something else, same size"[:22])
+
+    with pytest.raises(BuildError, match=r"vit\.onnx"):
+        list(run(record, setting.scenario, setting.bench))
+
+    assert setting.phone.started == 0
+    assert setting.store.run(record.id).status == "failed"
