@@ -78,7 +78,12 @@ def _words(model: type[BaseModel], problem: ErrorDetails) -> str:
         return f"unknown key {key!r}; {nearest(place[-1], known)}known keys: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"{key!r} is missing"
-    wanted = problem["msg"].replace("Input should be", "wanted", 1).replace("a valid ", "a ")
+    wanted = (
+        problem["msg"]
+        .replace("Input should be", "wanted", 1)
+        .replace("a valid integer", "a whole number")
+        .replace("a valid ", "a ")
+    )
     if problem["type"] == "string_pattern_mismatch":
         wanted = "wanted letters, digits, dots, dashes and underscores, 64 at most"
     return f"{key!r}: {wanted}, found {problem['input']!r}"

@@ -128,7 +128,7 @@ class Store:
 
         An interrupted or failed run may go on later and be sealed again. Raises `DiskFull` and `StoreError`.
         """
-        from lab.samples import to_parquet  # pyarrow costs every start of `lab` half a second otherwise
+        from lab.samples import to_parquet  # only here, so that other commands need not wait for pyarrow
 
         folder = self._folder(run_id)
         trials = self.trials(run_id)
