@@ -108,8 +108,8 @@ class Interval:
 class CellSummary:
     """One row of an answer's table.
 
-    `between_cv` and `within_cv` are the coefficients of variation between trial medians and, pooled,
-    between iterations of a trial; None where they cannot be estimated.
+    `between_cv` and `within_cv` are the coefficients of variation of trials and of iterations inside a
+    trial, as variance components (`lab.stats.summary.spread`); None where they cannot be estimated.
     """
 
     cell: Cell

@@ -23,7 +23,7 @@ _LEFT, _RIGHT, _TOP = 230.0, 930.0, 30.0
 _SPLIT = (660.0, 720.0)
 _SPREAD = 26.0
 _LOG_FROM = 8.0
-_ROW, _LINE = 46.0, 15.0
+_ROW, _LINE = 46.0, 20.0
 _CHARACTERS = 33
 """How much of a cell's name fits beside its row, and how many lines of it."""
 _LINES = 3

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from lab.records import Answer, CellSummary, Interval, Metric
 from lab.report.chart import state_of
-from lab.report.wording import cell_phrase, estimate, percent, plain, probability, quantity, span, varying
+from lab.report.wording import cell_short, estimate, percent, plain, probability, quantity, span, varying
 
 _STYLES = {"best": "bold green", "contender": "", "beaten": "dim", "unknown": "yellow"}
 _MARKS = {"best": "*", "contender": "~", "beaten": "", "unknown": "?"}
@@ -45,7 +45,7 @@ def _cells(answer: Answer) -> Table:
     table.title = Text(plain(f"{answer.metric.label}, {answer.metric.better} is better"))
     table.title_justify = "left"
     table.add_column("", width=1)
-    table.add_column("cell", min_width=12)
+    table.add_column(Text(_heading(answer)), min_width=12)
     for name in ("estimate", "95 % interval", "P(best)", "valid", "invalid", "CV"):
         if several or name != "P(best)":
             table.add_column(name, justify="right")
@@ -58,15 +58,21 @@ def _cells(answer: Answer) -> Table:
         cells.append("?" if summary.between_cv is None else percent(summary.between_cv))
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[state] if several else "")
     if several:
-        table.caption = Text("* best   ~ cannot be told from it   ? not judged   CV: variation between trials")
+        table.caption = Text("* best  ~ cannot be told from it, block by block  ? not judged  CV: between trials")
         table.caption_justify = "left"
     return table
+
+
+def _heading(answer: Answer) -> str:
+    """Return the name of the one parameter that varies, whose bare values then name the cells."""
+    names = varying(answer.run.cells)
+    return plain(names[0].replace("_", " ")) if len(names) == 1 else "cell"
 
 
 def _name(answer: Answer, summary: CellSummary) -> str:
     if len(answer.run.cells) == 1:
         return plain(summary.cell.key)
-    return cell_phrase(summary.cell, varying(answer.run.cells))
+    return cell_short(summary.cell, varying(answer.run.cells))
 
 
 def _interval(found: Interval | None, metric: Metric) -> list[str]:
@@ -80,7 +86,7 @@ def _reasons(answer: Answer) -> list[RenderableType]:
     """Say why trials did not count, a line a cell."""
     return [
         Text(
-            f"  invalid, {_name(answer, summary)}: "
+            f"  invalid, {_heading(answer)} {_name(answer, summary)}: "
             + ", ".join(f"{count} x {reason}" for reason, count in sorted(summary.invalid.items())),
             style="red",
         )
