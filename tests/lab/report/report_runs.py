@@ -1,0 +1,89 @@
+"""Runs made of literal trials, for the report's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from device_agents.contract import InvalidReason
+from lab.records import Cell, Context, Metric, Parameter, Published, Run, Trial
+
+ENCODE = Metric("encode_s", "image encoding", "s", "lower")
+DECODE = Metric("decode_tokens_per_s", "decode", "tokens/s", "higher")
+FIRST_TOKEN = Metric("first_token_s", "time to first token", "s", "lower")
+
+NOISE = (1.0, 1.01, 0.99, 1.0, 1.005, 0.995)
+"""What six blocks do to a cell that has nothing else to do with its fellows."""
+
+
+def batches(*values: int) -> tuple[Cell, ...]:
+    """Sweep patches per batch."""
+    return tuple(Cell(f"patches_per_batch={v}", {"patches_per_batch": v, "pipelined": True}) for v in values)
+
+
+def cell(key: str, **parameters: Parameter) -> Cell:
+    """Make a cell of a listed sweep."""
+    return Cell(key, parameters)
+
+
+def run_of(
+    cells: Sequence[Cell],
+    *,
+    scenario: str = "vit_batch",
+    line: str = "nano-paper",
+    status: Literal["running", "finished", "interrupted", "failed"] = "finished",
+) -> Run:
+    """Make a run of these cells on the host."""
+    return Run(
+        id="0192f3a1-7c4e-7abc-8def-001122334455",
+        scenario=scenario,
+        suite="quick",
+        build="a3" * 32,
+        build_line=line,
+        device="host",
+        started_utc="2026-11-23T01:20:00Z",
+        ended_utc=None,
+        status=status,
+        seed=7,
+        blocks=6,
+        context=Context({"device.kind": "host"}),
+        cells=tuple(cells),
+        scenario_toml="[scenario]",
+    )
+
+
+def trials_of(cells: Sequence[Cell], metrics: Mapping[str, Sequence[Sequence[float]]]) -> list[Trial]:
+    """Make one valid trial for each cell and block; metrics[name][cell][block] is its median."""
+    blocks = range(len(next(iter(metrics.values()))[0]))
+    return [
+        Trial(
+            number=1 + block * len(cells) + index,
+            block=block + 1,
+            cell=found.key,
+            valid=True,
+            reason=None,
+            detail="",
+            started_utc="2026-11-23T01:20:00Z",
+            wall_s=2.0,
+            samples={
+                name: (v[index][block] * 0.999, v[index][block], v[index][block] * 1.2)
+                for name, v in metrics.items()
+            },
+        )
+        for block in blocks
+        for index, found in enumerate(cells)
+    ]
+
+
+def invalid(number: int, block: int, key: str, detail: str = "", **samples: tuple[float, ...]) -> Trial:
+    """Make a trial with a wrong output."""
+    return Trial(
+        number, block, key, False, InvalidReason.WRONG_OUTPUT, detail, "2026-11-23T01:21:00Z", 2.0, samples
+    )
+
+
+def figure(
+    value: float, metric: str = "encode_s", scenario: str = "vit_batch", **parameters: Parameter
+) -> Published:
+    """Make a published figure."""
+    return Published(scenario, metric, parameters, value, "published", "arXiv 2411.10640, Fig. 5", "a note")

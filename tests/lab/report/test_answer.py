@@ -1,0 +1,183 @@
+"""What a run says to its question, and what it refuses to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from report_runs import (
+    DECODE,
+    ENCODE,
+    FIRST_TOKEN,
+    NOISE,
+    batches,
+    cell,
+    figure,
+    invalid,
+    run_of,
+    trials_of,
+)
+
+from lab.records import Answer, Cell, Published, Trial
+from lab.report.answer import answer, matches
+
+
+def encode_answer(cells: Sequence[Cell], trials: Sequence[Trial], published: Sequence[Published] = ()) -> Answer:
+    """Answer the question of the fastest batch."""
+    return answer(run_of(cells), trials, question="Which batch is fastest?", metric=ENCODE, published=published)
+
+
+def times(*typical: float) -> list[list[float]]:
+    """Give each cell its own order of the same noise."""
+    return [[t * NOISE[(b + 2 * i) % 6] for b in range(6)] for i, t in enumerate(typical)]
+
+
+def test_a_clear_best_leads_the_next_by_so_much() -> None:
+    """One cell is told from all others; the sentence quotes its lead over the second."""
+    cells = batches(1, 4, 6)
+    found = encode_answer(cells, trials_of(cells, {"encode_s": times(0.4, 0.3, 0.33)}))
+
+    assert found.best == "patches_per_batch=4"
+    assert found.contenders == ("patches_per_batch=4",)
+    assert found.sentence == (
+        "4 patches per batch is fastest: 300 ms (95 % interval 298 to 302 ms); the next, 6, is behind by 10 % "
+        "(95 % interval 8.6 to 11 %); probability of being best > 0.99."
+    )
+    assert [s.may_be_best for s in found.summaries] == [False, True, False]
+
+
+def test_cells_that_cannot_be_told_from_the_best_are_named() -> None:
+    """They stand in the sentence and in the contenders."""
+    cells = batches(3, 4, 5, 6)
+    found = encode_answer(cells, trials_of(cells, {"encode_s": times(0.301, 0.3, 0.3005, 0.4)}))
+
+    assert found.contenders == ("patches_per_batch=3", "patches_per_batch=4", "patches_per_batch=5")
+    assert "; 3 and 5 cannot be told from it; probability of being best 0." in found.sentence
+
+
+def test_too_few_trials_give_no_best() -> None:
+    """Three blocks: figures without intervals, and a sentence that says what is missing."""
+    cells = batches(1, 4)
+    few = [t for t in trials_of(cells, {"encode_s": times(0.4, 0.3)}) if t.block <= 3]
+    found = encode_answer(cells, few)
+
+    assert found.best is None and found.contenders == ()
+    assert found.sentence.startswith("Cannot tell: no cell of 2 has the 4 valid trials")
+    for summary in found.summaries:
+        assert summary.interval is not None and summary.interval.low is None
+        assert summary.probability_best is None and summary.may_be_best
+
+
+def test_a_cell_with_too_few_trials_is_said_not_to_be_judged() -> None:
+    """It may be the best for all we know."""
+    cells = batches(1, 4, 6)
+    trials = [t for t in trials_of(cells, {"encode_s": times(0.4, 0.3, 0.2)}) if t.cell[-1] != "6" or t.block <= 2]
+    found = encode_answer(cells, trials)
+
+    assert found.best == "patches_per_batch=4"
+    assert "Not judged: 6 patches per batch (2 valid trials); 4 are needed." in found.sentence
+    assert "probability of being best among those judged" in found.sentence
+    assert found.summaries[2].may_be_best and found.summaries[2].probability_best is None
+
+
+def test_invalid_trials_are_counted_by_reason_and_enter_no_figure() -> None:
+    """A wrong output that was ten times faster changes nothing but the count."""
+    cells = batches(1, 4)
+    good = trials_of(cells, {"encode_s": times(0.4, 0.3)})
+    bad = [invalid(90 + i, 7 + i, "patches_per_batch=1", encode_s=(0.01,)) for i in range(5)]
+
+    without, found = encode_answer(cells, good), encode_answer(cells, good + bad)
+
+    assert found.summaries[0].interval == without.summaries[0].interval
+    assert dict(found.summaries[0].invalid) == {"wrong_output": 5}
+    assert found.sentence == without.sentence
+    assert "5 of 17 trials are invalid and enter no figure." in found.warnings
+
+
+def test_nothing_valid_is_no_answer() -> None:
+    """No trial, or only invalid ones."""
+    cells = batches(1, 4)
+
+    for trials in ([], [invalid(1, 1, "patches_per_batch=1", encode_s=(0.3,))]):
+        found = encode_answer(cells, trials)
+        assert found.sentence == "No answer: no valid trial of image encoding."
+        assert found.best is None and found.summaries[0].interval is None
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_valid_trial_with_an_impossible_value_is_left_out_aloud(bad: float) -> None:
+    """The report neither crashes nor averages it."""
+    cells = batches(1, 4)
+    trials = trials_of(cells, {"encode_s": times(0.4, 0.3)})
+    trials[0] = replace(trials[0], samples={"encode_s": (0.4, bad, 0.4)})
+    found = encode_answer(cells, trials)
+
+    assert found.summaries[0].valid == 5
+    assert "1 valid trial without a usable value of encode_s: left out." in found.warnings
+
+
+def test_a_single_cell_tells_what_a_user_sees() -> None:
+    """Throughput: tokens per second, and the first token after how long."""
+    cells = (cell("all", coupled=True),)
+    rates = [88.0 * n for n in NOISE]
+    trials = trials_of(cells, {"decode_tokens_per_s": [rates], "first_token_s": [[1.42] * 6]})
+    found = answer(
+        run_of(cells, scenario="throughput"),
+        trials,
+        question="?",
+        metric=DECODE,
+        other_metrics=[FIRST_TOKEN, DECODE],
+    )
+
+    assert found.sentence == (
+        "A user sees 88.0 tokens/s (95 % interval 87.3 to 88.7 tokens/s), "
+        "the first token after 1.42 s (95 % interval 1.42 to 1.42 s)."
+    )
+    assert set(found.other_metrics) == {"first_token_s"}
+
+
+def test_pipelining_is_quoted_against_the_better_serial_rival() -> None:
+    """The gain is 5 % over all cores, not 10 % over the split ones."""
+    cells = (
+        cell("a", pipelined=True, placement="split"),
+        cell("b", pipelined=False, placement="split"),
+        cell("c", pipelined=False, placement="all"),
+    )
+    found = encode_answer(cells, trials_of(cells, {"encode_s": [[0.3 * r] * 6 for r in (1.0, 1.1, 1.05)]}))
+
+    assert found.sentence.endswith(
+        "Against the best serial rival (serial, on all cores) pipelining gains 5.0 % (95 % interval 5.0 to 5.0 %)."
+    )
+
+
+def test_published_figures_ride_along_where_they_match_a_cell() -> None:
+    """Equal on every parameter they name, of this scenario and of a metric that is shown."""
+    cells = batches(1, 4)
+    right = figure(2.06, patches_per_batch=4, pipelined=True)
+    others = [
+        figure(1.0, patches_per_batch=2),
+        figure(1.0, placement="split"),
+        figure(1.0, scenario="load"),
+        figure(1.0, metric="vit_s", patches_per_batch=4),
+    ]
+    found = encode_answer(cells, trials_of(cells, {"encode_s": times(0.4, 0.3)}), [right, *others])
+
+    assert found.published == (right,)
+    assert "2.06" not in found.sentence
+    assert matches(figure(1.0), cells[0])
+
+
+def test_warnings_name_what_weakens_the_answer() -> None:
+    """An unfinished run, noisy cells, and a best at the end of what was tried."""
+    cells = batches(1, 2, 4)
+    noisy = [[v * (1.3 if b % 2 else 1.0) for b, v in enumerate(row)] for row in times(4.0, 2.0, 1.0)]
+    trials = trials_of(cells, {"encode_s": noisy})
+    steady = [replace(t, samples={"encode_s": (t.samples["encode_s"][1],) * 3}) for t in trials]
+    found = answer(run_of(cells, status="interrupted"), steady, question="?", metric=ENCODE)
+
+    assert found.warnings[0] == "The run is interrupted: not every planned trial is here."
+    assert found.warnings[1].startswith("Noisy: trials of 1 vary by 1")
+    assert found.warnings[-1] == (
+        "The best cell is the largest patches_per_batch that was tried: the true optimum may lie beyond."
+    )
