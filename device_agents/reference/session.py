@@ -129,4 +129,6 @@ def _work(job: Job, recorder: Recorder) -> AgentError | None:
         if writing and isinstance(error, OSError):
             raise
         return as_failure(error)
+    finally:
+        gc.enable()
     return None

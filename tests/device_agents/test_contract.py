@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from device_agents.contract import (
+    ROLES,
+    File,
+    Fingerprint,
+    Output,
+    Stage,
+    fingerprint,
+    parse_event,
+    relative_distance,
+)
+
+SPLITMIX64 = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F)
+"""The generator's first three outputs from seed 0, as its other implementations print them."""
+
+
+def test_a_fingerprint_is_the_published_vector() -> None:
+    """The signs are the bits of SplitMix64 from 0, so that any language gets the same 64 sums."""
+    values = (1.0, -2.0, 0.5)
+    sums = [
+        sum(v if hashed >> bit & 1 else -v for v, hashed in zip(values, SPLITMIX64, strict=True))
+        for bit in range(64)
+    ]
+    found = fingerprint(np.array([values], dtype=np.float32))
+
+    assert found.projections == sums
+    assert found.projections[:8] == [3.5, 3.5, -0.5, 3.5, -3.5, -1.5, -2.5, -1.5]
+    assert found.norm == pytest.approx(np.sqrt(5.25))
+    assert found.shape == [1, 3]
+
+
+def test_a_fingerprint_does_not_see_its_own_blocks() -> None:
+    """A tensor longer than one block of 65536 is the sum of its parts: the head, and the rest behind zeros."""
+    values = np.random.default_rng(0).standard_normal(70_000).astype(np.float32)
+    head, rest = values.copy(), values.copy()
+    head[65_536:] = 0
+    rest[:65_536] = 0
+    parts = np.add(fingerprint(head).projections, fingerprint(rest).projections)
+
+    np.testing.assert_allclose(fingerprint(values).projections, parts, rtol=1e-9)
+
+
+def test_the_distance_of_two_fingerprints_estimates_that_of_the_tensors() -> None:
+    """A tensor moved by a tenth of its norm is a tenth away, within four standard errors of 1/sqrt(128)."""
+    generator = np.random.default_rng(1)
+    golden, step = generator.standard_normal((2, 5000)).astype(np.float32)
+    moved = golden + 0.1 * step * np.linalg.norm(golden) / np.linalg.norm(step)
+
+    found = relative_distance(fingerprint(moved.astype(np.float32)), fingerprint(golden))
+    assert found == pytest.approx(0.1, rel=4 / np.sqrt(128))
+
+
+def test_what_a_broken_network_computes_survives_the_wire() -> None:
+    """NaN and infinity have no word in JSON: they travel as strings and come back as numbers."""
+    values = np.array([np.nan, 1.0], dtype=np.float32)
+    line = Output(kind="logits", iteration=0, fingerprint=fingerprint(values)).model_dump_json()
+    found = parse_event.validate_json(line)
+
+    assert '"norm":"NaN"' in line
+    assert found.event == "output"
+    assert found.fingerprint is not None
+    assert np.isnan(found.fingerprint.norm)
+
+
+def test_every_stage_has_a_role() -> None:
+    """The paper's units: what is not the accelerator's is the processor's, or the user's waiting."""
+    assert set(ROLES) == set(Stage)
+    assert {stage.value for stage in Stage if ROLES[stage] == "npu"} == {
+        "vit",
+        "project",
+        "prefill",
+        "swap",
+        "decode",
+    }
+    assert ROLES[Stage.FIRST_TOKEN] == "user"
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../up", "a/../../b", "a\\b", "a\0b"])
+def test_a_path_never_leaves_its_folder(path: str) -> None:
+    """A build cannot make an agent read or a push write elsewhere."""
+    with pytest.raises(ValidationError):
+        File(path=path, sha256="0" * 64, bytes=1)
+
+
+def test_a_fingerprint_has_64_sums() -> None:
+    """Fewer are refused where they come in."""
+    with pytest.raises(ValidationError):
+        Fingerprint(shape=[1], norm=1.0, projections=[1.0] * 63)

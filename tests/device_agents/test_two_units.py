@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from device_agents.contract import Inject, Stage
+from device_agents.reference.pipeline import Pipeline
+from device_agents.reference.stage import Place, RawSpan, injected, run_stage, slowed, span_of
+from device_agents.reference.text import Detokeniser
+from device_agents.reference.units import ExecutionUnit
+
+CORES = sorted(os.sched_getaffinity(0))
+TWO_CORES = pytest.mark.skipif(len(CORES) < 2, reason="two units need two cores; this process may use one")
+
+
+@pytest.fixture(autouse=True)
+def _same_cores() -> Iterator[None]:
+    """Give the test process its cores back: a pipeline pins the calling thread."""
+    allowed = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+@pytest.fixture
+def pipeline() -> Iterator[Pipeline]:
+    """Open a pipeline on the first and the last core."""
+    with Pipeline(ExecutionUnit((CORES[0],)), ExecutionUnit((CORES[-1],))) as opened:
+        yield opened
+
+
+def said(journal: list[str], word: str) -> Callable[[], None]:
+    """Return a stage that writes a word."""
+    return lambda: journal.append(word)
+
+
+def test_serial_stages_take_turns(pipeline: Pipeline) -> None:
+    """Each batch leaves the second unit before the next enters the first."""
+    journal: list[str] = []
+    pipeline.run([(said(journal, f"cpu {i}"), said(journal, f"npu {i}")) for i in range(3)], pipelined=False)
+
+    assert journal == ["cpu 0", "npu 0", "cpu 1", "npu 1", "cpu 2", "npu 2"]
+
+
+@TWO_CORES
+def test_pipelined_stages_run_at_the_same_time(pipeline: Pipeline) -> None:
+    """The first batch's second stage and the second batch's first each wait for the other to have begun."""
+    met = threading.Barrier(2, timeout=10)
+    pipeline.run([(lambda: None, met.wait), (met.wait, lambda: None)], pipelined=True)
+
+    assert not met.broken
+
+
+@TWO_CORES
+def test_each_unit_keeps_to_its_core_and_does_one_thing_at_a_time(pipeline: Pipeline) -> None:
+    """Second stages follow each other on the second core, in the order of the batches."""
+    seen: list[tuple[str, set[int]]] = []
+    stages = [
+        (
+            lambda i=i: seen.append((f"cpu {i}", os.sched_getaffinity(0))),
+            lambda i=i: seen.append((f"npu {i}", os.sched_getaffinity(0))),
+        )
+        for i in range(5)
+    ]
+    pipeline.run(stages, pipelined=True)
+
+    assert [line for line in seen if line[0].startswith("cpu")] == [(f"cpu {i}", {CORES[0]}) for i in range(5)]
+    assert [line for line in seen if line[0].startswith("npu")] == [(f"npu {i}", {CORES[-1]}) for i in range(5)]
+    assert all(seen.index((f"cpu {i}", {CORES[0]})) < seen.index((f"npu {i}", {CORES[-1]})) for i in range(5))
+
+
+@pytest.mark.parametrize("pipelined", [True, False])
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_failing_stage_stops_the_run_and_the_pipeline_lives_on(
+    side: int, pipelined: bool, pipeline: Pipeline
+) -> None:
+    """Its exception reaches the caller, and the next run finds both units at rest."""
+
+    def broken() -> None:
+        raise ValueError("broken stage")
+
+    batch = (broken, lambda: None) if side == 0 else (lambda: None, broken)
+    with pytest.raises(ValueError, match="broken stage"):
+        pipeline.run([batch, (lambda: None, lambda: None)], pipelined=pipelined)
+
+    journal: list[str] = []
+    pipeline.run([(said(journal, "cpu"), said(journal, "npu"))], pipelined=pipelined)
+    assert journal == ["cpu", "npu"]
+
+
+def test_one_unit_does_both_sides_in_turn() -> None:
+    """With the same unit for both there is nothing to overlap, and no thread."""
+    journal: list[str] = []
+    unit, before = ExecutionUnit((CORES[0],)), threading.active_count()
+    with Pipeline(unit, unit) as pipeline:
+        pipeline.run([(said(journal, f"cpu {i}"), said(journal, f"npu {i}")) for i in range(2)], pipelined=True)
+        assert threading.active_count() == before
+
+    assert journal == ["cpu 0", "npu 0", "cpu 1", "npu 1"]
+
+
+def test_a_stage_leaves_one_span_and_its_result() -> None:
+    """What ran, where, and on how much."""
+    spans: list[RawSpan] = []
+    place = Place(Stage.VIT, ExecutionUnit((0, 1)))
+
+    assert run_stage(lambda: 42, spans, place, 3, 1, 4, 6) == 42
+    span = span_of(spans[0])
+    assert (span.stage, span.iteration, span.index, span.role, span.unit) == ("vit", 3, 1, "npu", "cpu0-1")
+    assert span.count is not None
+    assert (span.count.true, span.count.padded) == (4, 6)
+    assert span.thread == threading.get_native_id()
+
+
+def test_a_stage_that_fails_leaves_no_span() -> None:
+    """Half a stage is no measurement."""
+    spans: list[RawSpan] = []
+    with pytest.raises(ZeroDivisionError):
+        run_stage(lambda: 1 // 0, spans, Place(Stage.VIT, ExecutionUnit((0,))), 0, 0)
+
+    assert spans == []
+
+
+def test_a_slowed_stage_takes_at_least_its_factor() -> None:
+    """It computes on until the factor is reached; its result is unchanged."""
+    spans: list[RawSpan] = []
+    inner: list[RawSpan] = []
+    place = Place(Stage.VIT, ExecutionUnit((0,)))
+
+    def work() -> int:
+        return run_stage(lambda: len(hashlib.sha256(bytes(1 << 20)).digest()), inner, place, 0, 0)
+
+    assert run_stage(slowed(work, 3.0), spans, place, 0, 0) == 32
+    assert span_of(spans[0]).duration_ns >= 3 * span_of(inner[0]).duration_ns
+
+
+def test_only_the_named_stage_is_slowed() -> None:
+    """Every other stage keeps its very function, so that nothing else changes."""
+
+    def work() -> None:
+        return None
+
+    inject = Inject(stage=Stage.VIT, slow_down=2.0)
+    assert injected(work, Stage.PROJECT, inject) is work
+    assert injected(work, Stage.VIT, None) is work
+    assert injected(work, Stage.VIT, inject) is not work
+
+
+def test_text_streams_character_by_character(request: pytest.FixtureRequest) -> None:
+    """An accent appears with its last byte, special tokens are silent, and what is not UTF-8 is replaced."""
+    from device_agents.contract import Tokenizer
+
+    detokeniser = Detokeniser(Tokenizer(kind="bytes", first_byte=2, end=0))
+    tokens = [0, *(byte + 2 for byte in "hé".encode()), 0xFF + 2, 500, 0xC3 + 2]
+
+    assert [detokeniser.feed(token) for token in tokens] == ["", "h", "", "é", "\ufffd", "", ""]
+    assert detokeniser.finish() == "\ufffd"
+    assert detokeniser.feed(ord("x") + 2) == "x"
