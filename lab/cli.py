@@ -56,6 +56,7 @@ def run(
             help="A scenario's name or .toml file; all of the suite when left out. With --resume: a run's id.",
         ),
     ] = None,
+    *,
     suite: Annotated[
         str, typer.Option(help="The suite whose scenarios and plan to use: quick or full.")
     ] = "quick",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -31,7 +30,8 @@ REFRESH_HZ = 1.0
 def configure_logging(console: Console, *, verbose: bool) -> None:
     """Send the lab's log to stderr, through the console that also draws progress."""
     handler = RichHandler(console=console, show_path=False, show_time=False, markup=False)
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
@@ -45,12 +45,12 @@ def shown(console: Console, title: str, total: int, done: int) -> Iterator[tuple
         with _bar(console, title, total, done) as calls:
             yield calls
         return
-    begin, count = monotonic(), 0
+    spent_s, count = 0.0, 0
 
     def line(trial: Trial) -> None:
-        nonlocal count
-        count += 1
-        left_s = (monotonic() - begin) / count * (total - done - count)
+        nonlocal count, spent_s
+        count, spent_s = count + 1, spent_s + trial.wall_s
+        left_s = spent_s / count * (total - done - count)
         verdict = "ok" if trial.valid else f"does not count: {trial.reason}"
         console.print(
             f"{title} {done + count}/{total} {trial.cell}: {verdict} in {trial.wall_s:.1f} s, "

@@ -12,11 +12,11 @@ from types import FrameType
 from rich.console import Console
 
 from lab import runner, scenario
-from lab.console import shown
 from lab.build import Build
+from lab.console import shown
 from lab.device import lease, local
 from lab.device.transport import Device
-from lab.errors import DeviceRefused, RunError, ScenarioError
+from lab.errors import BuildError, DeviceRefused, RunError, ScenarioError
 from lab.records import Run
 from lab.scenario import SCENARIOS, Scenario
 from lab.store import Store
@@ -34,9 +34,14 @@ def connect(name: str) -> Device:
 
 def bench_of(store: Store, device: str, build: str, wait_s: float, console: Console) -> runner.Bench:
     """Bring together what a run is measured with."""
+    found = connect(device)
+    try:
+        package = store.find_build(build)
+    except BuildError as error:
+        raise BuildError(f"{error}; `make build` makes the bundled reference model") from error
     return runner.Bench(
-        device=connect(device),
-        build=store.find_build(build),
+        device=found,
+        build=package,
         store=store,
         clock=local.SystemClock(),
         lease=lambda: lease.measuring(

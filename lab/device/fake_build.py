@@ -82,7 +82,7 @@ def _input(pixels: bytes) -> Input:
 
 def _manifest(files: list[File]) -> Manifest:
     shapes: dict[Graph, list[dict[str, int]]] = {
-        **dict.fromkeys((Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT), [{"batch": n} for n in BATCHES]),
+        **{g: [{"batch": n} for n in BATCHES] for g in (Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT)},
         Graph.LLM: [{"tokens": n} for n in CHUNKS],
     }
     return Manifest(
