@@ -42,7 +42,8 @@ CORES = sorted(os.sched_getaffinity(0))
 
 
 def _weights(seed: int, *shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return (np.random.default_rng(seed).standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+    values = np.random.default_rng(seed).standard_normal(shape) / np.sqrt(shape[0])
+    return np.asarray(values, dtype=np.float32)
 
 
 def _save(  # noqa: PLR0917  (reads as a table)
@@ -128,7 +129,11 @@ def write_language(folder: Path, kv_cache: str) -> None:
     angles = np.outer(np.arange(CACHE), 10000.0 ** (-np.arange(HEAD // 2) / (HEAD // 2)))
     kind = TensorProto.INT8 if kv_cache == "int8" else real
     scales = ["", "", "", "scale", "scale"] if kv_cache == "int8" else []
-    quantised = {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8}
+    quantised: dict[str, Any] = {
+        "k_quant_type": "PER_TENSOR",
+        "v_quant_type": "PER_TENSOR",
+        "kv_cache_bit_width": 8,
+    }
     attention = node(
         "GroupQueryAttention",
         ["q", "k", "v", "past_key_0", "past_value_0", "last_position", "total_tokens", "cos", "sin", *scales],

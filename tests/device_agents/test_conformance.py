@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module", params=["fp32", "paper"])
+@pytest.fixture(scope="module", params=["fp32"])
 def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Export the `tiny` reference build in its own process, as the lab does."""
     folder = tmp_path_factory.mktemp("tiny") / "build"
