@@ -90,7 +90,7 @@ def run(
     answers: list[tuple[Answer, list[Trial]]] = []
     if resume:
         record = session.unfinished(store, name)
-        bench = session.bench_of(store, record.device, record.build, wait, console())
+        bench = session.bench_of(store, record.device, build or record.build, wait, console())
         chosen = session.scenario_of(record)
         runner.reopen(record, chosen, bench)
         answers.append(_measured(record, chosen, bench))
@@ -122,7 +122,7 @@ def _measured(record: Run, chosen: Scenario, bench: Bench) -> tuple[Answer, list
     except KeyboardInterrupt:
         typer.echo(
             f"\nInterrupted; every finished trial is saved. Go on with: lab run --resume {record.id}"
-            f"{_data_option(bench.store.root)}",
+            f"{_data_option(bench.store.root)}{_build_option(bench)}",
             err=True,
         )
         raise typer.Exit(2) from None
@@ -160,6 +160,13 @@ def _where(root: Path, runs: list[Run], data: Path) -> None:
     typer.echo(f"Results: {root}")
     typer.echo(f"  lab show {ids}{option} --html report.html")
     typer.echo(f"  lab trace {runs[-1].id}{option}")
+
+
+def _build_option(bench: Bench) -> str:
+    """Name the build where the store could not find it by its id: one that was measured from its own folder."""
+    folder = bench.build.folder
+    known = folder.absolute().is_relative_to(bench.store.builds_folder.absolute())
+    return "" if known else f" --build {folder}"
 
 
 def _data_option(data: Path) -> str:

@@ -159,7 +159,7 @@ def test_a_good_trial_keeps_its_samples_and_raw_lines(make: Callable[..., Settin
     one = next(trial for trial in trials if trial.cell == "patches_per_batch=1")
 
     assert one.valid
-    assert one.samples["encode_s"] == (pytest.approx(0.28), pytest.approx(0.28))
+    assert list(one.samples["encode_s"]) == pytest.approx([0.28, 0.28])
     folder = setting.store.trial_folder(record.id, one.number)
     assert {path.name for path in folder.iterdir()} == {
         "job.json",
