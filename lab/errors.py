@@ -38,11 +38,11 @@ class DeviceError(LabError):
     """Something about a device."""
 
 
-class DeviceLost(DeviceError):
+class DeviceLost(DeviceError):  # noqa: N818 - the words of the design
     """Transient: the device went away; trying again may help."""
 
 
-class DeviceRefused(DeviceError):
+class DeviceRefused(DeviceError):  # noqa: N818 - the words of the design
     """Stable: the device said no; trying again will not help."""
 
 
@@ -54,9 +54,9 @@ class StoreError(LabError):
     """Results that cannot be written or read."""
 
 
-class DiskFull(StoreError):
+class DiskFull(StoreError):  # noqa: N818 - the words of the design
     """No space left; what was saved before is safe."""
 
 
-class NotEnoughData(LabError):
+class NotEnoughData(LabError):  # noqa: N818 - the words of the design
     """A statistic asked of too few samples."""

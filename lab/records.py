@@ -108,6 +108,7 @@ class Interval:
 class CellSummary:
     """One row of an answer's table.
 
+    `trial_cv` is the coefficient of variation of trial medians, which the interval's width comes from.
     `between_cv` and `within_cv` are the coefficients of variation of trials and of iterations inside a
     trial, as variance components (`lab.stats.summary.spread`); None where they cannot be estimated.
     """
@@ -116,6 +117,7 @@ class CellSummary:
     interval: Interval | None
     valid: int
     invalid: Mapping[InvalidReason, int]
+    trial_cv: float | None
     between_cv: float | None
     within_cv: float | None
     probability_best: float | None

@@ -81,7 +81,7 @@ _PREFILL = ("prefill_s", "prefill_tokens_per_s")
 _DECODE = ("decode_s", "decode_tokens_per_s")
 
 WORKLOADS: Mapping[str, Workload] = {
-    "encode_image": Workload(EncodeImage, _ENCODE),
+    "encode_image": Workload(EncodeImage, (*_ENCODE, "overlap_possible_s", "overlap_reached_s")),
     "prefill": Workload(Prefill, _PREFILL),
     "decode": Workload(Decode, _DECODE),
     "generate": Workload(Generate, ("first_token_s", *_ENCODE, *_PREFILL, *_DECODE)),

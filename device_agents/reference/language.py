@@ -68,6 +68,10 @@ class Decoder:
         graph.run()
         self.past += true
 
+    def graph(self, tokens: int) -> BoundGraph:
+        """Return the graph as bound for `tokens` at a time, one of the shapes it was opened for."""
+        return self._bound[tokens]
+
     def _bind(self, session: onnxruntime.InferenceSession, embeddings: Array) -> BoundGraph:
         inputs = {
             "embeddings": embeddings,

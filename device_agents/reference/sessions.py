@@ -121,23 +121,23 @@ class BoundGraph:
     def __init__(
         self, session: onnxruntime.InferenceSession, inputs: Mapping[str, Array], outputs: Mapping[str, Array]
     ) -> None:
-        self._session = session
-        self._binding = session.io_binding()
+        self.session = session
+        self.binding = session.io_binding()
         self._keep: dict[str, Array] = {}
         for name, array in inputs.items():
             self.bind_input(name, array)
         for name, array in outputs.items():
             self._keep["output " + name] = _contiguous(name, array)
-            self._binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            self.binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
     def bind_input(self, name: str, array: Array) -> None:
         """Bind another array to an input, from the next run on."""
         self._keep["input " + name] = _contiguous(name, array)
-        self._binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        self.binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
     def run(self) -> None:
         """Run the graph once on the bound arrays."""
-        self._session.run_with_iobinding(self._binding)
+        self.session.run_with_iobinding(self.binding)
 
 
 def _contiguous(name: str, array: Array) -> Array:

@@ -16,6 +16,7 @@ from lab.stats.summary import (
     interval,
     probability_best,
     spread,
+    trial_cv,
     trial_median,
     usable,
 )
@@ -101,6 +102,7 @@ def _summary(
         interval=interval(list(medians.values())) if medians else None,
         valid=len(medians),
         invalid=Counter(trial.reason for trial in own if not trial.valid and trial.reason is not None),
+        trial_cv=trial_cv(list(medians.values())) if medians else None,
         between_cv=variation.between_cv,
         within_cv=variation.within_cv,
         probability_best=chance,
@@ -140,9 +142,9 @@ def _warnings(
         unknown = listing([cell_short(s.cell, names) for s in summaries if s.cell.key in choice.unknown])
         found.append(f"Not judged, for fewer than {MIN_TRIALS} valid trials: {unknown}.")
     for summary in summaries:
-        if summary.between_cv is not None and summary.between_cv > NOISY_CV:
+        if summary.trial_cv is not None and summary.trial_cv > NOISY_CV:
             name = cell_short(summary.cell, names) if names else summary.cell.key
-            found.append(f"Noisy: trials of {name} vary by {percent(summary.between_cv)}.")
+            found.append(f"Noisy: trials of {name} vary by {percent(summary.trial_cv)}.")
     edge = _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)

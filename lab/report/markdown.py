@@ -60,8 +60,9 @@ def _heads(answer: Answer) -> list[str]:
         *several,
         "valid",
         "invalid",
-        "CV between",
-        "CV within",
+        "CV of trials",
+        "between",
+        "within",
         "",
     ]
 
@@ -75,7 +76,10 @@ def _row(answer: Answer, index: int) -> list[str]:
         *([probability(summary.probability_best)] if several else []),
         str(summary.valid),
         str(sum(summary.invalid.values())),
-        *("unknown" if cv is None else percent(cv) for cv in (summary.between_cv, summary.within_cv)),
+        *(
+            "unknown" if cv is None else percent(cv)
+            for cv in (summary.trial_cv, summary.between_cv, summary.within_cv)
+        ),
         _STANDING[state_of(answer, summary)] if several else "",
     ]
 

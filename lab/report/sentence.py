@@ -10,6 +10,7 @@ from lab.records import Cell, CellSummary, Interval, Metric
 from lab.report.wording import (
     cell_phrase,
     cell_short,
+    estimate,
     estimate_with_interval,
     listing,
     percent,
@@ -57,7 +58,7 @@ def sentence(
     among = " among those judged" if choice.unknown else ""
     chance = probability(best.probability_best)
     parts = [f"{head}; {told}; probability of being best{among} {chance}.", _unjudged(cells, by_key, choice)]
-    parts.append(_pipelining(cells, by_key, metric, medians))
+    parts.append(_pipelining(cells, by_key, metric, medians, others))
     return " ".join(part for part in parts if part)
 
 
@@ -118,9 +119,16 @@ def _unjudged(cells: Sequence[Cell], by_key: Mapping[str, CellSummary], choice: 
 
 
 def _pipelining(
-    cells: Sequence[Cell], by_key: Mapping[str, CellSummary], metric: Metric, medians: Mapping[str, Medians]
+    cells: Sequence[Cell],
+    by_key: Mapping[str, CellSummary],
+    metric: Metric,
+    medians: Mapping[str, Medians],
+    others: Others,
 ) -> str:
-    """Quote what pipelining gains against the better serial rival, where the run holds both."""
+    """Quote what pipelining gains against the better serial rival, where the run holds both.
+
+    And what it could gain at most: with a fast convolution there is little to hide, and the reader is told.
+    """
 
     def champion(pipelined: bool) -> CellSummary | None:
         own = [by_key[c.key] for c in cells if c.parameters.get("pipelined") is pipelined]
@@ -132,7 +140,25 @@ def _pipelining(
     gain = _gain(medians[piped.cell.key], medians[serial.cell.key], metric)
     if gain is None:
         return ""
-    return f"Against the best serial rival ({cell_phrase(serial.cell, varying(cells))}) pipelining gains {gain}."
+    told = f"Against the best serial rival ({cell_phrase(serial.cell, varying(cells))}) pipelining gains {gain}."
+    return f"{told} {_hidden(piped, others)}".rstrip()
+
+
+def _hidden(piped: CellSummary, others: Others) -> str:
+    """Say what the convolution takes, what overlapping it could hide at most, and what it hid."""
+
+    def found(name: str) -> Interval | None:
+        return others.get(name, (None, {}))[1].get(piped.cell.key)
+
+    convolution, possible, reached = map(found, ("patch_embed_s", "overlap_possible_s", "overlap_reached_s"))
+    if convolution is None or possible is None or piped.interval is None:
+        return ""
+    share = percent(possible.estimate / (piped.interval.estimate + possible.estimate))
+    hid = "" if reached is None else f"; it hid {estimate(reached, 's')}"
+    return (
+        f"Its convolution takes {estimate(convolution, 's')} in all, of which overlapping can hide at most "
+        f"{estimate(possible, 's')}, {share} of the serial time{hid}."
+    )
 
 
 def _capital(text: str) -> str:

@@ -6,7 +6,6 @@ import re
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -55,10 +54,12 @@ def _cells(answer: Answer) -> Table:
         cells += _interval(summary.interval, answer.metric)
         cells += [probability(summary.probability_best).replace("unknown", "?")] if several else []
         cells += [str(summary.valid), str(sum(summary.invalid.values()))]
-        cells.append("?" if summary.between_cv is None else percent(summary.between_cv))
+        cells.append("?" if summary.trial_cv is None else percent(summary.trial_cv))
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[state] if several else "")
     if several:
-        table.caption = Text("* best  ~ cannot be told from it, block by block  ? not judged  CV: between trials")
+        table.caption = Text(
+            "* best  ~ cannot be told from it, block by block  ? not judged  CV: of trial medians"
+        )
         table.caption_justify = "left"
     return table
 
@@ -109,13 +110,32 @@ def _published(answer: Answer) -> list[RenderableType]:
 
 
 def _others(answer: Answer) -> list[RenderableType]:
-    lines: list[RenderableType] = []
-    for metric, by_cell in answer.other_metrics.values():
-        values = [
-            f"{_name(answer, summary)}: {estimate(by_cell[summary.cell.key], metric.unit)}"
-            for summary in answer.summaries
-            if summary.cell.key in by_cell
-        ]
-        text = "; ".join(values) if len(answer.run.cells) > 1 else values[0].rpartition(": ")[2]
-        lines.append(Padding(Text(f"{plain(metric.label)}: {text}", style="dim"), (0, 0, 0, 2)))
-    return lines
+    """A second, quieter table: what else was measured, without intervals; the longer side goes down."""
+    metrics = list(answer.other_metrics.values())
+    if not metrics:
+        return []
+    heads = [f"{plain(metric.label)}, {metric.unit}" for metric, _ in metrics]
+    names = [_name(answer, summary) for summary in answer.summaries]
+    grid = [[_bare(by_cell.get(s.cell.key), metric) for s in answer.summaries] for metric, by_cell in metrics]
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), style="dim", header_style="dim")
+    down, across = heads, names
+    if max(len(name) for name in names) > _SHORT_NAME and len(names) > 1:
+        down, across, grid = names, heads, [list(column) for column in zip(*grid, strict=True)]
+    table.add_column("also measured")
+    for name in across if len(across) > 1 or across is heads else [""]:
+        table.add_column(Text(name), justify="right")
+    for name, values in zip(down, grid, strict=True):
+        table.add_row(Text(name), *(Text(value) for value in values), style="dim")
+    return [table]
+
+
+_SHORT_NAME = 10
+"""Cells with names up to this long become columns: six of them fit 80 characters."""
+
+
+def _bare(found: Interval | None, metric: Metric) -> str:
+    """Return the estimate; seconds keep their unit, since some are milliseconds."""
+    if found is None:
+        return "none"
+    text = estimate(found, metric.unit)
+    return text if metric.unit == "s" else text.partition(" ")[0]

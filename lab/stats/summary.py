@@ -101,6 +101,15 @@ def interval(trial_medians: Sequence[float], level: float = LEVEL) -> Interval:
     return Interval(estimate, low, high, level, logs.size)
 
 
+def trial_cv(trial_medians: Sequence[float]) -> float | None:
+    """Return the coefficient of variation of trial medians (on logs): what an interval's width comes from.
+
+    None under MIN_TRIALS; raises ValueError for a value that is not finite and above zero.
+    """
+    logs = _logs(trial_medians)
+    return _cv(float(logs.var(ddof=1))) if logs.size >= MIN_TRIALS else None
+
+
 def spread(trials: Sequence[Sequence[float]]) -> Spread:
     """Split the variation of iterations (one sequence a trial) into between and within trials.
 

@@ -1,0 +1,41 @@
+"""3. Prefilling 128 tokens a call against one token a call, on the `bench` build.
+
+Rival: the same graph, cache and prompt, one token a call. Claim: at least 4 times the tokens/s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.pairs import CORES, a_over_b
+from device_agents.reference.language import Decoder
+from device_agents.reference.package import open_package
+from device_agents.reference.units import ExecutionUnit
+
+PROMPT, CHUNK, PAIRS, AT_LEAST = 256, 128, 8, 4.0
+
+
+def run(build: Path) -> bool:
+    """Print the ratio of rates; True when the interval lies above the claim."""
+    package = open_package(build)
+    sizes = package.manifest.dimensions
+    unit = ExecutionUnit(CORES)
+    decoder = Decoder(package, unit, {1, CHUNK})
+    prompt = np.random.default_rng(0).standard_normal((1, PROMPT, sizes.hidden)).astype(np.float32)
+    unit.pin()
+
+    def prefill(tokens: int) -> None:
+        decoder.reset()
+        for start in range(0, PROMPT, tokens):
+            decoder.step(np.ascontiguousarray(prompt[:, start : start + tokens]), tokens)
+
+    found = a_over_b(lambda: prefill(1), lambda: prefill(CHUNK), PAIRS)
+    good = found.low is not None and found.low >= AT_LEAST
+    print(
+        f"  {package.manifest.model}-{package.manifest.recipe}, {PROMPT} tokens: rate at t{CHUNK} / rate at t1 = "
+        f"{found.estimate:.2f} (95 % interval {found.low:.2f} to {found.high:.2f}, {found.n} pairs)"
+        f" -> {'at least' if good else 'NOT at least'} {AT_LEAST:g}"
+    )
+    return good
