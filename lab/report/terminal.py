@@ -6,6 +6,7 @@ import re
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -97,15 +98,21 @@ def _reasons(answer: Answer) -> list[RenderableType]:
 
 
 def _published(answer: Answer) -> list[RenderableType]:
+    """One line a figure under its paper's name: what another device did, shown and never compared."""
     lines: list[RenderableType] = []
+    paper = ""
     for figure in answer.published:
+        source, _, place = figure.source.partition(", ")
+        if source != paper:
+            paper = source
+            lines.append(Text(plain(f"{source}: another device, not compared"), style="magenta"))
         metric = answer.metric
         if figure.metric != metric.name:
             metric = answer.other_metrics[figure.metric][0]
-        about = ", ".join(f"{name}={value}" for name, value in figure.parameters.items())
+        about = ", ".join(f"{name}={str(value).lower()}" for name, value in figure.parameters.items())
         text = f"{figure.kind}: {metric.label} {quantity(figure.value, metric.unit)}"
         text += f" ({about})" if about else ""
-        lines.append(Text(plain(f"{text}; {figure.source}; another device, not compared"), style="magenta"))
+        lines.append(Padding(Text(plain(f"{text}; {place}"), style="magenta"), (0, 0, 0, 2)))
     return lines
 
 
@@ -114,7 +121,7 @@ def _others(answer: Answer) -> list[RenderableType]:
     metrics = list(answer.other_metrics.values())
     if not metrics:
         return []
-    heads = [f"{plain(metric.label)}, {metric.unit}" for metric, _ in metrics]
+    heads = [plain(m.label if m.unit == "s" else f"{m.label}, {m.unit}") for m, _ in metrics]
     names = [_name(answer, summary) for summary in answer.summaries]
     grid = [[_bare(by_cell.get(s.cell.key), metric) for s in answer.summaries] for metric, by_cell in metrics]
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), style="dim", header_style="dim")
