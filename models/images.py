@@ -19,8 +19,8 @@ RGB8 = npt.NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 """What is tried, by content, never by file name. Formats that start another program (EPS) are left out."""
 
-MIN_SIDE_PIXELS = 1
-"""Shortest side: one pixel is an image, and every tiling rule places it (on 1:1 where that is offered)."""
+MIN_SIDE_PIXELS = 2
+"""Shortest side: one pixel shows nothing, and where one is found it is a tracker or a slip. Our choice."""
 
 MAX_SIDE_PIXELS = 16384
 """Longest side: screenshots and photographs stay below it. Our choice."""
@@ -66,7 +66,8 @@ def read_image(path: Path) -> RGB8:
     colour profiles are not applied.
 
     Raises PrepareError for anything that is not a regular file, is no image of :data:`FORMATS`, is damaged or
-    cut short, has no pixels, or is larger than :data:`MAX_SIDE_PIXELS` a side or :data:`MAX_PIXELS` in all.
+    cut short, has a side outside :data:`MIN_SIDE_PIXELS` to :data:`MAX_SIDE_PIXELS`, or more than
+    :data:`MAX_PIXELS` in all.
     """
     try:
         if not path.is_file():
@@ -97,7 +98,7 @@ def _decode(path: Path) -> RGB8:
 
 def _check_size(path: Path, width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE_PIXELS:
-        raise _refusal(path, f"one of {width}x{height} pixels", "give an image with at least one pixel")
+        raise _refusal(path, f"one of {width}x{height} pixels", "give one that shows something")
     if max(width, height) > MAX_SIDE_PIXELS or width * height > MAX_PIXELS:
         raise _refusal(path, f"one of {width}x{height} pixels", "scale it down or crop it first")
 
@@ -133,5 +134,8 @@ def _orientation(image: Image.Image) -> int:
 
 def _refusal(path: Path, found: str, remedy: str) -> PrepareError:
     """Return the error for a file; its name is quoted and escaped, so that it cannot speak to a terminal."""
-    wanted = f"an image ({', '.join(FORMATS)}) of at most {MAX_SIDE_PIXELS} pixels a side, {MAX_PIXELS} in all"
+    wanted = (
+        f"an image ({', '.join(FORMATS)}) of at least {MIN_SIDE_PIXELS} and at most {MAX_SIDE_PIXELS} pixels "
+        f"a side, {MAX_PIXELS} in all"
+    )
     return PrepareError(f"{str(path)!r}: wanted {wanted}; found {found}: {remedy}")

@@ -105,78 +105,79 @@ def test_unreadable_exif_is_ignored(tmp_path: Path) -> None:
 
 def test_transparency_is_composited_over_white(tmp_path: Path) -> None:
     """The formula is colour * alpha + 255 * (1 - alpha), to a rounding."""
-    rgba = np.array([[[100, 0, 200, 255], [100, 0, 200, 0], [100, 0, 200, 51]]], dtype=np.uint8)
+    rgba = np.array([[[100, 0, 200, 255], [100, 0, 200, 0], [100, 0, 200, 51]]] * 2, dtype=np.uint8)
     Image.fromarray(rgba).save(tmp_path / "p.png")
 
     pixels = read_image(tmp_path / "p.png")
 
     # alpha 51/255 = 0.2: 100 -> 224, 0 -> 204, 200 -> 244
-    assert pixels.tolist() == [[[100, 0, 200], [255, 255, 255], [224, 204, 244]]]
+    assert pixels.tolist() == [[[100, 0, 200], [255, 255, 255], [224, 204, 244]]] * 2
 
 
 def test_grey_with_alpha_is_composited_over_white(tmp_path: Path) -> None:
     """Mode LA is treated as RGBA is."""
-    Image.merge("LA", [Image.new("L", (2, 1), 100), Image.fromarray(np.array([[255, 0]], np.uint8))]).save(
+    Image.merge("LA", [Image.new("L", (2, 2), 100), Image.fromarray(np.array([[255, 0]] * 2, np.uint8))]).save(
         tmp_path / "p.png"
     )
 
-    assert greys(read_image(tmp_path / "p.png")) == [[100, 255]]
+    assert greys(read_image(tmp_path / "p.png")) == [[100, 255]] * 2
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF"])
 def test_a_palette_with_a_transparent_entry_shows_white_there(tmp_path: Path, file_format: str) -> None:
     """Palette indices become their colours; the transparent one becomes the page."""
-    image = Image.frombytes("P", (3, 1), bytes([0, 1, 2]))
+    image = Image.frombytes("P", (3, 2), bytes([0, 1, 2] * 2))
     image.putpalette([255, 0, 0, 0, 128, 0, 9, 9, 9])
     image.save(tmp_path / "p", file_format, transparency=2)
 
-    assert read_image(tmp_path / "p").tolist() == [[[255, 0, 0], [0, 128, 0], [255, 255, 255]]]
+    assert read_image(tmp_path / "p").tolist() == [[[255, 0, 0], [0, 128, 0], [255, 255, 255]]] * 2
 
 
 def test_an_rgb_colour_may_be_the_transparent_one(tmp_path: Path) -> None:
     """PNG's tRNS chunk without an alpha channel counts too."""
-    Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)).save(tmp_path / "p.png", transparency=(1, 2, 3))
+    pixels = np.array([[[1, 2, 3], [4, 5, 6]]] * 2, np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png", transparency=(1, 2, 3))
 
-    assert read_image(tmp_path / "p.png").tolist() == [[[255, 255, 255], [4, 5, 6]]]
+    assert read_image(tmp_path / "p.png").tolist() == [[[255, 255, 255], [4, 5, 6]]] * 2
 
 
 def test_one_bit_images_are_black_and_white(tmp_path: Path) -> None:
     """Mode 1 spans the whole range."""
-    Image.fromarray(np.array([[True, False]])).save(tmp_path / "p.png")
+    Image.fromarray(np.array([[True, False]] * 2)).save(tmp_path / "p.png")
 
-    assert greys(read_image(tmp_path / "p.png")) == [[255, 0]]
+    assert greys(read_image(tmp_path / "p.png")) == [[255, 0]] * 2
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path, file_format: str) -> None:
     """65535 = 255 * 257, rounded to nearest: 128 is still black, 129 is one."""
-    values = np.array([[0, 128, 129, 257, 32768, 65535]], dtype=np.uint16)
+    values = np.array([[0, 128, 129, 257, 32768, 65535]] * 2, dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "p", file_format)
 
-    assert greys(read_image(tmp_path / "p")) == [[0, 0, 1, 1, 128, 255]]
+    assert greys(read_image(tmp_path / "p")) == [[0, 0, 1, 1, 128, 255]] * 2
 
 
 def test_sixteen_bit_grey_may_have_a_transparent_value(tmp_path: Path) -> None:
     """PNG's tRNS chunk of a 16-bit grey image names the value that shows the page."""
-    Image.fromarray(np.array([[0, 514, 65535]], dtype=np.uint16)).save(tmp_path / "p.png", transparency=514)
+    Image.fromarray(np.array([[0, 514, 65535]] * 2, dtype=np.uint16)).save(tmp_path / "p.png", transparency=514)
 
-    assert greys(read_image(tmp_path / "p.png")) == [[0, 255, 255]]
+    assert greys(read_image(tmp_path / "p.png")) == [[0, 255, 255]] * 2
 
 
 def test_sixteen_bit_colour_keeps_its_high_bytes(tmp_path: Path) -> None:
     """A 16-bit RGB PNG is read as 8 bits a channel."""
-    row = b"\0" + bytes([0xFF, 0xFF, 0x80, 0x00, 0x00, 0xFF])
-    path = write_png(tmp_path / "p.png", 1, 1, row, depth=16)
+    row = b"\0" + bytes([0xFF, 0xFF, 0x80, 0x00, 0x00, 0xFF] * 2)
+    path = write_png(tmp_path / "p.png", 2, 2, row * 2, depth=16)
 
-    assert read_image(path).tolist() == [[[255, 128, 0]]]
+    assert read_image(path).tolist() == [[[255, 128, 0]] * 2] * 2
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     """Ink is subtracted from white: no ink, cyan, black."""
     cmyk = bytes([0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255])
-    Image.frombytes("CMYK", (3, 1), cmyk).save(tmp_path / "p.tiff")
+    Image.frombytes("CMYK", (3, 2), cmyk * 2).save(tmp_path / "p.tiff")
 
-    assert read_image(tmp_path / "p.tiff").tolist() == [[[255, 255, 255], [0, 255, 255], [0, 0, 0]]]
+    assert read_image(tmp_path / "p.tiff").tolist() == [[[255, 255, 255], [0, 255, 255], [0, 0, 0]]] * 2
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP", "TIFF"])
@@ -188,14 +189,23 @@ def test_the_first_frame_of_an_animation_counts(tmp_path: Path, file_format: str
     assert read_image(tmp_path / "p").min() == 255
 
 
-def test_one_pixel_is_an_image(tmp_path: Path) -> None:
-    """1x1 is accepted; the tiling rules place it on 1:1."""
-    Image.new("RGB", (1, 1), (1, 2, 3)).save(tmp_path / "p.png")
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1)])
+def test_a_side_of_one_pixel_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    """It shows nothing: the message says how small an image may be, and how small it is."""
+    Image.new("RGB", size, (1, 2, 3)).save(tmp_path / "p.png")
 
-    assert read_image(tmp_path / "p.png").tolist() == [[[1, 2, 3]]]
+    with pytest.raises(PrepareError, match=rf"at least 2 and .*found one of {size[0]}x{size[1]} pixels: give one"):
+        read_image(tmp_path / "p.png")
 
 
-@pytest.mark.parametrize("size", [(20000, 10), (10, 20000), (MAX_SIDE_PIXELS + 1, 1)])
+def test_the_shortest_side_allowed_is_read(tmp_path: Path) -> None:
+    """The limit itself is inside."""
+    Image.new("RGB", (2, 2), (1, 2, 3)).save(tmp_path / "p.png")
+
+    assert read_image(tmp_path / "p.png").tolist() == [[[1, 2, 3]] * 2] * 2
+
+
+@pytest.mark.parametrize("size", [(20000, 10), (10, 20000), (MAX_SIDE_PIXELS + 1, 2)])
 def test_a_side_too_long_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     """The message says how large it may be, how large it is, and what to do."""
     Image.new("1", size).save(tmp_path / "wide.png")
@@ -206,9 +216,9 @@ def test_a_side_too_long_is_refused(tmp_path: Path, size: tuple[int, int]) -> No
 
 def test_the_longest_side_allowed_is_read(tmp_path: Path) -> None:
     """The limit itself is inside."""
-    Image.new("1", (16384, 1)).save(tmp_path / "p.png")
+    Image.new("1", (16384, 2)).save(tmp_path / "p.png")
 
-    assert read_image(tmp_path / "p.png").shape == (1, 16384, 3)
+    assert read_image(tmp_path / "p.png").shape == (2, 16384, 3)
 
 
 @pytest.mark.parametrize("size", [(16000, 16000), (10000, 10000), (2**31 - 1, 2**31 - 1)])
@@ -287,8 +297,8 @@ def test_what_a_file_says_is_escaped_too(tmp_path: Path) -> None:
 
 def test_values_without_a_known_range_are_refused(tmp_path: Path) -> None:
     """Floating point says neither what black nor what white is; nor do 32-bit integers beyond 16."""
-    Image.fromarray(np.array([[0.0, 1.5]], dtype=np.float32)).save(tmp_path / "f.tiff")
-    Image.fromarray(np.array([[0, 70000]], dtype=np.int32)).save(tmp_path / "i.tiff")
+    Image.fromarray(np.array([[0.0, 1.5]] * 2, dtype=np.float32)).save(tmp_path / "f.tiff")
+    Image.fromarray(np.array([[0, 70000]] * 2, dtype=np.int32)).save(tmp_path / "i.tiff")
 
     for name in ("f.tiff", "i.tiff"):
         with pytest.raises(PrepareError, match="black and white are unknown: save it with 8 or 16 bits"):

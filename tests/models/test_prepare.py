@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 
 from device_agents.contract import Input, relative_distance
 from models.errors import PrepareError
+from models.images import read_image
 from models.language import Cache
 from models.mllm import PRESETS, Mllm, random_mllm
 from models.prepare import Prepared, prepare, tiles_of, told
@@ -63,9 +64,13 @@ def test_a_request_that_leaves_no_room_for_the_image_is_refused(tiny: Mllm) -> N
         prepare(tiny, "x", np.zeros((112, 112, 3), dtype=np.uint8), "hello", prompt_tokens=20)
 
 
-def test_a_one_pixel_image_is_a_whole_canvas(tiny: Mllm) -> None:
-    """The smallest image there is goes through the same path as any other."""
-    prepared = prepare(tiny, "x", np.full((1, 1, 3), 255, dtype=np.uint8), "?")
+def test_the_smallest_image_is_a_whole_canvas(tiny: Mllm, tmp_path: Path) -> None:
+    """One pixel is refused where files are read; two by two go through the same path as any other."""
+    PillowImage.new("RGB", (1, 1)).save(tmp_path / "one.png")
+    with pytest.raises(PrepareError, match="found one of 1x1 pixels"):
+        read_image(tmp_path / "one.png")
+
+    prepared = prepare(tiny, "x", np.full((2, 2, 3), 255, dtype=np.uint8), "?")
 
     assert prepared.input.placement is not None
     assert (prepared.input.placement.columns, prepared.input.placement.rows) == (1, 1)
