@@ -219,6 +219,7 @@ class Weights(Contract):
 
     origin: Literal["trained", "random", "checkpoint"]
     source: str = Field(description="the seed, the training run or the checkpoint, so that it can be had again")
+    seed: int | None = Field(default=None, description="what `random` weights are drawn from, in models/")
 
 
 class Manifest(Contract):
@@ -413,6 +414,10 @@ class Job(Contract):
     iterations: Positive
     units: dict[Name, Unit]
     stages: dict[Graph, Name] = Field(description="which unit runs which graph")
+    inputs: dict[Name, str] = Field(
+        default_factory=dict,
+        description="inputs outside the build: name -> folder on the device; one of the build's name hides it",
+    )
     memory_pass: bool = False
     inject: Inject | None = None
 

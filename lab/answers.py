@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
+from lab import inputs
+from lab.errors import PrepareError
 from lab.metrics import METRICS
 from lab.records import Answer, Published, Run, Trial
 from lab.report.answer import answer
@@ -27,7 +30,22 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
         other_metrics=others,
         published=figures(),
     )
-    return found, trials
+    return replace(found, warnings=(*found.warnings, *_own_inputs(store, record))), trials
+
+
+def _own_inputs(store: Store, record: Run) -> list[str]:
+    """Say what the user's own inputs are: the scenario's question and published figures are about others."""
+    named = sorted({str(cell.parameters["input"]) for cell in record.cells if "input" in cell.parameters})
+    words: list[str] = []
+    for name in named:
+        try:
+            own = inputs.find(store.root, record.context.facts.get(f"input_{name}", "none"))
+        except PrepareError as error:  # results are shown all the same
+            words.append(str(error))
+            continue
+        if own is not None:
+            words.append(f"Not measured on the scenario's own input but on {inputs.described(own.document)}.")
+    return words
 
 
 def figures() -> tuple[Published, ...]:

@@ -68,6 +68,12 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the cells' order; drawn and recorded if left out.")
     ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Work on this image file instead of the input the scenario names.")
+    ] = None,
+    instruction: Annotated[
+        str | None, typer.Option(help="What to ask about --image. [default: Describe this image.]")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished run: the newest, or the one named.")
     ] = False,
@@ -83,14 +89,19 @@ def run(
     Every trial is saved as it arrives. Ctrl-C stops cleanly, and even after kill -9 `lab run --resume` goes
     on with the trials that are missing: a trial cut in the middle is measured again, and what it left is
     kept in the run's folder under `interrupted`.
+
+    With --image every cell that works on an input works on yours (it needs torch, which answers what is right):
+    `lab run throughput --image photo.jpg --instruction "What is this?"`
     """
     from lab import runner, session
 
+    _check_image_options(image, instruction, resume=resume)
     store = opened(data)
     answers: list[tuple[Answer, list[Trial]]] = []
     if resume:
         record = session.unfinished(store, name)
         bench = session.bench_of(store, record.device, build or record.build, wait, console())
+        bench = session.with_own_inputs(bench, record)
         chosen = session.scenario_of(record)
         runner.reopen(record, chosen, bench)
         answers.append(_measured(record, chosen, bench))
@@ -101,6 +112,9 @@ def run(
         scenarios = session.scenarios_of(name, suite, plan)
         line = build or session.DEFAULT_BUILD
         bench = session.bench_of(store, device, line, wait, console())
+        if image is not None:
+            scenarios = [session.on_own_input(chosen) for chosen in scenarios]
+            bench = session.with_image(bench, scenarios, image, instruction)
         for chosen in scenarios:
             drawn = secrets.randbelow(2**31) if seed is None else seed
             record = runner.open_run(
@@ -110,6 +124,13 @@ def run(
     _where(store.root, [found.run for found, _ in answers], data)
     if html is not None:
         _write_html(html, answers)
+
+
+def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:
+    if resume and (image is not None or instruction is not None):
+        raise RunError("--resume goes on with the input its run began with; leave --image and --instruction out")
+    if instruction is not None and image is None:
+        raise RunError("--instruction asks about an image of your own; name it with --image FILE")
 
 
 def _measured(record: Run, chosen: Scenario, bench: Bench) -> tuple[Answer, list[Trial]]:
@@ -293,6 +314,10 @@ def main() -> None:
     except LabError as error:
         typer.echo(f"lab: {error}", err=True)
         sys.exit(2)
+    except SystemExit as leaving:  # Ctrl-C ("Aborted") would be status 1, which says that the product regressed
+        if isinstance(leaving.__context__, typer.Abort):
+            sys.exit(2)
+        raise
     except Exception as error:  # noqa: BLE001 - the outermost frame: a message and a file instead of a wall of text
         with tempfile.NamedTemporaryFile("w", prefix="pocketlab-", suffix=".log", delete=False) as file:
             traceback.print_exc(file=file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from device_agents.contract import (
     PROTOCOL,
@@ -45,8 +46,9 @@ def job_for(
     device: DeviceIdentity,
     warmup: int,
     iterations: int,
+    own_inputs: Mapping[str, str] = MappingProxyType({}),
 ) -> Job:
-    """Write the job of one trial; `build` is the build's folder as the device sees it.
+    """Write the job of one trial; `build` and `own_inputs` are folders as the device sees them.
 
     Raises `ScenarioError` when the build has no such shape or input, or its cache is too short, and
     `DeviceRefused` when the device has too few cores for the placement.
@@ -61,6 +63,7 @@ def job_for(
         iterations=iterations,
         units=units,
         stages=stages,
+        inputs=dict(own_inputs),
     )
 
 
@@ -109,6 +112,7 @@ def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Inp
     if kind == "decode":
         context = _whole(cell, "context_tokens")
         _check_cache(cell, manifest, max(_padded(context, parallel), context + new_tokens))
+        _check_prompt(cell, document, context)
         return DecodeWork(input=name, context_tokens=context, new_tokens=new_tokens, parallel_tokens=parallel)
     if kind == "generate":
         prompt = document.prompt_tokens
@@ -168,12 +172,17 @@ def _pipelined(cell: Cell) -> bool:
 
 def _prefill(cell: Cell, manifest: Manifest, document: Input, parallel: int) -> PrefillWork:
     tokens = _whole(cell, "prompt_tokens") or document.prompt_tokens
-    if tokens > document.prompt_tokens:
-        raise ScenarioError(
-            f"cell {cell.key}: wanted {tokens} prompt tokens, input {document.name!r} has {document.prompt_tokens}"
-        )
+    _check_prompt(cell, document, tokens)
     _check_cache(cell, manifest, _padded(tokens, parallel))
     return PrefillWork(input=document.name, prompt_tokens=tokens, parallel_tokens=parallel)
+
+
+def _check_prompt(cell: Cell, document: Input, tokens: int) -> None:
+    if tokens > document.prompt_tokens:
+        raise ScenarioError(
+            f"cell {cell.key}: wanted {tokens} prompt tokens, input {document.name!r} has "
+            f"{document.prompt_tokens}; ask for fewer, or choose an input with a longer prompt"
+        )
 
 
 def _padded(tokens: int, parallel: int) -> int:

@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,8 @@ from lab.device.transport import Clock, Device
 from lab.errors import LabError, RunError
 from lab.files import disk_errors
 from lab.identifiers import new_run_id
+from lab.inputs import OwnInput
+from lab.inputs import check as check_input
 from lab.judge import judge
 from lab.metrics import samples_of
 from lab.records import Cell, Context, Run, Trial
@@ -38,13 +40,17 @@ SETTLE = Cell("settle", {"placement": "all"})
 
 @dataclass(frozen=True)
 class Bench:
-    """What a run is measured with; `lease` gives the device's turn and must be held all along."""
+    """What a run is measured with; `lease` gives the device's turn and must be held all along.
+
+    `own_inputs` are the user's own by name; one of the build's that has the same name is not used.
+    """
 
     device: Device
     build: Build
     store: Store
     clock: Clock
     lease: Callable[[], AbstractContextManager[Note]]
+    own_inputs: Mapping[str, OwnInput] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def order(record: Run) -> list[Place]:
 
 def open_run(scenario: Scenario, bench: Bench, *, seed: int, suite: str, line: str) -> Run:
     """Check that every cell can be measured, then write the run down; nothing is measured yet."""
-    inputs = inputs_of(scenario.cells, bench.build)
+    inputs = inputs_of(scenario.cells, bench)
     record = Run(
         id=new_run_id(),
         scenario=scenario.name,
@@ -108,7 +114,7 @@ def open_run(scenario: Scenario, bench: Bench, *, seed: int, suite: str, line: s
 
 def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
     """Refuse to go on with a run whose surroundings have changed: raises `RunError` saying what differs."""
-    now = context_of(scenario, bench, inputs_of(record.cells, bench.build))
+    now = context_of(scenario, bench, inputs_of(record.cells, bench))
     if changed := record.context.differs_from(now):
         words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
         raise RunError(f"run {record.id} cannot go on, its trials could not be compared: {words}. Start a new run")
@@ -132,10 +138,12 @@ def context_of(scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) ->
     )
 
 
-def inputs_of(cells: tuple[Cell, ...], build: Build) -> dict[str, Input]:
-    """Return the inputs the cells name, as far as the build has them."""
+def inputs_of(cells: tuple[Cell, ...], bench: Bench) -> dict[str, Input]:
+    """Return the inputs the cells name, as far as they are the user's own or the build has them."""
     named = {str(cell.parameters["input"]) for cell in cells if "input" in cell.parameters}
-    return {name: load_input(build, name) for name in sorted(named & set(build.manifest.inputs))}
+    own = {name: given.document for name, given in bench.own_inputs.items() if name in named}
+    brought = sorted(named & set(bench.build.manifest.inputs) - set(own))
+    return own | {name: load_input(bench.build, name) for name in brought}
 
 
 def run(
@@ -151,9 +159,11 @@ def run(
     with bench.lease() as note:
         try:
             verify(bench.build)
+            for own in bench.own_inputs.values():
+                check_input(own)
             done = {trial.number: trial for trial in bench.store.trials(record.id)}
             missing = [place for place in places if place.number not in done]
-            inputs = inputs_of(record.cells, bench.build)
+            inputs = inputs_of(record.cells, bench)
             turn = _Turn(record, scenario, bench, inputs, note, watch, len(places))
             if missing:
                 _settle(turn)
@@ -196,6 +206,7 @@ def _job(run_id: str, place: Place, scenario: Scenario, bench: Bench, inputs: Ma
         device=bench.device.identity,
         warmup=0 if settle else scenario.plan.warmup,
         iterations=1 if settle else scenario.plan.iterations,
+        own_inputs={name: _input_folder(bench, own) for name, own in bench.own_inputs.items()},
     )
 
 
@@ -204,6 +215,13 @@ def _build_folder(bench: Bench) -> str:
     if bench.device.scratch is None:
         return str(bench.build.folder.absolute())
     return f"{bench.device.scratch}/builds/{bench.build.id}"
+
+
+def _input_folder(bench: Bench, own: OwnInput) -> str:
+    """Return where the device has an input of the user's own, as :func:`_build_folder` does for the build."""
+    return (
+        str(own.folder.absolute()) if bench.device.scratch is None else f"{bench.device.scratch}/inputs/{own.id}"
+    )
 
 
 def _measure(turn: _Turn, place: Place) -> Trial:

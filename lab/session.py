@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
-from lab import runner, scenario
+from lab import inputs, runner, scenario
 from lab.build import Build
 from lab.console import shown
 from lab.device import lease, local
@@ -20,6 +22,8 @@ from lab.errors import BuildError, DeviceRefused, RunError, ScenarioError
 from lab.records import Run
 from lab.scenario import SCENARIOS, Scenario
 from lab.store import Store
+
+log = logging.getLogger(__name__)
 
 DEFAULT_BUILD = "nano-paper"
 """The line measured when none is named: the bundled model in the paper's precision."""
@@ -48,6 +52,47 @@ def bench_of(store: Store, device: str, build: str, wait_s: float, console: Cons
             lease.lock_path(), wait_s=wait_s, tell=lambda words: console.print(words, highlight=False)
         ),
     )
+
+
+def with_image(
+    bench: runner.Bench, scenarios: Sequence[Scenario], image: Path, instruction: str | None
+) -> runner.Bench:
+    """Return the bench with an input made of an image and an instruction; prepared while it is our turn.
+
+    Raises `ScenarioError` when no scenario works on an input, and `PrepareError`.
+    """
+    if not any("input" in cell.parameters for chosen in scenarios for cell in chosen.cells):
+        names = ", ".join(chosen.name for chosen in scenarios)
+        raise ScenarioError(f"--image: scenario {names} works on no input; leave --image out")
+    with bench.lease():
+        log.info("preparing %s: the fp32 model of build %s says what is right", image, bench.build.id[:12])
+        own = inputs.prepare(bench.store.root, bench.build, image, instruction or inputs.INSTRUCTION)
+    return replace(bench, own_inputs={inputs.NAME: own})
+
+
+def on_own_input(chosen: Scenario) -> Scenario:
+    """Return the scenario with the user's own input in every cell that works on one."""
+    cells = tuple(
+        replace(cell, parameters={**cell.parameters, "input": inputs.NAME}) if "input" in cell.parameters else cell
+        for cell in chosen.cells
+    )
+    if len({repr(sorted(cell.parameters.items())) for cell in cells}) < len(cells):
+        raise ScenarioError(
+            f"--image: scenario {chosen.name} compares inputs, and with yours in all of them its cells would be "
+            "equal; leave --image out"
+        )
+    return replace(chosen, cells=cells)
+
+
+def with_own_inputs(bench: runner.Bench, record: Run) -> runner.Bench:
+    """Return the bench with the inputs a run was begun with that are the user's own, found by content id."""
+    named = {str(cell.parameters["input"]) for cell in record.cells if "input" in cell.parameters}
+    own: dict[str, inputs.OwnInput] = {}
+    for name in sorted(named):
+        found = inputs.find(bench.store.root, record.context.facts.get(f"input_{name}", "none"))
+        if found is not None:
+            own[name] = found
+    return replace(bench, own_inputs=own)
 
 
 def line_of(store: Store, build: Build) -> str:

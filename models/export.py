@@ -180,7 +180,7 @@ def manifest(model: Mllm, recipe: Recipe, finding: Finding, folder: Path, seed: 
         recipe_error=finding.error,
         tokenizer=tokenizer.BYTES,
         inputs=inputs,
-        weights=Weights(origin="random", source=f"seed {seed}: timings are real, answers are noise"),
+        weights=Weights(origin="random", source=f"seed {seed}: timings are real, answers are noise", seed=seed),
         notes=notes,
         files=[
             File(

@@ -180,8 +180,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     try:
+        pixels = read_image(arguments.image)
         model = random_mllm(PRESETS[arguments.model], arguments.seed)
-        prepared = prepare(model, arguments.name, read_image(arguments.image), arguments.instruction)
+        prepared = prepare(model, arguments.name, pixels, arguments.instruction)
         write_input(prepared, arguments.out)
     except (PrepareError, OSError) as error:
         print(f"prepare: {error}", file=sys.stderr)  # noqa: T201 - this is the program's message

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,10 +20,22 @@ Document = TypeVar("Document", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Package:
-    """A build opened for reading."""
+    """A build opened for reading; `inputs` are the folders of a job's own, which go before the build's."""
 
     folder: Path
     manifest: Manifest
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+
+    def input_folder(self, name: str) -> Path:
+        """Return where an input lies; `bad_job` when neither job nor build has one of that name."""
+        if name in self.inputs:
+            return self.inputs[name]
+        if name not in self.manifest.inputs:
+            raise bad_job(
+                f"no input {name!r} in the build; it has {sorted(self.manifest.inputs)}, "
+                f"and the job brings {sorted(self.inputs)}"
+            )
+        return self.folder / self.manifest.inputs[name]
 
 
 def read_job(path: Path) -> Job:
@@ -30,22 +43,19 @@ def read_job(path: Path) -> Job:
     return _read(path, Job, ErrorClass.BAD_JOB)
 
 
-def open_package(folder: Path) -> Package:
+def open_package(folder: Path, inputs: Mapping[str, Path] | None = None) -> Package:
     """Open a build; raises `load` when it is not one this agent runs and `version` for a newer protocol."""
     manifest = _read(folder / "manifest.json", Manifest, ErrorClass.LOAD)
     if manifest.runtime != "onnxruntime":
         raise AgentError(
             ErrorClass.LOAD, f"{folder}: a build for {manifest.runtime!r}; this agent runs 'onnxruntime' builds"
         )
-    return Package(folder, manifest)
+    return Package(folder, manifest, inputs or {})
 
 
 def read_input(package: Package, name: str) -> Input:
-    """Read a reference input of the build; `bad_job` when the build has none of that name."""
-    where = package.manifest.inputs.get(name)
-    if where is None:
-        raise bad_job(f"no input {name!r} in the build; it has {sorted(package.manifest.inputs)}")
-    return _read(package.folder / where / "input.json", Input, ErrorClass.LOAD)
+    """Read an input of the job or the build; `bad_job` when there is none of that name."""
+    return _read(package.input_folder(name) / "input.json", Input, ErrorClass.LOAD)
 
 
 def read_pixels(package: Package, source: Input) -> npt.NDArray[np.uint8]:
@@ -53,7 +63,7 @@ def read_pixels(package: Package, source: Input) -> npt.NDArray[np.uint8]:
     if source.image is None or source.placement is None:
         raise bad_job(f"input {source.name!r} has no image to encode")
     image = source.image
-    path = package.folder / package.manifest.inputs[source.name] / image.path
+    path = package.input_folder(source.name) / image.path
     wanted = image.height * image.width * 3
     try:
         pixels = np.fromfile(path, dtype=np.uint8)

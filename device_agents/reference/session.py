@@ -103,7 +103,8 @@ def _work(job: Job, recorder: Recorder) -> AgentError | None:
     gc.disable()
     try:
         units = open_units(job)
-        workload = open_workload(job, open_package(Path(job.build)), units)
+        inputs = {name: Path(folder) for name, folder in job.inputs.items()}
+        workload = open_workload(job, open_package(Path(job.build), inputs), units)
         try:
             for iteration in range(job.warmup_iterations + job.iterations):
                 workload.reset()

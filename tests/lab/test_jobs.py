@@ -110,6 +110,11 @@ def test_one_core_cannot_be_split(tmp_path: Path) -> None:
             {"input": "screen", "context_tokens": 100, "new_tokens": 29, "parallel_tokens": 8},
             "129 tokens are longer than the cache of fake-fp32, which holds 128",
         ),
+        (
+            "decode",
+            {"input": "screen", "context_tokens": 51, "new_tokens": 2, "parallel_tokens": 8},
+            "wanted 51 prompt tokens, input 'screen' has 50; ask for fewer",
+        ),
         ("evaluate", {"input": "screen", "parallel_tokens": 8, "new_tokens": 2}, "does 'evaluate'"),
     ],
 )
