@@ -152,8 +152,8 @@ def tile_graph(config: MllmConfig) -> Net:
     image = net.input("image", UINT8, ("height", "width", 3))
     fit, pads = net.input("fit", INT64, (2,)), net.input("pads", INT64, (4,))
     grid, order = net.input("grid", INT64, (2,)), net.input("order", INT64, ("n",))
-    planes = net.op("Transpose", net.op("Cast", image, to=FLOAT.value), perm=(2, 0, 1))
-    planes = net.op("Unsqueeze", planes, net.integers(0))
+    planes = net.op("Unsqueeze", net.op("Transpose", image, perm=(2, 0, 1)), net.integers(0))
+    planes = net.op("Cast", planes, to=FLOAT.value)
 
     def resized(size: Value) -> Value:
         none = None
