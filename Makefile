@@ -50,6 +50,7 @@ lint: setup  ## format and check the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: setup  ## the three speed claims, each as a ratio measured in one run (about 10 minutes)
+	@for line in nano-paper bench-paper bench-w8a8; do $(MAKE) --no-print-directory build BUILD=$$line || exit 2; done
 	@$(BIN)/python -m benchmarks
 
 doctor: setup  ## what is missing on this machine, and how to get it

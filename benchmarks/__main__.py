@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 import device_agents.reference  # noqa: F401 - turns the runtime's telemetry off before it is loaded
 from benchmarks import agent_overhead, pipeline_model, prefill_chunks
 from benchmarks.pairs import machine
+from lab.device.lease import lock_path, measuring
+from lab.errors import LabError
+from lab.store import Store
 
 ALL = {
-    "agent_overhead": (agent_overhead.run, "bench"),
-    "pipeline_model": (pipeline_model.run, "nano"),
-    "prefill_chunks": (prefill_chunks.run, "bench"),
+    "agent_overhead": (agent_overhead.run, ("bench-paper",)),
+    "pipeline_model": (pipeline_model.run, ("nano-paper",)),
+    "prefill_chunks": (prefill_chunks.run, ("bench-w8a8", "bench-paper")),
 }
+"""What runs, and the build lines it runs on; each build states its own result."""
 
 
 def main() -> int:
     """Parse, run, say what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*ALL, []], help="which (default: all)")
-    parser.add_argument("--bench", type=Path, required=True, help="folder of a build of the bench preset")
-    parser.add_argument("--nano", type=Path, required=True, help="folder of a build of the nano preset")
+    parser.add_argument("names", nargs="*", help=f"which, of {', '.join(ALL)} (default: all)")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETLAB_DATA", "lab-data")))
     arguments = parser.parse_args()
-    folders = {"bench": arguments.bench, "nano": arguments.nano}
+    unknown = set(arguments.names) - set(ALL)
+    if unknown:
+        parser.error(f"wanted some of {', '.join(ALL)}; found {', '.join(sorted(unknown))}")
+    try:
+        with measuring(lock_path(), wait_s=900):
+            return run(arguments.names or list(ALL), Store(arguments.data))
+    except LabError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+
+
+def run(names: list[str], store: Store) -> int:
+    """Run those named on the store's builds, holding the machine's measuring lock."""
     print(machine())
     met = True
-    for name in arguments.names or ALL:
-        benchmark, build = ALL[name]
+    for name in names:
+        benchmark, lines = ALL[name]
         sentence = (sys.modules[benchmark.__module__].__doc__ or name).splitlines()[0]
         print(f"\n{sentence}", flush=True)
-        met = benchmark(folders[build]) and met
+        for line in lines:
+            met = benchmark(store.find_build(line).folder) and met
     return 0 if met else 1
 
 

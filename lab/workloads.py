@@ -76,12 +76,12 @@ class Workload:
     metrics: tuple[str, ...]
 
 
-_ENCODE = ("encode_s", "patches_per_s", "patch_embed_s", "vit_s", "project_s")
+_ENCODE = ("encode_s", "patches_per_s", "tile_s", "patch_embed_s", "vit_s", "project_s")
 _PREFILL = ("prefill_s", "prefill_tokens_per_s")
 _DECODE = ("decode_s", "decode_tokens_per_s")
 
 WORKLOADS: Mapping[str, Workload] = {
-    "encode_image": Workload(EncodeImage, (*_ENCODE, "overlap_possible_s", "overlap_reached_s")),
+    "encode_image": Workload(EncodeImage, (*_ENCODE, "overlap_possible_s")),
     "prefill": Workload(Prefill, _PREFILL),
     "decode": Workload(Decode, _DECODE),
     "generate": Workload(Generate, ("first_token_s", *_ENCODE, *_PREFILL, *_DECODE)),

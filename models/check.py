@@ -9,6 +9,7 @@ import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the library is loaded, or it reports usage
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,16 @@ class Finding:
             logits=1.5 * self.worst_logit_error + FP32_LIMIT,
             margin=1.5 * self.undecided_margin + FP32_LIMIT,
         )
+
+
+def tolerance(findings: Sequence[Finding]) -> Tolerance:
+    """What a trial may be off by: the widest that any reference input needs."""
+    each = [finding.tolerance() for finding in findings]
+    return Tolerance(
+        features=max(t.features for t in each),
+        logits=max(t.logits for t in each),
+        margin=max(t.margin for t in each),
+    )
 
 
 class Runtime:
@@ -114,19 +125,20 @@ def relative_error(found: Floats, wanted: Floats) -> float:
 
 @torch.inference_mode()
 def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
-    """Compare every graph of a build with torch on a prepared image and prompt.
+    """Compare every graph of a build with torch on a prepared prompt and its image, if it has one.
 
     The language model is fed the build's own image tokens and embeddings, so its error is that of the
     whole system, as a user meets it.
     """
     runtime = Runtime(folder)
-    assert prepared.pixels is not None
-    assert prepared.features is not None
-    assert prepared.input.placement is not None
-    side = model.config.vision.tile_pixels
-    tiles = runtime.tiles(prepared.pixels, prepared.input.placement, side)
-    wanted_tiles = tiles_of(prepared.pixels, prepared.input.placement, side).numpy()
-    features, wanted_features = runtime.encode(tiles), prepared.features.numpy()
+    features = wanted_features = np.ones((1, 1), dtype=np.float32)  # no image: nothing to be wrong about
+    tile_error = 0.0
+    if prepared.pixels is not None and prepared.features is not None and prepared.input.placement is not None:
+        side = model.config.vision.tile_pixels
+        tiles = runtime.tiles(prepared.pixels, prepared.input.placement, side)
+        wanted_tiles = tiles_of(prepared.pixels, prepared.input.placement, side).numpy()
+        tile_error = relative_error(tiles, wanted_tiles)
+        features, wanted_features = runtime.encode(tiles), prepared.features.numpy()
     parts = [
         features if s.ids is None else runtime.run(Graph.EMBED, ids=np.array(s.ids))[0]
         for s in prepared.input.segments
@@ -152,7 +164,7 @@ def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
             top1_agreement=float(agree.mean()),
             positions=len(positions),
         ),
-        tiles=relative_error(tiles, wanted_tiles),
+        tiles=tile_error,
         worst_logit_error=float(each.max()),
         undecided_margin=float(margins[~agree].max(initial=0.0)),
     )

@@ -28,7 +28,7 @@ from device_agents.contract import (
     content_id,
 )
 from models import tokenizer
-from models.check import FP32_LIMIT, Finding, check
+from models.check import FP32_LIMIT, Finding, check, tolerance
 from models.errors import PrepareError
 from models.graphs import embed_graph, llm_graph, patch_embed_graph, project_graph, tile_graph, vit_graph
 from models.images import read_image
@@ -156,8 +156,8 @@ def precision(recipe: Recipe) -> dict[str, Precision]:
     }
 
 
-def manifest(model: Mllm, recipe: Recipe, finding: Finding, folder: Path, seed: int) -> Manifest:
-    """Describe the folder as it stands."""
+def manifest(model: Mllm, recipe: Recipe, findings: Sequence[Finding], folder: Path, seed: int) -> Manifest:
+    """Describe the folder as it stands; the first finding is the reference screen's, whose errors are reported."""
     config = model.config
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
     inputs = {p.parent.name: p.parent.relative_to(folder).as_posix() for p in files if p.name == "input.json"}
@@ -176,8 +176,8 @@ def manifest(model: Mllm, recipe: Recipe, finding: Finding, folder: Path, seed: 
         graphs={graph: [graph_file(graph, folder)] for graph in Graph},
         precision=precision(recipe),
         kv_cache=recipe.cache,
-        tolerance=finding.tolerance(),
-        recipe_error=finding.error,
+        tolerance=tolerance(findings),
+        recipe_error=findings[0].error,
         tokenizer=tokenizer.BYTES,
         inputs=inputs,
         weights=Weights(origin="random", source=f"seed {seed}: timings are real, answers are noise", seed=seed),
@@ -211,11 +211,12 @@ def export(preset: str, recipe_name: str, folder: Path, *, seed: int, extra: Seq
     say(f"writing graphs, recipe {recipe.name}")
     write_graphs(model, recipe, prepared, folder)
     say("checking them against torch")
-    finding = check(folder, model, prepared[0], recipe.cache)
-    refuse_wrong(recipe, finding)
-    document = manifest(model, recipe, finding, folder, seed)
+    findings = [check(folder, model, one, recipe.cache) for one in prepared]
+    for finding in findings:
+        refuse_wrong(recipe, finding)
+    document = manifest(model, recipe, findings, folder, seed)
     (folder / "manifest.json").write_bytes(canonical_json(document))
-    error = finding.error
+    error = findings[0].error
     say(
         f"against fp32: features off by {error.feature_relative_error:.2g} (cosine {error.feature_cosine:.6f}), "
         f"logits by {error.logit_relative_error:.2g} (KL {error.logit_kl_nats:.2g} nats), "

@@ -15,6 +15,7 @@ from lab.report.wording import (
     listing,
     percent,
     probability,
+    quantity,
     superlative,
     valid_trials,
     varying,
@@ -140,24 +141,30 @@ def _pipelining(
     gain = _gain(medians[piped.cell.key], medians[serial.cell.key], metric)
     if gain is None:
         return ""
-    told = f"Against the best serial rival ({cell_phrase(serial.cell, varying(cells))}) pipelining gains {gain}."
+    verb = "loses, as a gain of" if gain.startswith("-") else "gains"
+    told = f"Against the best serial rival ({cell_phrase(serial.cell, varying(cells))}) pipelining {verb} {gain}."
     return f"{told} {_hidden(piped, others)}".rstrip()
 
 
 def _hidden(piped: CellSummary, others: Others) -> str:
-    """Say what the convolution takes, what overlapping it could hide at most, and what it hid."""
+    """Say what the convolution takes, what overlapping it could hide at most, and what it hid.
+
+    What it hid is a difference of estimates, a number near zero or below: it has no interval on a log scale.
+    """
 
     def found(name: str) -> Interval | None:
         return others.get(name, (None, {}))[1].get(piped.cell.key)
 
-    convolution, possible, reached = map(found, ("patch_embed_s", "overlap_possible_s", "overlap_reached_s"))
+    convolution, possible = found("patch_embed_s"), found("overlap_possible_s")
     if convolution is None or possible is None or piped.interval is None:
         return ""
-    share = percent(possible.estimate / (piped.interval.estimate + possible.estimate))
-    hid = "" if reached is None else f"; it hid {estimate(reached, 's')}"
+    stages = [found(name) for name in ("tile_s", "patch_embed_s", "vit_s", "project_s")]
+    busy = sum(stage.estimate for stage in stages if stage is not None)
+    hid = busy - piped.interval.estimate
     return (
-        f"Its convolution takes {estimate(convolution, 's')} in all, of which overlapping can hide at most "
-        f"{estimate(possible, 's')}, {share} of the serial time{hid}."
+        f"Its stages take {quantity(busy, 's')} one by one, {estimate(convolution, 's')} of that the convolution; "
+        f"overlapping can hide at most {estimate(possible, 's')} ({percent(possible.estimate / busy)}) and hid "
+        f"{quantity(hid, 's') if hid > 0 else 'nothing'}."
     )
 
 

@@ -57,8 +57,8 @@ def test_warm_up_is_no_sample() -> None:
     assert samples_of(job(NullWork()), [warm, whole(2.0)]) == {"null_s": (0.002,)}
 
 
-def test_what_overlapping_could_hide_and_what_it_hid() -> None:
-    """The paper's batches: 200 ms could be hidden; an agent 30 ms slower than the schedule hid 170."""
+def test_what_overlapping_could_hide() -> None:
+    """The paper's batches: 200 ms could be hidden, however late the agent was; a serial run has nothing to say."""
     cpu, npu = {"unit": "cpu", "role": "cpu"}, {"unit": "npu", "role": "npu"}
     events: list[Event] = [
         span(Stage.PATCH_EMBED, 0, 160, 4, index=0, **cpu),
@@ -75,8 +75,7 @@ def test_what_overlapping_could_hide_and_what_it_hid() -> None:
     serial = samples_of(job(EncodeImageWork(input="screen", batches=batches, pipelined=False)), events)
 
     assert piped["overlap_possible_s"][0] == pytest.approx(0.2)
-    assert piped["overlap_reached_s"][0] == pytest.approx(0.17)
-    assert "overlap_reached_s" not in serial
+    assert "overlap_possible_s" not in serial
 
 
 def test_an_image_of_nine_patches_as_the_paper_times_it() -> None:
