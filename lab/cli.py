@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lab.runner import Bench
     from lab.scenario import Scenario
 
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C outside a measurement: 128 + SIGINT, as shells count."""
+
 log = logging.getLogger(__name__)
 
 app = typer.Typer(
@@ -141,15 +144,18 @@ def _measured(record: Run, chosen: Scenario, bench: Bench) -> tuple[Answer, list
     try:
         ended = session.measure(record, chosen, bench, console())
     except KeyboardInterrupt:
-        typer.echo(
-            f"\nInterrupted; every finished trial is saved. Go on with: lab run --resume {record.id}"
-            f"{_data_option(bench.store.root)}{_build_option(bench)}",
-            err=True,
-        )
+        typer.echo(f"\nInterrupted; every finished trial is saved. Go on with: {_resume(record, bench)}", err=True)
         raise typer.Exit(2) from None
+    except LabError as error:
+        raise type(error)(f"{error}\nThe run can go on: {_resume(record, bench)}") from error
     found, trials = answer_of(bench.store, ended)
     _print_answer(found)
+    session.refuse_if_nothing_counts(bench.store, ended, trials)
     return found, trials
+
+
+def _resume(record: Run, bench: Bench) -> str:
+    return f"lab run --resume {record.id}{_data_option(bench.store.root)}{_build_option(bench)}"
 
 
 def _print_answer(found: Answer) -> None:
@@ -228,10 +234,11 @@ def list_runs(
 ) -> None:
     """List runs, newest first: what was asked, of which build, where, and whether it finished."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     store = opened(data)
-    table = Table("run", "begun (UTC)", "scenario", "suite", "build", "device", "status", box=None)
+    run_id = Column("run", no_wrap=True, min_width=36)  # an id that is cut cannot be asked for
+    table = Table(run_id, "begun (UTC)", "scenario", "suite", "build", "device", "status", box=None)
     for record in store.runs(limit):
         build = f"{record.build_line} {record.build[:8]}"
         begun = record.started_utc[:19]
@@ -314,8 +321,9 @@ def main() -> None:
     except LabError as error:
         typer.echo(f"lab: {error}", err=True)
         sys.exit(2)
-    except SystemExit as leaving:  # Ctrl-C ("Aborted") would be status 1, which says that the product regressed
-        if isinstance(leaving.__context__, typer.Abort):
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            typer.echo("lab: interrupted; everything saved before is safe", err=True)
             sys.exit(2)
         raise
     except Exception as error:  # noqa: BLE001 - the outermost frame: a message and a file instead of a wall of text

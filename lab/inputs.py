@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,9 @@ NAME = "mine"
 
 INSTRUCTION = "Describe this image."
 """What is asked about an image when nothing else is."""
+
+ASIDE = ".preparing-"
+"""What the name of a folder begins with while an input is made in it."""
 
 _MESSAGE = "prepare: "
 
@@ -58,7 +62,9 @@ def prepare(root: Path, build: Build, image: Path, instruction: str) -> OwnInput
     inputs = root / "inputs"
     with disk_errors(f"prepare {image}", inputs):
         make_folder(inputs)
-        with tempfile.TemporaryDirectory(prefix=".preparing-", dir=inputs) as aside:
+        for left in inputs.glob(f"{ASIDE}*"):  # by a lab that was killed: two never prepare at once
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(prefix=ASIDE, dir=inputs) as aside:
             folder = Path(aside) / "input"
             _ask_models(image, instruction, build.manifest.model, weights.seed, folder)
             return _keep(inputs, folder)

@@ -303,7 +303,10 @@ def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
         return
     reasons: dict[InvalidReason | None, Trial] = {trial.reason: trial for trial in first}
     words = "; ".join(f"{trial.cell}: {reason}: {trial.detail}" for reason, trial in reasons.items())
-    raise RunError(f"run {record.id} of {record.scenario} stops: no trial of its first block was valid. {words}")
+    raise RunError(
+        f"run {record.id} of {record.scenario} on {record.device} stops: "
+        f"no trial of its first block was valid. {words}"
+    )
 
 
 def _finish(store: Store, record: Run, status: Literal["finished", "interrupted", "failed"]) -> None:

@@ -19,7 +19,7 @@ from lab.console import shown
 from lab.device import lease, local
 from lab.device.transport import Device
 from lab.errors import BuildError, DeviceRefused, RunError, ScenarioError
-from lab.records import Run
+from lab.records import Run, Trial
 from lab.scenario import SCENARIOS, Scenario
 from lab.store import Store
 
@@ -42,6 +42,8 @@ def bench_of(store: Store, device: str, build: str, wait_s: float, console: Cons
     try:
         package = store.find_build(build)
     except BuildError as error:
+        if Path(build).is_dir():
+            raise
         raise BuildError(f"{error}; `make build` makes the bundled reference model") from error
     return runner.Bench(
         device=found,
@@ -157,6 +159,20 @@ def measure(record: Run, chosen: Scenario, bench: runner.Bench, console: Console
         for trial in trials:
             tell(trial)
     return bench.store.run(record.id)
+
+
+def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial]) -> None:
+    """Raise `RunError` for a run that is complete and answers nothing: not one of its trials is valid."""
+    if not trials or any(trial.valid for trial in trials):
+        return
+    first = {trial.reason: trial for trial in reversed(trials)}
+    words = "; ".join(f"{trial.cell}: {trial.reason}: {trial.detail}" for trial in first.values())
+    folder = store.trial_folder(record.id, trials[0].number).parent
+    raise RunError(
+        f"run {record.id} of {record.scenario} on {record.device} is complete, and none of its {len(trials)} "
+        f"trials counts. {words}. What the agents wrote lies in {folder}; put right what they say, then start "
+        "a new run"
+    )
 
 
 def rest_of_suite(record: Run) -> list[str]:

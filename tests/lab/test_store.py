@@ -347,19 +347,6 @@ def test_what_a_cut_write_left_aside_is_not_seen(store: Store) -> None:
     assert store.trials(run_of().id) == [trial_of(1)]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount two megabytes of memory as a disk."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    argv = [mount or "", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if mount is None or subprocess.run(argv, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a full disk is made with a small tmpfs, which only root may mount")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def fill(disk: Path) -> Path:
     """Write until nothing fits any more."""
     ballast = disk / "ballast"
