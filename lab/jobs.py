@@ -181,7 +181,8 @@ def _check_prompt(cell: Cell, document: Input, tokens: int) -> None:
     if tokens > document.prompt_tokens:
         raise ScenarioError(
             f"cell {cell.key}: wanted {tokens} prompt tokens, input {document.name!r} has "
-            f"{document.prompt_tokens}; ask for fewer, or choose an input with a longer prompt"
+            f"{document.prompt_tokens}; ask for fewer, or choose an input with a longer prompt (a larger image "
+            "has more tokens)"
         )
 
 

@@ -315,4 +315,4 @@ def _finish(store: Store, record: Run, status: Literal["finished", "interrupted"
     except LabError as error:
         if status == "finished":
             raise
-        log.warning("run %s could not be marked %s: %s", record.id, status, error)
+        log.info("run %s could not be marked %s: %s", record.id, status, error)  # what ended it is told

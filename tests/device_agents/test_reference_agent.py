@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from stand_in import CACHE, CORES, PROMPT, batches_of, job_of, write_build
 
-from device_agents.contract import Event, Graph, Iteration, Output, Span, Stage, parse_event
+from device_agents.contract import Error, Event, Graph, Iteration, Output, Span, Stage, parse_event
 from device_agents.contract import Job as JobModel
 from device_agents.reference.failure import as_failure
 from device_agents.reference.language import Language
@@ -146,6 +147,22 @@ def test_padding_and_batching_change_no_feature(build: Path, tmp_path: Path) -> 
 
 
 @TWO_CORES
+def test_an_input_the_job_brings_goes_before_the_builds(build: Path, tmp_path: Path) -> None:
+    """Other pixels under the same name give other features; a name that is in neither is refused."""
+    own = tmp_path / "own"
+    shutil.copytree(build / "inputs/screen", own)
+    pixels = (own / "pixels.rgb8").read_bytes()
+    (own / "pixels.rgb8").write_bytes(bytes(255 - byte for byte in pixels))
+
+    bundled = output(events_of(job_of(build, ENCODE), tmp_path), "features")
+    theirs = output(events_of({**job_of(build, ENCODE), "inputs": {"screen": str(own)}}, tmp_path), "features")
+    neither = events_of({**job_of(build, ENCODE | {"input": "cat"}), "inputs": {"mine": str(own)}}, tmp_path, 1)
+
+    assert theirs.fingerprint != bundled.fingerprint
+    error = next(event for event in neither if isinstance(event, Error))
+    assert "no input 'cat' in the build; it has ['screen'], and the job brings ['mine']" in error.message
+
+
 def test_the_slow_blocks_of_a_batch_hide_the_next_convolution(build: Path, tmp_path: Path) -> None:
     """Pipelined, the second convolution starts before the first batch's blocks are done; serial, after."""
     inject = {"stage": "vit", "slow_down": 2000.0}

@@ -338,6 +338,7 @@ def test_a_disk_that_fills_up_in_the_middle_costs_no_saved_trial(
     message = done.stderr[done.stderr.index("lab: ") :]
     assert f"no space left on the disk that holds {root}" in message
     assert "everything saved before is safe: free some space" in message
+    assert done.stderr.count("no space left") == 1
     assert "Traceback" not in done.stderr
     (before,) = trials(root)
 

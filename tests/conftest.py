@@ -1,4 +1,4 @@
-"""What several tests of the lab need: a real build, and the command `lab` as a process."""
+"""What several tests need: the tiny preset and builds of it, the command `lab` as a process, a small disk."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from lab_process import ROOT, Lab, run_lab
+
+if TYPE_CHECKING:  # the lab's tests need no torch
+    from models.mllm import Mllm
+    from models.prepare import Prepared
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +54,30 @@ def small_disk() -> Iterator[Path]:
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
         folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Mllm:
+    """The smallest preset with the weights of seed 0."""
+    from models.mllm import PRESETS, random_mllm
+
+    return random_mllm(PRESETS["tiny"], 0)
+
+
+@pytest.fixture(scope="session")
+def screen(tiny: Mllm) -> Prepared:
+    """The bundled screen and request, prepared for it."""
+    from models.export import reference_input
+
+    return reference_input(tiny)
+
+
+@pytest.fixture(scope="session")
+def tiny_builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One exported folder for each recipe."""
+    from models.export import export
+
+    folder = tmp_path_factory.mktemp("builds")
+    for recipe in ("fp32", "w8", "w8a8", "paper"):
+        export("tiny", recipe, folder / recipe, seed=0, extra=[], say=lambda line: None)
+    return {path.name: path for path in folder.iterdir()}
