@@ -75,7 +75,8 @@ sys.exit(status)
 
 LAB = """
 import dataclasses, sys
-from lab import cli, session
+from lab import cli
+from lab.cli import session
 from lab.device import local
 device = dataclasses.replace(local.connect(), agent=(sys.executable, "-c", sys.argv[1]))
 session.connect = lambda name: device

@@ -36,7 +36,8 @@ with open("events.jsonl", "w") as file:
 
 LAB = """
 import dataclasses, pathlib, sys
-from lab import cli, session
+from lab import cli
+from lab.cli import session
 from lab.device import local
 folder = pathlib.Path(sys.argv[1])
 code = "import pathlib; SLOW = pathlib.Path(%r)\\n" % str(folder / "slow") + (folder / "agent.py").read_text()

@@ -21,12 +21,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from device_agents.contract import InvalidReason
-from lab import index
 from lab.device.fake_build import write_fake_build
 from lab.errors import BuildError, DiskFull, StoreError
 from lab.identifiers import new_run_id
 from lab.records import Cell, Context, Run, Trial
-from lab.store import Store
+from lab.store import Store, index
 
 WRITER = """
 import sys

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli_builds import builds
-from lab.cli_options import DATA, Data, console, opened
+from lab.cli.builds import builds
+from lab.cli.options import DATA, Data, console, opened
 from lab.errors import LabError, RunError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ app.add_typer(builds, name="builds")
 @app.callback()
 def top(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the lab does.")] = False) -> None:
     """Measure a multimodal LLM on a device."""
-    from lab.console import configure_logging
+    from lab.cli.console import configure_logging
 
     configure_logging(console(), verbose=verbose)
 
@@ -96,7 +96,8 @@ def run(
     With --image every cell that works on an input works on yours (it needs torch, which answers what is right):
     `lab run throughput --image photo.jpg --instruction "What is this?"`
     """
-    from lab import runner, session
+    from lab import runner
+    from lab.cli import session
 
     _check_image_options(image, instruction, resume=resume)
     store = opened(data)
@@ -138,8 +139,8 @@ def _check_image_options(image: Path | None, instruction: str | None, *, resume:
 
 def _measured(record: Run, chosen: Scenario, bench: Bench) -> tuple[Answer, list[Trial]]:
     """Measure one run and print its answer; leaves with status 2 when interrupted."""
-    from lab import session
-    from lab.answers import answer_of
+    from lab.cli import session
+    from lab.cli.answers import answer_of
 
     try:
         ended = session.measure(record, chosen, bench, console())
@@ -213,7 +214,7 @@ def show(
     data: Data = DATA,
 ) -> None:
     """Print the answers of runs: tables, intervals, what was not valid and why."""
-    from lab.answers import answer_of
+    from lab.cli.answers import answer_of
 
     store = opened(data)
     answers = [answer_of(store, store.run(text)) for text in runs or ["last"]]
@@ -280,7 +281,7 @@ def trace(
 @app.command(epilog="Example: `lab devices`")
 def devices() -> None:
     """List the devices that can be measured on, and what each is."""
-    from lab.session import connect
+    from lab.cli.session import connect
 
     device = connect("host")
     typer.echo(f"{device.identity.name}: {device.identity.kind}, fingerprint {device.identity.fingerprint}")
@@ -291,7 +292,7 @@ def devices() -> None:
 @app.command(epilog="Example: `lab doctor`")
 def doctor(data: Data = DATA) -> None:
     """Say what is missing on this machine and how to get it; exit status 2 when nothing could be measured."""
-    from lab.doctor import examine
+    from lab.cli.doctor import examine
 
     builds_known = 0
     try:

@@ -12,7 +12,7 @@ from lab.build import MANIFEST, Build, open_build, verify
 from lab.errors import BuildError
 from lab.files import disk_errors, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
-from lab.raw import LineEntry, LineFile, encode, read
+from lab.store.raw import LineEntry, LineFile, encode, read
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What alembic runs: the steps over the connection that `lab.index` hands it, in one transaction."""
+"""What alembic runs: the steps over the connection that `lab.store.index` hands it, in one transaction."""
 
 from alembic import context
 

@@ -21,8 +21,8 @@ from alembic.util import CommandError
 
 from lab.errors import StoreError
 from lab.files import disk_full
-from lab.raw import LineFile, RunFile, encode
 from lab.records import Run, Trial
+from lab.store.raw import LineFile, RunFile, encode
 
 BUSY_MS = 30_000
 """How long SQLite waits for another process's write (a write here takes milliseconds)."""

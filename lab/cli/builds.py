@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli_options import DATA, Data, opened
+from lab.cli.options import DATA, Data, opened
 
 builds = typer.Typer(
     no_args_is_help=True,

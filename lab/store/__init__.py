@@ -20,14 +20,14 @@ from typing import Literal, TypeVar
 
 import sqlalchemy as sa
 
-from lab import index, shelf
 from lab.build import Build
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
-from lab.index import BuildRow
-from lab.raw import RunFile, TrialFile, encode, read
 from lab.records import Run, Trial
+from lab.store import index, shelf
+from lab.store.index import BuildRow
+from lab.store.raw import RunFile, TrialFile, encode, read
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Store:
 
         An interrupted or failed run may go on later and be sealed again. Raises `DiskFull` and `StoreError`.
         """
-        from lab.samples import to_parquet  # only here, so that other commands need not wait for pyarrow
+        from lab.store.samples import to_parquet  # only here, so that other commands need not wait for pyarrow
 
         folder = self._folder(run_id)
         trials = self.trials(run_id)
