@@ -7,9 +7,11 @@ Its raw lines stay in the run's folder as trial 0.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +104,7 @@ def open_run(scenario: Scenario, bench: Bench, *, seed: int, suite: str, line: s
         status="running",
         seed=seed,
         blocks=scenario.plan.blocks,
-        context=context_of(scenario, bench, inputs),
+        context=context_of(scenario, scenario.cells, bench, inputs),
         cells=scenario.cells,
         scenario_toml=scenario.toml,
     )
@@ -114,15 +116,20 @@ def open_run(scenario: Scenario, bench: Bench, *, seed: int, suite: str, line: s
 
 def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
     """Refuse to go on with a run whose surroundings have changed: raises `RunError` saying what differs."""
-    now = context_of(scenario, bench, inputs_of(record.cells, bench))
+    now = context_of(scenario, record.cells, bench, inputs_of(record.cells, bench))
     if changed := record.context.differs_from(now):
         words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
         raise RunError(f"run {record.id} cannot go on, its trials could not be compared: {words}. Start a new run")
 
 
-def context_of(scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) -> Context:
-    """Return everything that must agree before a run may be compared with another."""
+def context_of(scenario: Scenario, cells: Sequence[Cell], bench: Bench, inputs: Mapping[str, Input]) -> Context:
+    """Return everything that must agree before a run may be compared with another.
+
+    `cells` is a digest of what is measured, so that two files of one name are not taken for one scenario;
+    thread placement is part of it. No profile of device care is applied yet.
+    """
     identity = bench.device.identity
+    measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
     return Context(
         {
             **{f"device_{name}": value for name, value in bench.device.facts.items()},
@@ -130,6 +137,8 @@ def context_of(scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) ->
             "device_model": identity.model,
             "device_fingerprint": identity.fingerprint,
             "scenario": scenario.name,
+            "cells": hashlib.sha256(json.dumps(measured).encode()).hexdigest()[:16],
+            "profile": "none",
             "build": bench.build.id,
             "warmup": str(scenario.plan.warmup),
             "iterations": str(scenario.plan.iterations),

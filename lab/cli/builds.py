@@ -28,7 +28,15 @@ def list_builds(data: Data = DATA) -> None:
     table = Table("line", "revision", "id", "model", "recipe", "added (UTC)", "baseline", box=None)
     for row in opened(data).builds():
         mark = "*" if row.baseline else ""
-        table.add_row(row.line, str(row.revision), row.id[:12], row.model, row.recipe, row.added_utc[:19], mark)
+        table.add_row(
+            row.line,
+            str(row.revision),
+            row.id[:12],
+            row.model,
+            row.recipe,
+            row.added_utc[:16].replace("T", " "),
+            mark,
+        )
     if not table.row_count:
         typer.echo("No build yet: make build")
         return

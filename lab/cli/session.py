@@ -15,7 +15,7 @@ from rich.console import Console
 
 from lab import inputs, runner, scenario
 from lab.build import Build
-from lab.cli.console import shown
+from lab.cli.progress import shown
 from lab.device import lease, local
 from lab.device.transport import Device
 from lab.errors import BuildError, DeviceRefused, RunError, ScenarioError

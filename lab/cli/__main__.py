@@ -1,0 +1,5 @@
+"""``python -m lab.cli`` is the command `lab`."""
+
+from lab.cli import main
+
+main()
