@@ -165,7 +165,9 @@ def _print_answer(found: Answer) -> None:
 
     from lab.report.terminal import render_terminal
 
-    Console().print(render_terminal(found))
+    console = Console()
+    console.print()
+    console.print(render_terminal(found))
 
 
 def _write_html(path: Path, answers: list[tuple[Answer, list[Trial]]]) -> None:

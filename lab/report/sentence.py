@@ -49,16 +49,23 @@ def sentence(
             f"judged (they have {listing([str(s.valid) for s in summaries])}), and a comparison takes two."
         )
     names = varying(cells)
-    head = f"{_capital(cell_phrase(best.cell, names))} is {superlative(metric)}: "
-    head += estimate_with_interval(best.interval, metric.unit)
+    subject, value = cell_phrase(best.cell, names), estimate_with_interval(best.interval, metric.unit)
     rivals = [by_key[key].cell for key in choice.may_be_best if key != best.cell.key]
-    if rivals:
-        told = f"{listing([cell_short(cell, names) for cell in rivals])} cannot be told from it"
+    told = f"{listing([cell_short(cell, names) for cell in rivals])} cannot be told from it"
+    if not rivals:
+        head, told = (
+            f"{_capital(subject)} is {superlative(metric)}: {value}",
+            _lead(best, by_key, choice, metric, medians),
+        )
+    elif len(rivals) + 1 + len(choice.unknown) == len(cells):
+        head = f"Cannot tell which is {superlative(metric)}: {subject} did best, {value}, but"
+        told = "no other can be told from it" if len(rivals) > 1 else told
     else:
-        told = _lead(best, by_key, choice, metric, medians)
+        head = f"{_capital(subject)} did best: {value}"
     among = " among those judged" if choice.unknown else ""
     chance = probability(best.probability_best)
-    parts = [f"{head}; {told}; probability of being best{among} {chance}.", _unjudged(cells, by_key, choice)]
+    joint = " " if head.endswith("but") else "; "
+    parts = [f"{head}{joint}{told}; probability of being best{among} {chance}.", _unjudged(cells, by_key, choice)]
     parts.append(_pipelining(cells, by_key, metric, medians, others))
     return " ".join(part for part in parts if part)
 

@@ -109,7 +109,7 @@ def _published(answer: Answer) -> list[RenderableType]:
         metric = answer.metric
         if figure.metric != metric.name:
             metric = answer.other_metrics[figure.metric][0]
-        about = ", ".join(f"{name}={str(value).lower()}" for name, value in figure.parameters.items())
+        about = ", ".join(f"{k}={str(v).lower()}" for k, v in figure.parameters.items() if k != "input")
         text = f"{figure.kind}: {metric.label} {quantity(figure.value, metric.unit)}"
         text += f" ({about})" if about else ""
         lines.append(Padding(Text(plain(f"{text}; {place}"), style="magenta"), (0, 0, 0, 2)))

@@ -95,6 +95,30 @@ def test_invalid_trials_are_counted_by_reason_and_enter_no_figure() -> None:
     assert "5 of 17 trials are invalid and enter no figure." in found.warnings
 
 
+def test_when_no_cell_stands_out_the_answer_is_cannot_tell() -> None:
+    """Three cells within the noise: the best estimate is named, and called no more than that."""
+    cells = batches(1, 4, 6)
+    noisy = [
+        [0.30, 0.36, 0.31, 0.35, 0.32, 0.34],
+        [0.35, 0.30, 0.34, 0.31, 0.33, 0.32],
+        [0.33, 0.33, 0.36, 0.30, 0.31, 0.37],
+    ]
+    found = encode_answer(cells, trials_of(cells, {"encode_s": noisy}))
+
+    assert found.sentence.startswith("Cannot tell which is fastest: 4 patches per batch did best, 32")
+    assert ", but no other can be told from it; probability of being best 0." in found.sentence
+
+
+def test_a_best_cell_with_rivals_did_best_and_is_not_called_fastest() -> None:
+    """Fastest is kept for a cell that nothing else could be."""
+    cells = batches(1, 4, 6)
+    rows = [[0.5] * 6, [0.30, 0.31, 0.30, 0.32, 0.31, 0.30], [0.31, 0.30, 0.31, 0.31, 0.30, 0.32]]
+    found = encode_answer(cells, trials_of(cells, {"encode_s": rows}))
+
+    assert found.sentence.startswith("4 patches per batch did best: ")
+    assert "; 6 cannot be told from it; " in found.sentence
+
+
 def test_nothing_valid_is_no_answer() -> None:
     """No trial, or only invalid ones."""
     cells = batches(1, 4)
