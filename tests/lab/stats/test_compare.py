@@ -12,7 +12,7 @@ from scipy import stats
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.compare import ratio, smallest_visible_change, verdict
+from lab.stats.compare import ratio, robust_ratio, smallest_visible_change, verdict
 
 MIRROR = {"regressed": "improved", "improved": "regressed", "same": "same", "cannot tell": "cannot tell"}
 
@@ -113,3 +113,40 @@ def test_the_ratio_has_no_unit(values: list[float], unit: float) -> None:
     scaled = ratio({b: v * unit for b, v in new.items()}, {b: v * unit for b, v in old.items()})
 
     assert scaled.estimate == pytest.approx(ratio(new, old).estimate)
+
+
+def test_the_signed_rank_interval_is_the_textbooks() -> None:
+    """Of 1..25 the pairwise means are symmetric about 13, and the 95 % interval cuts 89 of 325 from each end."""
+    found = robust_ratio([math.exp(value / 100) for value in range(1, 26)])
+    means = sorted((i + j) / 200 for i in range(1, 26) for j in range(i, 26))
+
+    assert found.estimate == pytest.approx(math.exp(0.13))
+    assert found.low == pytest.approx(math.exp(means[89])) and found.high == pytest.approx(math.exp(means[-90]))
+
+
+def test_one_slow_iteration_does_not_move_it() -> None:
+    """A ratio of 50 among forty near 1 changes nothing that can be seen."""
+    quiet = [1.0 + 0.001 * (i % 5 - 2) for i in range(40)]
+    found = robust_ratio([*quiet, 50.0])
+
+    assert found.estimate == pytest.approx(1.0, abs=0.001)
+    assert found.high is not None and found.high < 1.002
+
+
+def test_the_signed_rank_interval_covers() -> None:
+    """At least 93 % of 1,000 samples of 30 heavy-tailed pairs (t with 3 degrees of freedom, seeded)."""
+    draws = np.random.default_rng(7).standard_t(3, size=(1000, 30)) * 0.02
+    inside = 0
+    for row in np.exp(draws):
+        found = robust_ratio(list(row))
+        inside += found.low is not None and found.high is not None and found.low <= 1.0 <= found.high
+
+    assert inside >= 930
+
+
+def test_the_signed_rank_interval_wants_twenty_pairs() -> None:
+    """Fewer are refused in words; so is a ratio that is no ratio."""
+    with pytest.raises(NotEnoughData, match="at least 20 pairs"):
+        robust_ratio([1.0] * 19)
+    with pytest.raises(ValueError, match="finite and above zero"):
+        robust_ratio([1.0] * 20 + [0.0])
