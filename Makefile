@@ -10,6 +10,8 @@ SUITE    ?= quick
 SCENARIO ?=
 BUILD    ?= nano-paper
 DATA     ?= lab-data
+# One scenario keeps its own plan unless a suite is named.
+SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(origin SUITE))),--suite $(SUITE)),--suite $(SUITE))
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -33,7 +35,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 build: setup  ## make the reference build BUILD=model-recipe (tiny|nano|bench - fp32|w8|w8a8|paper) if the lab has none
-	@$(BIN)/lab builds show $(BUILD) > /dev/null 2>&1 || { set -e; \
+	@said=$$($(BIN)/lab builds show $(BUILD) 2>&1 > /dev/null) || { set -e; \
+	  [[ "$$said" == *"no build '"* ]] || { echo "$$said"; exit 2; }; \
+	  [[ "$(BUILD)" =~ ^(tiny|nano|bench)-(fp32|w8|w8a8|paper)$$ ]] || { echo "$$said"; echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper, e.g. BUILD=nano-w8a8"; exit 2; }; \
 	  model=$${BUILD%%-*}; recipe=$${BUILD#*-}; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  echo "no build $(BUILD) yet: making it from models/ ($$model, recipe $$recipe)"; \
 	  $(BIN)/python -m models.export $$model --recipe $$recipe --out "$$folder/build" > "$$folder/id"; \
@@ -41,7 +45,7 @@ build: setup  ## make the reference build BUILD=model-recipe (tiny|nano|bench - 
 build: export BUILD := $(BUILD)
 
 run-scenario: build  ## run SUITE=quick on DEVICE=host, or one SCENARIO=..., and print the answers
-	@$(BIN)/lab run $(SCENARIO) --suite $(SUITE) --build $(BUILD) --device $(DEVICE)
+	@$(BIN)/lab run $(SCENARIO) $(SUITE_OPTION) --build $(BUILD) --device $(DEVICE)
 
 test: setup  ## ruff, mypy, import-linter and pytest
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest

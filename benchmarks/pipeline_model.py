@@ -59,8 +59,8 @@ def paper_model() -> None:
 def stand_ins() -> bool:
     """Run calibrated computation through the agent's pipeline and compare with the model."""
     if len(CORES) < 2:
-        print("  stand-ins: skipped, they want two cores and this process may use one")
-        return True
+        print("  stand-ins: NOT tested, they want two cores and this process may use one")
+        return False
     cpu, npu = ExecutionUnit((CORES[0],)), ExecutionUnit((CORES[1],))
     good = True
     with Pipeline(cpu, npu) as units:
@@ -71,7 +71,11 @@ def stand_ins() -> bool:
                 for b in order
             ]
             found = measured_over_model(units, pairs)
-            inside = abs(found.estimate - 1) <= WITHIN
+            inside = (
+                None not in (found.low, found.high)
+                and (found.low or 0) > 1 - WITHIN
+                and (found.high or 2) < 1 + WITHIN
+            )
             print(
                 f"  stand-ins {'+'.join(map(str, order))}: measured / model = {found.estimate:.3f} "
                 f"(95 % interval {found.low:.3f} to {found.high:.3f}, {found.n} rounds)"

@@ -134,6 +134,7 @@ def _work(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, 
         wanted[Stage.PREFILL] = inputs[work.input].prompt_tokens
     if isinstance(work, GenerateWork | DecodeWork):
         wanted[Stage.DECODE] = work.new_tokens - 1
+    _launches(job, iteration, spans, inputs)
     for stage, count in wanted.items():
         found = true_count(spans, stage)
         if found == 0 and count > 0:
@@ -144,6 +145,38 @@ def _work(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, 
                 InvalidReason.WRONG_TOKEN_COUNT,
                 f"iteration {iteration}: `{stage}` worked on {found} {unit}, the job asks for {count}",
             )
+
+
+def _launches(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, Input]) -> None:
+    """Compare every launch with the job's: the swept size is what ran, not only its sum.
+
+    A foreign tool that prints totals has no launches to compare (`parsed`).
+    """
+    work = job.work
+    wanted: dict[Stage, list[tuple[int, int]]] = {}
+    if isinstance(work, EncodeImageWork | GenerateWork):
+        cut = [(batch.true, batch.padded) for batch in work.batches]
+        wanted |= {stage: cut for stage in VISION if stage != Stage.TILE}
+    if isinstance(work, PrefillWork | GenerateWork):
+        whole = work.prompt_tokens if isinstance(work, PrefillWork) else inputs[work.input].prompt_tokens
+        step = work.parallel_tokens
+        wanted[Stage.PREFILL] = [(min(step, whole - start), step) for start in range(0, whole, step)]
+    for stage, launches in wanted.items():
+        own = [s for s in spans if s.stage == stage and s.parent is None and s.source == "measured" and s.count]
+        found = [(s.count.true, s.count.padded) for s in sorted(own, key=lambda s: s.index) if s.count]
+        if found and found != launches and sum(true for true, _ in found) == sum(true for true, _ in launches):
+            raise _Found(
+                InvalidReason.WRONG_TOKEN_COUNT,
+                f"iteration {iteration}: `{stage}` ran {_cut(found)}, the job asks for {_cut(launches)}",
+            )
+
+
+def _cut(launches: Sequence[tuple[int, int]]) -> str:
+    """Return e.g. ``4+4+1``, or ``16 launches of 128`` where there are many; padding after a slash."""
+    if len(launches) > 9 and len(set(launches)) == 1:
+        return f"{len(launches)} launches of {launches[0][0]}"
+    words = [str(true) if true == padded else f"{true}/{padded}" for true, padded in launches[:9]]
+    return "+".join(words) + ("+..." if len(launches) > 9 else "")
 
 
 def _overlap(iteration: int, spans: Iterable[Span]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from device_agents.contract import EncodeImageWork, Event, Iteration, Job, Span, Stage
+from device_agents.contract import EncodeImageWork, Event, Graph, Iteration, Job, Span, Stage
 from lab.records import Metric
 from lab.stats.schedule import pipeline
 
@@ -83,13 +83,14 @@ def true_count(spans: Iterable[Span], stage: Stage) -> int:
 def _row(job: Job, iteration: Iteration, spans: Sequence[Span]) -> dict[str, float]:
     whole_s = iteration.duration_ns * NS
     kind = job.work.kind
-    pipelined = isinstance(job.work, EncodeImageWork) and job.work.pipelined
+    apart = job.stages.get(Graph.PATCH_EMBED) != job.stages.get(Graph.VIT)
+    in_turn = apart and isinstance(job.work, EncodeImageWork) and not job.work.pipelined
     if kind == "null":
         return {"null_s": whole_s}
     if kind == "load":
         return _sums(spans, {"load_s": Stage.LOAD})
     if kind == "encode_image":
-        return {**_encode(spans, whole_s), **(_overlap(spans) if pipelined else {})}
+        return {**_encode(spans, whole_s), **(_overlap(spans) if in_turn else {})}
     if kind == "prefill":
         return _prefill(spans, whole_s)
     if kind == "decode":
@@ -120,9 +121,10 @@ def _encode(spans: Sequence[Span], encode_s: float) -> dict[str, float]:
 
 
 def _overlap(spans: Sequence[Span]) -> dict[str, float]:
-    """What overlapping the two units could hide, by the schedule model, of this very iteration.
+    """What overlapping two units could hide, by the schedule model, of an iteration in which they took turns.
 
     It is fed the convolutions and, batch by batch, the blocks with the projector. Tiling comes before either.
+    Stages that did overlap may have slowed each other: their times would flatter it.
     """
     batches = sorted({span.index for span in spans if span.stage == Stage.VIT})
     own = [s for s in spans if s.stage in (Stage.PATCH_EMBED, Stage.VIT, Stage.PROJECT) and s.parent is None]

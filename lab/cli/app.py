@@ -62,8 +62,11 @@ def run(
     ] = None,
     *,
     suite: Annotated[
-        str, typer.Option(help="The suite whose scenarios and plan to use: quick or full.")
-    ] = "quick",
+        str | None,
+        typer.Option(
+            help="The suite whose scenarios and plan to use: quick or full. [default: quick; one scenario: none]"
+        ),
+    ] = None,
     build: Annotated[
         str | None, typer.Option(help="A build's line, the start of its id, or its folder. [default: nano-paper]")
     ] = None,
@@ -104,6 +107,7 @@ def run(
     store = opened(data)
     answers: list[tuple[Answer, list[Trial]]] = []
     if resume:
+        _refuse_with_resume(suite=suite, seed=seed, blocks=blocks, iterations=iterations)
         record = session.unfinished(store, name)
         bench = session.bench_of(store, record.device, build or record.build, wait, console())
         bench = session.with_own_inputs(bench, record)
@@ -114,6 +118,8 @@ def run(
             typer.echo(f"Not measured yet of suite {record.suite}: lab run SCENARIO, for {', '.join(rest)}")
     else:
         plan = {k: v for k, v in {"blocks": blocks, "iterations": iterations}.items() if v is not None}
+        if name is None and suite is None:
+            suite = "quick"
         scenarios = session.scenarios_of(name, suite, plan)
         line = build or session.DEFAULT_BUILD
         bench = session.bench_of(store, device, line, wait, console())
@@ -123,12 +129,18 @@ def run(
         for chosen in scenarios:
             drawn = secrets.randbelow(2**31) if seed is None else seed
             record = runner.open_run(
-                chosen, bench, seed=drawn, suite=suite, line=session.line_of(store, bench.build)
+                chosen, bench, seed=drawn, suite=suite or "", line=session.line_of(store, bench.build, line)
             )
             answers.append(_measured(record, chosen, bench))
     _where(store.root, [found.run for found, _ in answers], data)
     if html is not None:
         _write_html(html, answers)
+
+
+def _refuse_with_resume(**given: object) -> None:
+    """A resumed run keeps the plan it was begun with; an option that would change it is refused, not ignored."""
+    if names := [f"--{name}" for name, value in given.items() if value is not None]:
+        raise RunError(f"--resume goes on with the plan its run began with; leave {', '.join(names)} out")
 
 
 def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:
@@ -278,11 +290,18 @@ def trace(
     trials = {found.number: found for found in store.trials(record.id)}
     valid = [number for number, found in sorted(trials.items()) if found.valid]
     number = trial if trial is not None else next(iter(valid or sorted(trials)), None)
-    if number is None or number not in trials:
-        known = f"{min(trials)} to {max(trials)}" if trials else "none"
-        raise RunError(f"run {record.id} has no trial {number}; it has {known}")
-    events = read_events((store.trial_folder(record.id, number) / EVENTS).read_bytes()).events
-    title = f"{record.scenario} {trials[number].cell} trial {number}"
+    path = None if number is None else store.root / "runs" / record.id / "trials" / f"{number:04d}" / EVENTS
+    if path is None or not path.is_file():
+        known = f"0 to {max(trials)}" if trials else "none"
+        raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
+    events = read_events(path.read_bytes()).events
+    numbers = sorted(event.iteration for event in events if event.event == "iteration")
+    if iteration is not None and iteration not in numbers:
+        raise RunError(
+            f"trial {number} of run {record.id} has no iteration {iteration}; it has {numbers or 'none'}"
+        )
+    cell = trials[number].cell if number in trials else "settling"
+    title = f"{record.scenario} {cell} trial {number}"
     document = trace_of(title, events, iteration=iteration)
     _write(out or Path(f"trace-{record.id}-{number}.json"), json.dumps(document))
 

@@ -48,6 +48,7 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
         f"{len(usable)} ({', '.join(map(str, usable))})",
         "give the lab a second core, or use placement = 'all'",
     )
+    yield _quota(len(usable))
     yield _governor()
     yield _boost()
     load = os.getloadavg()[0] / max(1, len(usable))
@@ -77,6 +78,19 @@ def _existing(path: Path) -> Path:
     while not path.exists():
         path = path.parent
     return path
+
+
+def _quota(usable: int) -> Finding:
+    """A container's CPU quota: under it, threads on every core are throttled in turns."""
+    found = host_facts()["cpu_quota"]
+    quota, _, period = found.partition(" ")
+    share = int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+    return Finding(
+        share is None or share >= usable,
+        "no CPU quota below the cores used",
+        "none" if share is None else f"{share:g} of {usable} cores",
+        "give the container whole cores (cpuset) instead of a quota: times are throttled otherwise",
+    )
 
 
 def _governor() -> Finding:

@@ -97,18 +97,31 @@ def with_own_inputs(bench: runner.Bench, record: Run) -> runner.Bench:
     return replace(bench, own_inputs=own)
 
 
-def line_of(store: Store, build: Build) -> str:
-    """Return the line a build belongs to; one that was never added goes by its model and recipe."""
-    known = {row.id: row.line for row in store.builds()}
+def line_of(store: Store, build: Build, named: str) -> str:
+    """Return the line a build is measured for: the one named, if it holds it; else the first that does.
+
+    A build that was never added goes by its model and recipe.
+    """
+    rows = store.builds()
+    if any((row.id, row.line) == (build.id, named) for row in rows):
+        return named
+    known = {row.id: row.line for row in reversed(rows)}
     return known.get(build.id, f"{build.manifest.model}-{build.manifest.recipe}")
 
 
-def scenarios_of(name: str | None, suite: str, overrides: Mapping[str, int]) -> list[Scenario]:
-    """Return the scenarios to run: one by name or path, or all of the suite, under the suite's plan."""
-    chosen = scenario.load_suite(SCENARIOS / f"{suite}.toml")
-    plan = {**chosen.plan, **overrides}
-    if name is None:
+def scenarios_of(name: str | None, suite: str | None, overrides: Mapping[str, int]) -> list[Scenario]:
+    """Return the scenarios to run: one by name or path, or all of the suite.
+
+    A suite's plan overrides the scenarios' own; a scenario named without a suite keeps its own.
+    """
+    chosen = None if suite is None else scenario.load_suite(SCENARIOS / f"{suite}.toml")
+    plan = {**(chosen.plan if chosen else {}), **overrides}
+    if name is None and chosen is not None:
         return [scenario.load(SCENARIOS / f"{each}.toml", plan=plan) for each in chosen.scenarios]
+    if name is None:
+        raise ScenarioError(
+            "wanted a scenario or a suite, found neither: lab run vit_batch, or lab run --suite quick"
+        )
     path = Path(name) if name.endswith(".toml") else SCENARIOS / f"{name}.toml"
     return [scenario.load(path, plan=plan)]
 

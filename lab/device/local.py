@@ -170,10 +170,41 @@ def connect() -> Device:
 
 
 def cores() -> tuple[int, ...]:
-    """Return the cores this process may use, in ascending order."""
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
+    """Return one logical CPU for each physical core this process may use, in ascending order."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    return physical({cpu: _first_line(siblings.format(cpu)) for cpu in allowed})
+
+
+def physical(siblings: Mapping[int, str]) -> tuple[int, ...]:
+    """Keep the first of the logical CPUs that share a physical core.
+
+    `siblings` maps each allowed CPU to what Linux lists, e.g. ``0,8`` or ``0-1``; anything else counts as a
+    core of its own. Two execution units on one physical core would measure each other.
+    """
+    kept: dict[frozenset[int], int] = {}
+    for cpu in sorted(siblings):
+        kept.setdefault(_listed(siblings[cpu]) or frozenset({cpu}), cpu)
+    return tuple(sorted(kept.values()))
+
+
+def _listed(text: str) -> frozenset[int]:
+    """Read a Linux CPU list; empty when it is none."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            return frozenset()
+        found |= set(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def _code(folder: Path) -> str:
+    """Digest of the agent's own source: a changed agent is another device."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def host_facts() -> dict[str, str]:
@@ -186,7 +217,9 @@ def host_facts() -> dict[str, str]:
         "memory_gib": f"{psutil.virtual_memory().total / 2**30:.1f}",
         "host": platform.node(),
         "python": platform.python_version(),
-        "agent": f"reference {_version('pocketlab')}",
+        "agent": f"reference {_version('pocketlab')}, code {_code(Path(device_agents.__file__).parent)}",
+        "numpy": _version("numpy"),
+        "cpu_quota": _first_line("/sys/fs/cgroup/cpu.max"),
         "runtime": f"onnxruntime {_version('onnxruntime')}",
         "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     }

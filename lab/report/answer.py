@@ -141,6 +141,12 @@ def _warnings(
     if choice.unknown and choice.best is not None:
         unknown = listing([cell_short(s.cell, names) for s in summaries if s.cell.key in choice.unknown])
         found.append(f"Not judged, for fewer than {MIN_TRIALS} valid trials: {unknown}.")
+    unchecked = [
+        s for s in summaries if any(t.cell == s.cell.key and t.notes.get("golden_checked") == 0 for t in measured)
+    ]
+    if unchecked:
+        which = listing([cell_short(s.cell, names) if names else s.cell.key for s in unchecked])
+        found.append(f"Outputs of {which} were counted, not compared: the oracle answered whole prompts only.")
     for summary in summaries:
         if summary.trial_cv is not None and summary.trial_cv > NOISY_CV:
             name = cell_short(summary.cell, names) if names else summary.cell.key

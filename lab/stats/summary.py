@@ -162,6 +162,18 @@ def probability_best(cells: Mapping[str, Medians], better: Better) -> dict[str, 
     return answer
 
 
+def centres(cells: Mapping[str, Medians]) -> dict[str, float]:
+    """Return the log mean of each cell that has MIN_TRIALS trials, without what blocks do to all their cells.
+
+    This, and not the plain mean, orders cells: a cell that lacks a slow block must not look fast for it.
+    """
+    judged = [name for name in cells if len(cells[name]) >= MIN_TRIALS]
+    if len(judged) < 2:
+        return {name: float(_logs(cells[name].values()).mean()) for name in judged}
+    means, _, _ = _posterior([cells[name] for name in judged])
+    return {name: float(mean) for name, mean in zip(judged, means, strict=True)}
+
+
 def _posterior(cells: Sequence[Medians]) -> tuple[Floats, Floats, Floats]:
     """Return location, scale and degrees of freedom of each cell's log mean, without what blocks share.
 
@@ -213,22 +225,23 @@ def contenders(cells: Mapping[str, Medians], better: Better, level: float = LEVE
     change nothing, because the first of them decides whether anything is rejected.
 
     Each test is paired on the blocks both cells have, if they are MIN_TRIALS or more, because blocks
-    drift; Welch's otherwise. A cell under MIN_TRIALS trials is `unknown`: it neither wins nor loses.
+    drift; Welch's otherwise. `best` is the contender with the best :func:`centres`.
+    A cell under MIN_TRIALS trials is `unknown`: it neither wins nor loses.
     """
     judged = [name for name in cells if len(cells[name]) >= MIN_TRIALS]
     unknown = tuple(name for name in cells if name not in judged)
     if not judged or (len(judged) == 1 and unknown):
         return Contenders(None, (), unknown)
     sign = 1.0 if better == "lower" else -1.0
-    best = min(judged, key=lambda name: sign * float(_logs(cells[name].values()).mean()))
     limit = (1 - level) / max(1, len(judged) - 1)
     kept = tuple(
         name
         for name in judged
-        if name == best
-        or all(_p_better(cells[rival], cells[name], sign) >= limit for rival in judged if rival != name)
+        if all(_p_better(cells[rival], cells[name], sign) >= limit for rival in judged if rival != name)
     )
-    return Contenders(best, kept, unknown)
+    centre = centres(cells)
+    best = min(kept or judged, key=lambda name: sign * centre[name])
+    return Contenders(best, kept or tuple(judged), unknown)
 
 
 def _p_better(rival: Medians, cell: Medians, sign: float) -> float:

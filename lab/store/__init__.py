@@ -145,12 +145,12 @@ class Store:
     def run(self, text: str) -> Run:
         """Return the run whose id begins with `text`, or the newest for ``last``; raises `StoreError`."""
         if text == "last":
-            newest = max(
-                map(self._read_run, self._run_ids()), key=lambda run: (run.started_utc, run.id), default=None
-            )
-            if newest is None:
-                raise StoreError(f"{self.root}: holds no run yet; start one with `lab run`")
-            return newest
+            for run_id in sorted(self._run_ids(), reverse=True):  # UUIDv7: the newest sorts last
+                try:
+                    return self._read_run(run_id)
+                except StoreError as error:
+                    log.warning("%s", error)
+            raise StoreError(f"{self.root}: holds no run yet that can be read; start one with `lab run`")
         found = [run_id for run_id in self._run_ids() if text and run_id.startswith(text)]
         if text in found:
             found = [text]

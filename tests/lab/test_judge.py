@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input, InvalidReason, Job, Manifest
+from device_agents.contract import Batch, Input, InvalidReason, Job, Manifest
 from lab.agent import EVENTS, Outcome, carry_out, launch_for, read_events
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
-from lab.invariants import Findings
+from lab.invariants import Findings, check
 from lab.jobs import job_for
 from lab.judge import judge
 from lab.metrics import samples_of
@@ -68,6 +68,37 @@ def tried(tmp_path: Path, fault: Fault, kind: str) -> tuple[Job, Findings, Outco
         job, outcome, reading, stderr="", manifest=manifest, inputs=inputs, timeout_s=10.0, max_gap=0.10
     )
     return job, findings, outcome, samples_of(job, reading.events)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "words"),
+    [
+        (
+            "encode_image",
+            {"batches": [Batch(true=3, padded=3)] * 3},
+            "`patch_embed` ran 4+4+1, the job asks for 3+3+3",
+        ),
+        (
+            "encode_image",
+            {"batches": [Batch(true=4, padded=4), Batch(true=4, padded=4), Batch(true=1, padded=4)]},
+            "ran 4+4+1, the job asks for 4+4+1/4",
+        ),
+        ("prefill", {"parallel_tokens": 50}, "`prefill` ran 8+8+8+8+8+8+2/8, the job asks for 50"),
+    ],
+)
+def test_an_agent_that_runs_other_batches_than_asked_is_not_believed(
+    tmp_path: Path, kind: str, asked: dict[str, object], words: str
+) -> None:
+    """All nine tiles, or all fifty tokens, in launches of another size measure another cell."""
+    job, _, _, _ = tried(tmp_path, "none", kind)
+    manifest, inputs = setting(tmp_path / "again")
+    other = job.model_copy(update={"work": job.work.model_copy(update=asked)})
+    events = read_events((tmp_path / "trial" / EVENTS).read_bytes()).events
+
+    flaw = check(other, events, manifest, inputs, max_gap=0.10).flaw
+
+    assert flaw is not None and flaw.reason is InvalidReason.WRONG_TOKEN_COUNT
+    assert words in flaw.detail
 
 
 @pytest.mark.parametrize("kind", ["load", "null", "encode_image", "prefill", "decode", "generate"])
