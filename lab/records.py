@@ -24,10 +24,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep. `key` is its stable name, e.g. ``patches_per_batch=4``."""
+    """One point of a sweep. `key` is its stable name, e.g. ``patches_per_batch=4``; `label` what people read."""
 
     key: str
     parameters: Mapping[str, Parameter]
+    label: str = ""
 
 
 @dataclass(frozen=True)

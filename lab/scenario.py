@@ -188,7 +188,13 @@ def _kind(path: Path, fixed: dict[str, object]) -> str:
 def _cells(path: Path, file: _ScenarioFile, fixed: dict[str, object], kind: str) -> tuple[Cell, ...]:
     """Return the cells in the order of the file: the last key of a sweep turns fastest."""
     cells: list[Cell] = []
-    for table, chosen in _choices(path, file):
+    for table, listed in _choices(path, file):
+        chosen = {name: value for name, value in listed.items() if name != "label"}
+        label = listed.get("label", "") if file.cells is not None else ""
+        if not isinstance(label, str):
+            raise ScenarioError(f"{path}: {table}: 'label': wanted text, found {label!r}")
+        if label and any(cell.label == label for cell in cells):
+            raise ScenarioError(f"{path}: {table}: another cell has the label {label!r} already")
         both = sorted(fixed.keys() & chosen.keys())
         if both:
             raise ScenarioError(f"{path}: {both[0]!r} is both fixed in [workload] and chosen in {table}; keep one")
@@ -199,7 +205,7 @@ def _cells(path: Path, file: _ScenarioFile, fixed: dict[str, object], kind: str)
         twin = next((cell for cell in cells if cell.parameters == parameters), None)
         if twin is not None:
             raise ScenarioError(f"{path}: {table}: the cell {key!r} is the same as {twin.key!r}; remove one")
-        cells.append(Cell(key, parameters))
+        cells.append(Cell(key, parameters, label))
     return tuple(cells)
 
 
@@ -211,7 +217,7 @@ def _choices(path: Path, file: _ScenarioFile) -> Iterator[tuple[str, dict[str, o
         if not file.cells:
             raise ScenarioError(f"{path}: 'cells' is empty; list at least one cell, or remove it")
         for number, chosen in enumerate(file.cells, start=1):
-            if not chosen:
+            if not chosen.keys() - {"label"}:
                 raise ScenarioError(f"{path}: [[cells]] {number} names no parameter")
             yield f"[[cells]] {number}", chosen
         return

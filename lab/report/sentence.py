@@ -173,14 +173,21 @@ def _hidden(
         return others.get(name, (None, {}))[1].get(twin.cell.key)
 
     convolution, possible = found("patch_embed_s"), found("overlap_possible_s")
-    if convolution is None or possible is None:
+    if (
+        convolution is None
+        or possible is None
+        or not medians[piped.cell.key].keys() & medians[twin.cell.key].keys()
+    ):
         return ""
     whole = twin.interval.estimate
+    saved = ratio(medians[piped.cell.key], medians[twin.cell.key])
+    beyond = saved.high is not None and 1 - saved.high > possible.estimate / whole
+    odd = " That is more than overlap can explain: look for other load, and measure again." if beyond else ""
     return (
         f"The same batches on the same units in turn take {estimate(twin.interval, 's')}, "
         f"{estimate(convolution, 's')} of it convolution: overlapping could save at most "
         f"{estimate(possible, 's')} ({percent(possible.estimate / whole)}), and "
-        f"{_saving(medians[piped.cell.key], medians[twin.cell.key])}."
+        f"{_saving(medians[piped.cell.key], medians[twin.cell.key])}.{odd}"
     )
 
 

@@ -88,15 +88,17 @@ def varying(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def cell_phrase(cell: Cell, names: Sequence[str]) -> str:
-    """Return what tells a cell from its fellows in words, e.g. ``4 patches per batch``."""
+    """Return what tells a cell from its fellows in words, e.g. ``4 patches per batch``, or its label."""
+    if cell.label:
+        return plain(cell.label)
     return ", ".join(_phrase(name, cell.parameters[name]) for name in names if name in cell.parameters) or plain(
         cell.key
     )
 
 
 def cell_short(cell: Cell, names: Sequence[str]) -> str:
-    """Return the shortest unambiguous name: the bare value where one numeric parameter varies."""
-    if len(names) == 1 and isinstance(cell.parameters.get(names[0]), int | float):
+    """Return the shortest unambiguous name: its label, or the bare value where one numeric parameter varies."""
+    if not cell.label and len(names) == 1 and isinstance(cell.parameters.get(names[0]), int | float):
         value = cell.parameters[names[0]]
         if not isinstance(value, bool):
             return _text(value)

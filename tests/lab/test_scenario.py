@@ -312,3 +312,23 @@ def test_quick_is_three_questions_with_six_trials_a_cell() -> None:
 
     assert suite.scenarios == ("vit_batch", "prefill_tokens", "throughput")
     assert suite.plan == {"warmup": 1, "iterations": 3, "blocks": 6}
+
+
+def test_a_listed_cell_may_carry_a_label(tmp_path: Path) -> None:
+    """People read the label; the key and the parameters stay what they were."""
+    cells = load(SCENARIOS / "pipeline_overlap.toml").cells
+
+    assert [cell.label for cell in cells] == [
+        "pipelined",
+        "in turn",
+        "in turn, all cores",
+        "batch 1, in turn",
+        "pipelined, 1+4+4",
+    ]
+    assert cells[0].key == "patches_per_batch=4, pipelined=true, placement=split, order=largest_first"
+    assert "label" not in cells[0].parameters
+    text = (SCENARIOS / "pipeline_overlap.toml").read_text(encoding="utf-8")
+    twice = tmp_path / "pipeline_overlap.toml"
+    twice.write_text(text.replace('label = "in turn, all cores"', 'label = "in turn"'), encoding="utf-8")
+    with pytest.raises(ScenarioError, match="another cell has the label 'in turn' already"):
+        load(twice)

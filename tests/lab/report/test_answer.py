@@ -265,3 +265,24 @@ def test_outputs_that_were_only_counted_are_named() -> None:
         "Outputs of 1 were counted, not compared: the oracle answered whole prompts only."
         in encode_answer(cells, trials).warnings
     )
+
+
+def test_a_saving_beyond_what_overlap_can_explain_is_called_odd() -> None:
+    """Ten per cent saved where five could be: something else differed, and the reader is told."""
+    cells = (cell("piped", pipelined=True), cell("serial", pipelined=False))
+    metrics = {
+        "encode_s": [[0.27] * 6, [0.3] * 6],
+        "patch_embed_s": [[0.02] * 6] * 2,
+        "overlap_possible_s": [[0.015] * 6] * 2,
+    }
+    found = answer(
+        run_of(cells),
+        trials_of(cells, metrics),
+        question="?",
+        metric=ENCODE,
+        other_metrics=[Metric(name, name, "s", "higher") for name in ("patch_embed_s", "overlap_possible_s")],
+    )
+
+    assert found.sentence.endswith(
+        "That is more than overlap can explain: look for other load, and measure again."
+    )
