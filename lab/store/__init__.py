@@ -145,12 +145,10 @@ class Store:
     def run(self, text: str) -> Run:
         """Return the run whose id begins with `text`, or the newest for ``last``; raises `StoreError`."""
         if text == "last":
-            for run_id in sorted(self._run_ids(), reverse=True):  # UUIDv7: the newest sorts last
-                try:
-                    return self._read_run(run_id)
-                except StoreError as error:
-                    log.warning("%s", error)
-            raise StoreError(f"{self.root}: holds no run yet that can be read; start one with `lab run`")
+            newest = max(self._readable_runs(), key=lambda run: (run.started_utc, run.id), default=None)
+            if newest is None:
+                raise StoreError(f"{self.root}: holds no run yet that can be read; start one with `lab run`")
+            return newest
         found = [run_id for run_id in self._run_ids() if text and run_id.startswith(text)]
         if text in found:
             found = [text]
@@ -158,6 +156,14 @@ class Store:
             what = f"{len(found)} runs" if found else "no run"
             raise StoreError(f"{self.root}: {what} with an id that begins {text!r}; `lab runs` lists them all")
         return self._read_run(found[0])
+
+    def _readable_runs(self) -> Iterator[Run]:
+        """Yield every run whose file can be read; one that is damaged hides no other."""
+        for run_id in self._run_ids():
+            try:
+                yield self._read_run(run_id)
+            except StoreError as error:
+                log.warning("%s", error)
 
     def trials(self, run_id: str) -> list[Trial]:
         """Return a run's saved trials by number; raises `StoreError` naming a file that is damaged."""

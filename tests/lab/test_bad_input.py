@@ -263,7 +263,7 @@ def valid(root: Path) -> list[bool]:
 FAULTS = {
     "dies": ("agent_died", "the agent was ended by signal 9 after "),
     "hangs": ("timeout", "the agent did not end within 5 s and was ended"),
-    "half a line": ("agent_died", "the agent ended with status 0 after 5 events, the last a `iteration`; in the "),
+    "half a line": ("agent_died", "the agent ended with status 0 after 2 events, the last a `iteration`; in the "),
     "no end": ("no_end", "the agent ended without its last line, `end`"),
     "gives up": ("agent_error", "the agent gave up: oom: no memory"),
 }
