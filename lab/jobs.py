@@ -97,9 +97,8 @@ def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Inp
         return NullWork()
     name = str(_parameter(cell, "input"))
     if name not in inputs:
-        raise ScenarioError(
-            f"cell {cell.key}: the build has no input {name!r}; it has {', '.join(sorted(inputs)) or 'none'}"
-        )
+        known = ", ".join(sorted({*inputs, *manifest.inputs})) or "none"
+        raise ScenarioError(f"cell {cell.key}: the build has no input {name!r}; it has {known}")
     document = inputs[name]
     if kind == "encode_image":
         cut = _image_batches(cell, manifest, document)

@@ -11,8 +11,8 @@ import hashlib
 import json
 import logging
 import random
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -165,7 +165,7 @@ def run(
     """
     status: Literal["finished", "interrupted", "failed"] = "failed"
     places = order(record)
-    with bench.lease() as note:
+    with _turn_of(bench, record) as note:
         try:
             verify(bench.build)
             for own in bench.own_inputs.values():
@@ -188,6 +188,20 @@ def run(
             raise
         finally:
             _finish(bench.store, record, status)
+
+
+@contextmanager
+def _turn_of(bench: Bench, record: Run) -> Iterator[Note]:
+    """Hold the device's turn; a run that never got one, and has no trial, is marked interrupted."""
+    held = False
+    try:
+        with bench.lease() as note:
+            held = True
+            yield note
+    except LabError:
+        if not held and not bench.store.trials(record.id):
+            _finish(bench.store, record, "interrupted")
+        raise
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,8 @@ def run(
         bench = session.with_own_inputs(bench, record)
         chosen = session.scenario_of(record)
         runner.reopen(record, chosen, bench)
+        done, total = len(store.trials(record.id)), len(record.cells) * record.blocks
+        typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
         answers.append(_measured(record, chosen, bench))
         if rest := session.rest_of_suite(record):
             typer.echo(f"Not measured yet of suite {record.suite}: lab run SCENARIO, for {', '.join(rest)}")

@@ -18,7 +18,7 @@ from lab.build import Build
 from lab.cli.progress import shown
 from lab.device import lease, local
 from lab.device.transport import Device
-from lab.errors import BuildError, DeviceRefused, RunError, ScenarioError
+from lab.errors import BuildError, DeviceRefused, PrepareError, RunError, ScenarioError
 from lab.records import Run, Trial
 from lab.scenario import SCENARIOS, Scenario
 from lab.store import Store
@@ -66,6 +66,8 @@ def with_image(
     if not any("input" in cell.parameters for chosen in scenarios for cell in chosen.cells):
         names = ", ".join(chosen.name for chosen in scenarios)
         raise ScenarioError(f"--image: scenario {names} works on no input; leave --image out")
+    if not image.is_file():
+        raise PrepareError(f"--image: wanted an image file, found none at {str(image)!r}; check the path")
     with bench.lease():
         log.info("preparing %s: the fp32 model of build %s says what is right", image, bench.build.id[:12])
         own = inputs.prepare(bench.store.root, bench.build, image, instruction or inputs.INSTRUCTION)

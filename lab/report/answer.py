@@ -147,10 +147,12 @@ def _warnings(
     if unchecked:
         which = listing([cell_short(s.cell, names) if names else s.cell.key for s in unchecked])
         found.append(f"Outputs of {which} were counted, not compared: the oracle answered whole prompts only.")
-    for summary in summaries:
-        if summary.trial_cv is not None and summary.trial_cv > NOISY_CV:
-            name = cell_short(summary.cell, names) if names else summary.cell.key
-            found.append(f"Noisy: trials of {name} vary by {percent(summary.trial_cv)}.")
+    noisy = [(s, s.trial_cv) for s in summaries if s.trial_cv is not None and s.trial_cv > NOISY_CV]
+    if noisy:
+        which = listing([cell_short(s.cell, names) if names else s.cell.key for s, _ in noisy])
+        least, most = (percent(pick(cv for _, cv in noisy)) for pick in (min, max))
+        span = most if least == most else f"{least.removesuffix(' %')} to {most}"
+        found.append(f"Noisy: trials of {which} vary by {span}.")
     edge = _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)

@@ -23,7 +23,7 @@ def render_markdown(answer: Answer) -> str:
         "\n".join(_reasons(answer)),
     ]
     if answer.published:
-        blocks.append("Published figures: another device, shown and never compared.")
+        blocks.append("Published figures: another device and another model, shown and never compared.")
         rows = []
         for figure in answer.published:
             found = metric if figure.metric == metric.name else answer.other_metrics[figure.metric][0]

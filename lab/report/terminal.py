@@ -105,7 +105,7 @@ def _published(answer: Answer) -> list[RenderableType]:
         source, _, place = figure.source.partition(", ")
         if source != paper:
             paper = source
-            lines.append(Text(plain(f"{source}: another device, not compared"), style="magenta"))
+            lines.append(Text(plain(f"{source}: another device and another model, not compared"), style="magenta"))
         metric = answer.metric
         if figure.metric != metric.name:
             metric = answer.other_metrics[figure.metric][0]
