@@ -67,7 +67,9 @@ def with_image(
         names = ", ".join(chosen.name for chosen in scenarios)
         raise ScenarioError(f"--image: scenario {names} works on no input; leave --image out")
     if not image.is_file():
-        raise PrepareError(f"--image: wanted an image file, found none at {str(image)!r}; check the path")
+        raise PrepareError(
+            f"{str(image)!r}: wanted an image file; found no such file: give the path of an image file"
+        )
     with bench.lease():
         log.info("preparing %s: the fp32 model of build %s says what is right", image, bench.build.id[:12])
         own = inputs.prepare(bench.store.root, bench.build, image, instruction or inputs.INSTRUCTION)

@@ -104,11 +104,11 @@ def test_the_same_question_is_the_same_input_and_another_is_another(tmp_path: Pa
     assert len(list((tmp_path / "inputs").iterdir())) == 2
 
 
-def test_a_model_that_cannot_be_made_again_is_told(tmp_path: Path, lab: Lab) -> None:
+def test_a_model_that_cannot_be_made_again_is_told(tmp_path: Path, lab: Lab, photo: Path) -> None:
     """Weights without a seed cannot be asked what is right."""
     write_fake_build(tmp_path / "build")
 
-    done = lab("run", "throughput", "--build", tmp_path / "build", "--image", "photo.png")
+    done = lab("run", "throughput", "--build", tmp_path / "build", "--image", photo)
 
     assert done.returncode == 2
     assert "manifest.json names none (random: none: a stand-in for tests); export the build again" in done.stderr

@@ -202,7 +202,7 @@ def test_warnings_name_what_weakens_the_answer() -> None:
     found = answer(run_of(cells, status="interrupted"), steady, question="?", metric=ENCODE)
 
     assert found.warnings[0] == "The run is interrupted: not every planned trial is here."
-    assert found.warnings[1].startswith("Noisy: trials of 1 vary by 1")
+    assert found.warnings[1].startswith("Noisy: trials of 1, 2 and 4 vary by 1")
     assert found.warnings[-1] == (
         "The best cell is the largest patches_per_batch that was tried: the true optimum may lie beyond."
     )
