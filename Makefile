@@ -30,7 +30,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing what constraints.txt pins (a few minutes the first time; log: $(VENV)/setup.log)"
 	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt torch==2.13.0 > $(VENV)/setup.log 2>&1 \
-	  && $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[models,dev]' >> $(VENV)/setup.log 2>&1 \
+	  && $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[models,agents,dev]' >> $(VENV)/setup.log 2>&1 \
 	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: the lines above say why; all of it is in $(VENV)/setup.log"; exit 2; }
 	@touch $@
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import device_agents.reference  # noqa: F401 - turns the runtime's telemetry off before it is loaded
 from benchmarks import agent_overhead, pipeline_model, prefill_chunks
 from benchmarks.pairs import machine
-from lab.device.lease import lock_path, measuring
+from lab.device.turn import lock_path, measuring
 from lab.errors import LabError
 from lab.store import Store
 

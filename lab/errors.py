@@ -6,6 +6,7 @@
     ├── PrepareError             an image, prompt or model that could not be prepared
     ├── DeviceError
     │   ├── DeviceLost           transient: the device went away; trying again may help
+    │   │   └── DeviceRebooted   it came back, and what it was doing is gone
     │   └── DeviceRefused        stable: the device said no; trying again will not help
     ├── RunError                 a run that cannot go on, or of which too little was valid
     ├── StoreError               results that cannot be written or read
@@ -40,6 +41,10 @@ class DeviceError(LabError):
 
 class DeviceLost(DeviceError):  # noqa: N818 - the words of the design
     """Transient: the device went away; trying again may help."""
+
+
+class DeviceRebooted(DeviceLost):
+    """The device came back in another boot: what ran there is gone, and so is what was proven there."""
 
 
 class DeviceRefused(DeviceError):  # noqa: N818 - the words of the design

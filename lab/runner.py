@@ -21,8 +21,8 @@ from device_agents.contract import Input, InvalidReason, Job, content_id
 from lab import jobs
 from lab.agent import EVENTS, STDERR, Outcome, carry_out, launch_for, read_events
 from lab.build import Build, load_input, verify
-from lab.device.lease import Note
 from lab.device.transport import Clock, Device
+from lab.device.turn import Note
 from lab.errors import LabError, RunError
 from lab.files import disk_errors
 from lab.identifiers import new_run_id

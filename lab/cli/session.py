@@ -16,7 +16,7 @@ from rich.console import Console
 from lab import inputs, runner, scenario
 from lab.build import Build
 from lab.cli.progress import shown
-from lab.device import lease, local
+from lab.device import local, turn
 from lab.device.transport import Device
 from lab.errors import BuildError, DeviceRefused, PrepareError, RunError, ScenarioError
 from lab.records import Run, Trial
@@ -50,8 +50,8 @@ def bench_of(store: Store, device: str, build: str, wait_s: float, console: Cons
         build=package,
         store=store,
         clock=local.SystemClock(),
-        lease=lambda: lease.measuring(
-            lease.lock_path(), wait_s=wait_s, tell=lambda words: console.print(words, highlight=False)
+        lease=lambda: turn.measuring(
+            turn.lock_path(), wait_s=wait_s, tell=lambda words: console.print(words, highlight=False)
         ),
     )
 

@@ -7,6 +7,7 @@ is a measurement.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +88,15 @@ class FakePhone:
         """Keep a file in memory."""
         self.files[target] = content
 
+    def upload(
+        self, source: Path, target: str, *, offset: int = 0, progress: Callable[[int], None] = lambda sent: None
+    ) -> str:
+        """Keep a file in memory behind the `offset` bytes that are there."""
+        sent = source.read_bytes()[offset:]
+        self.files[target] = self.files.get(target, b"")[:offset] + sent
+        progress(len(sent))
+        return hashlib.sha256(self.files[target]).hexdigest()
+
     def pull(self, source: str, target: Path) -> None:
         """Write a file of ours on the host; a missing one becomes empty."""
         target.write_bytes(self.files.get(source, b""))
@@ -128,6 +138,15 @@ class FakePhone:
     def kill(self, process: Process) -> None:
         """Write it down."""
         self.journal.append(f"kill agent {process.pid}")
+
+    def find(self, folder: str) -> Process | None:
+        """Nothing that another lab started is here."""
+        return None
+
+    def reconnect(self, *, timeout_s: float) -> None:
+        """Stay away: what the script calls lost is lost."""
+        self.clock.seconds += timeout_s
+        raise DeviceLost(f"fake phone: not back within {timeout_s:g} s")
 
 
 def fake_device(phone: FakePhone, *, cores: Iterable[int] = (0, 1)) -> Device:

@@ -6,7 +6,7 @@ a device is a new file with the methods below; nothing above this folder knows w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -43,7 +43,17 @@ class Transport(Protocol):
         ...
 
     def push(self, content: bytes, target: str) -> None:
-        """Write a file on the device, complete or not at all; its folder is made."""
+        """Write a small file on the device, complete or not at all; its folder is made."""
+        ...
+
+    def upload(
+        self, source: Path, target: str, *, offset: int = 0, progress: Callable[[int], None] = lambda sent: None
+    ) -> str:
+        """Send a file's bytes from `offset` on to the end of `target`; return its SHA-256 as the device has it.
+
+        `target` holds `offset` bytes already (0: it is created, or emptied). The digest is of the whole
+        file and computed on the device. `progress` is told how many bytes this call has sent so far.
+        """
         ...
 
     def pull(self, source: str, target: Path) -> None:
@@ -68,6 +78,22 @@ class Transport(Protocol):
         """End the process and its whole group, if pid and start time still name the same one."""
         ...
 
+    def find(self, folder: str) -> Process | None:
+        """Return the process that :meth:`start` started in `folder`, running or ended; None when none was.
+
+        :meth:`wait` works on it even when another lab started it.
+        """
+        ...
+
+    def reconnect(self, *, timeout_s: float) -> None:
+        """After `DeviceLost`: wait until the device is back, and prove that it is the same one.
+
+        Raises `DeviceLost` when it is not back in time, `DeviceRebooted` when it is back in another boot
+        (once: from then on the new boot is the expected one), and `DeviceRefused` when another device
+        answers in its place.
+        """
+        ...
+
 
 class Clock(Protocol):
     """Time as the lab sees it; tests pass their own."""
@@ -87,6 +113,8 @@ class Device:
 
     `agent` is the command that starts it, `scratch` a folder on the device for a trial's files (None:
     the agent works in the trial's own folder, on this machine), `facts` go into a run's Context.
+    `look_every_s` is how often a running agent's events are looked at, `reserve_bytes` what a push leaves free
+    (device_care.md, push recipe: 1 GiB).
     """
 
     identity: DeviceIdentity
@@ -95,3 +123,10 @@ class Device:
     environment: Mapping[str, str]
     scratch: str | None
     facts: Mapping[str, str] = field(default_factory=dict)
+    look_every_s: float = 0.25
+    reserve_bytes: int = 2**30
+
+    @property
+    def shares_host(self) -> bool:
+        """Whether it runs on this machine's cores: such devices take turns with each other."""
+        return self.identity.kind != "phone"

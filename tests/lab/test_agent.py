@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lab.agent import QUIET, Launch, Outcome, carry_out, read_events
-from lab.device.lease import measuring
 from lab.device.local import LocalTransport, SystemClock, connect, start_time
 from lab.device.transport import Process
+from lab.device.turn import measuring
 from lab.errors import DeviceRefused
 
 END = b'{"event":"end","spans":0,"iterations":0,"outputs":0}\n'

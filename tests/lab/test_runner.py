@@ -12,8 +12,8 @@ from device_agents.contract import Input, InvalidReason
 from lab.build import open_build
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
-from lab.device.lease import Note
 from lab.device.transport import Process
+from lab.device.turn import Note
 from lab.errors import BuildError, RunError, ScenarioError
 from lab.records import Run
 from lab.runner import Bench, open_run, order, reopen, run
