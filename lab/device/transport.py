@@ -113,6 +113,7 @@ class Device:
 
     `agent` is the command that starts it, `scratch` a folder on the device for a trial's files (None:
     the agent works in the trial's own folder, on this machine), `facts` go into a run's Context.
+    `bundle` is the folder on the host of the agent that a push brings to the device (None: it is there).
     `look_every_s` is how often a running agent's events are looked at, `reserve_bytes` what a push leaves free
     (device_care.md, push recipe: 1 GiB).
     """
@@ -123,6 +124,7 @@ class Device:
     environment: Mapping[str, str]
     scratch: str | None
     facts: Mapping[str, str] = field(default_factory=dict)
+    bundle: Path | None = None
     look_every_s: float = 0.25
     reserve_bytes: int = 2**30
 
