@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from device_agents.contract import Event, Job, canonical_json, parse_event
 from lab.device.transport import Clock, Device, Process, Transport
-from lab.errors import DeviceLost
+from lab.errors import DeviceLost, DeviceRebooted
 
 QUIET: Mapping[str, str] = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would otherwise report its use
@@ -27,6 +30,14 @@ QUIET: Mapping[str, str] = {
 JOB, EVENTS, STDOUT, STDERR = "job.json", "events.jsonl", "stdout.txt", "stderr.txt"
 LOOK_EVERY_S = 0.25
 """How often events are looked at while an agent runs: the lab shares the cores with it on the host."""
+
+PATIENCE_S = 180.0
+"""How long a device that went away is waited for at least; a judgement: a phone is up again a minute or two
+after its reboot began, and shell answers some time before the framework does."""
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
 
 _ITERATION = re.compile(rb'"event":\s*"iteration"')
 
@@ -50,12 +61,17 @@ class Launch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the process ended: `returncode` is None when the lab ended it or lost the device."""
+    """How the process ended: `returncode` is None when the lab ended it or lost the device.
+
+    `lost` says how the device went away and did not come back as it was; `rebooted`, that it came back in
+    another boot.
+    """
 
     returncode: int | None
     timed_out: bool
     lost: str
     wall_s: float
+    rebooted: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,78 +104,166 @@ def launch_for(job: Job, device: Device, folder: Path) -> Launch:
     )
 
 
-def carry_out(
-    launch: Launch,
-    transport: Transport,
-    folder: Path,
-    *,
-    timeout_s: float,
-    clock: Clock,
-    started: Callable[[Process | None], None] = lambda process: None,
-    iterations: Callable[[int], None] = lambda count: None,
-) -> Outcome:
-    """Run a launch to its end and leave its files and outputs in `folder`.
+@dataclass(frozen=True)
+class Errand:
+    """A launch to be seen through on a device: its outputs go to `folder`, and it has `timeout_s`.
 
-    The process group is ended at `timeout_s` and whenever this function is left by an exception. A lost
-    device is an outcome, not an exception: the trial is kept as invalid.
+    `started` is told which process runs (None: none any more), `iterations` how many it has finished.
     """
-    begin = clock.monotonic()
+
+    launch: Launch
+    transport: Transport
+    folder: Path
+    timeout_s: float
+    clock: Clock
+    look_every_s: float = LOOK_EVERY_S
+    started: Callable[[Process | None], None] = lambda process: None
+    iterations: Callable[[int], None] = lambda count: None
+
+
+def carry_out(errand: Errand) -> Outcome:
+    """Run a launch to its end and leave its files and outputs in the errand's folder.
+
+    The process group is ended at the time limit and whenever this function is left by an exception. A broken
+    link is waited for; a device that is lost for good is an outcome, not an exception: the trial is kept as
+    invalid.
+    """
+    begin = errand.clock.monotonic()
+    patiently = _Patience(errand, begin + errand.timeout_s)
     try:
-        for name, content in launch.files.items():
-            transport.push(content, posixpath.join(launch.folder, name))
-            if posixpath.join(launch.folder, name) != str(folder / name):
-                (folder / name).write_bytes(content)
-        process = transport.start(
-            launch.argv,
-            environment=launch.environment,
-            folder=launch.folder,
-            stdout=posixpath.join(launch.folder, STDOUT),
-            stderr=posixpath.join(launch.folder, STDERR),
-        )
-        started(process)
-        try:
-            returncode = _follow(
-                launch, transport, process, deadline=begin + timeout_s, clock=clock, iterations=iterations
-            )
-        except BaseException:
-            transport.kill(process)
-            raise
-        timed_out = returncode is None
-        if timed_out:
-            transport.kill(process)
-        wall_s = clock.monotonic() - begin
-        started(None)
-        for name in launch.outputs:
-            transport.pull(posixpath.join(launch.folder, name), folder / name)
+        return _seen_through(errand, patiently, _begun(errand, patiently), begin)
     except DeviceLost as error:
-        return Outcome(None, timed_out=False, lost=str(error), wall_s=clock.monotonic() - begin)
-    return Outcome(returncode, timed_out=timed_out, lost="", wall_s=wall_s)
+        return _lost(error, errand.clock.monotonic() - begin)
 
 
-def _follow(
-    launch: Launch,
-    transport: Transport,
-    process: Process,
-    *,
-    deadline: float,
-    clock: Clock,
-    iterations: Callable[[int], None],
-) -> int | None:
+def collect(errand: Errand) -> Outcome | None:
+    """See through what a lab that is gone began for the same launch; None when there is no such thing.
+
+    The agent neither knows nor needs the lab: what it wrote since is as good as if it had been followed.
+    """
+    begin = errand.clock.monotonic()
+    patiently = _Patience(errand, begin + errand.timeout_s)
+    try:
+        process = _found(errand, patiently)
+        return None if process is None else _seen_through(errand, patiently, process, begin)
+    except DeviceLost as error:
+        return _lost(error, errand.clock.monotonic() - begin)
+
+
+def _lost(error: DeviceLost, wall_s: float) -> Outcome:
+    rebooted = isinstance(error, DeviceRebooted)
+    return Outcome(None, timed_out=False, lost=str(error), wall_s=wall_s, rebooted=rebooted)
+
+
+@dataclass(frozen=True)
+class _Patience:
+    """Calls over a link that may break: the agent does not need it."""
+
+    errand: Errand
+    deadline: float
+
+    def __call__(self, call: Callable[[], Answer]) -> Answer:
+        """Return what `call` answers, asking anew whenever the device is back.
+
+        Raises `DeviceLost` when the device stays away, `DeviceRebooted` when the agent is gone with its boot.
+        """
+        while True:
+            try:
+                return call()
+            except DeviceRebooted:
+                raise
+            except DeviceLost as error:
+                left = self.deadline - self.errand.clock.monotonic()
+                if left < -PATIENCE_S:  # a link that breaks at each call
+                    raise
+                log.warning("%s; waiting for the device, its agent goes on meanwhile", error)
+                _reconnect(self.errand.transport, error, max(left, PATIENCE_S))
+
+
+def _reconnect(transport: Transport, why: DeviceLost, timeout_s: float) -> None:
+    """Wait for a device; what became of it is told together with how it was lost."""
+    try:
+        transport.reconnect(timeout_s=timeout_s)
+    except DeviceLost as error:
+        raise type(error)(f"{why}; {error}") from why
+
+
+def _begun(errand: Errand, patiently: _Patience) -> Process:
+    """Place the files and start the process, once: a link that breaks meanwhile leaves open whether it runs."""
+    launch, transport = errand.launch, errand.transport
+    for name, content in launch.files.items():
+        place = posixpath.join(launch.folder, name)
+        patiently(partial(transport.push, content, place))
+        if place != str(errand.folder / name):
+            (errand.folder / name).write_bytes(content)
+    start = partial(
+        transport.start,
+        launch.argv,
+        environment=launch.environment,
+        folder=launch.folder,
+        stdout=posixpath.join(launch.folder, STDOUT),
+        stderr=posixpath.join(launch.folder, STDERR),
+    )
+    try:
+        return start()
+    except DeviceRebooted:
+        raise
+    except DeviceLost as error:
+        _reconnect(transport, error, PATIENCE_S)
+        return patiently(partial(transport.find, launch.folder)) or start()
+
+
+def _found(errand: Errand, patiently: _Patience) -> Process | None:
+    """Return the process that another lab started for the very same files; None when there is none."""
+    transport, launch = errand.transport, errand.launch
+    process = patiently(partial(transport.find, launch.folder))
+    if process is None:
+        return None
+    for name, content in launch.files.items():
+        if patiently(partial(transport.follow, posixpath.join(launch.folder, name), 0)) != content:
+            return None
+        (errand.folder / name).write_bytes(content)
+    return process
+
+
+def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin: float) -> Outcome:
+    """Follow a process to its end, end it at the time limit, and bring its outputs back."""
+    transport = errand.transport
+    errand.started(process)
+    try:
+        returncode = _follow(errand, patiently, process)
+        if returncode is None:
+            patiently(partial(transport.kill, process))
+    except DeviceLost:
+        raise
+    except BaseException:
+        transport.kill(process)
+        raise
+    wall_s = errand.clock.monotonic() - begin
+    errand.started(None)
+    for name in errand.launch.outputs:
+        source = posixpath.join(errand.launch.folder, name)
+        patiently(partial(transport.pull, source, errand.folder / name))
+    return Outcome(returncode, timed_out=returncode is None, lost="", wall_s=wall_s)
+
+
+def _follow(errand: Errand, patiently: _Patience, process: Process) -> int | None:
     """Wait for the end, counting finished iterations as they appear; None at the deadline.
 
     Lines are only counted here: parsing them would take the agent's cores while it measures.
     """
-    path = posixpath.join(launch.folder, EVENTS)
+    transport, path = errand.transport, posixpath.join(errand.launch.folder, EVENTS)
     offset = count = 0
-    while (left := deadline - clock.monotonic()) > 0:
-        returncode = transport.wait(process, timeout_s=min(LOOK_EVERY_S, left))
+    while (left := patiently.deadline - errand.clock.monotonic()) > 0:
+        nap = min(errand.look_every_s, left)
+        returncode = patiently(partial(transport.wait, process, timeout_s=nap))
         if returncode is not None:
             return returncode
-        new = transport.follow(path, offset)
+        new = patiently(partial(transport.follow, path, offset))
         offset += len(new)
         if found := len(_ITERATION.findall(new)):
             count += found
-            iterations(count)
+            errand.iterations(count)
     return None
 
 

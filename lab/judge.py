@@ -32,7 +32,8 @@ def judge(
 
 def _broken(outcome: Outcome, reading: Reading, stderr: str, timeout_s: float) -> Flaw | None:
     if outcome.lost:
-        return Flaw(InvalidReason.DEVICE_LOST, outcome.lost)
+        reason = InvalidReason.DEVICE_REBOOTED if outcome.rebooted else InvalidReason.DEVICE_LOST
+        return Flaw(reason, outcome.lost)
     if outcome.timed_out:
         return Flaw(
             InvalidReason.TIMEOUT,

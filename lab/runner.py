@@ -1,8 +1,9 @@
-"""The one place that knows the order of things: lease, build, settle, blocks, trials.
+"""The one place that knows the order of things: lease, build, push, settle, blocks, trials.
 
 Before the first trial of every start (a resumed run included) one agent process opens and closes every
 graph, and is not counted: a first process measures the disk (cactus-compute/cactus, pull request 698).
-Its raw lines stay in the run's folder as trial 0.
+Its raw lines stay in the run's folder as trial 0. On a device that can go away, what a lab that was
+killed had begun there is collected first, and a reboot is followed by lease, push and settling anew.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ import logging
 import random
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from device_agents.contract import Input, InvalidReason, Job, content_id
 from lab import jobs
-from lab.agent import EVENTS, STDERR, Outcome, carry_out, launch_for, read_events
+from lab.agent import EVENTS, PATIENCE_S, STDERR, Errand, Outcome, carry_out, collect, launch_for, read_events
 from lab.build import Build, load_input, verify
 from lab.device.transport import Clock, Device
-from lab.device.turn import Note
-from lab.errors import LabError, RunError
+from lab.device.turn import Held
+from lab.errors import DeviceLost, DeviceRebooted, LabError, RunError
 from lab.files import disk_errors
 from lab.identifiers import new_run_id
 from lab.inputs import OwnInput
@@ -39,20 +40,28 @@ log = logging.getLogger(__name__)
 SETTLE = Cell("settle", {"placement": "all"})
 """The uncounted first process of a start: the `load` workload on every core."""
 
+GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
+"""After these nothing that was true of the device need be true still."""
+
+TURN = "turn"
+"""The file in a trial's folder that says in which of the machine's turns it was begun."""
+
 
 @dataclass(frozen=True)
 class Bench:
     """What a run is measured with; `lease` gives the device's turn and must be held all along.
 
     `own_inputs` are the user's own by name; one of the build's that has the same name is not used.
+    `present` brings build, inputs and agent to the device as far as it lacks them; on the host they lie there.
     """
 
     device: Device
     build: Build
     store: Store
     clock: Clock
-    lease: Callable[[], AbstractContextManager[Note]]
+    lease: Callable[[], AbstractContextManager[Held]]
     own_inputs: Mapping[str, OwnInput] = field(default_factory=dict)
+    present: Callable[[Held], None] = lambda held: None
 
 
 @dataclass(frozen=True)
@@ -160,44 +169,70 @@ def run(
 ) -> Generator[Trial, None, None]:
     """Measure the trials that `record` still lacks, saving and yielding each; new and resumed runs alike.
 
-    Left early (Ctrl-C, a closed generator) the agent is ended and the run marked `interrupted`; after an
-    error it is `failed`. Raises `RunError` when no trial of the first block was valid.
+    Left early (Ctrl-C, a closed generator) the agent is ended and the run marked `interrupted`, as it is
+    when the device stays away; after another error it is `failed`. Raises `RunError` when no trial of the first block was valid.
     """
     status: Literal["finished", "interrupted", "failed"] = "failed"
-    places = order(record)
-    with _turn_of(bench, record) as note:
+    with _turn_of(bench, record) as held:
         try:
             verify(bench.build)
             for own in bench.own_inputs.values():
                 check_input(own)
+            turn = _Turn(record, scenario, bench, inputs_of(record.cells, bench), held, watch)
             done = {trial.number: trial for trial in bench.store.trials(record.id)}
-            missing = [place for place in places if place.number not in done]
-            inputs = inputs_of(record.cells, bench)
-            turn = _Turn(record, scenario, bench, inputs, note, watch, len(places))
-            if missing:
-                _settle(turn)
-            for place in missing:
-                trial = _measure(turn, place)
+            for trial in _trials(turn, [place for place in order(record) if place.number not in done]):
                 bench.store.save_trial(record.id, trial)
                 done[trial.number] = trial
                 yield trial
                 _stop_if_hopeless(record, done)
             status = "finished"
-        except (KeyboardInterrupt, GeneratorExit):
+        except (KeyboardInterrupt, GeneratorExit, DeviceLost):
             status = "interrupted"
             raise
         finally:
             _finish(bench.store, record, status)
 
 
+def _trials(turn: _Turn, missing: Sequence[Place]) -> Iterator[Trial]:
+    """Measure each place: first what is on the device already, then, from a known state, the rest."""
+    if missing and (left := _collected(turn, missing[0])) is not None:
+        yield left
+        missing = missing[1:]
+    ready = False
+    for place in missing:
+        if not ready:
+            _make_ready(turn)
+        trial = _measure(turn, place)
+        ready = trial.reason not in GONE
+        yield trial
+        if trial.reason is InvalidReason.DEVICE_LOST:
+            _bring_back(turn)
+        elif trial.reason is InvalidReason.DEVICE_REBOOTED:
+            turn.held.again()
+
+
+def _make_ready(turn: _Turn) -> None:
+    """Bring build, inputs and agent to the device, as far as it lacks them, and settle."""
+    turn.bench.present(turn.held)
+    _settle(turn)
+
+
+def _bring_back(turn: _Turn) -> None:
+    """Wait for a device that was lost; it may come back in another boot. Raises `DeviceLost`."""
+    try:
+        turn.bench.device.transport.reconnect(timeout_s=PATIENCE_S)
+    except DeviceRebooted:
+        turn.held.again()
+
+
 @contextmanager
-def _turn_of(bench: Bench, record: Run) -> Iterator[Note]:
+def _turn_of(bench: Bench, record: Run) -> Iterator[Held]:
     """Hold the device's turn; a run that never got one, and has no trial, is marked interrupted."""
     held = False
     try:
-        with bench.lease() as note:
+        with bench.lease() as lease:
             held = True
-            yield note
+            yield lease
     except LabError:
         if not held and not bench.store.trials(record.id):
             _finish(bench.store, record, "interrupted")
@@ -212,9 +247,8 @@ class _Turn:
     scenario: Scenario
     bench: Bench
     inputs: Mapping[str, Input]
-    note: Note
+    held: Held
     watch: Watch
-    total: int
 
 
 def _job(run_id: str, place: Place, scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) -> Job:
@@ -249,7 +283,38 @@ def _input_folder(bench: Bench, own: OwnInput) -> str:
 
 def _measure(turn: _Turn, place: Place) -> Trial:
     """Run one fresh agent process and judge what it wrote."""
-    folder, job, outcome, started_utc = _carry_out(turn, place)
+    with _errand(turn, place) as (errand, job):
+        started_utc = turn.bench.clock.utc()
+        if turn.bench.device.scratch is not None:
+            (errand.folder / TURN).write_text(str(turn.held.number))
+        outcome = carry_out(errand)
+    return _trial(turn, place, job, outcome, started_utc)
+
+
+def _collected(turn: _Turn, place: Place) -> Trial | None:
+    """Return the trial that a lab that is gone had begun on the device; None when there is none.
+
+    On cores that others may use it counts only if nobody took a turn since the one it was begun in.
+    """
+    if turn.bench.device.scratch is None:
+        return None
+    begun_in = _bytes(turn.bench.store.trial_folder(turn.record.id, place.number) / TURN).decode() or "None"
+    with _errand(turn, place) as (errand, job):
+        outcome = collect(errand)
+    if outcome is None:
+        return None
+    log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
+    trial = _trial(turn, place, job, outcome, turn.bench.clock.utc())
+    number = turn.held.number
+    if trial.valid and number is not None and begun_in != str(number - 1):
+        detail = f"the lab that began it in turn {begun_in} of this machine was gone, and others had turns since"
+        return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
+    return trial
+
+
+def _trial(turn: _Turn, place: Place, job: Job, outcome: Outcome, started_utc: str) -> Trial:
+    """Judge what lies in a trial's folder."""
+    folder = turn.bench.store.trial_folder(turn.record.id, place.number)
     reading = read_events(_bytes(folder / EVENTS))
     findings = judge(
         job,
@@ -280,28 +345,34 @@ def _measure(turn: _Turn, place: Place) -> Trial:
 
 def _settle(turn: _Turn) -> None:
     """Run the uncounted first process; if it fails, the trials that follow say why."""
-    _, _, outcome, _ = _carry_out(turn, Place(0, 0, SETTLE))
+    with _errand(turn, Place(0, 0, SETTLE)) as (errand, _):
+        outcome = carry_out(errand)
     if outcome.returncode != 0:
         log.warning("the settling process of run %s did not end well: %s", turn.record.id, outcome)
 
 
-def _carry_out(turn: _Turn, place: Place) -> tuple[Path, Job, Outcome, str]:
-    bench = turn.bench
-    job = _job(turn.record.id, place, turn.scenario, bench, turn.inputs)
-    with disk_errors(f"run trial {place.number} of run {turn.record.id}", bench.store.root):
-        folder = _clean_folder(bench.store, turn.record, place.number)
-        started_utc = bench.clock.utc()
-        turn.watch(Progress(place, turn.total, 0))
-        outcome = carry_out(
-            launch_for(job, bench.device, folder),
-            bench.device.transport,
-            folder,
-            timeout_s=turn.scenario.plan.timeout_s,
-            clock=bench.clock,
-            started=turn.note,
-            iterations=lambda count: turn.watch(Progress(place, turn.total, count)),
+@contextmanager
+def _errand(turn: _Turn, place: Place) -> Iterator[tuple[Errand, Job]]:
+    """Say what is to be carried out for a trial, in a clean folder; a full disk is told in words."""
+    bench, record = turn.bench, turn.record
+    job = _job(record.id, place, turn.scenario, bench, turn.inputs)
+    total = len(record.cells) * record.blocks
+    with disk_errors(f"run trial {place.number} of run {record.id}", bench.store.root):
+        folder = _clean_folder(bench.store, record, place.number)
+        turn.watch(Progress(place, total, 0))
+        yield (
+            Errand(
+                launch=launch_for(job, bench.device, folder),
+                transport=bench.device.transport,
+                folder=folder,
+                timeout_s=turn.scenario.plan.timeout_s,
+                clock=bench.clock,
+                look_every_s=bench.device.look_every_s,
+                started=turn.held.note,
+                iterations=lambda count: turn.watch(Progress(place, total, count)),
+            ),
+            job,
         )
-    return folder, job, outcome, started_utc
 
 
 def _clean_folder(store: Store, record: Run, number: int) -> Path:

@@ -18,7 +18,7 @@ from typing import Literal
 from device_agents.contract import Input, Job
 from lab.device.fake_agent import events_of
 from lab.device.transport import Completed, Device, Process
-from lab.errors import DeviceLost
+from lab.errors import DeviceLost, DeviceRebooted
 from lab.records import DeviceIdentity
 
 Fault = Literal[
@@ -36,6 +36,8 @@ Fault = Literal[
     "miscounts",  # `end` counts one span too many
     "extra_iteration",  # measures once more than asked
     "lost",  # the phone goes away while the agent runs
+    "blinks",  # the link breaks while the agent runs, and is back at once
+    "reboots",  # the phone comes back in another boot
 ]
 
 STEP_S = 1.0
@@ -77,6 +79,7 @@ class FakePhone:
     _pending: dict[int, list[bytes]] = field(default_factory=dict)
     _faults: dict[int, Fault] = field(default_factory=dict)
     _events: dict[int, str] = field(default_factory=dict)
+    _away: Fault = "none"
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         """Answer from `replies`, or with status 127."""
@@ -125,7 +128,10 @@ class FakePhone:
         """Let time pass, and a third of the agent's lines appear."""
         fault, pending = self._faults[process.pid], self._pending[process.pid]
         self.clock.seconds += timeout_s if pending else 0.0
-        if fault == "lost" and len(pending) < 3:
+        if fault in {"lost", "blinks", "reboots"} and len(pending) < 3:
+            if fault == "blinks":
+                self._faults[process.pid] = "none"
+            self._away = fault
             raise DeviceLost("fake phone: the cable was pulled")
         if pending:
             self.files[self._events[process.pid]] += pending.pop(0)
@@ -144,7 +150,12 @@ class FakePhone:
         return None
 
     def reconnect(self, *, timeout_s: float) -> None:
-        """Stay away: what the script calls lost is lost."""
+        """Come back as the script says; what it calls lost stays away."""
+        self.journal.append("reconnect")
+        if self._away == "blinks":
+            return
+        if self._away == "reboots":
+            raise DeviceRebooted("fake phone: back in another boot")
         self.clock.seconds += timeout_s
         raise DeviceLost(f"fake phone: not back within {timeout_s:g} s")
 

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.device.local import LocalTransport, start_time
@@ -24,11 +25,32 @@ from lab.errors import DeviceRefused
 
 log = logging.getLogger(__name__)
 
+HOST = "host"
+"""The name of this machine as a device."""
+
 POLL_S = 0.5
 """How often a waiting lab looks again; a judgement: no measurement is running in the waiting one."""
 
 Note = Callable[[Process | None], None]
 """Tell the lease which agent runs now (None: none does)."""
+
+Elsewhere = Callable[[str, Process], None]
+"""End the process that a killed lab left on the device of this name."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A device that is ours to measure on, for as long as the lease lasts.
+
+    `number` counts the machine's turns: two that follow each other say that nobody measured in between
+    (None: a phone, whose cores are its own). `fence` is the number of the device's own lease, and `again`
+    takes that anew after the device has rebooted.
+    """
+
+    note: Note
+    number: int | None = None
+    fence: int = 0
+    again: Callable[[], None] = lambda: None
 
 
 def lock_path() -> Path:
@@ -43,17 +65,25 @@ def measuring(
     wait_s: float,
     tell: Callable[[str], None] = log.warning,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Note]:
-    """Hold the lock while the block runs; raises `DeviceRefused` when it is not free within `wait_s`."""
+    device: str = HOST,
+    elsewhere: Elsewhere | None = None,
+) -> Iterator[Held]:
+    """Hold the lock while the block runs; raises `DeviceRefused` when it is not free within `wait_s`.
+
+    `device` is where the holder's agents run. An agent that a killed lab left on this machine is ended;
+    for one on another device that shares its cores `elsewhere` is asked.
+    """
     descriptor = _open(path)
     try:
         _acquire(descriptor, path, wait_s=wait_s, tell=tell, sleep=sleep)
-        _end_orphan(descriptor)
-        _write(descriptor, None)
+        before = _read(descriptor)
+        _end_orphan(before, elsewhere)
+        turns = before.turns + 1
+        _write(descriptor, _Text(os.getpid(), turns))
         try:
-            yield lambda process: _write(descriptor, process)
+            yield Held(lambda process: _write(descriptor, _Text(os.getpid(), turns, device, process)), turns)
         finally:
-            _write(descriptor, None)
+            _write(descriptor, _Text(os.getpid(), turns))
     finally:
         os.close(descriptor)
 
@@ -79,7 +109,7 @@ def _acquire(
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise DeviceRefused(f"cannot lock {path}: {error}") from error
-        holder = f"another lab (pid {_read(descriptor).get('pid', 'unknown')}) is measuring on this machine"
+        holder = f"another lab (pid {_read(descriptor).pid or 'unknown'}) is measuring on this machine"
         if waited >= wait_s:
             raise DeviceRefused(
                 f"{holder}; waited {wait_s:g} s for {path}. Try again later, or wait longer: --wait"
@@ -91,29 +121,46 @@ def _acquire(
         waited += POLL_S
 
 
-def _read(descriptor: int) -> dict[str, int]:
-    """Return the holder's note; empty when it cannot be read, or when another user wrote it."""
+@dataclass(frozen=True)
+class _Text:
+    """What the lock's file says: the holder, how many turns there were, and the agent that runs, and where."""
+
+    pid: int = 0
+    turns: int = 0
+    device: str = HOST
+    process: Process | None = None
+
+
+def _read(descriptor: int) -> _Text:
+    """Return the holder's note; an empty one when it cannot be read, or when another user wrote it."""
     if os.fstat(descriptor).st_uid != os.getuid():
-        return {}
+        return _Text()
     try:
         found = json.loads(os.pread(descriptor, 4096, 0) or b"{}")
-    except ValueError:
-        return {}
-    return {k: v for k, v in found.items() if isinstance(v, int)} if isinstance(found, dict) else {}
+        process = Process(int(found["agent"]), int(found["started"])) if "agent" in found else None
+        return _Text(int(found.get("pid", 0)), int(found.get("turns", 0)), str(found.get("device", HOST)), process)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return _Text()
 
 
-def _write(descriptor: int, process: Process | None) -> None:
-    note = {"pid": os.getpid()} | ({"agent": process.pid, "started": process.started} if process else {})
+def _write(descriptor: int, text: _Text) -> None:
+    process = text.process
+    agent = {"device": text.device, "agent": process.pid, "started": process.started} if process else {}
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        os.pwrite(descriptor, json.dumps({"pid": text.pid, "turns": text.turns, **agent}).encode(), 0)
     except OSError:  # read-only, or no space: the lock itself holds without its note
         log.debug("the measuring lock's note could not be written")
 
 
-def _end_orphan(descriptor: int) -> None:
+def _end_orphan(left: _Text, elsewhere: Elsewhere | None) -> None:
     """End the agent a killed lab left behind: it would share the cores with ours."""
-    note = _read(descriptor)
-    if "agent" in note and "started" in note and start_time(note["agent"]) == note["started"]:
-        log.warning("ending agent %d, left behind by a lab that was killed", note["agent"])
-        LocalTransport().kill(Process(note["agent"], note["started"]))
+    if left.process is None:
+        return
+    if left.device != HOST:
+        if elsewhere is not None:
+            elsewhere(left.device, left.process)
+        return
+    if start_time(left.process.pid) == left.process.started:
+        log.warning("ending agent %d, left behind by a lab that was killed", left.process.pid)
+        LocalTransport().kill(left.process)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.agent import QUIET, Launch, Outcome, carry_out, read_events
+from lab.agent import QUIET, Errand, Launch, Outcome, carry_out, read_events
 from lab.device.local import LocalTransport, SystemClock, connect, start_time
 from lab.device.transport import Process
 from lab.device.turn import measuring
@@ -26,7 +26,7 @@ def carried_out(folder: Path, code: str, *, timeout_s: float = 20.0) -> Outcome:
         environment={"PATH": os.environ["PATH"], **QUIET},
         outputs=("events.jsonl", "stdout.txt", "stderr.txt"),
     )
-    return carry_out(launch, LocalTransport(), folder, timeout_s=timeout_s, clock=SystemClock())
+    return carry_out(Errand(launch, LocalTransport(), folder, timeout_s, SystemClock()))
 
 
 def test_status_and_output_are_kept(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.contract import Batch, Input, InvalidReason, Job, Manifest
-from lab.agent import EVENTS, Outcome, carry_out, launch_for, read_events
+from lab.agent import EVENTS, Errand, Outcome, carry_out, launch_for, read_events
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
 from lab.invariants import Findings, check
@@ -61,7 +61,7 @@ def tried(tmp_path: Path, fault: Fault, kind: str) -> tuple[Job, Findings, Outco
     )
     folder = tmp_path / "trial"
     folder.mkdir()
-    outcome = carry_out(launch_for(job, device, folder), phone, folder, timeout_s=10.0, clock=phone.clock)
+    outcome = carry_out(Errand(launch_for(job, device, folder), phone, folder, 10.0, phone.clock))
     raw = (folder / EVENTS).read_bytes() if (folder / EVENTS).exists() else b""
     reading = read_events(raw)
     findings = judge(

@@ -13,8 +13,8 @@ from lab.build import open_build
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
 from lab.device.transport import Process
-from lab.device.turn import Note
-from lab.errors import BuildError, RunError, ScenarioError
+from lab.device.turn import Held
+from lab.errors import BuildError, DeviceLost, RunError, ScenarioError
 from lab.records import Run
 from lab.runner import Bench, open_run, order, reopen, run
 from lab.scenario import Scenario, load
@@ -59,10 +59,11 @@ class Setting:
             store=self.store,
             clock=self.phone.clock,
             lease=self.lease,
+            present=lambda held: self.phone.journal.append("push"),
         )
 
     @contextmanager
-    def lease(self) -> Iterator[Note]:
+    def lease(self) -> Iterator[Held]:
         """Write down when the device's turn is taken, which agent is noted, and when it is given back."""
         self.phone.journal.append("take the lease")
 
@@ -70,7 +71,7 @@ class Setting:
             self.phone.journal.append(f"note {process.pid}" if process else "note none")
 
         try:
-            yield note
+            yield Held(note, number=7, again=lambda: self.phone.journal.append("take the lease again"))
         finally:
             self.phone.journal.append("give the lease back")
 
@@ -111,6 +112,7 @@ def test_a_run_in_order(make: Callable[..., Setting]) -> None:
     names = [f"{place.cell.key} in block {place.block}" for place in first]
     assert journal == [
         "take the lease",
+        "push",
         "start agent 0000 load",
         "note 0",
         "note none",
@@ -167,6 +169,7 @@ def test_a_good_trial_keeps_its_samples_and_raw_lines(make: Callable[..., Settin
         "stdout.txt",
         "stderr.txt",
         "trial.json",
+        "turn",
     }
 
 
@@ -179,6 +182,50 @@ def test_an_invalid_trial_is_kept_and_the_run_goes_on(make: Callable[..., Settin
 
     assert [trial.reason for trial in trials] == [None, InvalidReason.AGENT_DIED, None, None]
     assert setting.phone.started == 5
+
+
+def test_a_link_that_breaks_costs_no_sample(make: Callable[..., Setting]) -> None:
+    """The agent goes on without the lab, which reads on when the phone is back."""
+    setting = make(script=lambda number: "blinks" if number == 2 else "none")
+    record = setting.begin()
+
+    trials = list(run(record, setting.scenario, setting.bench))
+
+    assert [trial.valid for trial in trials] == [True] * 4
+    assert setting.phone.journal.count("reconnect") == 1
+    assert setting.phone.started == 5
+
+
+def test_a_reboot_costs_its_trial_and_the_run_goes_on_from_a_known_state(make: Callable[..., Setting]) -> None:
+    """After another boot nothing is believed: the lease is taken again, the build pushed, a process settles."""
+    setting = make(script=lambda number: "reboots" if number == 2 else "none")
+    record = setting.begin()
+
+    trials = list(run(record, setting.scenario, setting.bench))
+
+    assert [trial.reason for trial in trials] == [None, InvalidReason.DEVICE_REBOOTED, None, None]
+    assert trials[1].detail == "fake phone: the cable was pulled; fake phone: back in another boot"
+    steps = [line for line in setting.phone.journal if not line.startswith("note")]
+    after = steps.index("reconnect")
+    assert steps[after : after + 5] == [
+        "reconnect",
+        "take the lease again",
+        "push",
+        "start agent 0000 load",
+        "start agent 0003 encode_image",
+    ]
+
+
+def test_a_phone_that_stays_away_ends_the_run_which_can_go_on_later(make: Callable[..., Setting]) -> None:
+    """The lost trial is kept with its reason; the run says that it lacks the others."""
+    setting = make(script=lambda number: "lost" if number == 2 else "none")
+    record = setting.begin()
+
+    with pytest.raises(DeviceLost, match="not back within"):
+        list(run(record, setting.scenario, setting.bench))
+
+    assert setting.store.run(record.id).status == "interrupted"
+    assert [trial.reason for trial in setting.store.trials(record.id)] == [None, InvalidReason.DEVICE_LOST]
 
 
 def test_a_hanging_agent_is_ended_and_the_next_one_starts(make: Callable[..., Setting]) -> None:
