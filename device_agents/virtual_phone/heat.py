@@ -1,0 +1,135 @@
+"""How a virtual phone warms and slows down: two heat nodes, exact in time, and the limits a hot phone sets.
+
+    load --watts--> [SoC] --R--> [body: battery, skin] --R--> room
+
+Every number below that has no other source is a judgement: chosen so that full load on every core reaches the
+first cooling trip in about two minutes and settles between trips; none was measured on a phone. The model
+is there to make software meet heat, not to predict an MT6989's temperature. Power grows with the CPU time
+really used; what a lower voltage saves at lower clocks is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+AMBIENT_CELSIUS = 25.0  # device_care.md section 6: rooms of 20 to 25 degC
+IDLE_WATTS = 0.3  # judgement: screen on at lowest brightness, radios off
+FULL_WATTS = 8.0  # judgement: added at full load on every core
+SOC_JOULES_PER_KELVIN = 4.0  # judgement: the chip warms within half a minute
+BODY_JOULES_PER_KELVIN = 75.0  # judgement: the half of a 200 g phone that is warm when trips are reached
+SOC_TO_BODY_KELVIN_PER_WATT = 4.0  # judgement
+BODY_TO_ROOM_KELVIN_PER_WATT = 4.0  # judgement: a hand-sized plate in still air
+SKIN_SHARE = 0.1  # judgement: skin above the chip is a tenth of the way from body to chip
+
+# Skin temperature at which cooling state 1, 2, ... begins (judgement). The first lies below the first thermal
+# status: device_care.md section 4, "status 0 does not prove full clocks".
+COOLING_TRIPS_CELSIUS = (38.0, 40.0, 42.0, 44.0, 46.0)
+# Skin temperature of thermal status light, moderate, severe, critical, emergency, shutdown (judgement).
+STATUS_TRIPS_CELSIUS = (39.5, 43.0, 47.0, 51.0, 55.0, 60.0)
+HYSTERESIS_KELVIN = 1.0  # judgement: a level ends this far below where it began
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One cluster of cores under one clock: cores, and its clocks in kHz from fastest to slowest.
+
+    `work_per_cycle` is relative to a Cortex-A720. Only the fastest clock of each is the MT6989's
+    (device_care.md section 3); the others are invented, evenly spaced down to about 0.3 of it, and so are
+    the relative speeds of X4 and A720.
+    """
+
+    first_cpu: int
+    cores: int
+    clocks_khz: tuple[int, ...]
+    work_per_cycle: float
+
+
+POLICIES = (
+    Policy(0, 4, (2_000_000, 1_700_000, 1_400_000, 1_150_000, 900_000, 600_000), 1.0),
+    Policy(4, 3, (2_850_000, 2_450_000, 2_050_000, 1_650_000, 1_250_000, 850_000), 1.5),
+    Policy(7, 1, (3_250_000, 2_800_000, 2_350_000, 1_900_000, 1_450_000, 1_000_000), 1.5),
+)
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Temperatures in degC and what follows from them: thermal status 0 to 6, cooling state 0 to 5."""
+
+    soc_celsius: float
+    body_celsius: float
+    status: int = 0
+    cooling: int = 0
+
+    @property
+    def skin_celsius(self) -> float:
+        """The skin above the chip, between body and chip."""
+        return self.body_celsius + SKIN_SHARE * (self.soc_celsius - self.body_celsius)
+
+
+def level(celsius: float, trips: tuple[float, ...], before: int) -> int:
+    """Return how many trips are reached; a level held before ends only `HYSTERESIS_KELVIN` below its trip."""
+    reached = sum(celsius >= trip for trip in trips)
+    held = sum(celsius >= trip - HYSTERESIS_KELVIN for trip in trips)
+    return max(reached, min(held, before))
+
+
+def _judged(heat: Heat) -> Heat:
+    skin = heat.skin_celsius
+    return replace(
+        heat,
+        status=level(skin, STATUS_TRIPS_CELSIUS, heat.status),
+        cooling=level(skin, COOLING_TRIPS_CELSIUS, heat.cooling),
+    )
+
+
+def steady(load: float, *, ambient_celsius: float = AMBIENT_CELSIUS) -> Heat:
+    """Return where the phone ends up under a constant load, if nothing slowed it down."""
+    watts = IDLE_WATTS + FULL_WATTS * load
+    body = ambient_celsius + watts * BODY_TO_ROOM_KELVIN_PER_WATT
+    return _judged(Heat(body + watts * SOC_TO_BODY_KELVIN_PER_WATT, body))
+
+
+IDLE = steady(0.0)  # a phone that has rested
+
+
+def step(heat: Heat, *, seconds: float, load: float, ambient_celsius: float = AMBIENT_CELSIUS) -> Heat:
+    """Return the phone `seconds` later, under a constant load (0 idle, 1 every core busy at full clock).
+
+    Exact for any length of step: the distance x from the steady state obeys x' = A x, and for a 2x2 matrix
+    exp(At) = exp(mt) (cosh(dt) I + sinh(dt)/d (A - mI)), with m half the trace and d = sqrt(m^2 - det A).
+    """
+    end = steady(load, ambient_celsius=ambient_celsius)
+    soc, body = heat.soc_celsius - end.soc_celsius, heat.body_celsius - end.body_celsius
+    coupling = 1 / SOC_TO_BODY_KELVIN_PER_WATT
+    a = -coupling / SOC_JOULES_PER_KELVIN
+    c = coupling / BODY_JOULES_PER_KELVIN
+    d = -(coupling + 1 / BODY_TO_ROOM_KELVIN_PER_WATT) / BODY_JOULES_PER_KELVIN
+    mean = (a + d) / 2
+    spread = math.sqrt(mean**2 - (a * d - (-a) * c))
+    slow, fast = math.exp((mean + spread) * seconds), math.exp((mean - spread) * seconds)
+    even, odd = (slow + fast) / 2, (slow - fast) / (2 * spread)
+    return _judged(
+        replace(
+            heat,
+            soc_celsius=end.soc_celsius + even * soc + odd * ((a - mean) * soc - a * body),
+            body_celsius=end.body_celsius + even * body + odd * (c * soc + (d - mean) * body),
+        )
+    )
+
+
+def at(celsius: float) -> Heat:
+    """Return a phone that is this warm all through: what the fault `heat C` sets."""
+    return _judged(Heat(celsius, celsius))
+
+
+def caps_khz(cooling: int) -> tuple[int, ...]:
+    """Return the clock each policy may reach in a cooling state: the state is an index into its clocks."""
+    return tuple(policy.clocks_khz[cooling] for policy in POLICIES)
+
+
+def speed(limits_khz: tuple[int, ...]) -> float:
+    """Return the share of the whole phone's speed that is left under these clock limits, one a policy: 0 to 1."""
+    weights = [policy.cores * policy.work_per_cycle for policy in POLICIES]
+    left = sum(weight * khz for weight, khz in zip(weights, limits_khz, strict=True))
+    return left / sum(weight * policy.clocks_khz[0] for weight, policy in zip(weights, POLICIES, strict=True))
