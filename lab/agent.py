@@ -94,7 +94,7 @@ class Reading:
 
 def launch_for(job: Job, device: Device, folder: Path) -> Launch:
     """Say how our own agent is started for a job whose results belong in `folder` on the host."""
-    place = str(folder) if device.scratch is None else posixpath.join(device.scratch, job.trial)
+    place = str(folder) if device.scratch is None else trial_folder(device, job.trial)
     return Launch(
         folder=place,
         files={JOB: canonical_json(job) + b"\n"},
@@ -102,6 +102,11 @@ def launch_for(job: Job, device: Device, folder: Path) -> Launch:
         environment={**device.environment, **QUIET},
         outputs=(EVENTS, STDOUT, STDERR),
     )
+
+
+def trial_folder(device: Device, trial: str) -> str:
+    """Return where a trial's files are on a device that has a scratch folder."""
+    return posixpath.join(device.scratch or "", "trials", trial)
 
 
 @dataclass(frozen=True)

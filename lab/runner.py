@@ -20,7 +20,18 @@ from typing import Literal
 
 from device_agents.contract import Input, InvalidReason, Job, content_id
 from lab import jobs
-from lab.agent import EVENTS, PATIENCE_S, STDERR, Errand, Outcome, carry_out, collect, launch_for, read_events
+from lab.agent import (
+    EVENTS,
+    PATIENCE_S,
+    STDERR,
+    Errand,
+    Outcome,
+    carry_out,
+    collect,
+    launch_for,
+    read_events,
+    trial_folder,
+)
 from lab.build import Build, load_input, verify
 from lab.device.transport import Clock, Device
 from lab.device.turn import Held
@@ -39,6 +50,9 @@ log = logging.getLogger(__name__)
 
 SETTLE = Cell("settle", {"placement": "all"})
 """The uncounted first process of a start: the `load` workload on every core."""
+
+TIDY_S = 20.0
+"""How long removing a trial's folder may take; a judgement: it holds a few small files."""
 
 GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
 """After these nothing that was true of the device need be true still."""
@@ -170,7 +184,8 @@ def run(
     """Measure the trials that `record` still lacks, saving and yielding each; new and resumed runs alike.
 
     Left early (Ctrl-C, a closed generator) the agent is ended and the run marked `interrupted`, as it is
-    when the device stays away; after another error it is `failed`. Raises `RunError` when no trial of the first block was valid.
+    when the device stays away; after another error it is `failed`. Raises `RunError` when no trial of the
+    first block was valid.
     """
     status: Literal["finished", "interrupted", "failed"] = "failed"
     with _turn_of(bench, record) as held:
@@ -182,6 +197,7 @@ def run(
             done = {trial.number: trial for trial in bench.store.trials(record.id)}
             for trial in _trials(turn, [place for place in order(record) if place.number not in done]):
                 bench.store.save_trial(record.id, trial)
+                _tidy(bench.device, _trial_name(record.id, trial.number))
                 done[trial.number] = trial
                 yield trial
                 _stop_if_hopeless(record, done)
@@ -215,6 +231,16 @@ def _make_ready(turn: _Turn) -> None:
     """Bring build, inputs and agent to the device, as far as it lacks them, and settle."""
     turn.bench.present(turn.held)
     _settle(turn)
+
+
+def _tidy(device: Device, trial: str) -> None:
+    """Remove what a trial left on the device; it is saved here."""
+    if device.scratch is None:
+        return
+    try:
+        device.transport.shell(["rm", "-rf", trial_folder(device, trial)], timeout_s=TIDY_S)
+    except DeviceLost as error:
+        log.info("%s; %s stays on the device until the next push", error, trial)
 
 
 def _bring_back(turn: _Turn) -> None:
@@ -251,12 +277,16 @@ class _Turn:
     watch: Watch
 
 
+def _trial_name(run_id: str, number: int) -> str:
+    return f"{run_id}-{number:04d}"
+
+
 def _job(run_id: str, place: Place, scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) -> Job:
     settle = place.cell is SETTLE
     return jobs.job_for(
         place.cell,
         kind="load" if settle else scenario.kind,
-        trial=f"{run_id}-{place.number:04d}",
+        trial=_trial_name(run_id, place.number),
         build=_build_folder(bench),
         manifest=bench.build.manifest,
         inputs=inputs,
@@ -345,8 +375,9 @@ def _trial(turn: _Turn, place: Place, job: Job, outcome: Outcome, started_utc: s
 
 def _settle(turn: _Turn) -> None:
     """Run the uncounted first process; if it fails, the trials that follow say why."""
-    with _errand(turn, Place(0, 0, SETTLE)) as (errand, _):
+    with _errand(turn, Place(0, 0, SETTLE)) as (errand, job):
         outcome = carry_out(errand)
+    _tidy(turn.bench.device, job.trial)
     if outcome.returncode != 0:
         log.warning("the settling process of run %s did not end well: %s", turn.record.id, outcome)
 

@@ -82,7 +82,11 @@ class FakePhone:
     _away: Fault = "none"
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        """Answer from `replies`, or with status 127."""
+        """Answer from `replies`, or with status 127; what is removed is gone, without an entry."""
+        if argv[0] == "rm":
+            for name in [name for name in self.files if name.startswith(argv[-1])]:
+                del self.files[name]
+            return Completed(0, "", "")
         line = " ".join(argv)
         self.journal.append(f"shell {line}")
         return Completed(0, self.replies[line], "") if line in self.replies else Completed(127, "", "not found")
