@@ -242,6 +242,35 @@ class Manifest(Contract):
     files: list[File]
 
 
+class ForeignManifest(Contract):
+    """A build that another project's tool runs: packed by the lab, named like any build (:func:`content_id`).
+
+    It has no graphs, inputs or golden outputs: the tool works on random token ids of its own and prints
+    durations. What it computed cannot be checked; how much it did can.
+    """
+
+    protocol: Positive
+    runtime: Literal["llama.cpp"]
+    model: Name
+    recipe: Name
+    weight_file: RelativePath = Field(description="what the tool loads: the .gguf")
+    program: RelativePath = Field(description="the tool itself: llama-bench, for the device's ABI")
+    abi: str = Field(description="the program's machine, from its ELF header: x86_64, arm64, ...")
+    kv_cache: Literal["f16", "q8_0"]
+    prompt_tokens: dict[Name, Positive] = Field(
+        description="input a scenario names -> how many tokens the tool works on in its place"
+    )
+    weights: Weights
+    notes: list[str] = Field(default_factory=list)
+    files: list[File]
+
+
+AnyManifest = Annotated[Manifest | ForeignManifest, Field(discriminator="runtime")]
+
+parse_manifest: TypeAdapter[Manifest | ForeignManifest] = TypeAdapter(AnyManifest)
+"""``parse_manifest.validate_json(text)`` -> our own manifest or a foreign one, told apart by `runtime`."""
+
+
 # --- Input -----------------------------------------------------------------------------------------
 
 
@@ -422,6 +451,18 @@ class Job(Contract):
     inject: Inject | None = None
 
 
+class Command(Contract):
+    """How an adapter wants a foreign tool started on the device: the answer of its `prepare`.
+
+    `files` (name -> text) are put into the trial's folder, `argv` is run there, `outputs` are brought back.
+    """
+
+    argv: Annotated[list[str], Field(min_length=1)]
+    environment: dict[str, str]
+    files: dict[RelativePath, str] = Field(default_factory=dict)
+    outputs: list[RelativePath] = Field(default_factory=list, description="beside stdout and stderr")
+
+
 # --- Events ----------------------------------------------------------------------------------------
 
 
@@ -437,7 +478,7 @@ class Hello(Contract):
     abi: str
     cpu_features: list[str]
     units: dict[Name, list[Count]]
-    pid: Positive
+    pid: Count = Field(description="0: a foreign tool, whose output does not tell")
     monotonic_ns: int
     boot_ns: int
     real_ns: int
@@ -463,9 +504,13 @@ class Span(Contract):
     role: str = Field(description="the unit's name in the paper's words: cpu, npu; user for what a user waits for")
     unit: str = Field(description="what executed it, e.g. cpu0-1")
     thread: Count
-    cpu_ns: Count = Field(description="CPU time: the thread's on a one-core unit, the process's otherwise")
+    cpu_ns: Count = Field(
+        description="CPU time: the thread's on a one-core unit, the process's otherwise; 0 where it was parsed"
+    )
     count: Tokens | None = Field(default=None, description="tiles for vision stages, tokens for the others")
-    source: Literal["measured", "parsed"] = "measured"
+    source: Literal["measured", "parsed"] = Field(
+        default="measured", description="parsed: a duration printed by a foreign tool; its start is not known"
+    )
 
 
 class Iteration(Contract):
@@ -521,7 +566,7 @@ parse_event: TypeAdapter[Event] = TypeAdapter(Event)
 """``parse_event.validate_json(line)`` -> one event; raises `pydantic.ValidationError`."""
 
 
-def content_id(document: Manifest | Input) -> str:
+def content_id(document: Manifest | ForeignManifest | Input) -> str:
     """SHA-256 of the document's canonical JSON (sorted keys, no spaces): its name in the lab."""
     return hashlib.sha256(canonical_json(document)).hexdigest()
 

@@ -73,9 +73,11 @@ _EVENTS = (
 
 
 def schema() -> str:
-    """Return the JSON Schema of Manifest, Input, Job and Event, all under `$defs`."""
+    """Return the JSON Schema of the manifests, Input, Job, Command and Event, all under `$defs`."""
     adapters: list[tuple[str, TypeAdapter[Any]]] = [
         ("Manifest", TypeAdapter(Manifest)),
+        ("ForeignManifest", TypeAdapter(contract.ForeignManifest)),
+        ("Command", TypeAdapter(contract.Command)),
         ("Input", TypeAdapter(Input)),
         ("Job", TypeAdapter(Job)),
         ("Event", contract.parse_event),
@@ -89,7 +91,7 @@ def schema() -> str:
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"pocketlab contract, protocol {PROTOCOL}",
-        "description": "A file is a $defs/Manifest, Input or Job; each line of events is an Event.",
+        "description": "A file is a $defs/Manifest, ForeignManifest, Input or Job; each line of events is an Event.",
         "$defs": dict(sorted(definitions.items())),
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
