@@ -83,18 +83,22 @@ def _judged(heat: Heat) -> Heat:
     )
 
 
+def watts(load: float) -> float:
+    """Return what the phone turns into heat under a load (0 idle, 1 every core busy at full clock)."""
+    return IDLE_WATTS + FULL_WATTS * load
+
+
 def steady(load: float, *, ambient_celsius: float = AMBIENT_CELSIUS) -> Heat:
     """Return where the phone ends up under a constant load, if nothing slowed it down."""
-    watts = IDLE_WATTS + FULL_WATTS * load
-    body = ambient_celsius + watts * BODY_TO_ROOM_KELVIN_PER_WATT
-    return _judged(Heat(body + watts * SOC_TO_BODY_KELVIN_PER_WATT, body))
+    body = ambient_celsius + watts(load) * BODY_TO_ROOM_KELVIN_PER_WATT
+    return _judged(Heat(body + watts(load) * SOC_TO_BODY_KELVIN_PER_WATT, body))
 
 
 IDLE = steady(0.0)  # a phone that has rested
 
 
 def step(heat: Heat, *, seconds: float, load: float, ambient_celsius: float = AMBIENT_CELSIUS) -> Heat:
-    """Return the phone `seconds` later, under a constant load (0 idle, 1 every core busy at full clock).
+    """Return the phone `seconds` later, under a constant load (as in :func:`watts`).
 
     Exact for any length of step: the distance x from the steady state obeys x' = A x, and for a 2x2 matrix
     exp(At) = exp(mt) (cosh(dt) I + sinh(dt)/d (A - mI)), with m half the trace and d = sqrt(m^2 - det A).

@@ -1,0 +1,73 @@
+"""A folder that looks like a piece of sysfs: files that change whole, and can be made to fail as drivers do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# A sysctl that only root may write and nobody may read: a link to it is refused to uid 0 as well, which no file
+# mode can do (fs/proc/proc_sysctl.c tests the owner's bits even for root). It belongs to the phone's own network
+# namespace, and writing to it flushes a cache.
+REFUSED = "/proc/sys/net/ipv4/route/flush"
+
+
+class Tree:
+    """Nodes below `root`; remembers what it wrote, so that an unchanged node costs nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._written: dict[str, tuple[str, str]] = {}
+        root.mkdir(parents=True, exist_ok=True)
+
+    def write(self, node: str, text: object, mode: str = "ok") -> None:
+        """Make `node` hold `text` and a line end, or fail in one of the other modes.
+
+        `refuse` (Permission denied), `hang` (reading blocks until the mode ends), `vanish` (no such file),
+        `freeze` (keeps what it holds).
+        """
+        line = f"{text}\n"
+        before, mode_before = self._written.get(node, ("", ""))
+        if mode == mode_before and (mode != "ok" or line == before):
+            return
+        self._written[node] = (line, mode)
+        target = self.root / node
+        if mode == "freeze" and target.exists():
+            return
+        staged = self.root / ".staged"
+        staged.unlink(missing_ok=True)
+        if mode == "vanish":
+            target.unlink(missing_ok=True)
+            return
+        if mode == "refuse":
+            staged.symlink_to(REFUSED)
+        elif mode == "hang":
+            os.mkfifo(staged)
+        else:
+            staged.write_text(line)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        waiting = _writer_of(target) if mode_before == "hang" else None
+        staged.rename(target)  # a reader sees the old value or the new one, never half of either
+        if waiting is not None:
+            os.close(waiting)  # whoever hangs in the old node reads its end
+
+    def written_by_phone(self, node: str) -> str | None:
+        """Return what somebody in the phone wrote to `node` since we did; None when nobody has."""
+        text, mode = self._written.get(node, ("", "never"))
+        if mode != "ok":
+            return None
+        try:
+            found = (self.root / node).read_text()
+        except OSError:
+            return None
+        return found.strip() if found != text else None
+
+    def forget(self, node: str) -> None:
+        """Let the next :meth:`write` of `node` write, whatever is there."""
+        self._written.pop(node, None)
+
+
+def _writer_of(fifo: Path) -> int | None:
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # nobody is reading
+        return None
