@@ -265,10 +265,10 @@ class ForeignManifest(Contract):
     files: list[File]
 
 
-AnyManifest = Annotated[Manifest | ForeignManifest, Field(discriminator="runtime")]
-
-parse_manifest: TypeAdapter[Manifest | ForeignManifest] = TypeAdapter(AnyManifest)
-"""``parse_manifest.validate_json(text)`` -> our own manifest or a foreign one, told apart by `runtime`."""
+def manifest_of(document: object) -> Manifest | ForeignManifest:
+    """Check a manifest, ours or a foreign one, told apart by `runtime`; raises `pydantic.ValidationError`."""
+    foreign = isinstance(document, dict) and document.get("runtime") == "llama.cpp"
+    return (ForeignManifest if foreign else Manifest).model_validate(document)
 
 
 # --- Input -----------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def schema() -> str:
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"pocketlab contract, protocol {PROTOCOL}",
-        "description": "A file is a $defs/Manifest, ForeignManifest, Input or Job; each line of events is an Event.",
+        "description": "A file is a $defs/Manifest, ForeignManifest, Input or Job; each event line is an Event.",
         "$defs": dict(sorted(definitions.items())),
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"

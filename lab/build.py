@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from device_agents.contract import PROTOCOL, File, Input, Manifest, content_id
+from device_agents.contract import PROTOCOL, File, ForeignManifest, Input, Manifest, content_id, manifest_of
 from lab.errors import BuildError
 
 MANIFEST = "manifest.json"
@@ -29,7 +29,12 @@ class Build:
 
     id: str
     folder: Path
-    manifest: Manifest
+    manifest: Manifest | ForeignManifest
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The inputs it brought, by name: their folders. A foreign build brings none."""
+        return self.manifest.inputs if isinstance(self.manifest, Manifest) else {}
 
 
 def open_build(folder: Path) -> Build:
@@ -41,7 +46,7 @@ def open_build(folder: Path) -> Build:
     if not folder.is_dir():
         raise BuildError(f"{folder}: wanted the folder of a build, found {_found(folder)}; check the path")
     _stays_inside(folder, path)
-    manifest = _read(Manifest, path)
+    manifest = _read(manifest_of, path)
     listed = {file.path for file in manifest.files}
     for name in _named(manifest):
         if name not in listed:
@@ -66,18 +71,18 @@ def verify(build: Build) -> None:
 
 def load_input(build: Build, name: str) -> Input:
     """Read one of the build's inputs; raises `BuildError` when it has none of that name, or a broken one."""
-    if name not in build.manifest.inputs:
-        known = ", ".join(sorted(build.manifest.inputs)) or "none"
+    if name not in build.inputs:
+        known = ", ".join(sorted(build.inputs)) or "none"
         raise BuildError(f"{build.folder}: has no input {name!r}; it has: {known}")
-    path = build.folder / _input_file(build.manifest, name)
+    path = build.folder / _input_file(build.inputs[name])
     _stays_inside(build.folder, path)
-    document = _read(Input, path)
+    document = _read(Input.model_validate, path)
     if document.name != name:
         raise BuildError(f"{path}: wanted the input {name!r}, found {document.name!r}; {REMEDY}")
     return document
 
 
-def _read(model: type[Document], path: Path) -> Document:
+def _read(check: Callable[[object], Document], path: Path) -> Document:
     """Read a JSON document, its protocol before all else: a newer one may mean anything by the rest."""
     try:
         raw: object = json.loads(path.read_bytes())
@@ -94,28 +99,31 @@ def _read(model: type[Document], path: Path) -> Document:
             "update pocketlab, or export the build with this version"
         )
     try:
-        return model.model_validate(raw)
+        return check(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "(the document)"
         raise BuildError(f"{path}: {key}: {first['msg']}; {REMEDY}") from error
 
 
-def _named(manifest: Manifest) -> Iterator[str]:
+def _named(manifest: Manifest | ForeignManifest) -> Iterator[str]:
     """Yield every file that the manifest needs by name."""
+    if isinstance(manifest, ForeignManifest):
+        yield from (manifest.weight_file, manifest.program)
+        return
     for graphs in manifest.graphs.values():
         for graph in graphs:
             yield from (graph.path, *graph.weights)
-    yield from (_input_file(manifest, name) for name in manifest.inputs)
+    yield from (_input_file(place) for place in manifest.inputs.values())
 
 
-def _input_file(manifest: Manifest, name: str) -> str:
-    return f"{manifest.inputs[name].rstrip('/')}/input.json"
+def _input_file(place: str) -> str:
+    return f"{place.rstrip('/')}/input.json"
 
 
 def _misfits(build: Build) -> Iterator[str]:
     """Yield a line for each file that is missing, extra, of the wrong size, or no file of this folder."""
-    present = set(_present(build.folder))
+    there = set(present(build.folder))
     listed = {file.path for file in build.manifest.files}
     for file in build.manifest.files:
         path = build.folder / file.path
@@ -127,7 +135,7 @@ def _misfits(build: Build) -> Iterator[str]:
             found = path.stat().st_size
             word = "truncated" if found < file.bytes else "altered"
             yield f"{file.path}: {word}, wanted {file.bytes} bytes, found {found}"
-    for name in sorted(present - listed - {MANIFEST}):
+    for name in sorted(there - listed - {MANIFEST}):
         yield f"{name}: extra, the manifest does not list it; remove it"
 
 
@@ -147,7 +155,7 @@ def _sha256(folder: Path, file: File) -> str:
         raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
 
 
-def _present(folder: Path) -> Iterator[str]:
+def present(folder: Path) -> Iterator[str]:
     """Yield every entry below `folder` that is no plain folder; a link to a folder is not followed."""
     for parent, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(parent) / name).is_symlink()]

@@ -14,6 +14,7 @@ from device_agents.contract import (
     Error,
     Event,
     Fingerprint,
+    ForeignManifest,
     GenerateWork,
     Hello,
     Input,
@@ -60,10 +61,16 @@ class _Found(Exception):  # noqa: N818 - carries a finding out of nested checks,
 
 
 def check(
-    job: Job, events: Sequence[Event], manifest: Manifest, inputs: Mapping[str, Input], *, max_gap: float
+    job: Job,
+    events: Sequence[Event],
+    manifest: Manifest | ForeignManifest,
+    inputs: Mapping[str, Input],
+    *,
+    max_gap: float,
 ) -> Findings:
     """Check a trial whose agent ended by itself and whose lines were all events.
 
+    A foreign tool's outputs are unknown: how much it did is checked, not what came out.
     `max_gap` is the largest share of an iteration's wall time that no span may cover.
     """
     notes: dict[str, float] = {}
@@ -75,7 +82,8 @@ def check(
             _work(job, iteration.iteration, spans, inputs)
             _overlap(iteration.iteration, spans)
             _gap(iteration, spans, max_gap, notes)
-        _outputs(job, events, manifest, inputs, notes)
+        if isinstance(manifest, Manifest):
+            _outputs(job, events, manifest, inputs, notes)
     except _Found as found:
         return Findings(found.flaw, notes)
     notes.update(_cpu_shares(events))
@@ -331,7 +339,9 @@ def _cpu_shares(events: Sequence[Event]) -> dict[str, float]:
     sums: dict[str, list[int]] = {}
     numbers = {iteration.iteration for iteration in measured(events)}
     for event in events:
-        if isinstance(event, Span) and event.iteration in numbers and event.role != "user":
+        if not isinstance(event, Span) or event.source == "parsed":  # a foreign tool prints no CPU time
+            continue
+        if event.iteration in numbers and event.role != "user":
             total = sums.setdefault(event.stage.value, [0, 0])
             total[0] += event.cpu_ns
             total[1] += event.duration_ns

@@ -10,6 +10,7 @@ from device_agents.contract import (
     Batch,
     DecodeWork,
     EncodeImageWork,
+    ForeignManifest,
     GenerateWork,
     Graph,
     Input,
@@ -41,7 +42,7 @@ def job_for(
     kind: str,
     trial: str,
     build: str,
-    manifest: Manifest,
+    manifest: Manifest | ForeignManifest,
     inputs: Mapping[str, Input],
     device: DeviceIdentity,
     warmup: int,
@@ -50,15 +51,21 @@ def job_for(
 ) -> Job:
     """Write the job of one trial; `build` and `own_inputs` are folders as the device sees them.
 
-    Raises `ScenarioError` when the build has no such shape or input, or its cache is too short, and
-    `DeviceRefused` when the device has too few cores for the placement.
+    Raises `ScenarioError` when the build has no such shape or input, its cache is too short or its tool cannot
+    do such work, and `DeviceRefused` when the device has too few cores for the placement.
     """
-    units, stages = units_and_stages(cell, device, manifest)
+    work: Work
+    if isinstance(manifest, ForeignManifest):
+        units, stages = {"all": Unit(cores=list(device.cores))}, {Graph.LLM: "all"}
+        work = foreign_work(cell, kind, manifest)
+    else:
+        units, stages = units_and_stages(cell, device, manifest)
+        work = work_for(cell, kind, manifest, inputs)
     return Job(
         protocol=PROTOCOL,
         trial=trial,
         build=build,
-        work=work_for(cell, kind, manifest, inputs),
+        work=work,
         warmup_iterations=warmup,
         iterations=iterations,
         units=units,
@@ -125,6 +132,29 @@ def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Inp
             coupled=_flag(cell, "coupled"),
         )
     raise ScenarioError(f"cell {cell.key}: no agent of this version does {kind!r}")
+
+
+def foreign_work(cell: Cell, kind: str, manifest: ForeignManifest) -> Work:
+    """Return the workload of a cell for a foreign tool, which makes up as many tokens as it is asked for."""
+    build = f"the build {manifest.model}-{manifest.recipe}"
+    if kind not in ("prefill", "decode"):
+        raise ScenarioError(
+            f"cell {cell.key}: wants {kind!r} measured, but {build} is run by {manifest.runtime}'s own tool, "
+            "which measures prefill and decode only; choose such a scenario (prefill_tokens, decode), or another "
+            "build"
+        )
+    name, parallel = str(_parameter(cell, "input")), _whole(cell, "parallel_tokens")
+    if kind == "decode":
+        context, new_tokens = _whole(cell, "context_tokens"), _whole(cell, "new_tokens")
+        return DecodeWork(input=name, context_tokens=context, new_tokens=new_tokens, parallel_tokens=parallel)
+    tokens = _whole(cell, "prompt_tokens") or manifest.prompt_tokens.get(name, 0)
+    if not tokens:
+        raise ScenarioError(
+            f"cell {cell.key}: asks for all of the prompt of input {name!r}, and {build} does not say how many "
+            f"tokens that is; say it in its folder's foreign.toml, under [prompt_tokens]: `{name} = 2048`, and "
+            "add it again"
+        )
+    return PrefillWork(input=name, prompt_tokens=tokens, parallel_tokens=parallel)
 
 
 def batches(tiles: int, per_batch: int, *, remainder: str, order: str) -> list[Batch]:

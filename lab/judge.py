@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from device_agents.contract import Error, Event, Input, InvalidReason, Job, Manifest
+from device_agents.contract import Error, Event, ForeignManifest, Input, InvalidReason, Job, Manifest
 from lab.agent import Outcome, Reading
 from lab.invariants import Findings, Flaw, check
 
@@ -18,7 +18,7 @@ def judge(
     reading: Reading,
     *,
     stderr: str,
-    manifest: Manifest,
+    manifest: Manifest | ForeignManifest,
     inputs: Mapping[str, Input],
     timeout_s: float,
     max_gap: float,

@@ -155,7 +155,8 @@ def _decode(spans: Sequence[Span]) -> dict[str, float]:
     begin = max(first) if first else min(shown) if len(shown) > len(later) else min(s.start_ns for s in later)
     visible = shown or [end_ns(span) for span in spans if span.stage in VISIBLE]
     decode_s = (max(visible) - begin) * NS
-    return {"decode_s": decode_s, "decode_tokens_per_s": len(later) / decode_s} if decode_s > 0 else {}
+    tokens = true_count(later, Stage.DECODE) or len(later)  # a foreign tool's one span holds many
+    return {"decode_s": decode_s, "decode_tokens_per_s": tokens / decode_s} if decode_s > 0 else {}
 
 
 def _since_vision(spans: Sequence[Span], vision: Sequence[Span]) -> list[Span]:

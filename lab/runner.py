@@ -18,13 +18,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from device_agents.contract import Input, InvalidReason, Job, content_id
-from lab import jobs
+from device_agents.contract import ForeignManifest, Input, InvalidReason, Job, content_id
+from lab import foreign, jobs
 from lab.agent import (
     EVENTS,
     PATIENCE_S,
     STDERR,
     Errand,
+    Launch,
     Outcome,
     carry_out,
     collect,
@@ -151,7 +152,7 @@ def context_of(scenario: Scenario, cells: Sequence[Cell], bench: Bench, inputs: 
     `cells` is a digest of what is measured, so that two files of one name are not taken for one scenario;
     thread placement is part of it. No profile of device care is applied yet.
     """
-    identity = bench.device.identity
+    identity, manifest = bench.device.identity, bench.build.manifest
     measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
     return Context(
         {
@@ -165,6 +166,7 @@ def context_of(scenario: Scenario, cells: Sequence[Cell], bench: Bench, inputs: 
             "build": bench.build.id,
             "warmup": str(scenario.plan.warmup),
             "iterations": str(scenario.plan.iterations),
+            **(foreign.facts(manifest) if isinstance(manifest, ForeignManifest) else {}),
             **{f"input_{name}": content_id(document) for name, document in inputs.items()},
         }
     )
@@ -174,7 +176,7 @@ def inputs_of(cells: tuple[Cell, ...], bench: Bench) -> dict[str, Input]:
     """Return the inputs the cells name, as far as they are the user's own or the build has them."""
     named = {str(cell.parameters["input"]) for cell in cells if "input" in cell.parameters}
     own = {name: given.document for name, given in bench.own_inputs.items() if name in named}
-    brought = sorted(named & set(bench.build.manifest.inputs) - set(own))
+    brought = sorted(named & set(bench.build.inputs) - set(own))
     return own | {name: load_input(bench.build, name) for name in brought}
 
 
@@ -282,13 +284,16 @@ def _trial_name(run_id: str, number: int) -> str:
 
 
 def _job(run_id: str, place: Place, scenario: Scenario, bench: Bench, inputs: Mapping[str, Input]) -> Job:
-    settle = place.cell is SETTLE
+    settle, manifest = place.cell is SETTLE, bench.build.manifest
+    cell, kind = place.cell, "load" if settle else scenario.kind
+    if settle and isinstance(manifest, ForeignManifest):
+        cell, kind = foreign.SETTLE, "prefill"
     return jobs.job_for(
-        place.cell,
-        kind="load" if settle else scenario.kind,
+        cell,
+        kind=kind,
         trial=_trial_name(run_id, place.number),
         build=_build_folder(bench),
-        manifest=bench.build.manifest,
+        manifest=manifest,
         inputs=inputs,
         device=bench.device.identity,
         warmup=0 if settle else scenario.plan.warmup,
@@ -345,6 +350,8 @@ def _collected(turn: _Turn, place: Place) -> Trial | None:
 def _trial(turn: _Turn, place: Place, job: Job, outcome: Outcome, started_utc: str) -> Trial:
     """Judge what lies in a trial's folder."""
     folder = turn.bench.store.trial_folder(turn.record.id, place.number)
+    if isinstance(turn.bench.build.manifest, ForeignManifest):
+        foreign.parse(turn.bench.build.manifest, turn.bench.build, outcome, folder)
     reading = read_events(_bytes(folder / EVENTS))
     findings = judge(
         job,
@@ -393,7 +400,7 @@ def _errand(turn: _Turn, place: Place) -> Iterator[tuple[Errand, Job]]:
         turn.watch(Progress(place, total, 0))
         yield (
             Errand(
-                launch=launch_for(job, bench.device, folder),
+                launch=_launch(job, bench, folder),
                 transport=bench.device.transport,
                 folder=folder,
                 timeout_s=turn.scenario.plan.timeout_s,
@@ -404,6 +411,13 @@ def _errand(turn: _Turn, place: Place) -> Iterator[tuple[Errand, Job]]:
             ),
             job,
         )
+
+
+def _launch(job: Job, bench: Bench, folder: Path) -> Launch:
+    manifest = bench.build.manifest
+    if isinstance(manifest, ForeignManifest):
+        return foreign.launch_for(job, manifest, bench.build, bench.device, folder)
+    return launch_for(job, bench.device, folder)
 
 
 def _clean_folder(store: Store, record: Run, number: int) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from device_agents.contract import ForeignManifest
 from lab.cli.options import DATA, Data, opened
 
 builds = typer.Typer(
@@ -51,6 +52,9 @@ def show(build: Build, data: Data = DATA) -> None:
     typer.echo(f"{manifest.model}-{manifest.recipe}  {found.id}\n  folder: {found.folder}")
     typer.echo(f"  files: {len(manifest.files)}, {sum(f.bytes for f in manifest.files) / 2**20:.1f} MiB")
     typer.echo(f"  weights: {manifest.weights.origin} ({manifest.weights.source})")
+    if isinstance(manifest, ForeignManifest):
+        _show_foreign(manifest)
+        return
     typer.echo(f"  inputs: {', '.join(sorted(manifest.inputs))}")
     for title, part in (
         ("dimensions", manifest.dimensions),
@@ -68,6 +72,18 @@ def show(build: Build, data: Data = DATA) -> None:
         typer.echo(f"  note: {note}")
 
 
+def _show_foreign(manifest: ForeignManifest) -> None:
+    """Print what is known of a foreign build."""
+    typer.echo(f"  run by: {manifest.program} of {manifest.runtime}, for {manifest.abi}: prefill and decode only")
+    typer.echo(
+        f"  model: {manifest.weight_file}, key-value cache {manifest.kv_cache}; its outputs are not checked"
+    )
+    told = ", ".join(f"{name} = {tokens} tokens" for name, tokens in sorted(manifest.prompt_tokens.items()))
+    typer.echo(f"  inputs it stands in for: {told or 'none'}")
+    for note in manifest.notes:
+        typer.echo(f"  note: {note}")
+
+
 @builds.command(epilog="Example: `lab builds verify nano-paper`")
 def verify(build: Build, data: Data = DATA) -> None:
     """Check every file of a build against its manifest: size, SHA-256, nothing missing, nothing extra."""
@@ -80,11 +96,14 @@ def verify(build: Build, data: Data = DATA) -> None:
 
 @builds.command(epilog="Example: `lab builds add out/nano-paper --line nano-paper`")
 def add(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A build's folder, with its manifest.json.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="A build's folder: a manifest.json, or a .gguf with llama-bench."),
+    ],
     line: Annotated[str, typer.Option(help="The line it continues, e.g. nano-paper.")],
     data: Data = DATA,
 ) -> None:
-    """Check a build and add it to a line as its newest."""
+    """Check a build and add it to a line as its newest; a foreign folder is packed (docs/foreign-tools.md)."""
     found = opened(data).add_build(folder, line)
     typer.echo(f"Added {found.id} to line {line}")
 

@@ -7,11 +7,12 @@ import re
 import shutil
 from pathlib import Path
 
-from device_agents.contract import canonical_json
+from device_agents.contract import ForeignManifest, canonical_json
 from lab.build import MANIFEST, Build, open_build, verify
 from lab.errors import BuildError
 from lab.files import disk_errors, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
+from lab.packing import open_or_pack
 from lab.store.raw import LineEntry, LineFile, encode, read
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 def add(root: Path, folder: Path, name: str) -> tuple[Build, LineFile | None]:
     """Copy a verified build in and append it to a line; return it, and the line if that changed.
 
+    A foreign folder is packed on the way (:mod:`lab.packing`).
+
     A build that left the top of its line and comes back is a new revision: the line's newest is what
     was added last. Call it under the store's lock. Raises `BuildError` and `DiskFull`.
     """
@@ -32,7 +35,7 @@ def add(root: Path, folder: Path, name: str) -> tuple[Build, LineFile | None]:
         raise BuildError(
             f"{name!r} cannot name a line: wanted letters, digits, dots, dashes, underscores; 64 at most"
         )
-    build = open_build(folder)
+    build = open_or_pack(folder)
     verify(build)
     kept = _keep(root, build)
     line = read_line(root, name) or LineFile(line=name)
@@ -130,6 +133,8 @@ def _copy(build: Build, aside: Path) -> None:
         path = aside / file.path
         make_folder(path.parent)
         shutil.copyfile(build.folder / file.path, path)
+        if isinstance(build.manifest, ForeignManifest) and file.path == build.manifest.program:
+            path.chmod(0o755)
         sync(path)
     write_atomically(aside / MANIFEST, canonical_json(build.manifest))
 
