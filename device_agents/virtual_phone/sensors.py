@@ -1,17 +1,23 @@
 """A virtual phone's sensors: its sysfs and the numbers Android's tools print, written anew each second.
 
 `sys_root` mirrors /sys: class/thermal, class/power_supply, class/devfreq, devices/system/cpu/cpufreq.
-`state_root` is what the shell tools in android/bin read and write; in the phone it is /dev/.pocketlab:
+`state_root` is what the shell tools in android/bin read and write; in the phone it is /metadata/pocketlab:
 
+    identity.prop                        properties that tell this phone from others, read again when it changes
     props/KEY  settings/NAMESPACE/KEY    one value a file; settings and props/persist.* outlive a reboot
+    device_config/NAMESPACE/KEY          outlive it only when device_config.sync says persistent
     flags/NAME                           what a tool switched on until the next boot
     sensor/NAME                          how something misbehaves: knobs.py
     now/battery  now/thermal_*           the readings, as dumpsys prints them
     logcat                               log lines, oldest first, in the format of `logcat -v epoch`
+
+The phone's shell writes in these folders (as uid 2000), so they and their files are open to all; nothing here
+writes through a link it could have laid.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -23,6 +29,7 @@ PROPERTIES = Path(__file__).parent / "android" / "mt6989.prop"
 CPUFREQ = "devices/system/cpu/cpufreq"
 FIXED_PERFORMANCE_CLOCK = 1  # judgement: fixed performance mode holds every policy at its second fastest clock
 HEADROOM = 1.25  # the kernel's schedutil asks for 1.25 times the clock that is used
+OPEN_SETTINGS = ("settings/global", "settings/secure", "settings/system")
 DEFAULT_SETTINGS = {
     "global/airplane_mode_on": "0",
     "global/bluetooth_on": "1",
@@ -51,50 +58,46 @@ class Sensors:
         self._modes: dict[str, str] = {}
         self._asked_khz: dict[str, int] = {}
         self._ticks: dict[int, dict[int, float]] = {}
+        self._hal_celsius: dict[str, float] = {}
         self._status_told = 0
+        self._identity = ""
 
-    def boot(self, *, serial: str, abi: str, kind: str, now: float) -> None:
-        """Begin a boot: properties set anew, flags and log gone, settings and heat kept.
-
-        `abi` is Android's name (arm64-v8a, x86_64), `kind` virtual or emulated, `now` seconds since 1970.
-        """
+    def boot(self, *, now: float) -> None:
+        """Begin a boot at `now` (seconds since 1970): properties set anew, flags and log gone, the rest kept."""
         root = self._state.root
-        kept = {path.name: path.read_text() for path in (root / "props").glob("persist.*")}
-        for volatile in ("props", "flags"):
-            shutil.rmtree(root / volatile, ignore_errors=True)
-            (root / volatile).mkdir()
-        for line in PROPERTIES.read_text().splitlines():
-            key, equals, value = line.partition("=")
-            if equals and not key.startswith("#"):
-                self.set_property(key, value)
-        for key in ("ro.serialno", "ro.boot.serialno"):
-            self.set_property(key, serial)
-        self.set_property("ro.product.cpu.abi", abi)
-        self.set_property("ro.boot.pocketlab.kind", kind)
-        for key, text in kept.items():
-            (root / "props" / key).write_text(text)
+        kept = {path.name: path.read_text().strip() for path in (root / "props").glob("persist.*")}
+        volatile = ["props", "flags", "logcat"]
+        if self._state_line("device_config.sync") != "persistent":
+            volatile += ["device_config", "device_config.sync"]
+        for name in volatile:
+            shutil.rmtree(root / name, ignore_errors=True)
+            (root / name).unlink(missing_ok=True)
+        for folder in ("props", "flags", "settings", *OPEN_SETTINGS, "device_config"):
+            (root / folder).mkdir(exist_ok=True)
+            (root / folder).chmod(0o777)
+        for key, value in (_properties(PROPERTIES.read_text()) | kept).items():
+            self.set_property(key, value)
         for key, value in DEFAULT_SETTINGS.items():
-            setting = root / "settings" / key
-            setting.parent.mkdir(parents=True, exist_ok=True)
-            if not setting.exists():
-                setting.write_text(f"{value}\n")
-        (root / "logcat").write_text("")
-        self._asked_khz, self._ticks, self._status_told = {}, {}, 0
-        self._state.write("now/thermal_cached", _temperatures(STALE_CELSIUS, 0))
-        self.log("boot", f"virtual phone {serial} has booted", now=now)
+            if not (root / "settings" / key).exists():
+                self._state.give(f"settings/{key}", value)
         for policy in heat.POLICIES:
             for node in ("scaling_max_freq", "scaling_min_freq"):
                 self._sys.forget(f"{CPUFREQ}/policy{policy.first_cpu}/{node}")
+        self._asked_khz, self._ticks, self._status_told, self._identity = {}, {}, 0, ""
+        self._state.write("now/thermal_cached", _temperatures(STALE_CELSIUS, 0))
+        self.log("boot", "a virtual phone has booted", now=now)
         self.step(seconds=0, load=0, now=now)
 
     def set_property(self, key: str, value: str) -> None:
-        """Set a system property, `ro.` ones too: changing an identity is a fault a farm can cause."""
-        (self._state.root / "props" / key).write_text(f"{value}\n")
+        """Set a system property, `ro.` ones too."""
+        self._state.give(f"props/{key}", value)
 
     def log(self, tag: str, message: str, *, now: float, priority: str = "I") -> None:
         """Append a line to what `logcat` shows; `now` is seconds since 1970."""
-        with (self._state.root / "logcat").open("a") as stream:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        with os.fdopen(os.open(self._state.root / "logcat", flags), "w") as stream:
             stream.write(f"{now:23.3f} {1000:5d} {1000:5d} {priority} {tag:<8}: {message}\n")
+            os.fchmod(stream.fileno(), 0o666)  # `logcat -c` empties it
 
     def step(self, *, seconds: float, load: float, now: float) -> float:
         """Let `seconds` pass and write every reading; return the share of its CPUs the phone may use, 0 to 1.
@@ -104,6 +107,7 @@ class Sensors:
         """
         load = min(max(load, 0.0), 1.0)
         self._modes = knobs.modes(self._state.root)
+        self._read_identity()
         self.heat = heat.step(self.heat, seconds=seconds, load=load)
         suspended = self._state_line("props/power.battery_input.suspended") == "true"
         self.battery = battery.step(self.battery, seconds=seconds, watts=heat.watts(load), powered=not suspended)
@@ -120,6 +124,14 @@ class Sensors:
     def _state_line(self, node: str) -> str:
         path = self._state.root / node
         return path.read_text().strip() if path.is_file() else ""
+
+    def _read_identity(self) -> None:
+        path = self._state.root / "identity.prop"
+        text = path.read_text() if path.is_file() else ""
+        if text != self._identity:
+            self._identity = text
+            for key, value in _properties(text).items():
+                self.set_property(key, value)
 
     def _write_clocks(self, load: float, seconds: float) -> float:
         fixed = (self._state.root / "flags" / "fixed_performance").exists()
@@ -238,16 +250,19 @@ class Sensors:
             return
         status = self.heat.status
         hidden = {name for name in HAL if self._modes.get(name) in ("refuse", "hang", "vanish")}
-        celsius = {name: self._celsius(share) for name, (_, share) in HAL.items() if name not in hidden}
-        celsius |= {name: float("nan") for name in celsius if self._modes.get(name) == "nan"}
+        celsius = {name: self._celsius(share) for name, (_, share) in HAL.items()}
+        for name, mode in self._modes.items():
+            if name in HAL and mode == "nan":
+                celsius[name] = float("nan")
+            if name in HAL and mode == "freeze":
+                celsius[name] = self._hal_celsius.get(name, celsius[name])
+        self._hal_celsius = celsius
+        shown = {name: value for name, value in celsius.items() if name not in hidden}
         if status != self._status_told:  # Android caches what it was told with a change of status
             self.log("ThermalManagerService", f"status {self._status_told} -> {status}", now=now, priority="W")
-            self._state.write("now/thermal_cached", _temperatures(celsius, status))
+            self._state.write("now/thermal_cached", _temperatures(shown, status))
             self._status_told = status
-        for name, value in celsius.items():
-            self._state.write(f"now/hal/{name}", _temperatures({name: value}, status), self._mode(name))
-        for name in hidden:
-            self._state.write(f"now/hal/{name}", "", "vanish")
+        self._state.write("now/thermal_hal", _temperatures(shown, status))
         cooling = "\n".join(
             f"\tCoolingDevice{{mValue={self.heat.cooling}, mType=2, mName={name}}}" for name in COOLING_DEVICES[:3]
         )
@@ -260,6 +275,12 @@ class Sensors:
             f"mColdThrottlingThresholds=[{cold}]}}",
         )
         self._state.write("now/thermal_status", status)
+
+
+def _properties(text: str) -> dict[str, str]:
+    """Read `key=value` lines; lines that begin with # say something to people."""
+    lines = [line.partition("=") for line in text.splitlines() if not line.startswith("#")]
+    return {key: value for key, equals, value in lines if equals}
 
 
 def _temperatures(celsius: dict[str, float], status: int) -> str:
