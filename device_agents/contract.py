@@ -255,7 +255,7 @@ class ForeignManifest(Contract):
     recipe: Name
     weight_file: RelativePath = Field(description="what the tool loads: the .gguf")
     program: RelativePath = Field(description="the tool itself: llama-bench, for the device's ABI")
-    abi: str = Field(description="the program's machine, from its ELF header: x86_64, arm64, ...")
+    abi: str = Field(description="the program's machine, from its ELF header: x86_64, arm64, ...; or script")
     kv_cache: Literal["f16", "q8_0"]
     prompt_tokens: dict[Name, Positive] = Field(
         description="input a scenario names -> how many tokens the tool works on in its place"

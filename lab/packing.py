@@ -131,13 +131,20 @@ def _file(folder: Path, name: str) -> File:
 
 
 def _abi(program: Path) -> str:
-    """Return the machine of an ELF program, from bytes 18 and 19 of its header; raises `BuildError`."""
+    """Return the machine of an ELF program, from bytes 18 and 19 of its header; ``script`` for one that is text.
+
+    Raises `BuildError` for anything else.
+    """
     try:
         with program.open("rb") as stream:
             head = stream.read(20)
     except OSError as error:
         raise BuildError(f"{program}: could not be read: {error.strerror or error}") from error
+    if head[:2] == b"#!":
+        return "script"
     if len(head) < 20 or head[:4] != b"\x7fELF":
-        raise BuildError(f"{program}: wanted a program for Linux or Android (ELF), found something else")
+        raise BuildError(
+            f"{program}: wanted a program for Linux or Android (ELF, or a script), found something else"
+        )
     (machine,) = struct.unpack("<H" if head[5] == 1 else ">H", head[18:20])
     return MACHINES.get(machine, f"machine-{machine}")

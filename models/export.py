@@ -59,9 +59,13 @@ def reference_input(model: Mllm) -> Prepared:
     """The bundled screen at two by four tiles; 2048 prompt tokens where a tile costs 196, as in the paper."""
     side = model.config.vision.tile_pixels
     pixels = draw_screen(width=2 * side, height=4 * side)
-    tokens_per_tile = model.config.tokens_per_tile
-    prompt_tokens = 9 * tokens_per_tile + 284
+    prompt_tokens = reference_prompt_tokens(model.config)
     return prepare(model, "screen", pixels, INSTRUCTION, prompt_tokens=prompt_tokens)
+
+
+def reference_prompt_tokens(config: MllmConfig) -> int:
+    """Tokens of the bundled screen and request: nine tiles, and text that fills them to the paper's 2048."""
+    return 9 * config.tokens_per_tile + 284
 
 
 def text_input(model: Mllm) -> Prepared:

@@ -1,0 +1,157 @@
+"""llama.cpp's `llama-bench` for this machine, from the source that the PyPI sdist of `llama-cpp-python` carries.
+
+python -m device_agents.adapters.llama_build --out FOLDER
+
+The program is linked statically, so that it runs on a virtual phone of this machine as well, and is kept in
+the cache. A phone of another ABI wants one of your own (docs/foreign-tools.md). Nothing is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+PACKAGE, VERSION = "llama-cpp-python", "0.3.36"
+SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
+"""Of the sdist; it holds llama.cpp 0.5.0-dev under vendor/ (MIT)."""
+
+SOURCE = f"{PACKAGE.replace('-', '_')}-{VERSION}/vendor/llama.cpp"
+PROGRAM = "llama-bench"
+
+OPTIONS = {
+    "CMAKE_BUILD_TYPE": "Release",
+    "BUILD_SHARED_LIBS": "OFF",
+    "GGML_STATIC": "ON",
+    "CMAKE_EXE_LINKER_FLAGS": "-static",
+    "GGML_NATIVE": "ON",  # the instructions of this machine: as fast here as its users have it
+    "GGML_OPENMP": "OFF",  # its own threads, which --cpu-mask places
+    "GGML_LLAMAFILE": "OFF",  # off as in llama.cpp's recipe for phones (docs/android.md)
+    "LLAMA_OPENSSL": "OFF",
+    "LLAMA_CURL": "OFF",
+    "LLAMA_BUILD_TESTS": "OFF",
+    "LLAMA_BUILD_EXAMPLES": "OFF",
+    "LLAMA_BUILD_SERVER": "OFF",
+    "LLAMA_BUILD_APP": "OFF",
+    "LLAMA_BUILD_UI": "OFF",
+    "LLAMA_USE_PREBUILT_UI": "OFF",  # nothing is fetched while building
+}
+
+_STEP = re.compile(r"^\[\s*(\d+)(?:%|/(\d+))")
+"""How make (``[ 12%]``) and ninja (``[16/133]``) say how far they are."""
+
+Say = Callable[[str], None]
+
+
+class BuildFailed(Exception):  # noqa: N818 - an outcome told to a person, not a kind of error
+    """No program could be made; the text says why and what to do."""
+
+
+def cached(jobs: int, say: Say) -> Path:
+    """Return the program from the cache, made first if it is not there; raises `BuildFailed`."""
+    root = Path(os.environ.get("POCKETLAB_CACHE") or Path.home() / ".cache" / "pocketlab")
+    kept = root / "llama.cpp" / f"{VERSION}-{platform.machine()}" / PROGRAM
+    if kept.is_file():
+        return kept
+    _want_tools()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=kept.parent) as aside:
+        made = _made(_source(Path(aside), say), jobs, say)
+        made.chmod(0o755)
+        made.replace(kept)
+    return kept
+
+
+def _want_tools() -> None:
+    compiler = os.environ.get("CXX", "c++").split()[0]
+    missing = [name for name in ("cmake", compiler) if shutil.which(name) is None]
+    if missing:
+        raise BuildFailed(
+            f"wanted cmake and a C++17 compiler to build {PROGRAM}, missing: {', '.join(missing)}; on Debian: "
+            "apt-get install cmake g++. One that you have already can be put beside the .gguf instead"
+        )
+
+
+def _source(folder: Path, say: Say) -> Path:
+    """Fetch the pinned sdist through pip, which checks its hash, and unpack llama.cpp."""
+    say(f"fetching the source: {PACKAGE} {VERSION} (77 MB)")
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n", encoding="utf-8")
+    argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    argv += ["--no-binary", PACKAGE, "--dest", str(folder), "--requirement", str(wanted)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    archives = list(folder.glob("*.tar.gz"))
+    if done.returncode != 0 or len(archives) != 1:
+        raise BuildFailed(f"the source could not be fetched: {_last(done.stderr.splitlines())}")
+    with tarfile.open(archives[0]) as archive:
+        members = [member for member in archive if member.name.startswith(f"{SOURCE}/")]
+        archive.extractall(folder, members=members, filter="data")
+    archives[0].unlink()
+    return folder / SOURCE
+
+
+def _made(source: Path, jobs: int, say: Say) -> Path:
+    out = source.parent / "out"
+    defined = [f"-D{name}={value}" for name, value in OPTIONS.items()]
+    say("configuring")
+    _follow(["cmake", "-S", str(source), "-B", str(out), *defined], lambda line: None)
+    last = -1
+
+    def step(line: str) -> None:
+        nonlocal last
+        found = _STEP.match(line)
+        if found is None:
+            return
+        percent = int(found[1]) if found[2] is None else 100 * int(found[1]) // int(found[2])
+        if percent // 10 != last:
+            last = percent // 10
+            say(f"compiling: {percent} %")
+
+    say(f"compiling with {jobs} at once; with two that takes about ten minutes")
+    _follow(["cmake", "--build", str(out), "--target", PROGRAM, "--parallel", str(jobs)], step)
+    return out / "bin" / PROGRAM
+
+
+def _follow(argv: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Run a command, telling each line it prints; raises `BuildFailed` with its last ones."""
+    lines: list[str] = []
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as running:
+        for line in running.stdout or ():
+            lines = [*lines[-14:], line.rstrip()]
+            tell(line)
+    if running.returncode != 0:
+        raise BuildFailed(f"`{' '.join(argv[:2])}` ended with status {running.returncode}:\n" + "\n".join(lines))
+
+
+def _last(lines: Sequence[str]) -> str:
+    return next((line for line in reversed(lines) if line.strip()), "pip said nothing")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Put the program into a folder; returns 0, or 2 when it cannot be made."""
+    parser = argparse.ArgumentParser(prog="python -m device_agents.adapters.llama_build", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="where to put llama-bench")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="compilers at once")
+    chosen = parser.parse_args(arguments)
+    try:
+        program = cached(chosen.jobs, lambda words: print(f"  {words}", file=sys.stderr, flush=True))  # noqa: T201 - progress
+        chosen.out.mkdir(parents=True, exist_ok=True)
+        shutil.copy(program, chosen.out / PROGRAM)
+    except (BuildFailed, OSError) as error:
+        print(f"llama_build: {error}", file=sys.stderr)  # noqa: T201 - the program's message
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
