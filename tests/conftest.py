@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from farm_phones import adb_server, phone, phones  # noqa: F401 - fixtures for every test
 from lab_process import ROOT, Lab, run_lab
 
 if TYPE_CHECKING:  # the lab's tests need no torch

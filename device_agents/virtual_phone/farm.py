@@ -1,0 +1,185 @@
+"""All the phones of one farm: bring them up, take them down, and clean up after what was cut short."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from device_agents.virtual_phone import cgroup, linux, rootfs
+from device_agents.virtual_phone.errors import FarmError
+from device_agents.virtual_phone.phone import KIND, Phone, create, load
+from device_agents.virtual_phone.rootfs import Say
+from device_agents.virtual_phone.supervisor import BOOT_S, ask
+
+NETWORK = {"x86_64": "127.0.77", "arm64": "127.0.78"}
+PROGRAMS = {  # what a farm runs, and the Debian package it comes in
+    "apt-get": "apt",
+    "debootstrap": "debootstrap",
+    "dpkg-deb": "dpkg",
+    "mkfs.ext4": "e2fsprogs",
+    "mount": "mount",
+}
+
+
+def root() -> Path:
+    """Where the farm lies: $POCKETLAB_FARM or /var/tmp/pocketlab-farm."""
+    return Path(os.environ.get("POCKETLAB_FARM") or "/var/tmp/pocketlab-farm").resolve()
+
+
+def check(abi: str) -> None:
+    """Refuse, in words, when this machine cannot hold phones of this ABI."""
+    if os.geteuid() != 0:
+        raise FarmError(
+            f"virtual phones want root (namespaces, mounts), found user {os.geteuid()}: sudo make farm-up, or run "
+            "as root in a virtual machine"
+        )
+    missing = {program: package for program, package in PROGRAMS.items() if shutil.which(program) is None}
+    if missing:
+        wanted = ", ".join(missing)
+        raise FarmError(f"virtual phones want {wanted}, not found: apt-get install {' '.join(missing.values())}")
+    if not Path("/proc/self/ns/time").exists():
+        raise FarmError("virtual phones want time namespaces (Linux 5.6 or newer with CONFIG_TIME_NS), found none")
+    if not Path("/dev/loop-control").exists():
+        raise FarmError("virtual phones want loop devices for /data, found no /dev/loop-control")
+    if "\toverlay" not in Path("/proc/filesystems").read_text(encoding="ascii"):
+        raise FarmError("virtual phones want the file system overlay, and this kernel has none: modprobe overlay")
+
+
+@contextlib.contextmanager
+def _turn(farm: Path, say: Say) -> Iterator[None]:
+    """One `up` or `down` at a time."""
+    farm.mkdir(parents=True, exist_ok=True)
+    farm.chmod(0o700)  # what is in here runs as root: nobody else writes it
+    with (farm / "lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another command is at work in {farm}: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def phones(farm: Path) -> list[Phone]:
+    """Every phone that the farm has, running or not."""
+    return [load(path.parent) for path in sorted((farm / "phones").glob("*/phone.json"))]
+
+
+def is_up(phone: Phone) -> bool:
+    """Tell whether the phone's supervisor answers."""
+    try:
+        ask(phone, "status", deadline_s=5.0)
+    except FarmError:
+        return False
+    return True
+
+
+def up(count: int, abi: str, say: Say, network: str = "") -> list[Phone]:
+    """Have `count` phones of this ABI running; those that run are left alone. Gives all of this ABI."""
+    check(abi)
+    farm = root()
+    with _turn(farm, say):
+        base = rootfs.ensure(abi, say)
+        wanted = [_phone(farm, number, abi, base, network or NETWORK[abi]) for number in range(1, count + 1)]
+        started = []
+        for phone in wanted:
+            if not is_up(phone):
+                sweep(phone)
+                create(phone)
+                started.append((phone, _start(phone)))
+        for phone, process in started:
+            _wait(phone, process)
+    return [phone for phone in phones(farm) if phone.abi == abi]
+
+
+def _phone(farm: Path, number: int, abi: str, base: Path, network: str) -> Phone:
+    name = f"{KIND[abi]}-{number}"
+    group = f"pocketlab-{hashlib.sha256(str(farm).encode()).hexdigest()[:8]}-{name}"
+    return Phone(name, abi, f"{network}.{number}", farm / "phones" / name, base, group)
+
+
+def _start(phone: Phone) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-m", "device_agents.virtual_phone.supervisor", str(phone.folder)]
+    with phone.log.open("ab") as log:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=Path(__file__).parents[2],
+        )
+
+
+def _wait(phone: Phone, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a phone that was just started answers; take it away again when it does not."""
+    began = time.monotonic()
+    state = "started"
+    while time.monotonic() - began < BOOT_S and process.poll() is None and not state.startswith("broken"):
+        with contextlib.suppress(FarmError):
+            state = str(ask(phone, "status")["said"])
+        if state == "up":
+            process.returncode = 0  # it goes on without us: nobody is to warn that it was not waited for
+            return
+        time.sleep(0.02)
+    tail = phone.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    sweep(phone)
+    raise FarmError(f"{phone.name} did not come up ({state}); its log ends: {' / '.join(tail)}")
+
+
+def down(say: Say) -> list[str]:
+    """End every phone of the farm, running or left over; gives their names. Nothing of them stays."""
+    farm = root()
+    if not farm.exists():
+        return []
+    with _turn(farm, say):
+        found = phones(farm)
+        for phone in found:
+            with contextlib.suppress(FarmError):
+                ask(phone, "stop", deadline_s=5.0)
+        for phone in found:
+            sweep(phone)
+            shutil.rmtree(phone.folder)
+        shutil.rmtree(farm / "phones", ignore_errors=True)  # folders that a cut `up` left without a phone.json
+    shutil.rmtree(farm)
+    return [phone.name for phone in found]
+
+
+def sweep(phone: Phone) -> None:
+    """End what runs of a phone and remove its control group; /data stays. Mounts end with the processes."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        pid, started = (
+            int(word) for word in (phone.folder / "supervisor.pid").read_text(encoding="ascii").split()
+        )
+        _kill(pid, started)
+    began = time.monotonic()
+    while members := cgroup.processes(phone.group):
+        for pid in members:  # a phone without its supervisor: it should not be, and must not stay
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() - began > 10:
+            raise FarmError(f"{phone.name}: processes {members} do not end, 10 s after SIGKILL")
+        time.sleep(0.02)
+    cgroup.remove(phone.group)
+    phone.control.unlink(missing_ok=True)
+
+
+def _kill(pid: int, started: int, wait_s: float = 5.0) -> None:
+    """End a process that we know by pid and start time: politely, then not."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        began = time.monotonic()
+        while linux.start_time(pid) == started:
+            if time.monotonic() - began > wait_s:
+                break
+            if time.monotonic() - began > 0.3 or number == signal.SIGKILL:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            time.sleep(0.02)

@@ -1,0 +1,131 @@
+"""The few system calls a container is made of, which Python 3.11 does not offer itself."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import struct
+import time
+from pathlib import Path
+
+# <linux/sched.h>
+NEW_TIME = 0x00000080
+NEW_MOUNT = 0x00020000
+NEW_UTS = 0x04000000
+NEW_IPC = 0x08000000
+NEW_PID = 0x20000000
+NEW_NET = 0x40000000
+
+# <sys/mount.h>
+READ_ONLY = 1
+NO_SUID = 2
+NO_DEV = 4
+NO_EXEC = 8
+REMOUNT = 32
+BIND = 4096
+RECURSIVE = 16384
+PRIVATE = 1 << 18
+DETACH = 2  # umount2's MNT_DETACH
+
+# <linux/prctl.h>, <linux/capability.h>
+_SET_DEATH_SIGNAL = 1
+_DROP_BOUNDING = 24
+CAP_SYS_BOOT = 22
+
+# <linux/sockios.h>, <linux/if.h>
+_SET_INTERFACE_FLAGS = 0x8914
+_INTERFACE_UP = 0x1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces named by `flags`; children (PID, time) or this process (the rest) get new ones."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def enter(namespace: int, kind: int) -> None:
+    """Move this thread into the namespace that the file descriptor stands for (setns(2))."""
+    _check(_libc.setns(namespace, kind), "setns")
+
+
+def mount(source: str, target: Path | str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """Mount a file system (mount(2)); the message of a failure names the target."""
+    arguments = [text.encode() if text else None for text in (source, str(target), kind)]
+    result = _libc.mount(*arguments, ctypes.c_ulong(flags), options.encode() if options else None)
+    _check(result, f"mount {kind or source} on {target}")
+
+
+def bind(source: Path | str, target: Path | str, flags: int = 0) -> None:
+    """Show a file or folder at another place; `flags` (read only, …) hold for that place alone."""
+    mount(str(source), target, flags=BIND)
+    if flags:
+        mount("", target, flags=BIND | REMOUNT | flags)
+
+
+def change_root(root: Path) -> None:
+    """Make `root`, a mount point, this mount namespace's root; the old one is out of reach (pivot_root(2))."""
+    os.chdir(root)
+    _check(_libc.pivot_root(b".", b"."), f"pivot_root to {root}")
+    _check(_libc.umount2(b".", DETACH), "umount of the old root")
+    os.chdir("/")
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that ends."""
+    _check(_libc.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0), "prctl")
+    if os.getppid() != parent:  # it ended before the kernel knew
+        os._exit(1)
+
+
+def drop_capability(capability: int) -> None:
+    """Take a capability from everything this process will ever execute."""
+    _check(_libc.prctl(_DROP_BOUNDING, capability, 0, 0, 0), f"prctl: dropping capability {capability}")
+
+
+def clocks_from_zero() -> None:
+    """Have the boot and the monotonic clock of this process's children start at zero (time_namespaces(7))."""
+    offsets = []
+    for name, clock in (("boottime", time.CLOCK_BOOTTIME), ("monotonic", time.CLOCK_MONOTONIC)):
+        seconds, nanoseconds = divmod(-time.clock_gettime_ns(clock), 1_000_000_000)
+        offsets.append(f"{name} {seconds} {nanoseconds}\n")
+    Path("/proc/self/timens_offsets").write_text("".join(offsets), encoding="ascii")
+
+
+def loopback_up() -> None:
+    """Bring up `lo` in this network namespace."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        fcntl.ioctl(handle, _SET_INTERFACE_FLAGS, struct.pack("16sH14x", b"lo", _INTERFACE_UP))
+
+
+def start_time(pid: int) -> int | None:
+    """Field 22 of /proc/PID/stat: with the pid it names one process for good. None: no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def in_namespace_of(pid: int) -> list[int]:
+    """Every process (pids of this machine) in the PID namespace that the process lives in, itself first."""
+    wanted = Path(f"/proc/{pid}/ns/pid").readlink()
+    found = [pid]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != pid:
+            try:
+                if (entry / "ns/pid").readlink() == wanted:
+                    found.append(int(entry.name))
+            except OSError:
+                continue  # it ended, or was never ours to see
+    return found

@@ -1,0 +1,159 @@
+"""One virtual phone on this machine: its name, its place on the wire, and every path that belongs to it.
+
+What lies in the phone's folder, and where the phone sees it:
+
+    phone.json      this dataclass                       (not seen)
+    data.img        a sparse ext4 image                  /data                 survives a reboot, not `down`
+    state/          what Android's tools read and write  /metadata/pocketlab   identity.prop: `write_identity`
+    sys/            the whole of sysfs, made up          /sys
+    system/bin/     Android's tools, copied at each boot /system/bin           over toybox's links
+    boot_id         new at each boot                     /proc/sys/kernel/random/boot_id
+    control.sock    the supervisor listens here          (not seen)
+    supervisor.log  what the supervisor and adbd say     (not seen)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from device_agents.virtual_phone.errors import FarmError
+
+KIND = {"x86_64": "virtual", "arm64": "emulated"}
+DATA_BYTES = 8 << 30  # sparse: room for a few builds of 1 GB, and no disk space until it is written
+TOOLS = Path(__file__).parent / "android/bin"
+SHELL = 2000  # AID_SHELL, the user that adb's shell is on Android (android_filesystem_config.h)
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phone of a farm; `folder` is its own, `root` the cached root file system it lies over."""
+
+    name: str
+    abi: str
+    host: str  # a loopback address of its own
+    folder: Path
+    root: Path
+    group: str  # control group, see cgroup.py
+
+    @property
+    def kind(self) -> str:
+        """`virtual` or `emulated`, as in the lab's Device."""
+        return KIND[self.abi]
+
+    @property
+    def address(self) -> str:
+        """What `adb connect` takes."""
+        return f"{self.host}:5555"
+
+    @property
+    def sys_root(self) -> Path:
+        """The folder that is the phone's /sys."""
+        return self.folder / "sys"
+
+    @property
+    def state_root(self) -> Path:
+        """What Android's tools read and write; /metadata/pocketlab in the phone."""
+        return self.folder / "state"
+
+    @property
+    def system(self) -> Path:
+        """What lies over the root file system's /system."""
+        return self.folder / "system"
+
+    @property
+    def data_image(self) -> Path:
+        """The file system that is the phone's /data."""
+        return self.folder / "data.img"
+
+    @property
+    def boot_id(self) -> Path:
+        """The file that is the phone's /proc/sys/kernel/random/boot_id."""
+        return self.folder / "boot_id"
+
+    @property
+    def control(self) -> Path:
+        """The supervisor's socket."""
+        return self.folder / "control.sock"
+
+    @property
+    def log(self) -> Path:
+        """What the supervisor, init and adbd say."""
+        return self.folder / "supervisor.log"
+
+
+def save(phone: Phone) -> None:
+    """Write phone.json."""
+    text = json.dumps({key: str(value) for key, value in asdict(phone).items()}, indent=1)
+    (phone.folder / "phone.json").write_text(text + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Phone:
+    """Read a phone's folder."""
+    raw = json.loads((folder / "phone.json").read_text(encoding="utf-8"))
+    return Phone(raw["name"], raw["abi"], raw["host"], Path(raw["folder"]), Path(raw["root"]), raw["group"])
+
+
+def create(phone: Phone) -> None:
+    """Make the phone's folder as it leaves the factory; keeps /data when there is one (a lost supervisor)."""
+    for folder in (phone.sys_root, phone.state_root, phone.folder / "mount"):
+        folder.mkdir(parents=True, exist_ok=True)
+    save(phone)
+    if not phone.data_image.exists():
+        aside = phone.data_image.with_suffix(".part")
+        with aside.open("wb") as image:
+            image.truncate(DATA_BYTES)
+        # No journal: a phone that is killed is unmounted by the kernel in good order. No blocks kept for root.
+        options = [
+            "-O",
+            "^has_journal",
+            "-m",
+            "0",
+            "-E",
+            "lazy_itable_init=1,nodiscard",
+        ]
+        done = subprocess.run(
+            ["mkfs.ext4", "-q", *options, str(aside)], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise FarmError(f"mkfs.ext4 could not make {aside}: {done.stderr.strip()}")
+        aside.rename(phone.data_image)
+
+
+def furnish(phone: Phone, serial: str) -> None:
+    """Prepare a boot: a new boot id, the tools of /system/bin, the processors in /sys, the identity."""
+    phone.boot_id.write_text(f"{uuid.uuid4()}\n", encoding="ascii")
+    tools = phone.system / "bin"
+    shutil.rmtree(phone.system, ignore_errors=True)
+    tools.mkdir(parents=True)
+    for tool in sorted(TOOLS.iterdir()):
+        if tool.is_file():
+            shutil.copyfile(tool, tools / tool.name)
+            (tools / tool.name).chmod(0o755)
+    processors = phone.sys_root / "devices/system/cpu"
+    processors.mkdir(parents=True, exist_ok=True)
+    for name in ("online", "possible", "present"):  # C libraries and ONNX Runtime count processors here
+        (processors / name).write_text(f"0-{(os.cpu_count() or 1) - 1}\n", encoding="ascii")
+    os.chown(phone.state_root, SHELL, SHELL)
+    write_identity(phone, serial)
+
+
+def write_identity(phone: Phone, serial: str) -> None:
+    """Write the properties that tell this phone from others (key=value), over those every phone has."""
+    properties = {
+        "ro.serialno": serial,
+        "ro.boot.serialno": serial,
+        "ro.boot.pocketlab.kind": phone.kind,
+        "ro.product.cpu.abi": {"x86_64": "x86_64", "arm64": "arm64-v8a"}[phone.abi],
+        "ro.build.fingerprint": f"pocketlab/{phone.kind}/{serial}:14/POCKETLAB/1:userdebug/test-keys",
+    }
+    text = "".join(f"{key}={value}\n" for key, value in properties.items())
+    target = phone.state_root / "identity.prop"
+    aside = target.with_suffix(".part")
+    aside.write_text(text, encoding="ascii")
+    aside.rename(target)

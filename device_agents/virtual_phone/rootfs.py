@@ -1,0 +1,165 @@
+"""The root file system every virtual phone lies over: Debian's adbd and toybox, with Android's look.
+
+It is made once for each ABI from Debian trixie (the first release with Android's own daemon as a package)
+and cached: packages are fetched and checked by debootstrap, unpacked, never configured, so a foreign ABI
+needs no emulator to be made. The mirror is the one this machine's own apt uses.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from device_agents.virtual_phone.errors import FarmError
+
+Say = Callable[[str], None]
+
+RECIPE = "4"  # counts up when what is made changes: another cached folder, made anew
+SUITE = "trixie"
+PACKAGES = ("adbd", "toybox", "mksh")
+ARCHITECTURE = {"x86_64": "amd64", "arm64": "arm64"}  # our names -> Debian's
+ADBD = "/usr/lib/android-sdk/platform-tools/adbd"  # where Debian's package puts it
+
+# The commands that toybox gives on Android 14 (external/toybox/Android.bp, from memory), as far as Debian's
+# toybox has them. Debian's has more; a phone without them keeps the lab from leaning on them.
+TOYBOX = """
+[ acpi base64 basename blkdiscard blkid blockdev cal cat chattr chgrp chmod chown chroot chrt cksum clear cmp
+comm cp cpio cut date devmem df dirname dmesg dos2unix du echo egrep env expand fallocate false fgrep file find
+flock fmt free freeramdisk fsfreeze fsync getconf grep groups gunzip head help hostname hwclock i2cdetect i2cdump
+i2cget i2cset iconv id ifconfig inotifyd insmod install ionice iorenice iotop kill killall ln logname losetup ls
+lsattr lsmod lspci lsusb makedevs md5sum microcom mkdir mkfifo mknod mkswap mktemp modinfo mount mountpoint mv
+nbd-client nc netcat netstat nice nl nohup nproc nsenter od partprobe paste patch pgrep pidof ping ping6
+pivot_root pkill pmap printenv printf prlimit ps pwd pwdx readelf readlink realpath renice rev rfkill rm rmdir
+rmmod rtcwake sed seq setfattr setsid sha1sum sha224sum sha384sum sha512sum sleep sort split stat strings swapoff
+swapon sync sysctl tac tail tar taskset tee test time timeout top touch toybox true truncate tty tunctl uclampset
+ulimit umount uname uniq unix2dos unlink unshare uptime usleep uudecode uuencode uuidgen vconfig vmstat watch wc
+which whoami xargs xxd yes zcat
+"""
+# Android has these too, and Debian's toybox does not. sha256sum is here for another reason: Android's toybox
+# hashes with BoringSSL (hundreds of MB/s), Debian's with its own portable code, 14 times slower than coreutils'
+# (12 s against 0.86 s for 1 GiB, seen here).
+OTHERS = {
+    "awk": "mawk",
+    "dd": "dd",
+    "diff": "diff",
+    "expr": "expr",
+    "gzip": "gzip",
+    "more": "more",
+    "sha256sum": "sha256sum",
+    "stty": "stty",
+    "tr": "tr",
+}
+# Who lives on Android (android_filesystem_config.h): adb's shell is 2000.
+PASSWD = (
+    "root:x:0:0::/:/system/bin/sh\nsystem:x:1000:1000::/:/system/bin/sh\nshell:x:2000:2000::/:/system/bin/sh\n"
+)
+GROUPS = "root:x:0:\nsystem:x:1000:\nshell:x:2000:\ninput:x:1004:\nlog:x:1007:\ninet:x:3003:\nreadproc:x:3009:\n"
+FOLDERS = ("data", "metadata/pocketlab", "mnt", "storage", "system/bin", "vendor/bin", "product/bin")
+
+
+def cache() -> Path:
+    """Where root file systems are kept between farms: $POCKETLAB_CACHE or ~/.cache/pocketlab."""
+    return Path(os.environ.get("POCKETLAB_CACHE") or Path.home() / ".cache/pocketlab").resolve()
+
+
+def ensure(abi: str, say: Say) -> Path:
+    """Give the cached root of an ABI, made first if there is none; two that ask at once make one."""
+    root = cache() / f"phone-{abi}-{SUITE}-{RECIPE}"
+    if root.is_dir():
+        return root
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with root.with_suffix(".lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another command is making the root file system {root.name}: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.is_dir():
+            _make(abi, root, say)
+    return root
+
+
+def _make(abi: str, root: Path, say: Say) -> None:
+    """Make the root beside its final name and rename it when it is whole."""
+    began = time.monotonic()
+    aside = root.with_suffix(".part")
+    if aside.exists():
+        shutil.rmtree(aside)
+    log = root.with_suffix(".log")
+    say(f"making the phones' root file system for {abi} (once; about half a minute and 200 MB; log: {log})")
+    _fetch(abi, aside, log, say)
+    archives = sorted((aside / "var/cache/apt/archives").glob("*.deb"))
+    for number, archive in enumerate(archives, 1):
+        if number % 20 == 1 or number == len(archives):
+            say(f"unpacking package {number} of {len(archives)}")
+        _command(["dpkg-deb", "-x", str(archive), str(aside)], log)
+    androidise(aside)
+    aside.rename(root)
+    say(f"made {root} in {time.monotonic() - began:.0f} s")
+
+
+def _fetch(abi: str, root: Path, log: Path, say: Say) -> None:
+    """Download and check the packages with debootstrap, from the first mirror of apt's that has the suite."""
+    failures = []
+    for mirror in mirrors():
+        say(f"debootstrap {SUITE} from the mirror that apt uses")
+        argv = ["debootstrap", "--foreign", "--variant=minbase", f"--arch={ARCHITECTURE[abi]}"]
+        try:
+            _command([*argv, f"--include={','.join(PACKAGES)}", SUITE, str(root), mirror], log)
+        except FarmError as error:
+            failures.append(str(error))
+            shutil.rmtree(root, ignore_errors=True)
+        else:
+            return
+    raise FarmError(failures[-1])
+
+
+def mirrors() -> list[str]:
+    """Debian mirrors from this machine's apt configuration, of whatever release; apt itself reads its files."""
+    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
+    try:
+        text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise FarmError(f"wanted apt's list of mirrors to make a phone from, found: {error}") from error
+    found = [line.split() for line in dict.fromkeys(text.splitlines())]
+    names = [uri for uri, release, component in found if component == "main" and "-" not in release]
+    chosen = list(dict.fromkeys(uri for uri in names if uri.rstrip("/").endswith("/debian")))
+    if not chosen:
+        raise FarmError(
+            "wanted a Debian mirror in this machine's apt sources (its address ends in /debian), found none: "
+            "add one in /etc/apt/sources.list.d, or set POCKETLAB_CACHE to a folder with phones made elsewhere"
+        )
+    return chosen
+
+
+def androidise(root: Path) -> None:
+    """Give an unpacked Debian root Android's look: /system/bin, its shell, its users; no /tmp, nothing spare."""
+    for name in FOLDERS:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "etc/passwd").write_text(PASSWD, encoding="ascii")
+    (root / "etc/group").write_text(GROUPS, encoding="ascii")
+    for name in TOYBOX.split():
+        (root / "system/bin" / name).symlink_to("/usr/bin/toybox")
+    for name, target in OTHERS.items():
+        (root / "system/bin" / name).symlink_to(f"/usr/bin/{target}")
+    (root / "system/bin/sh").symlink_to("/usr/bin/mksh")
+    shell = root / "usr/bin/sh"
+    shell.unlink(missing_ok=True)
+    shell.symlink_to("mksh")  # adbd starts /bin/sh
+    (root / "sdcard").symlink_to("/data/media/0")
+    (root / "tmp").rmdir()  # Android has none
+    for spare in ("var/cache/apt", "usr/share/doc", "usr/share/man", "usr/share/locale", "debootstrap"):
+        shutil.rmtree(root / spare, ignore_errors=True)
+
+
+def _command(argv: list[str], log: Path) -> None:
+    with log.open("ab") as output:
+        done = subprocess.run(argv, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+        raise FarmError(f"{argv[0]} failed ({done.returncode}); its last words: {' / '.join(last)} (log: {log})")
