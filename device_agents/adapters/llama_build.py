@@ -115,7 +115,7 @@ def _made(source: Path, jobs: int, say: Say) -> Path:
             last = percent // 10
             say(f"compiling: {percent} %")
 
-    say(f"compiling with {jobs} at once; with two that takes about ten minutes")
+    say(f"compiling with {jobs} at once; on a slow or busy machine that takes a quarter of an hour")
     _follow(["cmake", "--build", str(out), "--target", PROGRAM, "--parallel", str(jobs)], step)
     return out / "bin" / PROGRAM
 

@@ -30,7 +30,19 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
         other_metrics=others,
         published=figures(),
     )
-    return replace(found, warnings=(*found.warnings, *_own_inputs(store, record))), trials
+    warnings = (*_foreign(record), *found.warnings, *_own_inputs(store, record))
+    return replace(found, warnings=warnings), trials
+
+
+def _foreign(record: Run) -> list[str]:
+    """Say what a foreign tool's figures are worth."""
+    facts = record.context.facts
+    if facts.get("source") != "parsed":
+        return []
+    return [
+        f"Parsed: the durations are those that {facts.get('device_agent', 'a foreign tool')} printed. It works on "
+        "tokens of its own: how many is checked, what comes out is not."
+    ]
 
 
 def _own_inputs(store: Store, record: Run) -> list[str]:

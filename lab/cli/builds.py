@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from device_agents.contract import ForeignManifest
 from lab.cli.options import DATA, Data, opened
+
+if TYPE_CHECKING:
+    from device_agents.contract import ForeignManifest
 
 builds = typer.Typer(
     no_args_is_help=True,
@@ -47,6 +49,8 @@ def list_builds(data: Data = DATA) -> None:
 @builds.command(epilog="Example: `lab builds show nano-paper`")
 def show(build: Build, data: Data = DATA) -> None:
     """Print what a build is: dimensions, precision, its error against the oracle, where its weights came from."""
+    from device_agents.contract import ForeignManifest
+
     found = opened(data).find_build(build)
     manifest = found.manifest
     typer.echo(f"{manifest.model}-{manifest.recipe}  {found.id}\n  folder: {found.folder}")
