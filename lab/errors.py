@@ -8,6 +8,7 @@
     │   ├── DeviceLost           transient: the device went away; trying again may help
     │   │   └── DeviceRebooted   it came back, and what it was doing is gone
     │   └── DeviceRefused        stable: the device said no; trying again will not help
+    │       └── DeviceFull       no space left on the device; what it has so far stays there
     ├── RunError                 a run that cannot go on, or of which too little was valid
     ├── StoreError               results that cannot be written or read
     │   └── DiskFull             no space left; what was saved before is safe
@@ -49,6 +50,10 @@ class DeviceRebooted(DeviceLost):
 
 class DeviceRefused(DeviceError):  # noqa: N818 - the words of the design
     """Stable: the device said no; trying again will not help."""
+
+
+class DeviceFull(DeviceRefused):
+    """No space left on the device; what it has so far stays there."""
 
 
 class RunError(LabError):

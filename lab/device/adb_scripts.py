@@ -1,0 +1,162 @@
+"""The shell scripts that the lab runs on an adb device: for Android's mksh and toybox, and Debian's dash.
+
+Every word that comes from outside goes through `quoted`. Descriptors above 2 are opened around a block
+(`{ …; } 9>file`), never by `exec`: mksh would close those in the programs it starts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Mapping, Sequence
+
+from lab.errors import DeviceRefused
+
+PROCESS, RETURNCODE, ALIVE = "process", "rc", "alive"
+"""Files in a launch's folder: "pid starttime" first, the exit status last, and a lock held while it lives."""
+
+NOT_OURS, NOT_THERE, RUNNING, NO_FOLDER, CANNOT_RUN, STILL = 75, 74, 73, 72, 71, 99
+"""Exit statuses of these scripts: lease taken over, too few bytes there, already running, no such folder,
+program cannot be run, not ended yet. Below 126, where a shell's own begin."""
+
+_START_TIME = r"""start_time() {
+  IFS= read -r stat </proc/$1/stat 2>/dev/null || return 1
+  set -f; set -- ${stat##*) }; set +f; echo "${20}"
+}
+"""
+"""Start time in clock ticks since boot: field 22 of /proc/PID/stat, the 20th behind the name (proc(5))."""
+
+_WRAPPER = (
+    _START_TIME
+    + r"""
+out=$1 err=$2; shift 2
+{
+  flock -n -x 9 || { echo running; exit; }
+  rm -f rc
+  echo 0000 >rc.part || exit
+  echo "$$ $(start_time $$)" >process.part && mv -f process.part process || exit
+  cat process
+  exec >/dev/null 2>&1
+  "$@" </dev/null >"$out" 2>"$err"
+  printf %-4d $? 1<>rc.part
+  mv -f rc.part rc
+} 9>>alive
+"""
+)
+"""Runs detached in its own session. The exit status is written over four bytes that are there already, so
+that a full disk cannot lose it. Descriptor 9 is inherited: the kernel frees the lock when all are dead."""
+
+
+def quoted(words: Sequence[str]) -> str:
+    """Return a command line that a shell takes apart into exactly these words."""
+    for word in words:
+        if "\0" in word:
+            raise DeviceRefused(f"{word[:80]!r} holds a zero byte, which no command line can carry")
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise DeviceRefused(f"{word[:80]!r} is no Unicode text: {error}") from error
+    return shlex.join(words)
+
+
+def quoted_path(path: str) -> str:
+    """Return an absolute path on the device, quoted; raises `DeviceRefused` for one no list could hold."""
+    if not path.startswith("/") or any(char in path for char in "\0\n\r"):
+        raise DeviceRefused(f"{path[:80]!r} is no path for a device; wanted an absolute one, on one line")
+    return quoted([path])
+
+
+def guard(lease: str, fence: int) -> str:
+    """Go on only while the lease's file carries our number; otherwise print its owner and exit `NOT_OURS`."""
+    file = quoted_path(lease)
+    return (
+        f'[ "$(sed -n s/^fence=//p {file} 2>/dev/null)" = {fence:d} ] || '
+        f"{{ sed -n s/^owner=//p {file} 2>/dev/null; exit {NOT_OURS}; }}\n"
+    )
+
+
+def limited(argv: Sequence[str], timeout_s: float) -> str:
+    """Run a command that the device itself ends in time, even when the link is gone."""
+    return f"exec timeout -s KILL {timeout_s:g} {quoted(argv)}"
+
+
+def push(target: str, size: int) -> str:
+    """Write a small file from standard input: aside, measured, then renamed."""
+    part = quoted_path(f"{target}.part")
+    return (
+        f"mkdir -p {quoted_path(posixpath.dirname(target))} && cat >{part} "
+        f'&& [ "$(wc -c <{part})" -eq {size} ] && mv -f {part} {quoted_path(target)}'
+    )
+
+
+def upload(target: str, offset: int) -> str:
+    """Append standard input behind the first `offset` bytes, and print the whole file's SHA-256."""
+    file = quoted_path(target)
+    there = (
+        f'has=$(stat -c %s {file} 2>/dev/null); [ "${{has:-0}}" -ge {offset} ] || '
+        f'{{ echo "${{has:-0}}"; exit {NOT_THERE}; }}; truncate -s {offset} {file} && '
+    )
+    return f"mkdir -p {quoted_path(posixpath.dirname(target))} && {there}cat >>{file} && sha256sum <{file}"
+
+
+def pull(path: str) -> str:
+    """Print a file; a missing one is empty."""
+    return f"[ -e {quoted_path(path)} ] || exit 0; exec cat {quoted_path(path)}"
+
+
+def follow(path: str, offset: int) -> str:
+    """Print a file from byte `offset` on; a missing one is empty."""
+    file = quoted_path(path)
+    return f"[ -e {file} ] || exit 0; exec tail -c +{offset + 1} {file}"
+
+
+def start(argv: Sequence[str], environment: Mapping[str, str], folder: str, stdout: str, stderr: str) -> str:
+    """Start a program detached, and print "pid starttime" of its wrapper, which leads its group."""
+    if not argv or "=" in argv[0]:
+        raise DeviceRefused(f"cannot start {list(argv)[:1]}: wanted a program whose name holds no `=`")
+    for name in environment:
+        if not name.isidentifier():
+            raise DeviceRefused(f"{name!r} is no name of an environment variable")
+    pairs = [f"{name}={value}" for name, value in {"TMPDIR": folder, **environment}.items()]  # Android has no /tmp
+    whole = quoted([_WRAPPER, "pocketlab", stdout, stderr, "env", "-i", *pairs, *argv])
+    return (
+        f"cd {quoted_path(folder)} || exit {NO_FOLDER}\n"
+        f"command -v {quoted(argv[:1])} >/dev/null || exit {CANNOT_RUN}\n"
+        f"said=$(setsid sh -c {whole} </dev/null 2>&1 &)\n"
+        f'[ "$said" != running ] || exit {RUNNING}\n'
+        'echo "$said"'
+    )
+
+
+def wait(folder: str, timeout_s: float) -> str:
+    """Sleep on the lock until all that was started in `folder` is dead; print its exit status, if it left one."""
+    timed_out = f"case $? in 0) ;; 124|137|143) exit {STILL} ;; *) exit 1 ;; esac"  # as timeout(1) says it
+    lock = f"timeout {timeout_s:g} flock -s 9; {timed_out}" if timeout_s > 0 else f"flock -n -s 9 || exit {STILL}"
+    return (
+        f"cd {quoted_path(folder)} || exit {NO_FOLDER}\n"
+        f"{{ {lock}; }} 9<{ALIVE} || exit\n"
+        f"cat {RETURNCODE} 2>/dev/null || true"
+    )
+
+
+def kill(pid: int, started: int, folder: str | None) -> str:
+    """End a process group by its leader's pid and start time, and whatever else still holds the folder's lock."""
+    group = f'{_START_TIME}[ "$(start_time {pid})" != {started} ] || kill -9 -{pid} 2>/dev/null\n'
+    if folder is None:
+        return f"{group}true"
+    return (
+        f"{group}cd {quoted_path(folder)} 2>/dev/null && [ -e {ALIVE} ] || exit 0\n"
+        f"for held in /proc/[0-9]*/fd/9; do [ $held -ef {ALIVE} ] || continue\n"
+        "  pid=${held#/proc/}; kill -9 ${pid%%/*} 2>/dev/null; done\n"
+        f"timeout 10 flock -s 9 9<{ALIVE}"
+    )
+
+
+FENCE = """
+for name in ro.serialno ro.boot.serialno ro.build.fingerprint sys.boot_completed; do
+  echo "$name=$(getprop $name 2>/dev/null)"
+done
+echo "boot_id=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+command -v getprop >/dev/null && echo android=1
+"""
+"""What tells one device, and one boot of it, from another (device_care.md, section 1)."""
