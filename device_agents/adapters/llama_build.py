@@ -35,6 +35,8 @@ OPTIONS = {
     "GGML_NATIVE": "ON",  # the instructions of this machine: as fast here as its users have it
     "GGML_OPENMP": "OFF",  # its own threads, which --cpu-mask places
     "GGML_LLAMAFILE": "OFF",  # off as in llama.cpp's recipe for phones (docs/android.md)
+    "LLAMA_BUILD_COMMIT": f"{PACKAGE}-{VERSION}",  # otherwise that of whatever repository lies around it
+    "LLAMA_BUILD_NUMBER": "0",
     "LLAMA_OPENSSL": "OFF",
     "LLAMA_CURL": "OFF",
     "LLAMA_BUILD_TESTS": "OFF",
