@@ -9,13 +9,14 @@ DEVICE   ?= host
 SUITE    ?= quick
 SCENARIO ?=
 BUILD    ?= nano-paper
+ABI      ?= x86_64
 DATA     ?= lab-data
 # One scenario keeps its own plan unless a suite is named.
 SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(origin SUITE))),--suite $(SUITE)),--suite $(SUITE))
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup build run-scenario test bench lint doctor clean
+.PHONY: help setup agent build run-scenario test bench lint doctor clean
 
 help:  ## list the verbs
 	@echo "pocketlab: make VERB [NAME=value ...]"; echo
@@ -46,6 +47,9 @@ build: export BUILD := $(BUILD)
 
 run-scenario: build  ## run SUITE=quick on DEVICE=host, or one SCENARIO=..., and print the answers
 	@$(BIN)/lab run $(SCENARIO) $(SUITE_OPTION) --build $(BUILD) --device $(DEVICE)
+
+agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
+	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")
 
 test: setup  ## ruff, mypy, import-linter and pytest
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest

@@ -1,7 +1,7 @@
-"""Debian packages of any architecture, downloaded and unpacked without root and without touching the machine's own.
+"""Debian packages of any architecture, downloaded and unpacked without root, the machine's own left alone.
 
-apt is run on a state of its own (lists, cache, architecture). Mirrors are read from the machine's apt configuration
-and only the suite is replaced, so that no address is written anywhere here::
+apt is run on a state of its own (lists, cache, architecture). The mirror is read from the machine's apt
+configuration and only the suite is replaced, so that no address is written anywhere here::
 
     for package in download(["libc6", "libstdc++6"], architecture="arm64", cache=cache_folder()):
         unpack(package, folder)

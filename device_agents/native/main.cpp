@@ -1,0 +1,106 @@
+// The native agent: `agent run --job job.json --events events.jsonl`. One job from hello to end; what it does and
+// writes is said in ../PROTOCOL.md, and the agent in ../reference/ is the one it must agree with.
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "failure.h"
+#include "ort.h"
+#include "package.h"
+#include "recorder.h"
+#include "units.h"
+#include "workloads.h"
+
+namespace pocketlab {
+namespace {
+
+// Says on stderr, in one line, why the agent gives up.
+void tell(ErrorClass error, const std::string& words) {
+  std::istringstream stream(words);
+  std::string line;
+  for (std::string word; stream >> word;) line += " " + word;
+  std::fprintf(stderr, "agent: %s:%s\n", name(error), line.c_str());
+}
+
+// Resident set and its peak so far (kB there are 1024 bytes).
+Memory memory_now() {
+  std::ifstream status("/proc/self/status");
+  Memory memory{0, 0};
+  for (std::string key; status >> key;) {
+    int64_t* const value = key == "VmRSS:" ? &memory.resident_bytes : key == "VmHWM:" ? &memory.peak_bytes : nullptr;
+    if (value != nullptr && status >> *value) *value *= 1024;
+    std::string rest;
+    std::getline(status, rest);
+  }
+  return memory;
+}
+
+// Opens the build and iterates; a failure to write events is the one thing that cannot be told in events.
+std::optional<Failure> work(const Job& job, Recorder& recorder) {
+  try {
+    const Units units = open_units(job);
+    const Package package = open_package(job);
+    const std::unique_ptr<Workload> workload = open_workload(job, package, units);
+    for (int64_t iteration = 0; iteration < job.warmup_iterations + job.iterations; ++iteration) {
+      workload->reset();
+      const int64_t start = monotonic_ns();
+      workload->run(recorder.spans, iteration);
+      const int64_t duration = monotonic_ns() - start;
+      const std::vector<Output> outputs = workload->outputs();
+      const auto memory = job.memory_pass ? std::optional(memory_now()) : std::nullopt;
+      recorder.iteration({iteration, start, duration, iteration < job.warmup_iterations}, outputs, memory);
+    }
+  } catch (const Unwritable&) {
+    throw;
+  } catch (...) {
+    return current_failure();
+  }
+  return {};
+}
+
+int run_job(const char* argv0, const char* job_path, const char* events_path) {
+  Recorder recorder(events_path);
+  std::optional<Job> job;
+  std::optional<Failure> failure;
+  try {
+    job = open_job(job_path);
+    load_runtime(argv0);
+  } catch (...) {
+    failure = current_failure();
+  }
+  recorder.hello(job);
+  if (!failure) failure = work(*job, recorder);
+  if (failure) {
+    tell(failure->error, failure->what());
+    recorder.error(*failure);
+  }
+  recorder.end(job ? job->inject : std::nullopt);
+  return failure ? 1 : 0;
+}
+
+int wrong_command_line() {
+  std::fputs("usage: agent run --job JOB.json --events EVENTS.jsonl\n", stderr);
+  return 2;
+}
+
+}  // namespace
+}  // namespace pocketlab
+
+int main(int count, char** arguments) {
+  const char *job = nullptr, *events = nullptr;
+  if (count != 6 || std::strcmp(arguments[1], "run") != 0) return pocketlab::wrong_command_line();
+  for (int i = 2; i < count; i += 2) {
+    if (std::strcmp(arguments[i], "--job") == 0) job = arguments[i + 1];
+    if (std::strcmp(arguments[i], "--events") == 0) events = arguments[i + 1];
+  }
+  if (job == nullptr || events == nullptr) return pocketlab::wrong_command_line();
+  try {
+    return pocketlab::run_job(arguments[0], job, events);
+  } catch (const pocketlab::Unwritable& problem) {  // stderr is all that is left
+    const bool full = problem.code == ENOSPC || problem.code == EDQUOT;
+    pocketlab::tell(full ? pocketlab::ErrorClass::disk_full : pocketlab::ErrorClass::crash,
+                    std::string(events) + ": " + problem.what());
+    return 1;
+  }
+}

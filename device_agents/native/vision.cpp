@@ -1,0 +1,174 @@
+#include "vision.h"
+
+#include <algorithm>
+#include <set>
+
+#include "failure.h"
+
+namespace pocketlab {
+namespace {
+
+// `bad_job` unless the batches hold each of the input's tiles exactly once.
+void check_batches(const Input& source, const std::vector<Batch>& batches) {
+  if (!source.placement) throw bad_job("input " + quote(source.name) + " has no image to encode");
+  const auto tiles = static_cast<int64_t>(source.placement->order.size());
+  int64_t found = 0;
+  for (const Batch& batch : batches) found += batch.true_tiles;
+  if (found != tiles) {
+    throw bad_job("the batches hold " + std::to_string(found) + " tiles; input " + quote(source.name) + " has " +
+                  std::to_string(tiles));
+  }
+  for (const Batch& batch : batches) {
+    if (batch.padded < batch.true_tiles) {
+      throw bad_job("a batch of " + std::to_string(batch.true_tiles) + " tiles cannot run at the shape of " +
+                    std::to_string(batch.padded));
+    }
+  }
+}
+
+// `bad_job` unless the convolution and the blocks have cores of their own, where they are to overlap.
+void check_units(const Units& units, bool pipelined) {
+  const auto &first = units.at(Graph::patch_embed), &second = units.at(Graph::vit);
+  std::vector<int64_t> shared;
+  std::set_intersection(first.cores().begin(), first.cores().end(), second.cores().begin(), second.cores().end(),
+                        std::back_inserter(shared));
+  if (pipelined && !shared.empty()) {
+    throw bad_job("pipelined needs two units with no core in common; both have cores " + listed(shared));
+  }
+  if (units.at(Graph::tile) != first || second != units.at(Graph::project)) {
+    throw bad_job("tile and patch_embed share a unit, and so do vit and project: change the job's stages");
+  }
+}
+
+// What the `tile` graph is given: the pixels and where they lie on the canvas of tiles.
+Bound tile_inputs(const Tensor& pixels, const Placement& placement, int64_t tile_pixels) {
+  const int64_t bottom = placement.rows * tile_pixels - placement.top - placement.fit_height;
+  const int64_t right = placement.columns * tile_pixels - placement.left - placement.fit_width;
+  if (bottom < 0 || right < 0) {
+    throw bad_job("the placement's image does not fit its canvas: prepare the input again");
+  }
+  return {
+      {"image", pixels},
+      {"fit", Tensor::whole_numbers({placement.fit_height, placement.fit_width})},
+      {"pads", Tensor::whole_numbers({placement.top, placement.left, bottom, right})},
+      {"grid", Tensor::whole_numbers({placement.rows, placement.columns})},
+      {"order", Tensor::whole_numbers(placement.order)},
+  };
+}
+
+}  // namespace
+
+Vision::Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
+               bool pipelined, const std::optional<Inject>& inject)
+    : units_((check_batches(source, batches), check_units(units, pipelined), units)),
+      inject_(inject),
+      pipelined_(pipelined),
+      pipeline_(units.at(Graph::patch_embed), units.at(Graph::vit)) {
+  const Dimensions& sizes = package.manifest.dimensions;
+  const auto tiles = static_cast<int64_t>(source.placement->order.size());
+  tokens_ = Tensor::zeros({tiles, sizes.tokens_per_tile, sizes.hidden});
+  tiles_ = Tensor::zeros({tiles, 3, sizes.tile_pixels, sizes.tile_pixels});
+  std::set<int64_t> shapes;
+  for (const Batch& batch : batches) shapes.insert(batch.padded);
+  std::map<std::pair<Graph, int64_t>, const GraphFile*> files;  // all are looked up before the first is opened
+  for (Graph graph : {Graph::patch_embed, Graph::vit, Graph::project}) {
+    for (int64_t shape : shapes) files[{graph, shape}] = &graph_file(package.manifest, graph, {{"batch", shape}});
+  }
+  std::map<std::pair<Graph, std::string>, Session> opened;
+  for (const auto& [key, file] : files) {
+    auto found = opened.find({key.first, file->path});
+    if (found == opened.end()) {
+      Session session = open_session(package.folder, package.manifest, key.first, *file, units.at(key.first));
+      found = opened.emplace(std::make_pair(key.first, file->path), session).first;
+    }
+    sessions_.emplace(key, found->second);
+  }
+  const GraphFile& tile_file = graph_file(package.manifest, Graph::tile, {});
+  Session tile = open_session(package.folder, package.manifest, Graph::tile, tile_file, units.at(Graph::tile));
+  const Bound given = tile_inputs(read_pixels(package, source), *source.placement, sizes.tile_pixels);
+  tile_ = BoundGraph(tile, given, {{"tiles", tiles_}});
+  int64_t start = 0;
+  for (const Batch& batch : batches) {
+    launches_.push_back(bind(batch, start, sizes));
+    start += batch.true_tiles;
+  }
+}
+
+// Whole batches work on views of the shared memory, padded ones on copies.
+Vision::Launch Vision::bind(const Batch& batch, int64_t start, const Dimensions& sizes) {
+  const int64_t padded = batch.padded, real = batch.true_tiles;
+  const Tensor tiles = tiles_.rows(start, real), tokens = tokens_.rows(start, real);
+  const bool whole = padded == real;
+  const Tensor launch_tiles = whole ? tiles : Tensor::zeros({padded, 3, sizes.tile_pixels, sizes.tile_pixels});
+  const Tensor launch_tokens = whole ? tokens : Tensor::zeros({padded, sizes.tokens_per_tile, sizes.hidden});
+  const std::vector<int64_t> patches{padded, sizes.vision_tokens_per_tile, sizes.vision_hidden};
+  const Tensor embeddings = Tensor::zeros(patches), features = Tensor::zeros(patches);
+  const auto session = [&](Graph graph) { return sessions_.at({graph, padded}); };
+  const BoundGraph convolve(session(Graph::patch_embed), {{"tiles", launch_tiles}}, {{"embeddings", embeddings}});
+  const BoundGraph blocks(session(Graph::vit), {{"embeddings", embeddings}}, {{"features", features}});
+  const BoundGraph project(session(Graph::project), {{"features", features}}, {{"tokens", launch_tokens}});
+  Launch launch;
+  launch.batch = batch;
+  launch.vit = [blocks] { blocks.run(); };
+  launch.patch_embed = [=] {
+    if (!whole) launch_tiles.copy_from(tiles);
+    convolve.run();
+  };
+  launch.project = [=] {
+    project.run();
+    if (!whole) tokens.copy_from(launch_tokens.rows(0, real));
+  };
+  return launch;
+}
+
+void Vision::encode(Spans& spans, int64_t iteration) {
+  std::vector<Pipeline::StagePair> batches;
+  for (size_t index = 0; index < launches_.size(); ++index) {
+    batches.push_back(stages(spans, iteration, static_cast<int64_t>(index)));
+  }
+  pipeline_.run(batches, pipelined_);
+}
+
+Pipeline::StagePair Vision::stages(Spans& spans, int64_t iteration, int64_t index) {
+  const Launch& launch = launches_[static_cast<size_t>(index)];
+  const auto run = [this, &spans, iteration](const std::function<void()>& work, Stage stage, Graph graph,
+                                             int64_t at, int64_t real, int64_t padded) {
+    run_stage(work, spans, {stage, &units_.at(graph)}, inject_, iteration, at, real, padded);
+  };
+  const auto cpu_stage = [this, run, index, &launch] {
+    const int64_t tiles = tiles_.shape()[0];
+    if (index == 0) run([this] { tile_.run(); }, Stage::tile, Graph::tile, 0, tiles, tiles);
+    run(launch.patch_embed, Stage::patch_embed, Graph::patch_embed, index, launch.batch.true_tiles,
+        launch.batch.padded);
+  };
+  const auto npu_stage = [run, index, &launch] {
+    run(launch.vit, Stage::vit, Graph::vit, index, launch.batch.true_tiles, launch.batch.padded);
+    run(launch.project, Stage::project, Graph::project, index, launch.batch.true_tiles, launch.batch.padded);
+  };
+  return {cpu_stage, npu_stage};
+}
+
+std::optional<Tensor> encode_beforehand(const Package& package, const Units& units, const Input& source) {
+  if (!source.placement) return {};
+  auto left = static_cast<int64_t>(source.placement->order.size());
+  std::set<int64_t> offered;
+  if (const auto* files = package.manifest.files_of(Graph::vit)) {
+    for (const GraphFile& file : *files) {
+      for (const auto& shape : file.shapes) offered.insert(shape.at("batch"));
+    }
+  }
+  if (offered.empty()) offered.insert(left);
+  std::vector<Batch> batches;
+  while (left > 0) {
+    const auto larger = offered.upper_bound(left);  // the largest that fits is the one before it
+    const int64_t padded = larger == offered.begin() ? *larger : *std::prev(larger);
+    batches.push_back({std::min(left, padded), padded});
+    left -= std::min(left, padded);
+  }
+  Vision vision(package, units, source, batches, false, {});
+  Spans untimed;
+  vision.encode(untimed, 0);
+  return vision.tokens();
+}
+
+}  // namespace pocketlab

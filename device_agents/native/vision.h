@@ -1,0 +1,49 @@
+// Image to image tokens: tile, convolve, blocks, projector, batch by batch on one unit or two.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "ort.h"
+#include "package.h"
+#include "pipeline.h"
+#include "stage.h"
+
+namespace pocketlab {
+
+// The vision half of a build, loaded and bound for one list of batches.
+class Vision {
+ public:
+  Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
+         bool pipelined, const std::optional<Inject>& inject);
+
+  // Encodes the image once; adds a `tile` span and three spans a batch.
+  void encode(Spans& spans, int64_t iteration);
+
+  // [tiles, tokens per tile, hidden], in the placement's order.
+  const Tensor& tokens() const { return tokens_; }
+
+ private:
+  struct Launch {  // one batch: its work on the CPU side and on the NPU side
+    std::function<void()> patch_embed, vit, project;
+    Batch batch;
+  };
+
+  Launch bind(const Batch& batch, int64_t start, const Dimensions& sizes);
+  Pipeline::StagePair stages(Spans& spans, int64_t iteration, int64_t index);
+
+  std::map<Graph, ExecutionUnit> units_;
+  std::optional<Inject> inject_;
+  bool pipelined_;
+  Tensor tokens_, tiles_;
+  std::map<std::pair<Graph, int64_t>, Session> sessions_;  // by graph and batch
+  BoundGraph tile_;
+  std::vector<Launch> launches_;
+  Pipeline pipeline_;
+};
+
+// Encodes an input's image untimed, in the largest batches the build offers; an empty optional without an image.
+std::optional<Tensor> encode_beforehand(const Package& package, const Units& units, const Input& source);
+
+}  // namespace pocketlab

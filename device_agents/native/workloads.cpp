@@ -1,0 +1,246 @@
+#include "workloads.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <list>
+#include <set>
+
+#include "failure.h"
+#include "language.h"
+#include "vision.h"
+
+namespace pocketlab {
+namespace {
+
+// Fingerprints, computed again only when the bytes changed: runs of one process mostly repeat them.
+class Told {
+ public:
+  Fingerprint fingerprint(const Tensor& values, const std::vector<int64_t>& shape) {
+    const char* data = values.as<char>();
+    if (bytes_.size() != values.bytes() || std::memcmp(bytes_.data(), data, bytes_.size()) != 0) {
+      bytes_.assign(data, data + values.bytes());
+      found_ = pocketlab::fingerprint(values.as<float>(), shape);
+    }
+    return found_;
+  }
+
+  // Image tokens as the oracle sees them: one row a token.
+  Output features(const Tensor& tokens) {
+    return {"features", fingerprint(tokens, {tokens.shape()[0] * tokens.shape()[1], tokens.shape()[2]}), {}};
+  }
+
+  Output logits(const Tensor& logits) { return {"logits", fingerprint(logits, {logits.shape()[1]}), {}}; }
+
+ private:
+  std::vector<char> bytes_;
+  Fingerprint found_;
+};
+
+// Opens every graph of the build, each on its unit, then closes them all.
+class Load : public Workload {
+ public:
+  Load(const Package& package, const Units& units, const std::optional<Inject>& inject)
+      : package_(package), units_(units), inject_(inject) {}
+
+  void run(Spans& spans, int64_t iteration) override {
+    std::list<Session> opened;
+    int64_t index = 0;
+    each([&](Graph graph, const GraphFile& file, const ExecutionUnit& unit) {
+      const auto open = [&] { opened.push_back(open_session(package_.folder, package_.manifest, graph, file, unit)); };
+      run_stage(open, spans, {Stage::load, &unit}, inject_, iteration, index++);
+    });
+    index = 0;
+    each([&](Graph, const GraphFile&, const ExecutionUnit& unit) {
+      run_stage([&] { opened.pop_front(); }, spans, {Stage::unload, &unit}, inject_, iteration, index++);
+    });
+  }
+
+ private:
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (const auto& [graph, files] : package_.manifest.graphs) {
+      for (const GraphFile& file : files) visit(graph, file, units_.at(graph));
+    }
+  }
+
+  const Package& package_;
+  const Units& units_;
+  std::optional<Inject> inject_;
+};
+
+// Image to image tokens.
+class Encode : public Workload {
+ public:
+  Encode(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
+      : vision_(package, units, open_input(package, work.input), work.batches, work.pipelined, inject) {}
+
+  void reset() override { vision_.tokens().clear(); }  // so that an iteration that computes nothing is seen
+  void run(Spans& spans, int64_t iteration) override { vision_.encode(spans, iteration); }
+  std::vector<Output> outputs() override { return {told_.features(vision_.tokens())}; }
+
+ private:
+  Vision vision_;
+  Told told_;
+};
+
+Language language_for(const Package& package, const Units& units, const Work& work, int64_t prompt_tokens,
+                      const std::optional<Inject>& inject) {
+  const Input source = open_input(package, work.input);
+  return {package, units, source, encode_beforehand(package, units, source), prompt_tokens, work.parallel_tokens,
+          work.new_tokens, inject};
+}
+
+// The first tokens of a prompt through the language model; its image is encoded beforehand.
+class Prefill : public Workload {
+ public:
+  Prefill(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
+      : language_(language_for(package, units, work, work.prompt_tokens, inject)) {}
+
+  void reset() override { language_.reset(); }
+  void run(Spans& spans, int64_t iteration) override { language_.prefill(spans, iteration); }
+  std::vector<Output> outputs() override { return {told_.logits(language_.last_logits())}; }
+
+ private:
+  Language language_;
+  Told told_;
+};
+
+// New tokens behind a cache that is filled anew, untimed, before every iteration.
+class Decode : public Workload {
+ public:
+  Decode(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
+      : new_tokens_(work.new_tokens), language_(language_for(package, units, work, work.context_tokens, inject)) {}
+
+  void reset() override {
+    Spans untimed;
+    language_.reset();
+    language_.prefill(untimed, 0);
+  }
+  void run(Spans& spans, int64_t iteration) override { language_.decode(spans, iteration, 0, new_tokens_); }
+  std::vector<Output> outputs() override { return {{"tokens", {}, language_.trail()}}; }
+
+ private:
+  int64_t new_tokens_;
+  Language language_;
+};
+
+const Work& checked(const Work& work) {
+  const auto& delay = work.instruction_delay_s;
+  if (work.release_vision) {
+    throw bad_job("release_vision: this agent keeps the vision graphs; ask with release_vision = false");
+  }
+  if (work.coupled && delay) {
+    throw bad_job("instruction_delay_s needs coupled = false: coupled, both are given at the start");
+  }
+  if (delay && !(*delay >= 0 && *delay < 3600)) {
+    throw bad_job("instruction_delay_s: wanted 0 to 3600 seconds, found " + std::to_string(*delay));
+  }
+  return work;
+}
+
+// Image and instruction to streamed text, both given at once or the instruction later.
+class Generate : public Workload {
+ public:
+  Generate(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
+      : work_(checked(work)),
+        user_(units.at(Graph::llm)),
+        source_(open_input(package, work.input)),
+        vision_(package, units, source_, work.batches, work.pipelined, inject),
+        language_(package, units, source_, vision_.tokens(), source_.prompt_tokens, work.parallel_tokens,
+                  work.new_tokens, inject) {}
+
+  void reset() override {
+    vision_.tokens().clear();
+    language_.reset();
+  }
+
+  // Encodes, waits for the instruction if it is not there yet, prefills, and streams.
+  void run(Spans& spans, int64_t iteration) override {
+    const int64_t image_given = monotonic_ns();
+    vision_.encode(spans, iteration);
+    const int64_t both_given = instruction_given(image_given);
+    language_.prefill(spans, iteration);
+    language_.decode(spans, iteration, 0, 1);
+    const Span visible = spans.all().back();
+    spans.add({{Stage::first_token, &user_}, iteration, 0, both_given, visible.end_ns, 0, visible.thread, 0, 0});
+    language_.decode(spans, iteration, 1, work_.new_tokens);
+  }
+
+  std::vector<Output> outputs() override {
+    return {features_.features(vision_.tokens()), logits_.logits(language_.last_logits()),
+            {"tokens", {}, language_.trail()}};
+  }
+
+ private:
+  // When image and instruction were both given, after waiting for the user if need be.
+  int64_t instruction_given(int64_t image_given) const {
+    if (work_.coupled) return image_given;
+    if (!work_.instruction_delay_s) return monotonic_ns();
+    const int64_t given = image_given + static_cast<int64_t>(*work_.instruction_delay_s * 1e9);
+    for (int64_t left; (left = given - monotonic_ns()) > 0;) {
+      const timespec nap{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+      nanosleep(&nap, nullptr);
+    }
+    return given;
+  }
+
+  Work work_;
+  ExecutionUnit user_;
+  Input source_;
+  Vision vision_;
+  Language language_;
+  Told features_, logits_;
+};
+
+// The stages a slow-down may be injected into: those that compute.
+std::set<Stage> stages_of(const std::string& kind) {
+  const std::set<Stage> vision{Stage::tile, Stage::patch_embed, Stage::vit, Stage::project};
+  const std::set<Stage> decode{Stage::embed, Stage::decode, Stage::sample, Stage::detokenise};
+  if (kind == "load") return {Stage::load, Stage::unload};
+  if (kind == "encode_image") return vision;
+  if (kind == "prefill") return {Stage::embed, Stage::prefill};
+  if (kind == "decode") return decode;
+  if (kind != "generate") return {};
+  std::set<Stage> all{Stage::prefill};
+  all.insert(vision.begin(), vision.end());
+  all.insert(decode.begin(), decode.end());
+  return all;
+}
+
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void check_inject(const Job& job) {
+  const std::set<Stage> stages = stages_of(job.work.kind);
+  if (!job.inject || stages.count(job.inject->stage)) return;
+  std::vector<std::string> names;
+  for (Stage stage : stages) names.push_back(name(stage));
+  throw bad_job("inject: " + job.work.kind + " has no stage " + quote(name(job.inject->stage)) +
+                " to slow down; it has " + listed(sorted(names)));
+}
+
+}  // namespace
+
+std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units) {
+  check_inject(job);
+  std::vector<std::string> missing;
+  for (const auto& [graph, files] : package.manifest.graphs) {
+    if (!units.count(graph)) missing.push_back(name(graph));
+  }
+  if (!missing.empty()) throw bad_job("the job's stages give no unit to " + listed(sorted(missing)));
+  const std::string& kind = job.work.kind;
+  if (kind == "null") return std::make_unique<Workload>();
+  if (kind == "load") return std::make_unique<Load>(package, units, job.inject);
+  if (kind == "encode_image") return std::make_unique<Encode>(package, units, job.work, job.inject);
+  if (kind == "prefill") return std::make_unique<Prefill>(package, units, job.work, job.inject);
+  if (kind == "decode") return std::make_unique<Decode>(package, units, job.work, job.inject);
+  if (kind == "generate") return std::make_unique<Generate>(package, units, job.work, job.inject);
+  throw bad_job(kind + ": this agent cannot do it; it does load, encode_image, prefill, decode, generate, null");
+}
+
+}  // namespace pocketlab

@@ -1,0 +1,27 @@
+// The workloads: what one iteration of each does, and what it leaves to be checked.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "contract.h"
+#include "package.h"
+#include "recorder.h"
+#include "stage.h"
+#include "units.h"
+
+namespace pocketlab {
+
+// Opened once; then, for each iteration: reset, run, and what came out.
+class Workload {
+ public:
+  virtual ~Workload() = default;
+  virtual void reset() {}                       // makes the next run start from nothing; untimed
+  virtual void run(Spans&, int64_t) {}          // does the work once; its wall time is the iteration's
+  virtual std::vector<Output> outputs() { return {}; }  // of the last run; untimed
+};
+
+// Opens what the job asks for; throws `bad_job` for what this agent cannot do. `package` and `units` must outlive it.
+std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units);
+
+}  // namespace pocketlab
