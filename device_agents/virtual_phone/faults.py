@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from device_agents.virtual_phone import cgroup, linux
+from device_agents.virtual_phone import cgroup, heat, knobs, linux
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import write_identity
 
@@ -203,6 +204,42 @@ def memory_limit(supervisor: Supervisor, argument: str) -> str:
     return f"{limit} bytes of memory" if limit else "no limit of memory"
 
 
+def heat(supervisor: Supervisor, argument: str) -> str:
+    """Make the phone this many degC warm all through; from then on it cools or warms as its load says."""
+    try:
+        celsius = float(argument)
+    except ValueError:
+        raise FarmError(f"wanted a temperature in degC, found {argument!r}") from None
+    supervisor.climate.set_celsius(celsius)
+    return f"is {celsius:g} degC warm"
+
+
+def sensor(supervisor: Supervisor, argument: str) -> str:
+    """Make a sensor or tool refuse, hang, vanish, freeze or lie: NAME MODE, listed in knobs.py; `ok` ends it."""
+    name, _, mode = argument.partition(" ")
+    supervisor.climate.misbehave(name, mode.strip())
+    return f"{name}: {mode.strip()}"
+
+
+def warm(supervisor: Supervisor, argument: str) -> str:
+    """Make the phone CELSIUS warm all through; from there it cools or warms as it works."""
+    try:
+        celsius = float(argument)
+    except ValueError:
+        raise FarmError(f"wanted degrees Celsius, found {argument!r}") from None
+    with supervisor.world:
+        supervisor.sensors.heat = heat.at(celsius)
+    supervisor.tick(seconds=0, cpu_ns=0)
+    return f"{celsius:g} degC"
+
+
+def sensor(supervisor: Supervisor, argument: str) -> str:
+    """Make a sensor or tool NAME behave as MODE says (knobs.py has the list)."""
+    name, _, mode = argument.partition(" ")
+    knobs.misbehave(supervisor.phone.state_root, name, mode.strip())
+    return f"{name}: {mode.strip()}"
+
+
 def restore(supervisor: Supervisor, argument: str) -> str:
     """Undo every fault; a phone that is away is waited for."""
     began = time.monotonic()
@@ -212,10 +249,13 @@ def restore(supervisor: Supervisor, argument: str) -> str:
         time.sleep(0.02)
     if supervisor.serial != supervisor.phone.name:
         change_identity(supervisor, supervisor.phone.name)
+    supervisor.climate.restore()
     supervisor.wire.flow()
     if supervisor.wire.state != "up":
         supervisor.wire.set("up")
     free_disk(supervisor, "")
+    shutil.rmtree(supervisor.phone.state_root / "sensor", ignore_errors=True)
+    warm(supervisor, str(heat.IDLE.body_celsius))
     with contextlib.suppress(FarmError):  # a machine without control groups has set none
         cgroup.set_memory_limit(supervisor.phone.group, None)
     return "as it was"
@@ -236,5 +276,9 @@ FAULTS: dict[str, Callable[[Supervisor, str], str]] = {
     "flip-bit": flip_bit,
     "change-identity": change_identity,
     "memory-limit": memory_limit,
+    "heat": warm,
+    "sensor": sensor,
+    "heat": heat,
+    "sensor": sensor,
     "restore": restore,
 }

@@ -21,10 +21,12 @@ import threading
 import time
 from pathlib import Path
 
-from device_agents.virtual_phone import linux
+from device_agents.virtual_phone import cgroup, linux
+from device_agents.virtual_phone.climate import Climate
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.network import Forwarder, inside
 from device_agents.virtual_phone.phone import Phone, furnish, load
+from device_agents.virtual_phone.sensors import Sensors
 
 REBOOT_S = 1.0  # how long a phone is away when it reboots; a real one takes half a minute
 BOOT_S = 120.0  # adbd answers within 0.2 s on this machine's own ABI, within seconds when emulated
@@ -42,9 +44,13 @@ class Supervisor:
         self.state = "booting"
         self.why = ""  # of `broken`
         self.wire = Forwarder(phone.host, lambda: self.pid)
+        self.climate = Climate(phone.sys_root, phone.state_root, phone.group)
         self.ending = threading.Event()
+        self.sensors = Sensors(phone.sys_root, phone.state_root)
+        self.world = threading.Lock()  # held by whoever changes the sensors
         self._init: subprocess.Popen[str] | None = None
         self._ended = -1  # pidfd of init
+        self._share = 1.0  # of the machine's cores, that the phone may use now
 
     def run(self) -> None:
         """Boot the phone again and again until told to stop."""
@@ -75,6 +81,9 @@ class Supervisor:
         """Start init (from this, the main thread: the kernel ties it to the thread) and wait for adbd."""
         self.state = "booting"
         furnish(self.phone, self.serial)
+        with self.world:
+            self.sensors.boot(now=time.time())
+        self.climate.boot()
         argv = [sys.executable, "-m", "device_agents.virtual_phone.init", str(self.phone.folder)]
         self._init = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         self._ended = os.pidfd_open(self._init.pid)
@@ -101,12 +110,28 @@ class Supervisor:
         """Wait for the phone's end; once a second, the world goes on for it."""
         assert self._init is not None
         while not self._over(TICK_S):
-            pass
+            self.climate.tick()
         os.close(self._ended)
         status = self._init.wait()
         if self._init.stdout:
             self._init.stdout.close()
         log.info("%s ended with status %d%s", self.phone.name, status, " (reboot)" if status == 0 else "")
+
+    def tick(self, *, seconds: float, cpu_ns: int) -> None:
+        """Let time pass for the phone: it warms by the CPU time it used, and a hot one gets less of the machine."""
+        load = cpu_ns / 1e9 / seconds / (os.cpu_count() or 1) if seconds else 0.0
+        with self.world:
+            share = self.sensors.step(seconds=seconds, load=load, now=time.time())
+            if share != self._share:
+                with contextlib.suppress(FarmError):  # without control groups a hot phone is only said to be slow
+                    cgroup.set_cpu_quota(self.phone.group, share if share < 1 else None)
+                self._share = share
+
+    def _cpu_ns(self) -> int:
+        try:
+            return cgroup.cpu_usage_ns(self.phone.group)
+        except FarmError:
+            return 0
 
     def _over(self, wait_s: float) -> bool:
         """Wait so long at most for the phone's end."""
