@@ -1,0 +1,330 @@
+"""The lab's folder on a device: blobs by SHA-256, the ledger of what was proven, packages as links.
+
+    lease, lease.lock, fence      who may write here (lab.device.lease)
+    ledger                        what was proven about each blob, and when it was last used
+    sending                       there while a push is under way; the next one that finds it proves all anew
+    blobs/SHA256                  a whole file, hashed on the device before it got this name
+    parts/SHA256                  the beginning of one that is on its way
+    builds|inputs|agents/ID/...   relative links into blobs (Android's policy allows the shell no hard links)
+
+Here are the scripts and what they print; when they run is `lab.push`'s business. All of them stop when
+the lease is another's. They need a POSIX shell whose `[` knows -ef (mksh, dash), and find, stat, sha256sum, mv.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lab.device.lease import TAKEN_OVER, only_while_held, taken_over
+from lab.device.transport import Device
+from lab.errors import BuildError, DeviceFull, DeviceRefused
+
+KINDS = ("builds", "inputs", "agents")
+
+INLINE = 30_000
+"""Characters of a script that travel as an argument; a longer one goes as a file (adb takes requests of 64 KiB,
+and quoting lengthens it)."""
+
+SLOWEST_HASH = 20_000_000
+"""Bytes a second that a device hashes at least; a judgement: emulated arm64 is the slowest there is."""
+
+SHORT_S = 60.0
+"""The deadline of a script that hashes nothing; they take some 20 ms for a hundred files."""
+
+_SHA = re.compile(r"[0-9a-f]{64}")
+_HEADER = "pocketlab-ledger 1 "
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What a file's i-node says: bytes, seconds since 1970 by the device's clock, number of the i-node."""
+
+    size: int
+    modified: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the ledger: the file as it was when it was hashed, the fence then, the fence of its last use."""
+
+    stat: Stat
+    verified: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a device has: `ledger` is empty when it was written in another boot, or is damaged.
+
+    `uses` outlives a reboot: which blob was used last, by fence.
+    """
+
+    boot: str
+    free_bytes: int
+    unfinished: bool
+    ledger: Mapping[str, Entry]
+    uses: Mapping[str, int]
+    blobs: Mapping[str, Stat]
+    parts: Mapping[str, Stat]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A package on the device: `path` is below the scratch folder, `links` is file -> SHA-256."""
+
+    path: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def run(device: Device, fence: int, script: str, *, timeout_s: float = SHORT_S) -> str:
+    """Run a script in the lab's folder while the lease is ours; return what it prints.
+
+    Raises `DeviceRefused` when the lease is another's or the script fails, `DeviceFull`, `DeviceLost`.
+    """
+    folder = device.scratch or ""
+    script = only_while_held(folder, fence) + script
+    argv = ["sh", "-c", script]
+    if len(script) > INLINE:
+        device.transport.push(script.encode(), f"{folder}/script")
+        argv = ["sh", f"{folder}/script"]
+    done = device.transport.shell(argv, timeout_s=timeout_s)
+    if done.returncode == 0:
+        return done.stdout
+    if done.returncode == TAKEN_OVER:
+        raise DeviceRefused(taken_over(device.identity.name, done.stdout.strip()))
+    said = (done.stderr or done.stdout).strip()[-300:] or f"status {done.returncode}"
+    if "No space left" in said:
+        raise DeviceFull(f"{device.identity.name}: no space left in {folder}: {said}. Free some, and run again")
+    raise DeviceRefused(
+        f"{device.identity.name}: the lab's folder {folder} could not be used, its shell said: {said}. "
+        f"lab probe {device.identity.name} tells what the device lacks"
+    )
+
+
+# --- what is there -------------------------------------------------------------------------------------
+
+_SURVEY = """
+mkdir -p blobs parts builds inputs agents || exit
+read -r boot < /proc/sys/kernel/random/boot_id
+echo "boot $boot"
+stat -f -c 'free %a %S' blobs || exit
+[ ! -e sending ] || echo unfinished
+if [ -f ledger ]; then sed 's/^/ledger /' ledger; fi
+find blobs parts -type f -exec stat -c 'file %s %Y %i %n' {} + || exit
+"""
+
+
+def survey(device: Device, fence: int) -> Found:
+    """Ask the device what it has, in one call."""
+    lines: dict[str, list[str]] = {}
+    for line in run(device, fence, _SURVEY).splitlines():
+        word, _, rest = line.partition(" ")
+        lines.setdefault(word, []).append(rest)
+    files = [found for line in lines.get("file", []) if (found := _file(line))]
+    boot, free = lines.get("boot", [""])[0], lines.get("free", ["?"])[0].split()
+    if len(free) != 2 or not all(text.isdigit() for text in free):
+        raise DeviceRefused(
+            f"{device.identity.name}: wanted the free space of {device.scratch}, "
+            f"found {' '.join(free)!r}; its stat does not know -f"
+        )
+    entries = parsed(lines.get("ledger", []))
+    same_boot = lines.get("ledger", [""])[0] == _HEADER + boot
+    return Found(
+        boot=boot,
+        free_bytes=int(free[0]) * int(free[1]),
+        unfinished="unfinished" in lines,
+        ledger=entries if same_boot else {},
+        uses={sha: entry.used for sha, entry in entries.items()},
+        blobs={name: stat for folder, name, stat in files if folder == "blobs"},
+        parts={name: stat for folder, name, stat in files if folder == "parts"},
+    )
+
+
+def _file(line: str) -> tuple[str, str, Stat] | None:
+    """Read a line of the survey; None for a file that the lab did not name."""
+    match = re.fullmatch(r"([0-9]+) (-?[0-9]+) ([0-9]+) (blobs|parts)/([0-9a-f]{64})", line)
+    if match is None:
+        return None
+    size, modified, inode, folder, name = match.groups()
+    return folder, name, Stat(int(size), int(modified), int(inode))
+
+
+def ledger(boot: str, entries: Mapping[str, Entry]) -> bytes:
+    """Write a ledger: a line that names the boot, then a line a blob."""
+    lines = [_HEADER + boot]
+    for sha, entry in sorted(entries.items()):
+        stat = entry.stat
+        lines.append(f"{sha} {stat.size} {stat.modified} {stat.inode} {entry.verified} {entry.used}")
+    return "\n".join(lines).encode() + b"\n"
+
+
+def parsed(lines: Sequence[str]) -> dict[str, Entry]:
+    """Read a ledger's lines; what is no line of ours is left out, and so is everything without our first line."""
+    found: dict[str, Entry] = {}
+    if not lines or not lines[0].startswith(_HEADER):
+        return found
+    for line in lines[1:]:
+        sha, *numbers = line.split(" ")
+        if _SHA.fullmatch(sha) and len(numbers) == 5 and all(re.fullmatch(r"-?[0-9]{1,18}", n) for n in numbers):
+            size, modified, inode, verified, used = map(int, numbers)
+            found[sha] = Entry(Stat(size, modified, inode), verified, used)
+    return found
+
+
+# --- what is proven ------------------------------------------------------------------------------------
+
+
+def digests(device: Device, fence: int, folder: str, sizes: Mapping[str, int]) -> dict[str, str]:
+    """Hash files of `blobs` or `parts` on the device, in one call; a missing one has no digest."""
+    if not sizes:
+        return {}
+    script = f"cd {folder} || exit\nsha256sum {' '.join(sorted(sizes))} 2>&1 || true\n"
+    return _digests(run(device, fence, script, timeout_s=SHORT_S + sum(sizes.values()) / SLOWEST_HASH))
+
+
+def _digests(printed: str) -> dict[str, str]:
+    found = re.findall(r"^([0-9a-f]{64})[ *]+([0-9a-f]{64})$", printed, re.MULTILINE)
+    return {name: digest for digest, name in found}
+
+
+_WATCH = """cd parts || exit
+arrived() {{ [ -e "$2" ] || {{ [ -z "$2" ] && [ "$(stat -c %s "$1" 2>/dev/null)" = {last_bytes} ]; }}; }}
+prove() {{ [ -z "$ready" ] || sha256sum $ready; ready=; }}
+set -- {names}
+idle=0 ready=
+while [ $# -gt 0 ] && [ ! -e stop ] && [ $idle -lt {patience} ]; do
+  if arrived "$1" "${{2-}}"; then
+    ready="$ready $1" idle=0
+    shift
+  elif [ -n "$ready" ]; then
+    prove
+  else
+    idle=$((idle + 1))
+    sleep 0.05
+  fi
+done
+prove
+"""
+
+
+def watch(device: Device, fence: int, sizes: Mapping[str, int], *, timeout_s: float) -> dict[str, str]:
+    """Hash files of `parts` as they arrive one after another, in the order of `sizes`; return the digests.
+
+    A file is whole when the next one has begun, the last when it has its size. Ends early after
+    :func:`stop_watching`, or when nothing arrived for a minute.
+    """
+    last_bytes = list(sizes.values())[-1]
+    script = _WATCH.format(names=" ".join(sizes), last_bytes=last_bytes, patience=60 * 20)
+    return _digests(run(device, fence, script, timeout_s=timeout_s))
+
+
+def stop_watching(device: Device, fence: int) -> None:
+    """Let a :func:`watch` end with what has arrived."""
+    run(device, fence, ": > parts/stop")
+
+
+# --- what changes --------------------------------------------------------------------------------------
+
+
+def prepare(
+    device: Device, fence: int, *, damaged: Iterable[str], evicted: Iterable[str], parts: Iterable[str]
+) -> None:
+    """Remove blobs and parts, and packages that would lack an evicted one; say that a push is under way."""
+    script = ": > sending || exit\nrm -f parts/stop\n"
+    evicted = sorted(evicted)
+    for folder, names in (("blobs", [*damaged, *evicted]), ("parts", sorted(parts))):
+        script += "".join(f"rm -rf {folder}/{name}\n" for name in names)
+    if evicted:
+        script += _REMOVE_BROKEN
+    run(device, fence, script)
+
+
+_REMOVE_BROKEN = """find -L builds inputs agents -type l | while IFS= read -r broken; do
+  kind=${broken%%/*} rest=${broken#*/}
+  case $kind/${rest%%/*} in builds/?* | inputs/?* | agents/?*) rm -rf "./$kind/${rest%%/*}" ;; esac
+done
+"""
+
+
+def land(device: Device, fence: int, names: Sequence[str]) -> None:
+    """Give parts that proved whole their place among the blobs, executable: some are programs."""
+    if names:
+        script = 'cd parts || exit\nset -- {}\nchmod 755 "$@" && mv -f "$@" ../blobs/\n'
+        run(device, fence, script.format(" ".join(names)))
+
+
+def write_ledger(device: Device, boot: str, entries: Mapping[str, Entry]) -> None:
+    """Write the ledger, aside and renamed."""
+    device.transport.push(ledger(boot, entries), f"{device.scratch}/ledger")
+
+
+def finish(device: Device, fence: int) -> None:
+    """Say that no push is under way any more."""
+    run(device, fence, "rm -f sending script")
+
+
+# --- packages ------------------------------------------------------------------------------------------
+
+_LOOK = """
+look() { [ -L "$1" ] && [ "$1" -ef "${1%/*}/$2" ] || wrong=1; }
+link() { ln -s "$2" "$1" || exit; }
+"""
+
+
+def folders(device: Device, fence: int, packages: Sequence[Folder]) -> list[str]:
+    """Make the folders of packages, or make anew those that are not exactly so; return which those were."""
+    return run(device, fence, _LOOK + "".join(map(_folder, packages))).splitlines()
+
+
+def _folder(package: Folder) -> str:
+    """Return the part of a script that looks at one folder and, if need be, makes it aside and renames it."""
+    files = [checked(name) for name in package.links]
+    inside = {"/".join(parts[:depth]) for parts in (n.split("/") for n in files) for depth in range(1, len(parts))}
+    if clash := sorted(inside & set(files)):
+        raise BuildError(f"{package.path}: {clash[0]!r} is listed as a file and as a folder; export it again")
+    path, count = shlex.quote(package.path), 1 + len(files) + len(inside)
+    lines = [
+        f"$do {shlex.quote('./' + name)} {'../' * (2 + name.count('/'))}blobs/{sha}"
+        for name, sha in sorted(package.links.items())
+    ]
+    each = "\n".join(lines) or ":"
+    made = " ".join(shlex.quote(f"./{name}") for name in sorted(inside)) or "."
+    return f"""
+each() {{
+{each}
+}}
+wrong=
+if cd {path} 2>/dev/null; then
+  do=look; each
+  [ $(find . | wc -l) -eq {count} ] || wrong=1
+  cd ../..
+else
+  wrong=1
+fi
+if [ -n "$wrong" ]; then
+  rm -rf {path} {path}.part && mkdir -p {path}.part && cd {path}.part && mkdir -p {made} || exit
+  do=link; each
+  cd ../.. && mv {path}.part {path} || exit
+  echo {path}
+fi
+"""
+
+
+def checked(name: str) -> str:
+    """Return a name if a device may see it: relative, on one line, of Unicode; raises `BuildError` otherwise."""
+    parts = name.split("/")
+    try:
+        lengths = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError:
+        lengths = [0]
+    hostile = not all(0 < length <= 255 for length in lengths) or {".", ".."} & set(parts)
+    if hostile or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+        raise BuildError(
+            f"{name!r} cannot be the name of a file on a device: wanted a relative path without control "
+            "characters, each part of at most 255 bytes and none of them empty, `.` or `..`. Rename it and pack the build anew"
+        )
+    return name

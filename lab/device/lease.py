@@ -1,0 +1,313 @@
+"""One lab at a time holds a device: the lease, kept on the device itself.
+
+Two hosts see the same phone, so the lease lies where both see it: a file of `key=value` lines in the scratch
+folder, changed by one shell script under `flock`, written aside and renamed. Time is the device's own
+`/proc/uptime`, which no clock setting moves; a lease of an earlier boot is over. Each grant has a number, the
+fence, greater than all before it: what is written to the device is written only while the file still has it.
+
+Stated answers: a lease file that makes no sense is held by nobody, and the next grant says so and counts on from
+the copy in `fence`; an expiry further away than any lease lasts is such damage too. A holder that was silent for
+longer than its lease lasts keeps it for as long as nobody else took it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from lab.device.transport import Completed, Device, Process, Transport
+from lab.errors import DeviceError, DeviceLost, DeviceRefused
+
+log = logging.getLogger(__name__)
+
+SCRATCH = "/data/local/tmp/pocketlab"
+"""The lab's folder on a device: where the shell may write and execute (device_care.md, section 2.1)."""
+
+LASTS_S = 60
+"""How long a lease lasts without a sign of its holder; a judgement: three heartbeats may be lost on the way
+(device_care.md, section 8), and a dead lab's phone is free again within a minute."""
+
+LONGEST_S = 600
+"""An expiry further away than this was not written by a lab."""
+
+BEAT_S = 10.0
+"""How often the holder renews it (device_care.md, section 8)."""
+
+POLL_S = 2.0
+"""How often a waiting lab asks again; a judgement: one shell call of some 15 ms beside a measurement."""
+
+CALL_S = 30.0
+"""The deadline of one call; the script works for milliseconds, and ends leftovers within seconds."""
+
+TAKEN_OVER = 75
+"""The status of a script that found another fence (EX_TEMPFAIL of sysexits.h)."""
+
+_OTHER_BOOT = 76
+
+_SCRIPT = r"""
+verb=$1 dir=$2 me=$3 mine=$4 lasts=$5 noted=$6 longest=$7
+[ "$verb" != take ] || mkdir -p "$dir" || exit 73
+cd "$dir" || exit 73
+number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; [ ${#1} -lt 10 ]; }  # mksh counts in 32 bits
+read -r now rest < /proc/uptime && now=${now%%.*}
+read -r this < /proc/sys/kernel/random/boot_id
+load() {
+  owner= fence= boot= expires= agent= damaged=
+  [ -e lease ] || return 0
+  while IFS='=' read -r key value || [ -n "$key" ]; do
+    case $key in
+      owner) owner=$value ;; fence) fence=$value ;; boot) boot=$value ;;
+      expires) expires=$value ;; agent) agent=$value ;;
+    esac
+  done < lease
+  number "$fence" && number "$expires" || damaged=1
+  [ -n "$damaged" ] || [ "$boot" != "$this" ] || [ "$expires" -le $((now + longest)) ] || damaged=1
+}
+save() {
+  printf 'owner=%s\nfence=%s\nboot=%s\nexpires=%s\nagent=%s\n' "$owner" "$fence" "$this" "$expires" "$agent" \
+    > lease.new && mv -f lease.new lease && return 0
+  rm -f lease.new
+  exit 74
+}
+live() { [ -z "$damaged" ] && [ -n "$owner" ] && [ "$boot" = "$this" ] && [ "$expires" -gt "$now" ]; }
+started() { { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 0; set -- ${line##*) }; echo "${20}"; }
+slay() { echo "ended $1"; kill -s KILL -- "-$1" 2> /dev/null; kill -s KILL "$1" 2> /dev/null; }
+sweep() {  # what the last holder left running: the agent it noted, and whoever holds a trial's `alive` lock
+  if number "${agent%% *}" && [ "$(started "${agent%% *}")" = "${agent##* }" ]; then slay "${agent%% *}"; fi
+  for alive in trials/*/alive; do
+    [ -e "$alive" ] || continue
+    (flock -n 8) 8< "$alive" && continue
+    for open in /proc/[0-9]*/fd/*; do
+      if [ "$open" -ef "$alive" ]; then open=${open#/proc/}; slay "${open%%/*}"; fi
+    done
+  done
+}
+next() {
+  last=0
+  { read -r last < fence; } 2> /dev/null
+  number "$last" || last=0
+  if number "$fence" && [ "$fence" -gt "$last" ]; then last=$fence; fi
+  if [ -n "$damaged" ] && [ "$last" = 0 ]; then last=$(($(date +%s) / 16)); fi  # beyond anything ever counted
+  fence=$((last + 1))
+  echo "$fence" > fence.new && mv -f fence.new fence || exit 74
+}
+take() {
+  if live && [ "$owner" != "$me" ]; then echo "held $((expires - now)) $owner"; return; fi
+  [ -z "$damaged" ] || echo damaged
+  [ "$owner" = "$me" ] || sweep
+  next
+  owner=$me expires=$((now + lasts)) agent=
+  save
+  echo "granted $fence"
+}
+ours() {
+  [ "$fence" = "$mine" ] || { echo "${owner:-nobody}"; exit 75; }
+  [ "$boot" = "$this" ] || exit 76
+}
+renew() { ours; expires=$((now + lasts)) agent=$noted; save; }
+release() { ours; owner= expires=0 agent=; save; }
+{ flock 9 || exit 71; load; "$verb"; } 9> lease.lock
+"""
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A transport that checks the fence itself before it writes: (path of the lease file, fence)."""
+
+    guard: tuple[str, int] | None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a device, by which grant, and for how long unless renewed."""
+
+    owner: str
+    fence: int
+    left_s: float
+
+
+class Lease:
+    """A device that is ours; made by :func:`held`. Its heartbeat outlives a broken link."""
+
+    def __init__(self, device: Device, owner: str, tell: Callable[[str], None]) -> None:
+        self._device, self._tell = device, tell
+        self._owner = re.sub(r"[^\x20-\x7e]|=", "_", owner)
+        self._process: Process | None = None
+        self._lost = ""
+        self._turn = threading.Lock()  # the heartbeat beside the lab's own calls
+        self.fence = 0
+
+    def note(self, process: Process | None) -> None:
+        """Write down which agent runs now, so that the next holder can end it should we die.
+
+        A broken link is no error: the heartbeat writes it as soon as it can. Raises `DeviceRefused` when the
+        lease is another's.
+        """
+        self._process = process
+        try:
+            self.renew()
+        except DeviceLost as error:
+            log.info("%s; the lease notes the agent as soon as the link is back", error)
+        self.check()
+
+    def check(self) -> None:
+        """Raise `DeviceRefused` if the last heartbeat found the lease taken over."""
+        if self._lost:
+            raise DeviceRefused(self._lost)
+
+    def again(self) -> None:
+        """Take it anew, with a new fence: after a reboot, or when what is on the device is to be proven anew."""
+        self.take(wait_s=0)
+
+    def take(self, *, wait_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Take it, waiting at most so long for another holder; raises `DeviceRefused` naming that one."""
+        waited = 0.0
+        while holder := self._try_to_take():
+            if waited >= wait_s:
+                waiting = f"; waited {wait_s:g} s" if wait_s else ""
+                raise DeviceRefused(
+                    f"{self._name} is held by {holder}{waiting}. Wait for that run to end (--wait takes seconds), "
+                    f"or choose another device: lab devices"
+                )
+            if not waited:
+                self._tell(f"{self._name} is held by {holder}; waiting up to {wait_s:g} s for it to end")
+            pause = min(POLL_S, wait_s - waited)
+            sleep(pause)
+            waited += pause
+
+    def renew(self) -> None:
+        """Say that we live. A lease that is another's is remembered for :meth:`check`."""
+        with self._turn:
+            noted = f"{self._process.pid} {self._process.started}" if self._process else ""
+            done = self._call("renew", noted)
+            if done.returncode == TAKEN_OVER:
+                self._lost = taken_over(self._name, done.stdout.strip())
+            elif done.returncode == _OTHER_BOOT:
+                log.info("%s has rebooted: the lease is to be taken anew", self._name)
+            elif done.returncode != 0:
+                log.warning("%s: the lease could not be renewed: %s", self._name, _said(done))
+
+    def release(self) -> None:
+        """Give it back; a lease that is no longer ours is left alone."""
+        with self._turn:
+            self._set_guard(None)
+            done = self._call("release")
+            if done.returncode not in (0, TAKEN_OVER, _OTHER_BOOT):
+                log.warning("%s: the lease could not be released, it ends by itself: %s", self._name, _said(done))
+
+    @property
+    def _name(self) -> str:
+        return self._device.identity.name
+
+    @property
+    def _folder(self) -> str:
+        return self._device.scratch or SCRATCH
+
+    def _try_to_take(self) -> str:
+        """Return who holds it, in words; empty when it is ours now."""
+        with self._turn:
+            done = self._call("take")
+            lines = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+            if "held" in lines:
+                left, _, owner = lines["held"].partition(" ")
+                return f"{owner or 'somebody'} (its lease ends in {left} s unless renewed)"
+            if done.returncode != 0 or not lines.get("granted", "").isdigit():
+                raise DeviceRefused(
+                    f"{self._name}: wanted its lease in {self._folder}, found: {_said(done)}. It needs the "
+                    f"commands flock, mv and mkdir, and space for a small file: lab probe {self._name}"
+                )
+            if "damaged" in lines:
+                self._tell(f"{self._name}: its lease file was damaged, it is taken as held by nobody")
+            for line in done.stdout.splitlines():
+                if line.startswith("ended "):
+                    self._tell(f"{self._name}: ended process {line[6:]}, left running by the last holder")
+            self.fence, self._lost, self._process = int(lines["granted"]), "", None
+            self._set_guard((f"{self._folder}/lease", self.fence))
+            return ""
+
+    def _call(self, verb: str, noted: str = "") -> Completed:
+        own = [self._owner, str(self.fence), str(LASTS_S), noted, str(LONGEST_S)]
+        argv = ["sh", "-c", _SCRIPT, "lease", verb, self._folder, *own]
+        return self._device.transport.shell(argv, timeout_s=CALL_S)
+
+    def _set_guard(self, guard: tuple[str, int] | None) -> None:
+        transport = self._device.transport
+        if isinstance(transport, Guarded):
+            transport.guard = guard
+
+
+@contextmanager
+def held(
+    device: Device,
+    *,
+    owner: str,
+    wait_s: float,
+    tell: Callable[[str], None] = log.warning,
+    beat_s: float = BEAT_S,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Lease]:
+    """Hold a device's lease while the block runs; `owner` is for people: ``user@host pid run``.
+
+    What an earlier holder left running is ended first. Raises `DeviceRefused` when another lab holds the
+    device for longer than `wait_s`.
+    """
+    lease = Lease(device, owner, tell)
+    lease.take(wait_s=wait_s, sleep=sleep)
+    done = threading.Event()
+    heart = threading.Thread(target=_beat, args=(lease, done, beat_s), name="lease heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield lease
+    finally:
+        done.set()
+        heart.join(CALL_S)
+        try:
+            lease.release()
+        except DeviceError as error:
+            log.info("%s; its lease ends by itself", error)
+
+
+def _beat(lease: Lease, done: threading.Event, every_s: float) -> None:
+    while not done.wait(every_s):
+        try:
+            lease.renew()
+        except DeviceError as error:
+            log.debug("heartbeat: %s", error)  # the link is the transport's to mend; the next beat tries again
+
+
+def holder(transport: Transport, scratch: str = SCRATCH) -> Holder | None:
+    """Return who holds a device; None when nobody does. Changes nothing on it."""
+    script = 'cat /proc/sys/kernel/random/boot_id /proc/uptime "$1"/lease 2> /dev/null; true'
+    lines = transport.shell(["sh", "-c", script, "holder", scratch], timeout_s=CALL_S).stdout.splitlines()
+    found = dict(line.partition("=")[::2] for line in lines[2:])
+    numbers = found.get("fence", ""), found.get("expires", "")
+    if not found.get("owner") or not all(re.fullmatch(r"[0-9]{1,9}", text) for text in numbers):
+        return None
+    left_s = int(numbers[1]) - float(lines[1].split()[0])
+    if found.get("boot") != lines[0] or not 0 < left_s <= LONGEST_S:
+        return None
+    return Holder(found["owner"], int(numbers[0]), left_s)
+
+
+def only_while_held(scratch: str, fence: int) -> str:
+    """Return the opening of a shell script that works in `scratch` and stops when the lease is another's."""
+    return f"""cd {shlex.quote(scratch)} || exit 73
+own() {{ while IFS= read -r line; do [ "$line" != fence={fence} ] || return 0; done < lease; return 1; }}
+own 2> /dev/null || {{ sed -n 's/^owner=//p' lease 2> /dev/null; exit {TAKEN_OVER}; }}
+"""
+
+
+def taken_over(name: str, owner: str) -> str:
+    """Return the message for a fence that is no longer ours."""
+    return f"{name}: the lease was taken over by {owner or 'nobody'}; nothing more is written there. Run again"
+
+
+def _said(done: Completed) -> str:
+    return (done.stderr or done.stdout).strip()[-300:] or f"status {done.returncode}"
