@@ -204,23 +204,6 @@ def memory_limit(supervisor: Supervisor, argument: str) -> str:
     return f"{limit} bytes of memory" if limit else "no limit of memory"
 
 
-def heat(supervisor: Supervisor, argument: str) -> str:
-    """Make the phone this many degC warm all through; from then on it cools or warms as its load says."""
-    try:
-        celsius = float(argument)
-    except ValueError:
-        raise FarmError(f"wanted a temperature in degC, found {argument!r}") from None
-    supervisor.climate.set_celsius(celsius)
-    return f"is {celsius:g} degC warm"
-
-
-def sensor(supervisor: Supervisor, argument: str) -> str:
-    """Make a sensor or tool refuse, hang, vanish, freeze or lie: NAME MODE, listed in knobs.py; `ok` ends it."""
-    name, _, mode = argument.partition(" ")
-    supervisor.climate.misbehave(name, mode.strip())
-    return f"{name}: {mode.strip()}"
-
-
 def warm(supervisor: Supervisor, argument: str) -> str:
     """Make the phone CELSIUS warm all through; from there it cools or warms as it works."""
     try:
@@ -249,7 +232,6 @@ def restore(supervisor: Supervisor, argument: str) -> str:
         time.sleep(0.02)
     if supervisor.serial != supervisor.phone.name:
         change_identity(supervisor, supervisor.phone.name)
-    supervisor.climate.restore()
     supervisor.wire.flow()
     if supervisor.wire.state != "up":
         supervisor.wire.set("up")
@@ -277,8 +259,6 @@ FAULTS: dict[str, Callable[[Supervisor, str], str]] = {
     "change-identity": change_identity,
     "memory-limit": memory_limit,
     "heat": warm,
-    "sensor": sensor,
-    "heat": heat,
     "sensor": sensor,
     "restore": restore,
 }

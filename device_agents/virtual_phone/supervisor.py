@@ -22,7 +22,6 @@ import time
 from pathlib import Path
 
 from device_agents.virtual_phone import cgroup, linux
-from device_agents.virtual_phone.climate import Climate
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.network import Forwarder, inside
 from device_agents.virtual_phone.phone import Phone, furnish, load
@@ -44,7 +43,6 @@ class Supervisor:
         self.state = "booting"
         self.why = ""  # of `broken`
         self.wire = Forwarder(phone.host, lambda: self.pid)
-        self.climate = Climate(phone.sys_root, phone.state_root, phone.group)
         self.ending = threading.Event()
         self.sensors = Sensors(phone.sys_root, phone.state_root)
         self.world = threading.Lock()  # held by whoever changes the sensors
@@ -83,7 +81,6 @@ class Supervisor:
         furnish(self.phone, self.serial)
         with self.world:
             self.sensors.boot(now=time.time())
-        self.climate.boot()
         argv = [sys.executable, "-m", "device_agents.virtual_phone.init", str(self.phone.folder)]
         self._init = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         self._ended = os.pidfd_open(self._init.pid)
@@ -110,7 +107,6 @@ class Supervisor:
         """Wait for the phone's end; once a second, the world goes on for it."""
         assert self._init is not None
         while not self._over(TICK_S):
-            self.climate.tick()
         os.close(self._ended)
         status = self._init.wait()
         if self._init.stdout:
