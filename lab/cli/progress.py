@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -27,6 +28,10 @@ REFRESH_HZ = 1.0
 """How often the bar is drawn: the lab shares the host's cores with what it measures."""
 
 
+TOLD_PERCENT = 25
+"""Off a terminal a push is told each time this much more of it was sent: a line a quarter."""
+
+
 def configure_logging(console: Console, *, verbose: bool) -> None:
     """Send the lab's log to stderr, through the console that also draws progress."""
     handler = RichHandler(console=console, show_path=False, show_time=False, markup=False)
@@ -35,36 +40,86 @@ def configure_logging(console: Console, *, verbose: bool) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-@contextmanager
-def shown(console: Console, title: str, total: int, done: int) -> Iterator[tuple[Watch, Done]]:
-    """Show a run's progress: a bar on a terminal, one line a trial elsewhere.
+class Display:
+    """The progress of everything that goes on at once; its methods may be called from any thread."""
 
-    Yields what the runner calls while it measures and what to call with each trial it yields.
-    """
-    if console.is_terminal:
-        with _bar(console, title, total, done) as calls:
-            yield calls
-        return
-    spent_s, count = 0.0, 0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = _bars(console) if console.is_terminal else None
 
-    def line(trial: Trial) -> None:
-        nonlocal count, spent_s
-        count, spent_s = count + 1, spent_s + trial.wall_s
-        left_s = spent_s / count * (total - done - count)
-        verdict = "ok" if trial.valid else f"does not count: {trial.reason}"
-        console.print(
-            f"{title} {done + count}/{total} {trial.cell}: {verdict} in {trial.wall_s:.1f} s, "
-            f"about {left_s:.0f} s left",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+    def __enter__(self) -> Display:
+        if self._bars is not None:
+            self._bars.start()
+        return self
 
-    yield (lambda now: None), line
+    def __exit__(self, *_: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def say(self, words: str) -> None:
+        """Say something beside the bars."""
+        self._console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def run(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Done]]:
+        """Show a run: a bar on a terminal, one line a trial elsewhere.
+
+        Yields what the runner calls while it measures and what to call with each trial it yields.
+        """
+        if self._bars is None:
+            yield (lambda now: None), self._lines(title, total, done)
+            return
+        bars = self._bars
+        task = bars.add_task(title, total=total, completed=done)
+
+        def watch(now: Now) -> None:
+            place = now.place
+            at = "settling" if place.number == 0 else f"{place.cell.key}, trial {place.number}/{now.total}"
+            bars.update(task, description=f"{title}: {at}, iteration {now.iterations}")
+
+        try:
+            yield watch, lambda trial: bars.advance(task)
+        finally:
+            bars.stop_task(task)
+
+    def sending(self, device: str) -> Callable[[int, int], None]:
+        """Return what a push to `device` calls with (bytes sent, bytes there are to send)."""
+        task: TaskID | None = None
+        told = 0
+
+        def tell(sent: int, total: int) -> None:
+            nonlocal task, told
+            if total == 0:
+                return
+            if self._bars is None:
+                if (share := 100 * sent // total) // TOLD_PERCENT > told // TOLD_PERCENT:
+                    told = share
+                    self.say(f"{device}: {share} % of {total / 2**20:.1f} MiB sent")
+                return
+            if task is None:
+                task = self._bars.add_task(f"{device}: sending, MiB", total=total / 2**20)
+            self._bars.update(task, completed=sent / 2**20, total=total / 2**20, visible=sent < total)
+
+        return tell
+
+    def _lines(self, title: str, total: int, done: int) -> Done:
+        """Return what prints a line a trial, with how long the rest will take."""
+        spent_s, count = 0.0, 0
+
+        def line(trial: Trial) -> None:
+            nonlocal count, spent_s
+            count, spent_s = count + 1, spent_s + trial.wall_s
+            left_s = spent_s / count * (total - done - count)
+            verdict = "ok" if trial.valid else f"does not count: {trial.reason}"
+            self.say(
+                f"{title} {done + count}/{total} {trial.cell}: {verdict} in {trial.wall_s:.1f} s, "
+                f"about {left_s:.0f} s left"
+            )
+
+        return line
 
 
-@contextmanager
-def _bar(console: Console, title: str, total: int, done: int) -> Iterator[tuple[Watch, Done]]:
+def _bars(console: Console) -> Progress:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -73,12 +128,4 @@ def _bar(console: Console, title: str, total: int, done: int) -> Iterator[tuple[
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, refresh_per_second=REFRESH_HZ) as progress:
-        task = progress.add_task(title, total=total, completed=done)
-
-        def watch(now: Now) -> None:
-            place = now.place
-            at = "settling" if place.number == 0 else f"{place.cell.key}, trial {place.number}/{now.total}"
-            progress.update(task, description=f"{title}: {at}, iteration {now.iterations}")
-
-        yield watch, lambda trial: progress.advance(task)
+    return Progress(*columns, console=console, refresh_per_second=REFRESH_HZ)

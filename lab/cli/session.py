@@ -1,24 +1,30 @@
-"""One `lab run`: scenarios one after the other on one device, and the scenario of a run to be resumed."""
+"""One `lab run`: its devices, its benches, its scenarios, and the scenario of a run to be resumed."""
 
 from __future__ import annotations
 
+import getpass
 import logging
+import os
+import platform
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
-from lab import inputs, runner, scenario
+from lab import fleet, inputs, runner, scenario
 from lab.build import Build
-from lab.cli.progress import shown
+from lab.cli.progress import Display
 from lab.device import local, turn
-from lab.device.transport import Device
-from lab.errors import BuildError, DeviceRefused, PrepareError, RunError, ScenarioError
+from lab.device.transport import Device, Process
+from lab.device.turn import HOST
+from lab.errors import BuildError, DeviceError, PrepareError, RunError, ScenarioError
 from lab.records import Run, Trial
 from lab.scenario import SCENARIOS, Scenario
 from lab.store import Store
@@ -29,37 +35,81 @@ DEFAULT_BUILD = "nano-paper"
 """The line measured when none is named: the bundled model in the paper's precision."""
 
 
-def connect(name: str) -> Device:
-    """Return the device called `name`; version 0.1 knows this machine, `host`."""
-    if name == "host":
-        return local.connect()
-    raise DeviceRefused(f"no device {name!r}; known: host (`lab devices` lists them)")
+def devices_of(store: Store, text: str, console: Console) -> list[Device]:
+    """Connect to the devices that `text` means; adb is asked only when it means another than this machine.
+
+    Raises `DeviceRefused` for one that is not there or cannot be used, with a list of what is attached.
+    """
+    if text.strip() == HOST:
+        return [local.connect()]
+    from lab import roster
+    from lab.device.adb import Server
+
+    server = Server.from_environment()
+    found = roster.choose(text, roster.look(server, store.root), tell=_teller(console))
+    return [
+        local.connect() if isinstance(each, str) else roster.connect(server, each, store.root / "agents")
+        for each in found
+    ]
 
 
-def bench_of(store: Store, device: str, build: str, wait_s: float, console: Console) -> runner.Bench:
-    """Bring together what a run is measured with."""
-    found = connect(device)
+def terms_of(store: Store, wait_s: float, console: Console) -> fleet.Terms:
+    """Return on which terms devices' turns are taken: as this user on this machine."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in containers
+        user = f"user {os.getuid()}"
+    owner = f"{user}@{platform.node() or 'unnamed'} pid {os.getpid()}"
+    return fleet.Terms(owner, wait_s, _teller(console), partial(_end_elsewhere, store))
+
+
+def _teller(console: Console) -> Callable[[str], None]:
+    return lambda words: console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+def _end_elsewhere(store: Store, name: str, process: Process) -> None:
+    """End what a killed lab left on another device that shares our cores; one that is gone has ended it."""
+    from lab import roster
+    from lab.device.adb import AdbTransport, Server
+
+    try:
+        server = Server.from_environment()
+        for entry in roster.look(server, store.root):
+            if entry.name == name and entry.found.state == roster.READY:
+                log.warning("ending agent %d on %s, left behind by a lab that was killed", process.pid, name)
+                AdbTransport(server, entry.found.serial).kill(process)
+    except DeviceError as error:
+        log.warning("what a killed lab may have left on %s could not be ended: %s", name, error)
+
+
+def benches_of(store: Store, devices: Sequence[Device], build: str, terms: fleet.Terms) -> list[runner.Bench]:
+    """Bring together what runs are measured with, one bench a device."""
     try:
         package = store.find_build(build)
     except BuildError as error:
         if Path(build).is_dir():
             raise
         raise BuildError(f"{error}; `make build` makes the bundled reference model") from error
-    return runner.Bench(
-        device=found,
-        build=package,
-        store=store,
-        clock=local.SystemClock(),
-        lease=lambda: turn.measuring(
-            turn.lock_path(), wait_s=wait_s, tell=lambda words: console.print(words, highlight=False)
-        ),
-    )
+    return [
+        runner.Bench(
+            device=device,
+            build=package,
+            store=store,
+            clock=local.SystemClock(),
+            lease=fleet.lease_of(device, terms),
+        )
+        for device in devices
+    ]
 
 
 def with_image(
-    bench: runner.Bench, scenarios: Sequence[Scenario], image: Path, instruction: str | None
-) -> runner.Bench:
-    """Return the bench with an input made of an image and an instruction; prepared while it is our turn.
+    benches: Sequence[runner.Bench],
+    scenarios: Sequence[Scenario],
+    image: Path,
+    instruction: str | None,
+    wait_s: float,
+) -> list[runner.Bench]:
+    """Return the benches with an input made of an image and an instruction; prepared in this machine's turn.
 
     Raises `ScenarioError` when no scenario works on an input, and `PrepareError`.
     """
@@ -70,10 +120,11 @@ def with_image(
         raise PrepareError(
             f"{str(image)!r}: wanted an image file; found no such file: give the path of an image file"
         )
-    with bench.lease():
-        log.info("preparing %s: the fp32 model of build %s says what is right", image, bench.build.id[:12])
-        own = inputs.prepare(bench.store.root, bench.build, image, instruction or inputs.INSTRUCTION)
-    return replace(bench, own_inputs={inputs.NAME: own})
+    store, build = benches[0].store, benches[0].build
+    with turn.measuring(turn.lock_path(), wait_s=wait_s):
+        log.info("preparing %s: the fp32 model of build %s says what is right", image, build.id[:12])
+        own = inputs.prepare(store.root, build, image, instruction or inputs.INSTRUCTION)
+    return [replace(bench, own_inputs={inputs.NAME: own}) for bench in benches]
 
 
 def on_own_input(chosen: Scenario) -> Scenario:
@@ -166,16 +217,36 @@ def scenario_of(record: Run) -> Scenario:
 
 def measure(record: Run, chosen: Scenario, bench: runner.Bench, console: Console) -> Run:
     """Measure what a run lacks, with progress, and return it as it was saved at the end."""
-    total = len(record.cells) * record.blocks
-    done = len(bench.store.trials(record.id))
-    with (
-        _terminable(),
-        shown(console, chosen.name, total, done) as (watch, tell),
-        closing(runner.run(record, chosen, bench, watch=watch)) as trials,
-    ):
-        for trial in trials:
-            tell(trial)
-    return bench.store.run(record.id)
+    with _terminable(), Display(console) as display:
+        return fleet.carry_on(record, chosen, _pushing(bench, display), display)
+
+
+def measure_all(
+    benches: Sequence[runner.Bench],
+    scenarios: Sequence[Scenario],
+    terms: fleet.Terms,
+    begin: fleet.Begin,
+    console: Console,
+) -> list[fleet.Ended]:
+    """Measure every scenario on every device, with progress, and return what became of each."""
+    with _terminable(), Display(console) as display:
+        stop = threading.Event()
+        shown = [_pushing(bench, display, stop) for bench in benches]
+        return fleet.measure(shown, scenarios, terms, begin=begin, show=display, stop=stop)
+
+
+def _pushing(bench: runner.Bench, display: Display, stop: threading.Event | None = None) -> runner.Bench:
+    """Return the bench with a push that shows its progress and ends once `stop` is set; the host needs none."""
+    if bench.device.scratch is None:
+        return bench
+    tell = display.sending(bench.device.identity.name)
+
+    def progress(sent: int, total: int) -> None:
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt
+        tell(sent, total)
+
+    return replace(bench, present=fleet.present(bench, progress))
 
 
 def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial]) -> None:

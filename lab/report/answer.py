@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from lab.records import Answer, Cell, CellSummary, Interval, Metric, Published, Run, Trial
 from lab.report.sentence import sentence
-from lab.report.wording import cell_short, listing, percent, valid_trials, varying
+from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
 from lab.stats.summary import (
     MIN_TRIALS,
     Contenders,
@@ -42,8 +42,9 @@ def answer(
     Invalid trials are counted by reason and enter no figure.
     """
     cells = {cell.key: medians_by_block(trials, cell.key, metric.name) for cell in run.cells}
-    choice = contenders(cells, metric.better)
-    chances = probability_best(cells, metric.better)
+    emulated = kind_of(run) == "emulated"
+    choice = Contenders(None, (), tuple(cells)) if emulated else contenders(cells, metric.better)
+    chances = dict.fromkeys(cells) if emulated else probability_best(cells, metric.better)
     summaries = tuple(
         _summary(cell, trials, metric, medians=cells[cell.key], chance=chances[cell.key], choice=choice)
         for cell in run.cells
@@ -60,10 +61,23 @@ def answer(
         summaries=summaries,
         best=choice.best,
         contenders=choice.may_be_best,
-        sentence=sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others),
-        published=_matching(published, run, {metric.name, *others}),
+        sentence=_of_emulated(trials)
+        if emulated
+        else sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others),
+        published=() if emulated else _matching(published, run, {metric.name, *others}),
         other_metrics=others,
         warnings=_warnings(run, trials, metric, summaries, choice),
+    )
+
+
+def _of_emulated(trials: Sequence[Trial]) -> str:
+    """Say what an emulated phone can show: that the code runs there and its answers are right."""
+    counted = sum(trial.valid for trial in trials)
+    if not counted:
+        return "No answer: no valid trial. Emulated: its times would be no measurements."
+    return (
+        f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are no measurements and "
+        "are compared with nothing."
     )
 
 

@@ -40,6 +40,8 @@ def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
         state_of=state_of,
         matches=matches,
         unit_of=unit_of,
+        kind_of=wording.kind_of,
+        on_device=wording.on_device,
     )
     return environment.get_template("page.html").render(answers=answers)
 

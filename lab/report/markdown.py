@@ -7,7 +7,18 @@ from collections.abc import Iterable, Sequence
 
 from lab.records import Answer, Interval
 from lab.report.chart import state_of
-from lab.report.wording import cell_phrase, estimate, percent, plain, probability, quantity, span, varying
+from lab.report.wording import (
+    cell_phrase,
+    estimate,
+    kind_of,
+    on_device,
+    percent,
+    plain,
+    probability,
+    quantity,
+    span,
+    varying,
+)
 
 _STANDING = {"best": "**best**", "contender": "may be best", "beaten": "behind", "unknown": "not judged"}
 
@@ -17,6 +28,7 @@ def render_markdown(answer: Answer) -> str:
     run, metric = answer.run, answer.metric
     blocks = [
         f"### {escape(answer.question)}",
+        "" if kind_of(run) in ("host", "unknown") else f"On {escape(on_device(run))}.",
         escape(answer.sentence),
         _table(_heads(answer), (_row(answer, index) for index in range(len(answer.summaries)))),
         "\n".join(f"- {escape(warning)}" for warning in answer.warnings),
@@ -55,7 +67,7 @@ def _heads(answer: Answer) -> list[str]:
     several = ["P(best)"] if len(answer.run.cells) > 1 else []
     return [
         "cell",
-        answer.metric.label,
+        f"{answer.metric.label} (emulated)" if kind_of(answer.run) == "emulated" else answer.metric.label,
         "95 % interval",
         *several,
         "valid",

@@ -12,7 +12,19 @@ from rich.text import Text
 
 from lab.records import Answer, CellSummary, Interval, Metric
 from lab.report.chart import state_of
-from lab.report.wording import cell_short, estimate, percent, plain, probability, quantity, span, varying
+from lab.report.wording import (
+    KIND_STYLES,
+    cell_short,
+    estimate,
+    kind_of,
+    on_device,
+    percent,
+    plain,
+    probability,
+    quantity,
+    span,
+    varying,
+)
 
 _STYLES = {"best": "bold green", "contender": "", "beaten": "dim", "unknown": "yellow"}
 _MARKS = {"best": "*", "contender": "~", "beaten": "", "unknown": "?"}
@@ -23,6 +35,7 @@ def render_terminal(answer: Answer) -> RenderableType:
     run = answer.run
     parts: list[RenderableType] = [
         Text(plain(answer.question), style="bold"),
+        *_device(answer),
         Text(plain(answer.sentence), style="green" if answer.best else "yellow"),
         _cells(answer),
     ]
@@ -39,10 +52,18 @@ def render_terminal(answer: Answer) -> RenderableType:
     return Group(*parts)
 
 
+def _device(answer: Answer) -> list[RenderableType]:
+    """Name a device that is not this machine, in the colour of its kind."""
+    kind = kind_of(answer.run)
+    return [] if kind in ("host", "unknown") else [Text(f"on {on_device(answer.run)}", style=KIND_STYLES[kind])]
+
+
 def _cells(answer: Answer) -> Table:
     several = len(answer.run.cells) > 1
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.title = Text(plain(f"{answer.metric.label}, {answer.metric.better} is better"))
+    emulated = kind_of(answer.run) == "emulated"
+    meant = "emulated, no measurement" if emulated else f"{answer.metric.better} is better"
+    table.title = Text(plain(f"{answer.metric.label}, {meant}"))
     table.title_justify = "left"
     table.add_column("", width=1)
     table.add_column(Text(_heading(answer)), min_width=12)

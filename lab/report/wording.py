@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from lab.records import Cell, Interval, Metric, Parameter
+from lab.records import Cell, Interval, Metric, Parameter, Run
 
 _SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PHRASES = {
@@ -24,6 +24,28 @@ _PHRASES = {
     "order=largest_first": "largest first",
     "order=smallest_first": "smallest first",
 }
+
+KINDS = {
+    "host": "this machine, no phone",
+    "virtual": "a virtual phone: this machine's cores, not a phone's",
+    "emulated": "an emulated phone: its times are no measurements and are compared with nothing",
+    "phone": "a phone",
+}
+"""What a device's kind means for its figures."""
+
+KIND_STYLES = {"host": "", "virtual": "blue", "emulated": "bold yellow", "phone": "bold cyan"}
+"""Figures of different kinds have different colours wherever there are colours."""
+
+
+def kind_of(run: Run) -> str:
+    """Return the kind of the device a run was measured on: `host`, `virtual`, `emulated`, `phone` or `unknown`."""
+    return run.context.facts.get("device_kind", "unknown")
+
+
+def on_device(run: Run) -> str:
+    """Return the device and what its kind means, e.g. ``virtual-1, a virtual phone: this machine's cores, …``."""
+    kind = kind_of(run)
+    return plain(f"{run.device}, {KINDS.get(kind, f'of kind {kind}')}")
 
 
 def plain(text: str) -> str:

@@ -12,6 +12,7 @@ Results are read from the files and lists from the index, so that results can be
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,6 +47,7 @@ class Store:
         self.root = root
         self._url = url or f"sqlite:///{(root / 'index.sqlite').absolute()}"
         self._engine: sa.Engine | None = None
+        self._opening = threading.Lock()  # runs on several devices share a store, each in a thread
         with disk_errors("open the store", root):
             for name in ("builds", "lines", "runs"):
                 make_folder(root / name)
@@ -188,13 +190,20 @@ class Store:
 
     def _indexed(self, work: Callable[[sa.Engine], Result]) -> Result:
         """Do something with the index, opened if need be."""
-        if self._engine is None:
-            with disk_errors("open the index", self.root), locked(self.root / "index.lock"):
-                self._engine = index.connect(self._url, self.root)
-            with index.errors(self._engine, self.root):
-                self._catch_up(self._engine)
-        with index.errors(self._engine, self.root):
-            return work(self._engine)
+        engine = self._engine or self._open()
+        with index.errors(engine, self.root):
+            return work(engine)
+
+    def _open(self) -> sa.Engine:
+        """Open the index, once, and put into it what it lacks."""
+        with self._opening:
+            if self._engine is None:
+                with disk_errors("open the index", self.root), locked(self.root / "index.lock"):
+                    engine = index.connect(self._url, self.root)
+                with index.errors(engine, self.root):
+                    self._catch_up(engine)
+                self._engine = engine
+            return self._engine
 
     def _catch_up(self, engine: sa.Engine) -> None:
         """Put into the index what a crash or a full disk kept out of it."""

@@ -76,10 +76,9 @@ sys.exit(status)
 LAB = """
 import dataclasses, sys
 from lab import cli
-from lab.cli import session
 from lab.device import local
 device = dataclasses.replace(local.connect(), agent=(sys.executable, "-c", sys.argv[1]))
-session.connect = lambda name: device
+local.connect = lambda: device
 sys.argv = ["lab", *sys.argv[2:]]
 cli.main()
 """

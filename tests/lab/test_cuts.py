@@ -37,12 +37,11 @@ with open("events.jsonl", "w") as file:
 LAB = """
 import dataclasses, pathlib, sys
 from lab import cli
-from lab.cli import session
 from lab.device import local
 folder = pathlib.Path(sys.argv[1])
 code = "import pathlib; SLOW = pathlib.Path(%r)\\n" % str(folder / "slow") + (folder / "agent.py").read_text()
 device = dataclasses.replace(local.connect(), agent=(sys.executable, "-c", code))
-session.connect = lambda name: device
+local.connect = lambda: device
 sys.argv = ["lab", *sys.argv[2:]]
 cli.main()
 """

@@ -1,0 +1,64 @@
+"""What several commands print or write: answers, pages, where results lie."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lab.errors import RunError
+
+if TYPE_CHECKING:
+    from lab.records import Answer, Run, Trial
+
+
+def short(run_id: str) -> str:
+    """Return the start of a run's id that names it: a UUIDv7's first 13 characters are its millisecond."""
+    return run_id[:13]
+
+
+def print_answer(found: Answer) -> None:
+    """Print an answer on stdout."""
+    from rich.console import Console
+
+    from lab.report.terminal import render_terminal
+
+    console = Console()
+    console.print()
+    console.print(render_terminal(found))
+
+
+def write_html(path: Path, answers: list[tuple[Answer, list[Trial]]]) -> None:
+    """Write one page with all answers."""
+    from lab.report.html import render_html
+
+    write(path, render_html(answers))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file the user asked for; raises `RunError`."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {error.strerror or error}; the results are saved") from error
+    typer.echo(f"Wrote {path}")
+
+
+def where(root: Path, runs: list[Run], data: Path) -> None:
+    """Say where the results lie and how to look further."""
+    ids = " ".join(short(found.id) for found in runs)
+    option = data_option(data)
+    program = "lab" if shutil.which("lab") else os.path.relpath(Path(sys.executable).with_name("lab"))
+    typer.echo(f"Results: {root}")
+    typer.echo(f"  {program} show {ids}{option} --html report.html   # one page: charts, every trial, the context")
+    typer.echo(f"  {program} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track a unit")
+
+
+def data_option(data: Path) -> str:
+    """Return the option that names this data root, or nothing where it is the default."""
+    default = Path(os.environ.get("POCKETLAB_DATA") or "lab-data")
+    return "" if data.absolute() == default.absolute() else f" --data {data}"
