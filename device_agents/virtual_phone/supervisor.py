@@ -106,7 +106,10 @@ class Supervisor:
     def _stay(self) -> None:
         """Wait for the phone's end; once a second, the world goes on for it."""
         assert self._init is not None
+        at, used = time.monotonic(), self._cpu_ns()
         while not self._over(TICK_S):
+            before_at, before, at, used = at, used, time.monotonic(), self._cpu_ns()
+            self.tick(seconds=at - before_at, cpu_ns=used - before)
         os.close(self._ended)
         status = self._init.wait()
         if self._init.stdout:
@@ -114,7 +117,7 @@ class Supervisor:
         log.info("%s ended with status %d%s", self.phone.name, status, " (reboot)" if status == 0 else "")
 
     def tick(self, *, seconds: float, cpu_ns: int) -> None:
-        """Let time pass for the phone: it warms by the CPU time it used, and a hot one gets less of the machine."""
+        """Let time pass for the phone: it warms by the CPU time it used, and a hot one gets less CPU."""
         load = cpu_ns / 1e9 / seconds / (os.cpu_count() or 1) if seconds else 0.0
         with self.world:
             share = self.sensors.step(seconds=seconds, load=load, now=time.time())
