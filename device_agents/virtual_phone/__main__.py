@@ -1,7 +1,7 @@
 """The farm's command line.
 
 python -m device_agents.virtual_phone up --phones 2 [--abi x86_64|arm64] | down | status | addresses
-python -m device_agents.virtual_phone fault NAME FAULT [ARGUMENT]
+python -m device_agents.virtual_phone fault NAME FAULT [ARGUMENT ...]
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     fault = verbs.add_parser("fault", help="do harm to one phone; `restore` undoes it")
     fault.add_argument("name")
     fault.add_argument("fault")
-    fault.add_argument("argument", nargs="?", default="")
+    fault.add_argument("argument", nargs="*")
     return parser.parse_args(argv)
 
 
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             names = farm.down(_say)
             _print(f"ended: {', '.join(names)}" if names else "no phones were up")
         elif arguments.verb == "fault":
-            _print(str(ask(_named(arguments.name), arguments.fault, arguments.argument)["said"]))
+            _print(str(ask(_named(arguments.name), arguments.fault, " ".join(arguments.argument))["said"]))
         elif arguments.verb == "addresses":
             for phone in farm.phones(farm.root()):
                 _print(phone.address)

@@ -87,10 +87,6 @@ def _first_process(phone: Phone, parent: int) -> None:
 def _file_systems(phone: Phone, root: Path) -> None:
     """Mount what a phone sees at `root` and make it the root."""
     linux.mount("", "/", flags=linux.RECURSIVE | linux.PRIVATE)
-    # A layer with nothing but /system over the cached root, and no upper one: read-only, as on Android.
-    layers = phone.folder / "layer"
-    (layers / "system").mkdir(parents=True, exist_ok=True)
-    linux.bind(phone.system, layers / "system")
     _overlay(phone, root)
     flags = linux.NO_SUID | linux.NO_DEV
     linux.mount("tmpfs", root / "dev", "tmpfs", linux.NO_SUID, "mode=755,size=1m")
@@ -123,11 +119,9 @@ def _file_systems(phone: Phone, root: Path) -> None:
 
 
 def _overlay(phone: Phone, root: Path) -> None:
-    """Lay the phone's /system over the cached root, read-only."""
+    """Lay the phone's own /system over the cached root; no upper layer: read-only, as on Android."""
     try:
-        linux.mount(
-            "overlay", root, "overlay", linux.READ_ONLY, f"lowerdir={phone.system.parent / 'layer'}:{phone.root}"
-        )
+        linux.mount("overlay", root, "overlay", linux.READ_ONLY, f"lowerdir={phone.system.parent}:{phone.root}")
     except OSError as error:
         raise FarmError(
             f"wanted an overlay of {phone.root} for {phone.name}, and the kernel refused: {error}"
@@ -174,6 +168,7 @@ def _start_adbd() -> int:
             os.setsid()
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and an exec would inherit that
             Path("/proc/self/oom_score_adj").write_text("0", encoding="ascii")  # a shell would inherit init's
+            linux.refuse_vsock()
             os.setgroups(GROUPS)
             os.setresgid(SHELL, SHELL, SHELL)
             os.setresuid(SHELL, SHELL, SHELL)

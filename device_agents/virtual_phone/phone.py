@@ -6,7 +6,7 @@ What lies in the phone's folder, and where the phone sees it:
     data.img        a sparse ext4 image                  /data                 survives a reboot, not `down`
     state/          what Android's tools read and write  /metadata/pocketlab   identity.prop: `write_identity`
     sys/            the whole of sysfs, made up          /sys
-    system/bin/     Android's tools, copied at each boot /system/bin           over toybox's links
+    layer/system/   Android's tools, copied at each boot /system/bin           over toybox's links
     boot_id         new at each boot                     /proc/sys/kernel/random/boot_id
     control.sock    the supervisor listens here          (not seen)
     supervisor.log  what the supervisor and adbd say     (not seen)
@@ -64,7 +64,7 @@ class Phone:
     @property
     def system(self) -> Path:
         """What lies over the root file system's /system."""
-        return self.folder / "system"
+        return self.folder / "layer/system"
 
     @property
     def data_image(self) -> Path:
