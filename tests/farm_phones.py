@@ -75,6 +75,15 @@ class Phone:
         """Have the tests' adb server connect to the phone; gives what adb says."""
         return _adb(self.adb_server, "connect", self.address).stdout.strip()
 
+    def disconnect(self) -> None:
+        """Have the tests' adb server forget the phone."""
+        _adb(self.adb_server, "disconnect", self.address)
+
+    def adb_state(self) -> str:
+        """What `adb devices` says of the phone: device, offline, unauthorized, … or nothing."""
+        rows = [line.split() for line in _adb(self.adb_server, "devices").stdout.splitlines()[1:]]
+        return next((row[1] for row in rows if row and row[0] == self.address), "")
+
 
 def _adb(port: int, *arguments: str, deadline_s: float = 30.0) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

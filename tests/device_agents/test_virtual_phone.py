@@ -1,17 +1,215 @@
-"""Virtual phones are real enough: Android's adbd, a boot of their own, real faults, nothing left."""
+"""Virtual phones are real enough: Android's adbd, a boot of their own, and faults that really happen."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
 from farm_phones import Phone
 
+from device_agents.virtual_phone.errors import FarmError
 
-def test_a_virtual_phone_looks_like_a_phone_to_adb(phone: Phone) -> None:
-    """Android's shell user, its folders, a writable /data, and its own boot clock: no /tmp, no /dev/shm."""
-    assert phone.adb("shell", "id -un; pwd; ls -d /tmp /dev/shm 2>/dev/null; command -v sh").stdout.split() == [
-        "shell",
-        "/",
-        "/system/bin/sh",
-    ]
-    assert phone.adb("shell", "cd /data/local/tmp && echo hello > file && cat file").stdout == "hello\n"
-    uptime_s = float(phone.adb("shell", "cat /proc/uptime").stdout.split()[0])
-    assert 0 <= uptime_s < 3600
+TMP = "/data/local/tmp"
+
+
+def until(true: Callable[[], bool], what: str, deadline_s: float = 15.0) -> None:
+    """Wait for something that another process brings about."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < deadline_s, what
+        time.sleep(0.05)
+
+
+def answers(phone: Phone) -> bool:
+    """Tell whether adb's shell works now."""
+    return phone.adb("shell", "echo yes").stdout == "yes\n"
+
+
+def boot_id(phone: Phone) -> str:
+    """What the phone says which boot this is."""
+    return phone.adb("shell", "cat /proc/sys/kernel/random/boot_id").stdout
+
+
+def test_a_virtual_phone_looks_like_android_to_adb(phone: Phone) -> None:
+    """Android's shell user, shell and folders, a read-only system, and nothing Android lacks."""
+    said = phone.adb("shell", "id -un; ls -d /tmp /dev/shm 2>/dev/null; command -v sh sha256sum")
+    assert said.stdout.split() == ["shell", "/system/bin/sh", "/system/bin/sha256sum"]
+    assert phone.adb("shell", f"cd {TMP} && echo hello > file && cat file").stdout == "hello\n"
+    assert phone.adb("shell", "echo x > /system/x").returncode != 0
+    assert phone.adb("shell", "exit 7").returncode == 7
+
+
+def test_a_phone_has_a_boot_of_its_own(phone: Phone) -> None:
+    """The boot clock starts at zero with the phone, and processes are counted by it."""
+    here = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    uptime_s, ticks = phone.adb(
+        "shell", "cut -d' ' -f1 /proc/uptime; cut -d' ' -f22 /proc/self/stat"
+    ).stdout.split()
+    assert float(uptime_s) < here
+    assert float(uptime_s) == pytest.approx(int(ticks) / os.sysconf("SC_CLK_TCK"), abs=1.0)
+    assert boot_id(phone) != Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+
+
+def test_a_phone_sees_itself_alone(phone: Phone, phones: list[Phone]) -> None:
+    """No process of this machine, no network but its own loopback, no way to the other phone's files."""
+    names = phone.adb("shell", "ps -A -o NAME").stdout.split()
+    assert "adbd" in names
+    assert "systemd" not in names
+    assert int(phone.adb("shell", "ls -d /proc/[0-9]* | wc -l").stdout) < 12
+    assert [line.split(":")[0].strip() for line in phone.shell("cat /proc/net/dev").splitlines()[2:]] == ["lo"]
+    phones[1].adb("shell", f"echo mine > {TMP}/mine")
+    assert phone.adb("shell", f"cat {TMP}/mine").returncode != 0
+
+
+def test_a_phone_that_reboots_comes_back_as_another_boot_with_its_data(phone: Phone) -> None:
+    """`reboot` typed in the phone ends that phone alone; files stay, processes do not, the boot id is new."""
+    before = boot_id(phone)
+    phone.adb("shell", f"echo kept > {TMP}/kept; setsid sleep 1000 < /dev/null > /dev/null 2>&1 &")
+    phone.adb("shell", "reboot")
+    until(lambda: phone.status()["state"] == "up" and answers(phone), "the phone did not come back")
+    assert boot_id(phone) != before
+    assert phone.adb("shell", f"cat {TMP}/kept; pidof sleep").stdout == "kept\n"
+
+
+def test_no_reboot_reaches_the_host(phone: Phone) -> None:
+    """Not even root in the phone may call reboot(2): the capability is gone."""
+    status = dict(line.split(":\t", 1) for line in phone.shell("cat /proc/1/status").splitlines() if ":\t" in line)
+    assert int(status["CapBnd"], 16) & 1 << 22 == 0  # CAP_SYS_BOOT, <linux/capability.h>
+
+
+def test_a_detached_process_outlives_a_killed_adbd(phone: Phone) -> None:
+    """Adbd dies and is started again within seconds; what was started by `setsid` goes on."""
+    phone.adb("shell", f"setsid sh -c 'sleep 30; rm {TMP}/pid' < /dev/null > /dev/null 2>&1 & echo $! > {TMP}/pid")
+    before = phone.adb("shell", "pidof adbd").stdout
+    phone.fault("kill-adbd")
+    until(lambda: answers(phone), "adbd was not started again")
+    after = phone.adb("shell", f"pidof adbd; kill -0 $(cat {TMP}/pid) && kill $(cat {TMP}/pid) && echo alive")
+    assert after.stdout.splitlines()[1] == "alive"
+    assert after.stdout.split()[0] != before.strip()
+
+
+def test_an_unplugged_phone_is_gone_until_it_is_plugged_in(phone: Phone) -> None:
+    """Connections end and new ones are refused; the boot goes on meanwhile."""
+    before = boot_id(phone)
+    phone.fault("unplug")
+    assert "refused" in phone.connect() or "failed" in phone.connect()
+    assert not answers(phone)
+    phone.fault("replug")
+    until(lambda: answers(phone), "the phone did not come back")
+    assert boot_id(phone) == before
+
+
+def test_a_stalled_network_loses_no_byte(phone: Phone) -> None:
+    """Bytes stop for as long as was said; the connection stays and everything arrives."""
+    assert answers(phone)
+    began = time.monotonic()
+    phone.fault("stall", 1.0)
+    assert phone.adb("shell", "seq 1 20000").stdout.split()[-1] == "20000"
+    assert time.monotonic() - began >= 0.9
+
+
+def test_a_hung_phone_answers_again_when_it_is_resumed(phone: Phone) -> None:
+    """Nothing in it runs; nothing of it is lost."""
+    assert answers(phone)
+    phone.fault("hang")
+    with pytest.raises(subprocess.TimeoutExpired):
+        phone.adb("shell", "echo yes", deadline_s=1.0)
+    phone.fault("resume")
+    until(lambda: answers(phone), "the phone did not go on")
+
+
+def test_a_full_disk_is_really_full(phone: Phone) -> None:
+    """As many bytes as were said are left; writing more is ENOSPC, for adb's push as well; then there is room."""
+    phone.fault("fill-disk", "1M")
+    free_kb = int(phone.adb("shell", f"df -k {TMP}").stdout.splitlines()[-1].split()[3])
+    assert free_kb <= 1024
+    full = phone.adb("shell", f"dd if=/dev/zero of={TMP}/big bs=64k count=64")
+    assert full.returncode != 0
+    assert "No space left" in full.stdout + full.stderr
+    phone.adb("shell", f"rm {TMP}/big")
+    phone.fault("free-disk")
+    assert phone.adb("shell", f"dd if=/dev/zero of={TMP}/big bs=64k count=64; rm {TMP}/big").returncode == 0
+
+
+def test_a_flipped_bit_shows_in_the_hash_alone(phone: Phone) -> None:
+    """Size, modification time and inode stay as they were."""
+    look = f"stat -c '%s %Y %i' {TMP}/blob; sha256sum {TMP}/blob"
+    before = phone.adb("shell", f"head -c 4096 /dev/zero > {TMP}/blob; {look}").stdout.splitlines()
+    assert before[1].split()[0] == "ad7facb2586fc6e966c004d7d1d16b024f5805ff7cb47c7a85dabd8b48892ca7"  # 4096 zeros
+    phone.fault("flip-bit", f"{TMP}/blob")
+    after = phone.adb("shell", look).stdout.splitlines()
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_another_phone_behind_the_same_address_shows(phone: Phone) -> None:
+    """Serial, fingerprint and boot id are another's at once, and its own again when that is undone."""
+
+    def identity() -> list[str]:
+        keys = ("ro.serialno", "ro.build.fingerprint")
+        return [phone.adb("shell", f"getprop {key}").stdout.strip() for key in keys] + [boot_id(phone)]
+
+    before = identity()
+    assert before[0] == phone.name
+    phone.fault("change-identity", "STRANGER")
+    until(lambda: answers(phone), "the phone did not come back")
+    until(lambda: identity()[0] == "STRANGER", "getprop still says the old serial")
+    assert all(new != old for new, old in zip(identity(), before, strict=True))
+
+
+def test_memory_runs_out_where_a_limit_is_set(phone: Phone) -> None:
+    """The kernel kills the process that takes too much, not the phone."""
+    pid = phone.status()["pid"]
+    phone.fault("memory-limit", "64M")
+    hungry = phone.adb("shell", "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo survived")
+    assert "survived" not in hungry.stdout
+    until(lambda: answers(phone), "the phone did not survive")
+    assert phone.status()["pid"] == pid
+
+
+def test_unauthorized_and_offline_are_what_adb_calls_them(phone: Phone) -> None:
+    """Adb's own words for a phone nobody said "allow" on, and for one that never answers."""
+    for word in ("unauthorized", "offline"):
+        phone.disconnect()
+        phone.fault(word)
+        phone.connect()
+        until(partial(said, word), f"adb says {phone.adb_state()}, wanted {word}")
+    phone.disconnect()
+    phone.fault("replug")
+    until(lambda: answers(phone), "the phone did not come back")
+
+
+def test_a_hot_phone_is_slowed_down(phone: Phone) -> None:
+    """Heat cuts the CPU time that the phone really gets."""
+    spin = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; cut -d' ' -f1 /proc/uptime"
+    phone.fault("heat", 60)
+    group = phone.core.group
+    quota = [path.read_text() for path in Path("/sys/fs/cgroup").glob(f"*/{group}/cpu.cfs_quota_us")]
+    quota += [path.read_text() for path in Path("/sys/fs/cgroup").glob(f"{group}/cpu.max")]
+    assert quota
+    assert not quota[0].startswith(("-1", "max"))
+    assert phone.adb("shell", spin).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "argument", "said"),
+    [
+        ("explode", "", "no fault 'explode'; there are: change-identity, fill-disk"),
+        ("stall", "soon", "wanted a number of seconds, found 'soon'"),
+        ("fill-disk", "a lot", "wanted a number of bytes"),
+        ("flip-bit", "/proc/1/root/etc/passwd", "wanted a path without links"),
+        ("flip-bit", f"{TMP}/../../../etc/passwd", "wanted a path without links or '..'"),
+        ("flip-bit", f"{TMP}/none", "wanted a file with at least one byte"),
+    ],
+)
+def test_an_impossible_fault_is_refused_in_words(phone: Phone, word: str, argument: str, said: str) -> None:
+    """The message names what was wanted and what was found, and the phone."""
+    with pytest.raises(FarmError) as error:
+        phone.fault(word, argument)
+    assert said in str(error.value)
+    assert str(error.value).startswith(f"{phone.name}: ")
