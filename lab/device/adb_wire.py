@@ -117,7 +117,11 @@ class Link:
             parts += part
         return bytes(parts)
 
-    def send(self, content: bytes) -> None:
+    def answered(self) -> bool:
+        """Say whether something is there to be read."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def send(self, content: bytes | memoryview) -> None:
         """Send all of it."""
         self._socket.settimeout(self._patience())
         try:

@@ -325,6 +325,7 @@ def checked(name: str) -> str:
     if hostile or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
         raise BuildError(
             f"{name!r} cannot be the name of a file on a device: wanted a relative path without control "
-            "characters, each part of at most 255 bytes and none of them empty, `.` or `..`. Rename it and pack the build anew"
+            "characters, each part of at most 255 bytes and none of them empty, `.` or `..`. Rename it and "
+            "pack the build anew"
         )
     return name
