@@ -1,0 +1,76 @@
+"""What Android's own tools print, read: properties, CPU lists, free space, battery, temperatures.
+
+Formats: device_care.md, sections 1 and 4. What is missing is None or empty, never 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """`dumpsys thermalservice`: status 0 (none) to 6 (shutdown), and degrees by sensor name, from the HAL only."""
+
+    status: int | None
+    overridden: bool
+    celsius: Mapping[str, float]
+
+
+def getprop(text: str) -> dict[str, str]:
+    """Read `getprop`: one ``[name]: [value]`` a line; a value may go over several."""
+    return dict(re.findall(r"^\[([^\]\n]+)\]: \[(.*?)\]$", text, re.MULTILINE | re.DOTALL))
+
+
+def cpus(text: str) -> tuple[int, ...]:
+    """Read a Linux CPU list such as ``0-3,7``; empty when it is none."""
+    if not re.fullmatch(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", text):
+        return ()
+    ends = [part.partition("-") for part in text.split(",")]
+    return tuple(sorted({cpu for first, _, last in ends for cpu in range(int(first), int(last or first) + 1)}))
+
+
+def df_free(text: str) -> int | None:
+    """Return the free bytes that `df -k` of one folder shows."""
+    match = re.search(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s", f"{text}\n")
+    return int(match[3]) * 1024 if match else None
+
+
+def dumpsys_battery(text: str) -> dict[str, str]:
+    """Read the battery's `key: value` lines, up to the vendor's log; ``faked`` when updates are stopped."""
+    found: dict[str, str] = {}
+    inside = False
+    for line in text.splitlines():
+        if line.startswith("Current Battery Service state"):
+            inside = True
+        elif inside and not line.startswith(" "):
+            break
+        elif inside and "UPDATES STOPPED" in line:
+            found["faked"] = line.strip()
+        elif inside:
+            key, _, value = line.strip().partition(": ")
+            found.setdefault(key.rstrip(":"), value.strip())
+    return found
+
+
+def battery_celsius(battery: Mapping[str, str]) -> float | None:
+    """Return the battery's temperature, given in tenths of a degree; None when missing or faked."""
+    said = battery.get("temperature", "")
+    if "faked" in battery or not re.fullmatch(r"-?\d{1,4}", said):
+        return None
+    return int(said) / 10
+
+
+def dumpsys_thermal(text: str) -> Thermal:
+    """Read the thermal service: cached temperatures are old, so only those under "from HAL" count."""
+    status = re.search(r"^Thermal Status: (\d)$", text, re.MULTILINE)
+    overridden = re.search(r"^IsStatusOverride: true$", text, re.MULTILINE) is not None
+    _, _, section = text.partition("Current temperatures from HAL:\n")
+    section = section.partition("Current cooling devices")[0] if "HAL Ready: true" in text else ""
+    found = {
+        name: float(value)
+        for value, name in re.findall(r"Temperature\{mValue=(-?[\d.]+), mType=-?\d+, mName=([^,}]+),", section)
+    }
+    return Thermal(int(status[1]) if status else None, overridden, found)
