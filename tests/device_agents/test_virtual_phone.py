@@ -174,6 +174,10 @@ def test_memory_runs_out_where_a_limit_is_set(phone: Phone) -> None:
 
 def test_unauthorized_and_offline_are_what_adb_calls_them(phone: Phone) -> None:
     """Adb's own words for a phone nobody said "allow" on, and for one that never answers."""
+
+    def said(word: str) -> bool:
+        return phone.adb_state() == word
+
     for word in ("unauthorized", "offline"):
         phone.disconnect()
         phone.fault(word)
