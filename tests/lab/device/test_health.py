@@ -1,0 +1,74 @@
+"""Quarantine: three failures in a row, until released."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lab.device import health
+
+
+def test_three_failures_in_a_row_put_a_device_in_quarantine_with_its_reason(tmp_path: Path) -> None:
+    """Two are patience; the third leaves it alone, and says why."""
+    for reason in ("the cable", "the cable again"):
+        health.failed(tmp_path, "phone-1", reason)
+        assert health.quarantined(tmp_path, "phone-1") is None
+    health.failed(tmp_path, "phone-1", "no answer within 60 s")
+
+    found = health.quarantined(tmp_path, "phone-1")
+
+    assert found is not None
+    assert found.startswith("3 failures in a row, since 20")
+    assert found.endswith("the last: no answer within 60 s")
+    assert health.quarantined(tmp_path, "phone-2") is None
+
+
+def test_success_in_between_starts_the_count_again(tmp_path: Path) -> None:
+    """In a row means in a row."""
+    for _ in range(5):
+        health.failed(tmp_path, "phone-1", "x")
+        health.failed(tmp_path, "phone-1", "x")
+        health.worked(tmp_path, "phone-1")
+
+    assert health.quarantined(tmp_path, "phone-1") is None
+
+
+def test_quarantine_lasts_until_a_person_releases_it(tmp_path: Path) -> None:
+    """Neither success nor more failures change it; release does, and forgets the failures."""
+    for _ in range(3):
+        health.failed(tmp_path, "phone-1", "first")
+    before = health.quarantined(tmp_path, "phone-1")
+    health.worked(tmp_path, "phone-1")
+    health.failed(tmp_path, "phone-1", "later")
+    assert health.quarantined(tmp_path, "phone-1") == before
+
+    health.release(tmp_path, "phone-1")
+    health.failed(tmp_path, "phone-1", "again")
+
+    assert health.quarantined(tmp_path, "phone-1") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"phone-1": 3}', b"\xff\xfe"])
+def test_a_damaged_file_counts_as_empty_and_is_said_to_be_damaged(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No device is locked out by a broken file, and nobody is left to wonder."""
+    path = tmp_path / "devices" / "health.json"
+    path.parent.mkdir()
+    path.write_bytes(content)
+
+    assert health.quarantined(tmp_path, "phone-1") is None
+    assert f"{path} is damaged" in caplog.text
+    for _ in range(3):
+        health.failed(tmp_path, "phone-1", "x")
+    assert health.quarantined(tmp_path, "phone-1") is not None
+
+
+def test_failures_noted_at_the_same_time_are_all_counted(tmp_path: Path) -> None:
+    """Many devices fail at once when a hub goes."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: health.failed(tmp_path, f"phone-{n % 8}", "hub"), range(24)))
+
+    assert all(health.quarantined(tmp_path, f"phone-{n}") for n in range(8))
