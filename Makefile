@@ -21,7 +21,8 @@ export ORT_DISABLE_TELEMETRY := 1
 help:  ## list the verbs
 	@echo "pocketlab: make VERB [NAME=value ...]"; echo
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo; echo "  make run-scenario takes SCENARIO=vit_batch  BUILD=nano-paper  DEVICE=host  SUITE=quick|full  DATA=lab-data"
+	@echo; echo "  make run-scenario takes SCENARIO=vit_batch  BUILD=nano-paper  SUITE=quick|full|once  DATA=lab-data"; \
+	  echo "                             DEVICE=host|all|NAME|SERIAL|soc:MT6989, or several with commas ($(BIN)/lab devices lists them)"
 	@echo "  after make setup, everything else: $(BIN)/lab --help"
 
 setup: $(VENV)/.ready  ## make .venv with pinned versions (once)
@@ -45,8 +46,9 @@ build: setup  ## make the reference build BUILD=model-recipe (tiny|nano|bench - 
 	  $(BIN)/lab builds add "$$folder/build" --line $(BUILD); }
 build: export BUILD := $(BUILD)
 
-run-scenario: build  ## run SUITE=quick on DEVICE=host, or one SCENARIO=..., and print the answers
-	@$(BIN)/lab run $(SCENARIO) $(SUITE_OPTION) --build $(BUILD) --device $(DEVICE)
+run-scenario: build  ## run SUITE=quick on DEVICE=host (or all), or one SCENARIO=..., and print the answers
+	@$(BIN)/lab run $(SCENARIO) $(SUITE_OPTION) --build $(BUILD) --device "$$DEVICE"
+run-scenario: export DEVICE := $(DEVICE)
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
 	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")

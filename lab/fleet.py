@@ -255,7 +255,7 @@ def _one(bench: Bench, scenario: Scenario, begin: Begin, show: Show) -> Ended:
         record = begin(scenario, bench)
         record = carry_on(record, scenario, bench, show)
     except LabError as error:
-        show.say(f"{name}: {scenario.name}: {error}")
+        show.say(f"{name}: {scenario.name} failed: {str(error).splitlines()[0]}")
         return Ended(name, scenario.name, record, error)
     return Ended(name, scenario.name, record, None)
 

@@ -183,7 +183,15 @@ def _greeting(device: Device, held: Held, folder: Path) -> tuple[Verdict, str, s
     )
     launch = launch_for(job, device, folder)
     outcome = carry_out(
-        Errand(launch, device.transport, folder, AGENT_S, SystemClock(), device.look_every_s, held.note)
+        Errand(
+            launch=launch,
+            transport=device.transport,
+            folder=folder,
+            timeout_s=AGENT_S,
+            clock=SystemClock(),
+            look_every_s=device.look_every_s,
+            started=held.note,
+        )
     )
     said = {name: _text(folder / name) for name in (EVENTS, STDERR)}
     raw = "\n".join(f"--- {name}\n{text}" for name, text in said.items()) + f"\n{outcome}\n"

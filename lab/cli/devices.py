@@ -170,7 +170,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     return (
         entry.name,
         "" if found.serial == entry.name else found.serial,
-        found.kind,
+        found.kind or "unknown",
         found.soc,
         found.android,
         entry.state,
