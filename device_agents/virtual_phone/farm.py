@@ -26,7 +26,6 @@ PROGRAMS = {  # what a farm runs, and the Debian package it comes in
     "debootstrap": "debootstrap",
     "dpkg-deb": "dpkg",
     "mkfs.ext4": "e2fsprogs",
-    "mount": "mount",
 }
 
 

@@ -14,7 +14,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -97,18 +96,8 @@ def _file_systems(phone: Phone, root: Path) -> None:
         linux.bind(phone.folder / "cpuinfo", root / "proc/cpuinfo", linux.READ_ONLY)
     linux.bind(phone.sys_root, root / "sys", flags | linux.NO_EXEC)
     linux.bind(phone.state_root, root / "metadata/pocketlab", flags)
-    argv = [
-        "mount",
-        "-t",
-        "ext4",
-        "-o",
-        "loop,discard,nosuid,nodev,noatime",
-        str(phone.data_image),
-        str(root / "data"),
-    ]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise FarmError(f"wanted a loop device for {phone.data_image}: {done.stderr.strip()}")
+    with linux.loop_device(phone.data_image) as disk:
+        linux.mount(disk, root / "data", "ext4", flags | linux.NO_ACCESS_TIMES, "discard")
     (root / "data").chmod(0o771)
     for folder, owner, mode in (("local", 0, 0o751), ("local/tmp", SHELL, 0o771)):
         place = root / "data" / folder
