@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from farm_phones import adb_server, phone, phones  # noqa: F401 - fixtures for every test
+from both_agents import agent, native, native_bundle  # noqa: F401 - fixtures for every test
+from farm_phones import adb_server, emulated_phone, phone, phones  # noqa: F401 - fixtures for every test
 from lab_process import ROOT, Lab, run_lab
 
 if TYPE_CHECKING:  # the lab's tests need no torch

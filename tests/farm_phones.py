@@ -7,7 +7,10 @@ of `Phone.adb`. They skip, in words, where phones cannot be had: without root, d
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,7 @@ from adbutils import adb_path
 from device_agents.virtual_phone import farm
 from device_agents.virtual_phone import phone as core
 from device_agents.virtual_phone.errors import FarmError
+from device_agents.virtual_phone.init import ENVIRONMENT
 from device_agents.virtual_phone.supervisor import ask
 
 ADB = Path(adb_path())
@@ -62,8 +66,22 @@ class Phone:
 
     def shell(self, command: str) -> str:
         """Run a command in the phone from the supervisor's side (as root, without adb); gives its output."""
-        argv = ["nsenter", "-t", str(self.status()["pid"]), "-p", "-m", "-n", "-u", "-i", "-T", "--root", "--wd"]
-        done = subprocess.run([*argv, "/system/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+        argv = [
+            shutil.which("nsenter") or "nsenter",
+            "-t",
+            str(self.status()["pid"]),
+            "-p",
+            "-m",
+            "-n",
+            "-u",
+            "-i",
+            "-T",
+            "--root",
+            "--wd",
+        ]
+        done = subprocess.run(
+            [*argv, "/system/bin/sh", "-c", command], capture_output=True, text=True, check=True, env=ENVIRONMENT
+        )
         return done.stdout
 
     def adb(self, *arguments: str, deadline_s: float = 30.0) -> subprocess.CompletedProcess[str]:
@@ -108,15 +126,20 @@ def adb_server() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def phones(adb_server: int) -> Iterator[list[Phone]]:
     """Two virtual phones in a farm of their own, gone afterwards."""
+    with farm_of(adb_server, "--phones", "2") as found:
+        yield found
+
+
+@contextlib.contextmanager
+def farm_of(adb_server: int, *options: str) -> Iterator[list[Phone]]:
+    """Have a farm of one's own, gone afterwards; skips, in words, where there can be none."""
     try:
-        farm.check("x86_64")
+        farm.check("arm64" if "arm64" in options else "x86_64")
     except FarmError as error:
         pytest.skip(str(error))
     with tempfile.TemporaryDirectory(prefix="pocketlab-farm-") as folder:
-        # Addresses of this session's own: other sessions and a person's farm may be up on this machine.
-        network = f"127.{100 + os.getpid() // 200 % 100}.{1 + os.getpid() % 200}"
         environment = {"POCKETLAB_FARM": str(Path(folder) / "farm")}
-        up = run_farm(environment, "up", "--phones", "2", "--network", network)
+        up = run_farm(environment, "up", *options, "--network", free_network())
         try:
             if up.returncode != 0:
                 pytest.skip(f"no virtual phones here: {up.stderr.strip()}")
@@ -127,12 +150,28 @@ def phones(adb_server: int) -> Iterator[list[Phone]]:
     assert down.returncode == 0, down.stderr
 
 
+@pytest.fixture(scope="session")
+def emulated_phone(adb_server: int) -> Iterator[Phone]:
+    """An arm64 phone under qemu (make test-arm64): for function, never for time."""
+    with farm_of(adb_server, "--phones", "1", "--abi", "arm64") as found:
+        yield found[0]
+
+
 @pytest.fixture
 def phone(phones: list[Phone]) -> Iterator[Phone]:
     """The first phone, up and unharmed; restored after the test."""
     phones[0].restore()
     yield phones[0]
     phones[0].restore()
+
+
+def free_network() -> str:
+    """Addresses that no other farm, session or person has here; every call gives others."""
+    number = os.getpid() * 16 + next(_count) % 16
+    return f"127.{100 + number // 200 % 100}.{1 + number % 200}"
+
+
+_count = itertools.count()
 
 
 def run_farm(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from device_agents.virtual_phone import cgroup, linux, rootfs
+from device_agents.virtual_phone import cgroup, emulation, linux, rootfs
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import KIND, Phone, create, load
 from device_agents.virtual_phone.rootfs import Say
@@ -45,6 +45,8 @@ def check(abi: str) -> None:
     if missing:
         wanted = ", ".join(missing)
         raise FarmError(f"virtual phones want {wanted}, not found: apt-get install {' '.join(missing.values())}")
+    if abi == "arm64":
+        emulation.check()
     if not Path("/proc/self/ns/time").exists():
         raise FarmError("virtual phones want time namespaces (Linux 5.6 or newer with CONFIG_TIME_NS), found none")
     if not Path("/dev/loop-control").exists():
@@ -87,6 +89,8 @@ def up(count: int, abi: str, say: Say, network: str = "") -> list[Phone]:
     farm = root()
     with _turn(farm, say):
         base = rootfs.ensure(abi, say)
+        if abi == "arm64":
+            emulation.register(farm, say)
         wanted = [_phone(farm, number, abi, base, network or NETWORK[abi]) for number in range(1, count + 1)]
         started = []
         for phone in wanted:
@@ -147,6 +151,7 @@ def down(say: Say) -> list[str]:
         for phone in found:
             sweep(phone)
             shutil.rmtree(phone.folder)
+        emulation.unregister(farm)
         shutil.rmtree(farm / "phones", ignore_errors=True)  # folders that a cut `up` left without a phone.json
     shutil.rmtree(farm)
     return [phone.name for phone in found]

@@ -99,6 +99,7 @@ def stall(supervisor: Supervisor, argument: str) -> str:
 def reboot(supervisor: Supervisor, argument: str) -> str:
     """Restart the phone."""
     _pid(supervisor)
+    supervisor.state = "rebooting"  # at once: whoever asks next is not told that it is up
     supervisor.end_phone()
     return "reboots"
 

@@ -78,6 +78,11 @@ def mount(source: str, target: Path | str, kind: str = "", flags: int = 0, optio
     _check(result, f"mount {kind or source} on {target}")
 
 
+def unmount(target: Path) -> None:
+    """Take away what is mounted at `target`, now or when the last file in it is closed."""
+    _check(_libc.umount2(str(target).encode(), DETACH), f"umount of {target}")
+
+
 def bind(source: Path | str, target: Path | str, flags: int = 0) -> None:
     """Show a file or folder at another place; `flags` (read only, …) hold for that place alone."""
     mount(str(source), target, flags=BIND)

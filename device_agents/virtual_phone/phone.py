@@ -8,6 +8,7 @@ What lies in the phone's folder, and where the phone sees it:
     sys/            the whole of sysfs, made up          /sys
     layer/system/   Android's tools, copied at each boot /system/bin           over toybox's links
     boot_id         new at each boot                     /proc/sys/kernel/random/boot_id
+    cpuinfo         made up, for an emulated phone       /proc/cpuinfo
     control.sock    the supervisor listens here          (not seen)
     supervisor.log  what the supervisor and adbd say     (not seen)
 """
@@ -22,6 +23,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from device_agents.virtual_phone import emulation
 from device_agents.virtual_phone.errors import FarmError
 
 KIND = {"x86_64": "virtual", "arm64": "emulated"}
@@ -139,6 +141,8 @@ def furnish(phone: Phone, serial: str) -> None:
     processors.mkdir(parents=True, exist_ok=True)
     for name in ("online", "possible", "present"):  # C libraries and ONNX Runtime count processors here
         (processors / name).write_text(f"0-{(os.cpu_count() or 1) - 1}\n", encoding="ascii")
+    if phone.kind == "emulated":
+        (phone.folder / "cpuinfo").write_text(emulation.cpuinfo(), encoding="ascii")
     os.chown(phone.state_root, SHELL, SHELL)
     write_identity(phone, serial)
 

@@ -126,15 +126,20 @@ def mirrors() -> list[str]:
         text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise FarmError(f"wanted apt's list of mirrors to make a phone from, found: {error}") from error
-    found = [line.split() for line in dict.fromkeys(text.splitlines())]
-    names = [uri for uri, release, component in found if component == "main" and "-" not in release]
-    chosen = list(dict.fromkeys(uri for uri in names if uri.rstrip("/").endswith("/debian")))
+    chosen = debian_in(text)
     if not chosen:
         raise FarmError(
             "wanted a Debian mirror in this machine's apt sources (its address ends in /debian), found none: "
             "add one in /etc/apt/sources.list.d, or set POCKETLAB_CACHE to a folder with phones made elsewhere"
         )
     return chosen
+
+
+def debian_in(targets: str) -> list[str]:
+    """Pick Debian's own archive out of apt's targets (address, release, component a line); each address once."""
+    found = [line.split() for line in targets.splitlines()]
+    names = [uri for uri, release, component in found if component == "main" and "-" not in release]
+    return list(dict.fromkeys(uri for uri in names if uri.rstrip("/").endswith("/debian")))
 
 
 def androidise(root: Path) -> None:

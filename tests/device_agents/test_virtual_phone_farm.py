@@ -1,0 +1,206 @@
+"""The farm's command line: it asks in words for what it needs, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from farm_phones import free_network, run_farm
+
+from device_agents.virtual_phone import cgroup, farm, linux, rootfs
+from device_agents.virtual_phone.errors import FarmError
+from device_agents.virtual_phone.phone import Phone
+from device_agents.virtual_phone.supervisor import ask
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A farm that no other test has; taken down whatever happens."""
+    try:
+        farm.check("x86_64")
+    except FarmError as error:
+        pytest.skip(str(error))
+    farm_of_its_own = {"POCKETLAB_FARM": str(tmp_path / "farm")}
+    yield farm_of_its_own
+    assert run_farm(farm_of_its_own, "down").returncode == 0
+
+
+def only(environment: dict[str, str]) -> Phone:
+    """The one phone of a farm."""
+    (phone,) = farm.phones(Path(environment["POCKETLAB_FARM"]))
+    return phone
+
+
+def left_of(phone: Phone) -> list[str]:
+    """What is there of a phone on this machine: processes, mounts, control groups, disks, files."""
+    found = [f"process {pid}" for pid in cgroup.processes(phone.group)]
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = entry.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        found += [f"process {entry.parent.name}"] if str(phone.folder) in text else []
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    found += [line for line in mounts.splitlines() if str(phone.folder) in line]
+    found += [str(folder) for folder in cgroup.folders(phone.group).values() if folder.exists()]
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        found += [str(backing)] if str(phone.folder) in backing.read_text(encoding="utf-8") else []
+    return found + ([str(phone.folder)] if phone.folder.exists() else [])
+
+
+def test_up_twice_is_up_once_and_down_leaves_nothing(environment: dict[str, str]) -> None:
+    """A phone that runs is left alone; afterwards no process, mount, control group, disk or file is there."""
+    network = free_network()
+    first = run_farm(environment, "up", "--phones", "1", "--network", network)
+    assert first.stdout.splitlines()[1].split() == [
+        "virtual-1",
+        f"{network}.1:5555",
+        "x86_64",
+        "virtual",
+        "up",
+        "up",
+    ]
+    phone = only(environment)
+    pid = ask(phone, "status")["pid"]
+    assert run_farm(environment, "up", "--phones", "1", "--network", network).stdout == first.stdout
+    assert ask(phone, "status")["pid"] == pid
+    assert left_of(phone)
+
+    down = run_farm(environment, "down")
+
+    assert (down.returncode, down.stdout) == (0, "ended: virtual-1\n")
+    assert left_of(phone) == []
+    assert not Path(environment["POCKETLAB_FARM"]).exists()
+    assert run_farm(environment, "down").stdout == "no phones were up\n"
+
+
+def test_a_killed_supervisor_takes_its_phone_along_and_up_starts_both_again(environment: dict[str, str]) -> None:
+    """Not even SIGKILL leaves a phone without its supervisor; files in /data are as they were."""
+    run_farm(environment, "up", "--network", free_network())
+    phone = only(environment)
+    pid = int(str(ask(phone, "status")["pid"]))
+    Path(f"/proc/{pid}/root/data/local/tmp/kept").write_text("kept", encoding="ascii")
+    supervisor = int((phone.folder / "supervisor.pid").read_text(encoding="ascii").split()[0])
+    os.kill(supervisor, signal.SIGKILL)
+    began = time.monotonic()
+    while cgroup.processes(phone.group):
+        assert time.monotonic() - began < 10, "the phone outlived its supervisor"
+        time.sleep(0.02)
+    assert "lost" in run_farm(environment, "status").stdout
+
+    assert run_farm(environment, "up", "--network", free_network()).returncode == 0
+
+    again = int(str(ask(phone, "status")["pid"]))
+    assert Path(f"/proc/{again}/root/data/local/tmp/kept").read_text(encoding="ascii") == "kept"
+
+
+def test_a_hung_phone_whose_supervisor_was_killed_is_taken_down(environment: dict[str, str]) -> None:
+    """Stopped processes end too."""
+    run_farm(environment, "up", "--network", free_network())
+    phone = only(environment)
+    ask(phone, "hang")
+    supervisor = int((phone.folder / "supervisor.pid").read_text(encoding="ascii").split()[0])
+    os.kill(supervisor, signal.SIGKILL)
+    assert run_farm(environment, "down").returncode == 0
+    assert left_of(phone) == []
+
+
+def test_two_commands_at_once_take_turns(environment: dict[str, str]) -> None:
+    """Both say the same table, and there is one phone."""
+    network = free_network()
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: run_farm(environment, "up", "--network", network), range(2)))
+    assert both[0].stdout == both[1].stdout
+    assert "virtual-1" in both[0].stdout
+    only(environment)
+
+
+def test_an_address_in_use_is_told_and_nothing_stays(environment: dict[str, str], tmp_path: Path) -> None:
+    """Another farm on the same addresses: the message names the address and the way out."""
+    network = free_network()
+    run_farm(environment, "up", "--network", network)
+    other = {"POCKETLAB_FARM": str(tmp_path / "other")}
+    up = run_farm(other, "up", "--network", network)
+    assert up.returncode == 2
+    assert f"wanted {network}.1:5555 for a phone, found it in use" in up.stderr
+    phone = only(other)
+    assert run_farm(other, "down").returncode == 0
+    assert left_of(phone) == []
+
+
+def test_what_is_missing_is_asked_for_in_words(tmp_path: Path) -> None:
+    """Without debootstrap and the like: which programs, and which packages have them."""
+    if os.geteuid() != 0:
+        pytest.skip("root is asked for first")
+    up = run_farm({"POCKETLAB_FARM": str(tmp_path / "farm"), "PATH": str(tmp_path)}, "up")
+    assert up.returncode == 2
+    assert "not found: apt-get install apt debootstrap dpkg e2fsprogs" in up.stderr
+
+
+def test_somebody_else_than_root_is_told_so(tmp_path: Path) -> None:
+    """The message says who may, before anything is done."""
+    if os.geteuid() != 0:
+        pytest.skip("wants root, to become somebody else")
+    code = (
+        "import os, sys\n"
+        "from device_agents.virtual_phone.__main__ import main\n"
+        "os.setuid(65534)\n"
+        "sys.exit(main(['up']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"POCKETLAB_FARM": str(tmp_path / "farm")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "virtual phones want root" in done.stderr
+    assert not (tmp_path / "farm").exists()
+
+
+def test_a_phone_that_does_not_exist_is_named(environment: dict[str, str]) -> None:
+    """The message says which phones there are."""
+    done = run_farm(environment, "fault", "virtual-9", "unplug")
+    assert (done.returncode, done.stderr) == (2, "farm: no phone 'virtual-9'; there are: none\n")
+
+
+def test_the_mirror_is_debians_own_archive() -> None:
+    """From what apt is configured with: neither security updates, nor backports, nor other people's archives."""
+    targets = (
+        "http://mirror.example/debian-security/ bookworm-security main\n"
+        "http://mirror.example/debian/ bookworm main\n"
+        "http://mirror.example/debian/ bookworm non-free\n"
+        "http://mirror.example/debian/ bookworm-updates main\n"
+        "https://tools.example/apt stable main\n"
+    )
+    assert rootfs.debian_in(targets) == ["http://mirror.example/debian/"]
+
+
+def test_control_groups_are_found_in_either_version(tmp_path: Path) -> None:
+    """v1 mounts one tree a controller, under any names; v2 has one for all, unless v1 holds the controllers."""
+    v1 = (
+        "30 24 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
+        "31 24 0:27 / /sys/fs/cgroup/memory rw,nosuid shared:10 - cgroup cgroup rw,memory\n"
+        f"32 24 0:28 / {tmp_path} rw,nosuid shared:11 - cgroup2 cgroup2 rw\n"
+    )
+    assert cgroup.folders("phone", v1) == {
+        "cpu": Path("/sys/fs/cgroup/cpu,cpuacct/phone"),
+        "cpuacct": Path("/sys/fs/cgroup/cpu,cpuacct/phone"),
+        "memory": Path("/sys/fs/cgroup/memory/phone"),
+    }
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n", encoding="ascii")
+    v2 = f"32 24 0:28 / {tmp_path} rw,nosuid shared:11 - cgroup2 cgroup2 rw\n"
+    assert set(cgroup.folders("phone", v2).values()) == {tmp_path / "phone"}
+
+
+def test_processes_of_a_phone_are_known_by_their_namespace() -> None:
+    """The process that is asked about comes first."""
+    assert linux.in_namespace_of(os.getpid())[0] == os.getpid()
