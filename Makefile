@@ -9,6 +9,8 @@ DEVICE   ?= host
 SUITE    ?= quick
 SCENARIO ?=
 BUILD    ?= nano-paper
+PHONES   ?= 2
+ABI      ?= x86_64
 ABI      ?= x86_64
 DATA     ?= lab-data
 # One scenario keeps its own plan unless a suite is named.
@@ -16,11 +18,11 @@ SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup agent build run-scenario test bench lint doctor clean
+.PHONY: help setup agent build run-scenario farm-up farm-down test test-arm64 bench lint doctor clean
 
 help:  ## list the verbs
 	@echo "pocketlab: make VERB [NAME=value ...]"; echo
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "  make run-scenario takes SCENARIO=vit_batch  BUILD=nano-paper  SUITE=quick|full|once  DATA=lab-data"; \
 	  echo "                             DEVICE=host|all|NAME|SERIAL|soc:MT6989, or several with commas ($(BIN)/lab devices lists them)"
 	@echo "  after make setup, everything else: $(BIN)/lab --help"
@@ -53,8 +55,19 @@ run-scenario: export DEVICE := $(DEVICE)
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
 	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")
 
+farm-up: setup  ## have PHONES=2 virtual phones running, ABI=x86_64 or arm64 (emulated); wants root
+	@$(BIN)/python -m device_agents.virtual_phone up --phones $(PHONES) --abi $(ABI)
+	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices connect $$address || exit 2; done
+
+farm-down: setup  ## end all virtual phones; nothing of them stays
+	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices disconnect $$address || true; done
+	@$(BIN)/python -m device_agents.virtual_phone down
+
 test: setup  ## ruff, mypy, import-linter and pytest
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
+
+test-arm64: setup  ## the same over an emulated arm64 phone: qemu is about 100 times slower
+	@$(BIN)/python -m pytest -m arm64
 
 lint: setup  ## format and check the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy && $(BIN)/lint-imports
