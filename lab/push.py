@@ -307,7 +307,7 @@ class _Push:
         if size != source.size:
             found = "no file" if size < 0 else f"{size} bytes"
             raise BuildError(
-                f"{source.path}: wanted {source.size} bytes to push, found {found}; lab builds verify"
+                f"{source.path}: wanted {source.size} bytes, found {found}: lab builds verify"
             )
 
     def _told(self, sent: int) -> None:

@@ -113,7 +113,7 @@ read -r boot < /proc/sys/kernel/random/boot_id
 echo "boot $boot"
 stat -f -c 'free %a %S' blobs || exit
 [ ! -e sending ] || echo unfinished
-if [ -f ledger ]; then sed 's/^/ledger /' ledger; fi
+if [ -f ledger ]; then LC_ALL=C sed -n '/^[0-9a-z -]*$/s/^/ledger /p' ledger; echo; fi
 find blobs parts -type f -exec stat -c 'file %s %Y %i %n' {} + || exit
 """
 
@@ -253,7 +253,11 @@ done
 def land(device: Device, fence: int, names: Sequence[str]) -> None:
     """Give parts that proved whole their place among the blobs, executable: some are programs."""
     if names:
-        script = 'cd parts || exit\nset -- {}\nchmod 755 "$@" && mv -f "$@" ../blobs/\n'
+        script = (
+            "cd parts || exit\nset -- {}\n"
+            'for name; do [ ! -d "../blobs/$name" ] || rm -rf "../blobs/$name"; done\n'
+            'chmod 755 "$@" && mv -f "$@" ../blobs/\n'
+        )
         run(device, fence, script.format(" ".join(names)))
 
 
