@@ -114,6 +114,7 @@ class Errand:
     """A launch to be seen through on a device: its outputs go to `folder`, and it has `timeout_s`.
 
     `started` is told which process runs (None: none any more), `iterations` how many it has finished.
+    `patience_s` is how long a device that went away is waited for at least.
     """
 
     launch: Launch
@@ -122,6 +123,7 @@ class Errand:
     timeout_s: float
     clock: Clock
     look_every_s: float = LOOK_EVERY_S
+    patience_s: float = PATIENCE_S
     started: Callable[[Process | None], None] = lambda process: None
     iterations: Callable[[int], None] = lambda count: None
 
@@ -179,10 +181,10 @@ class _Patience:
                 raise
             except DeviceLost as error:
                 left = self.deadline - self.errand.clock.monotonic()
-                if left < -PATIENCE_S:  # a link that breaks at each call
+                if left < -self.errand.patience_s:  # a link that breaks at each call
                     raise
                 log.warning("%s; waiting for the device, its agent goes on meanwhile", error)
-                _reconnect(self.errand.transport, error, max(left, PATIENCE_S))
+                _reconnect(self.errand.transport, error, max(left, self.errand.patience_s))
 
 
 def _reconnect(transport: Transport, why: DeviceLost, timeout_s: float) -> None:
@@ -214,7 +216,7 @@ def _begun(errand: Errand, patiently: _Patience) -> Process:
     except DeviceRebooted:
         raise
     except DeviceLost as error:
-        _reconnect(transport, error, PATIENCE_S)
+        _reconnect(transport, error, errand.patience_s)
         return patiently(partial(transport.find, launch.folder)) or start()
 
 
