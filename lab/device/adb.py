@@ -304,13 +304,14 @@ class AdbTransport:
     def _failure(self, done: Ended, wanted: str) -> DeviceError:
         """Say why a script of ours failed."""
         said, who = done.said, f"{self.serial}: wanted to {wanted}"
-        owner = done.stdout.decode(errors="replace").strip()[:200]
+        lines = done.stderr.decode(errors="replace").split("\n")
+        told = lines[0].strip()[:200]  # by a script of ours, when the status is ours
         if "No space left" in said:
             return DeviceFull(f"{who}; no space left on the device{self._free()}. Free some, what is there stays.")
         if done.status == scripts.NOT_OURS:
-            return DeviceRefused(f"{who}; the lease was taken over by {owner or 'nobody known'}. Start again.")
+            return DeviceRefused(f"{who}; the lease was taken over by {told or 'nobody known'}. Start again.")
         meaning = {
-            scripts.NOT_THERE: f"only {owner} bytes are there to go on from: look again, and send the rest",
+            scripts.NOT_THERE: f"only {told} bytes are there to go on from: look again, and send the rest",
             scripts.RUNNING: "something started there still runs: end it first",
             scripts.NO_FOLDER: "that folder is not there: push the files first",
             scripts.CANNOT_RUN: "that program is not there, or not executable: push the agent again",

@@ -29,22 +29,28 @@ _START_TIME = r"""start_time() {
 _WRAPPER = (
     _START_TIME
     + r"""
-out=$1 err=$2; shift 2
+run=$1; shift
 {
   flock -n -x 9 || { echo running; exit; }
   rm -f rc
   echo 0000 >rc.part || exit
   echo "$$ $(start_time $$)" >process.part && mv -f process.part process || exit
   cat process
-  exec >/dev/null 2>&1
-  "$@" </dev/null >"$out" 2>"$err"
-  printf %-4d $? 1<>rc.part
-  mv -f rc.part rc
+  exec sh -c "$run" pocketlab "$@" >/dev/null 2>&1
 } 9>>alive
 """
 )
-"""Runs detached in its own session. The exit status is written over four bytes that are there already, so
-that a full disk cannot lose it. Descriptor 9 is inherited: the kernel frees the lock when all are dead."""
+"""Begins a detached session: takes the lock, says who it is, and becomes `_RUN`. Descriptor 9 is inherited: the
+kernel frees the lock when all are dead. A new program, because mksh keeps copies of what it redirects, and
+whoever started this waits until nobody holds its output."""
+
+_RUN = r"""
+out=$1 err=$2; shift 2
+"$@" </dev/null >"$out" 2>"$err"
+printf %-4d $? 1<>rc.part
+mv -f rc.part rc
+"""
+"""Runs the program; its exit status goes over four bytes that are there already: a full disk cannot lose it."""
 
 
 def quoted(words: Sequence[str]) -> str:
@@ -67,11 +73,15 @@ def quoted_path(path: str) -> str:
 
 
 def guard(lease: str, fence: int) -> str:
-    """Go on only while the lease's file carries our number; otherwise print its owner and exit `NOT_OURS`."""
+    """Go on only while the lease's file carries our number; otherwise say its owner and exit `NOT_OURS`.
+
+    On standard error: adbd gives input and output one socket, and drops what was printed when a command ends
+    before it read all of its input.
+    """
     file = quoted_path(lease)
     return (
         f'[ "$(sed -n s/^fence=//p {file} 2>/dev/null)" = {fence:d} ] || '
-        f"{{ sed -n s/^owner=//p {file} 2>/dev/null; exit {NOT_OURS}; }}\n"
+        f"{{ sed -n s/^owner=//p {file} >&2; exit {NOT_OURS}; }}\n"
     )
 
 
@@ -103,7 +113,7 @@ def upload(target: str, offset: int) -> str:
     file = quoted_path(target)
     there = (
         f'has=$(stat -c %s {file} 2>/dev/null); [ "${{has:-0}}" -ge {offset} ] || '
-        f'{{ echo "${{has:-0}}"; exit {NOT_THERE}; }}; truncate -s {offset} {file} && '
+        f'{{ echo "${{has:-0}}" >&2; exit {NOT_THERE}; }}; truncate -s {offset} {file} && '
     )
     return f"mkdir -p {quoted_path(posixpath.dirname(target))} && {there}cat >>{file} && sha256sum <{file}"
 
@@ -114,9 +124,9 @@ def pull(path: str) -> str:
 
 
 def follow(path: str, offset: int) -> str:
-    """Print a file from byte `offset` on; a missing one is empty."""
+    """Print a file from byte `offset` on; a missing one is empty. By dd: toybox's tail reads what it skips."""
     file = quoted_path(path)
-    return f"[ -e {file} ] || exit 0; exec tail -c +{offset + 1} {file}"
+    return f"[ -e {file} ] || exit 0; exec dd if={file} bs=65536 iflag=skip_bytes skip={offset} status=none"
 
 
 def start(argv: Sequence[str], environment: Mapping[str, str], folder: str, stdout: str, stderr: str) -> str:
@@ -127,7 +137,7 @@ def start(argv: Sequence[str], environment: Mapping[str, str], folder: str, stdo
         if not name.isidentifier():
             raise DeviceRefused(f"{name!r} is no name of an environment variable")
     pairs = [f"{name}={value}" for name, value in {"TMPDIR": folder, **environment}.items()]  # Android has no /tmp
-    whole = quoted([_WRAPPER, "pocketlab", stdout, stderr, "env", "-i", *pairs, *argv])
+    whole = quoted([_WRAPPER, "pocketlab", _RUN, stdout, stderr, "env", "-i", *pairs, *argv])
     return (
         f"cd {quoted_path(folder)} || exit {NO_FOLDER}\n"
         f"command -v {quoted(argv[:1])} >/dev/null || exit {CANNOT_RUN}\n"

@@ -63,10 +63,8 @@ def failing(text: str) -> bytes:
 
 def owners_of(port: int) -> list[psutil.Process]:
     """Return the processes that listen on a port of loopback."""
-    found = psutil.net_connections("tcp")
-    return [
-        psutil.Process(one.pid) for one in found if one.pid and one.status == "LISTEN" and one.laddr.port == port
-    ]
+    found = (one for one in psutil.net_connections("tcp") if one.status == "LISTEN")
+    return [psutil.Process(one.pid) for one in found if one.pid and one.laddr and one.laddr.port == port]
 
 
 def test_a_server_is_started_when_there_is_none_and_listens_on_loopback_only(free_port: int) -> None:
