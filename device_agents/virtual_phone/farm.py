@@ -71,6 +71,8 @@ def _turn(farm: Path, say: Say) -> Iterator[None]:
 
 def phones(farm: Path) -> list[Phone]:
     """Every phone that the farm has, running or not."""
+    if farm.exists() and not os.access(farm, os.R_OK | os.X_OK):
+        raise FarmError(f"the farm in {farm} is root's: sudo, or name another by POCKETLAB_FARM")
     return [load(path.parent) for path in sorted((farm / "phones").glob("*/phone.json"))]
 
 

@@ -29,6 +29,7 @@ from device_agents.virtual_phone.errors import FarmError
 KIND = {"x86_64": "virtual", "arm64": "emulated"}
 DATA_BYTES = 8 << 30  # sparse: room for a few builds of 1 GB, and no disk space until it is written
 TOOLS = Path(__file__).parent / "android/bin"
+FINGERPRINT = "pocketlab/virtual_mt6989/virtual:14/POCKETLAB/{}:userdebug/test-keys"  # as in mt6989.prop
 SHELL = 2000  # AID_SHELL, the user that adb's shell is on Android (android_filesystem_config.h)
 
 
@@ -154,7 +155,7 @@ def write_identity(phone: Phone, serial: str) -> None:
         "ro.boot.serialno": serial,
         "ro.boot.pocketlab.kind": phone.kind,
         "ro.product.cpu.abi": {"x86_64": "x86_64", "arm64": "arm64-v8a"}[phone.abi],
-        "ro.build.fingerprint": f"pocketlab/{phone.kind}/{serial}:14/POCKETLAB/1:userdebug/test-keys",
+        "ro.build.fingerprint": FINGERPRINT.format(1 if serial == phone.name else 2),
     }
     text = "".join(f"{key}={value}\n" for key, value in properties.items())
     target = phone.state_root / "identity.prop"
