@@ -18,7 +18,7 @@ SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup agent build run-scenario farm-up farm-down test test-arm64 bench lint doctor clean
+.PHONY: help setup agent llama-bench build run-scenario farm-up farm-down test test-arm64 bench lint doctor clean
 
 help:  ## list the verbs
 	@echo "pocketlab: make VERB [NAME=value ...]"; echo
@@ -54,6 +54,14 @@ run-scenario: export DEVICE := $(DEVICE)
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
 	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")
+
+llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and add it with the bench model as bench-llama
+	@$(BIN)/lab builds show bench-llama > /dev/null 2>&1 || { set -e; \
+	  folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  $(BIN)/python -m device_agents.adapters.llama_build --out "$$folder"; \
+	  $(BIN)/python -m models.gguf_export bench --program "$$folder/llama-bench" --out "$$folder/build"; \
+	  $(BIN)/lab builds add "$$folder/build" --line bench-llama; }
+	@echo "measure it: $(BIN)/lab run prefill_tokens --build bench-llama   (docs/foreign-tools.md)"
 
 farm-up: setup  ## have PHONES=2 virtual phones running, ABI=x86_64 or arm64 (emulated); wants root
 	@$(BIN)/python -m device_agents.virtual_phone up --phones $(PHONES) --abi $(ABI)

@@ -14,7 +14,7 @@ import typer
 from lab.cli.builds import builds
 from lab.cli.devices import devices, probe
 from lab.cli.options import DATA, Data, console, opened
-from lab.cli.output import print_answer, short, write, write_html
+from lab.cli.output import print_answer, print_beside, short, write, write_html
 from lab.cli.running import run
 from lab.errors import LabError, RunError
 
@@ -74,6 +74,7 @@ def show(
     if html is None and markdown is None:
         for found, _ in answers:
             print_answer(found)
+        print_beside([found for found, _ in answers])
 
 
 @app.command(name="runs", epilog="Example: `lab runs --limit 5`")

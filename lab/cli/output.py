@@ -32,6 +32,16 @@ def print_answer(found: Answer) -> None:
     console.print(render_terminal(found))
 
 
+def print_beside(answers: list[Answer]) -> None:
+    """Print runs of one scenario in one table, where there are several."""
+    from rich.console import Console
+
+    from lab.report.beside import render_beside, together
+
+    for group in together(answers):
+        Console().print(render_beside(group))
+
+
 def write_html(path: Path, answers: list[tuple[Answer, list[Trial]]]) -> None:
     """Write one page with all answers."""
     from lab.report.html import render_html
