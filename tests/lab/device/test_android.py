@@ -1,0 +1,216 @@
+"""What an Android device says about itself, read; and a virtual phone taken in over the real wire."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from farm_phones import Phone
+
+from lab.device.adb import Attached, Server
+from lab.device.android import SCRATCH, abis, connect, describe, name_of
+from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop
+from lab.errors import DeviceLost, DeviceRefused
+
+BATTERY = """\
+Current Battery Service state:
+  AC powered: false
+  USB powered: true
+  Charge counter: 3512000
+  status: 2
+  level: 71
+  scale: 100
+  voltage: 4211
+  temperature: 312
+  technology: Li-poly
+Vendor log:
+  temperature: 999
+"""
+
+THERMAL = """\
+IsStatusOverride: false
+ThermalEventListeners:
+Thermal Status: 2
+Cached temperatures:
+	Temperature{mValue=84.2, mType=0, mName=CPU, mStatus=0}
+HAL Ready: true
+HAL connection:
+	ThermalHAL AIDL 2  connected: yes
+Current temperatures from HAL:
+	Temperature{mValue=57.9, mType=0, mName=CPU, mStatus=0}
+	Temperature{mValue=NaN, mType=1, mName=GPU, mStatus=0}
+	Temperature{mValue=34.351, mType=3, mName=SKIN, mStatus=0}
+Current cooling devices from HAL:
+	CoolingDevice{mValue=0, mType=2, mName=cpufreq-cpu0}
+"""
+"""Formats: device_care.md, section 4; 84.2 cached beside 57.9 current was seen on a real phone."""
+
+
+def test_the_battery_is_read_up_to_the_vendors_log() -> None:
+    """Vendors append logs that repeat the keys."""
+    battery = dumpsys_battery(BATTERY)
+    assert (battery["level"], battery["temperature"]) == ("71", "312")
+    assert battery_celsius(battery) == 31.2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Can't find service: battery\n", BATTERY.replace("temperature: 312", "x: 1")]
+)
+def test_a_missing_temperature_is_unknown_never_zero(text: str) -> None:
+    """Half-started phones and stripped ROMs."""
+    assert battery_celsius(dumpsys_battery(text)) is None
+
+
+def test_faked_battery_values_are_refused() -> None:
+    """`dumpsys battery set` was left behind by somebody."""
+    text = BATTERY.replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")
+    assert battery_celsius(dumpsys_battery(text)) is None
+
+
+def test_only_temperatures_from_the_hal_count() -> None:
+    """Cached ones may be hours old; NaN is no reading."""
+    thermal = dumpsys_thermal(THERMAL)
+    assert (thermal.status, thermal.overridden) == (2, False)
+    assert thermal.celsius == {"CPU": 57.9, "SKIN": 34.351}
+
+
+def test_a_hal_that_is_not_ready_has_no_temperatures_and_an_override_is_seen() -> None:
+    """A missing section is no sensor, never 0."""
+    thermal = dumpsys_thermal(
+        THERMAL.replace("HAL Ready: true", "HAL Ready: false").replace("de: false", "de: true")
+    )
+    assert (thermal.celsius, thermal.overridden) == ({}, True)
+    assert dumpsys_thermal("").status is None
+
+
+def test_properties_are_read_over_several_lines() -> None:
+    """A value may hold a line break and brackets."""
+    assert getprop("[a.b]: [1]\n[c]: [x\ny]\n[d]: []\n[e]: [[z]]\n") == {
+        "a.b": "1",
+        "c": "x\ny",
+        "d": "",
+        "e": "[z]",
+    }
+
+
+def test_free_space_is_read_from_both_dfs() -> None:
+    """Toybox and coreutils differ in the title only."""
+    title = "Filesystem      1K-blocks     Used Available Use% Mounted on\n"
+    toybox = f"{title}/dev/block/dm-44 235000000 90000000 145000000  39% /data\n"
+    assert df_free(toybox) == 145_000_000 * 1024
+    assert df_free("df: /data/local/tmp: Permission denied\n") is None
+
+
+def test_cpu_lists_are_read() -> None:
+    """Linux lists; nonsense gives no cores."""
+    assert cpus("0-3,7") == (0, 1, 2, 3, 7)
+    assert cpus("0") == (0,)
+    assert cpus("") == cpus("a-b") == cpus("0-") == ()
+
+
+def test_a_name_is_the_serial_unless_it_says_nothing() -> None:
+    """Many devices say 0123456789ABCDEF; a hostile one is refused."""
+    assert name_of("R58N12ABC", "192.168.0.5:5555", []) == "R58N12ABC"
+    assert name_of("0123456789ABCDEF", "192.168.0.5:5555", []) == "192.168.0.5:5555"
+    assert name_of("", "ABC", []) == "ABC"
+    assert name_of("ABC", "192.168.0.5:5555", ["ABC"]) == "192.168.0.5:5555"
+    with pytest.raises(DeviceRefused, match="calls itself"):
+        name_of("../x", "ABC", [])
+
+
+def test_the_agent_for_androids_own_libc_comes_first() -> None:
+    """Only it can load the vendor's libraries."""
+    assert abis("aarch64", android=True) == ("android-arm64", "arm64")
+    assert abis("aarch64", android=False) == ("arm64",)
+    assert abis("x86_64", android=False) == ("x86_64",)
+
+
+@pytest.fixture
+def server(phone: Phone) -> Server:
+    """The tests' adb server, with the first phone attached."""
+    phone.connect()
+    return Server("127.0.0.1", phone.adb_server)
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> Path:
+    """A folder of agents with one bundle; nothing of it is run."""
+    folder = tmp_path / "agents" / "x86_64"
+    folder.mkdir(parents=True)
+    told = {"abi": "x86_64", "id": "ab" * 32, "agent": "native", "runtime": "onnxruntime 1.32.0", "files": []}
+    (folder / "bundle.json").write_text(json.dumps({**told, "argv": ["{folder}/ld.so", "{folder}/agent"]}))
+    return tmp_path / "agents"
+
+
+def test_a_virtual_phone_is_taken_in(server: Server, phone: Phone, agents: Path) -> None:
+    """Identity, facts and agent, in one round trip after the proof of identity."""
+    begin = time.monotonic()
+    device = connect(server, phone.address, agents)
+    took_s = time.monotonic() - begin
+    assert took_s < 5, "a hang, not a slow machine"
+    assert (device.identity.name, device.identity.kind) == ("virtual-1", "virtual")
+    assert device.identity.model.startswith("MT6989 (")
+    assert device.identity.cores
+    assert device.agent == (f"{SCRATCH}/agents/{'ab' * 32}/ld.so", f"{SCRATCH}/agents/{'ab' * 32}/agent")
+    assert (device.scratch, device.bundle) == (SCRATCH, agents / "x86_64")
+    assert device.shares_host
+    facts = device.facts
+    assert (facts["soc"], facts["sdk"], facts["security_patch"]) == ("MT6989", "34", "2024-08-05")
+    assert facts["cpu_max_khz"] == "2000000,2850000,3250000"
+    assert facts["runtime"] == "onnxruntime 1.32.0"
+    assert facts["agent"] == "native x86_64, bundle abababababab"
+    assert "" not in facts.values()
+    assert connect(server, phone.address, agents).identity == device.identity
+
+
+def test_a_device_without_an_agent_is_refused_with_what_to_do(
+    server: Server, phone: Phone, tmp_path: Path
+) -> None:
+    """Nothing is built behind the user's back."""
+    with pytest.raises(DeviceRefused, match="make agent ABI=x86_64"):
+        connect(server, phone.address, tmp_path)
+
+
+def test_a_damaged_bundle_is_refused(server: Server, phone: Phone, agents: Path) -> None:
+    """Its id goes into a path on the device."""
+    path = agents / "x86_64" / "bundle.json"
+    path.write_text(path.read_text().replace("ab" * 32, "../../x"))
+    with pytest.raises(DeviceRefused, match="has no proper id"):
+        connect(server, phone.address, agents)
+
+
+def test_a_line_of_the_list_says_what_the_phone_says(server: Server, phone: Phone) -> None:
+    """Free space, temperature, thermal status."""
+    line = describe(server, Attached(phone.address, "device", 1))
+    assert (line.name, line.kind, line.soc, line.android, line.state) == (
+        "virtual-1",
+        "virtual",
+        "MT6989",
+        "14",
+        "device",
+    )
+    assert line.free_bytes is not None
+    assert line.free_bytes > 2**20
+    assert line.celsius is not None
+    assert 10 < line.celsius < 60
+    assert line.thermal_status is not None
+    assert line.detail == ""
+
+
+def test_a_device_that_cannot_be_used_is_listed_with_its_reason(server: Server, phone: Phone) -> None:
+    """A list shows everything that is attached."""
+    line = describe(server, Attached("127.0.0.1:1", "offline", 9))
+    assert (line.state, line.celsius, line.free_bytes) == ("offline", None, None)
+    assert "not attached" in line.detail
+    hostile = describe(server, Attached("x; reboot", "device", 9))
+    assert "wanted 1 to 64 of the characters" in hostile.detail
+    assert hostile.name == "'x; reboot'"
+
+
+def test_a_device_that_went_away_is_lost_not_refused(server: Server, phone: Phone, agents: Path) -> None:
+    """Trying again may help."""
+    phone.fault("unplug")
+    with pytest.raises(DeviceLost):
+        connect(server, phone.address, agents)
