@@ -21,7 +21,9 @@ auto document(const std::filesystem::path& path, ErrorClass error, Read&& read) 
   } catch (const std::system_error& problem) {
     throw Failure(error, path.string() + ": " + problem.code().message());
   } catch (const Json::parse_error& problem) {
-    throw Failure(error, path.string() + ": wanted JSON: " + problem.what());
+    std::string words = problem.what();  // which quotes what it read, UTF-8 or not
+    for (char& letter : words) letter = static_cast<unsigned char>(letter) < 0x80 ? letter : '?';
+    throw Failure(error, path.string() + ": wanted JSON: " + words);
   }
   if (found.is_object() && found.contains("protocol")) {
     const Json& protocol = found["protocol"];
