@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import device_agents.reference  # noqa: F401 - turns the runtime's telemetry off before it is loaded
-from benchmarks import agent_overhead, pipeline_model, prefill_chunks
+from benchmarks import agent_overhead, agent_parity, pipeline_model, prefill_chunks, push
 from benchmarks.pairs import machine
 from lab.device.turn import lock_path, measuring
 from lab.errors import LabError
@@ -18,11 +18,14 @@ from lab.store import Store
 
 ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
     "agent_overhead": (agent_overhead.run, ("bench-paper",)),
+    "agent_parity": (agent_parity.run, ("nano-paper",)),
     "pipeline_model": (pipeline_model.run, ("nano-paper",)),
     "prefill_chunks": (prefill_chunks.run, ("bench-w8a8",)),
     "prefill_chunks_w4": (partial(prefill_chunks.run, claimed=False), ("bench-paper",)),
+    "push": (push.run, ()),
+    "push_candidates": (push.compare, ()),
 }
-"""What runs, and the build lines it runs on; each build states its own result."""
+"""What runs, and the build lines it runs on (none: it brings its own); each build states its own result."""
 
 
 def main() -> int:
@@ -50,8 +53,8 @@ def run(names: list[str], store: Store) -> int:
         benchmark, lines = ALL[name]
         if not isinstance(benchmark, partial):  # which goes on under the heading before it
             print(f"\n{(sys.modules[benchmark.__module__].__doc__ or name).splitlines()[0]}", flush=True)
-        for line in lines:
-            met = benchmark(store.find_build(line).folder) and met
+        for folder in [store.find_build(line).folder for line in lines] or [store.root]:
+            met = benchmark(folder) and met
     return 0 if met else 1
 
 

@@ -1,0 +1,278 @@
+"""Push of a 1 GB build, proven on the device, against plain `adb push` of the same bytes, which proves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from adbutils import adb_path
+
+from benchmarks.pairs import timed
+from device_agents.contract import File
+from device_agents.virtual_phone import farm
+from device_agents.virtual_phone.errors import FarmError
+from lab.device import blobs, lease
+from lab.device.adb import AdbTransport, Server, connect_tcp
+from lab.device.transport import Device
+from lab.push import Package, Pushed, push
+from lab.records import DeviceIdentity
+
+PAIRS = 5
+LARGE, SMALL = 10_000_000, (100, 2_000, 40_000, 300_000)
+FLOOR, AIM = 0.6, 0.85
+"""Of the speed of plain `adb push`: what is claimed of one phone, and what was aimed at."""
+
+FLOOR_OF_FOUR = 0.7
+"""The same for four phones at once, of what four plain pushes at once reach together."""
+
+PLAIN = "/data/local/tmp/plain"
+ROUNDS = 3
+"""How often each way of sending is tried when they are compared with each other."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Virtual phones, the adb server they are attached to, and what is sent to them."""
+
+    server: Server
+    devices: Sequence[Device]
+    folder: Path
+
+    def adb(self, device: Device, *arguments: str) -> None:
+        """Run the adb binary on a phone; raises when it fails."""
+        transport = device.transport
+        assert isinstance(transport, AdbTransport)
+        argv = [
+            adb_path(),
+            "-H",
+            self.server.host,
+            "-P",
+            str(self.server.port),
+            "-s",
+            transport.serial,
+            *arguments,
+        ]
+        subprocess.run(argv, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+    def empty(self, device: Device) -> None:
+        """Remove what was pushed, and let the disks come to rest."""
+        device.transport.shell(
+            ["rm", "-rf", PLAIN, f"{lease.SCRATCH}/blobs", f"{lease.SCRATCH}/parts"], timeout_s=60
+        )
+        os.sync()
+
+
+def run(_: Path) -> bool:
+    """Measure the claims on virtual phones of the benchmark's own."""
+    try:
+        with phones(4) as bench:
+            one = package(bench.folder, 100)
+            few = package(bench.folder, 25)
+            return all((against_adb(bench, one), again(bench, one), four_at_once(bench, few)))
+    except FarmError as error:
+        print(f"not measured: {error}")
+        return True
+
+
+def compare(_: Path) -> bool:
+    """Compare the ways of sending and proving; nothing is claimed."""
+    try:
+        with phones(1) as bench:
+            candidates(bench, package(bench.folder, 100))
+    except FarmError as error:
+        print(f"not measured: {error}")
+    return True
+
+
+@contextmanager
+def phones(count: int) -> Iterator[Bench]:
+    """Start virtual phones and an adb server; both are gone afterwards. Raises `FarmError`."""
+    farm.check("x86_64")
+    with tempfile.TemporaryDirectory(prefix="pocketlab-push-") as name, ExitStack() as stack:
+        folder, port = Path(name), free_port()
+        environment = os.environ | {"POCKETLAB_FARM": str(folder / "farm")}
+        argv = [sys.executable, "-m", "device_agents.virtual_phone"]
+        stack.callback(subprocess.run, [*argv, "down"], env=environment, stdout=subprocess.DEVNULL, check=False)
+        network = f"127.{200 + os.getpid() % 50}.{1 + os.getpid() // 50 % 250}"
+        up = [*argv, "up", "--phones", str(count), "--network", network]
+        done = subprocess.run(up, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise FarmError(done.stderr.strip())
+        server = Server("127.0.0.1", port)
+        stack.callback(subprocess.run, [adb_path(), "-P", str(port), "kill-server"], check=False)
+        found = farm.phones(folder / "farm")
+        yield Bench(
+            server, [stack.enter_context(attached(server, each.name, each.address)) for each in found], folder
+        )
+
+
+@contextmanager
+def attached(server: Server, name: str, address: str) -> Iterator[Device]:
+    """Attach a phone to the server, as a device that leaves little free."""
+    connect_tcp(server, address)
+    identity = DeviceIdentity(name, "virtual", "benchmark", "benchmark", (0,))
+    yield Device(identity, AdbTransport(server, address), ("agent",), {}, lease.SCRATCH, reserve_bytes=100_000_000)
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def package(folder: Path, large: int) -> Package:
+    """Write so many files of random bytes and a few small ones, as a build."""
+    build = folder / f"build-{large}"
+    build.mkdir()
+    files = []
+    for number, size in enumerate([LARGE] * large + list(SMALL)):
+        content = os.urandom(size)
+        (build / f"part-{number:03d}").write_bytes(content)
+        files.append(File(path=f"part-{number:03d}", sha256=hashlib.sha256(content).hexdigest(), bytes=size))
+    return Package("builds", f"build-{large}", build, tuple(files))
+
+
+def pairs(ours: Callable[[], object], plain: Callable[[], object], rest: Callable[[], object]) -> list[float]:
+    """Time both in turn, ABBA, each after a rest; return the times of the plain one over ours, by pair."""
+    ratios = []
+    for pair in range(PAIRS):
+        seconds = {}
+        for which in (0, 1) if pair % 2 == 0 else (1, 0):
+            rest()
+            seconds[which] = timed((ours, plain)[which])
+        ratios.append(seconds[1] / seconds[0])
+        print(f"  pair {pair + 1}: ours {seconds[0]:.2f} s, plain adb push {seconds[1]:.2f} s", flush=True)
+    return ratios
+
+
+def told(ratios: Sequence[float]) -> str:
+    """``0.91 of plain adb push (0.85 to 0.97, 5 pairs)``."""
+    middle = statistics.median(ratios)
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs"
+    return f"{middle:.2f} of the speed of plain adb push ({spread})"
+
+
+def against_adb(bench: Bench, build: Package) -> bool:
+    """First push to one phone."""
+    device, size = bench.devices[0], sum(file.bytes for file in build.files)
+
+    def ours() -> None:
+        with lease.held(device, owner="benchmark", wait_s=0) as held:
+            done = push([build], device, fence=held.fence)
+        assert (done.sent_bytes, done.verified) == (size, "full")
+
+    def plain() -> None:
+        bench.adb(device, "push", str(build.folder), PLAIN)
+
+    print(f"first push of {size / 1e9:.2f} GB in {len(build.files)} files, lease included:")
+    ratios = pairs(ours, plain, lambda: bench.empty(device))
+    print(f"  {told(ratios)}; claimed {FLOOR}, aimed at {AIM}")
+    return statistics.median(ratios) >= FLOOR
+
+
+def again(bench: Bench, build: Package) -> bool:
+    """The same build again, and with one file changed."""
+    device = bench.devices[0]
+    seconds: list[float] = []
+    found: list[Pushed] = []
+    with lease.held(device, owner="benchmark", wait_s=0) as held:
+        push([build], device, fence=held.fence)
+        for _ in range(PAIRS):
+            seconds.append(timed(lambda: found.append(push([build], device, fence=held.fence))))
+        full_s = timed(lambda: push([build], device, fence=held.fence, full=True))
+        content = os.urandom(LARGE)
+        (build.folder / "part-000").write_bytes(content)
+        first = File(path="part-000", sha256=hashlib.sha256(content).hexdigest(), bytes=LARGE)
+        changed = Package("builds", "changed", build.folder, (first, *build.files[1:]))
+        one = push([changed], device, fence=held.fence)
+    middle, sent = statistics.median(seconds), sum(each.sent_bytes for each in found)
+    print(
+        f"again: {sent} bytes sent, {middle:.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), all hashed anew "
+        f"{full_s:.2f} s\none file of {LARGE:,} bytes changed: {one.sent_files} sent, {one.sent_bytes:,} bytes"
+    )
+    as_claimed = all(each.verified == "quick" for each in found) and (one.sent_files, one.sent_bytes) == (1, LARGE)
+    return middle < 1.0 and sent == 0 and as_claimed
+
+
+def four_at_once(bench: Bench, build: Package) -> bool:
+    """First push to four phones at once, a quarter of the bytes to each."""
+
+    def at_once(work: Callable[[Device], None]) -> None:
+        with ThreadPoolExecutor(len(bench.devices)) as pool:
+            list(pool.map(work, bench.devices))
+
+    def ours(device: Device) -> None:
+        with lease.held(device, owner="benchmark", wait_s=0) as held:
+            push([build], device, fence=held.fence)
+
+    size = sum(file.bytes for file in build.files) * len(bench.devices)
+    print(f"first push to {len(bench.devices)} phones at once, {size / 1e9:.2f} GB together:")
+    ratios = pairs(
+        lambda: at_once(ours),
+        lambda: at_once(lambda device: bench.adb(device, "push", str(build.folder), PLAIN)),
+        lambda: at_once(bench.empty),
+    )
+    print(f"  {told(ratios)}; claimed {FLOOR_OF_FOUR}")
+    return statistics.median(ratios) >= FLOOR_OF_FOUR
+
+
+def candidates(bench: Bench, build: Package) -> None:
+    """Print how long each way takes to have all files on the phone, hashed there (the first: not hashed)."""
+    device = bench.devices[0]
+    transport = device.transport
+    assert isinstance(transport, AdbTransport)
+    files = [(build.folder / file.path, f"{lease.SCRATCH}/parts/{file.sha256}") for file in build.files]
+    sizes = {file.sha256: file.bytes for file in build.files}
+
+    def hashed() -> None:
+        script = f"sha256sum {lease.SCRATCH}/parts/* {PLAIN}/* 2> /dev/null | wc -l"
+        said = transport.shell(["sh", "-c", script], timeout_s=120).stdout
+        assert int(said) == len(build.files), said
+
+    def adb_push(*options: str) -> None:
+        bench.adb(device, "push", *options, str(build.folder), PLAIN)
+
+    def beside() -> None:
+        with lease.held(device, owner="benchmark", wait_s=0) as held, ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(blobs.watch, device, held.fence, sizes, timeout_s=300)
+            transport.upload_many(files)
+            assert all(sha == digest for sha, digest in watching.result().items())
+
+    def adbutils_sync() -> None:
+        from adbutils import AdbClient
+
+        phone = AdbClient(bench.server.host, bench.server.port).device(transport.serial)
+        for source, target in files:
+            phone.sync.push(source, target)
+
+    ways: Mapping[str, Sequence[Callable[[], object]]] = {
+        "adb push, nothing hashed": [adb_push],
+        "adb push, then hashed": [adb_push, hashed],
+        "adb push -Z (no compression), then hashed": [lambda: adb_push("-Z"), hashed],
+        "adbutils' sync, then hashed": [adbutils_sync, hashed],
+        "one append stream and one hash a file": [lambda: [transport.upload(*file) for file in files]],
+        "sync protocol, nothing waited for, then hashed": [lambda: transport.upload_many(files), hashed],
+        "sync protocol, nothing waited for, hashed beside": [beside],
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(ROUNDS):
+        for name in list(ways)[:: 1 if turn % 2 == 0 else -1]:
+            bench.empty(device)
+            transport.shell(["mkdir", "-p", f"{lease.SCRATCH}/parts"], timeout_s=10)
+            taken[name].append(sum(timed(step) for step in ways[name]))
+    for name, seconds in taken.items():
+        print(
+            f"  {statistics.median(seconds):6.2f} s ({min(seconds):.2f} to {max(seconds):.2f})  {name}", flush=True
+        )
