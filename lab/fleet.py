@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from device_agents.contract import File
+from device_agents.contract import File, InvalidReason
 from lab import runner
 from lab.device import turn
 from lab.device.transport import Clock, Device, Process
 from lab.device.turn import Elsewhere, Held
-from lab.errors import DeviceError, LabError, StoreError
+from lab.errors import DeviceError, DeviceLost, LabError, RunError, StoreError
 from lab.records import Run, Trial
 from lab.runner import Bench, Watch
 from lab.scenario import Scenario
@@ -265,7 +265,7 @@ def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
     store, name = bench.store, bench.device.identity.name
     title = scenario.name if bench.device.scratch is None else f"{name} {scenario.name}"
     total, done = len(record.cells) * record.blocks, len(store.trials(record.id))
-    counted = False
+    counted, last = False, None
     try:
         with (
             show.run(title, total, done) as (watch, tell),
@@ -273,10 +273,15 @@ def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
         ):
             for trial in trials:
                 tell(trial)
-                counted |= trial.valid
+                counted, last = counted or trial.valid, trial.reason
     except DeviceError as error:
         remember_failure(bench, str(error))
         raise
+    except RunError as error:
+        if last is not InvalidReason.DEVICE_LOST:
+            raise
+        remember_failure(bench, str(error))  # it was the device, not the build
+        raise DeviceLost(str(error)) from error
     if counted and bench.device.scratch is not None:
         from lab.device import health
 
@@ -296,12 +301,14 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
     """Push to devices that share our cores, all at once and in one turn; return what went wrong, by name."""
     phones = sorted((b for b in crew if b.device.scratch is not None), key=lambda b: b.device.identity.name)
     failed: dict[str, LabError] = {}
+    if len(phones) < 2:  # a single one is pushed to when its run begins
+        return failed
     held: list[tuple[Bench, DeviceLease]] = []
     with ExitStack() as stack:
         for bench in phones:  # by name: two labs that want the same phones never hold one each
             with _noted(bench, failed, show):
                 held.append((bench, stack.enter_context(_own(bench.device, terms))))
-        if len(held) < 2:  # a single one is pushed to when its run begins
+        if not held:
             return failed
         stack.enter_context(_cores(held[0][0].device, terms))
 

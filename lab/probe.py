@@ -30,6 +30,8 @@ Verdict = Literal["available", "refused", "missing", "unverifiable"]
 AGENT_S = 120.0
 """How long the agent may take to do nothing; a judgement: emulated, its start alone takes many seconds."""
 
+NOTHING = "(nothing)"
+
 SHOWN = 100
 """How many characters of a finding stand in the table."""
 
@@ -82,18 +84,24 @@ def judge(done: Completed, holds: str = "") -> tuple[Verdict, str]:
     What a refused or missing thing says is matched in words, because not every ROM sets a status.
     """
     words = "\n".join(filter(None, (done.stdout.strip(), done.stderr.strip())))
-    line = next((text.strip() for text in words.splitlines() if text.strip()), "(nothing)")
+    line = _first(words) or NOTHING
     answered = bool(done.stdout.strip()) and holds in done.stdout
     if answered and (done.returncode == 0 or not (_MISSING.search(words) or _REFUSED.search(words))):
-        return "available", next((t.strip() for t in done.stdout.splitlines() if holds in t and t.strip()), line)
-    said = next((t.strip() for t in done.stderr.splitlines() if t.strip()), line)
+        return "available", _first(done.stdout, holds) or line
+    said = _first(done.stderr) or line
     if _REFUSED.search(words):
         return "refused", said
     if done.returncode == 127 or _MISSING.search(words):
         return "missing", said
     if not done.stdout.strip():
-        return "unverifiable", f"said nothing (status {done.returncode})" if line == "(nothing)" else said
+        return "unverifiable", f"said nothing (status {done.returncode})" if line == NOTHING else said
     return "unverifiable", f"does not say {holds!r}: {line}" if holds not in done.stdout else line
+
+
+def _first(text: str, holds: str = "") -> str:
+    """Return the first line that says something and holds `holds`; headings of head(1) are left out."""
+    lines = (" ".join(line.split()) for line in text.splitlines() if holds in line)
+    return next((line for line in lines if line and not line.startswith("==>")), "")
 
 
 def _read(transport: Transport, probe: Probe) -> Result:

@@ -291,10 +291,10 @@ def _print_results(results: Sequence[Result]) -> None:
 
     from lab.report.wording import plain
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("capability", overflow="fold", max_width=34)
-    table.add_column("result", no_wrap=True)
-    table.add_column("what was found", no_wrap=True, overflow="ellipsis")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=True)
+    table.add_column("capability", overflow="fold", width=30)
+    table.add_column("result", no_wrap=True, width=12)
+    table.add_column("what was found", no_wrap=True, overflow="ellipsis", ratio=1)
     for one in results:
         style = {"available": "", "refused": "red", "missing": "dim", "unverifiable": "yellow"}[one.verdict]
         table.add_row(*(Text(plain(cell)) for cell in (one.name, one.verdict, one.finding)), style=style)

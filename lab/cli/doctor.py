@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -56,6 +57,35 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
         load <= IDLE_LOAD, "no other load on the machine", f"{load:.2f} a core over a minute", "end other work"
     )
     yield Finding(builds > 0, "a build to measure", str(builds), "make build", fatal=True)
+    yield from _phones(data)
+
+
+def _phones(data: Path) -> Iterator[Finding]:
+    """What phones need, real ones and virtual ones; nothing here is needed to measure this machine."""
+    yield _package("adbutils", "make setup (only phones need it; it brings adb)", fatal=False)
+    made = sorted(path.parent.name for path in (data / "agents").glob("*/bundle.json"))
+    yield Finding(
+        bool(made),
+        "agents for phones",
+        ", ".join(made) or "none",
+        "make agent ABI=arm64 (a phone), ABI=x86_64 (a virtual phone)",
+    )
+    missing = [name for name in ("debootstrap", "unshare", "nsenter", "mount") if shutil.which(name) is None]
+    if os.geteuid() != 0:
+        missing.insert(0, "root")
+    yield Finding(
+        not missing,
+        "what virtual phones need",
+        f"missing {', '.join(missing)}" if missing else "all here",
+        "become root, and install the Debian packages debootstrap and util-linux",
+    )
+    emulates = shutil.which("qemu-aarch64-static") is not None or platform.machine() == "aarch64"
+    yield Finding(
+        emulates,
+        "what emulated arm64 phones need",
+        "all here" if emulates else "missing qemu-aarch64-static",
+        "install the Debian package qemu-user-static",
+    )
 
 
 def _package(name: str, remedy: str, *, fatal: bool) -> Finding:

@@ -39,6 +39,7 @@ def lab(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
         "POCKETLAB_DATA": str(data),
         "POCKETLAB_LOCK": str(data / "lock"),
         "COLUMNS": "100",
+        "POCKETLAB_ADB_SERVER": "none",  # no address: no server is asked, and none is started
     }
     return subprocess.run(
         [sys.executable, "-m", "lab.cli", *arguments],
@@ -68,7 +69,9 @@ def test_help_needs_nothing_heavy() -> None:
     [
         (("run", "nothing"), "nothing.toml: no such file"),
         (("run", "vit_batch"), "make build"),
-        (("run", "vit_batch", "--device", "toaster"), "no device 'toaster'"),
+        (("run", "vit_batch", "--device", "toaster"), "POCKETLAB_ADB_SERVER is `none`"),
+        (("devices", "connect", "a b"), "wanted an address"),
+        (("probe", "toaster"), "POCKETLAB_ADB_SERVER is `none`"),
         (("run", "--resume"), "no unfinished run"),
         (("show", "abc"), "abc"),
         (("trace",), "no run yet"),
@@ -110,8 +113,8 @@ def test_an_agent_that_cannot_work_fails_the_run_in_words(tmp_path: Path) -> Non
 
 
 def test_devices_and_doctor_look_at_this_machine(tmp_path: Path) -> None:
-    """The host is listed; with no build the doctor says how to get one, and exits with 2."""
-    assert lab("devices", data=tmp_path).stdout.startswith("host: host, fingerprint ")
+    """The host is listed even where no adb server can be had; with no build the doctor says how to get one."""
+    assert "host" in lab("devices", data=tmp_path).stdout
 
     doctor = lab("doctor", data=tmp_path)
 
