@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import ndtri
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
+from lab.stats.sequential import Looks, sequential, visible
 from lab.stats.summary import LEVEL, Better, Medians, interval, usable
 
 MIN_PAIRS = 20
@@ -26,16 +28,64 @@ SAME_WITHIN = 0.05
 """X: two things are the same when the whole interval of their ratio lies within this share of 1. Policy."""
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What the pairs so far say: `settled` when the verdict stands and no further pair is wanted.
+
+    `change` is candidate / baseline with its sequential interval; None without any pair. `smallest_visible`
+    is the change that these pairs could just have shown, as a share; None before the first look.
+    """
+
+    change: Interval | None
+    verdict: Verdict
+    smallest_visible: float | None
+    settled: bool
+
+
+def paired(candidate: Medians, baseline: Medians) -> list[float]:
+    """Return candidate / baseline of every block that has both, by block; a block that lacks one is left out."""
+    return [candidate[block] / baseline[block] for block in sorted(candidate.keys() & baseline.keys())]
+
+
+def judge(
+    candidate: Medians,
+    baseline: Medians,
+    better: Better,
+    looks: Looks,
+    *,
+    dimension: Dimension = "build",
+    same_context: bool = True,
+    d: float = SMALLEST_EFFECT,
+    x: float = SAME_WITHIN,
+) -> Judgement:
+    """Judge a comparison that is still running: the one rule of :func:`verdict` on the sequential interval.
+
+    Ask after every pair; the first settled answer is the answer, and it stays right as often as `looks.level`
+    says. One side missing, or fewer pairs than the first look: `cannot tell`. Raises ValueError for a median
+    that is not finite and above zero (such a trial was never valid) and for more pairs than were paid for.
+    """
+    if not usable([*candidate.values(), *baseline.values()]):
+        raise ValueError("wanted trial medians that are finite and above zero, found another among the two sides")
+    if not same_context:
+        return Judgement(None, "incomparable", None, True)
+    ratios = paired(candidate, baseline)
+    if not ratios:
+        return Judgement(None, "cannot tell", None, False)
+    change = sequential(ratios, looks)
+    found = verdict(change, better, dimension=dimension, d=d, x=x)
+    return Judgement(change, found, visible(ratios, looks), found != "cannot tell")
+
+
 def ratio(candidate: Medians, baseline: Medians, level: float = LEVEL) -> Interval:
     """Return candidate / baseline with its interval, paired by block, from log trial medians (block -> median).
 
     A block that lacks either is left out; `n` counts pairs. Under MIN_TRIALS pairs `low` and `high` are
     None. Raises NotEnoughData without any common block.
     """
-    common = sorted(candidate.keys() & baseline.keys())
-    if not common:
+    ratios = paired(candidate, baseline)
+    if not ratios:
         raise NotEnoughData("wanted a ratio paired by block, found no block with a valid trial of both")
-    return interval([candidate[block] / baseline[block] for block in common], level)
+    return interval(ratios, level)
 
 
 def robust_ratio(ratios: Sequence[float], level: float = LEVEL) -> Interval:

@@ -1,0 +1,46 @@
+"""Many comparisons at once: Benjamini-Hochberg for a list that people read, Holm for a gate that fails a build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+FAMILY_LEVEL = 0.05
+"""Of the items on a list the share that may be false, or the chance of any false one at a gate. Policy."""
+
+
+def listed(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple[str, ...]:
+    """Return the names to list, by rising p: in expectation a share `level` of them at most is false.
+
+    Benjamini and Hochberg (JRSS B 57, 1995), scipy's adjustment; valid for independent and for positively
+    dependent comparisons, as cells of one build are. Raises ValueError for a p outside 0 to 1.
+    """
+    _check(p_values)
+    if not p_values:
+        return ()
+    names = sorted(p_values, key=lambda name: (p_values[name], name))
+    adjusted = false_discovery_control([p_values[name] for name in names], method="bh")
+    return tuple(name for name, p in zip(names, adjusted, strict=True) if p <= level)
+
+
+def failing(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple[str, ...]:
+    """Return the names that may fail a gate, by rising p: the chance that any is false is `level` at most.
+
+    Holm's steps (Scandinavian Journal of Statistics 6, 1979), whatever the dependence: the k-th smallest of
+    m is held against level / (m - k + 1), and the first that is not below ends it. Raises ValueError for a p
+    outside 0 to 1.
+    """
+    _check(p_values)
+    names = sorted(p_values, key=lambda name: (p_values[name], name))
+    for place, name in enumerate(names):
+        if p_values[name] > level / (len(names) - place):
+            return tuple(names[:place])
+    return tuple(names)
+
+
+def _check(p_values: Mapping[str, float]) -> None:
+    wrong = {name: p for name, p in p_values.items() if not (np.isfinite(p) and 0 <= p <= 1)}
+    if wrong:
+        raise ValueError(f"wanted a p between 0 and 1 for each comparison, found {wrong}")
