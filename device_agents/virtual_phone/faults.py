@@ -193,6 +193,7 @@ def change_identity(supervisor: Supervisor, argument: str) -> str:
 
     supervisor.serial = argument or f"{supervisor.phone.name}-other"
     write_identity(supervisor.phone, supervisor.serial)
+    supervisor.sensors.read_identity()
     supervisor.phone.boot_id.write_text(f"{uuid.uuid4()}\n", encoding="ascii")
     supervisor.wire.cut()
     return f"is {supervisor.serial} now"

@@ -107,7 +107,7 @@ class Sensors:
         """
         load = min(max(load, 0.0), 1.0)
         self._modes = knobs.modes(self._state.root)
-        self._read_identity()
+        self.read_identity()
         self.heat = heat.step(self.heat, seconds=seconds, load=load)
         suspended = self._state_line("props/power.battery_input.suspended") == "true"
         self.battery = battery.step(self.battery, seconds=seconds, watts=heat.watts(load), powered=not suspended)
@@ -125,7 +125,8 @@ class Sensors:
         path = self._state.root / node
         return path.read_text().strip() if path.is_file() else ""
 
-    def _read_identity(self) -> None:
+    def read_identity(self) -> None:
+        """Take over the properties that tell this phone from others, if they have changed."""
         path = self._state.root / "identity.prop"
         text = path.read_text() if path.is_file() else ""
         if text != self._identity:

@@ -40,7 +40,7 @@ class Supervisor:
         self.phone = phone
         self.serial = phone.name
         self.pid: int | None = None  # the phone's pid 1, as this machine counts
-        self.state = "booting"
+        self.state, self._share = "booting", 1.0  # a control group made anew has no quota
         self.why = ""  # of `broken`
         self.wire = Forwarder(phone.host, lambda: self.pid)
         self.ending = threading.Event()
@@ -77,7 +77,7 @@ class Supervisor:
 
     def _boot(self) -> None:
         """Start init (from this, the main thread: the kernel ties it to the thread) and wait for adbd."""
-        self.state = "booting"
+        self.state, self._share = "booting", 1.0  # a control group made anew has no quota
         furnish(self.phone, self.serial)
         with self.world:
             self.sensors.boot(now=time.time())

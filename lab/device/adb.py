@@ -291,7 +291,12 @@ class AdbTransport:
         take: Callable[[bytes], object] | None = None,
     ) -> Ended:
         with self._link(wanted, within_s, stall_s) as link:
-            return link.shell(script, stdin(link), take=take)
+            boot = self._fence.boot_id if self._fence else ""
+            done = link.shell(scripts.same_boot(boot) + script, stdin(link), take=take)
+        if done.status == scripts.OTHER_BOOT and scripts.OTHER_BOOT_SAID in done.stderr:
+            self._proven = None  # adb keeps its number for a TCP link that it makes anew by itself
+            raise DeviceLost(f"{self.serial}: wanted to {wanted}; it is in another boot, or it is another device")
+        return done
 
     def _written(self, script: str, wanted: str, stdin: Callable[[Link], Iterable[bytes]]) -> Ended:
         return self._succeeded(self._ended(self._guarded(script), wanted, stdin), wanted)

@@ -16,6 +16,7 @@ PROCESS, RETURNCODE, ALIVE = "process", "rc", "alive"
 """Files in a launch's folder: "pid starttime" first, the exit status last, and a lock held while it lives."""
 
 NOT_OURS, NOT_THERE, RUNNING, NO_FOLDER, CANNOT_RUN, STILL = 75, 74, 73, 72, 71, 99
+OTHER_BOOT, OTHER_BOOT_SAID = 70, b"pocketlab-other-boot"
 """Exit statuses of these scripts: lease taken over, too few bytes there, already running, no such folder,
 program cannot be run, not ended yet. Below 126, where a shell's own begin."""
 
@@ -70,6 +71,16 @@ def quoted_path(path: str) -> str:
     if not path.startswith("/") or any(char in path for char in "\0\n\r"):
         raise DeviceRefused(f"{path[:80]!r} is no path for a device; wanted an absolute one, on one line")
     return quoted([path])
+
+
+def same_boot(boot_id: str) -> str:
+    """Go on only in the boot that was proven: built into the shell, so that every call can afford it."""
+    if not boot_id:
+        return ""  # a device that does not say has only its attachment to be known by
+    return (
+        f'IFS= read -r boot </proc/sys/kernel/random/boot_id; [ "$boot" = {quoted([boot_id])} ] || '
+        f"{{ echo {OTHER_BOOT_SAID.decode()} >&2; exit {OTHER_BOOT}; }}\n"
+    )
 
 
 def guard(lease: str, fence: int) -> str:
