@@ -64,6 +64,7 @@ llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and
 	@echo "measure it: $(BIN)/lab run prefill_tokens --build bench-llama   (docs/foreign-tools.md)"
 
 farm-up: setup  ## have PHONES=2 virtual phones running, ABI=x86_64 or arm64 (emulated); wants root
+	@test -f $(DATA)/agents/$(ABI)/bundle.json || $(MAKE) --no-print-directory agent ABI=$(ABI)
 	@$(BIN)/python -m device_agents.virtual_phone up --phones $(PHONES) --abi $(ABI)
 	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices connect $$address || exit 2; done
 
