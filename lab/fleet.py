@@ -140,7 +140,7 @@ def _together(own: DeviceLease | None, shared: Held | None) -> Held:
         if shared is not None:
             shared.note(process)
 
-    return Held(note, None if shared is None else shared.number, own.fence, own.again)
+    return Held(note, None if shared is None else shared.number, lambda: own.fence, own.again)
 
 
 def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Held], None]:
@@ -155,7 +155,7 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
         packages = [package_of_build(bench.build), *map(_package_of_input, bench.own_inputs.values())]
         if device.bundle is not None:
             packages.append(package_of_agent(device.bundle))
-        push(packages, device, fence=held.fence, progress=progress)
+        push(packages, device, fence=held.fence(), progress=progress)
 
     return bring
 
@@ -315,7 +315,7 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
         def send(one: tuple[Bench, DeviceLease]) -> None:
             bench, own = one
             with _noted(bench, failed, show):
-                bench.present(Held(lambda process: None, fence=own.fence))
+                bench.present(Held(lambda process: None, fence=lambda: own.fence))
 
         with ThreadPoolExecutor(len(held)) as pool:
             _wait([pool.submit(send, one) for one in held])

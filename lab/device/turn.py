@@ -43,13 +43,13 @@ class Held:
     """A device that is ours to measure on, for as long as the lease lasts.
 
     `number` counts the machine's turns: two that follow each other say that nobody measured in between
-    (None: a phone, whose cores are its own). `fence` is the number of the device's own lease, and `again`
-    takes that anew after the device has rebooted.
+    (None: a phone, whose cores are its own). `fence` gives the number of the device's own lease, and `again`
+    takes that anew, with a new number, after the device has rebooted.
     """
 
     note: Note
     number: int | None = None
-    fence: int = 0
+    fence: Callable[[], int] = lambda: 0
     again: Callable[[], None] = lambda: None
 
 
