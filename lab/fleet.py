@@ -63,13 +63,15 @@ class Ended:
 class Terms:
     """On which terms turns are taken: as whom, how long to wait for another lab, and whom to tell.
 
-    `elsewhere` ends what a killed lab left on another device that shares our cores.
+    `elsewhere` ends what a killed lab left on another device that shares our cores; trials of the run `keep`
+    are not ended but gone on with.
     """
 
     owner: str
     wait_s: float
     tell: Callable[[str], None]
     elsewhere: Elsewhere
+    keep: str = ""
 
 
 class StoppableClock:
@@ -117,16 +119,20 @@ def lease_of(device: Device, terms: Terms) -> Lease:
 def _own(device: Device, terms: Terms) -> AbstractContextManager[DeviceLease]:
     from lab.device import lease  # this and what knows adb is not loaded for runs on this machine
 
-    return lease.held(device, owner=terms.owner, wait_s=terms.wait_s, tell=terms.tell)
+    return lease.held(device, owner=terms.owner, wait_s=terms.wait_s, tell=terms.tell, keep=terms.keep)
 
 
 def _cores(device: Device, terms: Terms) -> AbstractContextManager[Held]:
+    def elsewhere(name: str, process: Process) -> None:
+        if name != device.identity.name:  # there, its own lease has seen to it
+            terms.elsewhere(name, process)
+
     return turn.measuring(
         turn.lock_path(),
         wait_s=terms.wait_s,
         tell=terms.tell,
         device=device.identity.name,
-        elsewhere=terms.elsewhere,
+        elsewhere=elsewhere,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -156,6 +156,7 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> tupl
     from lab import runner
     from lab.cli import session
 
+    terms = replace(terms, keep=record.id)
     devices = session.devices_of(store, record.device, console())
     bench = session.with_own_inputs(session.benches_of(store, devices, build or record.build, terms)[0], record)
     chosen = session.scenario_of(record)

@@ -13,6 +13,7 @@ longer than its lease lasts keeps it for as long as nobody else took it.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shlex
 import threading
@@ -46,13 +47,16 @@ POLL_S = 2.0
 CALL_S = 30.0
 """The deadline of one call; the script works for milliseconds, and ends leftovers within seconds."""
 
+OWNER = re.compile(r"(?P<who>\S+@\S+) pid (?P<pid>[1-9][0-9]{0,8})")
+"""How a lab calls itself: user, host and process."""
+
 TAKEN_OVER = 75
 """The status of a script that found another fence (EX_TEMPFAIL of sysexits.h)."""
 
 _OTHER_BOOT = 76
 
 _SCRIPT = r"""
-verb=$1 dir=$2 me=$3 mine=$4 lasts=$5 noted=$6 longest=$7
+verb=$1 dir=$2 me=$3 mine=$4 lasts=$5 noted=$6 longest=$7 keep=$8 dead=$9
 [ "$verb" != take ] || mkdir -p "$dir" || exit 73
 cd "$dir" || exit 73
 number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; [ ${#1} -lt 10 ]; }  # mksh counts in 32 bits
@@ -80,9 +84,11 @@ live() { [ -z "$damaged" ] && [ -n "$owner" ] && [ "$boot" = "$this" ] && [ "$ex
 started() { { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 0; set -- ${line##*) }; echo "${20}"; }
 slay() { echo "ended $1"; kill -s KILL -- "-$1" 2> /dev/null; kill -s KILL "$1" 2> /dev/null; }
 sweep() {  # what the last holder left running: the agent it noted, and whoever holds a trial's `alive` lock
-  if number "${agent%% *}" && [ "$(started "${agent%% *}")" = "${agent##* }" ]; then slay "${agent%% *}"; fi
+  pid=${agent%% *}
+  if [ -z "$keep" ] && number "$pid" && [ "$(started "$pid")" = "${agent##* }" ]; then slay "$pid"; fi
   for alive in trials/*/alive; do
     [ -e "$alive" ] || continue
+    case $keep in ?*) case $alive in "trials/$keep"-*) continue ;; esac ;; esac
     (flock -n 8) 8< "$alive" && continue
     for open in /proc/[0-9]*/fd/*; do
       if [ "$open" -ef "$alive" ]; then open=${open#/proc/}; slay "${open%%/*}"; fi
@@ -99,7 +105,10 @@ next() {
   echo "$fence" > fence.new && mv -f fence.new fence || exit 74
 }
 take() {
-  if live && [ "$owner" != "$me" ]; then echo "held $((expires - now)) $owner"; return; fi
+  if live && [ "$owner" != "$me" ] && [ "$owner" != "$dead" ]; then
+    echo "held $((expires - now)) $owner"
+    return
+  fi
   [ -z "$damaged" ] || echo damaged
   [ "$owner" = "$me" ] || sweep
   next
@@ -136,8 +145,8 @@ class Holder:
 class Lease:
     """A device that is ours; made by :func:`held`. Its heartbeat outlives a broken link."""
 
-    def __init__(self, device: Device, owner: str, tell: Callable[[str], None]) -> None:
-        self._device, self._tell = device, tell
+    def __init__(self, device: Device, owner: str, tell: Callable[[str], None], keep: str = "") -> None:
+        self._device, self._tell, self._keep, self._dead = device, tell, keep, ""
         self._owner = re.sub(r"[^\x20-\x7e]|=", "_", owner)
         self._process: Process | None = None
         self._lost = ""
@@ -213,8 +222,10 @@ class Lease:
     def _try_to_take(self) -> str:
         """Return who holds it, in words; empty when it is ours now."""
         with self._turn:
-            done = self._call("take")
-            lines = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+            done, lines = self._asked()
+            if "held" in lines and self._died_here(owner := lines["held"].partition(" ")[2]):
+                self._dead = owner  # by name: another may have come meanwhile
+                done, lines = self._asked()
             if "held" in lines:
                 left, _, owner = lines["held"].partition(" ")
                 return f"{owner or 'somebody'} (its lease ends in {left} s unless renewed)"
@@ -232,8 +243,25 @@ class Lease:
             self._set_guard((f"{self._folder}/lease", self.fence))
             return ""
 
+    def _asked(self) -> tuple[Completed, dict[str, str]]:
+        done = self._call("take")
+        return done, dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+
+    def _died_here(self, owner: str) -> bool:
+        """Tell whether a holder was a process of our own user on this host that is no more."""
+        ours, theirs = OWNER.fullmatch(self._owner), OWNER.fullmatch(owner)
+        if ours is None or theirs is None or ours["who"] != theirs["who"]:
+            return False
+        try:
+            os.kill(int(theirs["pid"]), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            return False
+        return False
+
     def _call(self, verb: str, noted: str = "") -> Completed:
-        own = [self._owner, str(self.fence), str(LASTS_S), noted, str(LONGEST_S)]
+        own = [self._owner, str(self.fence), str(LASTS_S), noted, str(LONGEST_S), self._keep, self._dead]
         argv = ["sh", "-c", _SCRIPT, "lease", verb, self._folder, *own]
         return self._device.transport.shell(argv, timeout_s=CALL_S)
 
@@ -252,13 +280,15 @@ def held(
     tell: Callable[[str], None] = log.warning,
     beat_s: float = BEAT_S,
     sleep: Callable[[float], None] = time.sleep,
+    keep: str = "",
 ) -> Iterator[Lease]:
-    """Hold a device's lease while the block runs; `owner` is for people: ``user@host pid run``.
+    """Hold a device's lease while the block runs; `owner` is for people: ``user@host pid 123``.
 
-    What an earlier holder left running is ended first. Raises `DeviceRefused` when another lab holds the
-    device for longer than `wait_s`.
+    What an earlier holder left running is ended first, but for trials of the run `keep`, which is to be gone
+    on with. An earlier holder of our own user and host whose process is dead is not waited for. Raises
+    `DeviceRefused` when another lab holds the device for longer than `wait_s`.
     """
-    lease = Lease(device, owner, tell)
+    lease = Lease(device, owner, tell, keep)
     lease.take(wait_s=wait_s, sleep=sleep)
     done = threading.Event()
     heart = threading.Thread(target=_beat, args=(lease, done, beat_s), name="lease heartbeat", daemon=True)

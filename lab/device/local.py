@@ -225,7 +225,7 @@ def _listed(text: str) -> frozenset[int]:
 def _code(folder: Path) -> str:
     """Digest of the agent's own source: a changed agent is another device."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in [folder / "contract.py", *sorted((folder / "reference").rglob("*.py"))]:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -23,12 +23,13 @@ from lab.stats.summary import LEVEL, MIN_TRIALS, Floats, usable
 MOST_PAIRS = 24
 """Pairs a comparison may take: at 3 % between trials the least that both proves `same` and finds 5 %."""
 
-FIRST_LOOK = 5
-"""Pairs at the first look: with three degrees of freedom the share spent on a fourth would buy nothing."""
+FIRST_LOOK = 6
+"""Pairs at the first look, three times there and back: what is spent on looks with fewer degrees of freedom
+buys nothing."""
 
-SHARE_TOWARDS_ONE = 0.2
+SHARE_TOWARDS_ONE = 0.16
 """Of the error, what the bound facing 1 may use. A false change costs a person's morning, a false `same` one
-night; 1 % and 4 % meet the acceptance numbers of both (docs/verdicts.md)."""
+night; 0.8 % and 4.2 % a side meet the acceptance numbers of both (docs/verdicts.md)."""
 
 _POWER_TOWARDS_ONE = 1.5
 _POWER_AWAY = 0.5

@@ -1,60 +1,64 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from stand_in import batches_of, job_of
+from both_agents import REFERENCE, Agent
+from lab_process import ROOT
+from stand_in import CORES, batches_of, job_of
 
-from device_agents.contract import Input, Manifest, Output, parse_event, relative_distance
+from device_agents.contract import Event, Input, Manifest, Output, Span, relative_distance
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None,
     reason="the reference build is made with torch, which is not installed",
 )
 
+BUILDS = {"tiny-fp32": ("tiny", "fp32"), "nano-paper": ("nano", "paper")}
+"""All of it in float32, and the paper's recipe: 4-bit language model, 8-bit vision, int8 key-value cache."""
 
-@pytest.fixture(scope="module", params=["fp32"])
-def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Export the `tiny` reference build in its own process, as the lab does."""
-    folder = tmp_path_factory.mktemp("tiny") / "build"
-    command = [sys.executable, "-m", "models.export", "tiny", "--recipe", request.param, "--out", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
+
+@pytest.fixture(scope="module", params=list(BUILDS))
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Export a reference build in its own process, as the lab does."""
+    model, recipe = BUILDS[request.param]
+    folder = tmp_path_factory.mktemp(request.param) / "build"
+    command = [sys.executable, "-m", "models.export", model, "--recipe", recipe, "--out", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     return folder
 
 
-def outputs_of(build: Path, work: dict[str, object], tmp_path: Path) -> dict[str, Output]:
-    """Run the agent as a process and return the last iteration's outputs by kind."""
-    job, events = tmp_path / "job.json", tmp_path / "events.jsonl"
-    job.write_text(json.dumps(job_of(build, work, iterations=1)), encoding="utf-8")
-    command = [sys.executable, "-m", "device_agents.reference", "run", "--job", str(job), "--events", str(events)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = [parse_event.validate_json(line) for line in events.read_text(encoding="utf-8").splitlines()]
-    return {event.kind: event for event in found if isinstance(event, Output)}
-
-
-@pytest.mark.parametrize(("parallel", "batches"), [(128, (4, 4, 1)), (512, (1, 5, 3))])
-def test_the_agent_answers_like_the_torch_oracle(
-    parallel: int, batches: tuple[int, ...], tiny: Path, tmp_path: Path
-) -> None:
-    """Features, logits and tokens lie within the tolerance that the build states, however it is cut."""
-    manifest = Manifest.model_validate_json((tiny / "manifest.json").read_bytes())
-    source = Input.model_validate_json((tiny / "inputs/screen/input.json").read_bytes())
-    work = {
+def generate(parallel: int, batches: tuple[int, ...], *, pipelined: bool = False) -> dict[str, object]:
+    """Return the workload that has every stage."""
+    return {
         "kind": "generate",
         "input": "screen",
         "batches": batches_of(*batches),
-        "pipelined": False,
+        "pipelined": pipelined,
         "parallel_tokens": parallel,
         "new_tokens": 8,
         "coupled": True,
     }
-    found = outputs_of(tiny, work, tmp_path)
-    features, logits, tokens = (found[kind] for kind in ("features", "logits", "tokens"))
+
+
+def outputs(events: list[Event]) -> dict[str, Output]:
+    """Return the last iteration's outputs by kind."""
+    return {event.kind: event for event in events if isinstance(event, Output)}
+
+
+@pytest.mark.parametrize(("parallel", "batches"), [(128, (4, 4, 1)), (512, (1, 4, 4))])
+def test_the_agent_answers_like_the_torch_oracle(
+    parallel: int, batches: tuple[int, ...], agent: Agent, exported: Path, tmp_path: Path
+) -> None:
+    """Features, logits and tokens lie within the tolerance that the build states, however it is cut."""
+    manifest = Manifest.model_validate_json((exported / "manifest.json").read_bytes())
+    source = Input.model_validate_json((exported / "inputs/screen/input.json").read_bytes())
+    answer = agent.run(job_of(exported, generate(parallel, batches), iterations=1), tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    features, logits, tokens = (outputs(answer.events)[kind] for kind in ("features", "logits", "tokens"))
 
     assert features.fingerprint is not None
     assert logits.fingerprint is not None
@@ -68,3 +72,51 @@ def test_the_agent_answers_like_the_torch_oracle(
         if ours != theirs:
             assert margin <= manifest.tolerance.margin
             break
+
+
+WORKS: dict[str, dict[str, object]] = {
+    "load": {"kind": "load"},
+    "generate": generate(128, (4, 4, 1)),
+    "pipelined": generate(128, (4, 4, 1), pipelined=True),
+    "decode": {
+        "kind": "decode",
+        "input": "text",
+        "context_tokens": 20,
+        "new_tokens": 5,
+        "parallel_tokens": 128,
+    },
+    "prefill": {"kind": "prefill", "input": "screen", "prompt_tokens": 200, "parallel_tokens": 128},
+}
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_both_agents_tell_the_same(work: str, native: Agent, exported: Path, tmp_path: Path) -> None:
+    """The same events in the same order but for times, the same token ids, outputs within the tolerance."""
+    if work == "pipelined" and len(CORES) < 2:
+        pytest.skip("two units need two cores; this process may use one")
+    manifest = Manifest.model_validate_json((exported / "manifest.json").read_bytes())
+    job = job_of(exported, WORKS[work], iterations=1)
+    theirs, ours = (agent.run(job, tmp_path).events for agent in (REFERENCE, native))
+
+    assert journal(ours, in_order=work != "pipelined") == journal(theirs, in_order=work != "pipelined")
+    for kind, output in outputs(ours).items():
+        other = outputs(theirs)[kind]
+        if output.tokens is not None and other.tokens is not None:
+            assert output.tokens.ids == other.tokens.ids
+            continue
+        assert output.fingerprint is not None
+        assert other.fingerprint is not None
+        assert output.fingerprint.shape == other.fingerprint.shape
+        tolerance = manifest.tolerance.features if kind == "features" else manifest.tolerance.logits
+        assert relative_distance(output.fingerprint, other.fingerprint) <= tolerance
+
+
+def journal(events: list[Event], *, in_order: bool) -> list[str]:
+    """Tell events without times; two units that work at once finish in either order."""
+    told = [
+        f"{event.iteration} {event.stage} {event.index} {event.role} {event.unit} {event.count} {event.source}"
+        if isinstance(event, Span)
+        else event.event
+        for event in events
+    ]
+    return told if in_order else sorted(told)

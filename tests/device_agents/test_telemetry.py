@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from both_agents import Agent
 from stand_in import job_of, write_build
 
 TELEMETRY_ON = """
@@ -41,7 +42,7 @@ def _traces(home: Path) -> list[str]:
     return sorted(path.name for path in home.rglob("*") if path.is_file())
 
 
-def test_the_agent_leaves_no_trace_of_telemetry_where_the_bare_library_does(tmp_path: Path) -> None:
+def test_the_agent_leaves_no_trace_of_telemetry_where_the_bare_library_does(agent: Agent, tmp_path: Path) -> None:
     """The library alone writes a device id into the user's home (so the check can fail); the agent does not.
 
     Upload is queued through that file, so no queue means that nothing was to be sent. The lab's own
@@ -51,8 +52,8 @@ def test_the_agent_leaves_no_trace_of_telemetry_where_the_bare_library_does(tmp_
     job = tmp_path / "job.json"
     job.write_text(json.dumps(job_of(build, {"kind": "load"})), encoding="utf-8")
     bare = _run([sys.executable, "-c", TELEMETRY_ON, str(build / "vit.onnx")], tmp_path / "bare")
-    agent = [sys.executable, "-m", "device_agents.reference", "run", "--job", str(job)]
-    done = _run([*agent, "--events", str(tmp_path / "events.jsonl")], tmp_path / "quiet")
+    events = tmp_path / "events.jsonl"
+    done = _run([*agent.command, "run", "--job", str(job), "--events", str(events)], tmp_path / "quiet")
 
     assert (bare.returncode, done.returncode) == (0, 0), bare.stderr + done.stderr
     if not _traces(tmp_path / "bare"):

@@ -315,6 +315,51 @@ def test_ones_own_agent_survives_taking_the_lease_anew(device: Device, leftover:
         assert leftover.poll() is None
 
 
+def test_a_trial_of_the_run_that_is_gone_on_with_survives(device: Device) -> None:
+    """Whoever resumes a run collects what it began: only other runs' leftovers are ended."""
+    trials = Path(str(device.scratch)) / "trials"
+    began = {}
+    for run in ("run-a", "run-b"):
+        (trials / f"{run}-0003").mkdir(parents=True)
+        argv = ["flock", str(trials / f"{run}-0003/alive"), "sleep", "60"]
+        began[run] = subprocess.Popen(argv, start_new_session=True)
+    try:
+        time.sleep(0.3)
+        with lease.held(device, owner=ME, wait_s=0, keep="run-a"):
+            assert began["run-b"].wait(5) == -9
+            assert began["run-a"].poll() is None
+    finally:
+        for process in began.values():
+            process.kill()
+            process.wait()
+        subprocess.run(["pkill", "-g", str(began["run-a"].pid)], check=False)
+
+
+def test_a_dead_lab_of_our_own_user_and_host_is_not_waited_for(device: Device) -> None:
+    """Its process is gone, so nobody will renew; another host's, or one that lives, is waited for."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with lease.held(device, owner="me@here pid 1", wait_s=0):
+        pass
+    for owner, free in [
+        (f"me@here pid {gone.pid}", True),
+        (f"me@there pid {gone.pid}", False),
+        ("me@here pid 1", False),
+    ]:
+        Path(str(device.scratch), "lease").unlink()
+        dead = lease.Lease(device, owner, print)
+        dead.take(wait_s=0)
+        if free:
+            with lease.held(device, owner="me@here pid 2", wait_s=0) as mine:
+                assert mine.fence == dead.fence + 1
+        else:
+            with (
+                pytest.raises(DeviceRefused, match="is held by me@"),
+                lease.held(device, owner="me@here pid 2", wait_s=0),
+            ):
+                pass
+
+
 def test_a_device_that_cannot_keep_a_lease_is_refused_in_words(tmp_path: Path) -> None:
     """A folder that cannot be made is said to be that."""
     (tmp_path / "file").write_text("")
