@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from lab_process import ROOT
+
+from device_agents.debian import DebianError, cache_folder, download, mirror_in
+from device_agents.native.build import BuildError, pinned
+
+HEADERS = ("headers/onnxruntime_c_api.h", "jni/arm64-v8a/libonnxruntime.so")
+FAKE_COMPILER = """#!/bin/sh
+printf '%s\\n' "$@" > "{record}"
+while [ $# -gt 1 ]; do [ "$1" = -o ] && : > "$2"; shift; done
+"""
+
+
+def built(*options: str | Path, abi: str = "android-arm64", out: Path) -> subprocess.CompletedProcess[str]:
+    """Run the build as make does."""
+    argv = [sys.executable, "-m", "device_agents.native.build", "--abi", abi, "--out", out, *options]
+    return subprocess.run([str(word) for word in argv], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def ndk_of(folder: Path, record: Path) -> Path:
+    """Make an NDK whose compiler only records how it was called."""
+    compiler = folder / "toolchains/llvm/prebuilt/linux-x86_64/bin/aarch64-linux-android28-clang++"
+    compiler.parent.mkdir(parents=True)
+    compiler.write_text(FAKE_COMPILER.format(record=record), encoding="utf-8")
+    compiler.chmod(0o755)
+    return folder
+
+
+def aar_of(path: Path, names: tuple[str, ...]) -> Path:
+    """Make an archive with empty files of these names."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    return path
+
+
+def test_android_wants_an_ndk_and_an_archive_in_words(tmp_path: Path) -> None:
+    """Each missing thing is named, with the option that brings it; nothing is left behind."""
+    out, ndk = tmp_path / "out", ndk_of(tmp_path / "ndk", tmp_path / "record")
+    wrong = aar_of(tmp_path / "wrong.aar", HEADERS[:1])
+    answers = [
+        built(out=out),
+        built("--ndk", tmp_path, out=out),
+        built("--ndk", ndk, out=out),
+        built("--ndk", ndk, "--ort-aar", wrong, out=out),
+    ]
+
+    assert [answer.returncode for answer in answers] == [2, 2, 2, 2]
+    for answer, words in zip(answers, ("--ndk FOLDER", "NDK's compiler", "--ort-aar FILE", "jni/"), strict=True):
+        assert words in answer.stderr
+        assert "Traceback" not in answer.stderr
+    assert not out.exists()
+
+
+def test_the_same_source_is_compiled_for_android(tmp_path: Path) -> None:
+    """The NDK's compiler is given every source, the archive's headers and its own C++ library, linked in."""
+    try:
+        download(["nlohmann-json3-dev"], architecture="amd64", cache=cache_folder())
+    except DebianError as error:
+        pytest.skip(f"the JSON header cannot be had here: {error}")
+    ndk = ndk_of(tmp_path / "ndk", tmp_path / "record")
+    aar = aar_of(tmp_path / "onnxruntime-android-1.32.0.aar", HEADERS)
+    done = built("--ndk", ndk, "--ort-aar", aar, out=tmp_path / "out")
+    called = (tmp_path / "record").read_text(encoding="utf-8").split("\n")
+
+    assert done.returncode == 0, done.stderr
+    assert {"-std=c++17", "-static-libstdc++", "main.cpp", "ort.cpp", "-isystem"} <= set(called)
+    assert '"argv": [\n  "{folder}/agent"\n ]' in (tmp_path / "out/bundle.json").read_text(encoding="utf-8")
+    assert '"runtime": "onnxruntime 1.32.0"' in (tmp_path / "out/bundle.json").read_text(encoding="utf-8")
+
+
+def test_an_unknown_abi_is_a_wrong_command_line(tmp_path: Path) -> None:
+    """The known ones are listed."""
+    done = built(abi="mips", out=tmp_path / "out")
+
+    assert done.returncode == 2
+    assert "x86_64" in done.stderr
+
+
+def test_the_runtimes_release_is_the_pinned_one() -> None:
+    """The whole name counts, and a pin that is missing is told."""
+    assert pinned("onnxruntime", "onnx==1.0\nonnxruntime==1.32.0\n") == "1.32.0"
+    with pytest.raises(BuildError, match="pin of onnxruntime"):
+        pinned("onnxruntime", "onnxruntime-genai==1.0\n")
+
+
+def test_the_mirror_is_that_of_the_release_itself() -> None:
+    """Not of its updates, and not of another publisher's packages for it."""
+    targets = "mirror-a bookworm-updates main\nmirror-b cloud-bookworm main\nmirror-c bookworm main\n"
+
+    assert mirror_in(targets, "bookworm") == "mirror-c"
+    assert mirror_in(targets, "trixie") is None
