@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import device_agents.reference  # noqa: F401 - turns the runtime's telemetry off before it is loaded
-from benchmarks import agent_overhead, agent_parity, pipeline_model, prefill_chunks, push
+from benchmarks import agent_overhead, agent_parity, between_trials, pipeline_model, prefill_chunks, push
 from benchmarks.pairs import machine
 from lab.device.turn import lock_path, measuring
 from lab.errors import LabError
@@ -19,6 +19,7 @@ from lab.store import Store
 ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
     "agent_overhead": (agent_overhead.run, ("bench-paper",)),
     "agent_parity": (agent_parity.run, ("nano-paper",)),
+    "between_trials": (between_trials.run, ("nano-paper",)),
     "pipeline_model": (pipeline_model.run, ("nano-paper",)),
     "prefill_chunks": (prefill_chunks.run, ("bench-w8a8",)),
     "prefill_chunks_w4": (partial(prefill_chunks.run, claimed=False), ("bench-paper",)),
