@@ -12,7 +12,8 @@ from scipy import stats
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.compare import ratio, robust_ratio, smallest_visible_change, verdict
+from lab.stats.compare import judge, ratio, robust_ratio, smallest_visible_change, verdict
+from lab.stats.sequential import Looks
 
 MIRROR = {"regressed": "improved", "improved": "regressed", "same": "same", "cannot tell": "cannot tell"}
 
@@ -150,3 +151,87 @@ def test_the_signed_rank_interval_wants_twenty_pairs() -> None:
         robust_ratio([1.0] * 19)
     with pytest.raises(ValueError, match="finite and above zero"):
         robust_ratio([1.0] * 20 + [0.0])
+
+
+def sides(ratios_: list[float], start: float = 0.3) -> tuple[dict[int, float], dict[int, float]]:
+    """Trial medians of a candidate and a baseline with these ratios, by block."""
+    old = {block: start * (1 + 0.01 * block) for block in range(len(ratios_))}
+    return {block: old[block] * value for block, value in enumerate(ratios_)}, old
+
+
+SLOWER = [1.06, 1.08, 1.05, 1.07, 1.06, 1.09, 1.07, 1.05]
+
+
+def test_a_running_comparison_settles_when_its_verdict_stands() -> None:
+    """The same slow-down: too early with five pairs, regressed with eight."""
+    early = judge(*sides(SLOWER[:5]), "lower", Looks())
+    late = judge(*sides(SLOWER), "lower", Looks())
+
+    assert (early.verdict, early.settled, early.smallest_visible) == ("cannot tell", False, None)
+    assert (late.verdict, late.settled) == ("regressed", True)
+    assert late.smallest_visible is not None and late.smallest_visible < 0.06
+
+
+def test_noise_never_moves_the_smallest_effect() -> None:
+    """A 2 % change that excludes 1 is `same`, not `regressed`; a noisy 4 % is not yet anything."""
+    clear = [1.02, 1.021, 1.019, 1.02, 1.021, 1.02, 1.019, 1.02]
+    noisy = [1.04 * value for value in (0.9, 1.1, 0.93, 1.07, 0.95, 1.05, 1.0, 1.0)]
+
+    assert judge(*sides(clear), "lower", Looks()).verdict == "same"
+    assert judge(*sides(noisy), "lower", Looks()).verdict == "cannot tell"
+
+
+def test_one_side_missing_cannot_be_told() -> None:
+    """No trial of a side, or none in a common block: no interval, not settled."""
+    new, old = sides(SLOWER)
+
+    for found in (
+        judge({}, old, "lower", Looks()),
+        judge(new, {}, "lower", Looks()),
+        judge({}, {}, "lower", Looks()),
+    ):
+        assert (found.change, found.verdict, found.settled) == (None, "cannot tell", False)
+    assert judge(new, {block + 100: value for block, value in old.items()}, "lower", Looks()).change is None
+
+
+def test_unequal_sides_count_the_pairs_they_have() -> None:
+    """Eight trials against six are six pairs."""
+    new, old = sides(SLOWER)
+    del old[0], old[3]
+    found = judge(new, old, "lower", Looks())
+
+    assert found.change is not None and found.change.n == 6
+
+
+def test_incomparable_contexts_end_a_comparison_at_once() -> None:
+    """No pair is looked at, and none is wanted."""
+    found = judge(*sides(SLOWER), "lower", Looks(), same_context=False)
+
+    assert (found.verdict, found.settled, found.change) == ("incomparable", True, None)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -0.3])
+def test_a_median_that_is_no_time_is_refused(bad: float) -> None:
+    """On either side, even in a block without a partner."""
+    new, old = sides(SLOWER)
+
+    with pytest.raises(ValueError, match="finite and above zero"):
+        judge({**new, 99: bad}, old, "lower", Looks())
+    with pytest.raises(ValueError, match="finite and above zero"):
+        judge(new, {**old, 99: bad}, "lower", Looks())
+
+
+@given(
+    st.lists(st.floats(min_value=0.85, max_value=1.18), min_size=6, max_size=24),
+    st.sampled_from([1e-9, 1e9, 2.0**-30]),
+)
+def test_a_unit_a_milliard_times_larger_changes_no_verdict(values: list[float], unit: float) -> None:
+    """Scale, direction and repeatability of a whole judgement."""
+    new, old = sides(values)
+    base = judge(new, old, "lower", Looks())
+    scaled = judge({b: v * unit for b, v in new.items()}, {b: v * unit for b, v in old.items()}, "lower", Looks())
+    back = judge(old, new, "lower", Looks())
+
+    assert scaled.verdict == base.verdict
+    assert back.verdict == MIRROR[base.verdict]
+    assert judge(new, old, "lower", Looks()) == base

@@ -1,0 +1,133 @@
+"""Noise to judge statistics on: seeded generators of our own, and the development data where they are at hand.
+
+A source gives the trial medians of a session in time order, as logarithms: (sessions, trials), with nothing
+changed in it. Every trial has the same spread, 3 % (the coefficient of variation of one side; the ratio of a
+pair then varies by sqrt(2) times that, unless what disturbs the two is shared).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Source = Callable[[np.random.Generator, int, int], Floats]
+
+CV = 0.03
+"""Between trials of one side: the issue's condition, in its harder reading (sides vary independently)."""
+
+DATA = "POCKETLAB_REGRESSION_DATA"
+
+
+def development_data() -> Path | None:
+    """Return the folder of the development data, or None; they are not ours to ship."""
+    named = os.environ.get(DATA)
+    return Path(named) if named and Path(named).is_dir() else None
+
+
+def absent() -> str:
+    """Say what is skipped, and why."""
+    return f"  skipped: the development data ({DATA} names no folder); they may be used, not shipped"
+
+
+def _unit(values: Floats) -> Floats:
+    """Scale each session to a spread of CV around zero."""
+    return np.asarray((values - values.mean()) / values.std() * CV, dtype=np.float64)
+
+
+def normal(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """Independent normal logarithms: the reading the targets are first held against."""
+    return generator.normal(0, CV, (sessions, trials))
+
+
+def lognormal(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """A long right tail: the logarithms are themselves log-normal, skewness 2.3."""
+    return _unit(generator.lognormal(0, 0.6, (sessions, trials)))
+
+
+def heavy_tails(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """Student's t with three degrees of freedom."""
+    return np.asarray(generator.standard_t(3, (sessions, trials)) * CV / np.sqrt(3), dtype=np.float64)
+
+
+def correlated(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """AR(1) with 0.8 from trial to trial."""
+    values = np.empty((sessions, trials))
+    values[:, 0] = generator.normal(0, 1, sessions)
+    for place in range(1, trials):
+        values[:, place] = 0.8 * values[:, place - 1] + generator.normal(0, 0.6, sessions)
+    return values * CV
+
+
+def drift(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """A device that slows by 10 % over the session, under independent noise of CV."""
+    return normal(generator, sessions, trials) + np.linspace(0, np.log(1.1), trials)
+
+
+def bursts(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """One trial in twenty up to 20 % slower, the others quiet, together CV."""
+    slow = (generator.random((sessions, trials)) < 0.05) * generator.uniform(0.05, 0.2, (sessions, trials))
+    return _unit(slow + generator.normal(0, 0.01, (sessions, trials)))
+
+
+def two_modes(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """One process in four lands in a slower mode, four narrow spreads away."""
+    mode = generator.random((sessions, trials)) < 0.25
+    return _unit(4.0 * mode + generator.normal(0, 1, (sessions, trials)))
+
+
+OWN: Mapping[str, Source] = {
+    "normal": normal,
+    "lognormal": lognormal,
+    "heavy tails": heavy_tails,
+    "correlated": correlated,
+    "drift": drift,
+    "bursts": bursts,
+    "two modes": two_modes,
+}
+
+
+def of_data(folder: Path) -> Iterator[tuple[str, Source]]:
+    """Yield a source for each family of the development data: its null series, every one scaled to CV.
+
+    Sessions of the noise families are stretches of a series, in its order; nights are drawn without order,
+    as they were made.
+    """
+    with np.load(folder / "noise_dev.npz") as arrays:
+        for family in sorted({name.rpartition("__")[0] for name in arrays.files}):
+            yield f"data: {family}", stretches(np.log(arrays[f"{family}__120"].astype(np.float64)))
+    with np.load(folder / "nights_dev.npz") as arrays:
+        null = np.log(arrays["series"][arrays["cp"] == -1].astype(np.float64))
+    yield "data: nights", shuffled(null)
+
+
+def _scaled(series: Floats) -> Floats:
+    centred = series - series.mean(axis=1, keepdims=True)
+    return np.asarray(centred / series.std(axis=1, keepdims=True) * CV, dtype=np.float64)
+
+
+def stretches(series: Floats) -> Source:
+    """Return a source of random stretches of random series."""
+    scaled = _scaled(series)
+
+    def draw(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+        rows = generator.integers(0, scaled.shape[0], sessions)
+        starts = generator.integers(0, scaled.shape[1] - trials + 1, sessions)
+        return np.asarray(scaled[rows[:, None], starts[:, None] + np.arange(trials)], dtype=np.float64)
+
+    return draw
+
+
+def shuffled(series: Floats) -> Source:
+    """Return a source of values drawn from random series without order and without repetition."""
+    scaled = _scaled(series)
+
+    def draw(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+        rows = scaled[generator.integers(0, scaled.shape[0], sessions)]
+        return np.asarray(generator.permuted(rows, axis=1)[:, :trials], dtype=np.float64)
+
+    return draw

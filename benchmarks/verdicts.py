@@ -1,0 +1,151 @@
+"""Verdicts: how often they are wrong, what they find, and the device time they take.
+
+The issue's conditions: a budget of 24 pairs at 3 % between trials of a side, 0, 5, 6 and 10 % slower; then
+the same noise for the rules of other tools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks import noise
+from benchmarks.noise import Floats, Source
+from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT, judge, verdict
+from lab.stats.sequential import Looks, reaches
+from lab.stats.summary import interval
+
+SEED = 20261123
+SESSIONS = 20_000
+CHECKED = 200
+FIXED_PAIRS = 14
+"""The design whose device time is the measure: the issue's."""
+
+SLOWER = (0.0, 0.05, 0.06, 0.10)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of sessions by verdict, mean pairs, and the share whose every interval held the truth."""
+
+    regressed: float
+    improved: float
+    same: float
+    pairs: float
+    covered: float
+
+    @property
+    def changed(self) -> float:
+        """Regressed or improved."""
+        return self.regressed + self.improved
+
+
+def ratios(source: Source, seed: int, sessions: int, pairs: int) -> Floats:
+    """Return log ratios (sessions, pairs) of two equal builds measured ABBA or BAAB by chance."""
+    generator = np.random.default_rng(seed)
+    trials = source(generator, sessions, 2 * pairs).reshape(sessions, pairs, 2)
+    flips = generator.random((sessions, (pairs + 1) // 2)) < 0.5
+    first = np.repeat(flips, 2, axis=1)[:, :pairs] ^ (np.arange(pairs) % 2 == 1)
+    gaps = trials[:, :, 0] - trials[:, :, 1]
+    return np.asarray(np.where(first, gaps, -gaps), dtype=np.float64)
+
+
+def sequential_rates(logs: Floats, looks: Looks, slower: float) -> Rates:
+    """Judge every session as a running comparison would, on arrays; :func:`check` holds it to the library."""
+    verdicts, pairs, covered = sequential_verdicts(logs + np.log1p(slower), looks, float(np.log1p(slower)))
+    share = {word: float(np.mean(verdicts == word)) for word in ("regressed", "improved", "same")}
+    return Rates(share["regressed"], share["improved"], share["same"], float(pairs.mean()), float(covered.mean()))
+
+
+def sequential_verdicts(
+    logs: Floats, looks: Looks, truth: float
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.str_]], Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Return each session's verdict, the pairs it took, and whether all looks up to the last held the truth."""
+    verdicts = np.full(len(logs), "cannot tell", dtype="<U11")
+    pairs = np.full(len(logs), float(looks.most))
+    covered = np.ones(len(logs), dtype=np.bool_)
+    for n in range(looks.first, looks.most + 1):
+        centre, error = logs[:, :n].mean(axis=1), logs[:, :n].std(axis=1, ddof=1) / np.sqrt(n)
+        towards, away = (reach * error for reach in reaches(looks, n))
+        size = np.abs(centre)
+        near = np.where(size > towards, size - towards, np.minimum(0, size - away))
+        far = size + away
+        low, high = np.where(centre >= 0, near, -far), np.where(centre >= 0, far, -near)
+        covered &= (low <= truth + 1e-12) & (truth <= high + 1e-12)
+        changed = (near > 0) & (size > np.log1p(SMALLEST_EFFECT))
+        same = ~changed & (np.maximum(far, -near) <= np.log1p(SAME_WITHIN))
+        word = np.where(changed, np.where(centre > 0, "regressed", "improved"), "same")
+        now = (verdicts == "cannot tell") & (changed | same)
+        verdicts[now], pairs[now] = word[now], n
+    return verdicts, pairs, covered
+
+
+def check(logs: Floats, looks: Looks) -> bool:
+    """Tell whether lab.stats.compare.judge, asked pair by pair, says what the arrays say."""
+    verdicts, pairs, _ = sequential_verdicts(logs, looks, 0.0)
+    for row, expected, taken in zip(logs, verdicts, pairs, strict=True):
+        for n in range(1, looks.most + 1):
+            found = judge(dict(enumerate(np.exp(row[:n]))), dict.fromkeys(range(n), 1.0), "lower", looks)
+            if found.settled or n == looks.most:
+                break
+        if (found.verdict, n) != (expected, int(taken)):
+            return False
+    return True
+
+
+def fixed_rates(logs: Floats, slower: float) -> Rates:
+    """Judge the first 14 pairs once, with the plain interval; on fewer sessions, one call each."""
+    words = [
+        verdict(interval(np.exp(row[:FIXED_PAIRS] + np.log1p(slower)).tolist()), "lower") for row in logs[:2000]
+    ]
+    share = {word: words.count(word) / len(words) for word in ("regressed", "improved", "same")}
+    return Rates(share["regressed"], share["improved"], share["same"], FIXED_PAIRS, 1.0)
+
+
+def targets(rates: Mapping[float, Rates]) -> dict[str, tuple[float, bool]]:
+    """Return the issue's figures 1 and 2, each with whether it is met."""
+    time = float(np.mean([rates[slower].pairs for slower in (0.0, 0.05, 0.10)])) / FIXED_PAIRS
+    null, five, six = rates[0.0], rates[0.05], rates[0.06]
+    return {
+        "changed at 0 (<= .01)": (null.changed, null.changed <= 0.01),
+        "same at 0 (>= .90)": (null.same, null.same >= 0.90),
+        "same at 6 % (<= .05)": (six.same, six.same <= 0.05),
+        "found at 5 % (>= .95)": (five.regressed, five.regressed >= 0.95),
+        "device time (<= .70)": (time, time <= 0.70),
+    }
+
+
+def run() -> bool:
+    """Print the table of every source; True if the normal one and all others of ours meet every target."""
+    looks = Looks()
+    sources = [*noise.OWN.items()]
+    folder = noise.development_data()
+    if folder:
+        sources += list(noise.of_data(folder))
+    else:
+        print(noise.absent())
+    met = True
+    names = list(targets({slower: Rates(0, 0, 0, 1, 1) for slower in SLOWER}))
+    print("  " + " | ".join(["noise, 3 % a side", *names, "every look covers"]))
+    for index, (name, source) in enumerate(sources):
+        logs = ratios(source, SEED + index, SESSIONS, looks.most)
+        rates = {slower: sequential_rates(logs, looks, slower) for slower in SLOWER}
+        found = targets(rates)
+        words = [f"{value:.4f}{'' if fine else ' NOT MET'}" for value, fine in found.values()]
+        print("  " + " | ".join([name, *words, f"{rates[0.05].covered:.3f}"]), flush=True)
+        met = met and all(fine for _, fine in found.values())
+        if index == 0 and not check(logs[:CHECKED], looks):
+            print("  the arrays of this benchmark and lab.stats.compare.judge disagree")
+            return False
+    logs = ratios(noise.normal, SEED, SESSIONS, looks.most)
+    print(f"  pairs to a verdict at 0, 5, 10 %: {_pairs(logs, looks)}; fixed design: {FIXED_PAIRS}")
+    for slower in SLOWER:
+        fixed = fixed_rates(logs, slower)
+        print(f"  fixed design at {slower:.0%}: changed {fixed.changed:.4f}, same {fixed.same:.4f}")
+    return met
+
+
+def _pairs(logs: Floats, looks: Looks) -> str:
+    return ", ".join(f"{sequential_rates(logs, looks, slower).pairs:.1f}" for slower in (0.0, 0.05, 0.10))

@@ -1,0 +1,198 @@
+"""What is measured next, and when it is over."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.stats.compare import Judgement, judge
+from lab.stats.plan import (
+    Budget,
+    NextPairs,
+    cell_width,
+    iterations_per_trial,
+    next_block,
+    next_pairs,
+    trials_needed,
+)
+from lab.stats.sequential import Looks
+from lab.stats.summary import Medians, Spread
+
+LOOKS = Looks()
+RICH = Budget(1e6)
+
+
+def after(ratios: list[float]) -> Judgement:
+    """The judgement of these pairs against a constant baseline."""
+    return judge(dict(enumerate(ratios)), dict.fromkeys(range(len(ratios)), 1.0), "lower", LOOKS)
+
+
+def asked(ratios: list[float], budget: Budget = RICH, tried: int | None = None, seed: int = 1) -> NextPairs:
+    """What follows these pairs, at 10 s a pair."""
+    begun = len(ratios) if tried is None else tried
+    return next_pairs(after(ratios), LOOKS, tried=begun, seed=seed, pair_s=10.0, budget=budget)
+
+
+def test_pairs_come_there_and_back() -> None:
+    """ABBA or BAAB: the second pair of a group is the first one turned round."""
+    found = asked([])
+
+    assert len(found.pairs) == 2 and found.pairs[0] == found.pairs[1][::-1]
+    assert set(found.pairs[0]) == {"candidate", "baseline"}
+
+
+def test_the_order_is_drawn_by_seed_and_place() -> None:
+    """Asking again says the same, either order comes, and a group that was cut goes on with its rest."""
+    drawn = {asked([], tried=tried).pairs for tried in range(0, 40, 2)}
+
+    assert len(drawn) == 2
+    assert asked([], tried=6) == asked([], tried=6)
+    assert asked([], tried=7).pairs == asked([], tried=6).pairs[1:]
+
+
+def test_it_is_over_when_the_verdict_stands() -> None:
+    """The reason names it and the pairs it took."""
+    found = asked([1.1, 1.11, 1.09, 1.1, 1.1, 1.11, 1.09])
+
+    assert (found.pairs, found.stop, found.why) == ((), "verdict reached", "regressed after 7 pairs")
+
+
+def test_it_is_over_when_all_looks_are_used() -> None:
+    """24 pairs that say nothing."""
+    found = asked([0.8, 1.25] * 12)
+
+    assert (found.pairs, found.stop) == ((), "budget spent")
+    assert "all 24 pairs" in found.why
+
+
+def test_device_time_ends_it_too() -> None:
+    """One pair is paid for, then none; before the first look nothing is begun that cannot reach it."""
+    noisy = [0.8, 1.25] * 4
+
+    assert len(asked(noisy, Budget(100, 85)).pairs) == 1
+    assert asked(noisy, Budget(100, 95)).why == "5 s left, a pair takes 10 s"
+    assert asked([1.0, 1.0], Budget(39)).stop == "budget spent"
+    assert asked([1.0, 1.0], Budget(40)).stop is None
+
+
+@pytest.mark.parametrize("slower", [1.0, 1.05, 1.2])
+@given(seed=st.integers(0, 1000))
+def test_a_comparison_ends_within_its_budget(slower: float, seed: int) -> None:
+    """Whatever the noise, invalid pairs included: never more valid pairs than looks, nor more time than given."""
+    generator = np.random.default_rng(seed)
+    old: dict[int, float] = {}
+    new: dict[int, float] = {}
+    tried, spent = 0, 0.0
+    while True:
+        budget = Budget(350.0, spent)
+        found = next_pairs(
+            judge(new, old, "lower", LOOKS), LOOKS, tried=tried, seed=seed, pair_s=10.0, budget=budget
+        )
+        if found.stop:
+            break
+        for _ in found.pairs:
+            if generator.random() < 0.8:
+                old[tried], new[tried] = np.exp(generator.normal(0, 0.03, 2)) * (1.0, slower)
+            tried, spent = tried + 1, spent + 10.0
+
+    assert len(new) <= LOOKS.most and spent <= 350.0
+
+
+def cell(cv: float, count: int, seed: int = 1) -> Medians:
+    """Trial medians of one cell."""
+    return dict(enumerate(np.exp(np.random.default_rng(seed).normal(0, cv, count)).tolist()))
+
+
+def block(cells: dict[str, Medians], budget: Budget = RICH, number: int = 9) -> tuple[tuple[str, ...], str | None]:
+    """The next block at a target of 2 %, 10 s a trial."""
+    costs = dict.fromkeys(cells, 10.0)
+    found = next_block(cells, target=0.02, looks=LOOKS, trial_s=costs, budget=budget, block=number, seed=3)
+    return found.cells, found.stop
+
+
+def test_every_cell_is_measured_until_its_width_means_something() -> None:
+    """Five equal values are luck: all cells stay until the first look."""
+    cells, stop = block({"a": cell(1e-6, 5), "b": cell(0.1, 5), "c": {}})
+
+    assert (set(cells), stop) == ({"a", "b", "c"}, None)
+
+
+def test_repetitions_go_where_the_spread_is() -> None:
+    """The quiet cell is done, the noisy ones go on."""
+    cells, stop = block({"quiet": cell(0.001, 8), "noisy": cell(0.1, 8), "loud": cell(0.2, 8)})
+
+    assert (set(cells), stop) == ({"noisy", "loud"}, None)
+
+
+def test_when_time_is_short_the_widest_cell_goes_first() -> None:
+    """15 s pay for one trial of two."""
+    cells, _ = block({"noisy": cell(0.05, 8), "loud": cell(0.3, 8)}, Budget(15))
+
+    assert cells == ("loud",)
+
+
+def test_a_run_ends_by_its_target_or_by_its_budget() -> None:
+    """All narrow; no time; no looks left."""
+    assert block({"a": cell(0.001, 8)}) == ((), "target reached")
+    assert block({"a": cell(0.1, 8)}, Budget(9)) == ((), "budget spent")
+    assert block({"a": cell(0.1, 24)}) == ((), "budget spent")
+    assert block({}) == ((), "target reached")
+
+
+def test_orders_differ_by_block_and_repeat_by_seed() -> None:
+    """Six cells, twenty blocks: more than one order, each asked twice."""
+    cells: dict[str, Medians] = {name: {} for name in "abcdef"}
+
+    assert block(cells, number=4) == block(cells, number=4)
+    assert len({block(cells, number=number)[0] for number in range(20)}) > 10
+
+
+def test_the_width_of_a_cell_has_no_unit() -> None:
+    """Nanoseconds or seconds; none before the first look."""
+    values = list(cell(0.03, 9).values())
+
+    assert cell_width([value * 1e9 for value in values], LOOKS) == pytest.approx(cell_width(values, LOOKS))
+    assert cell_width(values[:5], LOOKS) is None and cell_width([], LOOKS) is None
+
+
+def test_the_forecast_is_kept_on_average() -> None:
+    """Cells of 3 % reach 3 % after about as many trials as were forecast; 1 % is not to be had."""
+    wanted = trials_needed(0.03, 0.03, LOOKS)
+    assert wanted is not None
+    took = []
+    for seed in range(60):
+        values = list(cell(0.03, 24, seed).values())
+        took.append(next((n for n in range(6, 25) if (cell_width(values[:n], LOOKS) or 1.0) <= 0.03), 24))
+
+    assert np.median(took) == pytest.approx(wanted, abs=2)
+    assert trials_needed(0.03, 0.01, LOOKS) is None
+
+
+def test_iterations_follow_the_optimum_of_two_stage_sampling() -> None:
+    """Within 4 %, between 1 %, 30 s to start, 1 s an iteration: 4 sqrt(pi / 2 x 30) = 27 (Cochran)."""
+
+    def chosen(within: float | None, between: float | None) -> int:
+        return iterations_per_trial(Spread(between, within), start_s=30.0, iteration_s=1.0, least=3, most=100)
+
+    assert chosen(0.04, 0.01) == round(4 * math.sqrt(math.pi / 2 * 30))
+    assert chosen(0.001, 0.05) == 3
+    assert chosen(0.05, 0.0) == chosen(0.05, None) == chosen(None, None) == 100
+    assert chosen(0.0, 0.05) == 3
+
+
+def test_costs_and_targets_that_make_no_sense_are_refused() -> None:
+    """A free pair would go on for ever."""
+    with pytest.raises(ValueError, match="costs device-seconds"):
+        next_pairs(after([]), LOOKS, tried=0, seed=1, pair_s=0.0, budget=RICH)
+    with pytest.raises(ValueError, match="zero or more"):
+        Budget(-1.0)
+    with pytest.raises(ValueError, match="zero or more"):
+        Budget(math.nan)
+    with pytest.raises(ValueError, match="target"):
+        next_block({"a": {}}, target=0.0, looks=LOOKS, trial_s={"a": 1.0}, budget=RICH, block=0, seed=0)
+    with pytest.raises(ValueError, match="least <= most"):
+        iterations_per_trial(Spread(0.1, 0.1), start_s=1.0, iteration_s=1.0, least=5, most=4)
