@@ -52,7 +52,7 @@ class Agent:
         argv = [*self.command, "run", "--job", str(job), "--events", str(events)]
         return subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
-    def run(self, job: Mapping[str, object] | bytes, folder: Path) -> Answer:
+    def run(self, job: Mapping[str, object] | bytes, folder: Path, timeout_s: float = 120) -> Answer:
         """Do a job. The reference does it inside this process, which saves starting Python 60 times."""
         path, events = folder / "job.json", folder / "events.jsonl"
         path.write_bytes(job if isinstance(job, bytes) else json.dumps(job).encode())
@@ -60,7 +60,7 @@ class Agent:
             returncode, raw, stderr = _inside(path)
         else:
             process = self.start(path, events)
-            stderr = process.communicate(timeout=120)[1]
+            stderr = process.communicate(timeout=timeout_s)[1]
             returncode, raw = process.returncode, events.read_bytes()
         return Answer(returncode, raw, stderr)
 
