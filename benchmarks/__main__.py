@@ -10,7 +10,18 @@ from functools import partial
 from pathlib import Path
 
 import device_agents.reference  # noqa: F401 - turns the runtime's telemetry off before it is loaded
-from benchmarks import agent_overhead, agent_parity, between_trials, pipeline_model, prefill_chunks, push
+from benchmarks import (
+    agent_overhead,
+    agent_parity,
+    between_trials,
+    coverage,
+    pipeline_model,
+    prefill_chunks,
+    push,
+    rivals,
+    verdicts,
+    warm_up,
+)
 from benchmarks.pairs import machine
 from lab.device.turn import lock_path, measuring
 from lab.errors import LabError
@@ -28,22 +39,44 @@ ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
 }
 """What runs, and the build lines it runs on (none: it brings its own); each build states its own result."""
 
+STATISTICS: Mapping[str, Callable[[], bool]] = {
+    "verdicts": verdicts.run,
+    "rivals": rivals.run,
+    "coverage": coverage.run,
+    "warm_up": warm_up.run,
+}
+"""What judges the statistics: seeded, without builds, and without the machine's lock, because nothing is timed."""
+
 
 def main() -> int:
     """Parse, run, say what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which, of {', '.join(ALL)} (default: all)")
+    parser.add_argument("names", nargs="*", help=f"which, of {', '.join((*ALL, *STATISTICS))} (default: all)")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETLAB_DATA", "lab-data")))
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(ALL)
+    names = arguments.names or [*ALL, *STATISTICS]
+    unknown = set(names) - set(ALL) - set(STATISTICS)
     if unknown:
-        parser.error(f"wanted some of {', '.join(ALL)}; found {', '.join(sorted(unknown))}")
+        parser.error(f"wanted some of {', '.join((*ALL, *STATISTICS))}; found {', '.join(sorted(unknown))}")
+    met = judge_statistics([name for name in names if name in STATISTICS])
+    timed = [name for name in names if name in ALL]
+    if not timed:
+        return 0 if met else 1
     try:
         with measuring(lock_path(), wait_s=900):
-            return run(arguments.names or list(ALL), Store(arguments.data))
+            return run(timed, Store(arguments.data)) or (0 if met else 1)
     except LabError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+
+
+def judge_statistics(names: list[str]) -> bool:
+    """Run those named; True if every claim was met."""
+    met = True
+    for name in names:
+        print(f"\n{(sys.modules[STATISTICS[name].__module__].__doc__ or name).splitlines()[0]}", flush=True)
+        met = STATISTICS[name]() and met
+    return met
 
 
 def run(names: list[str], store: Store) -> int:

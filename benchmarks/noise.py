@@ -91,18 +91,22 @@ OWN: Mapping[str, Source] = {
 }
 
 
-def of_data(folder: Path) -> Iterator[tuple[str, Source]]:
-    """Yield a source for each family of the development data: its null series, every one scaled to CV.
-
-    Sessions of the noise families are stretches of a series, in its order; nights are drawn without order,
-    as they were made.
-    """
+def null_series(folder: Path) -> Iterator[tuple[str, Floats]]:
+    """Yield the null series of each family of the development data as logarithms, (series, values)."""
     with np.load(folder / "noise_dev.npz") as arrays:
         for family in sorted({name.rpartition("__")[0] for name in arrays.files}):
-            yield f"data: {family}", stretches(np.log(arrays[f"{family}__120"].astype(np.float64)))
+            yield f"data: {family}", np.log(arrays[f"{family}__120"].astype(np.float64))
     with np.load(folder / "nights_dev.npz") as arrays:
-        null = np.log(arrays["series"][arrays["cp"] == -1].astype(np.float64))
-    yield "data: nights", shuffled(null)
+        yield "data: nights", np.log(arrays["series"][arrays["cp"] == -1].astype(np.float64))
+
+
+def of_data(folder: Path) -> Iterator[tuple[str, Source]]:
+    """Yield a source for each family: sessions are stretches of a series in its order, at a spread of CV.
+
+    Nights are drawn without order, as they were made.
+    """
+    for name, series in null_series(folder):
+        yield name, shuffled(series) if name == "data: nights" else stretches(series)
 
 
 def _scaled(series: Floats) -> Floats:
@@ -129,5 +133,17 @@ def shuffled(series: Floats) -> Source:
     def draw(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
         rows = scaled[generator.integers(0, scaled.shape[0], sessions)]
         return np.asarray(generator.permuted(rows, axis=1)[:, :trials], dtype=np.float64)
+
+    return draw
+
+
+def redrawn(series: Floats) -> Source:
+    """Return a source of values drawn with repetition: each series is its own population, with mean zero."""
+    scaled = _scaled(series)
+
+    def draw(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+        rows = generator.integers(0, scaled.shape[0], sessions)
+        places = generator.integers(0, scaled.shape[1], (sessions, trials))
+        return np.asarray(scaled[rows[:, None], places], dtype=np.float64)
 
     return draw
