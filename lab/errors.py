@@ -8,7 +8,8 @@
     │   ├── DeviceLost           transient: the device went away; trying again may help
     │   │   └── DeviceRebooted   it came back, and what it was doing is gone
     │   └── DeviceRefused        stable: the device said no; trying again will not help
-    │       └── DeviceFull       no space left on the device; what it has so far stays there
+    │       ├── DeviceFull       no space left on the device; what it has so far stays there
+    │       └── DeviceBusy       another lab has it, or the cores it shares; it is not the device's fault
     ├── RunError                 a run that cannot go on, or of which too little was valid
     ├── StoreError               results that cannot be written or read
     │   └── DiskFull             no space left; what was saved before is safe
@@ -54,6 +55,10 @@ class DeviceRefused(DeviceError):  # noqa: N818 - the words of the design
 
 class DeviceFull(DeviceRefused):
     """No space left on the device; what it has so far stays there."""
+
+
+class DeviceBusy(DeviceRefused):
+    """Another lab has the device, or the cores that it shares."""
 
 
 class RunError(LabError):

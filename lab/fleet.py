@@ -20,7 +20,7 @@ from lab import runner
 from lab.device import turn
 from lab.device.transport import Clock, Device, Process
 from lab.device.turn import Elsewhere, Held
-from lab.errors import DeviceError, DeviceLost, LabError, RunError, StoreError
+from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, LabError, RunError, StoreError
 from lab.records import Run, Trial
 from lab.runner import Bench, Watch
 from lab.scenario import Scenario
@@ -281,12 +281,12 @@ def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
                 tell(trial)
                 counted, last = counted or trial.valid, trial.reason
     except DeviceError as error:
-        remember_failure(bench, str(error))
+        remember_failure(bench, error)
         raise
     except RunError as error:
         if last is not InvalidReason.DEVICE_LOST:
             raise
-        remember_failure(bench, str(error))  # it was the device, not the build
+        remember_failure(bench, error)  # it was the device, not the build
         raise DeviceLost(str(error)) from error
     if counted and bench.device.scratch is not None:
         from lab.device import health
@@ -295,12 +295,15 @@ def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
     return store.run(record.id)
 
 
-def remember_failure(bench: Bench, reason: str) -> None:
-    """Count a failure against a device that is not this machine."""
-    if bench.device.scratch is not None:
+def remember_failure(bench: Bench, error: LabError) -> None:
+    """Count a failure against a device that is not this machine.
+
+    Neither a full disk, which its owner empties, nor another lab's turn says that a device does not work.
+    """
+    if bench.device.scratch is not None and not isinstance(error, DeviceFull | DeviceBusy):
         from lab.device import health
 
-        health.failed(bench.store.root, bench.device.identity.name, reason)
+        health.failed(bench.store.root, bench.device.identity.name, str(error))
 
 
 def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str, LabError]:
@@ -337,4 +340,4 @@ def _noted(bench: Bench, failed: dict[str, LabError], show: Show) -> Iterator[No
     except DeviceError as error:
         failed[name] = error
         show.say(f"{name}: {error}")
-        remember_failure(bench, str(error))
+        remember_failure(bench, error)

@@ -171,7 +171,11 @@ def _meant(word: str, entries: Sequence[Entry], tell: Callable[[str], None]) -> 
         return usable
     named = [entry for entry in entries if word in (entry.name, entry.found.serial)]
     if not named:
-        raise DeviceRefused(f"no device {word!r}; {listed(entries)}")
+        silent = [f"\n{each.name}: {each.advice}" for each in entries if each.found.state != READY]
+        maybe = "".join(
+            [". Is it one of these, which cannot be asked for their names?", *silent] if silent else []
+        )
+        raise DeviceRefused(f"no device {word!r}; {listed(entries)}{maybe}")
     if not named[0].usable:
         raise DeviceRefused(f"{named[0].name}: {named[0].advice}")
     return named[:1]
@@ -179,7 +183,7 @@ def _meant(word: str, entries: Sequence[Entry], tell: Callable[[str], None]) -> 
 
 def listed(entries: Sequence[Entry]) -> str:
     """Return what could have been named, as the end of a message."""
-    words = [f"{each.name} ({each.found.soc or each.state})" for each in entries]
+    words = [f"{each.name} ({each.found.soc if each.usable else each.state})" for each in entries]
     return f"known: {', '.join([HOST, *words])} (`lab devices` says more; `lab devices connect` adds one by TCP)"
 
 

@@ -58,6 +58,12 @@ TIDY_S = 20.0
 GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
 """After these nothing that was true of the device need be true still."""
 
+PASSING = {InvalidReason.DEVICE_REBOOTED, InvalidReason.SHARED_HOST}
+"""What happened to a trial with these says nothing about the next one."""
+
+FULL_BYTES = 64 * 1024
+"""With less than this free a disk is full: a judgement, it is less than a trial of a second writes."""
+
 TURN = "turn"
 """The file in a trial's folder that says in which of the machine's turns it was begun."""
 
@@ -364,6 +370,8 @@ def _trial(turn: _Turn, place: Place, job: Job, outcome: Outcome, started_utc: s
         max_gap=1.0 if _emulated(turn) else turn.scenario.gates.max_gap,  # a gap is a time: none is measured there
     )
     flaw = findings.flaw
+    if flaw is not None and flaw.reason is InvalidReason.AGENT_DIED:
+        flaw = replace(flaw, detail=f"{flaw.detail}{_full_disk(turn.bench.device)}")
     if flaw is not None:
         log.warning("trial %d (%s) does not count: %s: %s", place.number, place.cell.key, flaw.reason, flaw.detail)
     return Trial(
@@ -378,6 +386,17 @@ def _trial(turn: _Turn, place: Place, job: Job, outcome: Outcome, started_utc: s
         samples=samples_of(job, reading.events),
         notes=findings.notes,
     )
+
+
+def _full_disk(device: Device) -> str:
+    """Say that a device's disk is full, if it is: an agent that cannot write cannot say so either."""
+    if device.scratch is None:
+        return ""
+    from lab.device.lease import free_bytes  # not loaded for runs on this machine
+
+    free = free_bytes(device)
+    full = free is not None and free < FULL_BYTES
+    return f"; no space is left on {device.identity.name}: {free:,} bytes free in {device.scratch}" if full else ""
 
 
 def _emulated(turn: _Turn) -> bool:
@@ -440,9 +459,11 @@ def _bytes(path: Path) -> bytes:
 
 
 def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
-    """Raise `RunError` when the first block is complete and none of its trials counts."""
+    """Raise `RunError` when the first block is complete, none of its trials counts, and none will."""
     first = [trial for number, trial in done.items() if number <= len(record.cells)]
-    if len(done) != len(record.cells) or len(first) != len(record.cells) or any(trial.valid for trial in first):
+    if len(done) != len(record.cells) or len(first) != len(record.cells):
+        return
+    if any(trial.valid or trial.reason in PASSING for trial in first):
         return
     reasons: dict[InvalidReason | None, Trial] = {trial.reason: trial for trial in first}
     words = "; ".join(f"{trial.cell}: {reason}: {trial.detail}" for reason, trial in reasons.items())

@@ -34,7 +34,7 @@ from lab.device.adb_server import (
 )
 from lab.device.adb_wire import CHUNK, SLOWEST_LINK, STALL_S, Ended, Link, WireRefused
 from lab.device.transport import Completed, Process
-from lab.errors import DeviceError, DeviceFull, DeviceLost, DeviceRebooted, DeviceRefused
+from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, DeviceRebooted, DeviceRefused
 
 __all__ = ["AdbTransport", "Attached", "Fence", "Server", "attached", "connect_tcp", "disconnect_tcp", "track"]
 
@@ -314,7 +314,7 @@ class AdbTransport:
         if "No space left" in said:
             return DeviceFull(f"{who}; no space left on the device{self._free()}. Free some, what is there stays.")
         if done.status == scripts.NOT_OURS:
-            return DeviceRefused(f"{who}; the lease was taken over by {told or 'nobody known'}. Start again.")
+            return DeviceBusy(f"{who}; the lease was taken over by {told or 'nobody known'}. Start again.")
         meaning = {
             scripts.NOT_THERE: f"only {told} bytes are there to go on from: look again, and send the rest",
             scripts.RUNNING: "something started there still runs: end it first",

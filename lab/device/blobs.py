@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from lab.device.lease import TAKEN_OVER, only_while_held, taken_over
 from lab.device.transport import Device
-from lab.errors import BuildError, DeviceFull, DeviceRefused
+from lab.errors import BuildError, DeviceBusy, DeviceFull, DeviceRefused
 
 KINDS = ("builds", "inputs", "agents")
 
@@ -83,7 +83,8 @@ class Folder:
 def run(device: Device, fence: int, script: str, *, timeout_s: float = SHORT_S) -> str:
     """Run a script in the lab's folder while the lease is ours; return what it prints.
 
-    Raises `DeviceRefused` when the lease is another's or the script fails, `DeviceFull`, `DeviceLost`.
+    Raises `DeviceBusy` when the lease is another's, `DeviceRefused` when the script fails, `DeviceFull`,
+    `DeviceLost`.
     """
     folder = device.scratch or ""
     script = only_while_held(folder, fence) + script
@@ -95,7 +96,7 @@ def run(device: Device, fence: int, script: str, *, timeout_s: float = SHORT_S) 
     if done.returncode == 0:
         return done.stdout
     if done.returncode == TAKEN_OVER:
-        raise DeviceRefused(taken_over(device.identity.name, done.stdout.strip()))
+        raise DeviceBusy(taken_over(device.identity.name, done.stdout.strip()))
     said = (done.stderr or done.stdout).strip()[-300:] or f"status {done.returncode}"
     if "No space left" in said:
         raise DeviceFull(f"{device.identity.name}: no space left in {folder}: {said}. Free some, and run again")

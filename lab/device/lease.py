@@ -23,8 +23,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from lab.device.android_text import df_free
 from lab.device.transport import Completed, Device, Process, Transport
-from lab.errors import DeviceError, DeviceLost, DeviceRefused
+from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, DeviceRefused
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ class Lease:
     def note(self, process: Process | None) -> None:
         """Write down which agent runs now, so that the next holder can end it should we die.
 
-        A broken link is no error: the heartbeat writes it as soon as it can. Raises `DeviceRefused` when the
+        A broken link is no error: the heartbeat writes it as soon as it can. Raises `DeviceBusy` when the
         lease is another's.
         """
         self._process = process
@@ -167,21 +168,21 @@ class Lease:
         self.check()
 
     def check(self) -> None:
-        """Raise `DeviceRefused` if the last heartbeat found the lease taken over."""
+        """Raise `DeviceBusy` if the last heartbeat found the lease taken over."""
         if self._lost:
-            raise DeviceRefused(self._lost)
+            raise DeviceBusy(self._lost)
 
     def again(self) -> None:
         """Take it anew, with a new fence: after a reboot, or when what is on the device is to be proven anew."""
         self.take(wait_s=0)
 
     def take(self, *, wait_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Take it, waiting at most so long for another holder; raises `DeviceRefused` naming that one."""
+        """Take it, waiting at most so long for another holder; raises `DeviceBusy` naming that one."""
         waited = 0.0
         while holder := self._try_to_take():
             if waited >= wait_s:
                 waiting = f"; waited {wait_s:g} s" if wait_s else ""
-                raise DeviceRefused(
+                raise DeviceBusy(
                     f"{self._name} is held by {holder}{waiting}. Wait for that run to end (--wait takes seconds), "
                     f"or choose another device: lab devices"
                 )
@@ -229,10 +230,15 @@ class Lease:
             if "held" in lines:
                 left, _, owner = lines["held"].partition(" ")
                 return f"{owner or 'somebody'} (its lease ends in {left} s unless renewed)"
+            if "No space left" in (said := _said(done)):
+                raise DeviceFull(
+                    f"{self._name}: wanted its lease in {self._folder}, found no space left on the device"
+                    f"{free_words(self._device)}. Free some on it, then run again; what the lab has there stays"
+                )
             if done.returncode != 0 or not lines.get("granted", "").isdigit():
                 raise DeviceRefused(
-                    f"{self._name}: wanted its lease in {self._folder}, found: {_said(done)}. It needs the "
-                    f"commands flock, mv and mkdir, and space for a small file: lab probe {self._name}"
+                    f"{self._name}: wanted its lease in {self._folder}, found: {said}. It needs the "
+                    f"commands flock, mv and mkdir: lab probe {self._name}"
                 )
             if "damaged" in lines:
                 self._tell(f"{self._name}: its lease file was damaged, it is taken as held by nobody")
@@ -286,7 +292,7 @@ def held(
 
     What an earlier holder left running is ended first, but for trials of the run `keep`, which is to be gone
     on with. An earlier holder of our own user and host whose process is dead is not waited for. Raises
-    `DeviceRefused` when another lab holds the device for longer than `wait_s`.
+    `DeviceBusy` when another lab holds the device for longer than `wait_s`.
     """
     lease = Lease(device, owner, tell, keep)
     lease.take(wait_s=wait_s, sleep=sleep)
@@ -337,6 +343,20 @@ own 2> /dev/null || {{ sed -n 's/^owner=//p' lease 2> /dev/null; exit {TAKEN_OVE
 def taken_over(name: str, owner: str) -> str:
     """Return the message for a fence that is no longer ours."""
     return f"{name}: the lease was taken over by {owner or 'nobody'}; nothing more is written there. Run again"
+
+
+def free_bytes(device: Device) -> int | None:
+    """Return how much a push could write on a device; None where it does not say."""
+    try:
+        return df_free(device.transport.shell(["df", "-k", device.scratch or SCRATCH], timeout_s=CALL_S).stdout)
+    except DeviceError:
+        return None
+
+
+def free_words(device: Device) -> str:
+    """Return how much is free, as a part of a message."""
+    free = free_bytes(device)
+    return "" if free is None else f": {free:,} bytes free"
 
 
 def _said(done: Completed) -> str:

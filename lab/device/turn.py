@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lab.device.local import LocalTransport, start_time
 from lab.device.transport import Process
-from lab.errors import DeviceRefused
+from lab.errors import DeviceBusy, DeviceRefused
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def measuring(
     device: str = HOST,
     elsewhere: Elsewhere | None = None,
 ) -> Iterator[Held]:
-    """Hold the lock while the block runs; raises `DeviceRefused` when it is not free within `wait_s`.
+    """Hold the lock while the block runs; raises `DeviceBusy` when it is not free within `wait_s`.
 
     `device` is where the holder's agents run. An agent that a killed lab left on this machine is ended;
     for one on another device that shares its cores `elsewhere` is asked.
@@ -111,9 +111,7 @@ def _acquire(
                 raise DeviceRefused(f"cannot lock {path}: {error}") from error
         holder = f"another lab (pid {_read(descriptor).pid or 'unknown'}) is measuring on this machine"
         if waited >= wait_s:
-            raise DeviceRefused(
-                f"{holder}; waited {wait_s:g} s for {path}. Try again later, or wait longer: --wait"
-            )
+            raise DeviceBusy(f"{holder}; waited {wait_s:g} s for {path}. Try again later, or wait longer: --wait")
         if not told:
             tell(f"{holder}; waiting up to {wait_s:g} s for it to end")
             told = True
