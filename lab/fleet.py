@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 Lease = Callable[[], AbstractContextManager[Held]]
 
 
+PUSHES = 5
+"""How often a push over a link that breaks is gone on with; a judgement: each time it is further on."""
+
+
 class Show(Protocol):
     """What a person sees meanwhile; called from several threads."""
 
@@ -152,7 +156,8 @@ def _together(own: DeviceLease | None, shared: Held | None) -> Held:
 def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Held], None]:
     """Return what brings build, own inputs and agent to a bench's device, as far as it lacks them.
 
-    `progress` is told bytes sent and bytes there are to send.
+    `progress` is told bytes sent and bytes there are to send. A device that goes away meanwhile is waited for,
+    and the rest sent then.
     """
     from lab.push import package_of_agent, package_of_build, push
 
@@ -161,7 +166,15 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
         packages = [package_of_build(bench.build), *map(_package_of_input, bench.own_inputs.values())]
         if device.bundle is not None:
             packages.append(package_of_agent(device.bundle))
-        push(packages, device, fence=held.fence(), progress=progress)
+        for left in reversed(range(PUSHES)):
+            try:
+                push(packages, device, fence=held.fence(), progress=progress)
+                return
+            except DeviceLost as error:
+                if not left:
+                    raise
+                log.warning("%s; waiting for the device, the rest is sent then", error)
+                runner.bring_back(device, held)
 
     return bring
 
@@ -324,7 +337,7 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
         def send(one: tuple[Bench, DeviceLease]) -> None:
             bench, own = one
             with _noted(bench, failed, show):
-                bench.present(Held(lambda process: None, fence=lambda: own.fence))
+                bench.present(Held(lambda process: None, fence=lambda: own.fence, again=own.again))
 
         with ThreadPoolExecutor(len(held)) as pool:
             _wait([pool.submit(send, one) for one in held])

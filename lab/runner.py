@@ -61,6 +61,9 @@ GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
 PASSING = {InvalidReason.DEVICE_REBOOTED, InvalidReason.SHARED_HOST}
 """What happened to a trial with these says nothing about the next one."""
 
+REBOOTS = 3
+"""How often a device may reboot while it is made ready, before it is given up; as health.PATIENCE."""
+
 FULL_BYTES = 64 * 1024
 """With less than this free a disk is full: a judgement, it is less than a trial of a second writes."""
 
@@ -203,12 +206,16 @@ def run(
                 check_input(own)
             turn = _Turn(record, scenario, bench, inputs_of(record.cells, bench), held, watch)
             done = {trial.number: trial for trial in bench.store.trials(record.id)}
+            left: list[str] = []  # on the device, because it was away
             for trial in _trials(turn, [place for place in order(record) if place.number not in done]):
                 bench.store.save_trial(record.id, trial)
-                _tidy(bench.device, _trial_name(record.id, trial.number))
+                if not _tidy(bench.device, name := _trial_name(record.id, trial.number)):
+                    left.append(name)
                 done[trial.number] = trial
                 yield trial
                 _stop_if_hopeless(record, done)
+            for name in left:
+                _tidy(bench.device, name)
             status = "finished"
         except (KeyboardInterrupt, GeneratorExit, DeviceLost):
             status = "interrupted"
@@ -230,33 +237,40 @@ def _trials(turn: _Turn, missing: Sequence[Place]) -> Iterator[Trial]:
         ready = trial.reason not in GONE
         yield trial
         if trial.reason is InvalidReason.DEVICE_LOST:
-            _bring_back(turn)
+            bring_back(turn.bench.device, turn.held)
         elif trial.reason is InvalidReason.DEVICE_REBOOTED:
             turn.held.again()
 
 
 def _make_ready(turn: _Turn) -> None:
-    """Bring build, inputs and agent to the device, as far as it lacks them, and settle."""
-    turn.bench.present(turn.held)
-    _settle(turn)
+    """Bring build, inputs and agent to the device, as far as it lacks them, and settle; in one boot."""
+    for _ in range(REBOOTS):
+        turn.bench.present(turn.held)
+        if not (outcome := _settle(turn)).rebooted:
+            return
+        log.warning("%s; beginning again", outcome.lost)
+        turn.held.again()
+    raise DeviceLost(f"{turn.bench.device.identity.name}: rebooted {REBOOTS} times before its first trial")
 
 
-def _tidy(device: Device, trial: str) -> None:
-    """Remove what a trial left on the device; it is saved here."""
+def _tidy(device: Device, trial: str) -> bool:
+    """Remove what a trial left on the device, as it is saved here; say whether that could be done."""
     if device.scratch is None:
-        return
+        return True
     try:
         device.transport.shell(["rm", "-rf", trial_folder(device, trial)], timeout_s=TIDY_S)
     except DeviceLost as error:
-        log.info("%s; %s stays on the device until the next push", error, trial)
+        log.info("%s; %s stays on the device until the run has ended", error, trial)
+        return False
+    return True
 
 
-def _bring_back(turn: _Turn) -> None:
+def bring_back(device: Device, held: Held) -> None:
     """Wait for a device that was lost; it may come back in another boot. Raises `DeviceLost`."""
     try:
-        turn.bench.device.transport.reconnect(timeout_s=PATIENCE_S)
+        device.transport.reconnect(timeout_s=PATIENCE_S)
     except DeviceRebooted:
-        turn.held.again()
+        held.again()
 
 
 @contextmanager
@@ -347,8 +361,9 @@ def _collected(turn: _Turn, place: Place) -> Trial | None:
     log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
     trial = _trial(turn, place, job, outcome, turn.bench.clock.utc())
     number = turn.held.number
-    if trial.valid and number is not None and begun_in != str(number - 1):
+    if number is not None and begun_in != str(number - 1):
         detail = f"the lab that began it in turn {begun_in} of this machine was gone, and others had turns since"
+        detail = "; ".join(filter(None, (detail, trial.detail)))
         return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
     return trial
 
@@ -403,13 +418,14 @@ def _emulated(turn: _Turn) -> bool:
     return turn.bench.device.identity.kind == "emulated"
 
 
-def _settle(turn: _Turn) -> None:
+def _settle(turn: _Turn) -> Outcome:
     """Run the uncounted first process; if it fails, the trials that follow say why."""
     with _errand(turn, Place(0, 0, SETTLE)) as (errand, job):
         outcome = carry_out(errand)
     _tidy(turn.bench.device, job.trial)
     if outcome.returncode != 0:
         log.warning("the settling process of run %s did not end well: %s", turn.record.id, outcome)
+    return outcome
 
 
 @contextmanager
