@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from device_agents.contract import Event, Job, canonical_json, parse_event
 from lab.device.transport import Clock, Device, Process, Transport
-from lab.errors import DeviceLost, DeviceRebooted
+from lab.errors import DeviceError, DeviceLost, DeviceRebooted
 
 QUIET: Mapping[str, str] = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would otherwise report its use
@@ -236,15 +236,18 @@ def _found(errand: Errand, patiently: _Patience) -> Process | None:
 def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin: float) -> Outcome:
     """Follow a process to its end, end it at the time limit, and bring its outputs back."""
     transport = errand.transport
-    errand.started(process)
     try:
+        errand.started(process)
         returncode = _follow(errand, patiently, process)
         if returncode is None:
             patiently(partial(transport.kill, process))
     except DeviceLost:
         raise
     except BaseException:
-        transport.kill(process)
+        try:
+            transport.kill(process)
+        except DeviceError as error:  # what ended us is told, not that the device is away as well
+            log.warning("%s; process %d may still run there", error, process.pid)
         raise
     wall_s = errand.clock.monotonic() - begin
     errand.started(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from lab.agent import QUIET, Errand, Launch, Outcome, carry_out, read_events
 from lab.device.local import LocalTransport, SystemClock, connect, start_time
 from lab.device.transport import Process
 from lab.device.turn import measuring
-from lab.errors import DeviceRefused
+from lab.errors import DeviceLost, DeviceRefused
 
 END = b'{"event":"end","spans":0,"iterations":0,"outputs":0}\n'
 
@@ -177,3 +178,41 @@ def test_the_agent_of_a_killed_lab_is_ended_by_the_next(tmp_path: Path) -> None:
         pass
 
     assert transport.wait(orphan, timeout_s=5.0) == -9
+
+
+class Unplugged(LocalTransport):
+    """This machine at the end of a cable that is out whenever something is to be ended."""
+
+    def kill(self, process: Process) -> None:
+        """End it, though nobody hears of it."""
+        super().kill(process)
+        raise DeviceLost("the cable is out")
+
+
+def interrupted(errand: Errand) -> Errand:
+    """Return an errand in which Ctrl-C is pressed once the process runs."""
+
+    def started(process: Process | None) -> None:
+        raise KeyboardInterrupt
+
+    return replace(errand, started=started)
+
+
+@pytest.mark.parametrize("transport", [LocalTransport(), Unplugged()])
+def test_ctrl_c_is_told_and_the_agent_ended_even_if_the_cable_is_out(
+    tmp_path: Path, transport: LocalTransport
+) -> None:
+    """An interrupt is no lost device: the run must not go on; nor does an agent whose start could not be noted."""
+    launch = Launch(str(tmp_path), {}, (sys.executable, "-c", "import time; time.sleep(60)"), {}, ())
+    seen: list[Process] = []
+    start = transport.start
+
+    def remembered(*args: object, **named: object) -> Process:
+        seen.append(start(*args, **named))  # type: ignore[arg-type]
+        return seen[0]
+
+    transport.start = remembered  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(interrupted(Errand(launch, transport, tmp_path, 20.0, SystemClock())))
+
+    assert not runs(seen[0].pid)
