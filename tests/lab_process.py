@@ -23,6 +23,7 @@ def run_lab(
     data: Path | None = None,
     python: Sequence[str] = COMMAND,
     variables: Mapping[str, str] = MappingProxyType({}),
+    timeout_s: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run `lab` with the data root `data` (or one in `folder`) and a lock in `folder`; wait for its end."""
     environment = {
@@ -35,5 +36,5 @@ def run_lab(
     }
     argv = [sys.executable, *python, *map(str, arguments)]
     return subprocess.run(
-        argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+        argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s
     )

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.records import Answer, Interval
-from lab.report.wording import cell_short, estimate, plain, span, varying
+from lab.report.wording import cell_short, estimate, kind_of, plain, span, varying
 
 FACT = "source"
 """What a run's Context says of figures that a foreign tool printed; our own agents' runs have no such fact."""
@@ -21,9 +21,14 @@ def source_of(answer: Answer) -> str:
 
 
 def together(answers: Sequence[Answer]) -> list[list[Answer]]:
-    """Return the answers that ask the same of several builds or devices, scenario by scenario."""
+    """Return the answers that ask the same of several builds or devices, scenario by scenario.
+
+    An emulated phone's are left out: its times stand beside nothing.
+    """
     by_scenario: dict[tuple[object, ...], list[Answer]] = {}
     for answer in answers:
+        if kind_of(answer.run) == "emulated":
+            continue
         cells = tuple(cell.key for cell in answer.run.cells)
         by_scenario.setdefault((answer.run.scenario, answer.metric.name, cells), []).append(answer)
     return [group for group in by_scenario.values() if len(group) > 1]

@@ -47,3 +47,11 @@ def test_only_runs_of_one_scenario_are_put_together() -> None:
 
     assert together([one, other]) == []
     assert together([one, other, two]) == [[one, two]]
+
+
+def test_an_emulated_phones_times_stand_beside_nothing() -> None:
+    """Not even where nothing is compared."""
+    here, there = answered("a", 1.0), answered("a", 90.0, device_kind="emulated")
+
+    assert together([here, there]) == []
+    assert together([here, there, here]) == [[here, here]]
