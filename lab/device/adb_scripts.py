@@ -170,12 +170,16 @@ def wait(folder: str, timeout_s: float) -> str:
 
 
 def kill(pid: int, started: int, folder: str | None) -> str:
-    """End a process group by its leader's pid and start time, and whatever else still holds the folder's lock."""
-    group = f'{_START_TIME}[ "$(start_time {pid})" != {started} ] || kill -9 -{pid} 2>/dev/null\n'
+    """End a process group by its leader's pid and start time, and whatever else still holds the folder's lock.
+
+    One that still ran is not to be found there any more: what a lab ended is no result to be collected.
+    """
+    ours = f'{_START_TIME}[ "$(start_time {pid})" != {started} ] || '
     if folder is None:
-        return f"{group}true"
+        return f"{ours}kill -9 -{pid} 2>/dev/null\ntrue"
     return (
-        f"{group}cd {quoted_path(folder)} 2>/dev/null && [ -e {ALIVE} ] || exit 0\n"
+        f"{ours}{{ kill -9 -{pid} 2>/dev/null; rm -f {quoted_path(f'{folder}/{PROCESS}')}; }}\n"
+        f"cd {quoted_path(folder)} 2>/dev/null && [ -e {ALIVE} ] || exit 0\n"
         f"for held in /proc/[0-9]*/fd/9; do [ $held -ef {ALIVE} ] || continue\n"
         "  pid=${held#/proc/}; kill -9 ${pid%%/*} 2>/dev/null; done\n"
         f"{{ timeout 10 flock -s 9; flock -n -s 9; }} 9<{ALIVE}"

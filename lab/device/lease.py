@@ -85,16 +85,17 @@ live() { [ -z "$damaged" ] && [ -n "$owner" ] && [ "$boot" = "$this" ] && [ "$ex
 started() { { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 0; set -- ${line##*) }; echo "${20}"; }
 slay() { echo "ended $1"; kill -s KILL -- "-$1" 2> /dev/null; kill -s KILL "$1" 2> /dev/null; }
 sweep() {  # what the last holder left running: the agent it noted, and whoever holds a trial's `alive` lock
-  pid=${agent%% *}
-  if [ -z "$keep" ] && number "$pid" && [ "$(started "$pid")" = "${agent##* }" ]; then slay "$pid"; fi
   for alive in trials/*/alive; do
     [ -e "$alive" ] || continue
     case $keep in ?*) case $alive in "trials/$keep"-*) continue ;; esac ;; esac
     (flock -n 8) 8< "$alive" && continue
+    rm -f "${alive%/*}/process"  # its own run measures it again
     for open in /proc/[0-9]*/fd/*; do
       if [ "$open" -ef "$alive" ]; then open=${open#/proc/}; slay "${open%%/*}"; fi
     done
   done
+  pid=${agent%% *}
+  if [ -z "$keep" ] && number "$pid" && [ "$(started "$pid")" = "${agent##* }" ]; then slay "$pid"; fi
 }
 next() {
   last=0
@@ -242,7 +243,7 @@ class Lease:
                 )
             if "damaged" in lines:
                 self._tell(f"{self._name}: its lease file was damaged, it is taken as held by nobody")
-            for line in done.stdout.splitlines():
+            for line in dict.fromkeys(done.stdout.splitlines()):
                 if line.startswith("ended "):
                     self._tell(f"{self._name}: ended process {line[6:]}, left running by the last holder")
             self.fence, self._lost, self._process = int(lines["granted"]), "", None

@@ -203,6 +203,19 @@ def test_killing_ends_the_whole_group_and_what_left_it(transport: AdbTransport) 
     assert transport.wait(process, timeout_s=0) == -9
 
 
+def test_what_a_lab_ended_is_not_found_but_what_ended_by_itself_is(transport: AdbTransport) -> None:
+    """Ctrl-C is no result of the agent's: whoever resumes measures again, and collects only what ended before."""
+    process = start(transport, "sleep 4326")
+    assert transport.find(TRIAL) == process
+    transport.kill(process)
+    assert transport.find(TRIAL) is None
+
+    process = start(transport, "true")
+    assert transport.wait(process, timeout_s=20) == 0
+    transport.kill(process)
+    assert transport.find(TRIAL) == process
+
+
 def test_a_process_that_got_the_same_number_is_not_killed(transport: AdbTransport) -> None:
     """Only pid and start time together name a process."""
     process = start(transport, "sleep 4323")
