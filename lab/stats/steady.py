@@ -44,6 +44,8 @@ _CLIP = 5.0
 """An iteration further than this from the median of the window around it, in robust standard deviations, is
 moved to that distance: single slow iterations are no level."""
 
+_SHORTEST_LEVEL = 3
+_NOISE_WINDOW = 31
 _NO_NOISE = 1e-6
 """Least noise of logarithms: a constant series is one segment, and a microsecond in a second is no step."""
 
@@ -85,8 +87,12 @@ def steady(iterations: Sequence[float]) -> Steady:
 
 
 def _settled_at(logs: Floats, starts: Sequence[int]) -> int:
-    """Return where the last segment begins that is not equal to the final one, or rather the one after it."""
-    pieces = np.split(logs, starts[1:])
+    """Return where the first segment begins after which all equal the final one.
+
+    One or two last values are no level: they go with what is before them.
+    """
+    inner = [start for start in starts[1:] if start <= logs.size - _SHORTEST_LEVEL]
+    starts, pieces = (0, *inner), np.split(logs, inner)
     for index in range(len(pieces) - 2, -1, -1):
         if _differ(pieces[index], pieces[-1]):
             return starts[index + 1]
@@ -137,6 +143,6 @@ def _without_outliers(logs: Floats) -> Floats:
 
 
 def _noise(logs: Floats) -> float:
-    """Return the standard deviation of single values, from first differences, which steps hardly move."""
-    steps = np.diff(logs)
-    return max(float(1.4826 * np.median(np.abs(steps - np.median(steps))) / math.sqrt(2)), _NO_NOISE)
+    """Return the robust standard deviation of single values around their running median, free of levels."""
+    around = np.abs(logs - median_filter(logs, _NOISE_WINDOW, mode="nearest"))
+    return max(float(1.4826 * np.median(around)), _NO_NOISE)
