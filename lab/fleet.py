@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from device_agents.contract import File, InvalidReason
+from device_agents.contract import File, ForeignManifest, InvalidReason
 from lab import runner
 from lab.device import turn
 from lab.device.transport import Clock, Device, Process
@@ -164,7 +164,7 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
     def bring(held: Held) -> None:
         device = bench.device
         packages = [package_of_build(bench.build), *map(_package_of_input, bench.own_inputs.values())]
-        if device.bundle is not None:
+        if device.bundle is not None and not isinstance(bench.build.manifest, ForeignManifest):  # brings its own
             packages.append(package_of_agent(device.bundle))
         for left in reversed(range(PUSHES)):
             try:

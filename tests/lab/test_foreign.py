@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
-from lab_process import Lab
+from farm_phones import Phone
+from lab_process import Lab, run_lab
 
 from device_agents.contract import ForeignManifest, Graph, Job, canonical_json
 from lab.agent import EVENTS, Errand, carry_out, read_events
 from lab.build import open_build
+from lab.device.android import SCRATCH
 from lab.device.local import SystemClock, connect
 from lab.errors import ScenarioError
 from lab.foreign import launch_for, parse
@@ -30,6 +33,22 @@ repeats = [10_000_000 + 1000 * i for i in range(int(given["-r"]))]
 print(json.dumps({{"build_commit": "0ff", "build_number": 3, "n_prompt": prompt, "n_gen": new, "n_depth": depth,
     "n_ubatch": int(given["-ub"]), "n_threads": int(given["-t"]), "cpu_mask": given["-C"],
     "cpu_strict": given["--cpu-strict"] == "1", "test_time": "2026-11-23T05:00:00Z", "samples_ns": repeats}}))
+"""
+
+ON_A_PHONE = """#!/system/bin/sh
+# The same for a phone's shell: as many repetitions as were asked for, of 10 ms each.
+mask= ; threads= ; batch= ; prompt= ; times=
+while [ $# -gt 0 ]; do
+  case $1 in
+    -C) mask=$2;; -t) threads=$2;; -ub) batch=$2;; -p) prompt=$2;;
+    -r) for i in $(seq "$2"); do times="$times${times:+,}10000000"; done;;
+  esac
+  shift
+done
+cat "${0%/*}/m.gguf" >&2
+printf '{"n_prompt": %s, "n_gen": 0, "n_ubatch": %s, "n_threads": %s, "cpu_mask": "%s", ' "$prompt" "$batch" \\
+  "$threads" "$mask"
+printf '"cpu_strict": true, "samples_ns": [%s]}\\n' "$times"
 """
 
 SCENARIO = """
@@ -183,3 +202,27 @@ def test_a_foreign_job_names_every_core_for_the_language_model(tmp_path: Path) -
 
     assert job.stages == {Graph.LLM: "all"}
     assert job.units["all"].cores == [0, 1]
+
+
+def test_a_phone_gets_the_tool_and_not_our_agent(tmp_path: Path, phone: Phone) -> None:
+    """Pushed, started by Android's shell, parsed here; only what the tool needs is sent."""
+    variables = {"POCKETLAB_ADB_SERVER": f"127.0.0.1:{phone.adb_server}"}
+    agents, agent = tmp_path / "data/agents/x86_64", "0" * 64
+    agents.mkdir(parents=True)
+    told = {"abi": "x86_64", "id": agent, "agent": "native", "runtime": "none", "argv": ["agent"]}
+    (agents / "bundle.json").write_text(json.dumps(told))
+    folder = pretend(tmp_path / "foreign")
+    (folder / "llama-bench").write_text(ON_A_PHONE)
+    commands: list[list[str | Path]] = [
+        ["builds", "add", folder, "--line", "theirs"],
+        ["devices", "connect", phone.address],
+        ["run", prefill(tmp_path), "--build", "theirs", "--device", phone.name],
+    ]
+    done = [run_lab(tmp_path, command, variables=variables) for command in commands]
+
+    assert [each.returncode for each in done] == [0, 0, 0], done[-1].stderr
+    assert "10.0 ms" in done[-1].stdout
+    trial = next((tmp_path / "data" / "runs").glob("*/trials/0001"))
+    assert (trial / "stderr.txt").read_text() == "GGUF"
+    assert phone.shell(f"ls {SCRATCH}/builds/*/m.gguf").split() != []
+    assert phone.shell(f"ls -d {SCRATCH}/agents/{agent} 2> /dev/null || true") == ""
