@@ -149,6 +149,11 @@ def open_run(scenario: Scenario, bench: Bench, *, seed: int, suite: str, line: s
 
 def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
     """Refuse to go on with a run whose surroundings have changed: raises `RunError` saying what differs."""
+    if (name := bench.device.identity.name) != record.device:  # two phones of one model have equal Contexts
+        raise RunError(
+            f"run {record.id} cannot go on: it was begun on {record.device}, and what answers to that now calls "
+            f"itself {name}. Attach the first one, or start a new run"
+        )
     now = context_of(scenario, record.cells, bench, inputs_of(record.cells, bench))
     if changed := record.context.differs_from(now):
         words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
@@ -207,9 +212,12 @@ def run(
             turn = _Turn(record, scenario, bench, inputs_of(record.cells, bench), held, watch)
             done = {trial.number: trial for trial in bench.store.trials(record.id)}
             left: list[str] = []  # on the device, because it was away
+            for number in [number for number, trial in done.items() if trial.reason is InvalidReason.DEVICE_LOST]:
+                _end(bench.device, _trial_name(record.id, number))
             for trial in _trials(turn, [place for place in order(record) if place.number not in done]):
                 bench.store.save_trial(record.id, trial)
-                if not _tidy(bench.device, name := _trial_name(record.id, trial.number)):
+                name = _trial_name(record.id, trial.number)
+                if trial.reason is InvalidReason.DEVICE_LOST or not _tidy(bench.device, name):
                     left.append(name)
                 done[trial.number] = trial
                 yield trial
@@ -238,6 +246,7 @@ def _trials(turn: _Turn, missing: Sequence[Place]) -> Iterator[Trial]:
         yield trial
         if trial.reason is InvalidReason.DEVICE_LOST:
             bring_back(turn.bench.device, turn.held)
+            _end(turn.bench.device, _trial_name(turn.record.id, place.number))
         elif trial.reason is InvalidReason.DEVICE_REBOOTED:
             turn.held.again()
 
@@ -263,6 +272,12 @@ def _tidy(device: Device, trial: str) -> bool:
         log.info("%s; %s stays on the device until the run has ended", error, trial)
         return False
     return True
+
+
+def _end(device: Device, trial: str) -> None:
+    """End the agent of a trial that was lost: it went on without us, and would run beside the next one."""
+    if device.scratch is not None and (process := device.transport.find(trial_folder(device, trial))) is not None:
+        device.transport.kill(process)
 
 
 def bring_back(device: Device, held: Held) -> None:
@@ -356,7 +371,9 @@ def _collected(turn: _Turn, place: Place) -> Trial | None:
     begun_in = _bytes(turn.bench.store.trial_folder(turn.record.id, place.number) / TURN).decode() or "None"
     with _errand(turn, place) as (errand, job):
         outcome = collect(errand)
-    if outcome is None:
+    if outcome is None:  # what an earlier attempt left must not pass for what the next one writes
+        _end(turn.bench.device, job.trial)
+        _tidy(turn.bench.device, job.trial)
         return None
     log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
     trial = _trial(turn, place, job, outcome, turn.bench.clock.utc())

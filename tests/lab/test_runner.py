@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,71 @@ def test_a_phone_that_stays_away_ends_the_run_which_can_go_on_later(make: Callab
     assert [trial.reason for trial in setting.store.trials(record.id)] == [None, InvalidReason.DEVICE_LOST]
 
 
+def test_what_an_earlier_attempt_left_on_the_phone_is_not_read_as_the_next_one(
+    make: Callable[..., Setting],
+) -> None:
+    """A cut trial's folder is emptied there before the trial is begun again."""
+    setting = make()
+    record = setting.begin()
+    stale = f"/data/local/tmp/pocketlab/trials/{record.id}-0001/rc"
+    setting.phone.files[stale] = b"0"
+
+    seen: list[bool] = []
+
+    trials = run(
+        record, setting.scenario, setting.bench, watch=lambda p: seen.append(stale in setting.phone.files)
+    )
+    next(trials)
+    trials.close()
+
+    assert seen[0], "nothing had looked yet"
+    assert not any(seen[1:])
+
+
+class Wanderer(FakePhone):
+    """A phone that comes back after the lab's patience has ended; what it ran goes on meanwhile."""
+
+    away = 1
+
+    def find(self, folder: str) -> Process | None:
+        """The agent of the lost trial still runs."""
+        return Process(2, started=2) if folder.endswith("-0002") and self.started == 3 else None
+
+    def reconnect(self, *, timeout_s: float) -> None:
+        """Stay away the first time."""
+        if self.away:
+            self.away -= 1
+            super().reconnect(timeout_s=timeout_s)
+        self.journal.append("is back")
+
+
+def test_a_lost_agent_is_ended_before_the_next_one_starts(make: Callable[..., Setting]) -> None:
+    """The phone is back in the same boot, its old agent still at work: nothing is measured beside it."""
+    setting = make(script=lambda number: "lost" if number == 2 else "none")
+    phone = Wanderer(setting.phone.inputs, script=setting.phone.script, clock=setting.phone.clock)
+    bench = replace(setting.bench, device=fake_device(phone))
+
+    trials = list(run(setting.begin(), setting.scenario, bench))
+
+    assert [trial.reason for trial in trials] == [None, InvalidReason.DEVICE_LOST, None, None]
+    back = phone.journal.index("is back")
+    assert phone.journal[back : back + 3] == ["is back", "kill agent 2", "start agent 0000 load"]
+
+
+def test_who_resumes_a_run_ends_the_agents_of_its_lost_trials(make: Callable[..., Setting]) -> None:
+    """They are saved as lost, so nobody collects them; the lease leaves them alone for the sake of this run."""
+    setting = make(script=lambda number: "lost" if number == 2 else "none")
+    phone = Wanderer(setting.phone.inputs, script=setting.phone.script, clock=setting.phone.clock)
+    bench, record = replace(setting.bench, device=fake_device(phone)), setting.begin()
+    phone.away = 2
+    with pytest.raises(DeviceLost):
+        list(run(record, setting.scenario, bench))
+
+    assert [trial.number for trial in run(record, setting.scenario, bench)] == [3, 4]
+    killed = phone.journal.index("kill agent 2")
+    assert phone.journal[killed + 1] == "start agent 0000 load"
+
+
 def test_a_hanging_agent_is_ended_and_the_next_one_starts(make: Callable[..., Setting]) -> None:
     """The time-out ends one trial, not the run."""
     setting = make(script=lambda number: "hangs" if number == 1 else "none")
@@ -306,6 +372,17 @@ def test_a_run_does_not_go_on_in_other_surroundings(make: Callable[..., Setting]
 
     with pytest.raises(RunError, match="iterations was 2, is 5"):
         reopen(record, other.scenario, other.bench)
+
+
+def test_a_run_does_not_go_on_on_another_phone_of_the_same_model(make: Callable[..., Setting]) -> None:
+    """An address may be another phone's by now; all that a Context says of the two is equal."""
+    setting = make()
+    record = setting.begin()
+    device = setting.bench.device
+    other = replace(setting.bench, device=replace(device, identity=replace(device.identity, name="fake-2")))
+
+    with pytest.raises(RunError, match="begun on fake, and what answers to that now calls itself fake-2"):
+        reopen(record, setting.scenario, other)
 
 
 def test_an_impossible_cell_is_refused_before_anything_is_measured(make: Callable[..., Setting]) -> None:
