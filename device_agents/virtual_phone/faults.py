@@ -228,7 +228,7 @@ def sensor(supervisor: Supervisor, argument: str) -> str:
 def restore(supervisor: Supervisor, argument: str) -> str:
     """Undo every fault; a phone that is away is waited for."""
     began = time.monotonic()
-    if supervisor.pid is not None:
+    if supervisor.state == "hanging":  # not while it reboots: a pid that is still known may be gone already
         resume(supervisor, "")
     while supervisor.state in ("booting", "rebooting") and time.monotonic() - began < 20:
         time.sleep(0.02)

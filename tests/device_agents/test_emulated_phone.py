@@ -32,7 +32,7 @@ def test_an_emulated_phone_comes_back_after_a_reboot(emulated_phone: Phone) -> N
     """As every phone, with another boot id."""
     before = emulated_phone.adb("shell", "cat /proc/sys/kernel/random/boot_id").stdout
     emulated_phone.fault("reboot")
-    emulated_phone.fault("restore")
+    emulated_phone.restore()
     after = emulated_phone.shell("cat /proc/sys/kernel/random/boot_id")
     assert len(after) == len(before)
     assert after != before
