@@ -51,6 +51,9 @@ CALL_S = 30.0
 OWNER = re.compile(r"(?P<who>\S+@\S+) pid (?P<pid>[1-9][0-9]{0,8})")
 """How a lab calls itself: user, host and process."""
 
+_HELD = re.compile(r"([0-9]{1,9}) ([0-9]{1,9}) (.+)")
+"""What the script says of another holder: seconds left, fence, owner."""
+
 TAKEN_OVER = 75
 """The status of a script that found another fence (EX_TEMPFAIL of sysexits.h)."""
 
@@ -107,12 +110,12 @@ next() {
   echo "$fence" > fence.new && mv -f fence.new fence || exit 74
 }
 take() {
-  if live && [ "$owner" != "$me" ] && [ "$owner" != "$dead" ]; then
-    echo "held $((expires - now)) $owner"
+  if live && [ "$owner/$fence" != "$me/$mine" ] && [ "$owner" != "$dead" ]; then
+    echo "held $((expires - now)) $fence $owner"
     return
   fi
   [ -z "$damaged" ] || echo damaged
-  [ "$owner" = "$me" ] || sweep
+  [ "$owner/$fence" = "$me/$mine" ] || sweep
   next
   owner=$me expires=$((now + lasts)) agent=
   save
@@ -126,6 +129,10 @@ renew() { ours; expires=$((now + lasts)) agent=$noted; save; }
 release() { ours; owner= expires=0 agent=; save; }
 { flock 9 || exit 71; load; "$verb"; } 9> lease.lock
 """
+
+
+_granted: set[int] = set()
+"""The numbers of the grants that this process holds, of all devices."""
 
 
 @runtime_checkable
@@ -209,6 +216,7 @@ class Lease:
         """Give it back; a lease that is no longer ours is left alone."""
         with self._turn:
             self._set_guard(None)
+            _granted.discard(self.fence)
             done = self._call("release")
             if done.returncode not in (0, TAKEN_OVER, _OTHER_BOOT):
                 log.warning("%s: the lease could not be released, it ends by itself: %s", self._name, _said(done))
@@ -225,12 +233,11 @@ class Lease:
         """Return who holds it, in words; empty when it is ours now."""
         with self._turn:
             done, lines = self._asked()
-            if "held" in lines and self._died_here(owner := lines["held"].partition(" ")[2]):
-                self._dead = owner  # by name: another may have come meanwhile
+            if (held := _HELD.fullmatch(lines.get("held", ""))) and self._died_here(int(held[2]), held[3]):
+                self._dead = held[3]  # by name: another may have come meanwhile
                 done, lines = self._asked()
-            if "held" in lines:
-                left, _, owner = lines["held"].partition(" ")
-                return f"{owner or 'somebody'} (its lease ends in {left} s unless renewed)"
+            if held := _HELD.fullmatch(lines.get("held", "")):
+                return f"{held[3]} (its lease ends in {held[1]} s unless renewed)"
             if "No space left" in (said := _said(done)):
                 raise DeviceFull(
                     f"{self._name}: wanted its lease in {self._folder}, found no space left on the device"
@@ -246,7 +253,9 @@ class Lease:
             for line in dict.fromkeys(done.stdout.splitlines()):
                 if line.startswith("ended "):
                     self._tell(f"{self._name}: ended process {line[6:]}, left running by the last holder")
+            _granted.discard(self.fence)
             self.fence, self._lost, self._process = int(lines["granted"]), "", None
+            _granted.add(self.fence)
             self._set_guard((f"{self._folder}/lease", self.fence))
             return ""
 
@@ -254,11 +263,16 @@ class Lease:
         done = self._call("take")
         return done, dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
 
-    def _died_here(self, owner: str) -> bool:
-        """Tell whether a holder was a process of our own user on this host that is no more."""
+    def _died_here(self, fence: int, owner: str) -> bool:
+        """Tell whether a holder was a process of our own user on this host that is no more.
+
+        One of our own number is, unless that grant is ours: in containers every lab may have the same pid.
+        """
         ours, theirs = OWNER.fullmatch(self._owner), OWNER.fullmatch(owner)
         if ours is None or theirs is None or ours["who"] != theirs["who"]:
             return False
+        if int(theirs["pid"]) == os.getpid():
+            return fence not in _granted
         try:
             os.kill(int(theirs["pid"]), 0)
         except ProcessLookupError:

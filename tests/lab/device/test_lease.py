@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -358,6 +359,32 @@ def test_a_dead_lab_of_our_own_user_and_host_is_not_waited_for(device: Device) -
                 lease.held(device, owner="me@here pid 2", wait_s=0),
             ):
                 pass
+
+
+def test_one_phone_attached_twice_is_held_once(device: Device) -> None:
+    """By USB and by TCP: two threads of one lab have the same owner, and must not measure beside each other."""
+    owner = f"me@here pid {os.getpid()}"
+    with (
+        lease.held(device, owner=owner, wait_s=0) as first,
+        pytest.raises(DeviceRefused, match=f"phone-1 is held by {owner}"),
+        lease.held(device, owner=owner, wait_s=0),
+    ):
+        pass
+    first.check()
+
+
+def test_a_dead_lab_that_had_our_own_number_is_swept_up_after(
+    device: Device, leftover: subprocess.Popen[bytes]
+) -> None:
+    """In containers every lab may be the same pid of the same host: what an earlier one left is ended too."""
+    owner = f"me@here pid {os.getpid()}"
+    dead = lease.Lease(device, owner, lambda text: None)
+    dead.take(wait_s=0)
+    dead.note(Process(leftover.pid, start_time(leftover.pid) or 0))
+    write(device, fence=str(dead.fence + 6))  # as if another process had been given it
+
+    with lease.held(device, owner=owner, wait_s=0, tell=lambda text: None):
+        assert leftover.wait(10) == -9
 
 
 def test_a_device_that_cannot_keep_a_lease_is_refused_in_words(tmp_path: Path) -> None:
