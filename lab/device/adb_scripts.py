@@ -135,9 +135,14 @@ def pull(path: str) -> str:
 
 
 def follow(path: str, offset: int) -> str:
-    """Print a file from byte `offset` on; a missing one is empty. By dd: toybox's tail reads what it skips."""
+    """Print at most 32 MiB of a file from byte `offset` on; a missing one is empty.
+
+    By dd: toybox's tail reads what it skips.
+    """
     file = quoted_path(path)
-    return f"[ -e {file} ] || exit 0; exec dd if={file} bs=65536 iflag=skip_bytes skip={offset} status=none"
+    return (
+        f"[ -e {file} ] || exit 0; exec dd if={file} bs=65536 count=512 iflag=skip_bytes skip={offset} status=none"
+    )
 
 
 def start(argv: Sequence[str], environment: Mapping[str, str], folder: str, stdout: str, stderr: str) -> str:

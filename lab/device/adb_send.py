@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.device.adb_wire import CHUNK, Link, WireRefused
+from lab.device.adb_wire import CHUNK, LONGEST_REQUEST, Link, WireRefused
 
 MODE = 0o100755
 """What files are on the device: regular, and executable, because some are programs."""
@@ -50,5 +50,5 @@ def _accepted(link: Link) -> int:
     """Read the answer to one file."""
     word, length = _WORD.unpack(link.exactly(_WORD.size))
     if word != b"OKAY":
-        raise WireRefused(link.exactly(length).decode(errors="replace"))
+        raise WireRefused(link.exactly(min(length, LONGEST_REQUEST)).decode(errors="replace"))
     return 1

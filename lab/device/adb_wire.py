@@ -26,6 +26,10 @@ SLOWEST_LINK = 1_000_000
 """Bytes a second below which a link is no use: a judgement, USB 2 carries 30 MB/s and poor Wi-Fi 2. A deadline
 moves on by a second for each so many bytes that moved."""
 
+LONGEST_ANSWER = 64 * 2**20
+"""Bytes of what a command prints that are kept in memory; a judgement: the longest are events, some MB. A phone
+that prints for ever is refused; files of any size are taken piece by piece."""
+
 LONGEST_REQUEST = 0xFFFF
 """Bytes a request: its length is sent as four hexadecimal digits (`SERVICES.TXT`)."""
 
@@ -152,6 +156,8 @@ class Link:
                         return Ended(body[0] if body else 255, bytes(out), bytes(err))
                     if kind in sinks:
                         sinks[kind](body)
+                if max(len(out), len(err), len(came)) > LONGEST_ANSWER:
+                    raise WireRefused(f"it printed more than {LONGEST_ANSWER:,} bytes where less was wanted")
 
     def _ready(self, sending: bool) -> tuple[bool, bool]:
         poll = select.poll()

@@ -150,6 +150,18 @@ def test_sizes_and_offsets_beyond_four_gibibytes_are_exact(transport: AdbTranspo
     assert transport.shell(["sh", "-c", script], timeout_s=30).stdout == f"{large + 13}\ntail and more"
 
 
+def test_a_phone_that_prints_for_ever_is_refused(transport: AdbTransport) -> None:
+    """What is kept in memory has an end; a file of any size is read on piece by piece."""
+    with pytest.raises(DeviceRefused, match="printed more than 67,108,864 bytes"):
+        transport.shell(["cat", "/dev/zero"], timeout_s=20)
+
+    transport.shell(["truncate", "-s", str(40 * 2**20), f"{TRIAL}/long"], timeout_s=10)
+    first = transport.follow(f"{TRIAL}/long", 0)
+    assert len(first) == 32 * 2**20
+    assert len(transport.follow(f"{TRIAL}/long", len(first))) == 8 * 2**20
+    transport.shell(["rm", f"{TRIAL}/long"], timeout_s=10)
+
+
 def test_missing_files_are_empty(transport: AdbTransport, tmp_path: Path) -> None:
     """An agent that died early has written no events."""
     transport.pull(f"{TRIAL}/none", tmp_path / "none")
