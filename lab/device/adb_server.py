@@ -27,6 +27,9 @@ PROTOCOL = 41
 NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """What a serial or a device's name may be; it comes from the device, goes into requests, paths and pages."""
 
+UNREADABLE = "unreadable"
+"""The state of a device whose name may not be used."""
+
 _LISTED = re.compile(
     r"(?P<serial>.+?)\s+"
     r"(?P<state>device|offline|unauthorized|authorizing|connecting|detached|recovery|rescue|sideload|bootloader"
@@ -214,13 +217,13 @@ def checked_name(name: str) -> str:
 
 
 def listed(text: str) -> list[Attached]:
-    """Read what `host:devices-l` lists; a line that cannot be read is kept with the state ``unreadable``."""
+    """Read what `host:devices-l` lists; a line that cannot be read is kept with the state `UNREADABLE`."""
     found = []
     for line in text.splitlines():
         if match := _LISTED.fullmatch(line.rstrip()):
             found.append(Attached(match["serial"].strip(), match["state"], int(match["number"])))
         elif line.strip():
-            found.append(Attached(line.strip(), "unreadable", 0))
+            found.append(Attached(line.strip(), UNREADABLE, 0))
     return found
 
 

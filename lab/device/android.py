@@ -11,11 +11,11 @@ import json
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.device.adb import AdbTransport, Attached, Server, attached
-from lab.device.adb_server import NAME, PROTOCOL, checked_name
+from lab.device.adb_server import NAME, PROTOCOL, UNREADABLE, checked_name
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop
 from lab.device.lease import SCRATCH
 from lab.device.transport import Completed, Device
@@ -26,6 +26,9 @@ __all__ = ["SCRATCH", "Bundle", "Description", "bundle_for", "connect", "describ
 
 GENERIC = frozenset({"", "0123456789ABCDEF", "unknown", "null"})
 """Serials that many devices share (DeviceFarmer/stf README; device_care.md, section 1)."""
+
+RESERVED = re.compile(r"host|all|soc:.*|[.-].*")
+"""What no device may be called: words that `--device` takes, options, and folders."""
 
 LOOK_EVERY_S = 1.0
 """How often an agent's events are looked at: one shell on the device, some 15 ms of one core."""
@@ -152,10 +155,13 @@ def describe(server: Server, attached: Attached) -> Description:
     try:
         transport = AdbTransport(server, attached.serial)
         found = _asked(transport, _STATE)
-        properties = getprop(found["getprop"])
-        name = name_of(properties.get("ro.serialno", ""), attached.serial, ())
     except DeviceError as error:
         return _with(nothing, detail=str(error))
+    properties = getprop(found["getprop"])
+    try:
+        name = name_of(properties.get("ro.serialno", ""), attached.serial, ())
+    except DeviceError as error:
+        return _with(replace(nothing, state=UNREADABLE), detail=str(error))
     battery, thermal = dumpsys_battery(found["battery"]), dumpsys_thermal(found["thermal"])
     faked = "battery values are faked: `dumpsys battery reset`; " if "faked" in battery else ""
     faked += "thermal status is faked: `cmd thermalservice reset`; " if thermal.overridden else ""
@@ -221,9 +227,10 @@ def abis(machine: str, *, android: bool) -> tuple[str, ...]:
 
 def name_of(serialno: str, serial: str, others: Iterable[str]) -> str:
     """Return a device's name: its own serial, or adb's where that is shared or says nothing."""
-    if serialno in GENERIC or serialno in set(others):
-        return checked_name(serial)
-    return checked_name(serialno)
+    name = serial if serialno in GENERIC or RESERVED.fullmatch(serialno) or serialno in set(others) else serialno
+    if RESERVED.fullmatch(name):
+        raise DeviceRefused(f"a device calls itself {name[:64]!r}, which means something else here; detach it")
+    return checked_name(name)
 
 
 def _kind(properties: Mapping[str, str]) -> DeviceKind:

@@ -61,7 +61,7 @@ class Transport(Protocol):
         ...
 
     def follow(self, path: str, offset: int) -> bytes:
-        """Return what a growing file holds from byte `offset` on, or the first part of it: empty when nothing is new."""
+        """Return what a growing file holds from `offset` on, or a first part; empty when nothing is new."""
         ...
 
     def start(

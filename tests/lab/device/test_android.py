@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from farm_phones import Phone
 
-from lab.device.adb import Attached, Server
+from lab.device.adb import AdbTransport, Attached, Server
 from lab.device.android import SCRATCH, abis, connect, describe, name_of
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop
 from lab.errors import DeviceLost, DeviceRefused
@@ -117,7 +117,15 @@ def test_a_name_is_the_serial_unless_it_says_nothing() -> None:
     assert name_of("", "ABC", []) == "ABC"
     assert name_of("ABC", "192.168.0.5:5555", ["ABC"]) == "192.168.0.5:5555"
     with pytest.raises(DeviceRefused, match="calls itself"):
-        name_of("../x", "ABC", [])
+        name_of("a/x", "ABC", [])
+
+
+@pytest.mark.parametrize("word", ["host", "all", "soc:MT6989", ".", "..", "-x"])
+def test_no_device_is_called_what_means_something_else(word: str) -> None:
+    """`--device host` is this machine, and never a phone that says it is."""
+    assert name_of(word, "192.168.0.5:5555", []) == "192.168.0.5:5555"
+    with pytest.raises(DeviceRefused, match="which means something else here"):
+        name_of(word, word, [])
 
 
 def test_the_agent_for_androids_own_libc_comes_first() -> None:
@@ -214,3 +222,12 @@ def test_a_device_that_went_away_is_lost_not_refused(server: Server, phone: Phon
     phone.fault("unplug")
     with pytest.raises(DeviceLost):
         connect(server, phone.address, agents)
+
+
+def test_a_phone_with_a_name_that_may_not_be_used_is_no_ready_one(server: Server, phone: Phone) -> None:
+    """`--device all` leaves it out and goes on, instead of failing when it is connected to."""
+    phone.fault("change-identity", "a/../x")
+    AdbTransport(server, phone.address).reconnect(timeout_s=20)
+    line = describe(server, Attached(phone.address, "device", 1))
+    assert (line.name, line.state) == (phone.address, "unreadable")
+    assert "calls itself 'a/../x'" in line.detail
