@@ -36,7 +36,7 @@ TOLERANCE = 0.05
 LEVEL = 0.90
 """Of the interval of a ratio of levels: chosen on the development processes."""
 
-PENALTY = 20 / 3
+PENALTY = 40 / 3
 """What a new segment must gain, in squared noise times log n: chosen on the development processes."""
 
 _WINDOW = 51
@@ -137,12 +137,18 @@ def _segments(values: Floats, penalty: float) -> tuple[int, ...]:
 
 def _without_outliers(logs: Floats) -> Floats:
     """Clip each value to the running median -+ _CLIP robust standard deviations of its surroundings."""
-    centre = median_filter(logs, _WINDOW, mode="nearest")
-    spread = 1.4826 * median_filter(np.abs(logs - centre), 4 * _WINDOW + 1, mode="nearest")
+    window = _odd(min(_WINDOW, logs.size / 6))
+    centre = median_filter(logs, window, mode="mirror")
+    spread = 1.4826 * median_filter(np.abs(logs - centre), _odd(min(4 * _WINDOW, logs.size)), mode="mirror")
     return np.asarray(np.clip(logs, centre - _CLIP * spread, centre + _CLIP * spread), dtype=np.float64)
 
 
 def _noise(logs: Floats) -> float:
     """Return the robust standard deviation of single values around their running median, free of levels."""
-    around = np.abs(logs - median_filter(logs, _NOISE_WINDOW, mode="nearest"))
+    around = np.abs(logs - median_filter(logs, _odd(min(_NOISE_WINDOW, logs.size / 6)), mode="mirror"))
     return max(float(1.4826 * np.median(around)), _NO_NOISE)
+
+
+def _odd(size: float) -> int:
+    """Return the largest odd number up to this, three at least: a window has a middle."""
+    return max(3, (math.floor(size) - 1) // 2 * 2 + 1)
