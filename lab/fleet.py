@@ -68,7 +68,7 @@ class Terms:
     """On which terms turns are taken: as whom, how long to wait for another lab, and whom to tell.
 
     `elsewhere` ends what a killed lab left on another device that shares our cores; trials of the run `keep`
-    are not ended but gone on with.
+    are not ended but gone on with. Whoever waits for a turn ends with `stop`: only the main thread hears Ctrl-C.
     """
 
     owner: str
@@ -76,6 +76,12 @@ class Terms:
     tell: Callable[[str], None]
     elsewhere: Elsewhere
     keep: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def nap(self, seconds: float) -> None:
+        """Wait so long; raises `KeyboardInterrupt` as soon as all are to stop."""
+        if self.stop.wait(seconds):
+            raise KeyboardInterrupt
 
 
 class StoppableClock:
@@ -123,7 +129,9 @@ def lease_of(device: Device, terms: Terms) -> Lease:
 def _own(device: Device, terms: Terms) -> AbstractContextManager[DeviceLease]:
     from lab.device import lease  # this and what knows adb is not loaded for runs on this machine
 
-    return lease.held(device, owner=terms.owner, wait_s=terms.wait_s, tell=terms.tell, keep=terms.keep)
+    return lease.held(
+        device, owner=terms.owner, wait_s=terms.wait_s, tell=terms.tell, keep=terms.keep, sleep=terms.nap
+    )
 
 
 def _cores(device: Device, terms: Terms) -> AbstractContextManager[Held]:
@@ -135,6 +143,7 @@ def _cores(device: Device, terms: Terms) -> AbstractContextManager[Held]:
         turn.lock_path(),
         wait_s=terms.wait_s,
         tell=terms.tell,
+        sleep=terms.nap,
         device=device.identity.name,
         elsewhere=elsewhere,
     )
@@ -332,7 +341,11 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
                 held.append((bench, stack.enter_context(_own(bench.device, terms))))
         if not held:
             return failed
-        stack.enter_context(_cores(held[0][0].device, terms))
+        try:
+            stack.enter_context(_cores(held[0][0].device, terms))
+        except DeviceError as error:  # another lab measures here: that ends nobody whose cores are its own
+            show.say(str(error))
+            return failed | {bench.device.identity.name: error for bench, _ in held}
 
         def send(one: tuple[Bench, DeviceLease]) -> None:
             bench, own = one

@@ -230,9 +230,8 @@ def measure_all(
 ) -> list[fleet.Ended]:
     """Measure every scenario on every device, with progress, and return what became of each."""
     with _terminable(), Display(console) as display:
-        stop = threading.Event()
-        shown = [_pushing(bench, display, stop) for bench in benches]
-        return fleet.measure(shown, scenarios, terms, begin=begin, show=display, stop=stop)
+        shown = [_pushing(bench, display, terms.stop) for bench in benches]
+        return fleet.measure(shown, scenarios, terms, begin=begin, show=display, stop=terms.stop)
 
 
 def _pushing(bench: runner.Bench, display: Display, stop: threading.Event | None = None) -> runner.Bench:

@@ -13,11 +13,12 @@ import pytest
 from device_agents.contract import Input
 from lab import fleet
 from lab.build import open_build
-from lab.device import health
+from lab.device import health, lease, turn
 from lab.device.fake import FakeClock, FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
+from lab.device.local import LocalTransport
 from lab.device.turn import Held
-from lab.errors import DeviceLost, StoreError
+from lab.errors import DeviceBusy, DeviceLost, StoreError
 from lab.records import DeviceKind, Run, Trial
 from lab.runner import Bench, Watch, open_run
 from lab.scenario import Scenario, load
@@ -186,6 +187,43 @@ def test_an_interrupt_seals_every_run(rack: Rack) -> None:
         rack.measure(bench, stop=stop)
 
     assert [run.status for run in rack.store.runs()] == ["interrupted"]
+
+
+def on_our_cores(rack: Rack, name: str, folder: Path) -> Bench:
+    """A device that shares this machine's cores and keeps a real lease, in a folder here."""
+    bench = rack.bench(name, "virtual")
+    return replace(bench, device=replace(bench.device, transport=LocalTransport(), scratch=str(folder / name)))
+
+
+def test_a_machine_that_is_measuring_stops_no_phone_with_cores_of_its_own(
+    rack: Rack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two virtual phones are refused their turn; the real one beside them measures."""
+    monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
+    crew = [on_our_cores(rack, name, tmp_path) for name in ("a", "b")]
+
+    with turn.measuring(tmp_path / "lock", wait_s=0):
+        ended = rack.measure(*crew, rack.bench("real"))
+
+    errors = {one.device: one.error for one in ended}
+    assert errors["real"] is None
+    assert isinstance(errors["a"], DeviceBusy)
+    assert isinstance(errors["b"], DeviceBusy)
+    assert health.quarantined(rack.store.root, "a") is None
+
+
+def test_whoever_waits_for_a_turn_hears_the_stop(rack: Rack, tmp_path: Path) -> None:
+    """Ctrl-C reaches the main thread alone; a thread must not wait for another lab for a quarter of an hour."""
+    device = on_our_cores(rack, "a", tmp_path).device
+    terms = fleet.Terms("me@here pid 1", 900, rack.show.say, lambda name, process: None)
+    threading.Timer(0.2, terms.stop.set).start()
+
+    with (
+        lease.held(device, owner="you@there pid 2", wait_s=0),
+        pytest.raises(KeyboardInterrupt),
+        fleet.lease_of(device, terms)(),
+    ):
+        pass
 
 
 def test_the_clock_interrupts_once() -> None:
