@@ -11,7 +11,6 @@ SCENARIO ?=
 BUILD    ?= nano-paper
 PHONES   ?= 2
 ABI      ?= x86_64
-ABI      ?= x86_64
 DATA     ?= lab-data
 # One scenario keeps its own plan unless a suite is named.
 SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(origin SUITE))),--suite $(SUITE)),--suite $(SUITE))
@@ -75,7 +74,7 @@ farm-down: setup  ## end all virtual phones; nothing of them stays
 test: setup  ## ruff, mypy, import-linter and pytest
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
 
-test-arm64: setup  ## the same over an emulated arm64 phone: qemu is about 100 times slower
+test-arm64: setup  ## the native agent and the plan `once` on an emulated arm64 phone (minutes: qemu is slow)
 	@$(BIN)/python -m pytest -m arm64
 
 lint: setup  ## format and check the code
