@@ -160,5 +160,6 @@ def write_identity(phone: Phone, serial: str) -> None:
     text = "".join(f"{key}={value}\n" for key, value in properties.items())
     target = phone.state_root / "identity.prop"
     aside = target.with_suffix(".part")
+    aside.unlink(missing_ok=True)  # the phone's shell may have laid one there
     aside.write_text(text, encoding="ascii")
     aside.rename(target)

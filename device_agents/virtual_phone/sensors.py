@@ -12,12 +12,13 @@
     logcat                               log lines, oldest first, in the format of `logcat -v epoch`
 
 The phone's shell writes in these folders (as uid 2000), so they and their files are open to all; nothing here
-writes through a link it could have laid.
+writes through a link it could have laid (linux.follow_no_link_below).
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -65,13 +66,17 @@ class Sensors:
     def boot(self, *, now: float) -> None:
         """Begin a boot at `now` (seconds since 1970): properties set anew, flags and log gone, the rest kept."""
         root = self._state.root
-        kept = {path.name: path.read_text().strip() for path in (root / "props").glob("persist.*")}
+        found = (root / "props").glob("persist.*")
+        kept = {path.name: path.read_text().strip() for path in found if path.is_file() and not path.is_symlink()}
         volatile = ["props", "flags", "logcat"]
         if self._state_line("device_config.sync") != "persistent":
             volatile += ["device_config", "device_config.sync"]
         for name in volatile:
             shutil.rmtree(root / name, ignore_errors=True)
             (root / name).unlink(missing_ok=True)
+        for folder in ("now", "sensor", "props", "flags", "settings", *OPEN_SETTINGS, "device_config"):
+            if (root / folder).is_symlink() or (root / folder).is_file():
+                (root / folder).unlink()
         for folder in ("props", "flags", "settings", *OPEN_SETTINGS, "device_config"):
             (root / folder).mkdir(exist_ok=True)
             (root / folder).chmod(0o777)
@@ -279,9 +284,9 @@ class Sensors:
 
 
 def _properties(text: str) -> dict[str, str]:
-    """Read `key=value` lines; lines that begin with # say something to people."""
+    """Read `key=value` lines; lines that begin with # say something to people. A key is a file's name."""
     lines = [line.partition("=") for line in text.splitlines() if not line.startswith("#")]
-    return {key: value for key, equals, value in lines if equals}
+    return {key: value for key, equals, value in lines if equals and re.fullmatch(r"[A-Za-z0-9_][\w.:-]*", key)}
 
 
 def _temperatures(celsius: dict[str, float], status: int) -> str:

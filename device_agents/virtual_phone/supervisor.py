@@ -120,7 +120,11 @@ class Supervisor:
         """Let time pass for the phone: it warms by the CPU time it used, and a hot one gets less CPU."""
         load = cpu_ns / 1e9 / seconds / (os.cpu_count() or 1) if seconds else 0.0
         with self.world:
-            share = self.sensors.step(seconds=seconds, load=load, now=time.time())
+            try:
+                share = self.sensors.step(seconds=seconds, load=load, now=time.time())
+            except OSError as error:  # whoever is in the phone may break its state: readings stand still then
+                log.warning("readings: %s", error)
+                return
             if share != self._share:
                 with contextlib.suppress(FarmError):  # without control groups a hot phone is only said to be slow
                     cgroup.set_cpu_quota(self.phone.group, share if share < 1 else None)
@@ -213,6 +217,11 @@ def main(folder: Path) -> int:
     phone = load(folder)
     started = linux.start_time(os.getpid())
     (folder / "supervisor.pid").write_text(f"{os.getpid()} {started}\n", encoding="ascii")
+    try:
+        linux.follow_no_link_below(phone.state_root)  # the phone's shell writes there, and this process is root
+    except OSError as error:
+        log.error("%s: its state could not be shut in: %s", phone.name, error)
+        return 2
     supervisor = Supervisor(phone)
     signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
     try:

@@ -3,11 +3,14 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from farm_phones import Phone
 
 from device_agents.virtual_phone.cgroup import cpu_usage_ns
+from device_agents.virtual_phone.errors import FarmError
 
 
 def said(phone: Phone, command: str) -> str:
@@ -96,3 +99,33 @@ def test_a_reboot_asked_for_inside_loses_fixed_performance(phone: Phone, command
     eventually(lambda: phone.adb("shell", ask).stdout not in ("", boot))
 
     assert said(phone, "cat /sys/devices/system/cpu/cpufreq/policy7/scaling_max_freq") == "3250000\n"
+
+
+def test_a_link_laid_in_the_phone_reaches_nothing_on_this_machine(phone: Phone, tmp_path: Path) -> None:
+    """Who writes the phone's state is root here, and anybody here may connect to the phone: it follows no link."""
+    (tmp_path / "mine").write_text("untouched")
+    (tmp_path / "folder").mkdir(mode=0o700)
+    state = "cd /metadata/pocketlab"
+    said(
+        phone, f"{state}; ln -s {tmp_path}/mine identity.part; mv settings aside; ln -s {tmp_path}/folder settings"
+    )
+    said(phone, f"{state}; mv now now.aside; ln -s {tmp_path}/folder now")
+    said(phone, f"{state}; printf 'x/../../../../..{tmp_path}/planted=1\\n' >> identity.prop; mkdir -p props/x")
+    try:
+        with suppress(FarmError):
+            phone.fault("change-identity", "other")
+        time.sleep(2.5)  # readings are written every second
+        assert (tmp_path / "mine").read_text() == "untouched"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "mine"]
+        assert list((tmp_path / "folder").iterdir()) == []
+        boot = phone.shell("cat /proc/sys/kernel/random/boot_id")
+        phone.fault("reboot")
+        time.sleep(2.5)
+        assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700
+        assert list((tmp_path / "folder").iterdir()) == []
+    finally:
+        for name in ("settings", "now", "identity.part"):
+            if (left := phone.core.state_root / name).is_symlink():
+                left.unlink()
+        phone.restore()
+    assert phone.shell("cat /proc/sys/kernel/random/boot_id") != boot
