@@ -165,6 +165,19 @@ def test_a_hanging_agent_is_ended_with_all_it_started(wire: Wire) -> None:
     assert wire.leftovers() == ""
 
 
+def test_ctrl_c_leaves_nothing_running_and_nothing_to_collect(wire: Wire) -> None:
+    """The trial was cut by the lab, so the next one measures it again."""
+
+    def press() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        with_harm(wire.errand(COUNTS), press)
+
+    assert wire.leftovers() == ""
+    assert collect(wire.errand(COUNTS)) is None
+
+
 def test_what_a_lab_that_died_began_is_collected(wire: Wire, tmp_path: Path) -> None:
     """The agent goes on without its lab; another one finds it by folder and files, and reads all of it."""
     begun = wire.errand(COUNTS)
