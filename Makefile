@@ -80,7 +80,7 @@ test-arm64: setup  ## the native agent and the plan `once` on an emulated arm64 
 lint: setup  ## format and check the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: setup  ## the three speed claims, each as a ratio measured in one run (about 10 minutes)
+bench: setup  ## the speed claims, each measured against a named rival in one run (about 20 minutes; phones want root)
 	@for line in nano-paper bench-paper bench-w8a8; do $(MAKE) --no-print-directory build BUILD=$$line || exit 2; done
 	@$(BIN)/python -m benchmarks
 
