@@ -343,7 +343,7 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
             return failed
         try:
             stack.enter_context(_cores(held[0][0].device, terms))
-        except DeviceError as error:  # another lab measures here: that ends nobody whose cores are its own
+        except LabError as error:  # another lab measures here: that ends nobody whose cores are its own
             show.say(str(error))
             return failed | {bench.device.identity.name: error for bench, _ in held}
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lab.device.local import LocalTransport, start_time
 from lab.device.transport import Process
-from lab.errors import DeviceBusy, DeviceRefused
+from lab.errors import DeviceBusy, RunError
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,8 @@ def measuring(
 ) -> Iterator[Held]:
     """Hold the lock while the block runs; raises `DeviceBusy` when it is not free within `wait_s`.
 
+    A lock that cannot be had at all is this machine's fault, and no device's: `RunError`.
+
     `device` is where the holder's agents run. An agent that a killed lab left on this machine is ended;
     for one on another device that shares its cores `elsewhere` is asked.
     """
@@ -89,13 +91,14 @@ def measuring(
 
 
 def _open(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    why = ""
     for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # another user's file may only be readable
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        except (FileNotFoundError, PermissionError):
-            continue
-    raise DeviceRefused(f"cannot open the measuring lock {path}; set POCKETLAB_LOCK to a file you may write")
+        except OSError as error:
+            why = error.strerror or str(error)
+    raise RunError(f"cannot open the measuring lock {path} ({why}); set POCKETLAB_LOCK to a file you may write")
 
 
 def _acquire(
@@ -108,7 +111,7 @@ def _acquire(
             return
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise DeviceRefused(f"cannot lock {path}: {error}") from error
+                raise RunError(f"cannot lock {path}: {error}") from error
         holder = f"another lab (pid {_read(descriptor).pid or 'unknown'}) is measuring on this machine"
         if waited >= wait_s:
             raise DeviceBusy(f"{holder}; waited {wait_s:g} s for {path}. Try again later, or wait longer: --wait")

@@ -212,6 +212,20 @@ def test_a_machine_that_is_measuring_stops_no_phone_with_cores_of_its_own(
     assert health.quarantined(rack.store.root, "a") is None
 
 
+def test_a_lock_that_cannot_be_opened_is_held_against_no_phone(
+    rack: Rack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is this machine's fault: three nights of it must not put every virtual phone in quarantine."""
+    monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path))
+    bench = on_our_cores(rack, "a", tmp_path)
+    terms = fleet.Terms("me@here pid 1", 0, rack.show.say, lambda name, process: None)
+
+    ended = rack.measure(replace(bench, lease=fleet.lease_of(bench.device, terms)))
+
+    assert "cannot open the measuring lock" in str(ended[0].error)
+    assert not (rack.store.root / "devices" / "health.json").exists()
+
+
 def test_whoever_waits_for_a_turn_hears_the_stop(rack: Rack, tmp_path: Path) -> None:
     """Ctrl-C reaches the main thread alone; a thread must not wait for another lab for a quarter of an hour."""
     device = on_our_cores(rack, "a", tmp_path).device
