@@ -140,7 +140,7 @@ def _read(descriptor: int) -> _Text:
         found = json.loads(os.pread(descriptor, 4096, 0) or b"{}")
         process = Process(int(found["agent"]), int(found["started"])) if "agent" in found else None
         return _Text(int(found.get("pid", 0)), int(found.get("turns", 0)), str(found.get("device", HOST)), process)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return _Text()
 
 

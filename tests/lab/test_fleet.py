@@ -166,6 +166,20 @@ def test_three_failures_quarantine_a_device_and_a_success_clears_the_count(rack:
     assert "3 failures in a row" in (health.quarantined(rack.store.root, "phone") or "")
 
 
+@pytest.mark.parametrize("error", [DeviceBusy("held by another lab"), DeviceFull("no space left")])
+def test_neither_another_labs_turn_nor_a_full_disk_is_a_failure_of_the_device(rack: Rack, error: LabError) -> None:
+    """The run ends with it, and nothing is held against the phone."""
+
+    def present(held: Held) -> None:
+        raise error
+
+    for _ in range(3):
+        ended = rack.measure(replace(rack.bench("phone"), present=present))
+        assert ended[0].error is error
+
+    assert health.quarantined(rack.store.root, "phone") is None
+
+
 def test_a_damaged_store_ends_all_of_them(rack: Rack) -> None:
     """Where results cannot be written nobody goes on."""
 
@@ -216,7 +230,8 @@ def test_a_lock_that_cannot_be_opened_is_held_against_no_phone(
     rack: Rack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is this machine's fault: three nights of it must not put every virtual phone in quarantine."""
-    monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path))
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "link"))
     bench = on_our_cores(rack, "a", tmp_path)
     terms = fleet.Terms("me@here pid 1", 0, rack.show.say, lambda name, process: None)
 
