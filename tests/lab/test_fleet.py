@@ -18,7 +18,7 @@ from lab.device.fake import FakeClock, FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
 from lab.device.local import LocalTransport
 from lab.device.turn import Held
-from lab.errors import DeviceBusy, DeviceLost, StoreError
+from lab.errors import DeviceBusy, DeviceFull, DeviceLost, LabError, StoreError
 from lab.records import DeviceKind, Run, Trial
 from lab.runner import Bench, Watch, open_run
 from lab.scenario import Scenario, load
