@@ -22,8 +22,9 @@ from lab.files import disk_errors, make_folder, write_atomically
 
 log = logging.getLogger(__name__)
 
-READY, AWAY, SILENT = "device", "away", "silent"
-"""States: adb's own word for one that can be used; an address that does not answer; a shell that does not."""
+READY, OFFLINE, AWAY, SILENT = "device", "offline", "away", "silent"
+"""States: adb's own words for one that can be used, and for one that it cannot reach now; an address that does not
+answer; a shell that does not."""
 
 ADB_PORT = 5555
 """What `adb tcpip` and adbd use when no port is named (the AOSP documentation of adb)."""
@@ -37,7 +38,7 @@ KNOCK_S = 3.0
 ADVICE = {
     "unauthorized": "unlock its screen and allow USB debugging for this computer; is nothing asked, unplug it and "
     "plug it in again",
-    "offline": "adb sees it and gets no answer: unplug it and plug it in again, or restart it",
+    OFFLINE: "adb sees it and gets no answer: unplug it and plug it in again, or restart it",
     "no permissions": "this user may not open its USB port: add a udev rule for it, or join the group plugdev",
     "authorizing": "it is being asked; look again in a moment",
     "recovery": "it is in recovery: restart it",
@@ -82,7 +83,8 @@ class Entry:
         if self.found.state == AWAY:
             return f"{self.found.detail}; to forget it: lab devices disconnect {self.found.serial}"
         known = next((words for state, words in ADVICE.items() if self.found.state.startswith(state)), "")
-        return "; ".join(filter(None, (self.found.state, self.found.detail, known)))
+        detail = "" if known and self.found.state != SILENT else self.found.detail  # adb's words say no more
+        return "; ".join(filter(None, (self.found.state, detail, known)))
 
 
 def look(server: Server, root: Path) -> list[Entry]:
@@ -95,6 +97,8 @@ def look(server: Server, root: Path) -> list[Entry]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda each: described(server, each), present))
         entries = list(pool.map(lambda each: _entry(server, root, each), _distinct(found)))
+    away = {entry.name for entry in missing}
+    entries = [each for each in entries if each.found.serial not in away or each.found.state != OFFLINE]
     here = {entry.found.serial for entry in entries}
     return sorted([*entries, *(each for each in missing if each.name not in here)], key=lambda entry: entry.name)
 
@@ -241,26 +245,34 @@ def _reach(server: Server, root: Path) -> list[Entry]:
     wanted = addresses(root)
     if not wanted:
         return []
-    here = {each.serial for each in adb.attached(server) if each.state == READY}
+    states = {each.serial: each.state for each in adb.attached(server)}
 
     def reach(address: str) -> Entry | None:
+        state = AWAY
         try:
-            _knock(server, address)
+            state = OFFLINE if _knock(server, address) else AWAY
+            if states.get(address) == OFFLINE:  # adb would say "already connected", and try again in its own time
+                adb.disconnect_tcp(server, address)
             adb.connect_tcp(server, address)
         except (DeviceLost, DeviceRefused) as error:
-            return Entry(_unknown(address, AWAY, str(error)))
+            return Entry(_unknown(address, state, str(error)))
         return None
 
+    missing = [address for address in wanted if states.get(address) != READY]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [each for each in pool.map(reach, [a for a in wanted if a not in here]) if each is not None]
+        return [each for each in pool.map(reach, missing) if each is not None]
 
 
-def _knock(server: Server, address: str) -> None:
-    """Raise `DeviceLost` at once for an address where nothing listens: adb itself tries for ten seconds."""
+def _knock(server: Server, address: str) -> bool:
+    """Say whether something listens at an address, as far as this host can know.
+
+    Raises `DeviceLost` at once where nothing does: adb itself tries for ten seconds.
+    """
     if not server.on_loopback:
-        return  # another host may reach what this one cannot
+        return False  # another host may reach what this one cannot
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
     except OSError as error:
         raise DeviceLost(f"{address}: does not answer ({error.strerror or error})") from error
+    return True

@@ -36,7 +36,7 @@ from lab.agent import (
 from lab.build import Build, load_input, verify
 from lab.device.transport import Clock, Device
 from lab.device.turn import Held
-from lab.errors import DeviceLost, DeviceRebooted, LabError, RunError
+from lab.errors import DeviceFull, DeviceLost, DeviceRebooted, LabError, RunError
 from lab.files import disk_errors
 from lab.identifiers import new_run_id
 from lab.inputs import OwnInput
@@ -243,7 +243,12 @@ def _trials(turn: _Turn, missing: Sequence[Place]) -> Iterator[Trial]:
             _make_ready(turn)
         trial = _measure(turn, place)
         ready = trial.reason not in GONE
+        full = _full_disk(turn.bench.device) if trial.reason is InvalidReason.AGENT_DIED else ""
+        if full:  # an agent that cannot write cannot say so either
+            trial = replace(trial, detail=f"{trial.detail}; {full}")
         yield trial
+        if full:
+            raise DeviceFull(f"{full}; trial {trial.number} could not be written. Free some on it, then run again")
         if trial.reason is InvalidReason.DEVICE_LOST:
             bring_back(turn.bench.device, turn.held)
             _end(turn.bench.device, _trial_name(turn.record.id, place.number))
@@ -402,8 +407,6 @@ def _trial(turn: _Turn, place: Place, job: Job, outcome: Outcome, started_utc: s
         max_gap=1.0 if _emulated(turn) else turn.scenario.gates.max_gap,  # a gap is a time: none is measured there
     )
     flaw = findings.flaw
-    if flaw is not None and flaw.reason is InvalidReason.AGENT_DIED:
-        flaw = replace(flaw, detail=f"{flaw.detail}{_full_disk(turn.bench.device)}")
     if flaw is not None:
         log.warning("trial %d (%s) does not count: %s: %s", place.number, place.cell.key, flaw.reason, flaw.detail)
     return Trial(
@@ -421,14 +424,15 @@ def _trial(turn: _Turn, place: Place, job: Job, outcome: Outcome, started_utc: s
 
 
 def _full_disk(device: Device) -> str:
-    """Say that a device's disk is full, if it is: an agent that cannot write cannot say so either."""
+    """Say that a device's disk is full, if it is; empty otherwise."""
     if device.scratch is None:
         return ""
     from lab.device.lease import free_bytes  # not loaded for runs on this machine
 
     free = free_bytes(device)
-    full = free is not None and free < FULL_BYTES
-    return f"; no space is left on {device.identity.name}: {free:,} bytes free in {device.scratch}" if full else ""
+    if free is None or free >= FULL_BYTES:
+        return ""
+    return f"{device.identity.name}: no space left on the device: {free:,} bytes free in {device.scratch}"
 
 
 def _emulated(turn: _Turn) -> bool:

@@ -243,7 +243,7 @@ def test_a_phone_that_is_gone_stops_no_other(
     assert f"on {phones[0].name}, a virtual phone" in done.stdout
     assert f"on {phones[1].name}" not in done.stdout
     assert f"lab: {phones[1].name}: nothing: " in done.stderr
-    assert "No space left" in done.stderr
+    assert "no space left" in done.stderr
 
 
 def test_without_an_agent_it_says_how_to_make_one(

@@ -316,6 +316,31 @@ def test_a_hopeless_run_stops_after_its_first_block(make: Callable[..., Setting]
     assert len(setting.store.trials(record.id)) == 2
 
 
+def test_reboots_in_the_first_block_do_not_make_a_run_hopeless(make: Callable[..., Setting]) -> None:
+    """They say nothing about the trials that follow."""
+    setting = make(script=lambda number: "reboots" if number in {1, 3} else "none")  # starts 0, 2 and 4 settle
+
+    trials = list(run(setting.begin(), setting.scenario, setting.bench))
+
+    assert [trial.valid for trial in trials] == [False, False, True, True]
+
+
+def test_a_reboot_while_settling_makes_the_device_ready_anew(make: Callable[..., Setting]) -> None:
+    """The lease is taken again before anything else is done; no trial is lost."""
+    settled: list[int] = []
+
+    def script(number: int) -> Fault:
+        settled.append(number)
+        return "reboots" if settled == [0] else "none"
+
+    setting = make(script=script)
+    trials = list(run(setting.begin(), setting.scenario, setting.bench))
+
+    assert all(trial.valid for trial in trials)
+    assert setting.phone.journal.count("take the lease again") == 1
+    assert setting.phone.journal.count("push") == 2
+
+
 def test_an_interrupted_run_is_marked_and_resumed_where_it_stopped(make: Callable[..., Setting]) -> None:
     """Closing the generator after one trial saves it; going on measures only the other three, in order."""
     setting = make()
