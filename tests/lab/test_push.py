@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -514,7 +515,12 @@ def far(phone: Phone) -> Device:
 def read(phone: Phone, device: Device, build: Package) -> dict[str, bytes]:
     """Return what a package's folder on a phone holds."""
     folder = place(device, build)
-    return {f.path: device.transport.follow(f"{folder}/{f.path}", 0) for f in build.files}
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        for file in build.files:
+            device.transport.pull(f"{folder}/{file.path}", Path(name) / "pulled")
+            found[file.path] = (Path(name) / "pulled").read_bytes()
+    return found
 
 
 WIRE = {**CONTENT, "with space/it's $(id) é.bin": noise(7, 300_000), "-big": noise(8, 40 * 2**20)}
