@@ -181,7 +181,7 @@ def test_the_agent_of_a_killed_lab_is_ended_by_the_next(tmp_path: Path) -> None:
 
 
 class Unplugged(LocalTransport):
-    """This machine at the end of a cable that is out whenever something is to be ended."""
+    """A machine at the end of a cable that is out whenever something is to be ended."""
 
     def kill(self, process: Process) -> None:
         """End it, though nobody hears of it."""
