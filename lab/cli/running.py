@@ -35,7 +35,7 @@ def run(
     suite: Annotated[
         str | None,
         typer.Option(
-            help="The suite whose scenarios and plan to use: quick, full, once. [default: quick; one scenario: none]"
+            help="The suite with its scenarios and plan: quick, full, once. [default: quick; one scenario: none]"
         ),
     ] = None,
     build: Annotated[
