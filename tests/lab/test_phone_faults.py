@@ -243,6 +243,7 @@ Meet = Callable[..., Person]
 @pytest.fixture
 def clean_phone(phone: Phone) -> Iterator[Phone]:
     """The first phone; afterwards nothing of ours runs there, lies half done there, or is set differently."""
+    phone.shell(f"rm -rf {SCRATCH}/trials")  # what other tests of this session left on it
     settings = phone.shell(SETTINGS)
     yield phone
     phone.restore()
