@@ -16,6 +16,25 @@ Lab = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMAND = ("-m", "lab.cli")
 
 
+def null_scenario(name: str, *, blocks: int, iterations: int = 2, timeout_s: int = 60) -> str:
+    """Return a scenario file in which nothing is done: what is left is the lab's own work."""
+    return f"""
+[scenario]
+name = "{name}"
+question = "What does the lab cost?"
+metric = "null_s"
+[workload]
+kind = "null"
+[plan]
+warmup = 0
+iterations = {iterations}
+blocks = {blocks}
+timeout_s = {timeout_s}
+[gates]
+max_gap = 0.99
+"""
+
+
 def run_lab(
     folder: Path,
     arguments: Sequence[str | Path],

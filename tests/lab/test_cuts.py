@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lab_process import null_scenario
 
 from lab.device.fake_build import write_fake_build
 from lab.device.local import start_time
@@ -46,19 +47,6 @@ sys.argv = ["lab", *sys.argv[2:]]
 cli.main()
 """
 
-SCENARIO = """
-[scenario]
-name = "nothing"
-question = "What does the lab cost?"
-metric = "null_s"
-[workload]
-kind = "null"
-[plan]
-warmup = 0
-iterations = 2
-blocks = 4
-"""
-
 
 def lab(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start `lab` with an agent that hangs in trial 2 the first time, and says so in a file."""
@@ -69,7 +57,7 @@ def lab(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         "PYTHONPATH": str(ROOT),
     }
     (folder / "agent.py").write_text(AGENT)
-    (folder / "nothing.toml").write_text(SCENARIO)
+    (folder / "nothing.toml").write_text(null_scenario("nothing", blocks=4))
     return subprocess.Popen(
         [sys.executable, "-c", LAB, str(folder), *arguments],
         env=environment,

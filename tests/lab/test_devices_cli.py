@@ -13,28 +13,12 @@ from pathlib import Path
 
 import pytest
 from farm_phones import Phone
-from lab_process import ROOT, run_lab
+from lab_process import ROOT, null_scenario, run_lab
 
 from lab import roster
 from lab.device.android import Description
 from lab.errors import DeviceRefused
 from lab.roster import Entry
-
-SCENARIO = """
-[scenario]
-name = "nothing"
-question = "What does the lab cost?"
-metric = "null_s"
-[workload]
-kind = "null"
-[plan]
-warmup = 0
-iterations = 2
-blocks = 1
-timeout_s = 60
-[gates]
-max_gap = 0.99
-"""
 
 Lab = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -209,7 +193,7 @@ def with_agent(tmp_path: Path, bundle: Path, build: Path, lab: Lab) -> list[str 
     agents = tmp_path / "data/agents"
     agents.mkdir(parents=True, exist_ok=True)
     (agents / "x86_64").symlink_to(bundle)
-    (tmp_path / "nothing.toml").write_text(SCENARIO)
+    (tmp_path / "nothing.toml").write_text(null_scenario("nothing", blocks=1))
     return ["run", tmp_path / "nothing.toml", "--build", build]
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lab_process import null_scenario
 
 from device_agents.contract import Input
 from lab import fleet
@@ -23,22 +24,6 @@ from lab.records import DeviceKind, Run, Trial
 from lab.runner import Bench, Watch, open_run
 from lab.scenario import Scenario, load
 from lab.store import Store
-
-TOML = """
-[scenario]
-name = "{name}"
-question = "What does the lab cost?"
-metric = "null_s"
-[workload]
-kind = "null"
-[plan]
-warmup = 0
-iterations = 2
-blocks = 2
-timeout_s = 10
-[gates]
-max_gap = 0.99
-"""
 
 
 class Quiet:
@@ -68,7 +53,7 @@ class Rack:
         self.store = Store(folder / "data")
         self.scenarios: list[Scenario] = []
         for name in ("first", "second"):
-            (folder / f"{name}.toml").write_text(TOML.format(name=name))
+            (folder / f"{name}.toml").write_text(null_scenario(name, blocks=2, timeout_s=10))
             self.scenarios.append(load(folder / f"{name}.toml"))
         self.journal: list[str] = []
         self.show = Quiet()
