@@ -110,6 +110,7 @@ class InvalidReason(StrEnum):
     SHARED_HOST = "shared_host"
     WRONG_UNIT = "wrong_unit"
     THROTTLED = "throttled"
+    CLOCK_JUMP = "clock_jump"
     DEVICE_LOST = "device_lost"
     DEVICE_REBOOTED = "device_rebooted"
 

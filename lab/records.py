@@ -10,6 +10,8 @@ from device_agents.contract import InvalidReason
 
 Parameter = str | int | float | bool
 DeviceKind = Literal["host", "virtual", "emulated", "phone"]
+Profile = Literal["observe", "fixed", "rooted"]
+"""How much of a device is changed for a measurement: little, fixed performance asked of Android, or pinned by root."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,50 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Vitals:
+    """What a device's sensors said at one moment. What could not be read is absent or None, never 0.
+
+    `boot_s` is the device's own clock (seconds since its boot). `celsius` goes by a zone's `type`, and `battery`;
+    `clocks_khz` and `caps` by cpufreq policy, a cap being the highest clock now allowed over the highest there is;
+    `cooling` by a cooling device's `type`: above 0 it throttles. `busy_cores` is how many cores' worth of CPU time
+    everything on the device used since the look before (or in a short while, for a single look), `stolen_cores`
+    what the machine under a virtual one took. `missing` says of each sensor that gave nothing why.
+    """
+
+    boot_s: float
+    celsius: Mapping[str, float] = field(default_factory=dict)
+    clocks_khz: Mapping[str, float] = field(default_factory=dict)
+    caps: Mapping[str, float] = field(default_factory=dict)
+    cooling: Mapping[str, int] = field(default_factory=dict)
+    thermal_status: int | None = None
+    battery_level: float | None = None
+    powered: bool | None = None
+    charge_uah: float | None = None
+    current_ua: float | None = None
+    voltage_mv: float | None = None
+    busy_cores: float | None = None
+    stolen_cores: float | None = None
+    available_bytes: int | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inject:
+    """A slow-down that the lab asked for to test itself: the stage's time is multiplied by `slow_down`."""
+
+    stage: str
+    slow_down: float
+
+
+@dataclass(frozen=True)
 class Trial:
     """One fresh agent process measuring one cell; invalid ones keep their reason and are never averaged.
 
-    `samples` holds, for each metric, one value an iteration that was measured (not warm-up).
+    `samples` holds, for each metric, one value an iteration that was measured (not warm-up); those from
+    `first_steady` on count. `state` says what its iterations say of warm-up: `unknown` when there were too few
+    to tell, `unsteady` when they had not settled, and then none of them counts. `purpose` is `memory` for the
+    separate pass, which is never timed. `flags` are what a reader must know of a trial that counts all the same,
+    `placement` says by stage what did the work: NPU, MIXED, CPU or UNKNOWN.
     """
 
     number: int
@@ -72,11 +114,21 @@ class Trial:
     wall_s: float
     samples: Mapping[str, tuple[float, ...]]
     notes: Mapping[str, float] = field(default_factory=dict)
+    purpose: Literal["time", "memory"] = "time"
+    state: Literal["steady", "unsteady", "unknown"] = "unknown"
+    first_steady: int = 0
+    flags: tuple[str, ...] = ()
+    placement: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One scenario on one device with one build. `status` is `running` until sealed."""
+    """One scenario on one device with one build. `status` is `running` until sealed.
+
+    Every cell has `blocks` trials; with a `target` (the relative half-width wanted of every interval) those that
+    are wider go on, up to `most` trials, until `budget_s` device-seconds are spent. `inject` is the lab's test of
+    itself, `comparison` the comparison that this run is a side of.
+    """
 
     id: str
     scenario: str
@@ -92,6 +144,11 @@ class Run:
     context: Context
     cells: tuple[Cell, ...]
     scenario_toml: str
+    most: int | None = None
+    target: float | None = None
+    budget_s: float | None = None
+    inject: Inject | None = None
+    comparison: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +160,53 @@ class Interval:
     high: float | None
     level: float
     n: int
+
+
+Verdict = Literal["regressed", "improved", "slower", "faster", "same", "cannot tell", "incomparable"]
+Dimension = Literal["build", "runtime", "parameter", "device"]
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """What a comparison says of one cell, named `cell` on the baseline's side.
+
+    `change` is candidate / baseline; `smallest_visible` the change its pairs could just have shown, as a share;
+    `p` stays valid wherever the looks stopped; `why` says in words why it stopped there.
+    """
+
+    cell: str
+    verdict: Verdict
+    change: Interval | None
+    smallest_visible: float | None
+    p: float
+    pairs: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs measured in turn, pair by pair, that differ in one dimension; block n of each is pair n.
+
+    `differs` holds context facts that differ beyond the dimension (fact -> baseline's, candidate's): if there are
+    any, nothing was compared. `looks_most` and `looks_first` are the looks that were paid for before the first.
+    """
+
+    id: str
+    dimension: Dimension
+    scenario: str
+    metric: str
+    device: str
+    baseline_run: str
+    candidate_run: str
+    started_utc: str
+    ended_utc: str | None
+    status: Literal["running", "finished", "interrupted", "failed"]
+    seed: int
+    looks_most: int
+    looks_first: int
+    budget_s: float
+    differs: Mapping[str, tuple[str, str]]
+    cells: tuple[CellVerdict, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 from scipy.special import ndtri
 
 from lab.errors import NotEnoughData
-from lab.records import Interval
+from lab.records import Dimension, Interval, Verdict
 from lab.stats.sequential import Looks, sequential, visible
 from lab.stats.summary import LEVEL, Better, Medians, interval, usable
 
 MIN_PAIRS = 20
 """Pairs from which the signed-rank statistic is taken as normal."""
-
-Verdict = Literal["regressed", "improved", "slower", "faster", "same", "cannot tell", "incomparable"]
-Dimension = Literal["build", "runtime", "parameter", "device"]
 
 SMALLEST_EFFECT = 0.03
 """d: the smallest change that may be called one. Policy, the least that methodology suggests for a phone cell."""
