@@ -13,12 +13,12 @@ from lab.stats.summary import (
     Contenders,
     Medians,
     contenders,
+    counted,
     interval,
+    medians_by_block,
     probability_best,
     spread,
     trial_cv,
-    trial_median,
-    usable,
 )
 
 NOISY_CV = 0.05
@@ -88,18 +88,6 @@ def matches(figure: Published, cell: Cell) -> bool:
     )
 
 
-def medians_by_block(trials: Sequence[Trial], cell: str, metric: str) -> Medians:
-    """Return block -> trial median of a cell's valid trials that hold usable values of the metric.
-
-    If a block holds the cell twice (a trial measured again after a cut), the last one counts.
-    """
-    return {t.block: trial_median(t.samples[metric]) for t in trials if t.cell == cell and _counts(t, metric)}
-
-
-def _counts(trial: Trial, metric: str) -> bool:
-    return trial.valid and bool(trial.samples.get(metric)) and usable(trial.samples[metric])
-
-
 def _summary(
     cell: Cell,
     trials: Sequence[Trial],
@@ -110,7 +98,7 @@ def _summary(
     choice: Contenders,
 ) -> CellSummary:
     own = [trial for trial in trials if trial.cell == cell.key]
-    variation = spread([trial.samples[metric.name] for trial in own if _counts(trial, metric.name)])
+    variation = spread([found for trial in own if (found := counted(trial, metric.name))])
     return CellSummary(
         cell=cell,
         interval=interval(list(medians.values())) if medians else None,
@@ -149,7 +137,7 @@ def _warnings(
     invalid = sum(1 for trial in measured if not trial.valid)
     if invalid:
         found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
-    silent = sum(1 for trial in measured if trial.valid and not _counts(trial, metric.name))
+    silent = sum(1 for trial in measured if trial.valid and not counted(trial, metric.name))
     if silent:
         found.append(f"{valid_trials(silent)} without a usable value of {metric.name}: left out.")
     if choice.unknown and choice.best is not None:

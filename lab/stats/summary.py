@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
 from lab.errors import NotEnoughData
-from lab.records import Interval
+from lab.records import Interval, Trial
 
 Floats = npt.NDArray[np.float64]
 Better = Literal["lower", "higher"]
@@ -74,6 +74,22 @@ def trial_median(iterations: Sequence[float]) -> float:
     if not iterations:
         raise NotEnoughData("wanted the median of a trial, found no measured iteration")
     return float(np.median(np.asarray(iterations, dtype=np.float64)))
+
+
+def counted(trial: Trial, metric: str) -> tuple[float, ...]:
+    """Return the samples of a trial that count: empty unless it is valid, timed, settled, and they are usable."""
+    if not trial.valid or trial.purpose != "time" or trial.state == "unsteady":
+        return ()
+    found = trial.samples.get(metric, ())[trial.first_steady :]
+    return found if usable(found) else ()
+
+
+def medians_by_block(trials: Iterable[Trial], cell: str, metric: str) -> Medians:
+    """Return block -> trial median of a cell, from the samples that count (:func:`counted`).
+
+    If a block holds the cell twice (a trial measured again after a cut), the last one counts.
+    """
+    return {t.block: trial_median(kept) for t in trials if t.cell == cell and (kept := counted(t, metric))}
 
 
 def interval(trial_medians: Sequence[float], level: float = LEVEL) -> Interval:
