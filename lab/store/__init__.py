@@ -4,6 +4,7 @@
     <root>/lines/<line>.json                 the builds of a line, in order, and its baseline
     <root>/runs/<id>/run.json                a run; samples.parquet beside it once it is finished
     <root>/runs/<id>/trials/0001/trial.json  a trial, written last, beside the agent's raw lines
+    <root>/comparisons/<id>.json             two runs against each other, saved after each of their pairs
     <root>/index.sqlite                      rebuilt from all of these by `Store.reindex`
 
 Results are read from the files and lists from the index, so that results can be read on a full disk too.
@@ -25,10 +26,10 @@ from lab.build import Build
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
-from lab.records import Run, Trial
+from lab.records import Comparison, Run, Trial
 from lab.store import index, shelf
 from lab.store.index import BuildRow
-from lab.store.raw import RunFile, TrialFile, encode, read
+from lab.store.raw import ComparisonFile, RunFile, TrialFile, encode, read
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Store:
         self._engine: sa.Engine | None = None
         self._opening = threading.Lock()  # runs on several devices share a store, each in a thread
         with disk_errors("open the store", root):
-            for name in ("builds", "lines", "runs"):
+            for name in ("builds", "lines", "runs", "comparisons"):
                 make_folder(root / name)
 
     @property
@@ -171,21 +172,48 @@ class Store:
         """Return a run's saved trials by number; raises `StoreError` naming a file that is damaged."""
         return [read(TrialFile, path).trial for path in self._trial_files(run_id)]
 
+    # --- comparisons -------------------------------------------------------------------------------
+
+    def save_comparison(self, comparison: Comparison) -> None:
+        """Save a comparison as it stands now: its file, then the index. Raises `DiskFull` and `StoreError`."""
+        path = self._comparison_file(comparison.id)
+        with disk_errors(f"save comparison {comparison.id}", path):
+            write_atomically(path, encode(ComparisonFile(comparison=comparison)))
+        self._indexed(lambda engine: index.put_comparison(engine, comparison))
+
+    def comparison(self, text: str) -> Comparison:
+        """Return the comparison whose id begins with `text`, or the newest for ``last``; raises `StoreError`."""
+        ids = self._comparison_ids()  # a UUIDv7's order is that of time
+        found = ids[-1:] if text == "last" else [each for each in ids if text and each.startswith(text)]
+        if text in found:
+            found = [text]
+        if len(found) != 1:
+            what = f"{len(found)} comparisons have" if found else "no comparison has"
+            known = ", ".join(each[:13] for each in ids[-5:]) or "none yet; start one with `lab compare`"
+            raise StoreError(f"{self.root}: {what} an id that begins {text!r}; the newest: {known}")
+        return self._read_comparison(found[0])
+
+    def comparisons(self, limit: int | None = None) -> list[Comparison]:
+        """Return comparisons, newest first."""
+        return self._indexed(lambda engine: index.list_comparisons(engine, limit))
+
     # --- index -------------------------------------------------------------------------------------
 
     def reindex(self) -> dict[str, int]:
-        """Rebuild the index from the files alone; return how many builds, runs and trials it now holds.
+        """Rebuild the index from the files alone; return how many of each it now holds.
 
         Raises `StoreError` naming a damaged file, and then leaves the index as it was.
         """
         with self._locked():
             lines = shelf.lines(self.root)
             saved = [(self._read_run(run_id), self.trials(run_id)) for run_id in self._run_ids()]
-            self._indexed(lambda engine: index.replace_all(engine, lines, saved))
+            compared = [self._read_comparison(each) for each in self._comparison_ids()]
+            self._indexed(lambda engine: index.replace_all(engine, lines, saved, compared))
         return {
             "builds": sum(len(line.builds) for line in lines),
             "runs": len(saved),
             "trials": sum(len(trials) for _, trials in saved),
+            "comparisons": len(compared),
         }
 
     def _indexed(self, work: Callable[[sa.Engine], Result]) -> Result:
@@ -218,6 +246,13 @@ class Store:
                     index.put_run(engine, run, self.trials(run_id))
             except StoreError as error:
                 log.warning("left out of the index: %s", error)
+        compared = index.known_comparisons(engine)
+        for comparison_id in self._comparison_ids():
+            if compared.get(comparison_id) != "finished":
+                try:
+                    index.put_comparison(engine, self._read_comparison(comparison_id))
+                except StoreError as error:
+                    log.warning("left out of the index: %s", error)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -234,6 +269,16 @@ class Store:
     def _run_ids(self) -> list[str]:
         with disk_errors("list the runs", self.root):
             return sorted(path.parent.name for path in (self.root / "runs").glob("*/run.json"))
+
+    def _comparison_file(self, comparison_id: str) -> Path:
+        return self.root / "comparisons" / f"{comparison_id}.json"
+
+    def _read_comparison(self, comparison_id: str) -> Comparison:
+        return read(ComparisonFile, self._comparison_file(comparison_id)).comparison
+
+    def _comparison_ids(self) -> list[str]:
+        with disk_errors("list the comparisons", self.root):
+            return sorted(path.stem for path in (self.root / "comparisons").glob("[!.]*.json"))
 
     def _trial_files(self, run_id: str) -> list[Path]:
         files = (self._folder(run_id) / "trials").glob("*/trial.json")

@@ -21,65 +21,15 @@ from alembic.util import CommandError
 
 from lab.errors import StoreError
 from lab.files import disk_full
-from lab.records import Run, Trial
-from lab.store.raw import LineFile, RunFile, encode
+from lab.records import Comparison, Run, Trial
+from lab.store.raw import ComparisonFile, LineFile, RunFile, encode
+from lab.store.tables import builds, comparisons, medians, runs, trials, verdicts
 
 BUSY_MS = 30_000
 """How long SQLite waits for another process's write (a write here takes milliseconds)."""
 
 SPARE_BYTES = 1 << 20
 """With less than this free, an input or output error of SQLite is a full disk: it needs 32 KiB for a read."""
-
-metadata = sa.MetaData()
-
-builds = sa.Table(
-    "builds",
-    metadata,
-    sa.Column("line", sa.Text, primary_key=True),
-    sa.Column("revision", sa.Integer, primary_key=True),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("id", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("recipe", sa.Text, nullable=False),
-    sa.Column("added_utc", sa.Text, nullable=False),
-    sa.Column("baseline", sa.Boolean, nullable=False),
-)
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("scenario", sa.Text, nullable=False),
-    sa.Column("suite", sa.Text, nullable=False),
-    sa.Column("build", sa.Text, nullable=False),
-    sa.Column("build_line", sa.Text, nullable=False),
-    sa.Column("device", sa.Text, nullable=False),
-    sa.Column("started_utc", sa.Text, nullable=False),
-    sa.Column("ended_utc", sa.Text),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("document", sa.Text, nullable=False),
-    sa.Index("runs_started_utc", "started_utc"),
-)
-trials = sa.Table(
-    "trials",
-    metadata,
-    sa.Column("run", sa.Text, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("block", sa.Integer, nullable=False),
-    sa.Column("cell", sa.Text, nullable=False),
-    sa.Column("valid", sa.Boolean, nullable=False),
-    sa.Column("reason", sa.Text),
-    sa.Column("started_utc", sa.Text, nullable=False),
-    sa.Column("wall_s", sa.Double, nullable=False),
-)
-medians = sa.Table(
-    "medians",
-    metadata,
-    sa.Column("run", sa.Text, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("metric", sa.Text, primary_key=True),
-    sa.Column("iterations", sa.Integer, nullable=False),
-    sa.Column("median", sa.Double, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -158,13 +108,44 @@ def put_trial(engine: sa.Engine, run_id: str, trial: Trial) -> None:
         _replace_trial(connection, run_id, trial)
 
 
+def put_comparison(engine: sa.Engine, comparison: Comparison) -> None:
+    """Make the rows of a comparison, one a cell's verdict, what its file says."""
+    with engine.begin() as connection:
+        connection.execute(
+            comparisons.update().where(comparisons.c.id == comparison.id).values(status=comparisons.c.status)
+        )
+        connection.execute(verdicts.delete().where(verdicts.c.comparison == comparison.id))
+        connection.execute(comparisons.delete().where(comparisons.c.id == comparison.id))
+        _insert_comparison(connection, comparison)
+
+
+def list_comparisons(engine: sa.Engine, limit: int | None) -> list[Comparison]:
+    """Return comparisons, newest first."""
+    newest = (comparisons.c.started_utc.desc(), comparisons.c.id.desc())
+    query = sa.select(comparisons.c.document).order_by(*newest).limit(limit)
+    with engine.connect() as connection:
+        found = connection.execute(query).scalars().all()
+    return [ComparisonFile.model_validate_json(document).comparison for document in found]
+
+
+def known_comparisons(engine: sa.Engine) -> dict[str, str]:
+    """Return comparison id -> status as the index has it."""
+    with engine.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(sa.select(comparisons.c.id, comparisons.c.status))}
+
+
 def replace_all(
-    engine: sa.Engine, lines: Sequence[LineFile], saved: Sequence[tuple[Run, Sequence[Trial]]]
+    engine: sa.Engine,
+    lines: Sequence[LineFile],
+    saved: Sequence[tuple[Run, Sequence[Trial]]],
+    compared: Sequence[Comparison] = (),
 ) -> None:
     """Empty the index and fill it again, in one transaction."""
     with engine.begin() as connection:
-        for table in (medians, trials, runs, builds):
+        for table in (medians, trials, runs, builds, verdicts, comparisons):
             connection.execute(table.delete())
+        for comparison in compared:
+            _insert_comparison(connection, comparison)
         for line in lines:
             _insert(connection, builds, _build_rows(line))
         for run, its_trials in saved:
@@ -275,6 +256,25 @@ def _run_row(run: Run) -> dict[str, object]:
 def _trial_row(run_id: str, trial: Trial) -> dict[str, object]:
     names = [column.name for column in trials.columns if column.name != "run"]
     return {"run": run_id} | {name: getattr(trial, name) for name in names}
+
+
+def _insert_comparison(connection: sa.Connection, comparison: Comparison) -> None:
+    document = encode(ComparisonFile(comparison=comparison)).decode()
+    own = {name: getattr(comparison, name) for name in ("id", "started_utc", "status")}
+    _insert(connection, comparisons, [own | {"document": document}])
+    shared = ("started_utc", "status", "dimension", "scenario", "metric", "device")
+    of_all = {name: getattr(comparison, name) for name in (*shared, "baseline_run", "candidate_run")}
+    rows = []
+    for found in comparison.cells:
+        change = found.change
+        numbers = {
+            "change": change.estimate if change else None,
+            "low": change.low if change else None,
+            "high": change.high if change else None,
+        }
+        judged = {"cell": found.cell, "verdict": found.verdict, "p": found.p, "pairs": found.pairs}
+        rows.append({"comparison": comparison.id, **of_all, **judged, **numbers})
+    _insert(connection, verdicts, rows)
 
 
 def _median_rows(run_id: str, trial: Trial) -> list[dict[str, object]]:

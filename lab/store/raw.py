@@ -1,4 +1,4 @@
-"""Runs and trials as JSON files: what lies on disk is the truth, and a person can read it."""
+"""Runs, trials and comparisons as JSON files: what lies on disk is the truth, and a person can read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.errors import StoreError
-from lab.records import Run, Trial
+from lab.records import Comparison, Run, Trial
 
 FORMAT = 1
 """The version of these files. A lab refuses a higher one."""
@@ -33,6 +33,12 @@ class TrialFile(_File):
     """`trial.json`."""
 
     trial: Trial
+
+
+class ComparisonFile(_File):
+    """`comparisons/<id>.json`."""
+
+    comparison: Comparison
 
 
 class LineEntry(BaseModel):

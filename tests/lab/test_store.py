@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
 import pytest
@@ -24,8 +25,8 @@ from device_agents.contract import InvalidReason
 from lab.device.fake_build import write_fake_build
 from lab.errors import BuildError, DiskFull, StoreError
 from lab.identifiers import new_run_id
-from lab.records import Cell, Context, Run, Trial
-from lab.store import Store, index
+from lab.records import Cell, CellVerdict, Comparison, Context, Interval, Run, Trial
+from lab.store import Store, tables
 
 WRITER = """
 import sys
@@ -79,12 +80,12 @@ def dump(store: Store) -> dict[str, list[tuple[object, ...]]]:
     store.runs()
     engine = sa.create_engine(f"sqlite:///{store.root / 'index.sqlite'}")
     with engine.connect() as connection:
-        tables = {
+        rows = {
             table.name: [tuple(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key))]
-            for table in index.metadata.sorted_tables
+            for table in tables.metadata.sorted_tables
         }
     engine.dispose()
-    return tables
+    return rows
 
 
 @pytest.fixture
@@ -240,13 +241,13 @@ def test_reindexing_rebuilds_an_identical_index_from_the_files(store: Store, tmp
     store.finish_run("a0", "finished")
     before = dump(store)
 
-    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4}
+    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0}
     assert dump(store) == before
-    assert [len(rows) for rows in before.values()] == [2, 8, 2, 4]
+    assert [len(before[name]) for name in ("builds", "medians", "runs", "trials")] == [2, 8, 2, 4]
     store.close()
     for path in store.root.glob("index.sqlite*"):
         path.unlink()
-    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4}
+    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0}
     assert dump(store) == before
 
 
@@ -258,12 +259,68 @@ def test_the_index_holds_the_median_of_each_trial(store: Store) -> None:
     assert dump(store)["medians"] == [("a0", 1, "encode_s", 3, 2.0), ("a0", 1, "vit_s", 3, 0.5)]
 
 
+def comparison_of(number: int, status: Literal["running", "finished"] = "finished") -> Comparison:
+    """Return a comparison with a verdict and one that waits for its first pair."""
+    change = Interval(1.05, 1.031, 1.07, 0.95, 8)
+    return Comparison(
+        id=f"018f0000-0000-7000-8000-00000000000{number}",
+        dimension="build",
+        scenario="vit_batch",
+        metric="encode_s",
+        device="host",
+        baseline_run="a0",
+        candidate_run="a1",
+        started_utc=f"2026-01-0{number}T00:00:00.000Z",
+        ended_utc=None,
+        status=status,
+        seed=2**70,
+        looks_most=24,
+        looks_first=6,
+        budget_s=1800.0,
+        differs={"build": ("b0", "b1")},
+        cells=(
+            CellVerdict("a", "regressed", change, 0.02, 0.001, 8, "regressed after 8 pairs"),
+            CellVerdict("b", "cannot tell", None, None, 1.0, 0, "no pair yet"),
+        ),
+    )
+
+
+def test_a_comparison_comes_back_and_the_index_holds_its_verdicts(store: Store) -> None:
+    """By the start of its id or `last`; saved again after each pair; rebuilt from the files alone."""
+    store.save_comparison(comparison_of(1, "running"))
+    store.save_comparison(comparison_of(1))
+    store.save_comparison(comparison_of(2))
+
+    assert store.comparison("last") == comparison_of(2)
+    assert store.comparison(comparison_of(1).id) == comparison_of(1)
+    assert store.comparisons() == [comparison_of(2), comparison_of(1)]
+    assert store.comparisons(1) == [comparison_of(2)]
+    with pytest.raises(StoreError, match="2 comparisons have an id that begins '018f'"):
+        store.comparison("018f")
+    before = dump(store)
+    assert len(before["verdicts"]) == 4
+    assert store.reindex()["comparisons"] == 2
+    assert dump(store) == before
+
+
+def test_a_comparison_that_a_crash_kept_out_of_the_index_is_put_in_on_opening(store: Store) -> None:
+    """Its file is the truth; a half-written one beside it is not seen."""
+    store.save_comparison(comparison_of(1, "running"))
+    shutil.copytree(store.root, store.root.parent / "other")
+    store.save_comparison(comparison_of(1))
+    (store.root / "comparisons" / ".x.json.part").write_text("half")
+    (store.root.parent / "other" / "index.sqlite").rename(store.root / "index.sqlite")
+
+    with reopened(store) as again:
+        assert again.comparisons() == [comparison_of(1)]
+
+
 def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
     """Nobody changes one and forgets the other."""
     store.runs()
     engine = sa.create_engine(f"sqlite:///{store.root / 'index.sqlite'}")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), index.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
     engine.dispose()
 
 
@@ -576,7 +633,7 @@ def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -
 
     assert [(row.id, row.baseline) for row in store.builds()] == [(build.id, True)]
     assert [run.status for run in store.runs()] == ["finished"]
-    assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40}
+    assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40, "comparisons": 0}
     assert [run.status for run in store.runs()] == ["finished"]
     assert not (store.root / "index.sqlite").exists()
     store.close()
