@@ -127,7 +127,8 @@ class Run:
 
     Every cell has `blocks` trials; with a `target` (the relative half-width wanted of every interval) those that
     are wider go on, up to `most` trials, until `budget_s` device-seconds are spent. `inject` is the lab's test of
-    itself, `comparison` the comparison that this run is a side of.
+    itself, `comparison` the comparison that this run is a side of; with `memory` every cell has one more trial, in
+    the separate pass.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Run:
     budget_s: float | None = None
     inject: Inject | None = None
     comparison: str | None = None
+    memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,77 @@ class Comparison:
     budget_s: float
     differs: Mapping[str, tuple[str, str]]
     cells: tuple[CellVerdict, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveCheck:
+    """One comparison of a build with itself that a self-check measured.
+
+    `slow_down` is what was injected into the candidate: 1 for none (A/A). `trials` counts its valid ones,
+    `spent_s` its wall-clock seconds.
+    """
+
+    comparison: str
+    slow_down: float
+    found: CellVerdict
+    trials: int
+    spent_s: float
+
+
+@dataclass(frozen=True)
+class ResampledRates:
+    """Verdicts on `n` comparisons drawn from A/A pairs, one side of them made `slow_down` times slower.
+
+    `found` are those that called a change in the right direction, `wrong` those in the other one (in any, where
+    nothing was scaled), `same` and `undecided` (cannot tell) the rest. `pairs` is the mean taken to a verdict.
+    """
+
+    slow_down: float
+    n: int
+    found: int
+    wrong: int
+    same: int
+    undecided: int
+    pairs: float
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    """What the lab's verdicts on one device are worth: measured live, and resampled from its own A/A pairs.
+
+    `wanted` and `wanted_injected` are the A/A comparisons and those with an injected slow-down (`inject`) that
+    were asked for, `live` those that were measured, in their order. `ratios` are all valid A/A pairs (candidate /
+    baseline) in the order of time, of which `block_pairs` neighbours at a time were drawn. `smallest_visible` is
+    the change that a comparison with all its pairs can just show at that spread, as a share; `between_cv` the
+    coefficient of variation between A/A trials. `missing` says in words which rates could not be shown, and why.
+    """
+
+    id: str
+    device: str
+    context: Context
+    scenario: str
+    metric: str
+    build: str
+    build_line: str
+    started_utc: str
+    ended_utc: str | None
+    status: Literal["running", "finished", "interrupted", "failed"]
+    seed: int
+    budget_s: float
+    spent_s: float
+    wanted: int
+    wanted_injected: int
+    inject: Inject
+    looks_most: int
+    looks_first: int
+    live: tuple[LiveCheck, ...] = ()
+    aa_trials: int = 0
+    ratios: tuple[float, ...] = ()
+    block_pairs: int = 0
+    resampled: tuple[ResampledRates, ...] = ()
+    smallest_visible: float | None = None
+    between_cv: float | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
