@@ -11,7 +11,7 @@ from device_agents.contract import InvalidReason
 Parameter = str | int | float | bool
 DeviceKind = Literal["host", "virtual", "emulated", "phone"]
 Profile = Literal["observe", "fixed", "rooted"]
-"""How much of a device is changed for a measurement: little, fixed performance asked of Android, or pinned by root."""
+"""How much of a device is changed for a measurement: little, fixed performance by Android, or pinned by root."""
 
 
 @dataclass(frozen=True)
@@ -289,6 +289,7 @@ class CellSummary:
     `trial_cv` is the coefficient of variation of trial medians, which the interval's width comes from.
     `between_cv` and `within_cv` are the coefficients of variation of trials and of iterations inside a
     trial, as variance components (`lab.stats.summary.spread`); None where they cannot be estimated.
+    `unsteady` trials never settled: a state of their own, neither valid here nor invalid.
     """
 
     cell: Cell
@@ -300,6 +301,39 @@ class CellSummary:
     within_cv: float | None
     probability_best: float | None
     may_be_best: bool
+    unsteady: int = 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a sustained trial: when it began (seconds from the first iteration), its rate, its skin."""
+
+    start_s: float
+    rate: float
+    iterations: int
+    celsius: float | None
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """How a trial that goes on and on holds its rate, window by window of `window_s` seconds.
+
+    `peak` is the best window's rate and begins at `peak_at_s`, `lasting` the rate of the last quarter, `ratio`
+    lasting / peak; `loss_at_s` is when the rate fell a tenth below the peak, None where it did not. All are
+    None where `why` says, in words, why they cannot be told.
+    """
+
+    trial: int
+    cell: str
+    unit: str
+    window_s: float
+    windows: tuple[Window, ...]
+    peak: float | None
+    peak_at_s: float | None
+    lasting: float | None
+    ratio: float | None
+    loss_at_s: float | None
+    why: str
 
 
 @dataclass(frozen=True)
@@ -321,7 +355,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run says to its scenario's question."""
+    """What a run says to its scenario's question; `curves` are the answer where a scenario lasts on purpose."""
 
     run: Run
     question: str
@@ -333,3 +367,4 @@ class Answer:
     published: tuple[Published, ...]
     other_metrics: Mapping[str, tuple[Metric, Mapping[str, Interval]]]
     warnings: tuple[str, ...]
+    curves: tuple[Sustained, ...] = ()
