@@ -5,6 +5,7 @@
     <root>/runs/<id>/run.json                a run; samples.parquet beside it once it is finished
     <root>/runs/<id>/trials/0001/trial.json  a trial, written last, beside the agent's raw lines
     <root>/comparisons/<id>.json             two runs against each other, saved after each of their pairs
+    <root>/selfchecks/<id>.json              what verdicts on a device are worth, measured there
     <root>/index.sqlite                      rebuilt from all of these by `Store.reindex`
 
 Results are read from the files and lists from the index, so that results can be read on a full disk too.
@@ -26,10 +27,10 @@ from lab.build import Build
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
-from lab.records import Comparison, Run, Trial
+from lab.records import Comparison, Run, SelfCheck, Trial
 from lab.store import index, shelf
 from lab.store.index import BuildRow
-from lab.store.raw import ComparisonFile, RunFile, TrialFile, encode, read
+from lab.store.raw import ComparisonFile, RunFile, SelfCheckFile, TrialFile, encode, read
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Store:
         self._engine: sa.Engine | None = None
         self._opening = threading.Lock()  # runs on several devices share a store, each in a thread
         with disk_errors("open the store", root):
-            for name in ("builds", "lines", "runs", "comparisons"):
+            for name in ("builds", "lines", "runs", "comparisons", "selfchecks"):
                 make_folder(root / name)
 
     @property
@@ -106,6 +107,12 @@ class Store:
             make_folder(folder / "trials")
             write_atomically(folder / "run.json", encode(RunFile(run=run)))
         self._indexed(lambda engine: index.put_run(engine, run))
+
+    def update_run(self, run: Run) -> None:
+        """Write down what became known of a run after it was created; raises `DiskFull` and `StoreError`."""
+        with disk_errors(f"update run {run.id}", self._folder(run.id)):
+            write_atomically(self._folder(run.id) / "run.json", encode(RunFile(run=run)))
+        self._indexed(lambda engine: index.put_run(engine, run, self.trials(run.id)))
 
     def trial_folder(self, run_id: str, number: int) -> Path:
         """Return the folder of a trial, made if need be; what a cut trial left in it is left there."""
@@ -197,6 +204,17 @@ class Store:
         """Return comparisons, newest first."""
         return self._indexed(lambda engine: index.list_comparisons(engine, limit))
 
+    def save_selfcheck(self, found: SelfCheck) -> None:
+        """Save a device's check of itself: its file, then the index. Raises `DiskFull` and `StoreError`."""
+        path = self._selfcheck_file(found.id)
+        with disk_errors(f"save self-check {found.id}", path):
+            write_atomically(path, encode(SelfCheckFile(selfcheck=found)))
+        self._indexed(lambda engine: index.put_selfcheck(engine, found))
+
+    def selfchecks(self, device: str | None = None) -> list[SelfCheck]:
+        """Return the self-checks of a device, or of all, newest first."""
+        return self._indexed(lambda engine: index.list_selfchecks(engine, device))
+
     # --- index -------------------------------------------------------------------------------------
 
     def reindex(self) -> dict[str, int]:
@@ -208,12 +226,14 @@ class Store:
             lines = shelf.lines(self.root)
             saved = [(self._read_run(run_id), self.trials(run_id)) for run_id in self._run_ids()]
             compared = [self._read_comparison(each) for each in self._comparison_ids()]
-            self._indexed(lambda engine: index.replace_all(engine, lines, saved, compared))
+            checked = [self._read_selfcheck(each) for each in self._selfcheck_ids()]
+            self._indexed(lambda engine: index.replace_all(engine, lines, saved, compared, checked))
         return {
             "builds": sum(len(line.builds) for line in lines),
             "runs": len(saved),
             "trials": sum(len(trials) for _, trials in saved),
             "comparisons": len(compared),
+            "selfchecks": len(checked),
         }
 
     def _indexed(self, work: Callable[[sa.Engine], Result]) -> Result:
@@ -253,6 +273,13 @@ class Store:
                     index.put_comparison(engine, self._read_comparison(comparison_id))
                 except StoreError as error:
                     log.warning("left out of the index: %s", error)
+        checked = index.known_selfchecks(engine)
+        for selfcheck_id in self._selfcheck_ids():
+            if checked.get(selfcheck_id) != "finished":
+                try:
+                    index.put_selfcheck(engine, self._read_selfcheck(selfcheck_id))
+                except StoreError as error:
+                    log.warning("left out of the index: %s", error)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -279,6 +306,16 @@ class Store:
     def _comparison_ids(self) -> list[str]:
         with disk_errors("list the comparisons", self.root):
             return sorted(path.stem for path in (self.root / "comparisons").glob("[!.]*.json"))
+
+    def _selfcheck_file(self, selfcheck_id: str) -> Path:
+        return self.root / "selfchecks" / f"{selfcheck_id}.json"
+
+    def _read_selfcheck(self, selfcheck_id: str) -> SelfCheck:
+        return read(SelfCheckFile, self._selfcheck_file(selfcheck_id)).selfcheck
+
+    def _selfcheck_ids(self) -> list[str]:
+        with disk_errors("list the self-checks", self.root):
+            return sorted(path.stem for path in (self.root / "selfchecks").glob("[!.]*.json"))
 
     def _trial_files(self, run_id: str) -> list[Path]:
         files = (self._folder(run_id) / "trials").glob("*/trial.json")

@@ -21,9 +21,9 @@ from alembic.util import CommandError
 
 from lab.errors import StoreError
 from lab.files import disk_full
-from lab.records import Comparison, Run, Trial
-from lab.store.raw import ComparisonFile, LineFile, RunFile, encode
-from lab.store.tables import builds, comparisons, medians, runs, trials, verdicts
+from lab.records import Comparison, Run, SelfCheck, Trial
+from lab.store.raw import ComparisonFile, LineFile, RunFile, SelfCheckFile, encode
+from lab.store.tables import builds, comparisons, medians, runs, selfchecks, trials, verdicts
 
 BUSY_MS = 30_000
 """How long SQLite waits for another process's write (a write here takes milliseconds)."""
@@ -134,16 +134,41 @@ def known_comparisons(engine: sa.Engine) -> dict[str, str]:
         return {row[0]: row[1] for row in connection.execute(sa.select(comparisons.c.id, comparisons.c.status))}
 
 
+def put_selfcheck(engine: sa.Engine, found: SelfCheck) -> None:
+    """Make the row of a self-check what its file says."""
+    with engine.begin() as connection:
+        connection.execute(selfchecks.delete().where(selfchecks.c.id == found.id))
+        _insert(connection, selfchecks, [_selfcheck_row(found)])
+
+
+def list_selfchecks(engine: sa.Engine, device: str | None) -> list[SelfCheck]:
+    """Return the self-checks of a device, or of all, newest first."""
+    query = sa.select(selfchecks.c.document).order_by(selfchecks.c.started_utc.desc(), selfchecks.c.id.desc())
+    if device is not None:
+        query = query.where(selfchecks.c.device == device)
+    with engine.connect() as connection:
+        found = connection.execute(query).scalars().all()
+    return [SelfCheckFile.model_validate_json(document).selfcheck for document in found]
+
+
+def known_selfchecks(engine: sa.Engine) -> dict[str, str]:
+    """Return self-check id -> status as the index has it."""
+    with engine.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(sa.select(selfchecks.c.id, selfchecks.c.status))}
+
+
 def replace_all(
     engine: sa.Engine,
     lines: Sequence[LineFile],
     saved: Sequence[tuple[Run, Sequence[Trial]]],
     compared: Sequence[Comparison] = (),
+    checked: Sequence[SelfCheck] = (),
 ) -> None:
     """Empty the index and fill it again, in one transaction."""
     with engine.begin() as connection:
-        for table in (medians, trials, runs, builds, verdicts, comparisons):
+        for table in (medians, trials, runs, builds, verdicts, comparisons, selfchecks):
             connection.execute(table.delete())
+        _insert(connection, selfchecks, [_selfcheck_row(found) for found in checked])
         for comparison in compared:
             _insert_comparison(connection, comparison)
         for line in lines:
@@ -275,6 +300,12 @@ def _insert_comparison(connection: sa.Connection, comparison: Comparison) -> Non
         judged = {"cell": found.cell, "verdict": found.verdict, "p": found.p, "pairs": found.pairs}
         rows.append({"comparison": comparison.id, **of_all, **judged, **numbers})
     _insert(connection, verdicts, rows)
+
+
+def _selfcheck_row(found: SelfCheck) -> dict[str, object]:
+    names = [column.name for column in selfchecks.columns if column.name != "document"]
+    document = encode(SelfCheckFile(selfcheck=found)).decode()
+    return {name: getattr(found, name) for name in names} | {"document": document}
 
 
 def _median_rows(run_id: str, trial: Trial) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.errors import StoreError
-from lab.records import Comparison, Run, Trial
+from lab.records import Comparison, Run, SelfCheck, Trial
 
 FORMAT = 1
 """The version of these files. A lab refuses a higher one."""
@@ -39,6 +39,12 @@ class ComparisonFile(_File):
     """`comparisons/<id>.json`."""
 
     comparison: Comparison
+
+
+class SelfCheckFile(_File):
+    """`selfchecks/<id>.json`."""
+
+    selfcheck: SelfCheck
 
 
 class LineEntry(BaseModel):

@@ -90,6 +90,7 @@ selfchecks = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("device", sa.Text, nullable=False),
     sa.Column("started_utc", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
     sa.Index("selfchecks_device", "device", "started_utc"),
 )

@@ -241,13 +241,13 @@ def test_reindexing_rebuilds_an_identical_index_from_the_files(store: Store, tmp
     store.finish_run("a0", "finished")
     before = dump(store)
 
-    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0}
+    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0, "selfchecks": 0}
     assert dump(store) == before
     assert [len(before[name]) for name in ("builds", "medians", "runs", "trials")] == [2, 8, 2, 4]
     store.close()
     for path in store.root.glob("index.sqlite*"):
         path.unlink()
-    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0}
+    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0, "selfchecks": 0}
     assert dump(store) == before
 
 
@@ -633,7 +633,7 @@ def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -
 
     assert [(row.id, row.baseline) for row in store.builds()] == [(build.id, True)]
     assert [run.status for run in store.runs()] == ["finished"]
-    assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40, "comparisons": 0}
+    assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40, "comparisons": 0, "selfchecks": 0}
     assert [run.status for run in store.runs()] == ["finished"]
     assert not (store.root / "index.sqlite").exists()
     store.close()

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("device", sa.Text, nullable=False),
         sa.Column("started_utc", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
         sa.Column("document", sa.Text, nullable=False),
     )
     op.create_index("selfchecks_device", "selfchecks", ["device", "started_utc"])
