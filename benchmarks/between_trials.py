@@ -14,6 +14,7 @@ from benchmarks.push import phones
 from device_agents.contract import Hello, Iteration
 from device_agents.virtual_phone.errors import FarmError
 from lab.agent import EVENTS, read_events
+from lab.bench import Bench
 from lab.build import Build, open_build
 from lab.device import android, lease
 from lab.device.adb import Server
@@ -22,7 +23,7 @@ from lab.device.transport import Device
 from lab.device.turn import Held
 from lab.fleet import present
 from lab.records import Run, Trial
-from lab.runner import Bench, open_run
+from lab.runner import open_run
 from lab.runner import run as measure
 from lab.scenario import SCENARIOS, load
 from lab.store import Store

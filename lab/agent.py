@@ -31,6 +31,9 @@ JOB, EVENTS, STDOUT, STDERR = "job.json", "events.jsonl", "stdout.txt", "stderr.
 LOOK_EVERY_S = 0.25
 """How often events are looked at while an agent runs: the lab shares the cores with it on the host."""
 
+HEED_EVERY_S = 5.0
+"""How often a running trial is asked whether it may go on: as often as a gate looks (methodology.md section 4)."""
+
 PATIENCE_S = 180.0
 """How long a device that went away is waited for at least; a judgement: a phone is up again a minute or two
 after its reboot began, and shell answers some time before the framework does."""
@@ -63,8 +66,8 @@ class Launch:
 class Outcome:
     """How the process ended: `returncode` is None when the lab ended it or lost the device.
 
-    `lost` says how the device went away and did not come back as it was; `rebooted`, that it came back in
-    another boot.
+    `stopped` says why the lab ended it before its time. `lost` says how the device went away and did not come
+    back as it was; `rebooted`, that it came back in another boot.
     """
 
     returncode: int | None
@@ -72,6 +75,7 @@ class Outcome:
     lost: str
     wall_s: float
     rebooted: bool = False
+    stopped: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ class Errand:
     """A launch to be seen through on a device: its outputs go to `folder`, and it has `timeout_s`.
 
     `started` is told which process runs (None: none any more), `iterations` how many it has finished.
-    `patience_s` is how long a device that went away is waited for at least.
+    `patience_s` is how long a device that went away is waited for at least. `heed` is asked every HEED_EVERY_S
+    and says why the process must be ended now, or nothing.
     """
 
     launch: Launch
@@ -126,6 +131,7 @@ class Errand:
     patience_s: float = PATIENCE_S
     started: Callable[[Process | None], None] = lambda process: None
     iterations: Callable[[int], None] = lambda count: None
+    heed: Callable[[], str] = lambda: ""
 
 
 def carry_out(errand: Errand) -> Outcome:
@@ -238,7 +244,7 @@ def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin:
     transport = errand.transport
     try:
         errand.started(process)
-        returncode = _follow(errand, patiently, process)
+        returncode, stopped = _follow(errand, patiently, process)
         if returncode is None:
             patiently(partial(transport.kill, process))
     except DeviceLost:
@@ -254,27 +260,33 @@ def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin:
     for name in errand.launch.outputs:
         source = posixpath.join(errand.launch.folder, name)
         patiently(partial(transport.pull, source, errand.folder / name))
-    return Outcome(returncode, timed_out=returncode is None, lost="", wall_s=wall_s)
+    timed_out = returncode is None and not stopped
+    return Outcome(returncode, timed_out=timed_out, lost="", wall_s=wall_s, stopped=stopped)
 
 
-def _follow(errand: Errand, patiently: _Patience, process: Process) -> int | None:
-    """Wait for the end, counting finished iterations as they appear; None at the deadline.
+def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int | None, str]:
+    """Wait for the end, counting finished iterations as they appear; None at the deadline, or with why it is now.
 
     Lines are only counted here: parsing them would take the agent's cores while it measures.
     """
     transport, path = errand.transport, posixpath.join(errand.launch.folder, EVENTS)
     offset = count = 0
+    asked = errand.clock.monotonic()
     while (left := patiently.deadline - errand.clock.monotonic()) > 0:
         nap = min(errand.look_every_s, left)
         returncode = patiently(partial(transport.wait, process, timeout_s=nap))
         if returncode is not None:
-            return returncode
+            return returncode, ""
         new = patiently(partial(transport.follow, path, offset))
         offset += len(new)
         if found := len(_ITERATION.findall(new)):
             count += found
             errand.iterations(count)
-    return None
+        if errand.clock.monotonic() - asked >= HEED_EVERY_S:
+            asked = errand.clock.monotonic()
+            if why := patiently(errand.heed):
+                return None, why
+    return None, ""
 
 
 def read_events(raw: bytes) -> Reading:

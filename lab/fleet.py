@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from device_agents.contract import File, ForeignManifest, InvalidReason
-from lab import runner
+from lab import runner, session
+from lab.bench import Bench, Watch
 from lab.device import turn
 from lab.device.transport import Clock, Device, Process
 from lab.device.turn import Elsewhere, Held
 from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, LabError, RunError, StoreError
 from lab.records import Run, Trial
-from lab.runner import Bench, Watch
 from lab.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
                 if not left:
                     raise
                 log.warning("%s; waiting for the device, the rest is sent then", error)
-                runner.bring_back(device, held)
+                session.bring_back(device, held)
 
     return bring
 

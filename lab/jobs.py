@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from device_agents import contract
 from device_agents.contract import (
     PROTOCOL,
     Batch,
@@ -19,11 +20,12 @@ from device_agents.contract import (
     Manifest,
     NullWork,
     PrefillWork,
+    Stage,
     Unit,
     Work,
 )
 from lab.errors import DeviceRefused, ScenarioError
-from lab.records import Cell, DeviceIdentity, Parameter
+from lab.records import Cell, DeviceIdentity, Inject, Parameter
 
 SPLIT: Mapping[Graph, str] = {
     Graph.TILE: "cpu",
@@ -48,6 +50,8 @@ def job_for(
     warmup: int,
     iterations: int,
     own_inputs: Mapping[str, str] = MappingProxyType({}),
+    memory_pass: bool = False,
+    inject: Inject | None = None,
 ) -> Job:
     """Write the job of one trial; `build` and `own_inputs` are folders as the device sees them.
 
@@ -71,6 +75,8 @@ def job_for(
         units=units,
         stages=stages,
         inputs=dict(own_inputs),
+        memory_pass=memory_pass,
+        inject=None if inject is None else contract.Inject(stage=Stage(inject.stage), slow_down=inject.slow_down),
     )
 
 

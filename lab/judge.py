@@ -31,14 +31,8 @@ def judge(
 
 
 def _broken(outcome: Outcome, reading: Reading, stderr: str, timeout_s: float) -> Flaw | None:
-    if outcome.lost:
-        reason = InvalidReason.DEVICE_REBOOTED if outcome.rebooted else InvalidReason.DEVICE_LOST
-        return Flaw(reason, outcome.lost)
-    if outcome.timed_out:
-        return Flaw(
-            InvalidReason.TIMEOUT,
-            f"the agent did not end within {timeout_s:g} s and was ended; it got to {_last(reading.events)}",
-        )
+    if (ended := _ended_by_us(outcome, reading, timeout_s)) is not None:
+        return ended
     if reading.malformed is not None:
         bad = reading.malformed
         return Flaw(
@@ -48,6 +42,20 @@ def _broken(outcome: Outcome, reading: Reading, stderr: str, timeout_s: float) -
         return None  # the invariants quote it
     if outcome.returncode != 0 or reading.half_line:
         return Flaw(InvalidReason.AGENT_DIED, _death(outcome, reading, stderr))
+    return None
+
+
+def _ended_by_us(outcome: Outcome, reading: Reading, timeout_s: float) -> Flaw | None:
+    if outcome.lost:
+        reason = InvalidReason.DEVICE_REBOOTED if outcome.rebooted else InvalidReason.DEVICE_LOST
+        return Flaw(reason, outcome.lost)
+    if outcome.stopped:
+        return Flaw(InvalidReason.THROTTLED, f"the lab ended it: {outcome.stopped}")
+    if outcome.timed_out:
+        return Flaw(
+            InvalidReason.TIMEOUT,
+            f"the agent did not end within {timeout_s:g} s and was ended; it got to {_last(reading.events)}",
+        )
     return None
 
 

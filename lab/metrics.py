@@ -58,10 +58,14 @@ def samples_of(job: Job, events: Sequence[Event]) -> dict[str, tuple[float, ...]
     return {name: tuple(row[name] for row in rows) for name in whole}
 
 
+def iterations_of(events: Iterable[Event]) -> list[Iteration]:
+    """Return all iterations, warm-up included, by number."""
+    return sorted((e for e in events if isinstance(e, Iteration)), key=lambda iteration: iteration.iteration)
+
+
 def measured(events: Iterable[Event]) -> list[Iteration]:
-    """Return the iterations that count, without warm-up."""
-    found = [event for event in events if isinstance(event, Iteration) and event.phase == "measure"]
-    return sorted(found, key=lambda iteration: iteration.iteration)
+    """Return the iterations that were measured, without warm-up."""
+    return [iteration for iteration in iterations_of(events) if iteration.phase == "measure"]
 
 
 def spans_of(events: Iterable[Event], iteration: int) -> list[Span]:

@@ -18,9 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from lab.bench import Progress as Now
+from lab.bench import Watch
 from lab.records import Trial
-from lab.runner import Progress as Now
-from lab.runner import Watch
 
 Done = Callable[[Trial], None]
 

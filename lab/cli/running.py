@@ -14,9 +14,9 @@ from lab.cli.output import data_option, print_answer, short, where, write_html
 from lab.errors import LabError, RunError
 
 if TYPE_CHECKING:
+    from lab.bench import Bench
     from lab.fleet import Ended, Terms
     from lab.records import Answer, Run, Trial
-    from lab.runner import Bench
     from lab.scenario import Scenario
     from lab.store import Store
 

@@ -18,7 +18,8 @@ from types import FrameType
 
 from rich.console import Console
 
-from lab import fleet, inputs, runner, scenario
+from lab import fleet, inputs, scenario
+from lab.bench import Bench
 from lab.build import Build
 from lab.cli.progress import Display
 from lab.device import local, turn
@@ -82,7 +83,7 @@ def _end_elsewhere(store: Store, name: str, process: Process) -> None:
         log.warning("what a killed lab may have left on %s could not be ended: %s", name, error)
 
 
-def benches_of(store: Store, devices: Sequence[Device], build: str, terms: fleet.Terms) -> list[runner.Bench]:
+def benches_of(store: Store, devices: Sequence[Device], build: str, terms: fleet.Terms) -> list[Bench]:
     """Bring together what runs are measured with, one bench a device."""
     try:
         package = store.find_build(build)
@@ -91,7 +92,7 @@ def benches_of(store: Store, devices: Sequence[Device], build: str, terms: fleet
             raise
         raise BuildError(f"{error}; `make build` makes the bundled reference model") from error
     return [
-        runner.Bench(
+        Bench(
             device=device,
             build=package,
             store=store,
@@ -103,12 +104,12 @@ def benches_of(store: Store, devices: Sequence[Device], build: str, terms: fleet
 
 
 def with_image(
-    benches: Sequence[runner.Bench],
+    benches: Sequence[Bench],
     scenarios: Sequence[Scenario],
     image: Path,
     instruction: str | None,
     wait_s: float,
-) -> list[runner.Bench]:
+) -> list[Bench]:
     """Return the benches with an input made of an image and an instruction; prepared in this machine's turn.
 
     Raises `ScenarioError` when no scenario works on an input, and `PrepareError`.
@@ -141,7 +142,7 @@ def on_own_input(chosen: Scenario) -> Scenario:
     return replace(chosen, cells=cells)
 
 
-def with_own_inputs(bench: runner.Bench, record: Run) -> runner.Bench:
+def with_own_inputs(bench: Bench, record: Run) -> Bench:
     """Return the bench with the inputs a run was begun with that are the user's own, found by content id."""
     named = {str(cell.parameters["input"]) for cell in record.cells if "input" in cell.parameters}
     own: dict[str, inputs.OwnInput] = {}
@@ -215,14 +216,14 @@ def scenario_of(record: Run) -> Scenario:
         return scenario.load(path, plan=plan)
 
 
-def measure(record: Run, chosen: Scenario, bench: runner.Bench, console: Console) -> Run:
+def measure(record: Run, chosen: Scenario, bench: Bench, console: Console) -> Run:
     """Measure what a run lacks, with progress, and return it as it was saved at the end."""
     with _terminable(), Display(console) as display:
         return fleet.carry_on(record, chosen, _pushing(bench, display), display)
 
 
 def measure_all(
-    benches: Sequence[runner.Bench],
+    benches: Sequence[Bench],
     scenarios: Sequence[Scenario],
     terms: fleet.Terms,
     begin: fleet.Begin,
@@ -234,7 +235,7 @@ def measure_all(
         return fleet.measure(shown, scenarios, terms, begin=begin, show=display, stop=terms.stop)
 
 
-def _pushing(bench: runner.Bench, display: Display, stop: threading.Event | None = None) -> runner.Bench:
+def _pushing(bench: Bench, display: Display, stop: threading.Event | None = None) -> Bench:
     """Return the bench with a push that shows its progress and ends once `stop` is set; the host needs none."""
     if bench.device.scratch is None:
         return bench

@@ -12,12 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.records import Run
 from lab.stats.compare import Judgement
 from lab.stats.sequential import Looks, reaches, sequential
-from lab.stats.summary import Medians, Spread
+from lab.stats.summary import MIN_TRIALS, Medians, Spread
 
 Side = Literal["candidate", "baseline"]
 Stop = Literal["verdict reached", "target reached", "budget spent"]
+
+MOST_TRIALS = 15
+"""Trials of a cell that a closed loop takes at most when its plan does not say (methodology.md, 2: cap 15)."""
 
 MEDIAN_COST = math.pi / 2
 """Variance of a median over that of a mean, normal iterations: what a trial's median loses of its iterations."""
@@ -56,6 +60,12 @@ class NextBlock:
     cells: tuple[str, ...]
     stop: Stop | None
     why: str
+
+
+def looks_of(run: Run) -> Looks:
+    """Return the looks a run's closed loop has paid for; cells are symmetric, being held against nothing."""
+    first = max(run.blocks, MIN_TRIALS)
+    return Looks(max(run.most or MOST_TRIALS, first), first, towards_one=0.5)
 
 
 def next_pairs(

@@ -13,6 +13,7 @@ from lab_process import null_scenario
 
 from device_agents.contract import Input
 from lab import fleet
+from lab.bench import Bench, Watch
 from lab.build import open_build
 from lab.device import health, lease, turn
 from lab.device.fake import FakeClock, FakePhone, Fault, fake_device
@@ -21,7 +22,7 @@ from lab.device.local import LocalTransport
 from lab.device.turn import Held
 from lab.errors import DeviceBusy, DeviceFull, DeviceLost, LabError, StoreError
 from lab.records import DeviceKind, Run, Trial
-from lab.runner import Bench, Watch, open_run
+from lab.runner import open_run
 from lab.scenario import Scenario, load
 from lab.store import Store
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.contract import Input, InvalidReason
+from lab.bench import Bench
 from lab.build import open_build
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
@@ -17,7 +18,7 @@ from lab.device.transport import Process
 from lab.device.turn import Held
 from lab.errors import BuildError, DeviceLost, RunError, ScenarioError
 from lab.records import Run
-from lab.runner import Bench, open_run, order, reopen, run
+from lab.runner import open_run, order, reopen, run
 from lab.scenario import Scenario, load
 from lab.store import Store
 

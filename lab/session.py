@@ -1,0 +1,573 @@
+"""A device's turn for one run: made ready once, then measured trial by trial, each saved before it is handed out.
+
+Before the first trial of every start (a resumed run included) one agent process opens and closes every
+graph, and is not counted: a first process measures the disk (cactus-compute/cactus, pull request 698).
+Its raw lines stay in the run's folder as trial 0. On a device that can go away, what a lab that was
+killed had begun there is collected first, and a reboot is followed by lease, push and settling anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from device_agents.contract import ForeignManifest, InvalidReason, Job
+from lab import foreign
+from lab.agent import (
+    EVENTS,
+    PATIENCE_S,
+    STDERR,
+    Errand,
+    Launch,
+    Outcome,
+    Reading,
+    carry_out,
+    collect,
+    launch_for,
+    read_events,
+    trial_folder,
+)
+from lab.bench import SETTLE, Bench, Place, Progress, Senses, Watch, inputs_of, job_of, trial_name
+from lab.build import verify
+from lab.device.transport import Device
+from lab.device.turn import Held
+from lab.errors import DeviceError, DeviceFull, DeviceLost, DeviceRebooted, LabError, RunError
+from lab.files import disk_errors
+from lab.inputs import check as check_input
+from lab.invariants import Flaw
+from lab.judge import judge
+from lab.metrics import iterations_of, samples_of
+from lab.records import Run, Trial, Vitals
+from lab.scenario import Scenario
+from lab.stats.steady import SHORTEST, steady
+from lab.store import Store
+
+if TYPE_CHECKING:
+    from lab import gates
+
+log = logging.getLogger(__name__)
+
+TIDY_S = 20.0
+"""How long removing a trial's folder may take; a judgement: it holds a few small files."""
+
+GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
+"""After these nothing that was true of the device need be true still."""
+
+REBOOTS = 3
+"""How often a device may reboot while it is made ready, before it is given up; as health.PATIENCE."""
+
+FULL_BYTES = 64 * 1024
+"""With less than this free a disk is full: a judgement, it is less than a trial of a second writes."""
+
+PILOT_ITERATIONS = 3
+"""How many iterations say how long one takes, where a trial is to go on for a given time."""
+
+TURN = "turn"
+"""The file in a trial's folder that says in which of the machine's turns it was begun."""
+
+GATE, VITALS = "gate.jsonl", "vitals.jsonl"
+"""What the device's sensors said before a trial, the last line when it was let begin; and during it."""
+
+VITALS_FOLDER = "vitals"
+"""Where the sampler works on a device, in the trial's folder."""
+
+
+@contextmanager
+def session(
+    record: Run,
+    scenario: Scenario,
+    bench: Bench,
+    *,
+    held: Held | None = None,
+    watch: Watch = lambda progress: None,
+) -> Iterator[Session]:
+    """Take the device's turn for a run, and seal the run at the end, however that comes.
+
+    `held` is a turn that is ours already: two runs that are measured in turn share one. Left by Ctrl-C or a
+    closed generator the run is marked `interrupted`, as it is when the device stays away; after another error
+    it is `failed`. Before that the agent is ended and what was changed on the device is put back.
+    """
+    status: Literal["finished", "interrupted", "failed"] = "failed"
+    with _turn_of(bench, record) if held is None else nullcontext(held) as turn:
+        try:
+            verify(bench.build)
+            for own in bench.own_inputs.values():
+                check_input(own)
+            with _cared_for(bench, record, ours=held is None) as known:
+                measuring = Session(known, scenario, bench, turn, watch)
+                yield measuring
+                measuring.finish()
+            status = "finished"
+        except (KeyboardInterrupt, GeneratorExit, DeviceLost):
+            status = "interrupted"
+            raise
+        finally:
+            _finish(bench.store, record, status)
+
+
+class Session:
+    """One run's turn on its device. `done` are its trials so far by number, those of earlier starts included."""
+
+    def __init__(self, record: Run, scenario: Scenario, bench: Bench, held: Held, watch: Watch) -> None:
+        self.record, self.scenario, self.bench, self.held = record, scenario, bench, held
+        self.done = {trial.number: trial for trial in bench.store.trials(record.id)}
+        self._watch = watch
+        self._inputs = inputs_of(record.cells, bench)
+        self._ready = self._looked = self._gated = False
+        self._owed: Callable[[], None] = lambda: None
+        self._left: list[str] = []  # on the device, because it was away
+        self._load_left_s = scenario.gates.load_wait_s
+        self._iterations: dict[str, int] = {}
+        for number in [number for number, trial in self.done.items() if trial.reason is InvalidReason.DEVICE_LOST]:
+            _end(bench.device, trial_name(record.id, number))
+
+    def measure(self, place: Place) -> Trial:
+        """Measure a trial from a known state, save it, and return it.
+
+        What is on the device already, begun for this place by a lab that is gone, is collected instead. Raises
+        `DeviceLost` when the device stays away, `DeviceFull`, and `StoreError` when a trial cannot be saved.
+        """
+        self._pay()
+        first, self._looked = not self._looked, True
+        trial = (self._collected(place) if first else None) or self._measured(place)
+        self._save(trial, place)
+        return trial
+
+    def finish(self) -> None:
+        """Wait for a device that was lost in the last trial, and remove what was left there meanwhile."""
+        self._pay()
+        for name in self._left:
+            _tidy(self.bench.device, name)
+
+    def _pay(self) -> None:
+        """Do what the trial before left to be done: it was handed out first, so that nobody waits to see it."""
+        owed, self._owed = self._owed, lambda: None
+        owed()
+
+    def _save(self, trial: Trial, place: Place) -> None:
+        device, name = self.bench.device, trial_name(self.record.id, trial.number)
+        self._ready = self._ready and trial.reason not in GONE
+        full = _full_disk(device) if trial.reason is InvalidReason.AGENT_DIED else ""
+        if full:  # an agent that cannot write cannot say so either
+            trial = replace(trial, detail=f"{trial.detail}; {full}")
+        self.bench.store.save_trial(self.record.id, trial)
+        self.done[trial.number] = trial
+        if trial.reason is InvalidReason.DEVICE_LOST or not _tidy(device, name):
+            self._left.append(name)
+
+        def owed() -> None:
+            if full:
+                raise DeviceFull(
+                    f"{full}; trial {trial.number} could not be written. Free some on it, then run again"
+                )
+            if trial.reason is InvalidReason.DEVICE_LOST:
+                bring_back(device, self.held)
+                _end(device, name)
+            elif trial.reason is InvalidReason.DEVICE_REBOOTED:
+                self.held.again()
+
+        self._owed = owed
+
+    # --- before a trial ----------------------------------------------------------------------------------
+
+    def _make_ready(self) -> None:
+        """Bring build, inputs and agent to the device, as far as it lacks them, and settle; in one boot."""
+        for _ in range(REBOOTS):
+            self.bench.present(self.held)
+            if not (outcome := self._settle()).rebooted:
+                self._ready = True
+                return
+            log.warning("%s; beginning again", outcome.lost)
+            self.held.again()
+        raise DeviceLost(f"{self.bench.device.identity.name}: rebooted {REBOOTS} times before its first trial")
+
+    def _settle(self) -> Outcome:
+        """Run the uncounted first process; if it fails, the trials that follow say why."""
+        with self._errand(Place(0, 0, SETTLE)) as (errand, job):
+            outcome = carry_out(errand)
+        _tidy(self.bench.device, job.trial)
+        if outcome.returncode != 0:
+            log.warning("the settling process of run %s did not end well: %s", self.record.id, outcome)
+        return outcome
+
+    def _opened(self, place: Place) -> gates.Opened | None:
+        """Make the device ready and wait until it may be measured; None where nothing is known of its state.
+
+        A device that goes away meanwhile is waited for, and made ready anew.
+        """
+        for _ in range(REBOOTS):
+            if not self._ready:
+                self._make_ready()
+            if self.bench.senses is None or self.bench.device.identity.kind == "emulated":
+                return None
+            try:
+                return self._waited(place, self.bench.senses)
+            except DeviceLost as error:
+                log.warning("%s; waiting for the device before trial %d", error, place.number)
+                bring_back(self.bench.device, self.held)
+                self._ready = False
+        raise DeviceLost(
+            f"{self.bench.device.identity.name}: went away {REBOOTS} times before trial {place.number}"
+        )
+
+    def _waited(self, place: Place, senses: Senses) -> gates.Opened:
+        from lab import gates
+        from lab.device import idle, vitals
+
+        bench, wanted = self.bench, self.scenario.gates
+        if wanted.start == "never" or (wanted.start == "first trial" and self._gated):
+            wanted = replace(wanted, wait_s=0.0, load_wait_s=0.0, pause_s=0.0)
+        name = bench.device.identity.name
+        path = bench.store.trial_folder(self.record.id, place.number) / GATE
+        path.unlink(missing_ok=True)
+
+        def record(look: Vitals) -> None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(vitals.write(look) + "\n")
+
+        opened = gates.wait(
+            bench.device,
+            wanted,
+            idle=idle.remembered(bench.store.root, name),
+            look=senses.look,
+            clock=bench.clock,
+            sleep=bench.sleep,
+            load_left_s=min(self._load_left_s, wanted.load_wait_s),
+            tell=lambda words: bench.tell(f"{name}: {words}"),
+            record=record,
+        )
+        if not opened.timed_out:
+            idle.remember(bench.store.root, name, opened.vitals)
+        self._load_left_s -= opened.load_waited_s
+        self._gated = True
+        return opened
+
+    # --- a trial -----------------------------------------------------------------------------------------
+
+    def _measured(self, place: Place) -> Trial:
+        """Run one fresh agent process behind the gate and judge what it wrote."""
+        _clean_folder(self.bench.store, self.record, place.number)
+        opened = self._opened(place)
+        iterations = self._iterations_of(place)
+        with self._errand(place, iterations=iterations) as (errand, job):
+            started_utc = self.bench.clock.utc()
+            if self.bench.device.scratch is not None:
+                (errand.folder / TURN).write_text(str(self.held.number))
+            if opened is None:
+                return self._trial(place, job, carry_out(errand), started_utc)
+            outcome, after = self._sampled(errand, job)
+        trial = self._trial(place, job, outcome, started_utc)
+        return self._behind_the_gate(trial, opened, after)
+
+    def _sampled(self, errand: Errand, job: Job) -> tuple[Outcome, Vitals | None]:
+        """Carry an errand out beside a sampler of the device's sensors; return also a last look at them."""
+        device, senses = self.bench.device, self.bench.senses
+        assert senses is not None
+        folder = f"{trial_folder(device, job.trial)}/{VITALS_FOLDER}" if device.scratch else str(errand.folder)
+        target = errand.folder / VITALS
+        try:
+            sampler = senses.begin(device, folder)
+        except DeviceError as error:  # the agent's own start will say what is wrong with the device
+            log.info("%s: its sensors are not sampled: %s", device.identity.name, error)
+            return carry_out(errand), None
+        try:
+            outcome = carry_out(replace(errand, heed=self._heed(device, folder)))
+        finally:
+            try:
+                senses.end(device, sampler, folder, target)
+            except DeviceError as error:
+                log.info("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
+        if device.scratch is None or outcome.lost:
+            return outcome, None
+        try:
+            return outcome, senses.look(device)
+        except DeviceError as error:
+            log.info("%s: not looked at after the trial: %s", device.identity.name, error)
+            return outcome, None
+
+    def _heed(self, device: Device, folder: str) -> Callable[[], str]:
+        """Return what says why a running trial must be ended: it reads the sampler's last line."""
+        from lab import gates
+        from lab.device import vitals
+
+        def heed() -> str:
+            lines = device.transport.follow(f"{folder}/{VITALS}", 0).splitlines()
+            last = vitals.parse(lines[-2:-1] or lines[-1:])
+            return gates.abort(last[-1], self.scenario.gates) if last else ""
+
+        return (
+            heed if self.scenario.gates.throttling == "reject" or device.identity.kind == "phone" else lambda: ""
+        )
+
+    def _behind_the_gate(self, trial: Trial, opened: gates.Opened, after: Vitals | None) -> Trial:
+        """Add what the gate and the sensors say to a trial."""
+        from lab import gates
+        from lab.device import vitals
+
+        path = self.bench.store.trial_folder(self.record.id, trial.number) / VITALS
+        during = vitals.read(path) if path.is_file() else ()
+        flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out) if opened.timed_out else None
+        wanted = self.scenario.gates
+        if wanted.throttling == "reject":
+            profile = self.bench.profile or "observe"
+            flaw = flaw or gates.throttled(opened.vitals, during, after, wanted, profile)
+        notes = {**trial.notes, "gate_waited_s": opened.waited_s}
+        trial = replace(trial, flags=opened.flags, notes=notes)
+        if flaw is None or not trial.valid:
+            return trial
+        log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
+        return replace(trial, valid=False, reason=flaw.reason, detail=flaw.detail)
+
+    def _iterations_of(self, place: Place) -> int | None:
+        """Return the iterations of a trial that goes on for a given time; a pilot says how long one takes."""
+        wanted_s, cell = self.scenario.plan.duration_s, place.cell.key
+        if wanted_s is None or place.purpose == "memory":
+            return None
+        if cell not in self._iterations:
+            with self._errand(place, iterations=PILOT_ITERATIONS, pilot=True) as (errand, job):
+                carry_out(errand)
+                reading = read_events(_bytes(errand.folder / EVENTS))
+            _tidy(self.bench.device, job.trial)
+            found = iterations_of(reading.events)
+            longest_s = max((iteration.duration_ns for iteration in found), default=0) / 1e9
+            least = self.scenario.plan.iterations
+            self._iterations[cell] = max(least, math.ceil(wanted_s / longest_s)) if longest_s else least
+        return self._iterations[cell]
+
+    def _collected(self, place: Place) -> Trial | None:
+        """Return the trial that a lab that is gone had begun on the device; None when there is none.
+
+        On cores that others may use it counts only if nobody took a turn since the one it was begun in.
+        """
+        bench = self.bench
+        if bench.device.scratch is None:
+            return None
+        begun_in = _bytes(bench.store.trial_folder(self.record.id, place.number) / TURN).decode() or "None"
+        _clean_folder(bench.store, self.record, place.number)
+        with self._errand(place) as (errand, job):
+            outcome = collect(errand)
+        if outcome is None:  # what an earlier attempt left must not pass for what the next one writes
+            _end(bench.device, job.trial)
+            _tidy(bench.device, job.trial)
+            return None
+        log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
+        trial = self._trial(place, job, outcome, bench.clock.utc())
+        number = self.held.number
+        if number is not None and begun_in != str(number - 1):
+            detail = (
+                f"the lab that began it in turn {begun_in} of this machine was gone, and others had turns since"
+            )
+            detail = "; ".join(filter(None, (detail, trial.detail)))
+            return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
+        return replace(trial, flags=("collected",))
+
+    def _trial(self, place: Place, job: Job, outcome: Outcome, started_utc: str) -> Trial:
+        """Judge what lies in a trial's folder."""
+        bench, emulated = self.bench, self.bench.device.identity.kind == "emulated"
+        folder = bench.store.trial_folder(self.record.id, place.number)
+        if isinstance(bench.build.manifest, ForeignManifest):
+            foreign.parse(bench.build.manifest, bench.build, outcome, folder)
+        reading = read_events(_bytes(folder / EVENTS))
+        findings = judge(
+            job,
+            outcome,
+            reading,
+            stderr=_bytes(folder / STDERR).decode(errors="replace"),
+            manifest=bench.build.manifest,
+            inputs=self._inputs,
+            timeout_s=self.scenario.plan.timeout_s,
+            max_gap=1.0 if emulated else self.scenario.gates.max_gap,  # a gap is a time: none is measured there
+        )
+        flaw = findings.flaw
+        if flaw is not None:
+            log.warning(
+                "trial %d (%s) does not count: %s: %s", place.number, place.cell.key, flaw.reason, flaw.detail
+            )
+        state: State = "unknown"
+        first_steady = 0
+        if flaw is None and not emulated:
+            state, first_steady = _steadiness(job, reading)
+        return Trial(
+            number=place.number,
+            block=place.block,
+            cell=place.cell.key,
+            valid=flaw is None,
+            reason=flaw.reason if flaw else None,
+            detail=flaw.detail if flaw else "",
+            started_utc=started_utc,
+            wall_s=outcome.wall_s,
+            samples=samples_of(job, reading.events),
+            notes=findings.notes,
+            purpose=place.purpose,
+            state=state,
+            first_steady=first_steady,
+        )
+
+    @contextmanager
+    def _errand(
+        self, place: Place, *, iterations: int | None = None, pilot: bool = False
+    ) -> Iterator[tuple[Errand, Job]]:
+        """Say what is to be carried out for a trial, in its folder; a full disk is told in words."""
+        bench, record = self.bench, self.record
+        job = job_of(record, place, self.scenario, bench, self._inputs, iterations=iterations)
+        total = max(len(record.cells) * record.blocks, place.number)
+        with disk_errors(f"run trial {place.number} of run {record.id}", bench.store.root):
+            folder = bench.store.trial_folder(record.id, place.number)
+            if place.number == 0:
+                folder = _clean_folder(bench.store, record, 0)
+            if pilot:
+                job, folder = job.model_copy(update={"trial": f"{job.trial}-pilot"}), folder / "pilot"
+                folder.mkdir(exist_ok=True)
+            self._watch(Progress(place, total, 0))
+            yield (
+                Errand(
+                    launch=_launch(job, bench, folder),
+                    transport=bench.device.transport,
+                    folder=folder,
+                    timeout_s=self.scenario.plan.timeout_s,
+                    clock=bench.clock,
+                    look_every_s=bench.device.look_every_s,
+                    started=self.held.note,
+                    iterations=lambda count: self._watch(Progress(place, total, count)),
+                ),
+                job,
+            )
+
+
+State = Literal["steady", "unsteady", "unknown"]
+
+
+def _steadiness(job: Job, reading: Reading) -> tuple[State, int]:
+    """Return what a trial's iterations, warm-up and all, say of it, and which measured one counts first."""
+    durations = [iteration.duration_ns for iteration in iterations_of(reading.events)]
+    if len(durations) < SHORTEST or min(durations) <= 0:
+        return "unknown", 0
+    found = steady(durations)
+    if found.first is None:
+        return "unsteady", 0
+    first = max(0, found.first - job.warmup_iterations)
+    return "steady", first
+
+
+@contextmanager
+def _cared_for(bench: Bench, record: Run, *, ours: bool) -> Iterator[Run]:
+    """Prepare the device as its profile says, and put it back; yields the run with what came of it.
+
+    In a turn that is shared whoever took it puts the device back.
+    """
+    if bench.profile is None:
+        yield record
+        return
+    from lab.device import care
+
+    device, root = bench.device, bench.store.root
+    if ours:
+        care.restore(device, root)  # what a lab that was killed has left
+    found = care.facts(care.prepare(device, bench.profile, root))
+    try:
+        before = {name: value for name, value in record.context.facts.items() if name.startswith("care_")}
+        if before and before != found:
+            words = "; ".join(f"{n} was {before.get(n, 'absent')}, is {found.get(n, 'absent')}" for n in found)
+            raise RunError(
+                f"run {record.id} cannot go on: {device.identity.name} could not be prepared as it was "
+                f"then: {words}. Start a new run"
+            )
+        context = replace(record.context, facts={**record.context.facts, **found})
+        record = replace(record, context=context)
+        bench.store.update_run(record)
+        yield record
+    finally:
+        if ours:
+            try:
+                care.restore(device, root)
+            except DeviceError as error:  # what ended us is told; the journal knows what is still to be done
+                log.warning("%s; its settings are put back at the next contact", error)
+
+
+@contextmanager
+def _turn_of(bench: Bench, record: Run) -> Iterator[Held]:
+    """Hold the device's turn; a run that never got one, and has no trial, is marked interrupted."""
+    held = False
+    try:
+        with bench.lease() as lease:
+            held = True
+            yield lease
+    except LabError:
+        if not held and not bench.store.trials(record.id):
+            _finish(bench.store, record, "interrupted")
+        raise
+
+
+def bring_back(device: Device, held: Held) -> None:
+    """Wait for a device that was lost; it may come back in another boot. Raises `DeviceLost`."""
+    try:
+        device.transport.reconnect(timeout_s=PATIENCE_S)
+    except DeviceRebooted:
+        held.again()
+
+
+def _launch(job: Job, bench: Bench, folder: Path) -> Launch:
+    manifest = bench.build.manifest
+    if isinstance(manifest, ForeignManifest):
+        return foreign.launch_for(job, manifest, bench.build, bench.device, folder)
+    return launch_for(job, bench.device, folder)
+
+
+def _clean_folder(store: Store, record: Run, number: int) -> Path:
+    """Return the trial's empty folder; what an interrupted trial left there is kept under ``interrupted/``."""
+    folder = store.trial_folder(record.id, number)
+    with disk_errors(f"run trial {number} of run {record.id}", store.root):
+        if any(folder.iterdir()):
+            aside = folder.parent.parent / "interrupted"
+            aside.mkdir(exist_ok=True)
+            folder.rename(aside / f"{number:04d}-{len(list(aside.glob(f'{number:04d}-*'))) + 1}")
+            folder = store.trial_folder(record.id, number)
+    return folder
+
+
+def _tidy(device: Device, trial: str) -> bool:
+    """Remove what a trial left on the device, as it is saved here; say whether that could be done."""
+    if device.scratch is None:
+        return True
+    try:
+        device.transport.shell(["rm", "-rf", trial_folder(device, trial)], timeout_s=TIDY_S)
+    except DeviceLost as error:
+        log.info("%s; %s stays on the device until the run has ended", error, trial)
+        return False
+    return True
+
+
+def _end(device: Device, trial: str) -> None:
+    """End the agent of a trial that was lost: it went on without us, and would run beside the next one."""
+    if device.scratch is not None and (process := device.transport.find(trial_folder(device, trial))) is not None:
+        device.transport.kill(process)
+
+
+def _full_disk(device: Device) -> str:
+    """Say that a device's disk is full, if it is; empty otherwise."""
+    if device.scratch is None:
+        return ""
+    from lab.device.lease import free_bytes  # not loaded for runs on this machine
+
+    free = free_bytes(device)
+    if free is None or free >= FULL_BYTES:
+        return ""
+    return f"{device.identity.name}: no space left on the device: {free:,} bytes free in {device.scratch}"
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _finish(store: Store, record: Run, status: Literal["finished", "interrupted", "failed"]) -> None:
+    try:
+        store.finish_run(record.id, status)
+    except LabError as error:
+        if status == "finished":
+            raise
+        log.info("run %s could not be marked %s: %s", record.id, status, error)  # what ended it is told
