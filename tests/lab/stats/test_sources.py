@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from lab.stats.sources import ENOUGH, Point, Sources, sources
 
 
 def points(
-    medians: np.ndarray[tuple[int, int], np.dtype[np.float64]], within: float = 0.0, **covariates: list[float]
+    medians: np.ndarray[tuple[int, int], np.dtype[np.float64]], within: float = 0.0, **covariates: Sequence[float]
 ) -> list[Point]:
     """Make trials of cells x blocks, three iterations each, in order of blocks; covariates go by that order."""
     cells, blocks = medians.shape
@@ -85,7 +87,7 @@ def test_a_family_of_covariates_is_paid_for() -> None:
     wrong = 0
     for _ in range(400):
         names = {name: list(random.normal(size=12)) for name in ("time", "heat", "load")}
-        found = sources(points(np.exp(random.normal(0, 0.03, (2, 6))), **names))
+        found = sources(points(np.exp(random.normal(0, 0.03, (2, 6))), 0.0, **names))
         wrong += any(one.claimed for one in found.links)
 
     assert wrong <= 33  # Binomial(400, .05): 99.8 % lie at or under it

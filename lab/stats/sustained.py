@@ -1,0 +1,122 @@
+"""What a trial that goes on for a long time says of its device: the peak, what lasts, and when it was lost.
+
+Rates are read per window of a minute, as a user would notice them, in the order of time. The ranking of devices in
+the first minute is not that in the thirtieth (microsoft/MegaDetector issue 34), so neither stands for the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lab.errors import NotEnoughData
+from lab.records import Sustained, Window
+
+WINDOW_S = 60.0
+"""A minute: facts of sustained performance are told by the minute; longer where iterations are."""
+
+ITERATIONS = 3
+"""Iterations a window holds at least: a judgement, so that no single slow one makes a peak or a loss."""
+
+WINDOWS = 4
+"""Windows under which nothing but the curve is told: a last quarter has to be one whole window."""
+
+LASTING = 1 / 4
+"""The end of the trial whose rate counts as what lasts."""
+
+LOSS = 0.10
+"""The loss whose time is told."""
+
+PLANNED_S = 1200.0
+"""Twenty minutes, after which a phone's temperature has been seen to settle; a shorter curve says it is short."""
+
+
+def sustained(
+    iterations: Sequence[tuple[float, float]],
+    *,
+    trial: int = 0,
+    cell: str = "",
+    unit: str = "",
+    celsius: Sequence[tuple[float, float]] = (),
+    window_s: float = WINDOW_S,
+) -> Sustained:
+    """Return the curve of one trial and what it says; `iterations` are (start in seconds, rate), any order.
+
+    Each iteration did the same work, so a window's rate is the harmonic mean of its iterations': work over time.
+    Its last, unfinished window is left out. `celsius` are (seconds on the same clock, skin temperature). Raises
+    `NotEnoughData` without an iteration, and ValueError for a rate that is not finite and above zero.
+    """
+    if not iterations:
+        raise NotEnoughData("wanted a curve over time, found no measured iteration")
+    ordered = sorted(iterations)
+    if not all(math.isfinite(rate) and rate > 0 and math.isfinite(start) for start, rate in ordered):
+        raise ValueError("wanted rates that are finite and above zero, found another")
+    begin = ordered[0][0]
+    width = _width([start - begin for start, _ in ordered], window_s)
+    windows = _windows(
+        [(start - begin, rate) for start, rate in ordered], width, [(t - begin, c) for t, c in celsius]
+    )
+    lasted = ordered[-1][0] - begin
+    if len(windows) < WINDOWS:
+        why = (
+            f"it lasted {_time(lasted)}, which is {len(windows)} windows of {_time(width)}; peak and lasting rate "
+            f"take {WINDOWS}"
+        )
+        return Sustained(trial, cell, unit, width, windows, None, None, None, None, None, why)
+    best = max(range(len(windows)), key=lambda index: windows[index].rate)
+    peak = windows[best].rate
+    lasting = _rate(windows[-max(1, round(len(windows) * LASTING)) :])
+    return Sustained(
+        trial=trial,
+        cell=cell,
+        unit=unit,
+        window_s=width,
+        windows=windows,
+        peak=peak,
+        peak_at_s=windows[best].start_s,
+        lasting=lasting,
+        ratio=lasting / peak,
+        loss_at_s=_loss(windows, best),
+        why="",
+    )
+
+
+def _width(starts: Sequence[float], wanted_s: float) -> float:
+    """Return the wanted window, or as many whole ones as hold ITERATIONS typical iterations."""
+    if len(starts) < 2:
+        return wanted_s
+    typical = (starts[-1] - starts[0]) / (len(starts) - 1)
+    return wanted_s * max(1, math.ceil(ITERATIONS * typical / wanted_s))
+
+
+def _windows(
+    iterations: Sequence[tuple[float, float]], width: float, celsius: Sequence[tuple[float, float]]
+) -> tuple[Window, ...]:
+    """Return the whole windows; one in which nothing began (a stall) goes with the one before it."""
+    found: list[Window] = []
+    for index in range(int(iterations[-1][0] // width)):
+        low, high = index * width, (index + 1) * width
+        rates = [rate for start, rate in iterations if low <= start < high]
+        if not rates:
+            continue
+        skins = [value for at, value in celsius if low <= at < high]
+        mean = sum(skins) / len(skins) if skins else None
+        found.append(Window(low, len(rates) / sum(1 / rate for rate in rates), len(rates), mean))
+    return tuple(found)
+
+
+def _rate(windows: Sequence[Window]) -> float:
+    return sum(w.iterations for w in windows) / sum(w.iterations / w.rate for w in windows)
+
+
+def _loss(windows: Sequence[Window], best: int) -> float | None:
+    """Return the beginning of the first window after the peak that has lost LOSS, as has the next one, if any."""
+    limit = (1 - LOSS) * windows[best].rate
+    for index in range(best + 1, len(windows)):
+        if all(window.rate <= limit for window in windows[index : index + 2]):
+            return windows[index].start_s
+    return None
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.3g} min" if seconds >= 120 else f"{seconds:.3g} s"
