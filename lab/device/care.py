@@ -1,0 +1,296 @@
+"""A device is prepared for measuring, and put back as it was: `prepare`, `restore`, and `facts` for the Context.
+
+Every setting is read, journalled on the host, written, and read back; what the device reads afterwards counts, not
+what it says. The journal outlives the lab: the next contact puts back what a crash left. Tested against a real
+adbd on virtual phones; not verified on a phone.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from lab.device import care_journal as journal
+from lab.device.care_journal import Entry
+from lab.device.care_settings import (
+    FIXED,
+    LIMITS,
+    OBSERVE,
+    SURVEY,
+    Knob,
+    highest_khz,
+    limits,
+    named,
+    pins,
+    throttled,
+)
+from lab.device.care_shell import Answer, Shell
+from lab.device.transport import Device
+from lab.errors import DeviceError, DeviceRefused
+from lab.identifiers import now_utc
+from lab.records import Profile
+
+Outcome = Literal["applied", "already", "refused", "unverifiable"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What became of one setting: `before` and `after` are what the device read, empty where it said nothing.
+
+    `applied` and `already` are proven by reading; `refused` is not as wanted, and `detail` says why;
+    `unverifiable` may or may not be in force. The value of one that `drifts` says nothing lasting.
+    """
+
+    name: str
+    wanted: str
+    before: str
+    after: str
+    outcome: Outcome
+    detail: str = ""
+    drifts: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A device as it is measured on; `told` is what its owner should hear of earlier changes, in sentences."""
+
+    settings: tuple[Setting, ...]
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back, what is still to be put back at the next contact, and what the owner should hear."""
+
+    undone: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+def prepare(
+    device: Device, profile: Profile, root: Path, *, sleep: Callable[[float], None] = time.sleep
+) -> Prepared:
+    """Put a device into the state that a profile measures in; first undo what a crashed lab left.
+
+    `root` is the data root, whose journal is on the disk before the device is changed. Call it with the device's
+    lease held, and again after a reboot. This machine is never changed. Raises `DeviceRefused` when the profile
+    cannot be had, `DeviceLost` when the device goes away (`restore` undoes what was done), `StoreError`.
+    """
+    name = device.identity.name
+    if device.identity.kind == "host":
+        if profile != "observe":
+            raise DeviceRefused(
+                f"{name}: profile `{profile}` changes a device, and this machine is not changed; use `observe`"
+            )
+        return Prepared(())
+    left = restore(device, root, sleep=sleep)
+    shell = Shell(device, sleep)
+    survey, pinned = _pins(shell) if profile == "rooted" else ("", ())
+    knobs = (*OBSERVE, *((FIXED,) if profile == "fixed" else ()), *pinned)
+    before = {knob.name: shell.read(knob) for knob in knobs}
+    due = {
+        knob: _goes_back_to(knob, before[knob.name].text, survey)
+        for knob in knobs
+        if _due(knob, before[knob.name])
+    }
+    journal.note(root, [_entry(shell, knob, was, wrote=knob.wanted) for knob, was in due.items()])
+    settings = [_apply(shell, knob, before[knob.name], root) for knob in knobs]
+    if profile == "rooted":
+        settings = _still_pinned(shell, settings)
+    return Prepared(tuple(settings), left.told)
+
+
+def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time.sleep) -> Restored:
+    """Put back what the journal says of a device, newest first; what somebody else changed since is left alone.
+
+    A device that is away, or refuses, raises nothing: the journal keeps what is to be done, and `told` says so.
+    Call it with the device's lease held. Raises `StoreError` when the journal cannot be read or written.
+    """
+    name = device.identity.name
+    entries, damage = journal.read(root, name)
+    told = [damage] if damage else []
+    if not entries:
+        return Restored(told=tuple(told))
+    undone: list[str] = []
+    over: list[str] = []
+    try:
+        shell = Shell(device, sleep)
+        for entry in reversed(entries):
+            became = _undo(shell, entry)
+            if became.over:
+                over.append(entry.setting)
+            if became.over and not became.words:
+                undone.append(entry.setting)
+            told += [f"{name}: {became.words}"] if became.words else []
+    except DeviceError as error:
+        told.append(f"{name}: went away before everything was put back ({error})")
+    pending = tuple(entry.setting for entry in entries if entry.setting not in over)
+    if pending:
+        told.append(
+            f"{name}: still changed: {', '.join(pending)}; tried again at the next contact, or now with "
+            f"`lab devices restore {name}`"
+        )
+    journal.forget(root, name, over)
+    return Restored(tuple(undone), pending, tuple(told))
+
+
+def facts(prepared: Prepared) -> dict[str, str]:
+    """Return what a Context says of care: ``care_NAME`` -> outcome and value.
+
+    What was `already` so counts as `applied`: two runs differ by what was in force, not by who put it there.
+    """
+    return {f"care_{one.name}": _fact(one) for one in prepared.settings}
+
+
+def _fact(one: Setting) -> str:
+    if one.outcome in ("applied", "already"):
+        return f"applied {one.wanted}"
+    return one.outcome if one.drifts or not one.after else f"{one.outcome} {one.after}"
+
+
+# --- one setting ----------------------------------------------------------------------------------------
+
+
+def _due(knob: Knob, before: Answer) -> bool:
+    """Whether it is to be written: it could be read, so that it can be put back, and is not as wanted."""
+    return not before.problem and not knob.same(knob.wanted, before.text)
+
+
+def _entry(shell: Shell, knob: Knob, before: str, *, wrote: str) -> Entry:
+    return Entry(
+        device=shell.name,
+        setting=knob.name,
+        before=before,
+        wrote=(wrote,),
+        boot_id=shell.boot_id,
+        at_utc=now_utc(),
+        lab=f"{platform.node() or 'unnamed'} pid {os.getpid()}",
+    )
+
+
+def _apply(shell: Shell, knob: Knob, before: Answer, root: Path) -> Setting:
+    """Write a setting and read it back."""
+    one = Setting(knob.name, knob.wanted, before.text, before.text, "already", "", knob.drifts)
+    if before.problem:
+        return replace(one, outcome=before.outcome, detail=before.problem)
+    if not _due(knob, before):
+        return one
+    wrote = shell.ask(knob.write(knob.wanted))
+    found = shell.read_back(knob, knob.wanted)
+    outcome, detail = _became(knob, before, wrote, found)
+    if outcome == "unverifiable" and found.text and not knob.same(before.text, found.text):
+        journal.note(
+            root, [_entry(shell, knob, before.text, wrote=found.text)]
+        )  # what it was made into is ours too
+    return replace(one, after=found.text, outcome=outcome, detail=detail)
+
+
+def _became(knob: Knob, before: Answer, wrote: Answer, found: Answer) -> tuple[Outcome, str]:
+    """Return what became of a setting that was written: what is read back decides."""
+    if found.problem:
+        return "unverifiable", "; ".join(filter(None, (wrote.problem, found.problem)))
+    if knob.same(knob.wanted, found.text):
+        return "applied", ""
+    if wrote.problem:
+        return wrote.outcome, wrote.problem
+    if not knob.same(before.text, found.text):
+        return "unverifiable", f"{knob.wanted} was written, {found.text} is read back"
+    still = f"the device reported success and still reads {found.text}"
+    return ("unverifiable" if knob.blind else "refused"), still
+
+
+# --- putting back ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Undone:
+    """Whether nothing is left to be done for an entry, and what is to be told of it."""
+
+    over: bool
+    words: str = ""
+
+
+def _undo(shell: Shell, entry: Entry) -> _Undone:
+    """Put one setting back, if it is still to be."""
+    try:
+        knob = named(entry.setting, shell.root)
+    except DeviceRefused as error:
+        return _Undone(False, str(error))
+    if knob is None:
+        return _Undone(False, f"{entry.setting} is not known to this version of the lab; it was {entry.before}")
+    if entry.boot_id != shell.boot_id and not knob.survives_reboot:
+        return _Undone(True)
+    return _put_back(shell, knob, entry) if knob.blind else _if_ours(shell, knob, entry)
+
+
+def _if_ours(shell: Shell, knob: Knob, entry: Entry) -> _Undone:
+    """Put a setting back that still has the value that the lab gave it."""
+    found = shell.read(knob)
+    if found.problem:
+        return _Undone(False, f"{knob.name} could not be read: {found.problem}")
+    if knob.same(entry.before, found.text):
+        return _Undone(True)
+    if any(knob.same(value, found.text) for value in entry.wrote):
+        return _put_back(shell, knob, entry)
+    return _Undone(
+        True,
+        f"{knob.name} reads {found.text}, and the lab had set it to {' or '.join(entry.wrote)}: somebody else "
+        f"changed it since, so it is left alone (it was {entry.before})",
+    )
+
+
+def _put_back(shell: Shell, knob: Knob, entry: Entry) -> _Undone:
+    wrote = shell.ask(knob.write(entry.before))
+    found = shell.read_back(knob, entry.before)
+    if not found.problem and knob.same(entry.before, found.text):
+        return _Undone(True)
+    why = wrote.problem or found.problem or f"the device reported success and reads {found.text}"
+    return _Undone(False, f"{knob.name} could not be put back to {entry.before}: {why}")
+
+
+# --- pinned clocks --------------------------------------------------------------------------------------
+
+
+def _pins(shell: Shell) -> tuple[str, tuple[Knob, ...]]:
+    """Return the survey of the clocks, and what pins them."""
+    root = shell.root()
+    survey = shell.ask(root(SURVEY))
+    found = pins(survey.text, root)
+    if not found:
+        why = survey.problem or "no cpufreq policy could be read"
+        raise DeviceRefused(f"{shell.name}: profile `rooted` found no clock to pin: {why}. Use `observe`")
+    return survey.text, found
+
+
+def _goes_back_to(knob: Knob, before: str, survey: str) -> str:
+    """Return what a setting is put back to: a maximum that heat had cut goes back to the policy's highest.
+
+    Writing the cut one back would hold the phone down after it has cooled.
+    """
+    policy, _, node = knob.name.partition("_")
+    if node == "scaling_max_freq" and throttled(survey):
+        return highest_khz(survey, policy) or before
+    return before
+
+
+def _still_pinned(shell: Shell, settings: Sequence[Setting]) -> list[Setting]:
+    """Look at the clocks' limits for a few seconds: what a vendor's service overrides was not applied."""
+    held = limits(shell.ask(LIMITS).text)
+
+    def judged(one: Setting) -> Setting:
+        policy, _, node = one.name.partition("_")
+        if one.outcome not in ("applied", "already") or node not in ("scaling_min_freq", "scaling_max_freq"):
+            return one
+        pair = held.get(policy)
+        found = None if pair is None else str(pair[node == "scaling_max_freq"])
+        if found == one.wanted:
+            return one
+        detail = f"{one.wanted} was written, and within seconds it read {found or 'something else'}"
+        return replace(one, after=found or "", outcome="unverifiable", detail=detail)
+
+    return [judged(one) for one in settings]

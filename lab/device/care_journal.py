@@ -1,0 +1,119 @@
+"""What care has changed on devices and not yet put back: `<root>/devices/care.json`, written before the device is.
+
+A JSON list with one entry a line: when the file is cut or damaged, the lines that are whole are still read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from lab.errors import StoreError
+from lab.files import disk_errors, locked, make_folder, write_atomically
+
+
+class Entry(BaseModel):
+    """One setting of one device: what it was, what the lab wrote (or found in its place), when, and which lab."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    device: str
+    setting: str
+    before: str
+    wrote: tuple[str, ...]
+    boot_id: str
+    at_utc: str
+    lab: str
+
+
+_Entries = TypeAdapter(tuple[Entry, ...])
+
+
+def path_of(root: Path) -> Path:
+    """Return where the journal lies."""
+    return root / "devices" / "care.json"
+
+
+def read(root: Path, device: str) -> tuple[tuple[Entry, ...], str]:
+    """Return a device's entries, oldest first, and what was wrong with the file, in words; empty when nothing.
+
+    A damaged file is kept aside as `care.damaged.json`, and written anew with what could be read of it.
+    Raises `StoreError` when it cannot be read at all.
+    """
+    entries, damage = _read(path_of(root))
+    if damage:
+        _change(root, lambda found: found)
+    return tuple(entry for entry in entries if entry.device == device), damage
+
+
+def note(root: Path, entries: Sequence[Entry]) -> None:
+    """Add entries; one for a setting that has one keeps what was there before, and takes on what was written.
+
+    On the disk when it returns. Raises `StoreError`, `DiskFull`.
+    """
+
+    def change(found: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        book = {(entry.device, entry.setting): entry for entry in found}
+        for entry in entries:
+            key = (entry.device, entry.setting)
+            if (known := book.get(key)) is not None:
+                wrote = tuple(dict.fromkeys((*known.wrote, *entry.wrote)))
+                entry = known.model_copy(update={"wrote": wrote, "boot_id": entry.boot_id})  # noqa: PLW2901
+            book[key] = entry
+        return tuple(book.values())
+
+    if entries:
+        _change(root, change)
+
+
+def forget(root: Path, device: str, settings: Collection[str]) -> None:
+    """Remove a device's entries for these settings. Raises `StoreError`, `DiskFull`."""
+    if settings:
+        _change(root, lambda found: tuple(e for e in found if e.device != device or e.setting not in settings))
+
+
+def _change(root: Path, change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]) -> None:
+    """Read the file, change it, write it: one process at a time, for two devices have one file."""
+    path = path_of(root)
+    with disk_errors("note what was changed on a device", path):
+        make_folder(path.parent)
+        with locked(path.with_name(".care.lock")):
+            before, damage = _read(path)
+            after = change(before)
+            if damage:
+                write_atomically(path.with_name("care.damaged.json"), path.read_bytes())
+            if damage or after != before:
+                lines = ",\n".join(entry.model_dump_json() for entry in after)
+                write_atomically(path, f"[\n{lines}\n]\n".encode())
+
+
+def _read(path: Path) -> tuple[tuple[Entry, ...], str]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return (), ""
+    except OSError as error:
+        raise StoreError(
+            f"{path} could not be read: {error.strerror or error}; it says what to put back on devices: "
+            "check the folder's rights"
+        ) from error
+    try:
+        return _Entries.validate_json(content), ""
+    except ValidationError:
+        entries = tuple(filter(None, map(_entry, content.decode(errors="replace").splitlines())))
+        aside = path.with_name("care.damaged.json")
+        return entries, (
+            f"{path} is damaged: {len(entries)} settings that are to be put back could be read of it, more may be "
+            f"lost; it is kept as {aside.name}. Look at the device's brightness, screen timeout and animations"
+        )
+
+
+def _entry(line: str) -> Entry | None:
+    """Return the entry on one line; None for a line that is cut, or something else."""
+    try:
+        return Entry.model_validate(json.loads(line.strip().rstrip(",")))
+    except ValueError:
+        return None
