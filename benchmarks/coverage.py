@@ -13,9 +13,10 @@ from scipy.special import ndtri
 
 from benchmarks import noise
 from benchmarks.noise import CV, Floats
-from benchmarks.verdicts import ratios, sequential_verdicts
+from benchmarks.verdicts import ratios
 from lab.records import Interval
 from lab.stats.compare import ratio
+from lab.stats.many import judge_many
 from lab.stats.quantiles import needed, quantile
 from lab.stats.sequential import Looks, sequential
 from lab.stats.summary import MIN_TRIALS, interval
@@ -64,9 +65,9 @@ def one_look(draws: Floats, n: int, slower: float) -> float:
 def at_the_end(draws: Floats, slower: float) -> tuple[float, float]:
     """Coverage over all looks together, and of the interval that is printed when the comparison stops."""
     looks, truth = Looks(), math.log1p(slower)
-    _, pairs, every = sequential_verdicts(draws + truth, looks, truth)
-    last = (np.exp(row[: int(n)] + truth).tolist() for row, n in zip(draws, pairs, strict=True))
-    return float(every.mean()), share(holds(sequential(values, looks), 1 + slower) for values in last)
+    judged = judge_many(draws + truth, looks, truth)
+    last = (np.exp(row[: int(n)] + truth).tolist() for row, n in zip(draws, judged.pairs, strict=True))
+    return float(judged.covered.mean()), share(holds(sequential(values, looks), 1 + slower) for values in last)
 
 
 def of_quantile(q: float, n: int, generator: np.random.Generator) -> float:

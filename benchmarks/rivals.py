@@ -15,7 +15,7 @@ from scipy.stats import mannwhitneyu
 
 from benchmarks import noise
 from benchmarks.noise import Floats
-from benchmarks.verdicts import sequential_verdicts
+from lab.stats.many import judge_many
 from lab.stats.sequential import Looks
 
 SEED = 4
@@ -36,8 +36,9 @@ Rule = Callable[[Floats, Floats], tuple[Flags, float]]
 def ours(old: Floats, new: Floats) -> tuple[Flags, float]:
     """Sequential verdict on trial medians paired by block, 24 pairs at most."""
     logs = np.log(np.median(new, axis=2) / np.median(old, axis=2))
-    verdicts, pairs, _ = sequential_verdicts(logs, Looks(most=logs.shape[1]), 0.0)
-    return (verdicts == "regressed") | (verdicts == "improved"), 2 * float(pairs.mean())
+    judged = judge_many(logs, Looks(most=logs.shape[1]))
+    changed = (judged.verdicts == "regressed") | (judged.verdicts == "improved")
+    return changed, 2 * float(judged.pairs.mean())
 
 
 def llama_bench(old: Floats, new: Floats) -> tuple[Flags, float]:

@@ -13,8 +13,9 @@ import numpy as np
 
 from benchmarks import noise
 from benchmarks.noise import Floats, Source
-from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT, judge, verdict
-from lab.stats.sequential import Looks, reaches
+from lab.stats.compare import judge, verdict
+from lab.stats.many import judge_many
+from lab.stats.sequential import Looks
 from lab.stats.summary import interval
 
 SEED = 20261123
@@ -54,38 +55,16 @@ def ratios(source: Source, seed: int, sessions: int, pairs: int) -> Floats:
 
 def sequential_rates(logs: Floats, looks: Looks, slower: float) -> Rates:
     """Judge every session as a running comparison would, on arrays; :func:`check` holds it to the library."""
-    verdicts, pairs, covered = sequential_verdicts(logs + np.log1p(slower), looks, float(np.log1p(slower)))
-    share = {word: float(np.mean(verdicts == word)) for word in ("regressed", "improved", "same")}
-    return Rates(share["regressed"], share["improved"], share["same"], float(pairs.mean()), float(covered.mean()))
-
-
-def sequential_verdicts(
-    logs: Floats, looks: Looks, truth: float
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.str_]], Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Return each session's verdict, the pairs it took, and whether all looks up to the last held the truth."""
-    verdicts = np.full(len(logs), "cannot tell", dtype="<U11")
-    pairs = np.full(len(logs), float(looks.most))
-    covered = np.ones(len(logs), dtype=np.bool_)
-    for n in range(looks.first, looks.most + 1):
-        centre, error = logs[:, :n].mean(axis=1), logs[:, :n].std(axis=1, ddof=1) / np.sqrt(n)
-        towards, away = (reach * error for reach in reaches(looks, n))
-        size = np.abs(centre)
-        near = np.where(size > towards, size - towards, np.minimum(0, size - away))
-        far = size + away
-        low, high = np.where(centre >= 0, near, -far), np.where(centre >= 0, far, -near)
-        covered &= (low <= truth + 1e-12) & (truth <= high + 1e-12)
-        changed = (near > 0) & (size > np.log1p(SMALLEST_EFFECT))
-        same = ~changed & (np.maximum(far, -near) <= np.log1p(SAME_WITHIN))
-        word = np.where(changed, np.where(centre > 0, "regressed", "improved"), "same")
-        now = (verdicts == "cannot tell") & (changed | same)
-        verdicts[now], pairs[now] = word[now], n
-    return verdicts, pairs, covered
+    found = judge_many(logs + np.log1p(slower), looks, float(np.log1p(slower)))
+    share = {word: float(np.mean(found.verdicts == word)) for word in ("regressed", "improved", "same")}
+    pairs, covered = float(found.pairs.mean()), float(found.covered.mean())
+    return Rates(share["regressed"], share["improved"], share["same"], pairs, covered)
 
 
 def check(logs: Floats, looks: Looks) -> bool:
     """Tell whether lab.stats.compare.judge, asked pair by pair, says what the arrays say."""
-    verdicts, pairs, _ = sequential_verdicts(logs, looks, 0.0)
-    for row, expected, taken in zip(logs, verdicts, pairs, strict=True):
+    judged = judge_many(logs, looks)
+    for row, expected, taken in zip(logs, judged.verdicts, judged.pairs, strict=True):
         for n in range(1, looks.most + 1):
             found = judge(dict(enumerate(np.exp(row[:n]))), dict.fromkeys(range(n), 1.0), "lower", looks)
             if found.settled or n == looks.most:

@@ -1,0 +1,54 @@
+"""Many comparisons judged at once, on arrays: the one rule, asked after every pair as a running one asks it.
+
+For benchmarks and for self-checks, which judge thousands; `benchmarks verdicts` holds it to
+:func:`lab.stats.compare.judge`, pair by pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
+from lab.stats.sequential import Looks, reaches
+from lab.stats.summary import Floats
+
+Words = np.ndarray[tuple[int], np.dtype[np.str_]]
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Of each comparison its verdict, the pairs it took, and whether every look up to the last held the truth."""
+
+    verdicts: Words
+    pairs: Floats
+    covered: Flags
+
+
+def judge_many(logs: Floats, looks: Looks, truth: float = 0.0) -> Judged:
+    """Judge comparisons given as log ratios (comparisons, pairs), for a metric of which less is better.
+
+    Each stops at the first look whose verdict stands. `truth` is the log ratio that `covered` is about. Raises
+    ValueError for fewer pairs than there are looks.
+    """
+    if logs.ndim != 2 or logs.shape[1] < looks.most:
+        raise ValueError(f"wanted log ratios of comparisons with {looks.most} pairs each, found {logs.shape}")
+    verdicts = np.full(len(logs), "cannot tell", dtype="<U11")
+    pairs = np.full(len(logs), float(looks.most))
+    covered = np.ones(len(logs), dtype=np.bool_)
+    for n in range(looks.first, looks.most + 1):
+        centre, error = logs[:, :n].mean(axis=1), logs[:, :n].std(axis=1, ddof=1) / np.sqrt(n)
+        towards, away = (reach * error for reach in reaches(looks, n))
+        size = np.abs(centre)
+        near = np.where(size > towards, size - towards, np.minimum(0, size - away))
+        far = size + away
+        low, high = np.where(centre >= 0, near, -far), np.where(centre >= 0, far, -near)
+        covered &= (low <= truth + 1e-12) & (truth <= high + 1e-12)
+        changed = (near > 0) & (size > np.log1p(SMALLEST_EFFECT))
+        same = ~changed & (np.maximum(far, -near) <= np.log1p(SAME_WITHIN))
+        word = np.where(changed, np.where(centre > 0, "regressed", "improved"), "same")
+        now = (verdicts == "cannot tell") & (changed | same)
+        verdicts[now], pairs[now] = word[now], n
+    return Judged(verdicts, pairs, covered)

@@ -1,0 +1,130 @@
+"""Comparisons drawn from a device's own A/A pairs: how often its verdicts are wrong, and what they find.
+
+Pairs measured one after the other are not independent (heat, a neighbour that comes and goes), so blocks of
+neighbours are drawn in the order of time, not single pairs (Kuensch, Annals of Statistics 17, 1989; with the ends
+joined, so that every pair is drawn as often: Politis and Romano, in Exploring the Limits of Bootstrap, 1992).
+With one side scaled the truth is known; what is assumed is that the noise stays the same, as a share, at the
+scaled level. What the pairs did not show, no resampling does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import betaincinv
+
+from lab.errors import NotEnoughData
+from lab.records import ResampledRates
+from lab.stats.many import judge_many
+from lab.stats.sequential import Looks, reaches
+from lab.stats.summary import LEVEL, Floats, usable
+
+SCALES = (1.0, 1.01, 1.02, 1.03, 1.05, 1.10)
+"""How much slower one side is made: not at all, and the slow-downs that the lab's acceptance asks about."""
+
+VERDICTS = 1000
+"""Comparisons drawn at each scale: an exact upper bound of 0.3 % where none is false."""
+
+LEAST_PAIRS = 30
+"""No rates from fewer A/A pairs (60 trials): policy, the least that a self-check is asked to measure."""
+
+WELL_FOUND = 0.95
+"""The share of comparisons in which a slow-down must be found to be called one that the device shows. Policy."""
+
+
+def at_most(k: int, n: int, level: float = LEVEL) -> float:
+    """Return the exact one-sided upper bound of a rate of which k of n were seen (Clopper and Pearson 1934).
+
+    Raises ValueError unless 0 <= k <= n and n >= 1.
+    """
+    if not 0 <= k <= n or n < 1:
+        raise ValueError(f"wanted k of n with 0 <= k <= n and n >= 1, found {k} of {n}")
+    return 1.0 if k == n else float(betaincinv(k + 1, n - k, level))
+
+
+def at_least(k: int, n: int, level: float = LEVEL) -> float:
+    """Return the exact one-sided lower bound of a rate, as :func:`at_most` does the upper one."""
+    return 1.0 - at_most(n - k, n, level)
+
+
+def block_length(pairs: int) -> int:
+    """Return how many neighbouring pairs are drawn together: the cube root of their number, up to an even one.
+
+    The order of growth is that of Hall, Horowitz and Jing (Biometrika 82, 1995); even, because two pairs are one
+    ABBA. Raises NotEnoughData under :data:`LEAST_PAIRS`.
+    """
+    if pairs < LEAST_PAIRS:
+        raise NotEnoughData(f"wanted at least {LEAST_PAIRS} A/A pairs to draw comparisons from, found {pairs}")
+    return 2 * math.ceil(round(math.pow(pairs, 1 / 3), 9) / 2)
+
+
+def draw(ratios: Sequence[float], looks: Looks, comparisons: int, seed: int) -> Floats:
+    """Return log ratios (comparisons, looks.most) made of blocks of A/A ratios given in the order of time.
+
+    Raises NotEnoughData as :func:`block_length` does, ValueError for a ratio that is not finite and above zero.
+    """
+    length = block_length(len(ratios))
+    if not usable(ratios):
+        raise ValueError("wanted A/A ratios that are finite and above zero")
+    logs = np.log(np.asarray(ratios, dtype=np.float64))
+    blocks = -(-looks.most // length)
+    starts = np.random.default_rng(seed).integers(0, logs.size, (comparisons, blocks))
+    at = (starts[:, :, None] + np.arange(length)) % logs.size
+    return np.asarray(logs[at.reshape(comparisons, -1)[:, : looks.most]], dtype=np.float64)
+
+
+def rates(
+    ratios: Sequence[float], looks: Looks, *, seed: int, scales: Sequence[float] = SCALES, n: int = VERDICTS
+) -> tuple[ResampledRates, ...]:
+    """Return the verdicts on `n` comparisons at each scale, each judged after every pair and stopped early.
+
+    `ratios` are A/A pairs, candidate / baseline, in the order of time. In every comparison chance says which of
+    the two sides is scaled, so that what the pairs lean to by luck does not help to find a slow-down; a real
+    lean of the measurement stays, and shows as wrong verdicts. The same comparisons are judged at every scale.
+    Raises as :func:`draw` does.
+    """
+    logs = draw(ratios, looks, n, seed)
+    sides = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(n, 1))
+    return tuple(_rates(logs * sides, looks, scale) for scale in scales)
+
+
+def _rates(logs: Floats, looks: Looks, scale: float) -> ResampledRates:
+    judged = judge_many(logs + math.log(scale), looks)
+    count = {
+        word: int(np.sum(judged.verdicts == word)) for word in ("regressed", "improved", "same", "cannot tell")
+    }
+    right = 0 if scale == 1 else count["regressed"]
+    return ResampledRates(
+        slow_down=scale,
+        n=len(logs),
+        found=right,
+        wrong=count["regressed"] + count["improved"] - right,
+        same=count["same"],
+        undecided=count["cannot tell"],
+        pairs=float(judged.pairs.mean()),
+    )
+
+
+def smallest_found(found: Sequence[ResampledRates]) -> float | None:
+    """Return the smallest slow-down from which on all were found in WELL_FOUND of comparisons, or None."""
+    well: float | None = None
+    for one in sorted(found, key=lambda rate: -rate.slow_down):
+        if one.slow_down == 1 or one.found < WELL_FOUND * one.n:
+            break
+        well = one.slow_down
+    return well
+
+
+def smallest_visible(ratios: Sequence[float], looks: Looks) -> float:
+    """Return the change (0.02 = 2 %) that a comparison with all its pairs can just show at the spread of these.
+
+    The bound facing 1 at the last look, in standard errors of independent pairs. Raises NotEnoughData under
+    :data:`LEAST_PAIRS` and ValueError for a ratio that is not finite and above zero.
+    """
+    block_length(len(ratios))
+    if not usable(ratios):
+        raise ValueError("wanted A/A ratios that are finite and above zero")
+    spread = float(np.log(np.asarray(ratios, dtype=np.float64)).std(ddof=1))
+    return math.expm1(reaches(looks, looks.most)[0] * spread / math.sqrt(looks.most))
