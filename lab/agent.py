@@ -6,7 +6,7 @@ import logging
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -67,7 +67,8 @@ class Outcome:
     """How the process ended: `returncode` is None when the lab ended it or lost the device.
 
     `stopped` says why the lab ended it before its time. `lost` says how the device went away and did not come
-    back as it was; `rebooted`, that it came back in another boot.
+    back as it was; `rebooted`, that it came back in another boot. `wall_s` is not the `whole` time where another
+    lab began it.
     """
 
     returncode: int | None
@@ -76,6 +77,7 @@ class Outcome:
     wall_s: float
     rebooted: bool = False
     stopped: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,9 @@ def collect(errand: Errand) -> Outcome | None:
     patiently = _Patience(errand, begin + errand.timeout_s)
     try:
         process = _found(errand, patiently)
-        return None if process is None else _seen_through(errand, patiently, process, begin)
+        if process is None:
+            return None
+        return replace(_seen_through(errand, patiently, process, begin), whole=False)
     except DeviceLost as error:
         return _lost(error, errand.clock.monotonic() - begin)
 

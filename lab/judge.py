@@ -27,7 +27,8 @@ def judge(
     flaw = _broken(outcome, reading, stderr, timeout_s)
     if flaw is not None:
         return Findings(flaw)
-    return check(job, reading.events, manifest, inputs, max_gap=max_gap)
+    wall_s = outcome.wall_s if outcome.whole else None
+    return check(job, reading.events, manifest, inputs, max_gap=max_gap, wall_s=wall_s)
 
 
 def _broken(outcome: Outcome, reading: Reading, stderr: str, timeout_s: float) -> Flaw | None:

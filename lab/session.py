@@ -132,7 +132,7 @@ class Session:
         What is on the device already, begun for this place by a lab that is gone, is collected instead. Raises
         `DeviceLost` when the device stays away, `DeviceFull`, and `StoreError` when a trial cannot be saved.
         """
-        self._pay()
+        self.settle_up()
         first, self._looked = not self._looked, True
         trial = (self._collected(place) if first else None) or self._measured(place)
         self._save(trial, place)
@@ -140,12 +140,19 @@ class Session:
 
     def finish(self) -> None:
         """Wait for a device that was lost in the last trial, and remove what was left there meanwhile."""
-        self._pay()
+        self.settle_up()
         for name in self._left:
             _tidy(self.bench.device, name)
 
-    def _pay(self) -> None:
-        """Do what the trial before left to be done: it was handed out first, so that nobody waits to see it."""
+    def doubt(self) -> None:
+        """Take nothing that was true of the device for true still: another run's trial on it ended in `GONE`."""
+        self._ready = False
+
+    def settle_up(self) -> None:
+        """Do what the trial before left to be done: it was handed out first, so that nobody waits to see it.
+
+        Waits for a device that was lost in it, and takes the lease of one that rebooted anew. Raises `DeviceLost`.
+        """
         owed, self._owed = self._owed, lambda: None
         owed()
 
@@ -403,6 +410,7 @@ class Session:
             wall_s=outcome.wall_s,
             samples=samples_of(job, reading.events),
             notes=findings.notes,
+            placement=findings.placement,
             purpose=place.purpose,
             state=state,
             first_steady=first_steady,

@@ -35,6 +35,10 @@ Fault = Literal[
     "short",  # works on fewer tiles or tokens than it was asked for
     "miscounts",  # `end` counts one span too many
     "extra_iteration",  # measures once more than asked
+    "falls_back",  # says that an accelerator did what used a CPU all the time
+    "injects",  # still has a slow-down on that nobody asked for
+    "clock_back",  # its clock goes back before the last iteration
+    "clock_ahead",  # its clock jumps an hour ahead in the last iteration
     "lost",  # the phone goes away while the agent runs
     "blinks",  # the link breaks while the agent runs, and is back at once
     "reboots",  # the phone comes back in another boot
@@ -77,6 +81,7 @@ class FakePhone:
     files: dict[str, bytes] = field(default_factory=dict)
     started: int = 0
     _pending: dict[int, list[bytes]] = field(default_factory=dict)
+    _takes_s: dict[int, float] = field(default_factory=dict)
     _faults: dict[int, Fault] = field(default_factory=dict)
     _events: dict[int, str] = field(default_factory=dict)
     _away: Fault = "none"
@@ -122,16 +127,18 @@ class FakePhone:
         self.journal.append(f"start agent {job.trial[-4:]} {job.work.kind}")
         self._faults[number] = fault
         self._events[number] = f"{folder}/events.jsonl"
-        self._pending[number] = _spoil(events_of(job, self.inputs, self.stage_s(job), fault), fault)
+        lines = events_of(job, self.inputs, self.stage_s(job), fault)
+        self._takes_s[number] = sum(json.loads(lines[at])["duration_ns"] for at in _iterations(lines)) / 1e9
+        self._pending[number] = _spoil(lines, fault)
         self.files[self._events[number]] = b""
         self.files[stdout] = b""
         self.files[stderr] = b"Killed\n" if fault == "dies" else b""
         return Process(number, started=number)
 
     def wait(self, process: Process, *, timeout_s: float) -> int | None:
-        """Let time pass, and a third of the agent's lines appear."""
+        """Let time pass, and a third of the agent's lines appear: at least as much as it takes to do a third."""
         fault, pending = self._faults[process.pid], self._pending[process.pid]
-        self.clock.seconds += timeout_s if pending else 0.0
+        self.clock.seconds += max(timeout_s, self._takes_s[process.pid] / 3) if pending else 0.0
         if fault in {"lost", "blinks", "reboots"} and len(pending) < 3:
             if fault == "blinks":
                 self._faults[process.pid] = "none"
@@ -185,8 +192,19 @@ def _spoil(lines: list[bytes], fault: Fault) -> list[bytes]:
     if fault == "error":
         error = {"event": "error", "error": "oom", "message": "no memory for the cache"}
         lines = [*lines[:2], json.dumps(error).encode() + b"\n"]
+    if fault in {"clock_back", "clock_ahead"}:
+        at = _iterations(lines)[-1]
+        last = json.loads(lines[at])
+        last["start_ns"] -= 1_000_000_000 * (fault == "clock_back")
+        last["duration_ns"] += 3600_000_000_000 * (fault == "clock_ahead")
+        lines[at] = json.dumps(last).encode() + b"\n"
     if fault == "dies":
         half = len(lines) // 2
         lines = [*lines[:half], lines[half][:20]]
     third = max(1, len(lines) // 3)
     return [b"".join(lines[:third]), b"".join(lines[third : 2 * third]), b"".join(lines[2 * third :])]
+
+
+def _iterations(lines: Sequence[bytes]) -> list[int]:
+    """Return which lines tell of an iteration."""
+    return [number for number, line in enumerate(lines) if b'"event":"iteration"' in line]

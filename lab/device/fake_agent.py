@@ -15,6 +15,7 @@ from device_agents.contract import (
     Fingerprint,
     GenerateWork,
     Hello,
+    Inject,
     Input,
     Iteration,
     Job,
@@ -33,32 +34,39 @@ VISION_ROLES = {Stage.PATCH_EMBED: "cpu", Stage.VIT: "npu", Stage.PROJECT: "npu"
 
 @dataclass
 class _Tape:
-    """A serial time line that spans are put on, one after the other."""
+    """A serial time line that spans are put on, one after the other.
+
+    `npu_share` is what the NPU's stages use of a CPU; `slow` how many times as long stages take.
+    """
 
     stage_ns: int
+    npu_share: float
+    slow: Mapping[Stage, float]
     now_ns: int = 1_000
     spans: list[Span] = field(default_factory=list)
 
     def play(self, stage: Stage, iteration: int, index: int, role: str, count: Tokens | None) -> None:
+        duration_ns = round(self.stage_ns * self.slow.get(stage, 1.0))
         span = Span(
             stage=stage,
             iteration=iteration,
             index=index,
             start_ns=self.now_ns,
-            duration_ns=self.stage_ns,
+            duration_ns=duration_ns,
             role=role,
             unit=role,
             thread=0,
-            cpu_ns=self.stage_ns,
+            cpu_ns=round(duration_ns * (self.npu_share if role == "npu" else 1.0)),
             count=count,
         )
         self.spans.append(span)
-        self.now_ns += self.stage_ns
+        self.now_ns += duration_ns
 
 
 def events_of(job: Job, inputs: Mapping[str, Input], stage_s: float, fault: str) -> list[bytes]:
     """Return the lines for a job in which each stage takes `stage_s`, spoiled where a number is the fault."""
-    tape = _Tape(round(stage_s * 1e9))
+    slow = {job.inject.stage: job.inject.slow_down} if job.inject else {}
+    tape = _Tape(round(stage_s * 1e9), 0.97 if fault == "falls_back" else 0.03, slow)
     events: list[Event] = [_hello(job)]
     iterations = job.warmup_iterations + job.iterations + (fault == "extra_iteration")
     for number in range(iterations):
@@ -79,8 +87,14 @@ def events_of(job: Job, inputs: Mapping[str, Input], stage_s: float, fault: str)
         )
         events += _outputs(job, inputs, number, fault)
     counts = {kind: sum(isinstance(e, kind) for e in events) for kind in (Span, Iteration, Output)}
+    left_on = Inject(stage=Stage.VIT, slow_down=1.1)
     events.append(
-        End(spans=counts[Span] + (fault == "miscounts"), iterations=counts[Iteration], outputs=counts[Output])
+        End(
+            spans=counts[Span] + (fault == "miscounts"),
+            iterations=counts[Iteration],
+            outputs=counts[Output],
+            inject=left_on if fault == "injects" else job.inject,
+        )
     )
     return [event.model_dump_json().encode() + b"\n" for event in events]
 

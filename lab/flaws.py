@@ -1,0 +1,23 @@
+"""Why a trial does not count: the word of the contract, and a sentence with the figures in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device_agents.contract import InvalidReason
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Why a trial does not count, in the contract's word and in a sentence."""
+
+    reason: InvalidReason
+    detail: str
+
+
+class Found(Exception):  # noqa: N818 - carries a finding out of nested checks, not an error
+    """A check's way out: `flaw` is what was found."""
+
+    def __init__(self, reason: InvalidReason, detail: str) -> None:
+        super().__init__(detail)
+        self.flaw = Flaw(reason, detail)
