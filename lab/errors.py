@@ -11,6 +11,7 @@
     │       ├── DeviceFull       no space left on the device; what it has so far stays there
     │       └── DeviceBusy       another lab has it, or the cores it shares; it is not the device's fault
     ├── RunError                 a run that cannot go on, or of which too little was valid
+    ├── Incomparable             two sides that differ in more than what is to be compared
     ├── StoreError               results that cannot be written or read
     │   └── DiskFull             no space left; what was saved before is safe
     └── NotEnoughData            a statistic asked of too few samples
@@ -63,6 +64,10 @@ class DeviceBusy(DeviceRefused):
 
 class RunError(LabError):
     """A run that cannot go on, or of which too little was valid."""
+
+
+class Incomparable(LabError):  # noqa: N818 - the words of the design
+    """Two sides that differ in more than what is to be compared; nothing was measured."""
 
 
 class StoreError(LabError):

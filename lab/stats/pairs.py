@@ -1,0 +1,50 @@
+"""What paired ratios say when they are looked at once, and of the next pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtr
+
+from lab.stats.sequential import P_VALUES
+from lab.stats.summary import MIN_TRIALS, Better, Floats, usable
+
+
+def p_once(ratios: Sequence[float]) -> float:
+    """Return the two-sided p of "nothing changed" for pairs whose number was fixed before they were measured.
+
+    Student's t on logarithms; 1 under MIN_TRIALS pairs. Constant ratios are taken at their word, as in
+    `sequential.p_value`. Raises ValueError for a ratio that is not finite and above zero.
+    """
+    logs = _logs(ratios)
+    if logs.size < MIN_TRIALS:
+        return 1.0
+    if np.ptp(logs) == 0:
+        return 1.0 if logs[0] == 0 else P_VALUES[-1]
+    statistic = abs(float(logs.mean())) * math.sqrt(logs.size) / float(logs.std(ddof=1))
+    return 2 * float(stdtr(logs.size - 1, -statistic))
+
+
+def chance_worse(ratios: Sequence[float], better: Better) -> float | None:
+    """Return the probability that in a new pair the candidate is the worse one; None under MIN_TRIALS pairs.
+
+    Predictive distribution of one more normal value of unknown mean and variance: Student's t with n - 1 degrees
+    of freedom, scaled by s sqrt(1 + 1 / n) (Geisser, Predictive Inference, 1993, sec. 2.2). Constant ratios are
+    taken at their word, and half of a chance where they are 1. Raises ValueError as :func:`p_once` does.
+    """
+    logs = _logs(ratios)
+    if logs.size < MIN_TRIALS:
+        return None
+    centre = float(logs.mean()) * (1 if better == "lower" else -1)
+    if np.ptp(logs) == 0:
+        return 0.5 if logs[0] == 0 else float(centre > 0)
+    scale = float(logs.std(ddof=1)) * math.sqrt(1 + 1 / logs.size)
+    return float(stdtr(logs.size - 1, centre / scale))
+
+
+def _logs(ratios: Sequence[float]) -> Floats:
+    if not usable(ratios):
+        raise ValueError(f"wanted ratios that are finite and above zero, found {list(ratios)}")
+    return np.log(np.asarray(ratios, dtype=np.float64))
