@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Thermal:
-    """`dumpsys thermalservice`: status 0 (none) to 6 (shutdown), and degrees by sensor name, from the HAL only."""
+    """`dumpsys thermalservice`: status 0 (none) to 6 (shutdown), and degrees by sensor name, from the HAL only.
+
+    `silent` says what the sensors that gave no number gave instead, e.g. ``NaN``.
+    """
 
     status: int | None
     overridden: bool
     celsius: Mapping[str, float]
+    silent: Mapping[str, str] = field(default_factory=dict)
 
 
 def getprop(text: str) -> dict[str, str]:
@@ -69,8 +73,11 @@ def dumpsys_thermal(text: str) -> Thermal:
     overridden = re.search(r"^IsStatusOverride: true$", text, re.MULTILINE) is not None
     _, _, section = text.partition("Current temperatures from HAL:\n")
     section = section.partition("Current cooling devices")[0] if "HAL Ready: true" in text else ""
-    found = {
-        name: float(value)
-        for value, name in re.findall(r"Temperature\{mValue=(-?[\d.]+), mType=-?\d+, mName=([^,}]+),", section)
-    }
-    return Thermal(int(status[1]) if status else None, overridden, found)
+    said = re.findall(r"Temperature\{mValue=([^,}]*), mType=-?\d+, mName=([^,}]+),", section)
+    numbers = {name for value, name in said if re.fullmatch(r"-?\d+(\.\d+)?", value)}
+    return Thermal(
+        int(status[1]) if status else None,
+        overridden,
+        {name: float(value) for value, name in said if name in numbers},
+        {name: value[:40] for value, name in said if name not in numbers},
+    )

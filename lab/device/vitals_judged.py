@@ -1,0 +1,102 @@
+"""What vitals say together: how hot a place is, which sensor stands still, when a clock jumped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from statistics import median
+
+from device_agents.contract import Hello
+from lab.records import Vitals
+
+FROZEN_S = 60.0
+"""How long a sensor must stand still to be called frozen: a judgement, long beside a chip's half minute."""
+
+MOVED_CELSIUS = 2.0
+"""How far its neighbours must have moved meanwhile: a judgement, twice the coarsest step of a phone's sensors."""
+
+LEAP_S = 15.0
+"""A step between two readings beyond this is a leap: a judgement; a sensor that hangs costs the sampler less."""
+
+
+def skin(vitals: Vitals) -> float | None:
+    """Degrees of the warmest place of the case: by the zones `vtskin*`, or by Android's thermal service."""
+    zones = _warmest(vitals, lambda name: "skin" in name)
+    return vitals.celsius.get("SKIN") if zones is None else zones
+
+
+def soc(vitals: Vitals) -> float | None:
+    """Degrees of the warmest place of the chip: NPU, CPU, or the chip's own maximum."""
+    zones = _warmest(vitals, lambda name: name.startswith(("apu", "soc_max", "cpu", "npu")))
+    return _warmest(vitals, lambda name: name in {"CPU", "NPU"}) if zones is None else zones
+
+
+def battery(vitals: Vitals) -> float | None:
+    """Degrees of the battery."""
+    return vitals.celsius.get("battery")
+
+
+def _warmest(vitals: Vitals, wanted: Callable[[str], bool]) -> float | None:
+    return max((celsius for name, celsius in vitals.celsius.items() if wanted(name)), default=None)
+
+
+def aligned(vitals: Iterable[Vitals], hello: Hello) -> list[tuple[int, Vitals]]:
+    """Place each reading on the monotonic clock that the agent's spans are on, in nanoseconds.
+
+    By the agent's hello, which reads both clocks together. /proc/uptime tells hundredths of a second, so a reading
+    is placed to within 10 ms; a device that slept in between has no one offset, and `jumps` tells of it.
+    """
+    offset_ns = hello.monotonic_ns - hello.boot_ns
+    return [(round(each.boot_s * 1e9) + offset_ns, each) for each in vitals]
+
+
+def jumps(vitals: Sequence[Vitals]) -> tuple[str, ...]:
+    """Say in words where a sampler's clock went back or leapt; empty for one that only went on."""
+    found = []
+    for before, after in pairwise(vitals):
+        step, place = after.boot_s - before.boot_s, f"after {before.boot_s:.2f} s since boot"
+        if step < 0:
+            found.append(f"{place} the boot clock went back by {-step:.2f} s")
+        elif step > LEAP_S:
+            found.append(f"{place} there is no reading for {step:.0f} s: the clock leapt, or all stood still")
+    return tuple(found)
+
+
+def frozen(vitals: Sequence[Vitals]) -> tuple[str, ...]:
+    """Name the temperature sensors that stood still while their neighbours moved.
+
+    Still means the very same value for `FROZEN_S`; neighbours are the other zones of the chip, or of the case
+    with its battery, which lags behind the chip by minutes (device_care.md, section 4). At least two must
+    have answered meanwhile, and half of them moved by `MOVED_CELSIUS`: with fewer nobody can tell.
+    """
+    names = sorted({name for each in vitals for name in each.celsius})
+    stills = {name: _stills(name, vitals) for name in names}
+    return tuple(name for name in names if any(_left_behind(name, names, still) for still in stills[name]))
+
+
+def _stills(name: str, vitals: Sequence[Vitals]) -> list[list[Vitals]]:
+    """Return each stretch of at least `FROZEN_S` in which a sensor gave one value; gaps break none."""
+    answered = [each for each in vitals if name in each.celsius]
+    stretches: list[list[Vitals]] = []
+    for each in answered:
+        if stretches and stretches[-1][-1].celsius[name] == each.celsius[name]:
+            stretches[-1].append(each)
+        else:
+            stretches.append([each])
+    return [one for one in stretches if one[-1].boot_s - one[0].boot_s >= FROZEN_S]
+
+
+def _left_behind(name: str, names: Iterable[str], still: Sequence[Vitals]) -> bool:
+    moved = []
+    for other in names:
+        if other == name or _slow(other) != _slow(name):
+            continue
+        said = [each.celsius[other] for each in still if other in each.celsius]
+        if said:
+            moved.append(max(said) - min(said))
+    return len(moved) >= 2 and median(moved) >= MOVED_CELSIUS
+
+
+def _slow(name: str) -> bool:
+    """Whether a sensor lies in the case or the battery, not on the chip."""
+    return any(part in name.lower() for part in ("skin", "battery", "ntc"))

@@ -1,0 +1,239 @@
+"""The shell text that reads a device's sensors: for Android's mksh, Debian's dash, and bash.
+
+Nothing here starts a program for a reading: files are read by the shell's own `read`. mksh has no printf of its
+own, its echo reads backslashes and its arithmetic has 32 bits, so numbers are handed on as the text they were, and
+only characters that mean nothing to any shell are printed: whatever else a sensor or its name holds becomes `?`.
+
+What is printed is one JSON object a line, its values as text: `vitals_lines` judges them.
+"""
+
+from __future__ import annotations
+
+LINES, BEAT, SCRIPT = "vitals.jsonl", "beat", "vitals.sh"
+"""Files in the sampler's folder: what it read, the last thing it did, and itself."""
+
+STALL_S = 3
+"""How long the sampler may stand still before it is taken to hang in a sensor: a judgement, three readings."""
+
+DUMPSYS_S = 5
+"""How long one of Android's services may take to answer; its own limit is ten (device_care.md, section 4). A
+judgement: half of that, because a gate asks two."""
+
+WINDOW_S = 0.2
+"""Over how long a single look counts CPU time. Linux counts in hundredths of a second: 20 of them a core."""
+
+_READ = r"""
+LC_ALL=C
+exec 2>/dev/null
+nl='
+' unsafe='*[!A-Za-z0-9_.:+ -]*' skip= plan= names= few=
+
+# safe TEXT: what of it any shell can print and any JSON can hold, into $safe
+safe() {
+  safe=$1
+  [ ${#1} -le 64 ] && case $1 in $unsafe) ;; *) return ;; esac
+  safe= rest=$1
+  while [ -n "$rest" ] && [ ${#safe} -lt 64 ]; do
+    first=${rest%"${rest#?}"} rest=${rest#?}
+    case $first in $unsafe) first='?' ;; esac
+    safe=$safe$first
+  done
+}
+
+# value FILE: its first line into $value; false when there is none, and why into $why
+value() {
+  note "$1"
+  value=
+  IFS= read -r value <"$1"
+  [ -z "$value" ] || return 0
+  if [ ! -e "$1" ]; then why=gone; elif [ ! -r "$1" ]; then why=refused; else why=nothing; fi
+  return 1
+}
+
+# What a plan is made of: group NAME ... done_with; in between sensor NAME FILE,
+# or absent NAME REASON.
+group() { group=$1 body=; }
+sensor() { if value "$2"; then safe "$value"; body="$body,\"$1\":\"$safe\""; else absent "$1" $why; fi; }
+absent() { missing="$missing,\"$group/$1\":\"$2\""; }
+done_with() { line="$line,\"$group\":{${body#,}}"; }
+
+# add NAME FOLDER FILE: read it at each tick, unless something in its folder hangs
+add() {
+  case "$nl$skip$nl" in
+  *"$nl$2$nl"*) plan="$plan absent '$1' hangs$nl" ;;
+  *) plan="$plan sensor '$1' $2/$3$nl" ;;
+  esac
+}
+
+# named FOLDER: what its `type` says into $name, made different from the others' of its group
+named() {
+  case $1 in *[!A-Za-z0-9_./:-]*) return 1 ;; esac
+  case "$nl$skip$nl" in *"$nl$1/type$nl"*) plan="$plan absent '${1##*/}' hangs$nl"; return 1 ;; esac
+  if ! value "$1/type"; then
+    [ $why = gone ] || plan="$plan absent '${1##*/}' $why$nl"
+    return 1
+  fi
+  safe "$value"
+  name=$safe
+  case "$nl$names$nl" in *"$nl$name$nl"*) name="$name ${1##*/}" ;; esac
+  names=$names$nl$name
+}
+
+# few: false from the 65th sensor of a group on; what it costs to ask must stay small on any machine
+few() { few=x$few; [ ${#few} -le 64 ] || { [ ${#few} != 65 ] || plan="$plan absent others many$nl"; return 1; }; }
+begin() { plan="$plan group $1$nl" names= few=; }
+close() { plan="$plan done_with$nl"; }
+
+# discover: look once for what there is, and write down what each tick reads as $plan
+discover() {
+  plan=
+  begin zones
+  for folder in /sys/class/thermal/thermal_zone*; do
+    named "$folder" || continue
+    case $name in
+    battery* | *skin* | apu* | npu* | mdla* | soc* | cpu* | gpu* | x86_pkg_temp* | *[Tt]hermal* | acpitz*) ;;
+    *) continue ;;
+    esac
+    few && add "$name" "$folder" temp
+  done
+  close
+  for each in clock:scaling_cur_freq cap:scaling_max_freq top:cpuinfo_max_freq; do
+    begin ${each%:*}
+    for folder in /sys/devices/system/cpu/cpufreq/policy[0-9]*; do
+      case $folder in *[!A-Za-z0-9_./:-]*) continue ;; esac
+      [ -d "$folder" ] && few && add "${folder##*/}" "$folder" ${each#*:}
+    done
+    close
+  done
+  begin cooling
+  for folder in /sys/class/thermal/cooling_device*; do
+    named "$folder" && few && add "$name" "$folder" cur_state
+  done
+  close
+  supplies
+}
+
+# supplies: the battery, and what may feed it
+supplies() {
+  battery= feeds=
+  begin power
+  for folder in /sys/class/power_supply/*; do
+    case $folder in *[!A-Za-z0-9_./:-]* | *'/*') continue ;; esac
+    case ${folder##*/} in battery) battery=$folder; continue ;; esac
+    named "$folder" || continue
+    case $safe in
+    Battery) [ -e "$folder/scope" ] || battery=${battery:-$folder} ;;
+    Mains | USB* | Wireless) few && add "online ${folder##*/}" "$folder" online ;;
+    esac
+  done
+  if [ -n "$battery" ]; then
+    for each in capacity charge_counter current_now voltage_now temp; do add $each "$battery" $each; done
+  fi
+  close
+}
+
+# tick: read all once, into $line
+tick() {
+  line= missing= up= memory= ticks=
+  IFS=' ' read -r up value </proc/uptime
+  eval "$plan"
+  while IFS=': ' read -r key value unit; do
+    case $key in MemAvailable) memory=$value; break ;; esac
+  done </proc/meminfo
+  cpu
+  line="{\"boot_s\":\"$up\"$line,\"memory_kb\":\"$memory\",\"ticks\":\"$ticks\",\"ticks_s\":\"$now\","
+  line="$line\"missing\":{${missing#,}}}"
+}
+
+# cpu: CPU time used so far by everything, and the clock with it
+cpu() {
+  IFS=' ' read -r key ticks </proc/stat
+  IFS=' ' read -r now value </proc/uptime
+}
+"""
+
+SAMPLER = (
+    _READ
+    + r"""
+# loop: one line a second, until its time is up or its folder is gone
+loop() {
+  note() { echo "at $1" >beat; }
+  count=0
+  discover
+  while [ -e beat ]; do
+    tick
+    [ "${up%%.*}" -lt $until ] && [ $count -lt $bound ] || break
+    echo "$line" >>vitals.jsonl || exit
+    count=$((count + 1))
+    echo $count >beat || exit
+    note() { :; }
+    sleep 1
+  done
+  [ ! -e beat ] || echo end >beat
+}
+
+# Watches the loop, and begins it anew without the sensor it hangs in. A first round says before each reading what
+# it is about to read; when a later one stands still, the round that follows finds out where.
+bound=$1 tries=0
+IFS=' ' read -r up value </proc/uptime
+until=$((${up%%.*} + bound))
+echo begin >beat || exit
+while [ $tries -lt 40 ]; do
+  loop &
+  reader=$! last= nap=1
+  while sleep $nap; do
+    [ -e beat ] || exit
+    said=
+    IFS= read -r said <beat
+    case $said in
+    end) exit ;;
+    "$last") break ;;
+    at*) nap=1 ;;
+    *) nap=STALL_S ;;
+    esac
+    last=$said
+  done
+  kill -9 $reader
+  tries=$((tries + 1))
+  case $said in
+  at*/type) skip=$skip$nl${said#at } ;;
+  at*) said=${said#at } skip=$skip$nl${said%/*} ;;
+  esac
+  echo >>vitals.jsonl
+done
+"""
+).replace("STALL_S", str(STALL_S))
+"""`sh vitals.sh SECONDS`: samples into the folder it runs in, until then."""
+
+_LOOK = (
+    _READ
+    + r"""
+note() { echo "at $1"; }
+skip=$1
+discover
+tick
+echo "$line"
+sleep WINDOW_S
+cpu
+echo "{\"ticks\":\"$ticks\",\"ticks_s\":\"$now\"}"
+"""
+).replace("WINDOW_S", str(WINDOW_S))
+
+_ANDROID = r"""
+command -v dumpsys >/dev/null || exit 0
+for service in battery thermalservice; do
+  IFS=' ' read -r before value </proc/uptime
+  echo "@dumpsys $service"
+  timeout -s KILL DUMPSYS_S dumpsys $service 2>&1 </dev/null
+  IFS=' ' read -r after value </proc/uptime
+  echo
+  echo "@took $before $after"
+done
+""".replace("DUMPSYS_S", str(DUMPSYS_S))
+
+
+def looking(skip: str, *, services: bool) -> list[str]:
+    """Return the command that reads all sensors once; `skip` lists what hangs, one path a line."""
+    sysfs = 'timeout -s KILL "$1" sh -c "$2" pocketlab "$3"\n'
+    whole = sysfs + (_ANDROID if services else "exit 0\n")
+    return ["sh", "-c", whole, "pocketlab-look", str(STALL_S), _LOOK, skip]
