@@ -189,7 +189,7 @@ def places(record: Run, scenario: Scenario, done: Mapping[int, Trial]) -> Iterat
 
 def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], block: int) -> plan.NextBlock:
     """Return which cells are measured once more, from the trials of earlier blocks alone."""
-    if record.target is None:
+    if record.target is None or record.most in (None, record.blocks):
         return plan.NextBlock((), "target reached", "a fixed number of trials")
     before = [trial for trial in done.values() if trial.block < block and trial.purpose == "time"]
     medians = {cell.key: medians_by_block(before, cell.key, scenario.metric) for cell in record.cells}

@@ -16,6 +16,9 @@ from lab.errors import ScenarioError
 from lab.records import Cell, Parameter, Published
 from lab.workloads import WORKLOADS
 
+LOOP_BLOCKS = 4
+"""Trials of each cell before a closed loop looks: under four there is no interval (lab.stats.summary.MIN_TRIALS)."""
+
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 """The scenarios that come with pocketlab."""
 
@@ -28,7 +31,8 @@ class Plan:
     """How much is measured: `blocks` trials a cell; a trial longer than `timeout_s` is given up.
 
     With a `target` (relative half-width, 0.02 = 2 %) cells whose interval is wider go on, up to `most` trials,
-    until `budget_s` device-seconds are spent. With `duration_s` every trial goes on for about that long.
+    until `budget_s` device-seconds are spent; where `most` is `blocks` the number of trials is fixed. With
+    `duration_s` every trial goes on for about that long.
     """
 
     warmup: int
@@ -183,6 +187,7 @@ def load(path: Path, *, plan: Mapping[str, float | int] | None = None) -> Scenar
             f"{nearest(file.scenario.metric, metrics)}known: {', '.join(metrics)}"
         )
     merged = check(_Plan, file.plan.model_dump() | dict(plan or {}), at=f"{path}: [plan]")
+    _closed_loop(path, merged)
     return Scenario(
         **file.scenario.model_dump(),
         kind=kind,
@@ -215,6 +220,25 @@ def published(path: Path) -> tuple[Published, ...]:
     """Read figures from the literature, in the order of the file; raises `ScenarioError`."""
     file = check(_PublishedFile, parse(read_text(path), path), at=str(path))
     return tuple(Published(**figure.model_dump()) for figure in file.figure)
+
+
+def _closed_loop(path: Path, plan: _Plan) -> None:
+    """Refuse a closed loop that could not be kept; where `most` is `blocks` there is none."""
+    most = plan.blocks if plan.most is None else plan.most
+    if most < plan.blocks:
+        raise ScenarioError(f"{path}: [plan]: 'most' is {most}, fewer than 'blocks', {plan.blocks}: raise it")
+    if most == plan.blocks and (plan.target is None or plan.most is not None):
+        return
+    if plan.target is None or plan.budget_s is None or plan.most is None:
+        raise ScenarioError(
+            f"{path}: [plan]: 'target', 'most' and 'budget_s' belong together: the half-width wanted of every "
+            "interval, and when to give it up"
+        )
+    if plan.blocks < LOOP_BLOCKS:
+        raise ScenarioError(
+            f"{path}: [plan]: wanted at least {LOOP_BLOCKS} blocks where there is a 'target' (no interval from "
+            f"fewer trials), found {plan.blocks}"
+        )
 
 
 def _same_name(path: Path, name: str) -> None:

@@ -61,7 +61,9 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished run: the newest, or the one named.")
     ] = False,
-    blocks: Annotated[int | None, typer.Option(min=1, help="Trials of each cell, instead of the plan's.")] = None,
+    blocks: Annotated[
+        int | None, typer.Option(min=1, help="Trials of each cell, no more and no fewer, instead of the plan's.")
+    ] = None,
     iterations: Annotated[
         int | None, typer.Option(min=1, help="Measured iterations of a trial, instead of the plan's.")
     ] = None,
@@ -92,7 +94,8 @@ def run(
         _refuse_with_resume(suite=suite, seed=seed, blocks=blocks, iterations=iterations)
         answers = [_resumed(session.unfinished(store, name), store, build, terms)]
     else:
-        plan = {k: v for k, v in {"blocks": blocks, "iterations": iterations}.items() if v is not None}
+        given = {"blocks": blocks, "most": blocks, "iterations": iterations}
+        plan = {k: v for k, v in given.items() if v is not None}
         if name is None and suite is None:
             suite = "quick"
         scenarios = session.scenarios_of(name, suite, plan)

@@ -209,6 +209,7 @@ def scenario_of(record: Run) -> Scenario:
         "warmup": int(facts["warmup"]),
         "iterations": int(facts["iterations"]),
         "blocks": record.blocks,
+        **{k: v for k in ("most", "target", "budget_s") if (v := getattr(record, k)) is not None},
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{record.scenario}.toml"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input, InvalidReason
+from device_agents.contract import Input, InvalidReason, Job
 from lab.bench import Bench
 from lab.build import open_build
 from lab.device.fake import FakePhone, Fault, fake_device
@@ -17,9 +17,10 @@ from lab.device.fake_build import write_fake_build
 from lab.device.transport import Process
 from lab.device.turn import Held
 from lab.errors import BuildError, DeviceLost, RunError, ScenarioError
-from lab.records import Run
+from lab.records import Inject, Run
 from lab.runner import open_run, order, reopen, run
 from lab.scenario import Scenario, load
+from lab.stats.summary import medians_by_block
 from lab.store import Store
 
 TOML = """
@@ -432,3 +433,82 @@ def test_an_altered_build_is_not_measured(make: Callable[..., Setting]) -> None:
 
     assert setting.phone.started == 0
     assert setting.store.run(record.id).status == "failed"
+
+
+LOOP = TOML.replace("blocks = 2", "blocks = 4\ntarget = 0.02\nmost = 8\nbudget_s = 1000")
+
+
+def uneven(job: Job) -> float:
+    """One batch in ten is a fifth slower, and only where three patches go in a batch."""
+    number = int(job.trial.rpartition("-")[2])
+    batches = getattr(job.work, "batches", [])
+    return 0.012 if number % 3 == 0 and any(batch.true == 3 for batch in batches) else 0.010
+
+
+def test_a_closed_loop_goes_on_with_the_cell_that_is_still_wide(make: Callable[..., Setting]) -> None:
+    """A cell without spread has its four trials; the other one goes on until it has had the most it may."""
+    setting = make(toml=LOOP)
+    setting.phone.stage_s = uneven
+    record = setting.begin()
+
+    cells = [trial.cell for trial in run(record, setting.scenario, setting.bench)]
+
+    assert cells.count("patches_per_batch=1") == 4
+    assert cells.count("patches_per_batch=3") == 8
+
+
+def test_a_closed_loop_stops_when_every_interval_is_narrow(make: Callable[..., Setting]) -> None:
+    """Nothing varies: four trials a cell, and no more is asked for."""
+    setting = make(toml=LOOP)
+
+    assert len(list(run(setting.begin(), setting.scenario, setting.bench))) == 8
+
+
+def test_a_closed_loop_stops_when_the_device_time_is_spent(make: Callable[..., Setting]) -> None:
+    """The budget pays for the four trials that each cell has in any case, and for nothing more."""
+    setting = make(toml=LOOP.replace("budget_s = 1000", "budget_s = 0.001"))
+    setting.phone.stage_s = uneven
+
+    assert len(list(run(setting.begin(), setting.scenario, setting.bench))) == 8
+
+
+def test_an_interrupted_closed_loop_goes_on_as_it_would_have(make: Callable[..., Setting]) -> None:
+    """What comes next follows from the trials alone: the same cells in the same order as without the cut."""
+    setting = make(toml=LOOP)
+    setting.phone.stage_s = uneven
+    whole = [(t.number, t.block, t.cell) for t in run(setting.begin(), setting.scenario, setting.bench)]
+    record = setting.begin()
+    cut = run(record, setting.scenario, setting.bench)
+    first = [next(cut) for _ in range(9)]
+    cut.close()
+
+    rest = list(run(record, setting.scenario, setting.bench))
+
+    assert [(t.number, t.block, t.cell) for t in [*first, *rest]] == whole
+
+
+def test_the_memory_pass_comes_last_and_is_not_timed(make: Callable[..., Setting]) -> None:
+    """One more trial a cell, marked: its samples enter no median."""
+    setting = make()
+    record = open_run(setting.scenario, setting.bench, seed=7, suite="", line="fake", memory=True)
+
+    trials = list(run(record, setting.scenario, setting.bench))
+
+    assert [trial.purpose for trial in trials] == ["time"] * 4 + ["memory"] * 2
+    assert set(medians_by_block(trials, "patches_per_batch=1", "encode_s")) == {0, 1}
+
+
+def test_a_slow_down_that_was_asked_for_is_part_of_the_run(
+    make: Callable[..., Setting],
+) -> None:
+    """A run that tests the lab can be taken for no other: the job, the record and the Context say so."""
+    setting = make()
+    record = open_run(setting.scenario, setting.bench, seed=7, suite="", line="fake", inject=Inject("vit", 1.1))
+
+    list(run(record, setting.scenario, setting.bench))
+
+    job = Job.model_validate_json((setting.store.trial_folder(record.id, 1) / "job.json").read_bytes())
+    assert job.inject is not None
+    assert (job.inject.stage, job.inject.slow_down) == ("vit", 1.1)
+    assert record.context.facts["inject"] == "vit x 1.1"
+    assert "inject" in setting.begin().context.differs_from(record.context)

@@ -311,7 +311,7 @@ def test_quick_is_three_questions_with_six_trials_a_cell() -> None:
     suite = load_suite(SCENARIOS / "quick.toml")
 
     assert suite.scenarios == ("vit_batch", "prefill_tokens", "throughput")
-    assert suite.plan == {"warmup": 1, "iterations": 3, "blocks": 6}
+    assert suite.plan == {"warmup": 1, "iterations": 3, "blocks": 6, "most": 6}
 
 
 def test_a_listed_cell_may_carry_a_label(tmp_path: Path) -> None:
