@@ -85,8 +85,11 @@ def units_and_stages(
 ) -> tuple[dict[str, Unit], dict[Graph, str]]:
     """Return the units a job names and which graph runs on which."""
     every = Unit(cores=list(device.cores))
-    if cell.parameters.get("placement", "all") == "all":
+    placement = cell.parameters.get("placement", "all")
+    if placement == "all":
         return {"all": every}, dict.fromkeys(manifest.graphs, "all")
+    if placement == "first":
+        return {"first": Unit(cores=list(device.cores[:1]))}, dict.fromkeys(manifest.graphs, "first")
     if len(device.cores) < 2:
         raise DeviceRefused(
             f"cell {cell.key}: placement `split` needs two execution units, but device {device.name} offers "
@@ -197,9 +200,9 @@ def _image_batches(cell: Cell, manifest: Manifest, document: Input) -> list[Batc
 
 def _pipelined(cell: Cell) -> bool:
     pipelined = _flag(cell, "pipelined")
-    if pipelined and _parameter(cell, "placement") == "all":
+    if pipelined and (placement := _parameter(cell, "placement")) != "split":
         raise ScenarioError(
-            f"cell {cell.key}: pipelined stages need two units, and placement = 'all' makes one; "
+            f"cell {cell.key}: pipelined stages need two units, and placement = {placement!r} makes one; "
             "choose placement = 'split', or pipelined = false"
         )
     return pipelined

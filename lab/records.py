@@ -251,7 +251,8 @@ class SelfCheck:
     were asked for, `live` those that were measured, in their order. `ratios` are all valid A/A pairs (candidate /
     baseline) in the order of time, of which `block_pairs` neighbours at a time were drawn. `smallest_visible` is
     the change that a comparison with all its pairs can just show at that spread, as a share; `between_cv` the
-    coefficient of variation between A/A trials. `missing` says in words which rates could not be shown, and why.
+    coefficient of variation between trials of one side, without what a pair shares. `missing` says in words which
+    rates could not be shown, and why.
     """
 
     id: str

@@ -12,9 +12,9 @@ from device_agents.contract import Name
 from lab.documents import Table
 
 Positive = Annotated[int, Field(ge=1)]
-CORES = Literal["split", "all"]
+CORES = Literal["split", "all", "first"]
 """`split`: vision's CPU stages on the first half of the cores, its NPU stages on the second; `all`: every
-graph on every core, one after the other."""
+graph on every core, one after the other; `first`: the same on the first core alone, the others left to others."""
 
 
 class Vision(Table):

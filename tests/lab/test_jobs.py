@@ -92,6 +92,17 @@ def test_all_is_one_unit(tmp_path: Path) -> None:
     assert set(job.stages.values()) == {"all"}
 
 
+def test_work_on_the_first_core_leaves_the_others_alone(tmp_path: Path) -> None:
+    """Every graph runs on the first core; what takes two units in turn cannot be pipelined there."""
+    alone: dict[str, Parameter] = {**ENCODE, "placement": "first", "pipelined": False}
+    job = made(tmp_path, "encode_image", alone, cores=(2, 3))
+
+    assert {name: unit.cores for name, unit in job.units.items()} == {"first": [2]}
+    assert set(job.stages.values()) == {"first"}
+    with pytest.raises(ScenarioError, match="placement = 'first' makes one"):
+        made(tmp_path, "encode_image", {**alone, "pipelined": True}, cores=(2, 3))
+
+
 def test_one_core_cannot_be_split(tmp_path: Path) -> None:
     """A machine with one core is told so, with the way out."""
     with pytest.raises(DeviceRefused, match="offers 1 core; choose placement = 'all'"):
