@@ -47,8 +47,9 @@ def contradiction(spans: Iterable[Span]) -> str:
     for (stage, unit), own in _groups(spans).items():
         if not _is_cpu(unit) and _of(unit, own) == "CPU":
             cpu_s, wall_s = sum(s.cpu_ns for s in own) / 1e9, sum(s.duration_ns for s in own) / 1e9
+            digits = 2 if wall_s >= 1 else 4
             return (
-                f"`{stage}` claims {unit} and used {_seconds(cpu_s)} of CPU time in {_seconds(wall_s)}: "
+                f"`{stage}` claims {unit} and used {cpu_s:.{digits}f} s of CPU time in {wall_s:.{digits}f} s: "
                 "it ran on the CPU"
             )
     return ""
@@ -109,8 +110,3 @@ def _is_cpu(unit: str) -> bool:
 
 def _end(span: Span) -> int:
     return span.start_ns + span.duration_ns
-
-
-def _seconds(seconds: float) -> str:
-    """Return e.g. ``0.97 s`` or ``0.0031 s``: two digits behind the point, or two that say something."""
-    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds:.2g} s"

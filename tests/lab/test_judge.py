@@ -127,10 +127,26 @@ def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
         ("miscounts", InvalidReason.COUNT_MISMATCH, "`end` counts 31 spans, 30 arrived"),
         ("extra_iteration", InvalidReason.COUNT_MISMATCH, "wanted 2 measure iterations, found 3"),
         ("lost", InvalidReason.DEVICE_LOST, "the cable was pulled"),
+        (
+            "falls_back",
+            InvalidReason.WRONG_UNIT,
+            "`vit` claims npu and used 0.0582 s of CPU time in 0.0600 s",
+        ),
+        (
+            "injects",
+            InvalidReason.AGENT_ERROR,
+            "no injected slow-down, the agent says at its end that",
+        ),
+        (
+            "clock_back",
+            InvalidReason.CLOCK_JUMP,
+            "iteration 2 began 1.000 s before the end of what came",
+        ),
+        ("clock_ahead", InvalidReason.CLOCK_JUMP, "3600.300 s by the device's clock, but the whole trial only"),
     ],
 )
 def test_each_fault_has_its_own_reason(tmp_path: Path, fault: Fault, reason: InvalidReason, words: str) -> None:
-    """Thirteen ways to fail give their reasons and a sentence with the figures in it."""
+    """Seventeen ways to fail give their reasons and a sentence with the figures in it."""
     _, findings, _, _ = tried(tmp_path, fault, "encode_image")
 
     assert findings.flaw is not None
