@@ -187,6 +187,11 @@ def places(record: Run, scenario: Scenario, done: Mapping[int, Trial]) -> Iterat
                 yield Place(number, block, cell, "memory")
 
 
+def spent_s(trial: Trial) -> float:
+    """Return the device-seconds a trial took, what it waited for at its gate included."""
+    return trial.wall_s + trial.notes.get("gate_waited_s", 0.0)
+
+
 def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], block: int) -> plan.NextBlock:
     """Return which cells are measured once more, from the trials of earlier blocks alone."""
     if record.target is None or record.most in (None, record.blocks):
@@ -201,7 +206,7 @@ def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], bloc
         target=record.target,
         looks=looks_of(record),
         trial_s={key: max(mean(spent) if spent else 0.0, LEAST_S) for key, spent in took_s.items()},
-        budget=plan.Budget(record.budget_s or math.inf, sum(trial.wall_s for trial in before)),
+        budget=plan.Budget(record.budget_s or math.inf, sum(map(spent_s, before))),
         block=block,
         seed=record.seed,
     )

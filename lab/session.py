@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from device_agents.contract import ForeignManifest, InvalidReason, Job
 from lab import foreign
@@ -32,23 +32,22 @@ from lab.agent import (
     read_events,
     trial_folder,
 )
-from lab.bench import SETTLE, Bench, Place, Progress, Senses, Watch, inputs_of, job_of, trial_name
+from lab.bench import SETTLE, Bench, Place, Progress, Watch, inputs_of, job_of, trial_name
 from lab.build import verify
+from lab.device import care
 from lab.device.transport import Device
 from lab.device.turn import Held
 from lab.errors import DeviceError, DeviceFull, DeviceLost, DeviceRebooted, LabError, RunError
 from lab.files import disk_errors
+from lab.gates import Opened
 from lab.inputs import check as check_input
-from lab.invariants import Flaw
 from lab.judge import judge
 from lab.metrics import iterations_of, samples_of
-from lab.records import Run, Trial, Vitals
+from lab.records import Run, Trial
 from lab.scenario import Scenario
+from lab.sensing import Sensing
 from lab.stats.steady import SHORTEST, steady
 from lab.store import Store
-
-if TYPE_CHECKING:
-    from lab import gates
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +68,6 @@ PILOT_ITERATIONS = 3
 
 TURN = "turn"
 """The file in a trial's folder that says in which of the machine's turns it was begun."""
-
-GATE, VITALS = "gate.jsonl", "vitals.jsonl"
-"""What the device's sensors said before a trial, the last line when it was let begin; and during it."""
-
-VITALS_FOLDER = "vitals"
-"""Where the sampler works on a device, in the trial's folder."""
 
 
 @contextmanager
@@ -118,10 +111,11 @@ class Session:
         self.done = {trial.number: trial for trial in bench.store.trials(record.id)}
         self._watch = watch
         self._inputs = inputs_of(record.cells, bench)
-        self._ready = self._looked = self._gated = False
+        self._ready = self._looked = False
         self._owed: Callable[[], None] = lambda: None
         self._left: list[str] = []  # on the device, because it was away
-        self._load_left_s = scenario.gates.load_wait_s
+        sensed = bench.senses is not None and bench.device.identity.kind != "emulated"  # none of it is a time
+        self._sensing = Sensing(bench, bench.senses, scenario.gates) if bench.senses and sensed else None
         self._iterations: dict[str, int] = {}
         for number in [number for number, trial in self.done.items() if trial.reason is InvalidReason.DEVICE_LOST]:
             _end(bench.device, trial_name(record.id, number))
@@ -202,7 +196,7 @@ class Session:
             log.warning("the settling process of run %s did not end well: %s", self.record.id, outcome)
         return outcome
 
-    def _opened(self, place: Place) -> gates.Opened | None:
+    def _opened(self, place: Place, folder: Path) -> Opened | None:
         """Make the device ready and wait until it may be measured; None where nothing is known of its state.
 
         A device that goes away meanwhile is waited for, and made ready anew.
@@ -210,10 +204,10 @@ class Session:
         for _ in range(REBOOTS):
             if not self._ready:
                 self._make_ready()
-            if self.bench.senses is None or self.bench.device.identity.kind == "emulated":
+            if self._sensing is None:
                 return None
             try:
-                return self._waited(place, self.bench.senses)
+                return self._sensing.wait(folder)
             except DeviceLost as error:
                 log.warning("%s; waiting for the device before trial %d", error, place.number)
                 bring_back(self.bench.device, self.held)
@@ -222,113 +216,22 @@ class Session:
             f"{self.bench.device.identity.name}: went away {REBOOTS} times before trial {place.number}"
         )
 
-    def _waited(self, place: Place, senses: Senses) -> gates.Opened:
-        from lab import gates
-        from lab.device import idle, vitals
-
-        bench, wanted = self.bench, self.scenario.gates
-        if wanted.start == "never" or (wanted.start == "first trial" and self._gated):
-            wanted = replace(wanted, wait_s=0.0, load_wait_s=0.0, pause_s=0.0)
-        name = bench.device.identity.name
-        path = bench.store.trial_folder(self.record.id, place.number) / GATE
-        path.unlink(missing_ok=True)
-
-        def record(look: Vitals) -> None:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(vitals.write(look) + "\n")
-
-        opened = gates.wait(
-            bench.device,
-            wanted,
-            idle=idle.remembered(bench.store.root, name),
-            look=senses.look,
-            clock=bench.clock,
-            sleep=bench.sleep,
-            load_left_s=min(self._load_left_s, wanted.load_wait_s),
-            tell=lambda words: bench.tell(f"{name}: {words}"),
-            record=record,
-        )
-        if not opened.timed_out:
-            idle.remember(bench.store.root, name, opened.vitals)
-        self._load_left_s -= opened.load_waited_s
-        self._gated = True
-        return opened
-
     # --- a trial -----------------------------------------------------------------------------------------
 
     def _measured(self, place: Place) -> Trial:
         """Run one fresh agent process behind the gate and judge what it wrote."""
-        _clean_folder(self.bench.store, self.record, place.number)
-        opened = self._opened(place)
+        folder = _clean_folder(self.bench.store, self.record, place.number)
+        with disk_errors(f"run trial {place.number} of run {self.record.id}", self.bench.store.root):
+            opened = self._opened(place, folder)
         iterations = self._iterations_of(place)
         with self._errand(place, iterations=iterations) as (errand, job):
             started_utc = self.bench.clock.utc()
             if self.bench.device.scratch is not None:
-                (errand.folder / TURN).write_text(str(self.held.number))
-            if opened is None:
+                (folder / TURN).write_text(str(self.held.number))
+            if opened is None or self._sensing is None:
                 return self._trial(place, job, carry_out(errand), started_utc)
-            outcome, after = self._sampled(errand, job)
-        trial = self._trial(place, job, outcome, started_utc)
-        return self._behind_the_gate(trial, opened, after)
-
-    def _sampled(self, errand: Errand, job: Job) -> tuple[Outcome, Vitals | None]:
-        """Carry an errand out beside a sampler of the device's sensors; return also a last look at them."""
-        device, senses = self.bench.device, self.bench.senses
-        assert senses is not None
-        folder = f"{trial_folder(device, job.trial)}/{VITALS_FOLDER}" if device.scratch else str(errand.folder)
-        target = errand.folder / VITALS
-        try:
-            sampler = senses.begin(device, folder)
-        except DeviceError as error:  # the agent's own start will say what is wrong with the device
-            log.info("%s: its sensors are not sampled: %s", device.identity.name, error)
-            return carry_out(errand), None
-        try:
-            outcome = carry_out(replace(errand, heed=self._heed(device, folder)))
-        finally:
-            try:
-                senses.end(device, sampler, folder, target)
-            except DeviceError as error:
-                log.info("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
-        if device.scratch is None or outcome.lost:
-            return outcome, None
-        try:
-            return outcome, senses.look(device)
-        except DeviceError as error:
-            log.info("%s: not looked at after the trial: %s", device.identity.name, error)
-            return outcome, None
-
-    def _heed(self, device: Device, folder: str) -> Callable[[], str]:
-        """Return what says why a running trial must be ended: it reads the sampler's last line."""
-        from lab import gates
-        from lab.device import vitals
-
-        def heed() -> str:
-            lines = device.transport.follow(f"{folder}/{VITALS}", 0).splitlines()
-            last = vitals.parse(lines[-2:-1] or lines[-1:])
-            return gates.abort(last[-1], self.scenario.gates) if last else ""
-
-        return (
-            heed if self.scenario.gates.throttling == "reject" or device.identity.kind == "phone" else lambda: ""
-        )
-
-    def _behind_the_gate(self, trial: Trial, opened: gates.Opened, after: Vitals | None) -> Trial:
-        """Add what the gate and the sensors say to a trial."""
-        from lab import gates
-        from lab.device import vitals
-
-        path = self.bench.store.trial_folder(self.record.id, trial.number) / VITALS
-        during = vitals.read(path) if path.is_file() else ()
-        flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out) if opened.timed_out else None
-        wanted = self.scenario.gates
-        if wanted.throttling == "reject":
-            profile = self.bench.profile or "observe"
-            flaw = flaw or gates.throttled(opened.vitals, during, after, wanted, profile)
-        notes = {**trial.notes, "gate_waited_s": opened.waited_s}
-        trial = replace(trial, flags=opened.flags, notes=notes)
-        if flaw is None or not trial.valid:
-            return trial
-        log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
-        return replace(trial, valid=False, reason=flaw.reason, detail=flaw.detail)
+            outcome, after = self._sensing.carry_out(errand)
+            return self._sensing.judged(self._trial(place, job, outcome, started_utc), opened, after, folder)
 
     def _iterations_of(self, place: Place) -> int | None:
         """Return the iterations of a trial that goes on for a given time; a pilot says how long one takes."""
@@ -471,8 +374,6 @@ def _cared_for(bench: Bench, record: Run, *, ours: bool) -> Iterator[Run]:
     if bench.profile is None:
         yield record
         return
-    from lab.device import care
-
     device, root = bench.device, bench.store.root
     if ours:
         care.restore(device, root)  # what a lab that was killed has left

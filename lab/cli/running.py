@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from lab.store import Store
 
     Answers = list[tuple[Answer, list[Trial]]]
+
+
+class ProfileName(StrEnum):
+    """The profiles of device care, as words on the command line."""
+
+    OBSERVE = "observe"
+    FIXED = "fixed"
+    ROOTED = "rooted"
 
 
 def run(
@@ -70,6 +79,16 @@ def run(
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for another lab on this machine or device.")
     ] = 900,
+    profile: Annotated[
+        ProfileName,
+        typer.Option(
+            help="How much of a phone is changed while it is measured: observe (little), fixed (Android's fixed "
+            "performance mode), rooted (clocks pinned). Runs of different profiles are never compared."
+        ),
+    ] = ProfileName.OBSERVE,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Afterwards, one more trial a cell for memory; it is not timed.")
+    ] = False,
     html: Annotated[Path | None, typer.Option(help="Also write one page with all answers.")] = None,
 ) -> None:
     """Measure a scenario, or every scenario of a suite, and answer its question.
@@ -101,11 +120,11 @@ def run(
         scenarios = session.scenarios_of(name, suite, plan)
         line = build or session.DEFAULT_BUILD
         devices = session.devices_of(store, device, console())
-        benches = session.benches_of(store, devices, line, terms)
+        benches = session.benches_of(store, devices, line, terms, profile.value)
         if image is not None:
             scenarios = [session.on_own_input(chosen) for chosen in scenarios]
             benches = session.with_image(benches, scenarios, image, instruction, wait)
-        begin = _Begin(suite or "", line, seed)
+        begin = _Begin(suite or "", line, seed, memory)
         if len(benches) == 1:
             for chosen in scenarios:
                 answers.append(_measured(begin(chosen, benches[0]), chosen, benches[0]))
@@ -139,6 +158,7 @@ class _Begin:
     suite: str
     line: str
     seed: int | None
+    memory: bool = False
 
     def __post_init__(self) -> None:
         self.begun: list[tuple[Run, Bench]] = []
@@ -149,7 +169,7 @@ class _Begin:
 
         drawn = secrets.randbelow(2**31) if self.seed is None else self.seed
         line = session.line_of(bench.store, bench.build, self.line)
-        record = runner.open_run(chosen, bench, seed=drawn, suite=self.suite, line=line)
+        record = runner.open_run(chosen, bench, seed=drawn, suite=self.suite, line=line, memory=self.memory)
         self.begun.append((record, bench))
         return record
 
@@ -161,7 +181,9 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> tupl
 
     terms = replace(terms, keep=record.id)
     devices = session.devices_of(store, record.device, console())
-    bench = session.with_own_inputs(session.benches_of(store, devices, build or record.build, terms)[0], record)
+    profile = session.profile_of(record)
+    benches = session.benches_of(store, devices, build or record.build, terms, profile)
+    bench = session.with_own_inputs(benches[0], record)
     chosen = session.scenario_of(record)
     runner.reopen(record, chosen, bench)
     done, total = len(store.trials(record.id)), len(record.cells) * record.blocks

@@ -16,17 +16,18 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from lab import fleet, inputs, scenario
-from lab.bench import Bench
+from lab.bench import Bench, Senses
 from lab.build import Build
 from lab.cli.progress import Display
-from lab.device import local, turn
+from lab.device import local, turn, vitals
 from lab.device.transport import Device, Process
 from lab.device.turn import HOST
 from lab.errors import BuildError, DeviceError, PrepareError, RunError, ScenarioError
-from lab.records import Run, Trial
+from lab.records import Profile, Run, Trial
 from lab.scenario import SCENARIOS, Scenario
 from lab.store import Store
 
@@ -83,7 +84,13 @@ def _end_elsewhere(store: Store, name: str, process: Process) -> None:
         log.warning("what a killed lab may have left on %s could not be ended: %s", name, error)
 
 
-def benches_of(store: Store, devices: Sequence[Device], build: str, terms: fleet.Terms) -> list[Bench]:
+def benches_of(
+    store: Store,
+    devices: Sequence[Device],
+    build: str,
+    terms: fleet.Terms,
+    profile: Profile | None = "observe",
+) -> list[Bench]:
     """Bring together what runs are measured with, one bench a device."""
     try:
         package = store.find_build(build)
@@ -98,6 +105,10 @@ def benches_of(store: Store, devices: Sequence[Device], build: str, terms: fleet
             store=store,
             clock=local.SystemClock(),
             lease=fleet.lease_of(device, terms),
+            senses=Senses(vitals.look, vitals.begin, vitals.end),
+            profile=profile,
+            sleep=terms.nap,
+            tell=terms.tell,
         )
         for device in devices
     ]
@@ -215,6 +226,12 @@ def scenario_of(record: Run) -> Scenario:
         path = Path(folder) / f"{record.scenario}.toml"
         path.write_text(record.scenario_toml, encoding="utf-8")
         return scenario.load(path, plan=plan)
+
+
+def profile_of(record: Run) -> Profile | None:
+    """Return the profile a run was begun with; None for one from before there were profiles."""
+    name = record.context.facts["profile"]
+    return None if name == "none" else TypeAdapter[Profile](Profile).validate_python(name)
 
 
 def measure(record: Run, chosen: Scenario, bench: Bench, console: Console) -> Run:
