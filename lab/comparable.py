@@ -80,7 +80,7 @@ def refusal(dimension: Dimension, differs: Differs) -> str:
 
 
 _REMEDIES = (
-    ("device_kind", "Figures of different kinds of device are never compared: measure both on devices of one kind."),
+    ("device_kind", "Figures of different kinds of device are never compared: measure both on one kind."),
     ("device", "Measure both on one device (`lab compare A B --device NAME`), or ask with --differs device."),
     ("profile", "The device was prepared in two ways: measure both under one profile, `lab compare A B`."),
     ("care_*", "The device was prepared in two ways: measure both in one go, `lab compare A B`."),

@@ -1,0 +1,169 @@
+"""What the trials of a comparison say so far, cell by cell, and which pair comes next: nothing is done here."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import mean
+
+from lab.metrics import METRICS
+from lab.records import Cell, CellVerdict, Comparison, Trial
+from lab.runner import LEAST_S, PASSING, TRIES
+from lab.stats.compare import Judgement, judge, paired
+from lab.stats.plan import Budget, NextPairs, Side, next_pairs
+from lab.stats.sequential import Looks, p_value
+from lab.stats.summary import Medians, counted, medians_by_block
+
+HOPELESS = 3
+"""After so many trials of a side of which none counts a cell is given up; as health.PATIENCE."""
+
+Trials = Mapping[Side, Sequence[Trial]]
+"""The trials of both runs; block n of a cell is its pair n."""
+
+CellPair = tuple[Cell, Cell]
+"""A cell of the baseline, and the one of the candidate that it is compared with."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is measured next: pair `block` of a cell, and its sides in order; one that was cut lacks the first."""
+
+    index: int
+    block: int
+    sides: tuple[Side, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a cell is: its valid pairs by block, pairs begun, what one costs, and what the plan says.
+
+    `lacking` is the side that a pair which was cut has not got yet; `given_up` says why no more is tried.
+    """
+
+    cells: CellPair
+    ratios: Mapping[int, float]
+    judgement: Judgement
+    tried: int
+    pair_s: float
+    lacking: Side | None
+    given_up: str
+    plan: NextPairs
+
+
+def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials) -> list[Standing]:
+    """Return how far every cell is. Cells that go on share what is left of the budget: all or none go on."""
+    found = [_standing(comparison, pair, trials) for pair in cells]
+    going = [each for each in found if not (each.judgement.settled or each.given_up)]
+    round_s = max(sum(each.pair_s for each in going), LEAST_S)
+    budget = Budget(comparison.budget_s, spent_s(trials))
+    return [
+        replace(each, plan=_plan(comparison, each, index, round_s, budget)) for index, each in enumerate(found)
+    ]
+
+
+def next_turn(comparison: Comparison, found: Sequence[Standing]) -> Turn | None:
+    """Return what comes next: a pair that was cut, else a pair of the cell with the fewest begun; None at the end.
+
+    Cells that are equally far are drawn by the seed, so that a resumed comparison goes on as it would have.
+    """
+    for index, each in enumerate(found):
+        if each.lacking is not None:
+            return Turn(index, each.tried - 1, (each.lacking,))
+    going = {index: each for index, each in enumerate(found) if each.plan.pairs}
+    if not going:
+        return None
+    fewest = min(each.tried for each in going.values())
+    index = random.Random(f"{comparison.seed}/cells/{fewest}").choice(
+        [index for index, each in going.items() if each.tried == fewest]
+    )
+    return Turn(index, fewest, going[index].plan.pairs[0])
+
+
+def verdict_of(comparison: Comparison, each: Standing) -> CellVerdict:
+    """Return the verdict on a cell as it stands."""
+    ratios, judgement = list(each.ratios.values()), each.judgement
+    return CellVerdict(
+        cell=each.cells[0].key,
+        verdict=judgement.verdict,
+        change=judgement.change,
+        smallest_visible=judgement.smallest_visible,
+        p=p_value(ratios, looks_of(comparison)) if ratios else 1.0,
+        pairs=len(ratios),
+        why=each.plan.why,
+    )
+
+
+def looks_of(comparison: Comparison) -> Looks:
+    """Return the looks that were paid for before the first pair."""
+    return Looks(comparison.looks_most, comparison.looks_first)
+
+
+def ratios_by_block(metric: str, cells: CellPair, trials: Trials) -> dict[int, float]:
+    """Return block -> candidate / baseline of a cell's valid pairs."""
+    ours, theirs = _medians(metric, cells, trials)
+    return dict(zip(sorted(ours.keys() & theirs.keys()), paired(theirs, ours), strict=True))
+
+
+def spent_s(trials: Trials) -> float:
+    """Return the device-seconds that trials took, invalid ones and waiting at the gate included."""
+    return sum(_cost_s(trial) for side in trials.values() for trial in side)
+
+
+def _standing(comparison: Comparison, cells: CellPair, trials: Trials) -> Standing:
+    ours, theirs = _medians(comparison.metric, cells, trials)
+    better = METRICS[comparison.metric].better
+    keys: dict[Side, str] = {"baseline": cells[0].key, "candidate": cells[1].key}
+    own = {side: [trial for trial in trials[side] if trial.cell == key] for side, key in keys.items()}
+    tried = max((trial.block + 1 for side in own.values() for trial in side), default=0)
+    return Standing(
+        cells=cells,
+        ratios=ratios_by_block(comparison.metric, cells, trials),
+        judgement=judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension),
+        tried=tried,
+        pair_s=sum(mean(map(_cost_s, side)) for side in own.values() if side),
+        lacking=_lacking(comparison.metric, own, tried - 1),
+        given_up=_given_up(comparison, own, tried),
+        plan=NextPairs((), None, ""),
+    )
+
+
+def _plan(comparison: Comparison, each: Standing, index: int, round_s: float, budget: Budget) -> NextPairs:
+    if each.given_up and not each.judgement.settled:
+        return NextPairs((), "budget spent", each.given_up)
+    return next_pairs(
+        each.judgement,
+        looks_of(comparison),
+        tried=each.tried,
+        seed=comparison.seed + index,
+        pair_s=round_s,
+        budget=budget,
+    )
+
+
+def _medians(metric: str, cells: CellPair, trials: Trials) -> tuple[Medians, Medians]:
+    ours = medians_by_block(trials["baseline"], cells[0].key, metric)
+    return ours, medians_by_block(trials["candidate"], cells[1].key, metric)
+
+
+def _lacking(metric: str, own: Trials, block: int) -> Side | None:
+    """Return the side that pair `block` has not got yet; a pair whose first trial does not count is over."""
+    last = [(side, trial) for side, found in own.items() for trial in found if trial.block == block]
+    if len(last) != 1 or not counted(last[0][1], metric):
+        return None
+    return "candidate" if last[0][0] == "baseline" else "baseline"
+
+
+def _given_up(comparison: Comparison, own: Trials, tried: int) -> str:
+    for side, found in own.items():
+        if len(found) < HOPELESS or any(counted(t, comparison.metric) or t.reason in PASSING for t in found):
+            continue
+        last = found[-1]
+        why = f"{last.reason}: {last.detail}" if last.reason else f"{last.state}, no value of {comparison.metric}"
+        return f"none of {len(found)} trials of the {side} counts; the last: {why}"
+    most = TRIES * comparison.looks_most
+    return f"{tried} pairs were tried" if tried >= most else ""
+
+
+def _cost_s(trial: Trial) -> float:
+    return trial.wall_s + trial.notes.get("gate_waited_s", 0.0)
