@@ -17,7 +17,7 @@ from lab.records import Cell, Parameter, Published
 from lab.workloads import WORKLOADS
 
 LOOP_BLOCKS = 4
-"""Trials of each cell before a closed loop looks: under four there is no interval (lab.stats.summary.MIN_TRIALS)."""
+"""Trials of each cell before a closed loop looks: no interval from fewer (lab.stats.summary.MIN_TRIALS)."""
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 """The scenarios that come with pocketlab."""
@@ -58,7 +58,7 @@ class Gates:
     start: Literal["every trial", "first trial", "never"] = "every trial"
     wait_s: float = 1800.0
     poll_s: float = 5.0
-    load_wait_s: float = 120.0
+    load_wait_s: float = 30.0
     battery_level_least: float = 20.0
     battery_celsius_most: float = 35.0
     skin_above_idle_most: float = 2.0
@@ -115,7 +115,7 @@ class _Gates(Table):
     start: Literal["every trial", "first trial", "never"] = "every trial"
     wait_s: Seconds = 1800.0
     poll_s: Annotated[float, Field(gt=0)] = 5.0
-    load_wait_s: Seconds = 120.0
+    load_wait_s: Seconds = 30.0
     battery_level_least: Annotated[float, Field(ge=0, le=100)] = 20.0
     battery_celsius_most: float = 35.0
     skin_above_idle_most: Seconds = 2.0

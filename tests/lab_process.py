@@ -32,6 +32,7 @@ blocks = {blocks}
 timeout_s = {timeout_s}
 [gates]
 max_gap = 0.99
+start = "never"
 """
 
 

@@ -50,6 +50,7 @@ blocks = 1
 timeout_s = {timeout_s}
 [gates]
 max_gap = 0.99
+start = "never"
 """
 """A trial of a second or two: long enough to be met in its middle, where its agent is stopped for the harm."""
 
