@@ -13,6 +13,7 @@ import typer
 
 from lab.cli.builds import builds
 from lab.cli.devices import devices, probe
+from lab.cli.explain import explain
 from lab.cli.options import DATA, Data, console, opened
 from lab.cli.output import print_answer, print_beside, short, write, write_html
 from lab.cli.running import run
@@ -39,6 +40,7 @@ app.command(epilog="Example: `lab run vit_batch --build nano-paper --suite full 
 app.add_typer(builds, name="builds")
 app.add_typer(devices, name="devices")
 app.command(epilog="Example: `lab probe virtual-1 --out phone.tar.gz`")(probe)
+app.command(epilog="Example: `lab explain last --html why.html`")(explain)
 
 
 @app.callback()

@@ -93,20 +93,28 @@ class Chart:
     logarithmic: bool
 
 
-class _Scale:
-    """Maps values to pixels, linearly or by logarithm."""
+class Scale:
+    """Maps values to pixels, linearly or, where they span so much and are all above zero, by logarithm."""
 
-    def __init__(self, values: Iterable[float], left: float, right: float, *, from_zero: bool = False) -> None:
+    def __init__(
+        self,
+        values: Iterable[float],
+        left: float,
+        right: float,
+        *,
+        from_zero: bool = False,
+        linear: bool = False,
+    ) -> None:
         found = sorted(values)
         low, high = found[0], found[-1]
         self.left, self.right = left, right
-        self.log = not from_zero and high / low > _LOG_FROM
+        self.log = not (from_zero or linear) and high / low > _LOG_FROM
         if from_zero:
             self.low, self.high = 0.0, 1.05 * high
         elif self.log:
             self.low, self.high = low / 1.15, high * 1.15
         else:
-            margin = 0.06 * (high - low) or 0.1 * high
+            margin = 0.06 * (high - low) or 0.1 * high or 1.0
             self.low, self.high = max(0.0, low - margin), high + margin
 
     def __call__(self, value: float) -> float:
@@ -131,9 +139,9 @@ def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
     for summary in answer.summaries:
         found = summary.interval
         values += [v for v in (found.low, found.high) if v is not None] if found else []
-    scale = _Scale(values, _LEFT, _SPLIT[0] if figures else _RIGHT)
+    scale = Scale(values, _LEFT, _SPLIT[0] if figures else _RIGHT)
     other = (
-        _Scale([figure.value for figure in figures], _SPLIT[1], _RIGHT - 40, from_zero=True) if figures else None
+        Scale([figure.value for figure in figures], _SPLIT[1], _RIGHT - 40, from_zero=True) if figures else None
     )
     height = _ROW + _LINE * max(0, max(len(_lines(_label(answer, s))) for s in answer.summaries) - 2)
     rows = tuple(
@@ -169,8 +177,8 @@ def _row(
     trials: Sequence[Trial],
     *,
     y: float,
-    scale: _Scale,
-    other: _Scale | None,
+    scale: Scale,
+    other: Scale | None,
 ) -> Row:
     metric, found, cell = answer.metric, summary.interval, summary.cell
     label = _label(answer, summary)
@@ -211,14 +219,14 @@ def _offset(block: int, own: Sequence[Trial]) -> float:
     return round(_SPREAD * ((block - first) / (last - first) - 0.5), 1) if last > first else 0.0
 
 
-def _mark(trial: Trial, metric: Metric, y: float, scale: _Scale) -> Mark:
+def _mark(trial: Trial, metric: Metric, y: float, scale: Scale) -> Mark:
     value = trial_median(trial.samples[metric.name])
     reason = "" if trial.valid else f", invalid: {trial.reason} {plain(trial.detail)}".rstrip()
     text = f"trial {trial.number}, block {trial.block}: {quantity(value, metric.unit)}{reason}"
     return Mark(scale(value), y, trial.valid, text)
 
 
-def _diamonds(answer: Answer, summary: CellSummary, y: float, scale: _Scale) -> tuple[Diamond, ...]:
+def _diamonds(answer: Answer, summary: CellSummary, y: float, scale: Scale) -> tuple[Diamond, ...]:
     return tuple(
         _diamond(figure, answer.metric.unit, scale(figure.value), y)
         for figure in answer.published
@@ -233,7 +241,7 @@ def _diamond(figure: Published, unit: str, x: float, y: float) -> Diamond:
     return Diamond(x, y, figure.kind, text, x + 12 if fits else x - 12, "start" if fits else "end", title)
 
 
-def _panel(scale: _Scale, metric: Metric, title: str, *, room: int) -> Panel:
+def _panel(scale: Scale, metric: Metric, title: str, *, room: int) -> Panel:
     ticks = scale.ticks(room)
     divisor, unit = (1.0, metric.unit)
     if unit == "s" and ticks:

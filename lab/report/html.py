@@ -18,19 +18,24 @@ def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
 
     Nothing is loaded from anywhere; every name is escaped; it follows the reader's light or dark setting.
     """
-    environment = jinja2.Environment(
+    return environment().get_template("page.html").render(answers=answers)
+
+
+def environment() -> jinja2.Environment:
+    """Return what every page is rendered with: escaping, and the words of the report."""
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    found.filters.update(
         plain=wording.plain,
         percent=wording.percent,
         probability=wording.probability,
     )
-    environment.globals.update(
+    found.globals.update(
         estimate=wording.estimate,
         span=wording.span,
         quantity=wording.quantity,
@@ -43,7 +48,7 @@ def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
         kind_of=wording.kind_of,
         on_device=wording.on_device,
     )
-    return environment.get_template("page.html").render(answers=answers)
+    return found
 
 
 def unit_of(answer: Answer, metric: str) -> Metric:

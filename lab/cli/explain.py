@@ -1,0 +1,60 @@
+"""The command `lab explain`: why trials counted or not, what the device did, where the variance comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli.options import DATA, Data, opened
+from lab.cli.output import write
+from lab.errors import RunError
+
+if TYPE_CHECKING:
+    from lab.records import Run
+    from lab.report.explain import Explanation
+    from lab.store import Store
+
+
+def explain(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="Start of a run's id, or last.")] = "last",
+    trial: Annotated[int | None, typer.Option(min=1, help="Tell everything about this trial.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one self-contained page with a timeline.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Say why each trial of a run counted or not, what the device was doing, and where the variance comes from."""
+    from rich.console import Console
+
+    from lab.report.explain_text import render_explanation, render_trial
+
+    store = opened(data)
+    record = store.run(run)
+    found = explained(store, record)
+    if html is not None:
+        from lab.report.explain_page import render_explanation_page
+
+        write(html, render_explanation_page(found))
+        return
+    if trial is None:
+        Console().print(render_explanation(found))
+        return
+    try:
+        Console().print(render_trial(found, trial))
+    except KeyError as error:
+        known = f"1 to {max(line.number for line in found.lines)}" if found.lines else "none"
+        raise RunError(f"run {record.id} has no trial {trial}; it has {known}") from error
+
+
+def explained(store: Store, record: Run) -> Explanation:
+    """Return the explanation of a saved run; raises `StoreError` for a damaged file of its own."""
+    import tomllib
+
+    from lab.metrics import METRICS
+    from lab.report.evidence import evidence_of
+    from lab.report.explain import explain as explanation_of
+
+    metric = METRICS[tomllib.loads(record.scenario_toml)["scenario"]["metric"]]
+    folder = store.root / "runs" / record.id / "trials"
+    kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in store.trials(record.id)]
+    return explanation_of(record, kept, metric)

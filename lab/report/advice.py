@@ -1,0 +1,95 @@
+"""What a user should do next about a run: the two or three things that would help it most, each with its why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from device_agents.contract import InvalidReason
+from lab.records import Metric, Run
+from lab.report.evidence import Evidence
+from lab.report.reasons import reason_words
+from lab.stats.sources import Sources
+from lab.stats.steady import SHORTEST
+from lab.stats.summary import counted
+
+MOST = 3
+"""How many things are advised: more are not read."""
+
+NOISY_CV = 0.05
+"""Above this variation between trials more trials alone do not help: as :data:`lab.report.answer.NOISY_CV`."""
+
+GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
+
+
+def advice(run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric) -> tuple[str, ...]:
+    """Return what to do, the most useful first; a run with which nothing is wrong is said to be one."""
+    steps = [*_invalid(kept), *_unfinished(run), *_unsteady(kept), *_flags(kept), *_noise(found)]
+    steps += [] if len(steps) >= MOST else list(_blind(kept, metric))
+    return tuple(steps[:MOST]) or ("Nothing: its trials are as they should be.",)
+
+
+def _invalid(kept: Sequence[Evidence]) -> Iterator[str]:
+    reasons = Counter(one.trial.reason for one in kept if not one.trial.valid)
+    for reason, count in reasons.most_common(2):
+        yield f"{reason or 'invalid'} ({count} of {len(kept)} trials): {reason_words(reason).do}"
+
+
+def _unfinished(run: Run) -> Iterator[str]:
+    if run.status != "finished":
+        yield f"The run is {run.status}: `lab run --resume {run.id[:13]}` measures what is missing."
+
+
+def _unsteady(kept: Sequence[Evidence]) -> Iterator[str]:
+    count = sum(one.trial.valid and one.trial.state == "unsteady" for one in kept)
+    if count:
+        yield (
+            f"{count} of {len(kept)} trials never settled: give them more iterations (plan.iterations) or more "
+            "warm-up; where heat is what unsettles them, ask the scenario `sustained` instead."
+        )
+
+
+def _flags(kept: Sequence[Evidence]) -> Iterator[str]:
+    busy = sum("busy" in one.trial.flags for one in kept)
+    if busy:
+        yield f"{busy} of {len(kept)} trials ran on a busy device: end what else works there, and measure again."
+
+
+def _noise(found: Sources) -> Iterator[str]:
+    claimed = {link.name for link in found.links if link.claimed}
+    if "start temperature" in claimed:
+        yield (
+            "Figures go with the temperature at which trials begin: let the gate wait for a cooler device "
+            "(gates.skin_above_idle_most, gates.wait_s)."
+        )
+    if "others' CPU" in claimed:
+        yield "Figures go with what others do on the device's cores: end it, or lower gates.busy_per_core_most."
+    if "time" in claimed and len(claimed) == 1:
+        yield (
+            "Figures drift with time and neither temperature nor load explains it: cells are still compared "
+            "fairly, block by block, but a single figure holds for this hour only."
+        )
+    if found.between_cv is not None and found.between_cv > NOISY_CV and not claimed:
+        yield (
+            "Trials vary by more than 5 % and nothing that was watched explains it: look for what differs between "
+            "processes (placement, memory, background work) before adding trials."
+        )
+    elif found.between_cv is not None and found.within_cv is not None and found.within_cv > 2 * found.between_cv:
+        yield "Most of the variance lies within trials: more iterations (plan.iterations) steady their medians."
+
+
+def _blind(kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
+    """Advise on what the lab could not see, where nothing worse is to be said."""
+    short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
+    few = [one for one in short if len(one.trial.samples[metric.name]) < SHORTEST]
+    if kept and len(few) * 2 > len(kept):
+        yield (
+            f"Nobody can tell whether trials had settled: {SHORTEST} measured iterations are the least "
+            "(`lab run --iterations 10`)."
+        )
+    dark = sum("ungated" in one.trial.flags for one in kept)
+    if dark:
+        yield (
+            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe` says which sensors a "
+            "device lets the lab read."
+        )

@@ -1,0 +1,166 @@
+"""What is kept of a trial beside its figures, read: looks at the gate, samples during it, the agent's CPU time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from device_agents.contract import Event, Hello, Iteration, Span
+from lab.agent import EVENTS, STDERR, read_events
+from lab.device.vitals import aligned, battery, frozen, jumps, read, skin, soc
+from lab.errors import StoreError
+from lab.metrics import end_ns
+from lab.records import Trial, Vitals
+
+GATE, VITALS = "gate.jsonl", "vitals.jsonl"
+
+TAIL = 600
+"""How many characters of what the agent said last are kept."""
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What the device did around a trial; what is None or empty was not known (`unknown` says why).
+
+    Temperatures are (at the start, highest during). `caps` is the lowest share of its top clock that any CPU
+    policy was allowed, and which; `cooling` the devices that cooled by slowing; `others_cores` how many cores
+    everything but the agent used while it was measured (median), `agent_cores` the agent.
+    """
+
+    battery: tuple[float, float] | None = None
+    skin: tuple[float, float] | None = None
+    soc: tuple[float, float] | None = None
+    level: float | None = None
+    powered: bool | None = None
+    cap: tuple[str, float] | None = None
+    cooling: tuple[str, ...] = ()
+    status: int | None = None
+    agent_cores: float | None = None
+    others_cores: float | None = None
+    stolen_cores: float | None = None
+    oddities: tuple[str, ...] = ()
+    unknown: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A trial, how long it waited and looked at the gate, and what its device did; `last_words` of its agent."""
+
+    trial: Trial
+    looks: int
+    waited_s: float | None
+    doing: Doing
+    last_words: str = ""
+    gate: tuple[Vitals, ...] = ()
+    during: tuple[Vitals, ...] = ()
+
+
+def evidence_of(trial: Trial, folder: Path) -> Evidence:
+    """Read what lies in a trial's folder; a file that is missing or damaged is said to be, and ends nothing."""
+    problems: list[str] = []
+    gate = _vitals(folder / GATE, problems)
+    during = _vitals(folder / VITALS, problems)
+    events = read_events(_bytes(folder / EVENTS)).events
+    doing = doing_of(gate, during, events)
+    if not gate and not during:
+        why = "; ".join(problems) or "no sensor was read around it"
+        doing = Doing(agent_cores=doing.agent_cores, unknown=why)
+    waited = trial.notes.get("gate_waited_s")
+    if waited is None and len(gate) > 1:
+        waited = gate[-1].boot_s - gate[0].boot_s
+    words = _bytes(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
+    return Evidence(trial, len(gate), waited, doing, words, gate, during)
+
+
+def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[Event]) -> Doing:
+    """Return what the device did: from the look that opened the gate, and the samples during the trial."""
+    start = gate[-1:] or during[:1]
+    both = [*start, *during]
+    caps = [(name, share) for one in both for name, share in one.caps.items()]
+    statuses = [one.thermal_status for one in both if one.thermal_status is not None]
+    agent, others = _cores(during, events)
+    if others is None and gate:  # too short for a sample: what others did when the agent had not begun yet
+        others = gate[-1].busy_cores
+    stolen = [one.stolen_cores for one in during if one.stolen_cores is not None]
+    stuck = tuple(f"sensor {name} stands still while others move" for name in frozen(both))
+    return Doing(
+        battery=_span([battery(one) for one in both]),
+        skin=_span([skin(one) for one in both]),
+        soc=_span([soc(one) for one in both]),
+        level=next((one.battery_level for one in both if one.battery_level is not None), None),
+        powered=next((one.powered for one in both if one.powered is not None), None),
+        cap=min(caps, key=lambda pair: pair[1], default=None),
+        cooling=tuple(sorted({name for one in both for name, state in one.cooling.items() if state > 0})),
+        status=max(statuses, default=None),
+        agent_cores=agent,
+        others_cores=others,
+        stolen_cores=median(stolen) if stolen else None,
+        oddities=(*jumps(during), *stuck),
+    )
+
+
+def curve_of(folder: Path) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Return a trial's measured iterations and its skin temperatures, each as (seconds on its clock, value).
+
+    An iteration's value is its duration in seconds; either list is empty where nothing was kept.
+    """
+    events = read_events(_bytes(folder / EVENTS)).events
+    durations = [
+        (event.start_ns / 1e9, event.duration_ns / 1e9)
+        for event in events
+        if isinstance(event, Iteration) and event.phase == "measure"
+    ]
+    hello = next((event for event in events if isinstance(event, Hello)), None)
+    during = _vitals(folder / VITALS, [])
+    if hello is None:
+        return durations, []
+    warm = [(at / 1e9, value) for at, one in aligned(during, hello) if (value := skin(one)) is not None]
+    return durations, warm
+
+
+def _cores(during: Sequence[Vitals], events: Sequence[Event]) -> tuple[float | None, float | None]:
+    """Return the cores that the agent used while it was measured, and those that all others did (median)."""
+    hello = next((event for event in events if isinstance(event, Hello)), None)
+    measured = [event for event in events if isinstance(event, Iteration) and event.phase == "measure"]
+    if hello is None or not measured:
+        return None, None
+    begin = min(one.start_ns for one in measured)
+    end = max(one.start_ns + one.duration_ns for one in measured)
+    spans = [
+        event
+        for event in events
+        if isinstance(event, Span)
+        and event.parent is None
+        and event.role != "user"
+        and event.start_ns >= begin
+        and end_ns(event) <= end
+    ]
+    if end <= begin or any(span.source == "parsed" for span in spans):
+        return None, None
+    agent = sum(span.cpu_ns for span in spans) / (end - begin)
+    inside = [
+        one.busy_cores for at, one in aligned(during, hello) if one.busy_cores is not None and begin <= at <= end
+    ]
+    return agent, max(0.0, median(inside) - agent) if inside else None
+
+
+def _span(values: Sequence[float | None]) -> tuple[float, float] | None:
+    """Return the first known value and the highest."""
+    known = [value for value in values if value is not None]
+    return (known[0], max(known)) if known else None
+
+
+def _vitals(path: Path, problems: list[str]) -> tuple[Vitals, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        return read(path)
+    except StoreError as error:
+        problems.append(str(error))
+        return ()
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

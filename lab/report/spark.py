@@ -1,0 +1,31 @@
+"""A line of numbers as a line of characters, for terminals and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+NONE, BAD = "·", "x"
+
+
+def spark(values: Sequence[float | None], *, width: int, bad: Sequence[bool] = ()) -> str:
+    """Return one character a value, low to high; ``·`` where it is None, ``x`` where `bad`.
+
+    More values than `width` share characters: the highest of those is drawn, and ``x`` if any is bad.
+    """
+    known = [value for value in values if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    each = -(-len(values) // width) or 1
+    return "".join(
+        _bar(values[i : i + each], any(bad[i : i + each]), low, high) for i in range(0, len(values), each)
+    )
+
+
+def _bar(values: Sequence[float | None], bad: bool, low: float, high: float) -> str:
+    known = [value for value in values if value is not None]
+    if bad:
+        return BAD
+    if not known:
+        return NONE
+    share = 0.0 if high == low else (max(known) - low) / (high - low)
+    return BARS[min(len(BARS) - 1, int(share * len(BARS)))]
