@@ -17,6 +17,7 @@ _PHRASES = {
     "new_tokens": "{} new tokens",
     "placement=split": "on split units",
     "placement=all": "on all cores",
+    "placement=first": "on the first core",
     "pipelined=True": "pipelined",
     "pipelined=False": "serial",
     "coupled=True": "coupled",

@@ -1,0 +1,223 @@
+"""A self-check in a terminal and as Markdown: what verdicts on this device are worth.
+
+Every rate is k of n with its exact one-sided 95 % bound (Clopper and Pearson): the upper one of what should not
+happen, the lower one of what should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lab.records import LiveCheck, ResampledRates, SelfCheck
+from lab.report.markdown import escape
+from lab.report.wording import KIND_STYLES, KINDS, percent, plain
+from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
+from lab.stats.resample import WELL_FOUND, at_least, at_most, smallest_found
+from lab.stats.selfcheck import CHANGED, WORSE, tally
+
+BAR = 30
+"""Characters of a bar that stands for all."""
+
+_LIVE = ("", "injected", "verdict", "change", "95 % interval", "pairs", "s")
+_RESAMPLED = ("slower by", "found", "wrong", "same", "cannot tell", "pairs")
+
+
+def upper(k: int, n: int) -> str:
+    """Return e.g. ``0 of 10 (<= 25.9 %)``: what should not happen; ``none measured`` without any."""
+    return f"{k} of {n} (<= {_bound(at_most(k, n))})" if n else "none measured"
+
+
+def lower(k: int, n: int) -> str:
+    """Return e.g. ``5 of 5 (>= 54.9 %)``: what should happen; ``none measured`` without any."""
+    return f"{k} of {n} (>= {_bound(at_least(k, n))})" if n else "none measured"
+
+
+def quote(record: SelfCheck) -> str:
+    """Return in one line what verdicts on this device are worth, to be printed beside each of them."""
+    count = tally(record)
+    parts = [
+        f"called changed though alike: {upper(count.false, count.alike)}",
+        f"{_injected(record)} slow-downs found: {lower(count.found, count.slowed)}",
+    ]
+    if record.smallest_visible is not None:
+        parts.append(f"smallest change shown: {_smallest(record)}")
+    day = record.started_utc[:10]
+    return plain(f"Self-check of {record.device}, {day}, {record.scenario}: " + "; ".join(parts))
+
+
+def sentences(record: SelfCheck) -> list[str]:
+    """Return what was found, in words: live, resampled, and the smallest change."""
+    count = tally(record)
+    found = [
+        f"Live: of comparisons of {record.build_line} with itself {upper(count.false, count.alike)} were called "
+        f"changed; of those with {_injected(record)} injected into {record.inject.stage} "
+        f"{lower(count.found, count.slowed)} were found."
+    ]
+    if record.smallest_visible is not None:
+        found.append(
+            f"The smallest change that {record.looks_most} pairs can show here is "
+            f"{percent(record.smallest_visible)}; under {SMALLEST_EFFECT:.0%} nothing is called one, by policy."
+        )
+    if record.resampled:
+        well = smallest_found(record.resampled)
+        words = "No slow-down that was tried is" if well is None else f"Slow-downs from {_scale(well)} on are"
+        found.append(f"{words} found in {WELL_FOUND:.0%} of the resampled comparisons or more.")
+    return [plain(words) for words in found]
+
+
+def notes(record: SelfCheck) -> list[str]:
+    """Return how to read the rates: what they rest on and what is assumed."""
+    spread = "" if record.between_cv is None else f", {percent(record.between_cv)} between trials of a side"
+    found = [f"{record.aa_trials} A/A trials, {len(record.ratios)} pairs{spread}. Bounds: exact, one-sided, 95 %."]
+    if record.resampled:
+        pairs = len(record.ratios)
+        found += [
+            f"Resampled: blocks of {record.block_pairs} pairs next to each other in time, drawn from all {pairs}; "
+            "of each comparison a side drawn by chance is slowed. Assumed: slower work is as noisy, as a share. "
+            f"Their bounds are about the drawing, not about there being {pairs} pairs only.",
+            "`wrong` is a change called in the other direction, at 0 % in any; `same` is right up to "
+            f"{SAME_WITHIN:.0%}.",
+        ]
+    return found
+
+
+def render_terminal(record: SelfCheck) -> RenderableType:
+    """Return something for `rich.console.Console.print`; readable from 80 columns, and without colours."""
+    kind = record.context.facts.get("device_kind", "unknown")
+    title = f"What are verdicts on {record.device} worth? ({KINDS.get(kind, f'of kind {kind}')})"
+    count = tally(record)
+    fine = not count.false and count.found == count.slowed and not record.missing
+    parts: list[RenderableType] = [Text(plain(title), style=f"bold {KIND_STYLES.get(kind, '')}".strip())]
+    parts += [Text(words, style="green" if fine else "yellow") for words in sentences(record)]
+    parts += [Text(plain(f"! {words}"), style="yellow") for words in record.missing]
+    if record.live:
+        parts.append(_table("live", _LIVE, _live_rows(record), [_style(one) for one in record.live]))
+    if record.resampled:
+        parts.append(_table("resampled", _RESAMPLED, _resampled_rows(record), [""] * len(record.resampled)))
+        parts.append(Text("found, by slow-down"))
+        parts += [Text(f"  {bar}") for bar in bars(record.resampled)]
+    parts += [Text(words, style="dim") for words in notes(record)]
+    parts.append(Text(_origin(record), style="dim"))
+    return Group(*parts)
+
+
+def render_markdown(record: SelfCheck) -> str:
+    """Return the same as Markdown; ends with a newline."""
+    blocks = [
+        f"### What are verdicts on {escape(record.device)} worth?",
+        *(escape(words) for words in sentences(record)),
+        "\n".join(f"- {escape(words)}" for words in record.missing),
+    ]
+    if record.live:
+        blocks.append(_markdown(_LIVE, _live_rows(record)))
+    if record.resampled:
+        blocks.append(_markdown(_RESAMPLED, _resampled_rows(record)))
+        blocks.append("```\n" + "\n".join(bars(record.resampled)) + "\n```")
+    blocks += [escape(words) for words in (*notes(record), _origin(record))]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def bars(found: Sequence[ResampledRates]) -> list[str]:
+    """Return a line for each slow-down, its bar as long as the share of comparisons that found it."""
+    return [
+        f"{_scale(one.slow_down):>5} {'█' * round(BAR * one.found / one.n):<{BAR}} {_share(one.found, one.n)}"
+        for one in found
+        if one.slow_down != 1
+    ]
+
+
+def _live_rows(record: SelfCheck) -> list[list[str]]:
+    rows = []
+    for number, live in enumerate(record.live, start=1):
+        change = live.found.change
+        limits = (
+            "none"
+            if change is None or change.low is None or change.high is None
+            else f"{change.low:.3f} to {change.high:.3f}"
+        )
+        rows.append(
+            [
+                str(number),
+                "-" if live.slow_down == 1 else _scale(live.slow_down),
+                live.found.verdict,
+                "none" if change is None else f"{change.estimate:.3f}",
+                limits,
+                str(live.found.pairs),
+                f"{live.spent_s:.0f}",
+            ]
+        )
+    return rows
+
+
+def _resampled_rows(record: SelfCheck) -> list[list[str]]:
+    return [
+        [
+            _scale(one.slow_down),
+            "-" if one.slow_down == 1 else lower(one.found, one.n),
+            upper(one.wrong, one.n),
+            lower(one.same, one.n) if _is_same(one.slow_down) else upper(one.same, one.n),
+            upper(one.undecided, one.n),
+            f"{one.pairs:.1f}",
+        ]
+        for one in record.resampled
+    ]
+
+
+def _is_same(slow_down: float) -> bool:
+    """Tell whether `same` is right of this slow-down; its edge, which no float hits exactly, is within."""
+    return slow_down <= 1 + SAME_WITHIN + 1e-9
+
+
+def _style(live: LiveCheck) -> str:
+    """Return how a live verdict is shown: false ones stand out."""
+    right = live.found.verdict not in CHANGED if live.slow_down == 1 else live.found.verdict in WORSE
+    false = not right and live.found.verdict != "cannot tell"
+    return "bold red" if false else "" if right else "yellow"
+
+
+def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for row, style in zip(rows, styles, strict=True):
+        table.add_row(*(Text(plain(cell)) for cell in row), style=style)
+    return table
+
+
+def _markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *([escape(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _origin(record: SelfCheck) -> str:
+    return plain(
+        f"{record.scenario} ({record.metric}) on {record.device}, build {record.build_line} "
+        f"({record.build[:12]}), seed {record.seed}, {record.spent_s:.0f} of {record.budget_s:.0f} s, "
+        f"{record.started_utc}, self-check {record.id} ({record.status})"
+    )
+
+
+def _injected(record: SelfCheck) -> str:
+    return _scale(record.inject.slow_down)
+
+
+def _smallest(record: SelfCheck) -> str:
+    """Return the smallest change that can be called one here: what the pairs show, and not less than policy."""
+    return percent(max(record.smallest_visible or 0.0, SMALLEST_EFFECT))
+
+
+def _scale(slow_down: float) -> str:
+    return f"{100 * (slow_down - 1):.3g} %"
+
+
+def _share(k: int, n: int) -> str:
+    return f"{k} of {n}"
+
+
+def _bound(share: float) -> str:
+    return f"{100 * share:.1f} %"

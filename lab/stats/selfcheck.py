@@ -1,0 +1,126 @@
+"""What a self-check still has to measure, and what its record says: counts, rates, and what could not be shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lab.errors import NotEnoughData
+from lab.records import SelfCheck
+from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_visible
+from lab.stats.sequential import Looks
+
+TYPICAL_PAIRS = 10
+"""Pairs to a verdict where nothing changed, in the mean over normal noise of 3 % a side (docs/verdicts.md)."""
+
+WORSE = ("regressed", "slower")
+CHANGED = (*WORSE, "improved", "faster")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Live comparisons in counts: `false` of `alike` called a change, `found` of `slowed` rightly."""
+
+    alike: int
+    false: int
+    slowed: int
+    found: int
+
+
+def tally(record: SelfCheck) -> Tally:
+    """Count the live verdicts. A slow-down counts as found when it was called worse, not merely changed."""
+    alike = [live.found.verdict for live in record.live if live.slow_down == 1]
+    slowed = [live.found.verdict for live in record.live if live.slow_down != 1]
+    false = sum(word in CHANGED for word in alike)
+    return Tally(len(alike), false, len(slowed), sum(word in WORSE for word in slowed))
+
+
+def slow_downs(record: SelfCheck) -> list[float]:
+    """Return what is injected into each comparison, in their order: the slowed ones evenly among those alike."""
+    alike = [((i + 0.5) / record.wanted, 1.0) for i in range(record.wanted)]
+    slow = record.inject.slow_down
+    slowed = [((i + 0.5) / record.wanted_injected, slow) for i in range(record.wanted_injected)]
+    return [slow_down for _, slow_down in sorted([*alike, *slowed])]
+
+
+def share_s(record: SelfCheck, left_s: float) -> float | None:
+    """Return the seconds that the next comparison may take of those left; None when it would come to nothing.
+
+    An equal share of what is left, but not less than a verdict takes as a rule: rather fewer comparisons than
+    such as cannot end. What a pair costs is taken from those that were measured.
+    """
+    left = record.wanted + record.wanted_injected - len(record.live)
+    fair = left_s / left
+    pairs = sum(live.found.pairs for live in record.live)
+    if not pairs:
+        return fair if left_s > 0 and not record.live else None
+    pair_s = sum(live.spent_s for live in record.live) / pairs
+    if left_s < record.looks_first * pair_s:
+        return None
+    return min(left_s, max(fair, TYPICAL_PAIRS * pair_s))
+
+
+def conclude(record: SelfCheck) -> SelfCheck:
+    """Return the record with the rates that its A/A pairs give, and in words what could not be shown."""
+    looks = Looks(most=record.looks_most, first=record.looks_first)
+    missing = _missing(record)
+    between_cv = _between_cv(record.ratios)
+    try:
+        found = rates(record.ratios, looks, seed=record.seed)
+        visible, length = smallest_visible(record.ratios, looks), block_length(len(record.ratios))
+    except NotEnoughData:
+        return replace(
+            record,
+            resampled=(),
+            smallest_visible=None,
+            block_pairs=0,
+            between_cv=between_cv,
+            missing=(
+                *missing,
+                f"no rates by slow-down and no smallest visible change: wanted {LEAST_PAIRS} A/A pairs "
+                f"({2 * LEAST_PAIRS} trials), found {len(record.ratios)}",
+            ),
+        )
+    return replace(
+        record,
+        resampled=found,
+        smallest_visible=visible,
+        block_pairs=length,
+        between_cv=between_cv,
+        missing=tuple(missing),
+    )
+
+
+def _between_cv(ratios: Sequence[float]) -> float | None:
+    """Return the variation between trials of one side, as pairs show it: a log ratio has twice their variance."""
+    if len(ratios) < 2:
+        return None
+    return math.sqrt(math.expm1(float(np.var(np.log(ratios), ddof=1)) / 2))
+
+
+def _missing(record: SelfCheck) -> list[str]:
+    """Say which of the live comparisons are not there, and what all of them would have taken."""
+    done = tally(record)
+    wanted = record.wanted + record.wanted_injected
+    words = [
+        f"{have} of {asked} comparisons {what}"
+        for have, asked, what in (
+            (done.alike, record.wanted, "of the build with itself"),
+            (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
+        )
+        if have < asked
+    ]
+    if not words:
+        return []
+    measured = " and ".join(words)
+    if record.status != "finished":
+        return [f"only {measured} were measured: the self-check was {record.status}"]
+    each = record.spent_s / max(1, len(record.live))
+    needed = math.ceil(each * wanted / 60) * 60
+    return [
+        f"only {measured} fitted into {record.budget_s:.0f} s: one took {each:.0f} s in the mean, all of them "
+        f"would take about {needed} s (--budget {needed})"
+    ]

@@ -1,0 +1,233 @@
+"""A self-check in order, what it says when time ran out, and what of it is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import cycle
+
+import pytest
+
+from lab.errors import DeviceLost
+from lab.records import CellVerdict, Context, Inject, Interval, SelfCheck, Verdict
+from lab.selfcheck import Measured, Order, carry_on
+from lab.stats.selfcheck import share_s, slow_downs, tally
+
+RECORD = SelfCheck(
+    id="c0",
+    device="host",
+    context=Context({"device_kind": "host"}),
+    scenario="selfcheck",
+    metric="prefill_s",
+    build="b" * 64,
+    build_line="nano-paper",
+    started_utc="2026-11-23T08:00:00Z",
+    ended_utc=None,
+    status="running",
+    seed=5,
+    budget_s=900.0,
+    spent_s=0.0,
+    wanted=10,
+    wanted_injected=5,
+    inject=Inject("prefill", 1.1),
+    looks_most=24,
+    looks_first=6,
+)
+
+
+class Setting:
+    """A clock, a comparison that takes time and says what it is told to, and a journal of what happened."""
+
+    def __init__(self, *, pairs: int = 8, pair_s: float = 4.0, fails_at: int | None = None) -> None:
+        self.now = 1000.0
+        self.pairs, self.pair_s, self.fails_at = pairs, pair_s, fails_at
+        self.error: BaseException = KeyboardInterrupt()
+        self.verdict: Callable[[Order], Verdict] = lambda order: "same" if order.slow_down == 1 else "slower"
+        self.journal: list[str] = []
+        self.saved: list[SelfCheck] = []
+        self.orders: list[Order] = []
+
+    def monotonic(self) -> float:
+        """Seconds of this test's own."""
+        return self.now
+
+    def utc(self) -> str:
+        """A moment."""
+        return "2026-11-23T09:00:00Z"
+
+    def compare(self, order: Order) -> Measured:
+        """Take the time of the pairs; alike sides differ by half a per cent this way and that."""
+        if order.number == self.fails_at:
+            self.now += self.pair_s
+            raise self.error
+        self.orders.append(order)
+        self.now += self.pairs * self.pair_s
+        self.journal.append(f"compare {order.number}, {order.slow_down:g} times")
+        noise = cycle((1.005, 1 / 1.005))
+        ratios = tuple(order.slow_down * next(noise) for _ in range(self.pairs))
+        change = Interval(order.slow_down, 0.99 * order.slow_down, 1.01 * order.slow_down, 0.95, self.pairs)
+        found = CellVerdict("selfcheck", self.verdict(order), change, 0.01, 1.0, self.pairs, "verdict reached")
+        return Measured(f"comparison-{order.number}", found, ratios, 2 * self.pairs)
+
+    def save(self, record: SelfCheck) -> None:
+        """Keep what would be written."""
+        self.journal.append(f"save {record.status}, {len(record.live)} done")
+        self.saved.append(record)
+
+    def run(self, record: SelfCheck = RECORD) -> SelfCheck:
+        """Carry on with a record."""
+        return carry_on(record, self.compare, clock=self, save=self.save)
+
+
+def test_a_self_check_in_order() -> None:
+    """Each comparison is saved as it ends, the slowed ones lie among those alike, and the rates come last."""
+    setting = Setting()
+    setting.run(replace(RECORD, wanted=4, wanted_injected=2))
+
+    assert setting.journal == [
+        "compare 0, 1 times",
+        "save running, 1 done",
+        "compare 1, 1.1 times",
+        "save running, 2 done",
+        "compare 2, 1 times",
+        "save running, 3 done",
+        "compare 3, 1 times",
+        "save running, 4 done",
+        "compare 4, 1.1 times",
+        "save running, 5 done",
+        "compare 5, 1 times",
+        "save running, 6 done",
+        "save finished, 6 done",
+    ]
+
+
+def test_the_slowed_comparisons_are_spread_evenly() -> None:
+    """However early the time ends, both kinds were measured in about the proportion asked for."""
+    order = slow_downs(RECORD)
+
+    assert (order.count(1.0), order.count(1.1)) == (10, 5)
+    assert [order[start : start + 3].count(1.1) for start in range(0, 15, 3)] == [1] * 5
+
+
+def test_what_was_measured_is_counted_and_resampled() -> None:
+    """Ten A/A comparisons of eight pairs are 160 trials; noise of 0.5 % shows every 5 % and hides nothing."""
+    found = Setting().run()
+
+    assert tally(found) == replace(tally(found), alike=10, false=0, slowed=5, found=5)
+    assert (found.aa_trials, len(found.ratios), found.missing) == (160, 80, ())
+    assert found.block_pairs == 6, "the cube root of 80 is 4.3; whole ABBA groups"
+    assert found.spent_s == 15 * 8 * 4
+    by_scale = {rate.slow_down: rate for rate in found.resampled}
+    assert (by_scale[1.0].wrong, by_scale[1.05].found, by_scale[1.1].found) == (0, 1000, 1000)
+    assert found.smallest_visible is not None
+    assert 0 < found.smallest_visible < 0.01
+
+
+def test_between_trials_is_what_pairs_show() -> None:
+    """Log ratios of +-ln 1.005 vary by 0.5 %; a side varies by that over the square root of two."""
+    found = Setting().run()
+
+    assert found.between_cv == pytest.approx(0.005 / math.sqrt(2), rel=0.01)
+
+
+def test_the_slowed_pairs_are_not_drawn_from() -> None:
+    """Only pairs of equal sides say what the noise is."""
+    found = Setting().run()
+
+    assert max(found.ratios) < 1.01
+
+
+def test_false_verdicts_and_missed_slow_downs_are_counted_as_such() -> None:
+    """`slower` of equal sides is false; a slow-down called `faster` or `same` is not found."""
+    setting = Setting()
+    words: list[Verdict] = ["slower", "faster", "same", "slower", "same", "cannot tell"]
+    setting.verdict = lambda order: words[order.number]
+    found = setting.run(replace(RECORD, wanted=4, wanted_injected=2))
+
+    assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
+    count = tally(found)
+    assert (count.false, count.alike, count.found, count.slowed) == (2, 4, 0, 2)
+
+
+def test_a_spent_budget_ends_it_in_words() -> None:
+    """In 200 s six comparisons of 32 s fit; the seventh would not reach its first look."""
+    found = Setting().run(replace(RECORD, budget_s=200.0))
+
+    assert found.status == "finished"
+    assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
+    assert found.missing == (
+        "only 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % injected fitted into "
+        "200 s: one took 32 s in the mean, all of them would take about 480 s (--budget 480)",
+    )
+
+
+def test_too_few_pairs_leave_the_rates_out_in_words() -> None:
+    """Three comparisons of eight pairs are fewer than 30."""
+    found = Setting().run(replace(RECORD, wanted=3, wanted_injected=0))
+
+    assert (found.resampled, found.smallest_visible, found.block_pairs) == ((), None, 0)
+    assert found.missing == (
+        "no rates by slow-down and no smallest visible change: wanted 30 A/A pairs (60 trials), found 24",
+    )
+
+
+def test_a_comparison_gets_a_fair_share_and_what_others_left() -> None:
+    """900 s for 15 are 60 s; when the first took 32 s the next may take 62 s; no one outlives the budget."""
+    setting = Setting()
+    setting.run()
+
+    assert [round(order.budget_s, 1) for order in setting.orders[:2]] == [60.0, 62.0]
+    assert {order.ends_at for order in setting.orders} == {1900.0}
+
+
+def test_slow_pairs_get_the_time_of_a_verdict_rather_than_a_fair_share() -> None:
+    """With 20 s a pair an equal share is three pairs, which end in nothing: ten pairs are 200 s."""
+    slow = Setting(pair_s=20.0)
+    measured = slow.run(replace(RECORD, budget_s=160.0))
+
+    assert len(measured.live) == 1
+    assert share_s(replace(measured, budget_s=900.0), 740.0) == 200.0
+    assert share_s(replace(measured, budget_s=900.0), 110.0) is None, "six pairs are 120 s"
+
+
+def test_nothing_is_begun_after_a_comparison_without_a_pair() -> None:
+    """What a pair costs is not known, and another try would cost the same."""
+    found = Setting(pairs=0, pair_s=1.0).run()
+
+    assert len(found.live) == 1
+    assert found.missing
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), "interrupted"), (DeviceLost("gone"), "failed")]
+)
+def test_what_was_measured_before_an_end_is_kept(error: BaseException, status: str) -> None:
+    """Ctrl-C and a lost device cost the comparison in hand; the rest is saved with its rates."""
+    setting = Setting(fails_at=6)
+    setting.error = error
+    with pytest.raises(type(error)):
+        setting.run()
+
+    kept = setting.saved[-1]
+    assert (kept.status, len(kept.live), len(kept.ratios)) == (status, 6, 32)
+    assert len(kept.resampled) == 6
+    assert kept.missing == (
+        "only 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % injected were "
+        f"measured: the self-check was {status}",
+    )
+    assert kept.spent_s == 6 * 32 + 4
+
+
+def test_it_goes_on_where_it_was_left() -> None:
+    """The second start measures what is missing, in the order of the first, within what is left of the budget."""
+    first, second = Setting(fails_at=6), Setting()
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    whole = second.run(first.saved[-1])
+
+    assert [order.number for order in second.orders] == list(range(6, 15))
+    assert (whole.status, len(whole.live), len(whole.ratios)) == ("finished", 15, 80)
+    assert whole.spent_s == 15 * 32 + 4
+    assert second.orders[0].ends_at == 1000 + 900 - (6 * 32 + 4)
+    assert [live.slow_down for live in whole.live] == slow_downs(RECORD)
