@@ -1,8 +1,8 @@
 """A silent fall-back to the CPU, caught end to end: a real adbd, the command `lab`, an agent that is not honest.
 
 The agent is the native one behind a few lines of shell: afterwards they claim an accelerator for its prefill. One
-shape the accelerator is said to have: its CPU time is set to nothing. The other it has not: it keeps the CPU time of
-a thread that computes all along, set to the wall time exactly, so that a busy test machine decides nothing.
+shape the accelerator is said to have: its CPU time is set to nothing. The other it has not: it keeps the CPU time
+of a thread that computes all along, set to the wall time exactly, so that a busy test machine decides nothing.
 """
 
 from __future__ import annotations
