@@ -17,6 +17,7 @@ from lab.cli.explain import explain
 from lab.cli.options import DATA, Data, console, opened
 from lab.cli.output import print_answer, print_beside, short, write, write_html
 from lab.cli.running import run
+from lab.cli.selfcheck import selfcheck
 from lab.errors import LabError, RunError
 
 INTERRUPTED = 130
@@ -37,6 +38,7 @@ app = typer.Typer(
     epilog="Example: `lab run vit_batch --build nano-paper`, then `lab show last --html report.html`",
 )
 app.command(epilog="Example: `lab run vit_batch --build nano-paper --suite full --html report.html`")(run)
+app.command(epilog="Example: `lab selfcheck --device host --budget 900`")(selfcheck)
 app.add_typer(builds, name="builds")
 app.add_typer(devices, name="devices")
 app.command(epilog="Example: `lab probe virtual-1 --out phone.tar.gz`")(probe)

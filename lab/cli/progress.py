@@ -71,14 +71,29 @@ class Display:
             return
         bars = self._bars
         task = bars.add_task(title, total=total, completed=done)
+        try:
+            yield _watch(bars, task, title), lambda trial: bars.advance(task)
+        finally:
+            bars.stop_task(task)
 
-        def watch(now: Now) -> None:
-            place = now.place
-            at = "settling" if place.number == 0 else f"{place.cell.key}, trial {place.number}/{now.total}"
-            bars.update(task, description=f"{title}: {at}, iteration {now.iterations}")
+    @contextmanager
+    def steps(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Callable[[str], None]]]:
+        """Show work in steps that each end in a line of words, on a terminal with a bar below them.
+
+        Yields what is called while a step is measured, and what to call with the words at its end.
+        """
+        if self._bars is None:
+            yield (lambda now: None), self.say
+            return
+        bars = self._bars
+        task = bars.add_task(title, total=total, completed=done)
+
+        def end(words: str) -> None:
+            self.say(words)
+            bars.advance(task)
 
         try:
-            yield watch, lambda trial: bars.advance(task)
+            yield _watch(bars, task, title), end
         finally:
             bars.stop_task(task)
 
@@ -117,6 +132,17 @@ class Display:
             )
 
         return line
+
+
+def _watch(bars: Progress, task: TaskID, title: str) -> Watch:
+    """Return what shows beside a bar which trial is measured, and its iterations."""
+
+    def watch(now: Now) -> None:
+        place = now.place
+        at = "settling" if place.number == 0 else f"{place.cell.key}, trial {place.number}/{now.total}"
+        bars.update(task, description=f"{title}: {at}, iteration {now.iterations}")
+
+    return watch
 
 
 def _bars(console: Console) -> Progress:

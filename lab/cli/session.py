@@ -240,6 +240,13 @@ def measure(record: Run, chosen: Scenario, bench: Bench, console: Console) -> Ru
         return fleet.carry_on(record, chosen, _pushing(bench, display), display)
 
 
+@contextmanager
+def at_work(bench: Bench, console: Console) -> Iterator[tuple[Bench, Display]]:
+    """Show progress, let SIGTERM end the work as Ctrl-C does, and give the bench with a push that is shown."""
+    with _terminable(), Display(console) as display:
+        yield _pushing(bench, display), display
+
+
 def measure_all(
     benches: Sequence[Bench],
     scenarios: Sequence[Scenario],

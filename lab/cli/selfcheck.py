@@ -1,0 +1,161 @@
+"""The command `lab selfcheck`: what verdicts on a device are worth, measured there."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli.options import DATA, Data, console, opened
+from lab.cli.output import data_option, write
+from lab.errors import RunError
+
+if TYPE_CHECKING:
+    from lab.bench import Bench
+    from lab.records import SelfCheck
+    from lab.scenario import Scenario
+    from lab.store import Store
+
+SCENARIO = "selfcheck"
+"""The bundled scenario made for this: one short cell."""
+
+
+def selfcheck(
+    scenario: Annotated[
+        str, typer.Argument(metavar="[SCENARIO]", help="A scenario of one cell, by name or .toml file.")
+    ] = SCENARIO,
+    *,
+    build: Annotated[
+        str | None, typer.Option(help="A build's line, the start of its id, or its folder. [default: nano-paper]")
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(help="Where: host, a device's name or serial, or several with commas, in turn."),
+    ] = "host",
+    data: Data = DATA,
+    budget: Annotated[float, typer.Option(min=1, help="Seconds that it may take on a device, in all.")] = 900,
+    comparisons: Annotated[int, typer.Option(min=1, help="Comparisons of the build with itself.")] = 10,
+    injected: Annotated[int, typer.Option(min=0, help="Comparisons with an injected slow-down of 10 %.")] = 5,
+    seed: Annotated[int | None, typer.Option(help="Seed of all orders and draws; drawn if left out.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the device's newest self-check that was left early.")
+    ] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Measure nothing: print the device's newest self-check.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for another lab on this machine or device.")
+    ] = 900,
+    markdown: Annotated[Path | None, typer.Option(help="Also write it as Markdown.")] = None,
+) -> None:
+    """Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.
+
+    The build is compared with itself, live, and with a slow-down of 10 % that the agent injects and reports back
+    (a comparison in which it does not is no comparison). From the pairs of the first kind comparisons are drawn
+    in blocks, one side of them slowed by 0 to 10 %. Every rate is k of n with its exact bound.
+
+    It is saved after each comparison, stops when the time is spent and says what could not be shown. Ctrl-C
+    keeps what was measured; `--resume` goes on.
+    """
+    from lab.cli import session
+
+    store = opened(data)
+    if show:
+        _print([_newest(store, each.strip()) for each in device.split(",")], markdown)
+        return
+    terms = session.terms_of(store, wait, console())
+    (chosen,) = session.scenarios_of(scenario, None, {})
+    line = build or session.DEFAULT_BUILD
+    benches = session.benches_of(store, session.devices_of(store, device, console()), line, terms)
+    found = []
+    for bench in benches:
+        if resume:
+            record = _unfinished(store, bench)
+        else:
+            record = _begun(
+                chosen, bench, line, seed=seed, comparisons=comparisons, injected=injected, budget_s=budget
+            )
+        found.append(_measured(record, chosen, bench, data))
+    _print(found, markdown)
+
+
+def _begun(
+    chosen: Scenario,
+    bench: Bench,
+    named: str,
+    *,
+    seed: int | None,
+    comparisons: int,
+    injected: int,
+    budget_s: float,
+) -> SelfCheck:
+    from lab import selfcheck as library
+    from lab.cli import session
+
+    return library.begin(
+        chosen,
+        bench,
+        session.line_of(bench.store, bench.build, named),
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        comparisons=comparisons,
+        injected=injected,
+        budget_s=budget_s,
+    )
+
+
+def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> SelfCheck:
+    """Measure what is lacking, with progress; Ctrl-C says how to go on."""
+    from lab import selfcheck as library
+    from lab.cli import session
+    from lab.report.selfcheck import step
+
+    library.reopen(record, chosen, bench)
+    total, done = record.wanted + record.wanted_injected, len(record.live)
+    try:
+        with (
+            session.at_work(bench, console()) as (shown, display),
+            display.steps(f"self-check of {record.device}", total, done) as (watch, end),
+        ):
+            return library.carry_on(
+                record,
+                library.comparing(record, chosen, shown, watch=watch),
+                clock=bench.clock,
+                save=bench.store.save_selfcheck,
+                tell=lambda found: end(step(found)),
+            )
+    except KeyboardInterrupt:
+        name = "" if chosen.name == SCENARIO else f" {chosen.name}"
+        typer.echo(
+            "\nInterrupted; every comparison that had ended is saved and counted. Go on with:\n"
+            f"  lab selfcheck{name} --resume --device {record.device} --build {record.build}{data_option(data)}",
+            err=True,
+        )
+        raise typer.Exit(2) from None
+
+
+def _newest(store: Store, device: str) -> SelfCheck:
+    found = store.selfchecks(device)
+    if not found:
+        raise RunError(f"{device}: no self-check of it yet; make one with `lab selfcheck --device {device}`")
+    return found[0]
+
+
+def _unfinished(store: Store, bench: Bench) -> SelfCheck:
+    name = bench.device.identity.name
+    newest = next(iter(store.selfchecks(name)), None)
+    if newest is None or newest.status == "finished":
+        raise RunError(f"{name}: there is no self-check to go on with (`lab selfcheck --show` prints the newest)")
+    return newest
+
+
+def _print(found: list[SelfCheck], markdown: Path | None) -> None:
+    from rich.console import Console
+
+    from lab.report.selfcheck import render_markdown, render_terminal
+
+    for record in found:
+        Console().print(render_terminal(record))
+    if markdown is not None:
+        write(markdown, "\n".join(render_markdown(record) for record in found))
