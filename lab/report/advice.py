@@ -37,7 +37,8 @@ def _invalid(kept: Sequence[Evidence]) -> Iterator[str]:
 
 def _unfinished(run: Run) -> Iterator[str]:
     if run.status != "finished":
-        yield f"The run is {run.status}: `lab run --resume {run.id[:13]}` measures what is missing."
+        how = "failed" if run.status == "failed" else f"is {run.status}"
+        yield f"The run {how}: `lab run --resume {run.id[:13]}` measures what is missing."
 
 
 def _unsteady(kept: Sequence[Evidence]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from lab.report.reasons import STATUS
 from lab.report.wording import listing, percent, plain
 
 TOLD = 3
-"""How many sensors without a reading are named."""
+"""How many sensors without a reading are named for one cause."""
 
 
 def doing_words(one: Evidence) -> str:
@@ -83,11 +83,14 @@ def _unknown(kept: Sequence[Evidence]) -> list[str]:
     seen = [one for one in kept if not one.doing.unknown]
     if seen and not any(one.doing.skin or one.doing.soc or one.doing.battery for one in seen):
         words.append("no temperature could be read: how warm the trials began is not known")
-    missing = Counter(f"{name}: {text}" for one in seen if one.gate for name, text in one.gate[-1].missing.items())
-    told = [f"{what} ({count} trials)" for what, count in missing.most_common(TOLD)]
-    if told:
-        more = f", and {len(missing) - len(told)} more" if len(missing) > len(told) else ""
-        words.append(plain(f"sensors without a reading: {'; '.join(told)}{more}"))
+    missing: dict[str, set[str]] = {}
+    for one in seen:
+        for look in (*one.gate[-1:], *one.during[-1:]):
+            for name, text in look.missing.items():
+                missing.setdefault(text, set()).add(name)
+    for text, names in missing.items():
+        more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+        words.append(plain(f"no reading of {', '.join(sorted(names)[:TOLD])}{more}: {text}"))
     return words
 
 

@@ -20,7 +20,7 @@ from lab.report.device_words import care_words, device_words, doing_words
 from lab.report.evidence import Evidence
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.variance import variance_words
-from lab.report.wording import cell_short, listing, percent, plain, quantity, varying
+from lab.report.wording import cell_phrase, listing, percent, plain, quantity, varying
 from lab.stats.sources import Point, Sources, sources
 from lab.stats.steady import SHORTEST
 from lab.stats.summary import counted, trial_median, usable
@@ -168,7 +168,7 @@ def _cell(run: Run, key: str) -> str:
     if len(run.cells) < 2:
         return ""
     cell = next((cell for cell in run.cells if cell.key == key), None)
-    return plain(key) if cell is None else cell_short(cell, varying(run.cells))
+    return plain(key) if cell is None else cell_phrase(cell, varying(run.cells))
 
 
 def _seconds(trial: Trial) -> float:
@@ -230,15 +230,17 @@ def _summary(run: Run, lines: Sequence[Line]) -> str:
         words.append(f"{counts['unsteady']} never settled")
     if counts["memory"]:
         words.append(f"{counts['memory']} of the memory pass")
-    flagged = sum(bool(set(line.evidence.trial.flags) - {"ungated"}) for line in lines)
+    counting = [line.evidence.trial for line in lines if line.standing == "counts"]
+    flagged = sum(bool(set(trial.flags) - {"ungated"}) for trial in counting)
     text = f"{len(lines)} trial{'s'[: len(lines) != 1]}: {listing(words)}."
-    text += f" {flagged} that count are flagged." if flagged else ""
+    text += f" {flagged} of those that count {'is' if flagged == 1 else 'are'} flagged." if flagged else ""
     if run.inject is not None:
         text += (
             f" A slow-down of {percent(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "
             "this run tests the lab, its figures are not the build's."
         )
-    return text + ("" if run.status == "finished" else f" The run is {run.status}.")
+    ended = {"finished": "", "failed": " The run failed."}
+    return text + ended.get(run.status, f" The run is {run.status}.")
 
 
 def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:

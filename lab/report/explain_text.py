@@ -33,7 +33,7 @@ def render_explanation(found: Explanation) -> RenderableType:
     ]
     parts += _bars(found)
     for group in sorted(found.groups, key=lambda group: group.good):
-        parts += _group(group)
+        parts += _group(group, len(found.lines))
     parts += _section("What the device did", found.device)
     title = "Where the variance comes from"
     if 0 < found.sources.trials < ENOUGH:
@@ -121,10 +121,11 @@ def _bars(found: Explanation) -> list[RenderableType]:
     return [Text(line) for line in lines]
 
 
-def _group(group: Group) -> list[RenderableType]:
+def _group(group: Group, of: int) -> list[RenderableType]:
     count = len(group.numbers)
-    which = f"trial {group.numbers[0]}" if count == 1 else f"trials {numbers_of(group.numbers)} ({count})"
-    parts: list[RenderableType] = [Text(), Text(f"{which}: {group.title}", style="" if group.good else "bold red")]
+    which = f"Trial {group.numbers[0]}" if count == 1 else f"Trials {numbers_of(group.numbers)} ({count} of {of})"
+    style = "" if group.good else "bold red"
+    parts: list[RenderableType] = [Text(), _Wrapped(plain(f"{which}: {group.title}"), 0, style)]
     for line in group.told:
         parts += _told(line)
     if group.told and count > len(group.told):
@@ -134,8 +135,8 @@ def _group(group: Group) -> list[RenderableType]:
 
 
 def _told(line: Line) -> list[RenderableType]:
-    cell = f", {line.cell}" if line.cell else ""
-    head = f"{line.number}{cell}, {line.when}: {line.detail or line.state}"
+    cell = f" ({line.cell})" if line.cell else ""
+    head = f"{line.number}{cell} at {line.when}: {line.detail or line.state}"
     lines = [_indented(head)]
     about = [*line.remarks, *([line.state] if line.detail and line.standing == "counts" else [])]
     if about:
@@ -155,6 +156,7 @@ class _Wrapped:
 
     text: str
     indent: int
+    style: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wrapped = textwrap.wrap(
@@ -164,7 +166,7 @@ class _Wrapped:
             subsequent_indent=" " * (self.indent + 2),
             break_on_hyphens=False,
         )
-        yield from (Text(line) for line in wrapped)
+        yield from (Text(line, style=self.style) for line in wrapped)
 
 
 def _indented(text: str, by: int = 2) -> RenderableType:
