@@ -10,6 +10,7 @@ from typing import Literal
 
 from lab.device.idle import Idle
 from lab.device.vitals import battery, skin, soc
+from lab.device.vitals_lines import COLDEST, HOTTEST
 from lab.records import Vitals
 from lab.scenario import Gates
 
@@ -24,12 +25,17 @@ STILL_LOOKS = 12
 """Looks after which it is told that a temperature never moved: a judgement, a minute by default."""
 
 
+AGES_S = 1e10
+"""No device has been up for so long (three hundred years): what says so is no clock."""
+
+
 @dataclass(frozen=True)
 class Slope:
-    """How still the temperature must hold once the device had to cool: less than this, over at least so long.
+    """How still case or battery must hold once one of them had to cool: less than this, over at least so long.
 
     0.2 degC a minute over 60 s is a judgement (methodology.md, section 4). Both directions count: a phone that
-    still cools is warm inside.
+    still cools is warm inside. A chip that had to cool asks for no stillness: it is cool within seconds, and its
+    limit alone says so.
     """
 
     celsius_per_minute: float = 0.2
@@ -88,7 +94,8 @@ def decide(
         if state in {"gone", "missing"} and SENSOR_GONE not in flags:
             flags.append(SENSOR_GONE)
     warm = [rule for rule in rules if rule.is_warmth]
-    if any(_refused(rule, look) for rule in warm for look in looks[:-1]) and (words := _moving(looks, slope)):
+    body = [rule for rule in warm if rule.what != "chip"]
+    if any(_refused(rule, look) for rule in body for look in looks[:-1]) and (words := _moving(looks, slope)):
         care.append(words)
     load = _too_busy(looks[-1], gates, cores)
     if all(_reading(rule, looks[-1]) is None for rule in warm):
@@ -173,8 +180,11 @@ def _too_busy(vitals: Vitals, gates: Gates, cores: int) -> str:
 
 
 def _reading(rule: _Rule, vitals: Vitals) -> float | None:
+    """Return what a rule reads; None for what is no number, and for a warmth that nothing in a phone can have."""
     value = rule.read(vitals)
-    return value if value is not None and math.isfinite(value) else None
+    if value is None or not math.isfinite(value) or (rule.is_warmth and not COLDEST <= value <= HOTTEST):
+        return None
+    return value
 
 
 def _refused(rule: _Rule, vitals: Vitals) -> str:
@@ -227,7 +237,7 @@ def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
     lies before a step back of that clock is not used.
     """
     for what, read in (("skin", skin), ("battery", battery)):
-        rule = _Rule(what, read, lambda celsius, v: "")
+        rule = _Rule(what, read, lambda celsius, v: "", is_warmth=True)
         if (now := _reading(rule, looks[-1])) is not None:
             break
     else:
@@ -235,7 +245,7 @@ def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
     times: list[float] = []
     values: list[float] = []
     for look in reversed(looks):
-        if (value := _reading(rule, look)) is None or not math.isfinite(look.boot_s):
+        if (value := _reading(rule, look)) is None or not 0 <= look.boot_s < AGES_S:
             continue
         if times and look.boot_s >= times[-1]:
             break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from lab.device import vitals as senses
+from lab.device.vitals_lines import COLDEST, HOTTEST
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, write_atomically
 from lab.identifiers import now_utc
@@ -79,7 +79,8 @@ def _lower(low: _Low, skin: float | None, soc: float | None) -> _Low:
 
 
 def _lowest(values: Iterable[float | None]) -> float | None:
-    return min((value for value in values if value is not None and math.isfinite(value)), default=None)
+    """Return the lowest of those that something in a phone can have."""
+    return min((value for value in values if value is not None and COLDEST <= value <= HOTTEST), default=None)
 
 
 def _recent(days: _Days, utc: str) -> _Days:
