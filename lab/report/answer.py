@@ -20,6 +20,7 @@ from lab.stats.summary import (
     spread,
     trial_cv,
 )
+from lab.stats.suspicion import suspicions
 
 NOISY_CV = 0.05
 """Above this variation between trials a cell is named as noisy: the share above which omnimind-ai/OmniInfer
@@ -158,6 +159,8 @@ def _warnings(
     edge = _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)
+    if kind_of(run) != "emulated":  # its times are no measurements
+        found += [f"Suspect: {words}." for words in suspicions(run, measured)]
     return tuple(found)
 
 

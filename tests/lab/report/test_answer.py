@@ -286,3 +286,16 @@ def test_a_saving_beyond_what_overlap_can_explain_is_called_odd() -> None:
     assert found.sentence.endswith(
         "That is more than overlap can explain: look for other load, and measure again."
     )
+
+
+def test_a_run_whose_cells_cannot_all_be_true_is_called_suspect() -> None:
+    """A warning for the reader; the trials count, for nobody knows which of them is wrong."""
+    cells = tuple(cell(f"parallel_tokens={n}", parallel_tokens=n) for n in (32, 128))
+    run = run_of(cells, scenario="generate")
+    rates = [[10.0 * noise for noise in NOISE], [9.0 * noise for noise in NOISE]]
+
+    found = answer(run, trials_of(cells, {DECODE.name: rates}), question="?", metric=DECODE)
+
+    (suspect,) = [words for words in found.warnings if words.startswith("Suspect: ")]
+    assert suspect.startswith("Suspect: the decode rate of parallel_tokens=128 is 0.9 times")
+    assert [summary.valid for summary in found.summaries] == [6, 6]

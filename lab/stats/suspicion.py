@@ -1,0 +1,150 @@
+"""What cannot be so between the cells of one run: reasons to doubt it, in words; no trial is invalid for them.
+
+Each is the rule of :mod:`lab.stats.compare` on ratios paired by block, and says something only where the interval
+excludes what must hold and the estimate is beyond its smallest effect. The level is shared by everything that is
+looked at (Bonferroni), so that a sound run is doubted in 5 % of cases at most.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.records import Cell, Interval, Parameter, Run, Trial
+from lab.stats.compare import ratio, verdict
+from lab.stats.summary import LEVEL, MIN_TRIALS, Medians, medians_by_block
+
+RATE, VIT = "decode_tokens_per_s", "vit_s"
+CHUNK, BATCH, INPUT = "parallel_tokens", "patches_per_batch", "input"
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """A ratio that must be 1 (`equal`) or at least 1, and what is said when it is not, `{}` being the ratio."""
+
+    candidate: Medians
+    baseline: Medians
+    equal: bool
+    sentence: str
+
+
+def suspicions(run: Run, trials: Sequence[Trial], *, repeats_within: float | None = None) -> tuple[str, ...]:
+    """Return why a run is to be doubted as a whole, one sentence each; none of a run that is as it should be.
+
+    Facts of every such system (methodology.md, section 8, numbers 2, 3 and 11): decoding one token at a time
+    does not depend on how the prompt was prefilled; a launch of b tiles takes at least as long as one of a single
+    tile, and an image of more tiles longer than one of fewer; repeating a cell in the next block changes it by no
+    more than repeats of an unchanged cell do on this device, `repeats_within` (0.05 = 5 %; None: not known).
+    """
+    doubts = [*_chunks(run, trials), *_launches(run, trials), *_images(run, trials)]
+    level = 1 - (1 - LEVEL) / max(1, len(doubts))
+    found = [words for doubt in doubts if (words := _judged(doubt, level))]
+    return (*found, *([] if repeats_within is None else _repeats(run, trials, repeats_within)))
+
+
+def _judged(doubt: _Doubt, level: float) -> str:
+    if len(doubt.candidate.keys() & doubt.baseline.keys()) < MIN_TRIALS:
+        return ""
+    change = ratio(doubt.candidate, doubt.baseline, level)
+    said = verdict(change, "lower", dimension="parameter")
+    wrong = said in ("slower", "faster") if doubt.equal else said == "faster"
+    return doubt.sentence.replace("{}", _shown(change)) if wrong else ""
+
+
+def _chunks(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
+    """Decode rates of cells that differ in the prefill chunk only, against the smallest chunk's."""
+    for first, *others in _alike(run, CHUNK):
+        for other in others:
+            yield _Doubt(
+                medians_by_block(trials, other.key, RATE),
+                medians_by_block(trials, first.key, RATE),
+                equal=True,
+                sentence=f"the decode rate of {other.key} is {{}} that of {first.key}, but decoding does not "
+                "depend on how many tokens were prefilled at once",
+            )
+
+
+def _launches(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
+    """Time of a launch of several tiles, a smaller last one included, against a launch of one."""
+    for first, *others in _alike(run, BATCH):
+        tiles = _tiles(trials, first.key)
+        if first.parameters[BATCH] != 1 or tiles is None:
+            continue
+        one = {block: value / tiles for block, value in medians_by_block(trials, first.key, VIT).items()}
+        for other in others:
+            launches = math.ceil(tiles / float(other.parameters[BATCH]))
+            several = {b: value / launches for b, value in medians_by_block(trials, other.key, VIT).items()}
+            yield _Doubt(
+                several,
+                one,
+                equal=False,
+                sentence=f"a launch of the vision transformer at {other.key} takes {{}} the time of one at "
+                f"{first.key}, but more tiles are more work",
+            )
+
+
+def _images(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
+    """Time of the vision transformer on an image of more tiles, against one of fewer, both cut alike."""
+    for cells in _alike(run, INPUT):
+        sized = sorted(((tiles, c) for c in cells if (tiles := _tiles(trials, c.key))), key=lambda pair: pair[0])
+        for (fewer, small), (more, large) in itertools.pairwise(sized):
+            if fewer < more:
+                yield _Doubt(
+                    medians_by_block(trials, large.key, VIT),
+                    medians_by_block(trials, small.key, VIT),
+                    equal=False,
+                    sentence=f"the vision transformer takes {{}} the time on the {more} tiles of {large.key} that "
+                    f"it takes on the {fewer} of {small.key}, but more tiles are more work",
+                )
+
+
+def _repeats(run: Run, trials: Sequence[Trial], within: float) -> Iterator[str]:
+    """Say of each cell the largest change from one block to the next, if it is beyond what repeats do."""
+    metrics = {name for trial in trials for name in trial.samples}
+    for cell in run.cells:
+        worst: tuple[float, str, int, int] | None = None
+        for metric in sorted(metrics):
+            medians = medians_by_block(trials, cell.key, metric)
+            blocks = sorted(medians)
+            for before, after in itertools.pairwise(blocks):
+                change = medians[after] / medians[before]
+                if worst is None or abs(math.log(change)) > abs(math.log(worst[0])):
+                    worst = change, metric, before, after
+        if worst is not None and abs(math.log(worst[0])) > math.log1p(within):
+            change, metric, before, after = worst
+            yield (
+                f"{metric} of {cell.key} in block {after + 1} is {change:.3g} times that in block {before + 1}, "
+                f"but repeats of an unchanged cell stay within {within:.1%} on this device"
+            )
+
+
+def _alike(run: Run, swept: str) -> Iterator[list[Cell]]:
+    """Yield the cells that differ in one parameter only, by its value, where there are at least two."""
+    groups: dict[tuple[tuple[str, Parameter], ...], list[Cell]] = {}
+    for cell in run.cells:
+        if swept in cell.parameters:
+            rest = tuple(sorted((name, value) for name, value in cell.parameters.items() if name != swept))
+            groups.setdefault(rest, []).append(cell)
+    for cells in groups.values():
+        if len(cells) > 1:
+            yield sorted(cells, key=lambda cell: _order(cell.parameters, swept))
+
+
+def _order(parameters: Mapping[str, Parameter], name: str) -> tuple[float, str]:
+    value = parameters[name]
+    return (float(value), "") if isinstance(value, int | float) else (0.0, value)
+
+
+def _tiles(trials: Sequence[Trial], cell: str) -> int | None:
+    """Return how many tiles the image of a cell has: patches a second times seconds; None where not known."""
+    rate, encode = (medians_by_block(trials, cell, metric) for metric in ("patches_per_s", "encode_s"))
+    both = rate.keys() & encode.keys()
+    return round(float(np.median([rate[block] * encode[block] for block in both]))) if both else None
+
+
+def _shown(change: Interval) -> str:
+    return f"{change.estimate:.3g} times ({change.low:.3g} to {change.high:.3g})"
