@@ -39,7 +39,7 @@ class Answer:
 
 
 class Shell:
-    """Asks one device; a program that hung or is not there is not asked again. Making one may raise `DeviceLost`."""
+    """Asks one device; a program that hung or is not there is not asked again. Raises `DeviceLost` when made."""
 
     def __init__(self, device: Device, sleep: Callable[[float], None] = time.sleep) -> None:
         self.device, self._sleep = device, sleep
