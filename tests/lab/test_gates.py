@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, repeat
 
 import pytest
 from farm_phones import Phone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lab_process import ROOT
 
 from lab import gates as gate
 from lab.device import vitals as senses
@@ -368,7 +369,7 @@ def test_faked_values_are_refused_with_what_undoes_them() -> None:
 # --- clocks ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+@pytest.mark.parametrize("jump", [-3600.0, -20.0, 3600.0])
 def test_a_device_whose_clock_jumps_must_hold_still_for_a_minute_all_the_same(jump: float) -> None:
     """What lies before a step back is not used; a leap forward is a long time in which it cooled."""
     door = Door(
@@ -449,6 +450,15 @@ def test_no_sequence_of_looks_breaks_the_decision(
 
     assert (found.kind == "wait") == bool(found.care or found.load or found.gone)
     assert all(found.care)
+
+
+def test_the_page_on_measuring_says_what_the_code_says() -> None:
+    """Every flag with its sentence, every key of a scenario's gates by name."""
+    page = (ROOT / "docs" / "measuring.md").read_text()
+
+    keys = {key.name for key in fields(Gates)} - {"max_gap"}
+    assert [flag for flag, words in gate.FLAGS.items() if f"| `{flag}` | {words} |" not in page] == []
+    assert [key for key in sorted(keys) if f"`{key}`" not in page and f"`{key} = " not in page] == []
 
 
 # --- a real virtual phone --------------------------------------------------------------------------------
