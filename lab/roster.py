@@ -19,6 +19,7 @@ from lab.device.transport import Device
 from lab.device.turn import HOST
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
 from lab.files import disk_errors, make_folder, write_atomically
+from lab.records import DeviceIdentity
 
 log = logging.getLogger(__name__)
 
@@ -195,6 +196,18 @@ def connect(server: Server, entry: Entry, agents: Path) -> Device:
     """Return the device behind an entry, under the entry's name; raises `DeviceError`."""
     device = android.connect(server, entry.found.serial, agents)
     return replace(device, identity=replace(device.identity, name=entry.name))
+
+
+def bare(server: Server, entry: Entry) -> Device:
+    """Return the device behind an entry without an agent: for what needs its shell alone."""
+    found = entry.found
+    return Device(
+        identity=DeviceIdentity(entry.name, found.kind or "phone", found.soc, "", ()),
+        transport=adb.AdbTransport(server, found.serial),
+        agent=(),
+        environment={},
+        scratch=lease.SCRATCH,
+    )
 
 
 # --- devices reached by TCP ----------------------------------------------------------------------------

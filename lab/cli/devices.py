@@ -135,6 +135,37 @@ def release(
     typer.echo(f"{name}: released; it had been quarantined: {reason}")
 
 
+@devices.command(epilog="Example: `lab devices restore virtual-1`")
+def restore(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A device's name or adb serial.")], data: Data = DATA
+) -> None:
+    """Put back the settings of a device that a lab which crashed, or lost it, left changed."""
+    from lab import fleet, roster
+    from lab.cli import session
+    from lab.device import care, care_journal
+    from lab.device.adb import Server
+
+    server, store = Server.from_environment(), opened(data)
+    here = next((one for one in roster.look(server, data) if name in (one.name, one.found.serial)), None)
+    known = here.name if here is not None else name
+    entries, _ = care_journal.read(data, known)
+    if not entries:
+        typer.echo(f"{known}: nothing was left changed")
+        return
+    if here is None or here.found.state != roster.READY:
+        changed = ", ".join(f"{one.setting} (was {one.before})" for one in entries)
+        why = here.advice if here is not None else "it is not attached"
+        raise DeviceLost(f"{known}: {why}. Attach it and try again. Still changed: {changed}")
+    device = roster.bare(server, here)
+    with fleet.lease_of(device, session.terms_of(store, 0, console()))():
+        done = care.restore(device, data)
+    for words in done.told:
+        console().print(words, markup=False, highlight=False, soft_wrap=True)
+    typer.echo(f"{known}: put back: {', '.join(done.undone) or 'nothing'}")
+    if done.pending:
+        raise DeviceRefused(f"{known}: {len(done.pending)} settings are still changed: {', '.join(done.pending)}")
+
+
 def _table(data: Path, entries: Sequence[Entry]) -> Table:
     """Return one row a device, readable from 80 columns."""
     from rich.table import Table
