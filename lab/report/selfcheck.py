@@ -28,13 +28,13 @@ _RESAMPLED = ("slower by", "found", "wrong", "same", "cannot tell", "pairs")
 
 
 def upper(k: int, n: int) -> str:
-    """Return e.g. ``0 of 10 (<= 25.9 %)``: what should not happen; ``none measured`` without any."""
-    return f"{k} of {n} (<= {_bound(at_most(k, n))})" if n else "none measured"
+    """Return e.g. ``0 of 10 (≤ 25.9 %)``: what should not happen; ``none measured`` without any."""
+    return f"{k} of {n} (≤ {_bound(at_most(k, n))})" if n else "none measured"
 
 
 def lower(k: int, n: int) -> str:
-    """Return e.g. ``5 of 5 (>= 54.9 %)``: what should happen; ``none measured`` without any."""
-    return f"{k} of {n} (>= {_bound(at_least(k, n))})" if n else "none measured"
+    """Return e.g. ``5 of 5 (≥ 54.9 %)``: what should happen; ``none measured`` without any."""
+    return f"{k} of {n} (≥ {_bound(at_least(k, n))})" if n else "none measured"
 
 
 def quote(record: SelfCheck) -> str:
@@ -66,26 +66,27 @@ def sentences(record: SelfCheck) -> list[str]:
     """Return what was found, in words: live, resampled, and the smallest change."""
     count = tally(record)
     found = [
-        f"Live: of comparisons of {record.build_line} with itself {upper(count.false, count.alike)} were called "
-        f"changed; of those with {_injected(record)} injected into {record.inject.stage} "
-        f"{lower(count.found, count.slowed)} were found."
+        f"Live: {record.build_line} against itself, called changed: {upper(count.false, count.alike)}. "
+        f"With {_injected(record)} injected into {record.inject.stage}, found: {lower(count.found, count.slowed)}."
     ]
     if record.smallest_visible is not None:
         found.append(
             f"The smallest change that {record.looks_most} pairs can show here is "
-            f"{percent(record.smallest_visible)}; under {SMALLEST_EFFECT:.0%} nothing is called one, by policy."
+            f"{percent(record.smallest_visible)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called one, by policy."
         )
     if record.resampled:
         well = smallest_found(record.resampled)
         words = "No slow-down that was tried is" if well is None else f"Slow-downs from {_scale(well)} on are"
-        found.append(f"{words} found in {WELL_FOUND:.0%} of the resampled comparisons or more.")
+        found.append(f"{words} found in {percent(WELL_FOUND)} of the resampled comparisons or more.")
     return [plain(words) for words in found]
 
 
 def notes(record: SelfCheck) -> list[str]:
     """Return how to read the rates: what they rest on and what is assumed."""
     spread = "" if record.between_cv is None else f", {percent(record.between_cv)} between trials of a side"
-    found = [f"{record.aa_trials} A/A trials, {len(record.ratios)} pairs{spread}. Bounds: exact, one-sided, 95 %."]
+    found = [
+        f"A/A trials: {record.aa_trials}, pairs: {len(record.ratios)}{spread}. Bounds: exact, one-sided, 95 %."
+    ]
     if record.resampled:
         pairs = len(record.ratios)
         found += [
@@ -93,7 +94,7 @@ def notes(record: SelfCheck) -> list[str]:
             "of each comparison a side drawn by chance is slowed. Assumed: slower work is as noisy, as a share. "
             f"Their bounds are about the drawing, not about there being {pairs} pairs only.",
             "`wrong` is a change called in the other direction, at 0 % in any; `same` is right up to "
-            f"{SAME_WITHIN:.0%}.",
+            f"{_scale(1 + SAME_WITHIN)}.",
         ]
     return found
 
@@ -197,7 +198,8 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], styl
     for head in heads:
         table.add_column(head, justify="right")
     for row, style in zip(rows, styles, strict=True):
-        table.add_row(*(Text(plain(cell)) for cell in row), style=style)
+        cells = (plain(cell).replace(" (", "\n(") for cell in row)  # a bound below its rate: five fit 80 columns
+        table.add_row(*map(Text, cells), style=style)
     return table
 
 

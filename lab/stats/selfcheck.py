@@ -22,7 +22,10 @@ CHANGED = (*WORSE, "improved", "faster")
 
 @dataclass(frozen=True)
 class Tally:
-    """Live comparisons in counts: `false` of `alike` called a change, `found` of `slowed` rightly."""
+    """Live comparisons in counts: `false` of `alike` called a change, `found` of `slowed` rightly.
+
+    One that ended before its first look was never judged, and is not counted.
+    """
 
     alike: int
     false: int
@@ -32,8 +35,9 @@ class Tally:
 
 def tally(record: SelfCheck) -> Tally:
     """Count the live verdicts. A slow-down counts as found when it was called worse, not merely changed."""
-    alike = [live.found.verdict for live in record.live if live.slow_down == 1]
-    slowed = [live.found.verdict for live in record.live if live.slow_down != 1]
+    judged = [live for live in record.live if live.found.pairs >= record.looks_first]
+    alike = [live.found.verdict for live in judged if live.slow_down == 1]
+    slowed = [live.found.verdict for live in judged if live.slow_down != 1]
     false = sum(word in CHANGED for word in alike)
     return Tally(len(alike), false, len(slowed), sum(word in WORSE for word in slowed))
 
@@ -50,13 +54,15 @@ def share_s(record: SelfCheck, left_s: float) -> float | None:
     """Return the seconds that the next comparison may take of those left; None when it would come to nothing.
 
     An equal share of what is left, but not less than a verdict takes as a rule: rather fewer comparisons than
-    such as cannot end. What a pair costs is taken from those that were measured.
+    such as cannot end. What a pair costs is taken from those that were measured; after one without any pair the
+    next may take twice the time, if more is left than such a one took.
     """
     left = record.wanted + record.wanted_injected - len(record.live)
     fair = left_s / left
     pairs = sum(live.found.pairs for live in record.live)
     if not pairs:
-        return fair if left_s > 0 and not record.live else None
+        took_s = max((live.spent_s for live in record.live), default=0.0)
+        return min(left_s, fair * 2 ** len(record.live)) if left_s > took_s else None
     pair_s = sum(live.spent_s for live in record.live) / pairs
     if left_s < record.looks_first * pair_s:
         return None

@@ -39,8 +39,10 @@ RECORD = SelfCheck(
 class Setting:
     """A clock, a comparison that takes time and says what it is told to, and a journal of what happened."""
 
-    def __init__(self, *, pairs: int = 8, pair_s: float = 4.0, fails_at: int | None = None) -> None:
-        self.now = 1000.0
+    def __init__(
+        self, *, pairs: int = 8, pair_s: float = 4.0, start_s: float = 0.0, fails_at: int | None = None
+    ) -> None:
+        self.now, self.start_s = 1000.0, start_s
         self.pairs, self.pair_s, self.fails_at = pairs, pair_s, fails_at
         self.error: BaseException = KeyboardInterrupt()
         self.verdict: Callable[[Order], Verdict] = lambda order: "same" if order.slow_down == 1 else "slower"
@@ -62,7 +64,7 @@ class Setting:
             self.now += self.pair_s
             raise self.error
         self.orders.append(order)
-        self.now += self.pairs * self.pair_s
+        self.now += self.start_s + self.pairs * self.pair_s
         self.journal.append(f"compare {order.number}, {order.slow_down:g} times")
         noise = cycle((1.005, 1 / 1.005))
         ratios = tuple(order.slow_down * next(noise) for _ in range(self.pairs))
@@ -191,12 +193,15 @@ def test_slow_pairs_get_the_time_of_a_verdict_rather_than_a_fair_share() -> None
     assert share_s(replace(measured, budget_s=900.0), 110.0) is None, "six pairs are 120 s"
 
 
-def test_nothing_is_begun_after_a_comparison_without_a_pair() -> None:
-    """What a pair costs is not known, and another try would cost the same."""
-    found = Setting(pairs=0, pair_s=1.0).run()
+def test_after_a_comparison_without_a_pair_the_next_gets_twice_the_time() -> None:
+    """What a pair costs is not known; it ends when less is left than such a one took, and none is counted."""
+    setting = Setting(pairs=0, start_s=290.0)
+    found = setting.run()
 
-    assert len(found.live) == 1
-    assert found.missing
+    assert [round(order.budget_s, 1) for order in setting.orders] == [60.0, 87.1, 98.5]
+    assert len(found.live) == 3
+    assert tally(found).alike == 0
+    assert found.missing[0].startswith("only 0 of 10 comparisons of the build with itself and 0 of 5")
 
 
 @pytest.mark.parametrize(

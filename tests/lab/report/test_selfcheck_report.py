@@ -1,0 +1,137 @@
+"""What a person reads of a self-check, in a terminal and in Markdown."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from lab.records import CellVerdict, Context, Inject, Interval, LiveCheck, ResampledRates, SelfCheck, Verdict
+from lab.report.selfcheck import bars, lower, quote, render_markdown, render_terminal, step, upper
+
+
+def live(number: int, slow_down: float, verdict: Verdict, pairs: int = 8) -> LiveCheck:
+    """One live comparison."""
+    change = Interval(slow_down, slow_down * 0.98, slow_down * 1.02, 0.95, pairs)
+    found = CellVerdict("selfcheck", verdict, change, 0.02, 1.0, pairs, "verdict reached")
+    return LiveCheck(f"comparison-{number}", slow_down, found, 2 * pairs, 31.6)
+
+
+RECORD = SelfCheck(
+    id="01a2078b-6652",
+    device="virtual-1",
+    context=Context({"device_kind": "virtual"}),
+    scenario="selfcheck",
+    metric="prefill_s",
+    build="b" * 64,
+    build_line="nano-paper",
+    started_utc="2026-11-23T08:00:00Z",
+    ended_utc="2026-11-23T08:15:00Z",
+    status="finished",
+    seed=5,
+    budget_s=900.0,
+    spent_s=612.0,
+    wanted=10,
+    wanted_injected=5,
+    inject=Inject("prefill", 1.1),
+    looks_most=24,
+    looks_first=6,
+    live=(
+        *(live(n, 1.0, "same") for n in range(9)),
+        live(9, 1.0, "faster"),
+        *(live(n, 1.1, "slower") for n in range(10, 15)),
+    ),
+    aa_trials=160,
+    ratios=(1.0,) * 80,
+    block_pairs=6,
+    resampled=(
+        ResampledRates(1.0, 1000, 0, 3, 990, 7, 9.5),
+        ResampledRates(1.05, 1000, 960, 0, 30, 10, 11.2),
+        ResampledRates(1.1, 1000, 1000, 0, 0, 0, 6.8),
+    ),
+    smallest_visible=0.0213,
+    between_cv=0.0087,
+)
+
+
+def shown(record: SelfCheck, width: int = 100) -> str:
+    """Return what a terminal without colours shows."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(render_terminal(record))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_every_rate_is_k_of_n_with_its_exact_bound() -> None:
+    """Clopper and Pearson, one-sided: 1 of 10 may be 39.4 %, 5 of 5 may be 54.9 %, nothing of nothing is told."""
+    assert upper(1, 10) == "1 of 10 (≤ 39.4 %)"
+    assert upper(0, 1000) == "0 of 1000 (≤ 0.3 %)"
+    assert lower(5, 5) == "5 of 5 (≥ 54.9 %)"
+    assert upper(0, 0) == lower(0, 0) == "none measured"
+
+
+def test_a_terminal_shows_the_live_and_the_resampled_rates() -> None:
+    """The words first, with the kind of device, then both tables and the bars."""
+    text = shown(RECORD)
+    flat = " ".join(text.split())
+
+    assert "virtual-1 worth? (a virtual phone" in flat
+    assert "nano-paper against itself, called changed: 1 of 10 (≤ 39.4 %)" in flat
+    assert "With 10 % injected into prefill, found: 5 of 5 (≥ 54.9 %)" in flat
+    assert "24 pairs can show here is 2.1 %; under 3 % nothing" in flat
+    assert "Slow-downs from 5 % on are found in 95 %" in flat
+    assert "5 % 960 of 1000 0 of 1000 30 of 1000 10 of 1000 11.2 (≥ 94.8 %) (≤ 0.3 %)" in flat
+    assert "A/A trials: 160, pairs: 80, 0.87 % between trials" in flat
+    assert "612 of 900 s" in flat
+
+
+def test_it_is_readable_from_eighty_columns() -> None:
+    """No line is wider, and no figure is cut."""
+    text = shown(RECORD, width=80)
+
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+
+
+def test_bars_are_as_long_as_what_was_found() -> None:
+    """Thirty characters stand for all; where nothing was slowed there is nothing to find, and no bar."""
+    assert bars(RECORD.resampled) == [
+        "  5 % " + "█" * 29 + "  960 of 1000",
+        " 10 % " + "█" * 30 + " 1000 of 1000",
+    ]
+
+
+def test_what_could_not_be_shown_is_told_in_words() -> None:
+    """A self-check that was cut prints no rates, and why not."""
+    cut = replace(RECORD, live=(), ratios=(), aa_trials=0, resampled=(), smallest_visible=None, between_cv=None)
+    cut = replace(cut, missing=("no rates by slow-down: wanted 30 A/A pairs",))
+
+    for text in (shown(cut), render_markdown(cut)):
+        flat = " ".join(text.split())
+        assert "called changed: none measured" in flat
+        assert "no rates by slow-down: wanted 30 A/A pairs" in flat
+        assert "resampled" not in flat.lower()
+
+
+def test_markdown_says_the_same() -> None:
+    """Both tables, the bars, and no bare marks that Markdown would take for its own."""
+    text = render_markdown(RECORD)
+
+    assert "| 10 | - | faster | 1.000 | 0.980 to 1.020 | 8 | 32 |" in text
+    assert "| 10 % | 1000 of 1000 (≥ 99.7 %) | 0 of 1000 (≤ 0.3 %)" in text.replace("\\", "").replace("&lt;", "<")
+    assert "\n 10 % ███" in text
+    assert text.endswith("\n")
+
+
+def test_a_verdict_can_quote_what_it_is_worth() -> None:
+    """One line, with the day; never a smaller change than policy lets be called one."""
+    assert quote(RECORD) == (
+        "Self-check of virtual-1, 2026-11-23, selfcheck: called changed though alike: 1 of 10 (≤ 39.4 %); "
+        "10 % slow-downs found: 5 of 5 (≥ 54.9 %); smallest change shown: 3.0 %"
+    )
+
+
+def test_a_step_says_what_came_of_it_and_what_is_left() -> None:
+    """A line a comparison, on a terminal and in a log."""
+    assert step(RECORD) == ("virtual-1 15/15 10 % injected: slower after 8 pairs, change 1.100, 32 s; 288 s left")
