@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from scipy.special import ndtri
+
 from lab.records import Run
 from lab.stats.compare import Judgement
-from lab.stats.sequential import Looks, reaches, sequential
-from lab.stats.summary import MIN_TRIALS, Medians, Spread
+from lab.stats.median import depths
+from lab.stats.sequential import Looks
+from lab.stats.summary import MIN_TRIALS, Medians, Spread, cell_interval
 
 Side = Literal["candidate", "baseline"]
 Stop = Literal["verdict reached", "target reached", "budget spent"]
@@ -135,15 +138,15 @@ def next_block(
 
 
 def cell_width(medians: Sequence[float], looks: Looks) -> float | None:
-    """Return the relative half-width of a cell's interval after these trials; None before the first look.
+    """Return the relative half-width of the interval printed for a cell after these trials; None where none is.
 
-    Paid for looks after every trial, and symmetric: a cell's value is judged against nothing. A plain
-    interval whose width decides when to stop covers less than it says, because it stops when the spread
-    happens to look small. Raises ValueError for a value that is not finite and above zero.
+    The one that is paid for at every trial: a plain interval whose width decides when to stop covers less than
+    it says, because it stops when the spread happens to look small. Raises ValueError for a value that is not
+    finite and above zero.
     """
     if not medians:
         return None
-    found = sequential(medians[: looks.most], _symmetric(looks))
+    found = cell_interval(medians, looks=looks)
     if found.low is None or found.high is None:
         return None
     return math.sqrt(found.high / found.low) - 1
@@ -153,11 +156,13 @@ def trials_needed(cv: float, target: float, looks: Looks) -> int | None:
     """Return after how many trials of this spread (0.03 = 3 %) the half-width should reach the target.
 
     None when even `looks.most` should not: the resolution asked for is not to be had from this budget.
-    For pairs of independent sides give sqrt(2) times the spread of a side.
+    From the expected order statistics of normal logarithms (Blom, Statistical Estimates and Transformed
+    Beta-Variables, 1958: the i-th of n at the quantile (i - 3/8) / (n + 1/4)).
     """
     sigma = math.sqrt(math.log1p(cv * cv))
     for n in range(looks.first, looks.most + 1):
-        if reaches(_symmetric(looks), n)[1] * sigma / math.sqrt(n) <= math.log1p(target):
+        depth = depths(looks.first, looks.most, looks.level)[n - looks.first]
+        if depth and -float(ndtri((depth - 0.375) / (n + 0.25))) * sigma <= math.log1p(target):
             return n
     return None
 
@@ -183,10 +188,6 @@ def iterations_per_trial(spread: Spread, *, start_s: float, iteration_s: float, 
     within = MEDIAN_COST * math.log1p(spread.within_cv**2)
     between = math.log1p(spread.between_cv**2)
     return min(most, max(least, round(math.sqrt(within / between * start_s / iteration_s))))
-
-
-def _symmetric(looks: Looks) -> Looks:
-    return Looks(looks.most, looks.first, looks.level, towards_one=0.5)
 
 
 def _told_s(seconds: float) -> str:

@@ -10,7 +10,7 @@ from scipy.stats import binom, mstats
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.summary import LEVEL, interval
+from lab.stats.summary import LEVEL, cell_interval
 
 NOT_ESTIMABLE = "not estimable"
 """What a table prints where :func:`quantile` answers None."""
@@ -60,14 +60,14 @@ def quantile(values: Sequence[float], q: float, level: float = LEVEL) -> Interva
     return Interval(point, float(ordered[low]), float(ordered[above]), level, found.size)
 
 
-def over_trials(trials: Sequence[Sequence[float]], q: float, level: float = LEVEL) -> Interval | None:
-    """Return the q-quantile of iterations, with Student's t interval on the logs of each trial's own.
+def over_trials(trials: Sequence[Sequence[float]], q: float) -> Interval | None:
+    """Return the q-quantile of iterations: the median of each trial's own, with its order-statistic interval.
 
-    Trials with fewer values than :func:`needed` are left out; None where none is left. Under four trials only
+    Trials with fewer values than :func:`needed` are left out; None where none is left. Under five trials only
     the estimate stands. Raises ValueError for a value that is not finite and above zero.
     """
-    own = [found.estimate for found in (quantile(trial, q, level) for trial in trials) if found]
+    own = [found.estimate for found in (quantile(trial, q) for trial in trials) if found]
     try:
-        return interval(own, level)
+        return cell_interval(own, looks=None)
     except NotEnoughData:
         return None

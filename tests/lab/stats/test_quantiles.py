@@ -58,11 +58,11 @@ def test_constants_have_no_width_and_nothing_finite_is_assumed() -> None:
 
 
 def test_intervals_over_trials_count_trials_not_iterations() -> None:
-    """Four trials of 64 give n = 4; a short trial is left out; three trials have no interval."""
-    trials = [[1.0 + 0.1 * trial + 0.001 * i for i in range(64)] for trial in range(4)]
+    """Five trials of 64 give n = 5; a short trial is left out; four trials have no interval."""
+    trials = [[1.0 + 0.1 * trial + 0.001 * i for i in range(64)] for trial in range(5)]
     found = over_trials([*trials, [9.0] * 10], 0.9)
-    few = over_trials(trials[:3], 0.9)
+    few = over_trials(trials[:4], 0.9)
 
-    assert found is not None and found.n == 4 and found.low is not None
+    assert found is not None and found.n == 5 and found.low is not None
     assert few is not None and few.low is None
     assert over_trials([[1.0] * 10], 0.9) is None

@@ -167,13 +167,13 @@ def block_of(*values: float) -> dict[int, float]:
 
 
 def test_the_probability_of_being_best_is_that_of_a_monte_carlo_draw() -> None:
-    """Cells without common blocks: 400000 draws from the three posteriors are the reference."""
+    """Cells without common blocks: 400000 draws are the reference, scaled by each cell's half range and its level."""
     logs = {"a": [0.0, 0.02, 0.01, 0.03], "b": [0.02, 0.05, 0.0, 0.04, 0.03], "c": [0.05, 0.01, 0.06, 0.02]}
     blocks = {"a": 0, "b": 10, "c": 20}
     generator = np.random.default_rng(1)
     draws = [
-        np.mean(v) + np.std(v, ddof=1) / math.sqrt(len(v)) * generator.standard_t(len(v) - 1, 400_000)
-        for v in logs.values()
+        np.median(v) + half / stats.t.ppf((1 + level) / 2, len(v) - 1) * generator.standard_t(len(v) - 1, 400_000)
+        for v, half, level in zip(logs.values(), (0.015, 0.025, 0.025), (0.875, 0.9375, 0.875), strict=True)
     ]
     reference = np.bincount(np.argmin(draws, axis=0), minlength=3) / 400_000
 
