@@ -10,6 +10,7 @@ from lab.errors import PrepareError
 from lab.metrics import METRICS
 from lab.records import Answer, Published, Run, Trial
 from lab.report.answer import answer
+from lab.report.lasting import curves_of
 from lab.scenario import SCENARIOS, published
 from lab.store import Store
 from lab.workloads import WORKLOADS
@@ -21,6 +22,8 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
     header, kind = document["scenario"], document["workload"]["kind"]
     trials = list(store.trials(record.id))
     metric = METRICS[header["metric"]]
+    lasting = "duration_s" in document.get("plan", {})
+    folder = store.root / "runs" / record.id / "trials"
     others = [METRICS[name] for name in WORKLOADS[kind].metrics if name != metric.name]
     found = answer(
         record,
@@ -29,6 +32,7 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
         metric=metric,
         other_metrics=others,
         published=figures(),
+        curves=curves_of(trials, folder, metric) if lasting else None,
     )
     warnings = (*_foreign(record), *found.warnings, *_own_inputs(store, record))
     return replace(found, warnings=warnings), trials

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from lab.records import Answer, Cell, CellSummary, Interval, Metric, Published, Run, Trial
+from lab.records import Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
+from lab.report.lasting import lasting_sentence, short_of
+from lab.report.reasons import FLAGS
 from lab.report.sentence import sentence
 from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
 from lab.stats.summary import (
@@ -35,12 +37,14 @@ def answer(
     metric: Metric,
     other_metrics: Sequence[Metric] = (),
     published: Sequence[Published] = (),
+    curves: Sequence[Sustained] | None = None,
 ) -> Answer:
     """Return what a run says to its scenario's question, by the headline `metric`.
 
     `other_metrics` are summarised beside it where trials hold them. `published` figures of the scenario
     ride along when they match a cell on every parameter they name; nothing is computed from them.
-    Invalid trials are counted by reason and enter no figure.
+    Invalid trials are counted by reason and enter no figure, and neither do trials that never settled. With
+    `curves` (none: no trial has one) the scenario lasts on purpose, and they are its answer, not an interval.
     """
     cells = {cell.key: medians_by_block(trials, cell.key, metric.name) for cell in run.cells}
     emulated = kind_of(run) == "emulated"
@@ -55,19 +59,24 @@ def answer(
         for other in other_metrics
         if other.name != metric.name and (found := _intervals(run.cells, trials, other.name))
     }
+    if emulated:
+        said = _of_emulated(trials)
+    elif curves is not None:
+        said = lasting_sentence(curves, run.cells)
+    else:
+        said = sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
     return Answer(
         run=run,
         question=question,
         metric=metric,
         summaries=summaries,
-        best=choice.best,
-        contenders=choice.may_be_best,
-        sentence=_of_emulated(trials)
-        if emulated
-        else sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others),
+        best=None if curves is not None else choice.best,
+        contenders=() if curves is not None else choice.may_be_best,
+        sentence=said,
         published=() if emulated else _matching(published, run, {metric.name, *others}),
         other_metrics=others,
-        warnings=_warnings(run, trials, metric, summaries, choice),
+        warnings=_warnings(run, trials, metric, summaries, choice=choice, curves=curves),
+        curves=tuple(curves or ()),
     )
 
 
@@ -110,7 +119,12 @@ def _summary(
         within_cv=variation.within_cv,
         probability_best=chance,
         may_be_best=cell.key in choice.may_be_best or cell.key in choice.unknown,
+        unsteady=sum(_unsteady(trial) for trial in own),
     )
+
+
+def _unsteady(trial: Trial) -> bool:
+    return trial.valid and trial.purpose == "time" and trial.state == "unsteady"
 
 
 def _intervals(cells: Sequence[Cell], trials: Sequence[Trial], metric: str) -> Mapping[str, Interval]:
@@ -129,16 +143,30 @@ def _matching(published: Sequence[Published], run: Run, metrics: set[str]) -> tu
 
 
 def _warnings(
-    run: Run, measured: Sequence[Trial], metric: Metric, summaries: Sequence[CellSummary], choice: Contenders
+    run: Run,
+    measured: Sequence[Trial],
+    metric: Metric,
+    summaries: Sequence[CellSummary],
+    *,
+    choice: Contenders,
+    curves: Sequence[Sustained] | None,
 ) -> tuple[str, ...]:
     names = varying(run.cells)
-    found = []
+    found = _injected(run)
     if run.status != "finished":
         found.append(f"The run is {run.status}: not every planned trial is here.")
     invalid = sum(1 for trial in measured if not trial.valid)
     if invalid:
         found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
-    silent = sum(1 for trial in measured if trial.valid and not counted(trial, metric.name))
+    if curves is not None:
+        return (*found, *filter(None, (short_of(curves), _flagged(measured))))
+    unsteady = sum(_unsteady(trial) for trial in measured)
+    if unsteady:
+        found.append(
+            f"{unsteady} of {len(measured)} trials never settled and enter no figure: `lab explain {run.id[:13]}`."
+        )
+    timed = [trial for trial in measured if trial.valid and trial.purpose == "time" and not _unsteady(trial)]
+    silent = sum(1 for trial in timed if not counted(trial, metric.name))
     if silent:
         found.append(f"{valid_trials(silent)} without a usable value of {metric.name}: left out.")
     if choice.unknown and choice.best is not None:
@@ -156,12 +184,34 @@ def _warnings(
         least, most = (percent(pick(cv for _, cv in noisy)) for pick in (min, max))
         span = most if least == most else f"{least.removesuffix(' %')} to {most}"
         found.append(f"Noisy: trials of {which} vary by {span}.")
+    flagged = _flagged(measured)
+    if flagged:
+        found.append(flagged)
     edge = _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)
     if kind_of(run) != "emulated":  # its times are no measurements
         found += [f"Suspect: {words}." for words in suspicions(run, measured)]
     return tuple(found)
+
+
+def _injected(run: Run) -> list[str]:
+    """Warn of a slow-down that the lab asked for: such figures are nobody's."""
+    if run.inject is None:
+        return []
+    return [
+        f"INJECTED: a slow-down of {percent(run.inject.slow_down - 1)} was injected into {run.inject.stage}: "
+        "this run tests the lab, its figures are not the build's."
+    ]
+
+
+def _flagged(measured: Sequence[Trial]) -> str:
+    """Say in one line what trials that count are marked with, and how many."""
+    flags = Counter(flag for trial in measured if trial.valid for flag in trial.flags)
+    told = [
+        f"{count} {flag} ({FLAGS[flag]})" if flag in FLAGS else f"{count} {flag}" for flag, count in flags.items()
+    ]
+    return f"Of {valid_trials(sum(trial.valid for trial in measured))}: {'; '.join(told)}." if told else ""
 
 
 def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | None) -> str | None:

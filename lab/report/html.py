@@ -11,6 +11,7 @@ from lab.records import Answer, Metric, Trial
 from lab.report import wording
 from lab.report.answer import matches
 from lab.report.chart import chart, state_of
+from lab.report.timeline import of_curve
 
 
 def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
@@ -42,6 +43,7 @@ def environment() -> jinja2.Environment:
         cell_phrase=wording.cell_phrase,
         varying=wording.varying,
         chart=chart,
+        of_curve=of_curve,
         state_of=state_of,
         matches=matches,
         unit_of=unit_of,

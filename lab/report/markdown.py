@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from lab.records import Answer, Interval
+from lab.records import Answer, Interval, Sustained
 from lab.report.chart import state_of
 from lab.report.wording import (
     cell_phrase,
@@ -30,7 +30,8 @@ def render_markdown(answer: Answer) -> str:
         f"### {escape(answer.question)}",
         "" if kind_of(run) in ("host", "unknown") else f"On {escape(on_device(run))}.",
         escape(answer.sentence),
-        _table(_heads(answer), (_row(answer, index) for index in range(len(answer.summaries)))),
+        "" if answer.curves else _table(_heads(answer), (_row(answer, i) for i in range(len(answer.summaries)))),
+        *(_curve(curve) for curve in answer.curves),
         "\n".join(f"- {escape(warning)}" for warning in answer.warnings),
         "\n".join(_reasons(answer)),
     ]
@@ -63,6 +64,19 @@ def escape(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~!&$@])", r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
 
 
+def _curve(curve: Sustained) -> str:
+    """Return a sustained trial's windows as a table."""
+    rows = [
+        [
+            f"{window.start_s / 60:g}",
+            quantity(window.rate, curve.unit),
+            "unknown" if window.celsius is None else f"{window.celsius:.1f} °C",
+        ]
+        for window in curve.windows
+    ]
+    return _table([f"trial {curve.trial}, from minute", "rate", "skin"], rows)
+
+
 def _heads(answer: Answer) -> list[str]:
     several = ["P(best)"] if len(answer.run.cells) > 1 else []
     return [
@@ -72,6 +86,7 @@ def _heads(answer: Answer) -> list[str]:
         *several,
         "valid",
         "invalid",
+        *(["unsteady"] if _any_unsteady(answer) else []),
         "CV of trials",
         "between",
         "within",
@@ -88,12 +103,17 @@ def _row(answer: Answer, index: int) -> list[str]:
         *([probability(summary.probability_best)] if several else []),
         str(summary.valid),
         str(sum(summary.invalid.values())),
+        *([str(summary.unsteady)] if _any_unsteady(answer) else []),
         *(
             "unknown" if cv is None else percent(cv)
             for cv in (summary.trial_cv, summary.between_cv, summary.within_cv)
         ),
         _STANDING[state_of(answer, summary)] if several else "",
     ]
+
+
+def _any_unsteady(answer: Answer) -> bool:
+    return any(summary.unsteady for summary in answer.summaries)
 
 
 def _name(answer: Answer, index: int) -> str:

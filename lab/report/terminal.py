@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lab.records import Answer, CellSummary, Interval, Metric
 from lab.report.chart import state_of
+from lab.report.lasting import render_curves
 from lab.report.wording import (
     KIND_STYLES,
     cell_short,
@@ -36,9 +37,9 @@ def render_terminal(answer: Answer) -> RenderableType:
     parts: list[RenderableType] = [
         Text(plain(answer.question), style="bold"),
         *_device(answer),
-        Text(plain(answer.sentence), style="green" if answer.best else "yellow"),
-        _cells(answer),
+        Text(plain(answer.sentence), style="green" if answer.best or answer.curves else "yellow"),
     ]
+    parts += render_curves(answer.curves, run.cells) if answer.curves else [_cells(answer)]
     parts += [Text(f"! {plain(warning)}", style="yellow") for warning in answer.warnings]
     parts += _reasons(answer)
     parts += _published(answer)
@@ -67,8 +68,9 @@ def _cells(answer: Answer) -> Table:
     table.title_justify = "left"
     table.add_column("", width=1)
     table.add_column(Text(_heading(answer)), min_width=12)
-    for name in ("estimate", "95 % interval", "P(best)", "valid", "invalid", "CV"):
-        if several or name != "P(best)":
+    unsteady = any(summary.unsteady for summary in answer.summaries)
+    for name in ("estimate", "95 % interval", "P(best)", "valid", "invalid", "unsteady", "CV"):
+        if (several or name != "P(best)") and (unsteady or name != "unsteady"):
             table.add_column(name, justify="right")
     for summary in answer.summaries:
         state = state_of(answer, summary)
@@ -76,6 +78,7 @@ def _cells(answer: Answer) -> Table:
         cells += _interval(summary.interval, answer.metric)
         cells += [probability(summary.probability_best).replace("unknown", "?")] if several else []
         cells += [str(summary.valid), str(sum(summary.invalid.values()))]
+        cells += [str(summary.unsteady)] if unsteady else []
         cells.append("?" if summary.trial_cv is None else percent(summary.trial_cv))
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[state] if several else "")
     if several:
