@@ -11,13 +11,14 @@ SCENARIO ?=
 BUILD    ?= nano-paper
 PHONES   ?= 2
 ABI      ?= x86_64
+BUDGET   ?= 900
 DATA     ?= lab-data
 # One scenario keeps its own plan unless a suite is named.
 SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(origin SUITE))),--suite $(SUITE)),--suite $(SUITE))
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup agent llama-bench build run-scenario farm-up farm-down test test-arm64 bench lint doctor clean
+.PHONY: help setup agent llama-bench build run-scenario selfcheck farm-up farm-down test test-arm64 bench lint doctor clean
 
 help:  ## list the verbs
 	@echo "pocketlab: make VERB [NAME=value ...]"; echo
@@ -50,6 +51,10 @@ build: export BUILD := $(BUILD)
 run-scenario: build  ## run SUITE=quick on DEVICE=host (or all), or one SCENARIO=..., and print the answers
 	@$(BIN)/lab run $(SCENARIO) $(SUITE_OPTION) --build $(BUILD) --device "$$DEVICE"
 run-scenario: export DEVICE := $(DEVICE)
+
+selfcheck: build  ## how often verdicts on DEVICE=host are wrong, and the smallest change it can show (15 minutes)
+	@$(BIN)/lab selfcheck --build $(BUILD) --device "$$DEVICE" --budget $(BUDGET)
+selfcheck: export DEVICE := $(DEVICE)
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
 	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")

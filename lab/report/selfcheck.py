@@ -72,7 +72,8 @@ def sentences(record: SelfCheck) -> list[str]:
     if record.smallest_visible is not None:
         found.append(
             f"The smallest change that {record.looks_most} pairs can show here is "
-            f"{percent(record.smallest_visible)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called one, by policy."
+            f"{percent(record.smallest_visible)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called one, by "
+            "policy."
         )
     if record.resampled:
         well = smallest_found(record.resampled)

@@ -1,0 +1,151 @@
+"""5. `lab selfcheck` on two virtual phones while a neighbour comes and goes on the other core.
+
+Claim: in the live part no comparison of a build with itself is called changed, and every injected 10 % is found.
+The work is placed on the first core; the neighbour, pinned to the last, copies memory for a few seconds and rests
+for a few, drawn by a seed, and so disturbs by memory and caches. By itself, for a shorter look:
+`python -m benchmarks.selfcheck_farm --build FOLDER --budget 120 --comparisons 2 --injected 1`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.pairs import CORES
+from benchmarks.push import phones
+from device_agents.virtual_phone.errors import FarmError
+from lab.device.adb import AdbTransport
+from lab.records import SelfCheck
+from lab.report.selfcheck import quote
+from lab.scenario import SCENARIOS, load
+from lab.selfcheck import BUDGET_S, COMPARISONS, INJECTED
+from lab.stats.selfcheck import tally
+from lab.store import Store
+
+SEED = 20261123
+ON_S, OFF_S = (2.0, 6.0), (1.0, 5.0)
+"""How long the neighbour works and rests: shorter than a comparison, longer than a trial of nano-paper."""
+
+BYTES = 64 * 2**20
+"""What it copies over and over: more than the caches of a core hold."""
+
+LINE = "benchmark"
+
+
+def run(
+    build: Path,
+    *,
+    budget_s: float = BUDGET_S,
+    comparisons: int = COMPARISONS,
+    injected: int = INJECTED,
+) -> bool:
+    """Check both phones, one after the other; True when nothing alike was called changed and all was found."""
+    if len(CORES) < 2:
+        print("not measured: this machine has one core, and a neighbour needs another")
+        return True
+    try:
+        with phones(2) as farm, tempfile.TemporaryDirectory(prefix="pocketlab-selfcheck-") as name:
+            data = Path(name) / "data"
+            data.mkdir()
+            (data / "agents").symlink_to((build.parent.parent / "agents").absolute())
+            environment = os.environ | {
+                "POCKETLAB_DATA": str(data),
+                "POCKETLAB_ADB_SERVER": f"{farm.server.host}:{farm.server.port}",
+                "POCKETLAB_LOCK": str(Path(name) / "lock"),  # the machine's is ours while benchmarks run
+            }
+            lab(environment, "builds", "add", str(build), "--line", LINE)
+            serials = [each.transport.serial for each in farm.devices if isinstance(each.transport, AdbTransport)]
+            with neighbour(CORES[-1], SEED):
+                lab(
+                    environment,
+                    *("selfcheck", str(on_the_first_core(Path(name))), "--build", LINE),
+                    *("--device", ",".join(serials), "--seed", str(SEED), "--budget", str(budget_s)),
+                    *("--comparisons", str(comparisons), "--injected", str(injected)),
+                )
+            store = Store(data)
+            met = [told(record) for record in reversed(store.selfchecks())]
+            store.close()
+    except FarmError as error:
+        print(f"not measured: {error}")
+        return True
+    return len(met) == len(serials) and all(met)
+
+
+def told(record: SelfCheck) -> bool:
+    """Print what a phone's self-check found; True when no live verdict was false and no slow-down was missed."""
+    count = tally(record)
+    whole = count.alike == record.wanted and count.slowed == record.wanted_injected
+    met = whole and not count.false and count.found == count.slowed
+    print(f"  {quote(record)}{'' if met else ' -> NOT MET'}", flush=True)
+    for words in record.missing:
+        print(f"    {words}")
+    return met
+
+
+def lab(environment: dict[str, str], *arguments: str) -> None:
+    """Run the command `lab`, its tables and progress shown; raises when it fails."""
+    subprocess.run([sys.executable, "-m", "lab.cli", *arguments], env=environment, check=True)
+
+
+def on_the_first_core(folder: Path) -> Path:
+    """Write the bundled scenario with its work on the first core alone."""
+    text = (SCENARIOS / "selfcheck.toml").read_text(encoding="utf-8")
+    path = folder / "selfcheck.toml"
+    path.write_text(text.replace("[workload]\n", '[workload]\nplacement = "first"\n'), encoding="utf-8")
+    (cell,) = load(path).cells
+    if cell.parameters["placement"] != "first":
+        raise SystemExit(f"{path}: wanted the work on the first core, found {cell.parameters['placement']}")
+    return path
+
+
+@contextmanager
+def neighbour(core: int, seed: int) -> Iterator[None]:
+    """Have a process that comes and goes on a core."""
+    process = multiprocessing.get_context("spawn").Process(target=compete, args=(core, seed), daemon=True)
+    process.start()
+    try:
+        yield
+        if not process.is_alive():
+            raise SystemExit(f"the neighbour on core {core} ended early (status {process.exitcode})")
+    finally:
+        process.terminate()
+        process.join()
+
+
+def compete(core: int, seed: int) -> None:
+    """Copy memory on one core for a while, rest for a while, and so on without an end."""
+    os.sched_setaffinity(0, {core})
+    times = random.Random(seed)
+    source, target = np.ones(BYTES // 8), np.empty(BYTES // 8)
+    while True:
+        until = time.monotonic() + times.uniform(*ON_S)
+        while time.monotonic() < until:
+            np.copyto(target, source)
+        time.sleep(times.uniform(*OFF_S))
+
+
+def main() -> int:
+    """Parse and run; 1 when the claim was not met."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.selfcheck_farm", description=__doc__)
+    parser.add_argument("--build", type=Path, required=True, help="a build's folder in a data root")
+    parser.add_argument("--budget", type=float, default=BUDGET_S)
+    parser.add_argument("--comparisons", type=int, default=COMPARISONS)
+    parser.add_argument("--injected", type=int, default=INJECTED)
+    given = parser.parse_args()
+    met = run(given.build, budget_s=given.budget, comparisons=given.comparisons, injected=given.injected)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
