@@ -20,6 +20,7 @@ from benchmarks import (
     push,
     rivals,
     verdicts,
+    vitals,
     warm_up,
 )
 from benchmarks.pairs import machine
@@ -36,6 +37,7 @@ ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
     "prefill_chunks_w4": (partial(prefill_chunks.run, claimed=False), ("bench-paper",)),
     "push": (push.run, ()),
     "push_candidates": (push.compare, ()),
+    "vitals": (vitals.run, ()),
 }
 """What runs, and the build lines it runs on (none: it brings its own); each build states its own result."""
 

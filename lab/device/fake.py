@@ -18,8 +18,10 @@ from typing import Literal
 from device_agents.contract import Input, Job
 from lab.device.fake_agent import events_of
 from lab.device.transport import Completed, Device, Process
+from lab.device.vitals_lines import write
+from lab.device.vitals_script import LINES, LOOK
 from lab.errors import DeviceLost, DeviceRebooted
-from lab.records import DeviceIdentity
+from lab.records import DeviceIdentity, Vitals
 
 Fault = Literal[
     "none",
@@ -43,6 +45,9 @@ Fault = Literal[
     "blinks",  # the link breaks while the agent runs, and is back at once
     "reboots",  # the phone comes back in another boot
 ]
+
+SAMPLER = Process(-1, started=0)
+"""What a vitals' sampler is called here."""
 
 STEP_S = 1.0
 """How far the fake's clock goes when the lab waits and nothing else moves it."""
@@ -69,13 +74,15 @@ class FakePhone:
     """A transport that plays a script and keeps a journal.
 
     `script` says for each agent started (0, 1, ...; the settling process is one) what goes wrong with it;
-    `stage_s` how long a stage takes in a job; `replies` what a shell command prints.
+    `stage_s` how long a stage takes in a job; `replies` what a shell command prints; `vitals` what its sensors say
+    at a time of its clock, to a look and to a sampler, neither of which the journal mentions.
     """
 
     inputs: Mapping[str, Input]
     script: Callable[[int], Fault] = lambda number: "none"
     stage_s: Callable[[Job], float] = lambda job: 0.010
     replies: Mapping[str, str] = field(default_factory=dict)
+    vitals: Callable[[float], Vitals] = Vitals
     clock: FakeClock = field(default_factory=FakeClock)
     journal: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -92,6 +99,8 @@ class FakePhone:
             for name in [name for name in self.files if name.startswith(argv[-1])]:
                 del self.files[name]
             return Completed(0, "", "")
+        if LOOK in argv:
+            return Completed(0, write(self.vitals(self.clock.seconds)), "")
         line = " ".join(argv)
         self.journal.append(f"shell {line}")
         return Completed(0, self.replies[line], "") if line in self.replies else Completed(127, "", "not found")
@@ -121,6 +130,9 @@ class FakePhone:
         self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
     ) -> Process:
         """Play the script's next part: the agent's lines appear as the lab waits."""
+        if f"{folder}/job.json" not in self.files:  # the sampler, which reads once and stays until it is ended
+            self.files[f"{folder}/{LINES}"] = write(self.vitals(self.clock.seconds)).encode()
+            return SAMPLER
         job = Job.model_validate_json(self.files[f"{folder}/job.json"])
         number, self.started = self.started, self.started + 1
         fault = self.script(number)
@@ -153,7 +165,9 @@ class FakePhone:
         return {"dies": -9, "error": 1}.get(fault, 0)
 
     def kill(self, process: Process) -> None:
-        """Write it down."""
+        """Write it down, if it is an agent."""
+        if process == SAMPLER:
+            return
         self.journal.append(f"kill agent {process.pid}")
 
     def find(self, folder: str) -> Process | None:

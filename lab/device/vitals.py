@@ -32,9 +32,6 @@ HANGS_MOST = 8
 _SHORT_S = 20.0
 """Deadline of a call that does little."""
 
-_OURS = (script.LINES, script.BEAT, script.SCRIPT, "stdout.txt", "stderr.txt", "process", "process.part")
-_OURS_TOO = ("rc", "rc.part", "alive")
-
 
 def look(device: Device) -> Vitals:
     """Ask every sensor once, and on an adb device the battery and thermal services; one call to the device.
@@ -155,6 +152,8 @@ def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
         found = plausible(name, degrees * 1000, f"{degrees:g}", missing)
         if found is not None:
             celsius.setdefault(name, found)
+    if thermal.status is not None and "SKIN" not in thermal.celsius:
+        missing["SKIN"] = "the thermal service names no such sensor"
     for name, word in thermal.silent.items():
         missing[name] = f"said {word}"
     return replace(vitals, thermal_status=status, celsius=celsius, missing=missing)
@@ -177,10 +176,10 @@ def begin(device: Device, folder: str, *, bound_s: int = BOUND_S) -> Process:
 
 
 def end(device: Device, process: Process, folder: str, target: Path) -> None:
-    """End the sampler, bring what it read to `target` on the host, and remove its folder."""
+    """End the sampler, bring what it read to `target` on the host, and remove its folder with all in it."""
     transport = device.transport
+    if Path(folder) in target.absolute().parents:
+        raise DeviceRefused(f"{device.identity.name}: {target} lies in the sampler's own folder, which is removed")
     transport.kill(process)
     transport.pull(posixpath.join(folder, script.LINES), target)
-    tidy = 'cd "$1" && shift && rm -f "$@" && rmdir "$PWD"'
-    ours = [name for name in (*_OURS, *_OURS_TOO) if posixpath.join(folder, name) != str(target)]
-    transport.shell(["sh", "-c", tidy, "pocketlab", folder, *ours], timeout_s=_SHORT_S)
+    transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
+from lab.device.vitals_script import STALL_S
 from lab.errors import StoreError
 from lab.records import Vitals
 
@@ -37,7 +38,7 @@ WHY: Mapping[str, str] = {
     "gone": "no such file any more",
     "refused": "may not be read",
     "nothing": "could be opened, gave nothing",
-    "hangs": "did not answer, and is not asked again",
+    "hangs": f"did not answer within {STALL_S} s, and was left out from then on",
     "many": "only the first 64 of a kind are read",
 }
 """The sampler's words for why a sensor gave nothing, for people."""
@@ -181,17 +182,19 @@ def _missing(reading: Reading) -> dict[str, str]:
 
 
 def fill_battery(celsius: dict[str, float], missing: dict[str, str], tenths: str | None) -> None:
-    """Take the battery's temperature, in tenths of a degree, from elsewhere than its zone, whose fault is kept."""
-    zone = missing.pop("battery", None)
-    if zone == NONE and tenths is None:
-        missing["battery"] = zone
-        return
+    """Take the battery's temperature, in tenths of a degree, from elsewhere than its zone.
+
+    What is wrong with the zone stays told: as `battery zone` when the other source answers, else as `battery`.
+    """
+    before = missing.pop("battery", NONE)
     found = _number("battery", tenths, missing)
-    if found is not None:
-        degrees = plausible("battery", found * 100, f"{tenths} tenths of a degree", missing)
-        celsius.update({} if degrees is None else {"battery": degrees})
-    if zone is not None and zone != NONE:
-        missing["battery zone" if "battery" in celsius or "battery" in missing else "battery"] = zone
+    degrees = None if found is None else plausible("battery", found * 100, f"{tenths} tenths of a degree", missing)
+    if degrees is not None:
+        celsius["battery"] = degrees
+    if before != NONE:
+        missing["battery" if degrees is None else "battery zone"] = before
+    elif degrees is None:
+        missing.setdefault("battery", NONE)
 
 
 _PLACES: Mapping[str, str] = {
@@ -203,13 +206,16 @@ _PLACES: Mapping[str, str] = {
 }
 
 
+_GROUPS: Mapping[str, str] = {"zones": "thermal zones", "clock": "clocks", "cap": "caps", "power": "power supply"}
+
+
 def _place(name: str) -> str:
     """Return what people call a sensor that the sampler names ``group/sensor``."""
     group, _, sensor = name.partition("/")
     if sensor == "others":
-        return f"other {group}"
+        return f"other {_GROUPS.get(group, group)}"
     named = {"zones": sensor, "clock": f"{sensor} clock", "cap": f"{sensor} cap", "top": f"{sensor} cap"}
-    return _PLACES.get(name) or named.get(group) or f"{group} {sensor}"
+    return _PLACES.get(name) or named.get(group) or f"{_GROUPS.get(group, group)} {sensor}"
 
 
 def number(said: str) -> float | None:

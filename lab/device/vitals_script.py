@@ -9,6 +9,9 @@ What is printed is one JSON object a line, its values as text: `vitals_lines` ju
 
 from __future__ import annotations
 
+LOOK = "pocketlab-look"
+"""What the command of a look is called on the device."""
+
 LINES, BEAT, SCRIPT = "vitals.jsonl", "beat", "vitals.sh"
 """Files in the sampler's folder: what it read, the last thing it did, and itself."""
 
@@ -51,9 +54,15 @@ value() {
 }
 
 # What a plan is made of: group NAME ... done_with; in between sensor NAME FILE,
-# or absent NAME REASON.
+# constant NAME TEXT, or absent NAME REASON.
 group() { group=$1 body=; }
-sensor() { if value "$2"; then safe "$value"; body="$body,\"$1\":\"$safe\""; else absent "$1" $why; fi; }
+sensor() {
+  if value "$2"; then
+    case $value in *[!0-9-]* | ?????????????????????*) safe "$value"; value=$safe ;; esac
+    body="$body,\"$1\":\"$value\""
+  else absent "$1" $why; fi
+}
+constant() { body="$body,\"$1\":\"$2\""; }
 absent() { missing="$missing,\"$group/$1\":\"$2\""; }
 done_with() { line="$line,\"$group\":{${body#,}}"; }
 
@@ -63,6 +72,15 @@ add() {
   *"$nl$2$nl"*) plan="$plan absent '$1' hangs$nl" ;;
   *) plan="$plan sensor '$1' $2/$3$nl" ;;
   esac
+}
+
+# fixed NAME FOLDER FILE: the same for what never changes, and is read now
+fixed() {
+  case "$nl$skip$nl" in *"$nl$2$nl"*) add "$1" "$2" "$3"; return ;; esac
+  if value "$2/$3"; then
+    safe "$value"
+    plan="$plan constant '$1' '$safe'$nl"
+  else plan="$plan absent '$1' $why$nl"; fi
 }
 
 # named FOLDER: what its `type` says into $name, made different from the others' of its group
@@ -91,7 +109,7 @@ discover() {
   for folder in /sys/class/thermal/thermal_zone*; do
     named "$folder" || continue
     case $name in
-    battery* | *skin* | apu* | npu* | mdla* | soc* | cpu* | gpu* | x86_pkg_temp* | *[Tt]hermal* | acpitz*) ;;
+    battery* | *skin* | apu* | npu* | mdla* | soc_max* | cpu* | gpu* | x86_pkg_temp* | *[Tt]hermal* | acpitz*) ;;
     *) continue ;;
     esac
     few && add "$name" "$folder" temp
@@ -99,9 +117,10 @@ discover() {
   close
   for each in clock:scaling_cur_freq cap:scaling_max_freq top:cpuinfo_max_freq; do
     begin ${each%:*}
+    case $each in top:*) ask=fixed ;; *) ask=add ;; esac
     for folder in /sys/devices/system/cpu/cpufreq/policy[0-9]*; do
       case $folder in *[!A-Za-z0-9_./:-]*) continue ;; esac
-      [ -d "$folder" ] && few && add "${folder##*/}" "$folder" ${each#*:}
+      [ -d "$folder" ] && few && $ask "${folder##*/}" "$folder" ${each#*:}
     done
     close
   done
@@ -177,7 +196,7 @@ loop() {
 bound=$1 tries=0
 IFS=' ' read -r up value </proc/uptime
 until=$((${up%%.*} + bound))
-echo begin >beat || exit
+echo begin >beat && : >vitals.jsonl || exit
 while [ $tries -lt 40 ]; do
   loop &
   reader=$! last= nap=1
@@ -236,4 +255,4 @@ def looking(skip: str, *, services: bool) -> list[str]:
     """Return the command that reads all sensors once; `skip` lists what hangs, one path a line."""
     sysfs = 'timeout -s KILL "$1" sh -c "$2" pocketlab "$3"\n'
     whole = sysfs + (_ANDROID if services else "exit 0\n")
-    return ["sh", "-c", whole, "pocketlab-look", str(STALL_S), _LOOK, skip]
+    return ["sh", "-c", whole, LOOK, str(STALL_S), _LOOK, skip]
