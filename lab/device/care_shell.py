@@ -54,7 +54,7 @@ class Shell:
 
     def ask(self, argv: Sequence[str]) -> Answer:
         """Run a command; raises `DeviceLost` when the device is away, not when the command alone hangs."""
-        program = " ".join(argv[: 2 if argv[0] in ("cmd", "dumpsys") else 1])
+        program = " ".join(argv[: 2 if argv[0] in ("cmd", "dumpsys", "su") else 1])
         if program in self._gone:
             return self._gone[program]
         try:

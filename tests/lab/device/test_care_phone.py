@@ -236,7 +236,7 @@ def test_after_a_reboot_what_it_undid_is_dropped(owned: Phone, tmp_path: Path) -
 
 
 def test_a_phone_that_was_unplugged_is_put_back_by_the_command(owned: Phone, tmp_path: Path) -> None:
-    """`lab devices restore` refuses while it is away, undoes when it is there, and then has nothing to do."""
+    """`lab devices restore` fails while it is away or refuses, undoes when it can, and then has nothing to do."""
     data = tmp_path / "data"
     variables = {"POCKETLAB_ADB_SERVER": f"127.0.0.1:{owned.adb_server}"}
     before = owned.shell(SETTINGS)
@@ -247,12 +247,18 @@ def test_a_phone_that_was_unplugged_is_put_back_by_the_command(owned: Phone, tmp
     away = run_lab(tmp_path, ["devices", "restore", owned.name], data=data, variables=variables)
     owned.fault("replug")
     owned.connect()
+    owned.fault("sensor", "settings refuse")
+    refused = run_lab(tmp_path, ["devices", "restore", owned.name], data=data, variables=variables)
+    owned.restore()
     done = run_lab(tmp_path, ["devices", "restore", owned.name], data=data, variables=variables)
     again = run_lab(tmp_path, ["devices", "restore", owned.name], data=data, variables=variables)
 
     assert "screen_brightness" in pending
     assert away.returncode == 2
     assert "not attached" in away.stderr and "screen_brightness" in away.stderr
+    assert refused.returncode == 2
+    assert "screen_brightness could not be read: java.lang.SecurityException" in refused.stderr
+    assert "settings are still changed: stay_on_while_plugged_in" in refused.stderr
     assert done.returncode == 0, done.stderr
     assert f"{owned.name}: put back:" in done.stdout
     assert owned.shell(SETTINGS) == before
