@@ -17,9 +17,10 @@ from benchmarks.verdicts import ratios
 from lab.records import Interval
 from lab.stats.compare import ratio
 from lab.stats.many import judge_many
+from lab.stats.plan import cell_width
 from lab.stats.quantiles import needed, quantile
-from lab.stats.sequential import Looks, sequential
-from lab.stats.summary import MIN_TRIALS, interval
+from lab.stats.sequential import MOST_PAIRS, Looks, sequential
+from lab.stats.summary import CELL_TRIALS, MIN_TRIALS, cell_interval, interval
 
 SEED = 95
 SAMPLES = 2_000
@@ -27,7 +28,10 @@ LEAST = 0.93
 """The issue's figure, at a nominal 0.95."""
 
 COUNTS = (*range(MIN_TRIALS, 25), 32, 48, 96)
-FEWER = (4, 5, 6, 8, 12, 16, 24)
+CELL_COUNTS = tuple(n for n in COUNTS if n >= CELL_TRIALS)
+FEWER = (5, 6, 7, 8, 9, 10, 12, 16, 24)
+TARGETS = (0.02, 0.03, 0.04)
+"""Half-widths that a closed loop is told to reach, at 3 % between trials."""
 
 
 def holds(found: Interval, truth: float) -> bool:
@@ -40,9 +44,36 @@ def share(calls: Iterator[bool]) -> float:
     return float(np.mean(list(calls)))
 
 
-def plain(draws: Floats, n: int) -> float:
-    """Coverage of a cell's interval: the truth is the geometric mean."""
-    return share(holds(interval(np.exp(row[:n]).tolist()), 1.0) for row in draws)
+def plain(draws: Floats, truths: Floats, n: int) -> float:
+    """Coverage of a cell's interval, looked at once: the truth is the median of what its trials are drawn from."""
+    return share(
+        holds(cell_interval(np.exp(row[:n]).tolist(), looks=None), math.exp(truth))
+        for row, truth in zip(draws, truths, strict=True)
+    )
+
+
+def stopped(draws: Floats, truths: Floats, target: float) -> tuple[float, float]:
+    """Coverage of a cell's interval where a closed loop stops by its width, and the mean trials it took."""
+    looks, held, took = Looks(towards_one=0.5), [], []
+    for row, truth in zip(np.exp(draws).tolist(), truths, strict=True):
+        n = next(
+            (n for n in range(looks.first, looks.most) if (cell_width(row[:n], looks) or math.inf) <= target),
+            looks.most,
+        )
+        held.append(holds(cell_interval(row[:n], looks=looks), math.exp(truth)))
+        took.append(n)
+    return float(np.mean(held)), float(np.mean(took))
+
+
+def price(draws: Floats, n: int) -> float:
+    """Mean width of a cell's interval over that of Student's t on the same trials, in logarithms."""
+
+    def width(found: Interval) -> float:
+        return math.log((found.high or 1.0) / (found.low or 1.0))
+
+    rows = [np.exp(row[:n]).tolist() for row in draws]
+    ours = sum(width(cell_interval(row, looks=None)) for row in rows)
+    return ours / sum(width(interval(row)) for row in rows)
 
 
 def paired(draws: Floats, n: int) -> float:
@@ -87,23 +118,40 @@ def told(name: str, shares: Mapping[int, float]) -> bool:
 
 
 def fixed() -> bool:
-    """Intervals that are looked at once."""
-    met = True
-    for name in ("normal", "lognormal", "heavy tails", "two modes"):
-        met = both(name, noise.OWN[name](np.random.default_rng(SEED), SAMPLES, 2 * max(COUNTS)), COUNTS) and met
+    """Intervals of cells, looked at once and stopped by width, and ratios that are looked at once."""
+    met, generator = True, np.random.default_rng(SEED + 1)
+    for name in ("normal", "lognormal", "heavy tails", "two modes", "bursts"):
+        draws = noise.OWN[name](np.random.default_rng(SEED), SAMPLES, 2 * max(COUNTS))
+        middle = float(np.median(noise.OWN[name](generator, 20_000, 100)))
+        met = cell(name, draws, np.full(SAMPLES, middle), CELL_COUNTS) and met
+        if name == "bursts":  # the truth of a ratio of geometric means needs many trials to show itself
+            continue
+        shares = {n: paired(draws, n) for n in COUNTS}
+        met = told(f"ratio paired by block, {name}", shares) and met
     folder = noise.development_data()
     if folder is None:
         print(noise.absent())
         return met
     for name, series in noise.null_series(folder):
-        met = both(name, noise.redrawn(series)(np.random.default_rng(SEED), SAMPLES, 48), FEWER) and met
+        draws, middles = noise.redrawn(series)(np.random.default_rng(SEED), SAMPLES, 48)
+        met = cell(name, draws, middles, FEWER) and met
+        met = told(f"ratio paired by block, {name}", {n: paired(draws, n) for n in (4, *FEWER)}) and met
     return met
 
 
-def both(name: str, draws: Floats, counts: Sequence[int]) -> bool:
-    """A cell's interval and a ratio's."""
-    met = told(f"interval of a cell, {name}", {n: plain(draws, n) for n in counts})
-    return told(f"ratio paired by block, {name}", {n: paired(draws, n) for n in counts}) and met
+def cell(name: str, draws: Floats, truths: Floats, counts: Sequence[int]) -> bool:
+    """A cell's interval: its coverage at every n, the price on normal noise, and where a closed loop stops."""
+    met = told(f"interval of a cell, {name}", {n: plain(draws, truths, n) for n in counts})
+    if name == "normal":
+        found = ", ".join(f"{n}: {price(draws, n):.2f}" for n in FEWER)
+        print(f"    mean width over that of Student's t, by trials: {found}")
+    for target in TARGETS:
+        held, took = stopped(draws[:, :MOST_PAIRS], truths, target)
+        met = met and held >= LEAST
+        print(
+            f"    stopped at {target:.0%} or {MOST_PAIRS} trials: {held:.3f}, after {took:.1f} trials", flush=True
+        )
+    return met
 
 
 def running() -> bool:

@@ -137,13 +137,16 @@ def shuffled(series: Floats) -> Source:
     return draw
 
 
-def redrawn(series: Floats) -> Source:
-    """Return a source of values drawn with repetition: each series is its own population, with mean zero."""
+def redrawn(series: Floats) -> Callable[[np.random.Generator, int, int], tuple[Floats, Floats]]:
+    """Return a source of values drawn with repetition, and of the median of the series each session is from.
+
+    Each series is its own population, with mean zero: so its trials are exchangeable whatever its order was.
+    """
     scaled = _scaled(series)
 
-    def draw(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    def draw(generator: np.random.Generator, sessions: int, trials: int) -> tuple[Floats, Floats]:
         rows = generator.integers(0, scaled.shape[0], sessions)
         places = generator.integers(0, scaled.shape[1], (sessions, trials))
-        return np.asarray(scaled[rows[:, None], places], dtype=np.float64)
+        return scaled[rows[:, None], places], np.asarray(np.median(scaled, axis=1)[rows])
 
     return draw
