@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from statistics import median
 
-from device_agents.contract import InvalidReason
 from lab.records import Metric, Run
 from lab.report.evidence import Evidence
 from lab.report.reasons import reason_words
@@ -19,64 +19,84 @@ MOST = 3
 NOISY_CV = 0.05
 """Above this variation between trials more trials alone do not help: as :data:`lab.report.answer.NOISY_CV`."""
 
-GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
+INVALID = 3.0
+"""An invalid trial weighs as much as so many that are only disturbed: a judgement."""
 
 
 def advice(run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric) -> tuple[str, ...]:
-    """Return what to do, the most useful first; a run with which nothing is wrong is said to be one."""
-    steps = [*_invalid(kept), *_unfinished(run), *_unsteady(kept), *_flags(kept), *_noise(found)]
-    steps += [] if len(steps) >= MOST else list(_blind(kept, metric))
-    return tuple(steps[:MOST]) or ("Nothing: its trials are as they should be.",)
+    """Return what to do, what concerns most trials first; a run with which nothing is wrong is said to be one."""
+    steps = [*_invalid(kept), *_unfinished(run, kept), *_unsteady(kept), *_busy(kept), *_noise(found, len(kept))]
+    ordered = [step for _, step in sorted(steps, key=lambda pair: -pair[0])]
+    ordered += [] if len(ordered) >= MOST else list(_blind(kept, metric))
+    return tuple(ordered[:MOST]) or ("Nothing: its trials are as they should be.",)
 
 
-def _invalid(kept: Sequence[Evidence]) -> Iterator[str]:
+def _invalid(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     reasons = Counter(one.trial.reason for one in kept if not one.trial.valid)
     for reason, count in reasons.most_common(2):
-        yield f"{reason or 'invalid'} ({count} of {len(kept)} trials): {reason_words(reason).do}"
+        yield INVALID * count, f"{reason or 'invalid'} ({count} of {len(kept)} trials). {reason_words(reason).do}"
 
 
-def _unfinished(run: Run) -> Iterator[str]:
+def _unfinished(run: Run, kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     if run.status != "finished":
         how = "failed" if run.status == "failed" else f"is {run.status}"
-        yield f"The run {how}: `lab run --resume {run.id[:13]}` measures what is missing."
+        yield len(kept), f"The run {how}: `lab run --resume {run.id[:13]}` measures what is missing."
 
 
-def _unsteady(kept: Sequence[Evidence]) -> Iterator[str]:
+def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     count = sum(one.trial.valid and one.trial.state == "unsteady" for one in kept)
     if count:
         yield (
+            count,
             f"{count} of {len(kept)} trials never settled: give them more iterations (plan.iterations) or more "
-            "warm-up; where heat is what unsettles them, ask the scenario `sustained` instead."
+            "warm-up; where heat is what unsettles them, ask the scenario `sustained` instead.",
         )
 
 
-def _flags(kept: Sequence[Evidence]) -> Iterator[str]:
-    busy = sum("busy" in one.trial.flags for one in kept)
-    if busy:
-        yield f"{busy} of {len(kept)} trials ran on a busy device: end what else works there, and measure again."
+def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
+    count = sum("busy" in one.trial.flags for one in kept)
+    if count:
+        used = [one.doing.others_cores for one in kept if one.doing.others_cores is not None]
+        cores = f" ({median(used):.1f} cores were used by others)" if used else ""
+        yield (
+            count,
+            f"{count} of {len(kept)} trials ran on a busy device{cores}: end what else works there, "
+            "and measure again.",
+        )
 
 
-def _noise(found: Sources) -> Iterator[str]:
+def _noise(found: Sources, trials: int) -> Iterator[tuple[float, str]]:
     claimed = {link.name for link in found.links if link.claimed}
     if "start temperature" in claimed:
         yield (
+            trials,
             "Figures go with the temperature at which trials begin: let the gate wait for a cooler device "
-            "(gates.skin_above_idle_most, gates.wait_s)."
+            "(gates.skin_above_idle_most, gates.wait_s).",
         )
     if "others' CPU" in claimed:
-        yield "Figures go with what others do on the device's cores: end it, or lower gates.busy_per_core_most."
-    if "time" in claimed and len(claimed) == 1:
         yield (
+            trials,
+            "Figures go with what others do on the device's cores: end it, or lower gates.busy_per_core_most.",
+        )
+    if claimed == {"time"}:
+        yield (
+            trials / 2,
             "Figures drift with time and neither temperature nor load explains it: cells are still compared "
-            "fairly, block by block, but a single figure holds for this hour only."
+            "fairly, block by block, but a single figure holds for this hour only.",
         )
-    if found.between_cv is not None and found.between_cv > NOISY_CV and not claimed:
+    if found.between_cv is None:
+        return
+    if found.between_cv > NOISY_CV and not claimed:
         yield (
+            0,
             "Trials vary by more than 5 % and nothing that was watched explains it: look for what differs between "
-            "processes (placement, memory, background work) before adding trials."
+            "processes (placement, memory, background work) before adding trials.",
         )
-    elif found.between_cv is not None and found.within_cv is not None and found.within_cv > 2 * found.between_cv:
-        yield "Most of the variance lies within trials: more iterations (plan.iterations) steady their medians."
+    elif found.within_cv is not None and found.within_cv > 2 * found.between_cv:
+        yield (
+            0,
+            "Most of the variance lies within trials: more iterations (plan.iterations) steady their medians.",
+        )
 
 
 def _blind(kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:

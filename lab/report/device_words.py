@@ -9,7 +9,7 @@ from statistics import median
 from lab.records import Run
 from lab.report.evidence import Evidence
 from lab.report.reasons import STATUS
-from lab.report.wording import listing, percent, plain
+from lab.report.wording import listing, percent, plain, quantity
 
 TOLD = 3
 """How many sensors without a reading are named for one cause."""
@@ -18,7 +18,8 @@ TOLD = 3
 def doing_words(one: Evidence) -> str:
     """Return what the device did around a trial, as one line; what is not known is left out, or all said to be."""
     doing = one.doing
-    parts = [
+    parts = [f"waited {quantity(one.waited_s, 's')} at the gate"] if one.waited_s else []
+    parts += [
         f"{name} {pair[0]:.1f} -> {pair[1]:.1f} °C"
         for name, pair in (("battery", doing.battery), ("skin", doing.skin), ("chip", doing.soc))
         if pair is not None

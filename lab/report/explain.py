@@ -20,7 +20,7 @@ from lab.report.device_words import care_words, device_words, doing_words
 from lab.report.evidence import Evidence
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.variance import variance_words
-from lab.report.wording import cell_phrase, listing, percent, plain, quantity, varying
+from lab.report.wording import cell_phrase, listing, percent, plain, varying
 from lab.stats.sources import Point, Sources, sources
 from lab.stats.steady import SHORTEST
 from lab.stats.summary import counted, trial_median, usable
@@ -74,11 +74,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything `lab explain` says, in order."""
+    """Everything `lab explain` says, in order; what is `common` to most trials is not said again of each."""
 
     run: Run
     metric: Metric
     summary: str
+    common: tuple[str, ...]
     lines: tuple[Line, ...]
     groups: tuple[Group, ...]
     device: tuple[str, ...]
@@ -90,12 +91,15 @@ class Explanation:
 def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
     """Explain a run by its headline metric; `kept` are its trials in order."""
     relative = _relative(run, [one.trial for one in kept], metric)
-    lines = tuple(_line(run, one, relative, kept, metric) for one in kept)
+    shared = Counter(flag for one in kept for flag in one.trial.flags)
+    common = {flag for flag, count in shared.items() if flag == "ungated" or 2 * count > len(kept)}
+    lines = tuple(_line(run, one, relative, kept, metric=metric, common=common) for one in kept)
     found = sources([point for one in kept if (point := _point(one, kept, metric)) is not None])
     return Explanation(
         run=run,
         metric=metric,
         summary=_summary(run, lines),
+        common=tuple(f"{shared[flag]} of {len(kept)} trials: {_flag(flag)}" for flag in sorted(common)),
         lines=lines,
         groups=_groups(lines),
         device=(*device_words(kept), *care_words(run)),
@@ -116,12 +120,22 @@ def numbers_of(numbers: Sequence[int]) -> str:
     return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
 
 
-def _line(run: Run, one: Evidence, relative: dict[int, float], kept: Sequence[Evidence], metric: Metric) -> Line:
+def _flag(flag: str) -> str:
+    return FLAGS.get(flag, f"flagged {plain(flag)}")
+
+
+def _line(
+    run: Run,
+    one: Evidence,
+    relative: dict[int, float],
+    kept: Sequence[Evidence],
+    *,
+    metric: Metric,
+    common: set[str],
+) -> Line:
     trial = one.trial
     standing = _standing(trial)
-    remarks = [FLAGS.get(flag, f"flagged {plain(flag)}") for flag in trial.flags if flag != "ungated"]
-    if one.waited_s:
-        remarks.append(f"waited {quantity(one.waited_s, 's')} at the gate")
+    remarks = [_flag(flag) for flag in trial.flags if flag not in common]
     if one.doing.cooling or one.doing.status:
         remarks.append("throttled")
     share = relative.get(trial.number)
@@ -230,10 +244,7 @@ def _summary(run: Run, lines: Sequence[Line]) -> str:
         words.append(f"{counts['unsteady']} never settled")
     if counts["memory"]:
         words.append(f"{counts['memory']} of the memory pass")
-    counting = [line.evidence.trial for line in lines if line.standing == "counts"]
-    flagged = sum(bool(set(trial.flags) - {"ungated"}) for trial in counting)
     text = f"{len(lines)} trial{'s'[: len(lines) != 1]}: {listing(words)}."
-    text += f" {flagged} of those that count {'is' if flagged == 1 else 'are'} flagged." if flagged else ""
     if run.inject is not None:
         text += (
             f" A slow-down of {percent(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "
@@ -248,9 +259,7 @@ def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
     fine = [line for line in lines if line.standing == "counts" and not line.remarks]
     noted = [line for line in lines if line.standing == "counts" and line.remarks]
     groups = [_fine(fine)] if fine else []
-    for remarks in dict.fromkeys(_alike(line) for line in noted):
-        own = [line for line in noted if _alike(line) == remarks]
-        groups.append(_group("count, with a remark", own, good=True))
+    groups += [_group("count, with a remark", noted, good=True)] if noted else []
     memory = [line for line in lines if line.standing == "memory"]
     groups += [_group("memory pass, never timed", memory, good=True, told=0)] if memory else []
     unsteady = [line for line in lines if line.standing == "unsteady"]
@@ -261,12 +270,6 @@ def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
     for reason, _ in Counter(line.reason for line in bad).most_common():
         groups.append(_group(f"invalid, {reason}", [line for line in bad if line.reason == reason], good=False))
     return tuple(groups)
-
-
-def _alike(line: Line) -> tuple[bool, bool]:
-    """Return what sorts remarks: a mere wait at the gate is no news beside the others."""
-    waited = [remark for remark in line.remarks if remark.startswith("waited ")]
-    return (len(waited) < len(line.remarks), bool(line.evidence.doing.oddities))
 
 
 def _fine(lines: Sequence[Line]) -> Group:

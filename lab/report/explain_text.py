@@ -12,7 +12,7 @@ from rich.text import Text
 
 from lab.records import Vitals
 from lab.report.explain import Explanation, Group, Line, numbers_of
-from lab.report.spark import BAD, spark
+from lab.report.spark import BAD, NONE, spark
 from lab.report.wording import on_device, percent, plain
 from lab.stats.sources import ENOUGH
 
@@ -31,6 +31,7 @@ def render_explanation(found: Explanation) -> RenderableType:
         Text(),
         Text(plain(found.summary), style="bold"),
     ]
+    parts += [_indented(words) for words in found.common]
     parts += _bars(found)
     for group in sorted(found.groups, key=lambda group: group.good):
         parts += _group(group, len(found.lines))
@@ -67,7 +68,7 @@ def render_trial(found: Explanation, number: int) -> RenderableType:
         facts.append("done by: " + ", ".join(f"{stage} {unit}" for stage, unit in trial.placement.items()))
     device = [line.device]
     if one.looks:
-        device.append(f"{one.looks} looks at the gate")
+        device.append(f"{one.looks} look{'s'[: one.looks != 1]} at the gate")
     if one.doing.agent_cores is not None:
         device.append(f"the agent used {one.doing.agent_cores:.2f} cores while it was measured")
     device += _missing(one.during or one.gate)
@@ -104,7 +105,7 @@ def _bars(found: Explanation) -> list[RenderableType]:
     bad = [line.standing == "invalid" for line in found.lines]
     lines = [
         f"medians, {percent(min(known))} to {percent(max(known))} of their cell's mean, trial by trial"
-        + (f" ({BAD}: invalid)" if any(bad) else ""),
+        + _key(shown, bad),
         f"  {spark(shown, width=WIDTH, bad=bad)}",
     ]
     for name, pairs in (
@@ -121,11 +122,21 @@ def _bars(found: Explanation) -> list[RenderableType]:
     return [Text(line) for line in lines]
 
 
+def _key(shown: Sequence[float | None], bad: Sequence[bool]) -> str:
+    """Say what the signs that are no bars mean, where there are any."""
+    gaps = any(value is None and not wrong for value, wrong in zip(shown, bad, strict=True))
+    signs = [f"{BAD} invalid"] * any(bad) + [f"{NONE} no figure that counts"] * gaps
+    return f" ({', '.join(signs)})" if signs else ""
+
+
 def _group(group: Group, of: int) -> list[RenderableType]:
     count = len(group.numbers)
-    which = f"Trial {group.numbers[0]}" if count == 1 else f"Trials {numbers_of(group.numbers)} ({count} of {of})"
+    which = f"Trials {numbers_of(group.numbers)} ({count} of {of})"
+    title = group.title
+    if count == 1:
+        which, title = f"Trial {group.numbers[0]}", title.replace("count,", "counts,")
     style = "" if group.good else "bold red"
-    parts: list[RenderableType] = [Text(), _Wrapped(plain(f"{which}: {group.title}"), 0, style)]
+    parts: list[RenderableType] = [Text(), _Wrapped(plain(f"{which}: {title}"), 0, style)]
     for line in group.told:
         parts += _told(line)
     if group.told and count > len(group.told):

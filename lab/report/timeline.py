@@ -11,7 +11,7 @@ from lab.report.explain import Explanation, Line
 from lab.report.wording import plain, quantity
 
 _LEFT, _RIGHT = 70.0, 940.0
-_TITLE, _STRIP, _FOOT = 26.0, 110.0, 44.0
+_TITLE, _STRIP, _FOOT = 36.0, 110.0, 34.0
 
 MINUTES_FROM = 180.0
 """Seconds from which on the axis of time counts minutes."""
@@ -55,10 +55,10 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Mark:
-    """One value at a moment (seconds), in the unit of its strip."""
+    """One value at a moment (seconds), in the unit of its strip; None lies on the strip's lower edge."""
 
     at_s: float
-    value: float
+    value: float | None
     style: str
     title: str
 
@@ -70,12 +70,12 @@ def of_trials(found: Explanation) -> Timeline | None:
     """
     lines = found.lines
     wanted = [
-        ("median, % of its cell's mean", [_median(line) for line in lines if line.relative is not None]),
+        ("median, % of its cell's mean", [_median(line) for line in lines]),
         ("temperature, °C: ring at the start, dot the peak", [mark for line in lines for mark in _heat(line)]),
         ("clock allowed, % of the top", _each(lines, "", _cap, "{:.0f} % of its top clock")),
         ("others' CPU, cores", _each(lines, "", lambda line: line.evidence.doing.others_cores, "{:.2f} cores")),
     ]
-    if not wanted[0][1]:
+    if all(line.relative is None for line in lines):
         return None
     return _laid_out([(title, marks, False) for title, marks in wanted if marks])
 
@@ -97,7 +97,8 @@ def of_curve(found: Sustained) -> Timeline:
 
 
 def _median(line: Line) -> Mark:
-    assert line.relative is not None  # only such lines are asked for
+    if line.relative is None:
+        return Mark(line.at_s, None, line.standing, f"trial {line.number} {line.cell}: no figure, {line.reason}")
     share = 100 * line.relative
     text = f"trial {line.number} {line.cell}: {share:.1f} % of its cell's mean"
     return Mark(line.at_s, share, line.standing, f"{text}, {line.reason or line.standing}")
@@ -130,8 +131,11 @@ def _laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]]) -> Timeline:
     strips = []
     top = _TITLE
     for title, marks, joined in wanted:
-        up = Scale([mark.value for mark in marks], top + _STRIP, top, linear=True)
-        dots = tuple(Dot(across(m.at_s), up(m.value), m.style, plain(m.title)) for m in marks)
+        bottom = top + _STRIP
+        up = Scale([mark.value for mark in marks if mark.value is not None], top + _STRIP, top, linear=True)
+        dots = tuple(
+            Dot(across(m.at_s), bottom if m.value is None else up(m.value), m.style, plain(m.title)) for m in marks
+        )
         path = " ".join(f"{'L' if i else 'M'}{dot.x} {dot.y}" for i, dot in enumerate(dots)) if joined else ""
         ticks = tuple((up(tick), f"{tick:.10g}") for tick in up.ticks(4))
         strips.append(Strip(top, top + _STRIP, title, ticks, dots, path, marks[0].style if joined else ""))
