@@ -9,10 +9,10 @@ from lab.comparable import Subject, differs_beyond
 from lab.errors import RunError
 from lab.identifiers import new_run_id, now_utc
 from lab.metrics import METRICS
-from lab.pairing import CellPair, Trials, ratios_by_block
+from lab.pairing import CellPair, Trials
 from lab.records import CellVerdict, Comparison, Dimension, Run
 from lab.stats.compare import ratio, smallest_visible_change, verdict
-from lab.stats.pairs import p_once
+from lab.stats.pairs import p_once, ratios_by_block
 from lab.stats.summary import medians_by_block
 from lab.store import Store
 
@@ -81,11 +81,12 @@ def _verdict(
     key = cells[0].key
     if differs:
         return CellVerdict(key, "incomparable", None, None, 1.0, 0, f"{', '.join(differs)} differ")
-    ratios = list(ratios_by_block(metric, cells, trials).values())
+    ours = medians_by_block(trials["baseline"], key, metric)
+    theirs = medians_by_block(trials["candidate"], cells[1].key, metric)
+    ratios = list(ratios_by_block(theirs, ours).values())
     if not ratios:
         return CellVerdict(key, "cannot tell", None, None, 1.0, 0, "no block has a valid trial of both")
-    ours = medians_by_block(trials["baseline"], key, metric)
-    change = ratio(medians_by_block(trials["candidate"], cells[1].key, metric), ours)
+    change = ratio(theirs, ours)
     return CellVerdict(
         cell=key,
         verdict=verdict(change, METRICS[metric].better, dimension=dimension),

@@ -114,15 +114,13 @@ def measure(
     *,
     watch: Watch = lambda progress: None,
     tell: Callable[[str], None] = log.info,
-    accepted_only: bool = True,
 ) -> Generator[Step, None, None]:
     """Measure the pairs that a comparison still lacks, saving it and yielding after each; new or resumed.
 
-    Builds are judged on accepted devices only (`lab.acceptance`); the lab's test of itself passes
-    `accepted_only=False`, because it is what says how far a device can be believed.
-    Left early it is marked `interrupted`, as it is when a device stays away; after another error `failed`; so are
-    its runs. The last state is in the store. Raises `RunError` when the device is not accepted for judging builds,
-    and `Incomparable` when it could not be prepared alike for both sides.
+    Builds and runtimes are judged on accepted devices only (`lab.acceptance`). Left early it is marked
+    `interrupted`, as it is when a device stays away; after another error `failed`; so are its runs. The last state
+    is in the store. Raises `RunError` when the device is not accepted for judging builds, and `Incomparable` when
+    it could not be prepared alike for both sides.
     """
     store = baseline.bench.store
     runs = runs_of(store, comparison)
@@ -130,7 +128,7 @@ def measure(
     status: Literal["finished", "interrupted", "failed"] = "failed"
     try:
         with _turns(baseline.bench, candidate.bench) as held:
-            if accepted_only and comparison.dimension in JUDGES_BUILDS:
+            if comparison.dimension in JUDGES_BUILDS:
                 accept(baseline.bench, baseline.line, held["baseline"], tell=tell)
             with ExitStack() as stack:
                 sessions: dict[Name, Session] = {

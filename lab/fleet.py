@@ -126,6 +126,34 @@ def lease_of(device: Device, terms: Terms) -> Lease:
     return taken
 
 
+def leases_of_two(first: Device, second: Device, terms: Terms) -> tuple[Lease, Lease]:
+    """Return how the turns of two devices are taken that are measured in turn: the first's lease takes both.
+
+    Their own leases by name, then the machine's turn once, if one of them shares our cores: the order that
+    everybody keeps. The second's lease is to be entered within the first's.
+    """
+    held: dict[str, Held] = {}
+
+    @contextmanager
+    def of_both() -> Iterator[Held]:
+        with ExitStack() as stack:
+            both = sorted((first, second), key=lambda device: device.identity.name)
+            owns = {d.identity.name: stack.enter_context(_own(d, terms)) for d in both if d.scratch is not None}
+            sharing = next((device for device in both if device.shares_host), None)
+            cores = None if sharing is None else stack.enter_context(_cores(sharing, terms))
+            for device in both:
+                name = device.identity.name
+                shared = replace(cores, note=cores.note_on(name)) if cores and device.shares_host else None
+                held[name] = _together(owns.get(name), shared)
+            yield held[first.identity.name]
+
+    @contextmanager
+    def of_second() -> Iterator[Held]:
+        yield held[second.identity.name]
+
+    return of_both, of_second
+
+
 def _own(device: Device, terms: Terms) -> AbstractContextManager[DeviceLease]:
     from lab.device import lease  # this and what knows adb is not loaded for runs on this machine
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import mean
 
 from lab.metrics import METRICS
 from lab.records import Cell, CellVerdict, Comparison, Trial
 from lab.runner import LEAST_S, PASSING, TRIES
-from lab.stats.compare import Judgement, judge, paired
+from lab.stats.compare import Judgement, judge
+from lab.stats.pairs import cost_s, ratios_by_block
 from lab.stats.plan import Budget, NextPairs, Side, next_pairs
 from lab.stats.sequential import Looks, p_value
 from lab.stats.summary import Medians, counted, medians_by_block
@@ -56,7 +56,7 @@ def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials)
     found = [_standing(comparison, pair, trials) for pair in cells]
     going = [each for each in found if not (each.judgement.settled or each.given_up)]
     round_s = max(sum(each.pair_s for each in going), LEAST_S)
-    budget = Budget(comparison.budget_s, spent_s(trials))
+    budget = Budget(comparison.budget_s, sum(map(cost_s, trials.values())))
     return [
         replace(each, plan=_plan(comparison, each, index, round_s, budget)) for index, each in enumerate(found)
     ]
@@ -99,17 +99,6 @@ def looks_of(comparison: Comparison) -> Looks:
     return Looks(comparison.looks_most, comparison.looks_first)
 
 
-def ratios_by_block(metric: str, cells: CellPair, trials: Trials) -> dict[int, float]:
-    """Return block -> candidate / baseline of a cell's valid pairs."""
-    ours, theirs = _medians(metric, cells, trials)
-    return dict(zip(sorted(ours.keys() & theirs.keys()), paired(theirs, ours), strict=True))
-
-
-def spent_s(trials: Trials) -> float:
-    """Return the device-seconds that trials took, invalid ones and waiting at the gate included."""
-    return sum(_cost_s(trial) for side in trials.values() for trial in side)
-
-
 def _standing(comparison: Comparison, cells: CellPair, trials: Trials) -> Standing:
     ours, theirs = _medians(comparison.metric, cells, trials)
     better = METRICS[comparison.metric].better
@@ -118,10 +107,10 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials) -> Standi
     tried = max((trial.block + 1 for side in own.values() for trial in side), default=0)
     return Standing(
         cells=cells,
-        ratios=ratios_by_block(comparison.metric, cells, trials),
+        ratios=ratios_by_block(theirs, ours),
         judgement=judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension),
         tried=tried,
-        pair_s=sum(mean(map(_cost_s, side)) for side in own.values() if side),
+        pair_s=sum(cost_s(side) / len(side) for side in own.values() if side),
         lacking=_lacking(comparison.metric, own, tried - 1),
         given_up=_given_up(comparison, own, tried),
         plan=NextPairs((), None, ""),
@@ -163,7 +152,3 @@ def _given_up(comparison: Comparison, own: Trials, tried: int) -> str:
         return f"none of {len(found)} trials of the {side} counts; the last: {why}"
     most = TRIES * comparison.looks_most
     return f"{tried} pairs were tried" if tried >= most else ""
-
-
-def _cost_s(trial: Trial) -> float:
-    return trial.wall_s + trial.notes.get("gate_waited_s", 0.0)

@@ -1,4 +1,4 @@
-"""The command `lab`: parse, one library call, render, exit code: 0 fine, 2 the lab failed, 1 kept for later."""
+"""The command `lab`: parse, one library call, render, exit code: 0 fine, 1 regressed, 2 the lab failed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from lab.cli.builds import builds
+from lab.cli.comparing import compare
 from lab.cli.devices import devices, probe
 from lab.cli.explain import explain
 from lab.cli.options import DATA, Data, console, opened
@@ -34,11 +35,12 @@ app = typer.Typer(
     help="Measure a multimodal LLM on a device: scenarios in, answers with error bars out.\n\n"
     "A scenario asks one question and sweeps a parameter; each of its cells is measured by fresh agent "
     "processes in shuffled blocks; a trial that is wrong, incomplete or disturbed never counts.\n\n"
-    "Exit status: 0 fine, 2 the lab failed (one message on stderr says why).",
+    "Exit status: 0 fine, 1 the product regressed (`lab compare`), 2 the lab failed (stderr says why).",
     epilog="Example: `lab run vit_batch --build nano-paper`, then `lab show last --html report.html`",
 )
 app.command(epilog="Example: `lab run vit_batch --build nano-paper --suite full --html report.html`")(run)
 app.command(epilog="Example: `lab selfcheck --device host --budget 900`")(selfcheck)
+app.command(epilog="Example: `lab compare nano-paper nano-w8a8 --scenario decode --html verdict.html`")(compare)
 app.add_typer(builds, name="builds")
 app.add_typer(devices, name="devices")
 app.command(epilog="Example: `lab probe virtual-1 --out phone.tar.gz`")(probe)

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from lab import fleet, inputs, scenario
+from lab.acceptance import SUITE
 from lab.bench import Bench, Senses
 from lab.build import Build
 from lab.cli.progress import Display
@@ -197,13 +198,18 @@ def unfinished(store: Store, text: str | None) -> Run:
     """Return the run to resume: by the start of its id, or the newest that is not finished."""
     if text not in {None, "last"}:
         record = store.run(str(text))
+        if record.comparison is not None:
+            raise RunError(
+                f"run {record.id} is a side of a comparison, which goes on as a whole: "
+                f"lab compare --resume {record.comparison}"
+            )
         if record.status == "finished":
             raise RunError(
                 f"run {record.id} is finished: there is nothing to resume (`lab show {record.id[:13]}`)"
             )
         return record
     for record in store.runs(1000):
-        if record.status != "finished":
+        if record.status != "finished" and record.comparison is None and record.suite != SUITE:
             return record
     raise RunError("there is no unfinished run to resume (`lab runs` lists all)")
 
@@ -245,6 +251,13 @@ def at_work(bench: Bench, console: Console) -> Iterator[tuple[Bench, Display]]:
     """Show progress, let SIGTERM end the work as Ctrl-C does, and give the bench with a push that is shown."""
     with _terminable(), Display(console) as display:
         yield _pushing(bench, display), display
+
+
+@contextmanager
+def at_work_on(benches: Sequence[Bench], console: Console) -> Iterator[tuple[list[Bench], Display]]:
+    """Do as :func:`at_work` does for several benches."""
+    with _terminable(), Display(console) as display:
+        yield [_pushing(bench, display) for bench in benches], display
 
 
 def measure_all(

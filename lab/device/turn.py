@@ -44,13 +44,15 @@ class Held:
 
     `number` counts the machine's turns: two that follow each other say that nobody measured in between
     (None: a phone, whose cores are its own). `fence` gives the number of the device's own lease, and `again`
-    takes that anew, with a new number, after the device has rebooted.
+    takes that anew, with a new number, after the device has rebooted. `note_on` notes for another device in the
+    same turn.
     """
 
     note: Note
     number: int | None = None
     fence: Callable[[], int] = lambda: 0
     again: Callable[[], None] = lambda: None
+    note_on: Callable[[str], Note] = lambda device: lambda process: None
 
 
 def lock_path() -> Path:
@@ -82,8 +84,12 @@ def measuring(
         _end_orphan(before, elsewhere)
         turns = before.turns + 1
         _write(descriptor, _Text(os.getpid(), turns))
+
+        def note_on(name: str) -> Note:
+            return lambda process: _write(descriptor, _Text(os.getpid(), turns, name, process))
+
         try:
-            yield Held(lambda process: _write(descriptor, _Text(os.getpid(), turns, device, process)), turns)
+            yield Held(note_on(device), turns, note_on=note_on)
         finally:
             _write(descriptor, _Text(os.getpid(), turns))
     finally:

@@ -1,15 +1,27 @@
-"""What paired ratios say when they are looked at once, and of the next pair."""
+"""Pairs of trials: their ratios, what they cost, and what they say when they are looked at once."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.special import stdtr
 
+from lab.records import Trial
+from lab.stats.compare import paired
 from lab.stats.sequential import P_VALUES
-from lab.stats.summary import MIN_TRIALS, Better, Floats, usable
+from lab.stats.summary import MIN_TRIALS, Better, Floats, Medians, usable
+
+
+def ratios_by_block(candidate: Medians, baseline: Medians) -> dict[int, float]:
+    """Return block -> candidate / baseline of every block that has both."""
+    return dict(zip(sorted(candidate.keys() & baseline.keys()), paired(candidate, baseline), strict=True))
+
+
+def cost_s(trials: Iterable[Trial]) -> float:
+    """Return the device-seconds that trials took, invalid ones and waiting at the gate included."""
+    return sum(trial.wall_s + trial.notes.get("gate_waited_s", 0.0) for trial in trials)
 
 
 def p_once(ratios: Sequence[float]) -> float:

@@ -1,0 +1,207 @@
+"""What a comparison says, in words and numbers: the one view that terminal and page draw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.comparable import refusal
+from lab.metrics import METRICS
+from lab.records import Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
+from lab.report import selfcheck as selfchecks
+from lab.report.wording import cell_phrase, on_device, percent, plain, varying
+from lab.stats.families import failing, listed
+from lab.stats.pairs import chance_worse, cost_s, ratios_by_block
+from lab.stats.summary import Medians, counted, medians_by_block
+
+CHANGED = ("regressed", "improved", "slower", "faster")
+"""Verdicts that say that something changed."""
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell: its verdict, the medians of both sides by block, and the ratios of its valid pairs.
+
+    `doubtful` is a change that does not survive the correction for the number of cells (Benjamini and Hochberg).
+    """
+
+    found: CellVerdict
+    cells: tuple[Cell, Cell]
+    baseline: Medians
+    candidate: Medians
+    ratios: Mapping[int, float]
+    sentence: str
+    doubtful: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """A comparison with everything that is printed of it; `fails` names the cells that make a gate fail (Holm)."""
+
+    comparison: Comparison
+    metric: Metric
+    baseline: Run
+    candidate: Run
+    cells: tuple[CellView, ...]
+    fails: tuple[str, ...]
+    headline: str
+    facts: tuple[str, ...]
+    invalid: tuple[str, ...]
+    refusal: str
+
+
+def view(
+    comparison: Comparison,
+    baseline: tuple[Run, Sequence[Trial]],
+    candidate: tuple[Run, Sequence[Trial]],
+    selfcheck: SelfCheck | None = None,
+) -> View:
+    """Bring together what is printed of a comparison; `selfcheck` is the newest one of its device."""
+    metric = METRICS[comparison.metric]
+    p_values = {found.cell: found.p for found in comparison.cells}
+    shown, gated = set(listed(p_values)), failing(p_values)
+    cells = tuple(
+        _cell(comparison, found, baseline, candidate, metric, sure=found.cell in shown)
+        for found in comparison.cells
+    )
+    fails = tuple(
+        each.found.cell for each in cells if each.found.verdict == "regressed" and each.found.cell in gated
+    )
+    return View(
+        comparison=comparison,
+        metric=metric,
+        baseline=baseline[0],
+        candidate=candidate[0],
+        cells=cells,
+        fails=fails,
+        headline=_headline(comparison, cells, fails),
+        facts=tuple(_facts(comparison, baseline, candidate, selfcheck)),
+        invalid=tuple(_invalid("A", baseline[1], metric) + _invalid("B", candidate[1], metric)),
+        refusal=refusal(comparison.dimension, comparison.differs) if comparison.differs else "",
+    )
+
+
+def change_words(change: Interval, metric: Metric) -> str:
+    """Return e.g. ``B needs 5.2 % more time (3.1 to 7.4 % more)``; in the direction of the metric's own name."""
+    verb, what = ("needs", "time") if metric.unit == "s" else ("reaches", metric.unit)
+    more = "less" if what == "time" else "fewer"
+
+    def side(ratio: float) -> str:
+        return "more" if ratio >= 1 else more
+
+    def share(ratio: float) -> str:
+        return percent(abs(ratio - 1))
+
+    words = f"B {verb} {share(change.estimate)} {side(change.estimate)} {what}"
+    if change.low is None or change.high is None:
+        return f"{words} (no interval: {change.n} pair{'' if change.n == 1 else 's'})"
+    ends = (change.low, change.high) if change.estimate >= 1 else (change.high, change.low)
+    if side(ends[0]) == side(ends[1]):
+        return f"{words} ({share(ends[0])} to {share(ends[1])})"
+    return f"{words} ({share(ends[0])} {side(ends[0])} to {share(ends[1])} {side(ends[1])})"
+
+
+def name_of(each: CellView, run: Run) -> str:
+    """Return a cell's name; empty where the run has one cell only."""
+    return cell_phrase(each.cells[0], varying(run.cells)) if len(run.cells) > 1 else ""
+
+
+def _cell(
+    comparison: Comparison,
+    found: CellVerdict,
+    baseline: tuple[Run, Sequence[Trial]],
+    candidate: tuple[Run, Sequence[Trial]],
+    metric: Metric,
+    *,
+    sure: bool,
+) -> CellView:
+    cells = _cells(found.cell, baseline[0], candidate[0])
+    ours = medians_by_block(baseline[1], cells[0].key, metric.name)
+    theirs = medians_by_block(candidate[1], cells[1].key, metric.name)
+    ratios = {} if comparison.differs else ratios_by_block(theirs, ours)
+    parts = [found.verdict if found.change is None else f"{change_words(found.change, metric)}: {found.verdict}"]
+    chance = chance_worse(list(ratios.values()), metric.better)
+    if chance is not None:
+        slower = "slower" if metric.unit == "s" or metric.unit.endswith("/s") else "worse"
+        parts.append(f"{_sure(chance)} chance that a new trial of B is {slower}")
+    if found.smallest_visible is not None:
+        parts.append(f"the smallest change visible so far is {percent(found.smallest_visible)}")
+    doubtful = found.verdict in CHANGED and not sure
+    if doubtful:
+        parts.append("one of many cells, and not to be believed by itself (Benjamini-Hochberg)")
+    return CellView(found, cells, ours, theirs, ratios, plain("; ".join(parts) + f". {found.why}."), doubtful)
+
+
+def _sure(chance: float) -> str:
+    """Return a probability as per cent, never rounded to certainty."""
+    return "over 99 %" if chance > 0.99 else "under 1 %" if chance < 0.01 else f"{100 * chance:.0f} %"
+
+
+def _cells(key: str, baseline: Run, candidate: Run) -> tuple[Cell, Cell]:
+    """Return the cell of the baseline and the one it is compared with: the same, or that in its place."""
+    index = next(index for index, cell in enumerate(baseline.cells) if cell.key == key)
+    same = next((cell for cell in candidate.cells if cell.key == key), None)
+    return baseline.cells[index], same or candidate.cells[index]
+
+
+def _headline(comparison: Comparison, cells: Sequence[CellView], fails: Sequence[str]) -> str:
+    verdicts = Counter(each.found.verdict for each in cells)
+    if len(cells) == 1:
+        return str(cells[0].found.verdict)
+    words = ", ".join(f"{verdict} {count}" for verdict, count in verdicts.most_common())
+    held = f"; {len(fails)} of them make the gate fail (Holm)" if fails else ""
+    return f"{len(cells)} cells: {words}{held}"
+
+
+def _facts(
+    comparison: Comparison,
+    baseline: tuple[Run, Sequence[Trial]],
+    candidate: tuple[Run, Sequence[Trial]],
+    selfcheck: SelfCheck | None,
+) -> list[str]:
+    (ours, trials_a), (theirs, trials_b) = baseline, candidate
+    found = [f"A, the baseline: {_side(comparison, ours)}", f"B, the candidate: {_side(comparison, theirs)}"]
+    pairs = sum(each.pairs for each in comparison.cells)
+    spent = f"{cost_s([*trials_a, *trials_b]):.0f} s of the device's time"
+    if comparison.looks_most:
+        found.append(
+            f"{pairs} valid pairs, interleaved; looks paid for: after each pair of a cell, "
+            f"{comparison.looks_first} to {comparison.looks_most}; {spent} of {comparison.budget_s:.0f}; "
+            f"seed {comparison.seed}"
+        )
+    else:
+        found.append(
+            f"{pairs} pairs by block, not interleaved: what changed between the runs is in the ratio; {spent}"
+        )
+    if comparison.status != "finished":
+        found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
+    if selfcheck is None:
+        found.append(f"How often verdicts on {comparison.device} are wrong was not measured there: make selfcheck")
+    else:
+        found.append(selfchecks.quote(selfcheck))
+    return [plain(words) for words in found]
+
+
+def _side(comparison: Comparison, run: Run) -> str:
+    parts = {
+        "parameter": ", ".join(cell.key for cell in run.cells),
+        "device": on_device(run),
+    }
+    what = parts.get(comparison.dimension, f"build {run.build_line} ({run.build[:12]})")
+    slowed = "" if run.inject is None else f", {run.inject.stage} slowed down {run.inject.slow_down:g} times"
+    return f"{what}{slowed}, run {run.id[:13]}"
+
+
+def _invalid(name: str, trials: Sequence[Trial], metric: Metric) -> list[str]:
+    """Return a line for each reason why trials of a side do not count, with one trial's detail."""
+    bad = [trial for trial in trials if trial.purpose == "time" and not counted(trial, metric.name)]
+    reasons: dict[str, list[Trial]] = {}
+    for trial in bad:
+        reasons.setdefault(str(trial.reason or trial.state), []).append(trial)
+    return [
+        plain(
+            f"{name}: {len(found)} of {len(trials)} trials do not count, {reason}: {found[0].detail}".rstrip(": ")
+        )
+        for reason, found in sorted(reasons.items())
+    ]
