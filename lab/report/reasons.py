@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device_agents.contract import InvalidReason
+from lab.gates import FLAGS as GATE_FLAGS
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,7 @@ REASONS: Mapping[InvalidReason, Words] = {
 }
 """Every reason there is; a test keeps it so."""
 
-FLAGS: Mapping[str, str] = {
-    "busy": "others kept the device busy, longer than gates.load_wait_s",
-    "ungated": "no temperature could be read, so nobody knows how warm it began",
-    "collected": "begun by a lab that was gone, and fetched later",
-}
+FLAGS: Mapping[str, str] = {**GATE_FLAGS, "collected": "begun by a lab that was gone, and fetched later"}
 """What a trial that counts all the same is marked with."""
 
 STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
