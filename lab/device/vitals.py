@@ -17,11 +17,35 @@ from lab.device import vitals_script as script
 from lab.device.android_text import dumpsys_battery, dumpsys_thermal
 from lab.device.transport import Device, Process
 from lab.device.vitals_judged import aligned, battery, frozen, jumps, skin, soc
-from lab.device.vitals_lines import Reading, fill_battery, judged, number, parse, plausible, read, ticks_of, write
+from lab.device.vitals_lines import (
+    Reading,
+    fill_battery,
+    judged,
+    number,
+    parse,
+    plausible,
+    read,
+    ticks_of,
+    vitals_of,
+    write,
+)
 from lab.errors import DeviceLost, DeviceRefused
 from lab.records import Vitals
 
-__all__ = ["aligned", "battery", "begin", "end", "frozen", "jumps", "look", "read", "skin", "soc", "write"]
+__all__ = [
+    "aligned",
+    "battery",
+    "begin",
+    "end",
+    "frozen",
+    "jumps",
+    "look",
+    "read",
+    "skin",
+    "soc",
+    "vitals_of",
+    "write",
+]
 
 BOUND_S = 2 * 3600
 """How long a sampler lives at most, whatever became of the lab that began it: a judgement, beyond any trial."""

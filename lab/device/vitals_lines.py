@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -95,29 +95,31 @@ def read(path: Path) -> tuple[Vitals, ...]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise StoreError(f"{path}: wanted the vitals of a trial, cannot read them: {error}") from error
-    return tuple(vitals_of(text, str(path)))
+    return vitals_of(text, str(path))
 
 
-def vitals_of(text: str, where: str) -> Iterable[Vitals]:
-    """Yield what each whole line of `text` says; `where` names it in errors."""
+def vitals_of(text: str, where: str) -> tuple[Vitals, ...]:
+    """Return what each whole line of `text` says; `where` names it in errors."""
     lines = text.split("\n")
+    found: list[Vitals] = []
     before: Ticks | None = None
     for number, line in enumerate(lines[:-1], start=1):
         if not line.strip():
             continue
         try:
-            found = parse(line)
+            said = parse(line)
         except ValueError as error:
             if not lines[number].strip() and number < len(lines) - 1:
                 continue
             message = f"{where}, line {number}: wanted vitals, found {line[:80]!r} ({error})"
             raise StoreError(f"{message}; the file was changed or is damaged: its trial has no vitals") from error
-        if isinstance(found, Vitals):
-            yield found
+        if isinstance(said, Vitals):
+            found.append(said)
             continue
-        now = ticks_of(found.ticks, found.ticks_s)
-        yield judged(found, before, now)
+        now = ticks_of(said.ticks, said.ticks_s)
+        found.append(judged(said, before, now))
         before = now or before
+    return tuple(found)
 
 
 def parse(line: str) -> Reading | Vitals:
