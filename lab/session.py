@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from device_agents.contract import ForeignManifest, InvalidReason, Job
-from lab import foreign
+from device_agents.contract import ForeignManifest, InvalidReason, Job, Manifest
+from lab import foreign, memory
 from lab.agent import (
     EVENTS,
     PATIENCE_S,
@@ -228,10 +228,17 @@ class Session:
             started_utc = self.bench.clock.utc()
             if self.bench.device.scratch is not None:
                 (folder / TURN).write_text(str(self.held.number))
+            watch = memory.Watch(errand.transport, errand.clock) if place.purpose == "memory" else None
+            seen = errand
+            if watch is not None:
+                started, told = watch.started(errand.started), watch.iterations(errand.iterations)
+                seen = replace(errand, started=started, iterations=told)
             if opened is None or self._sensing is None:
-                return self._trial(place, job, carry_out(errand), started_utc)
-            outcome, after = self._sensing.carry_out(errand)
-            return self._sensing.judged(self._trial(place, job, outcome, started_utc), opened, after, folder)
+                trial = self._trial(place, job, carry_out(seen), started_utc)
+            else:
+                outcome, after = self._sensing.carry_out(seen)
+                trial = self._sensing.judged(self._trial(place, job, outcome, started_utc), opened, after, folder)
+            return trial if watch is None else self._of_memory(trial, job, watch.looks)
 
     def _iterations_of(self, place: Place) -> int | None:
         """Return the iterations of a trial that goes on for a given time; a pilot says how long one takes."""
@@ -318,6 +325,16 @@ class Session:
             state=state,
             first_steady=first_steady,
         )
+
+    def _of_memory(self, trial: Trial, job: Job, looks: Sequence[memory.Look]) -> Trial:
+        """Put the figures of a memory pass in the place of those of time, and say what could not be told."""
+        events = read_events(_bytes(self.bench.store.trial_folder(self.record.id, trial.number) / EVENTS)).events
+        found, manifest = memory.figures(events, looks), self.bench.build.manifest
+        flags = [*trial.flags, *found.flags]
+        if isinstance(manifest, Manifest) and memory.RSS in found.samples:
+            doubt = memory.suspicion(found.samples[memory.RSS][0], memory.weights_bytes(job, manifest))
+            flags += [f"suspect: {doubt}"] if doubt else []
+        return replace(trial, samples=found.samples, flags=tuple(flags))
 
     @contextmanager
     def _errand(

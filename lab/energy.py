@@ -1,0 +1,153 @@
+"""What a trial cost the battery: joules from the charge counter and the voltage, or why that cannot be said.
+
+Only a device that runs from its battery can tell: plugged in, the charger pays (methodology.md, section 12;
+device_care.md, section 6). There is no support for an external meter. `current_ua` is not used: its sign and unit
+differ by vendor (device_care.md, section 5), while the counter is in microampere-hours by Android's definition.
+Implemented and tested on made-up counters; not verified on a phone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.records import Vitals
+
+SHORTEST_S = 300.0
+"""No figure of a shorter stretch: methodology.md, section 12."""
+
+QUANTA_LEAST = 20
+"""No figure unless the counter fell by at least so many of its steps: methodology.md, section 12. At 20 the step
+itself is +- 5 % of the figure."""
+
+CHARGE_UAH = (20_000.0, 20_000_000.0)
+"""What a counter in microampere-hours can show: 20 mAh is an empty phone, 20 Ah larger than any phone's battery; a
+judgement. A counter in mAh shows thousands, and is refused, not converted: a unit is not guessed."""
+
+VOLTAGE_MV = (2500.0, 10_000.0)
+"""What a battery of one or two lithium cells in series can show: 2.5 V each when empty, 5 V beyond full."""
+
+COULOMB_PER_UAH = 3.6e-3
+"""A microampere for an hour: 1e-6 A x 3600 s."""
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What was used in `seconds`: `joules` +- `plus_minus_j`, or None and `why` not, in words.
+
+    `idle_w` is what was taken off for a device that does nothing; None: the figure holds the idle device as well.
+    `why` is empty where there is a figure.
+    """
+
+    joules: float | None
+    plus_minus_j: float | None
+    seconds: float
+    idle_w: float | None
+    why: str
+
+    @property
+    def words(self) -> str:
+        """The figure with its error and what it holds, or ``n/a`` with the reason."""
+        if self.joules is None or self.plus_minus_j is None:
+            return f"n/a: {self.why}"
+        idle = "the idle device included"
+        if self.idle_w is not None:
+            idle = f"{self.idle_w:.3g} W of an idle device taken off"
+        return f"{_joules(self.joules)} +- {_joules(self.plus_minus_j)} in {self.seconds:.0f} s, {idle}"
+
+    def per(self, count: int) -> tuple[float, float] | None:
+        """Return joules and their error for each of `count` tokens or patches; None where there is no figure."""
+        if self.joules is None or self.plus_minus_j is None or count < 1:
+            return None
+        return self.joules / count, self.plus_minus_j / count
+
+
+def energy(vitals: Sequence[Vitals], *, idle_w: float | None = None) -> Energy:
+    """Return the energy between the first and the last look: the fall of the charge counter times the voltage.
+
+    `vitals` are in the order of time. The counter moves in steps of its own (its smallest change here): one step
+    times the voltage is the error. `idle_w` (watts) is taken off.
+    """
+    seconds = vitals[-1].boot_s - vitals[0].boot_s if vitals else 0.0
+    why = _refusal(vitals, seconds)
+    if why:
+        return Energy(None, None, seconds, idle_w, why)
+    looks = [look for look in vitals if look.charge_uah is not None and look.voltage_mv is not None]
+    charges = [float(look.charge_uah or 0.0) for look in looks]
+    steps = [before - after for before, after in itertools.pairwise(charges)]
+    seconds = looks[-1].boot_s - looks[0].boot_s
+    if why := _unsteady_counter(charges, steps, seconds):
+        return Energy(None, None, seconds, idle_w, why)
+    volts = [float(look.voltage_mv or 0.0) / 1000 for look in looks]
+    used_j = sum(
+        step * COULOMB_PER_UAH * (one + other) / 2
+        for step, (one, other) in zip(steps, itertools.pairwise(volts), strict=True)
+    )
+    plus_minus_j = _quantum(steps) * COULOMB_PER_UAH * sum(volts) / len(volts)
+    idle_j = (idle_w or 0.0) * seconds
+    if used_j + plus_minus_j < idle_j:
+        words = (
+            f"{_joules(used_j)} in {seconds:.0f} s is less than the {_joules(idle_j)} that the idle device takes"
+        )
+        return Energy(None, None, seconds, idle_w, f"{words}: the idle rate is of another state")
+    return Energy(used_j - idle_j, plus_minus_j, seconds, idle_w, "")
+
+
+def _refusal(vitals: Sequence[Vitals], seconds: float) -> str:
+    """Say why these looks give no figure, before anything is computed."""
+    if any(later.boot_s < earlier.boot_s for earlier, later in itertools.pairwise(vitals)):
+        return "the device's clock went back, or it started anew meanwhile"
+    if seconds < SHORTEST_S:
+        return f"{seconds:.0f} s; wanted at least {SHORTEST_S:.0f} s, as a scenario with `duration_s` gives"
+    if any(look.powered for look in vitals):
+        return "plugged in: the charger pays; cut its power (or unplug it and use adb over Wi-Fi)"
+    if all(look.powered is None for look in vitals):
+        return "the device does not say whether it is plugged in"
+    charge = _unread(vitals, "charge", [look.charge_uah for look in vitals], CHARGE_UAH, "uAh")
+    return charge or _unread(vitals, "voltage", [look.voltage_mv for look in vitals], VOLTAGE_MV, "mV")
+
+
+def _unread(
+    vitals: Sequence[Vitals], name: str, found: Sequence[float | None], limits: tuple[float, float], unit: str
+) -> str:
+    """Say why one of the battery's readings is none, or cannot be true."""
+    known = [value for value in found if value is not None]
+    if len(known) < 2:
+        key = f"battery {name}"
+        reason = next((look.missing[key] for look in vitals if key in look.missing), "")
+        return f"the device shows no {key}" + (f" ({reason})" if reason else "")
+    wrong = [value for value in known if not (math.isfinite(value) and limits[0] <= value <= limits[1])]
+    if not wrong:
+        return ""
+    return (
+        f"the battery {name} reads {wrong[0]:g} {unit}, which no phone's is (wanted {limits[0]:g} to "
+        f"{limits[1]:g}): another unit, or no sensor"
+    )
+
+
+def _unsteady_counter(charges: Sequence[float], steps: Sequence[float], seconds: float) -> str:
+    """Say why the counter of looks that have both charge and voltage gives no figure."""
+    if seconds < SHORTEST_S:
+        return f"charge and voltage were read together for {seconds:.0f} s only; wanted {SHORTEST_S:.0f} s"
+    if any(step < 0 for step in steps):
+        return "the charge counter rose: the battery was charged, or the counter corrected itself"
+    fall, quantum = charges[0] - charges[-1], _quantum(steps)
+    if not quantum:
+        return f"the charge counter stood still for {seconds:.0f} s: it is frozen, or its steps are larger"
+    if fall < QUANTA_LEAST * quantum:
+        return (
+            f"the charge counter fell by {fall / quantum:.0f} of its steps of {quantum:g} uAh; wanted "
+            f"{QUANTA_LEAST}: measure for longer"
+        )
+    return ""
+
+
+def _quantum(steps: Sequence[float]) -> float:
+    """Return the smallest change of the counter that was seen; 0 where it never moved."""
+    return min((abs(step) for step in steps if step), default=0.0)
+
+
+def _joules(joules: float) -> str:
+    return f"{joules:,.0f} J" if joules >= 100 else f"{joules:.2g} J"
