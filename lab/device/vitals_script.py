@@ -31,12 +31,14 @@ exec 2>/dev/null
 nl='
 ' unsafe='*[!A-Za-z0-9_.:+ -]*' skip= plan= names= few=
 
-# safe TEXT: what of it any shell can print and any JSON can hold, into $safe
+# safe TEXT: what of it any shell can print and any JSON can hold, into $safe; a long one is only counted, because
+# taking it apart takes shells the square of its length
 safe() {
   safe=$1
-  [ ${#1} -le 64 ] && case $1 in $unsafe) ;; *) return ;; esac
+  [ ${#1} -le 64 ] || { safe="${#1} characters"; return; }
+  case $1 in $unsafe) ;; *) return ;; esac
   safe= rest=$1
-  while [ -n "$rest" ] && [ ${#safe} -lt 64 ]; do
+  while [ -n "$rest" ]; do
     first=${rest%"${rest#?}"} rest=${rest#?}
     case $first in $unsafe) first='?' ;; esac
     safe=$safe$first
