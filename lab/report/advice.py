@@ -92,7 +92,7 @@ def _noise(found: Sources, trials: int) -> Iterator[tuple[float, str]]:
             "Trials vary by more than 5 % and nothing that was watched explains it: look for what differs between "
             "processes (placement, memory, background work) before adding trials.",
         )
-    elif found.within_cv is not None and found.within_cv > 2 * found.between_cv:
+    elif found.within_cv is not None and found.within_cv > max(NOISY_CV, 2 * found.between_cv):
         yield (
             0,
             "Most of the variance lies within trials: more iterations (plan.iterations) steady their medians.",

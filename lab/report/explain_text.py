@@ -119,7 +119,7 @@ def _bars(found: Explanation) -> list[RenderableType]:
                 f"{name}, peak of each, {min(warm):.1f} to {max(warm):.1f} °C",
                 f"  {spark(peaks, width=WIDTH)}",
             ]
-    return [Text(line) for line in lines]
+    return [_Wrapped(line, 0) for line in lines]
 
 
 def _key(shown: Sequence[float | None], bad: Sequence[bool]) -> str:

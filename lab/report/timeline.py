@@ -133,8 +133,10 @@ def _laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]]) -> Timeline:
     for title, marks, joined in wanted:
         bottom = top + _STRIP
         up = Scale([mark.value for mark in marks if mark.value is not None], top + _STRIP, top, linear=True)
+        heights = [bottom if mark.value is None else up(mark.value) for mark in marks]
         dots = tuple(
-            Dot(across(m.at_s), bottom if m.value is None else up(m.value), m.style, plain(m.title)) for m in marks
+            Dot(across(mark.at_s), y, mark.style, plain(mark.title))
+            for mark, y in zip(marks, heights, strict=True)
         )
         path = " ".join(f"{'L' if i else 'M'}{dot.x} {dot.y}" for i, dot in enumerate(dots)) if joined else ""
         ticks = tuple((up(tick), f"{tick:.10g}") for tick in up.ticks(4))
