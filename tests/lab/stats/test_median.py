@@ -41,17 +41,14 @@ def test_the_bounds_of_few_values_are_the_least_and_the_greatest() -> None:
 
 
 def test_between_two_pairs_it_is_interpolated_as_published() -> None:
-    """Hettmansperger and Sheather for n = 10: 97.85 % at depth 2, 89.06 % at 3; 95 % lies .6574 of the way in.
+    """Hettmansperger and Sheather for n = 10: 1002 / 1024 at depth 2, 912 / 1024 at 3, .6577 of the way for 95 %.
 
-    By hand: I = (.97852 - .95) / (.97852 - .89062) = .3244; (n - d) I / (d + (n - 2 d) I) = 2.5956 / 3.9467... .
+    By hand: I = (.97852 - .95) / (.97852 - .89062) = .32444; (n - d) I / (d + (n - 2 d) I) = 2.59556 / 3.94667.
     """
-    share = (1 - 112 / 1024) - 0.95
     found = bounds(np.arange(1.0, 11.0), 0.95)
-    part = ((1 - 22 / 1024) - 0.95) / ((1 - 22 / 1024) - (1 - 112 / 1024))
 
-    assert share < 0
-    assert found.low == pytest.approx(2 + 8 * part / (2 + 6 * part))
-    assert found.high == pytest.approx(9 - 8 * part / (2 + 6 * part))
+    assert found.low == pytest.approx(2.65766, abs=1e-4)
+    assert found.high == pytest.approx(8.34234, abs=1e-4)
 
 
 def test_tied_values_are_not_interpolated() -> None:
@@ -179,22 +176,20 @@ def test_the_best_cell_is_the_one_with_the_best_printed_figure() -> None:
 
     found = contenders({"steady": steady, "quick": quick}, "lower")
 
-    assert np.mean(list(quick.values())) > 1.1 > 1.05
+    assert np.mean(list(quick.values())) > 1.1
     assert found.best == "quick" and "quick" in found.may_be_best
 
 
-@given(st.integers(0, 500), st.sampled_from(["lower", "higher"]))
-def test_best_and_printed_never_contradict_each_other_in_complete_runs(seed: int, better: str) -> None:
+@given(st.integers(0, 500))
+def test_best_and_printed_never_contradict_each_other_in_complete_runs(seed: int) -> None:
     """Blocks that drift by 10 %, four cells, none missing."""
     generator = np.random.default_rng(seed)
     logs = generator.normal(0, 0.03, (4, 6)) + np.linspace(0, 0.1, 6)
     cells = {name: dict(enumerate(np.exp(row).tolist())) for name, row in zip("abcd", logs, strict=True)}
     printed = {name: cell_interval(list(cell.values()), looks=None).estimate for name, cell in cells.items()}
 
-    pick = min if better == "lower" else max
-    assert contenders(cells, "lower" if better == "lower" else "higher").best == pick(
-        printed, key=printed.__getitem__
-    )
+    assert contenders(cells, "lower").best == min(printed, key=lambda name: printed[name])
+    assert contenders(cells, "higher").best == max(printed, key=lambda name: printed[name])
     assert {n: math.exp(c) for n, c in centres(cells).items()} == pytest.approx(printed)
 
 
@@ -203,7 +198,5 @@ def test_a_cell_that_lacks_a_slow_block_does_not_look_fast_for_it() -> None:
     a = dict(enumerate([1.0, 1.1, 1.2, 1.3, 1.4, 1.5]))
     b = {block: 1.02 * value for block, value in a.items() if block < 4}
 
-    assert (
-        cell_interval(list(b.values()), looks=None).estimate < cell_interval(list(a.values()), looks=None).estimate
-    )
+    assert np.median(list(b.values())) < np.median(list(a.values()))
     assert contenders({"a": a, "b": b}, "lower").best == "a"

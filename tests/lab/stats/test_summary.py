@@ -167,7 +167,7 @@ def block_of(*values: float) -> dict[int, float]:
 
 
 def test_the_probability_of_being_best_is_that_of_a_monte_carlo_draw() -> None:
-    """Cells without common blocks: 400000 draws are the reference, scaled by each cell's half range and its level."""
+    """Cells without common blocks: 400000 draws by each cell's half range and its level."""
     logs = {"a": [0.0, 0.02, 0.01, 0.03], "b": [0.02, 0.05, 0.0, 0.04, 0.03], "c": [0.05, 0.01, 0.06, 0.02]}
     blocks = {"a": 0, "b": 10, "c": 20}
     generator = np.random.default_rng(1)
