@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from lab.records import Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
+from lab.report.held import held
 from lab.report.lasting import lasting_sentence, short_of
 from lab.report.reasons import FLAGS
 from lab.report.sentence import sentence
@@ -74,7 +75,7 @@ def answer(
         contenders=() if curves is not None else choice.may_be_best,
         sentence=said,
         published=() if emulated else _matching(published, run, {metric.name, *others}),
-        other_metrics=others,
+        other_metrics=others | held(run.cells, trials),
         warnings=_warnings(run, trials, metric, summaries, choice=choice, curves=curves),
         curves=tuple(curves or ()),
     )
