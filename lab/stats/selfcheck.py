@@ -124,9 +124,10 @@ def _missing(record: SelfCheck) -> list[str]:
     measured = " and ".join(words)
     if record.status != "finished":
         return [f"only {measured} were measured: the self-check was {record.status}"]
-    each = record.spent_s / max(1, len(record.live))
-    needed = math.ceil(each * wanted / 60) * 60
-    return [
-        f"only {measured} fitted into {record.budget_s:.0f} s: one took {each:.0f} s in the mean, all of them "
-        f"would take about {needed} s (--budget {needed})"
-    ]
+    said = f"only {measured} were judged within {record.budget_s:.0f} s: "
+    pairs = sum(live.found.pairs for live in record.live)
+    if not pairs:
+        return [f"{said}no pair was valid. Give it more time, or ask `lab explain` why trials do not count"]
+    pair_s = record.spent_s / pairs
+    needed = 60 * math.ceil(max(record.spent_s / len(record.live), TYPICAL_PAIRS * pair_s) * wanted / 60)
+    return [f"{said}a pair took {pair_s:.0f} s, all of them would take about {needed} s (--budget {needed})"]
