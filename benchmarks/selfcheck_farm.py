@@ -3,7 +3,7 @@
 Claim: in the live part no comparison of a build with itself is called changed, and every injected 10 % is found.
 The work is placed on the first core; the neighbour, pinned to the last, copies memory for a few seconds and rests
 for a few, drawn by a seed, and so disturbs by memory and caches. By itself, for a shorter look:
-`python -m benchmarks.selfcheck_farm --build FOLDER --budget 120 --comparisons 2 --injected 1`.
+`python -m benchmarks.selfcheck_farm --budget 300 --comparisons 2 --injected 1`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.pairs import CORES
 from benchmarks.push import phones
 from device_agents.virtual_phone.errors import FarmError
 from lab.device.adb import AdbTransport
+from lab.device.turn import lock_path, measuring
 from lab.records import SelfCheck
 from lab.report.selfcheck import quote
 from lab.scenario import SCENARIOS, load
@@ -138,12 +139,17 @@ def compete(core: int, seed: int) -> None:
 def main() -> int:
     """Parse and run; 1 when the claim was not met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selfcheck_farm", description=__doc__)
-    parser.add_argument("--build", type=Path, required=True, help="a build's folder in a data root")
+    parser.add_argument("--build", default="nano-paper", help="a build's line, the start of its id, or its folder")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETLAB_DATA", "lab-data")))
     parser.add_argument("--budget", type=float, default=BUDGET_S)
     parser.add_argument("--comparisons", type=int, default=COMPARISONS)
     parser.add_argument("--injected", type=int, default=INJECTED)
     given = parser.parse_args()
-    met = run(given.build, budget_s=given.budget, comparisons=given.comparisons, injected=given.injected)
+    store = Store(given.data)
+    build = store.find_build(given.build).folder
+    store.close()
+    with measuring(lock_path(), wait_s=900):
+        met = run(build, budget_s=given.budget, comparisons=given.comparisons, injected=given.injected)
     return 0 if met else 1
 
 
