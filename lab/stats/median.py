@@ -45,16 +45,25 @@ def bounds(values: Floats, level: float) -> Bounds:
     if not values.size:
         raise ValueError("wanted the bounds of a median, found no value")
     ordered, n = np.sort(values), values.size
-    depth = max(1, int((binom.cdf(np.arange((n + 1) // 2), n, 0.5) <= (1 - level) / 2).sum()))
-    held = 1 - 2 * float(binom.cdf(depth - 1, n, 0.5))
+    depth, held, inwards = _place(n, level)
     outer = float(ordered[depth - 1]), float(ordered[n - depth])
     if held < level or (n > 1 and float(np.diff(ordered).min()) < _TIED):
         return Bounds(*outer, min(held, level))
-    beyond = (held - level) / (held - (1 - 2 * float(binom.cdf(depth, n, 0.5))))
-    inwards = (n - depth) * beyond / (depth + (n - 2 * depth) * beyond)
     inner = float(ordered[depth]), float(ordered[n - depth - 1])
     low, high = ((1 - inwards) * out + inwards * ins for out, ins in zip(outer, inner, strict=True))
     return Bounds(low, high, level)
+
+
+@lru_cache(maxsize=512)
+def _place(n: int, level: float) -> tuple[int, float, float]:
+    """Return the depth of the outer pair, what it holds, and which share of the way to the inner one to go."""
+    outside = 2 * binom.cdf(np.arange((n + 1) // 2), n, 0.5)
+    depth = max(1, int((outside <= 1 - level).sum()))
+    held = 1 - float(outside[depth - 1])
+    if held < level or depth == outside.size:
+        return depth, held, 0.0
+    beyond = (held - level) / (float(outside[depth]) - float(outside[depth - 1]))
+    return depth, held, (n - depth) * beyond / (depth + (n - 2 * depth) * beyond)
 
 
 @lru_cache(maxsize=64)
