@@ -11,7 +11,7 @@ from lab.stats.summary import LEVEL
 MIB = 2**20
 
 
-def held(cells: Sequence[Cell], trials: Sequence[Trial]) -> Mapping[str, tuple[Metric, Mapping[str, Interval]]]:
+def held(cells: Sequence[Cell], trials: Sequence[Trial]) -> dict[str, tuple[Metric, Mapping[str, Interval]]]:
     """Return metric -> (what it is, cell -> MiB) of the valid trials of the memory pass; empty without one.
 
     One trial a cell: no interval. Where a pass was repeated the largest counts, as for any peak.
