@@ -186,9 +186,13 @@ def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
 def begin(device: Device, folder: str, *, bound_s: int = BOUND_S) -> Process:
     """Start the sampler in `folder` on the device, which is made; it reads every second, `bound_s` at most.
 
-    It ends by itself then, and when its folder is removed. Raises `DeviceLost`, `DeviceRefused`, `DeviceFull`.
+    It ends by itself then, and when its folder is removed; one that a lab which is gone left there is ended first.
+    Raises `DeviceLost`, `DeviceRefused`, `DeviceFull`.
     """
     transport = device.transport
+    if (left := transport.find(folder)) is not None:
+        transport.kill(left)
+        transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)  # its readings are not of what begins now
     transport.push(script.SAMPLER.encode(), posixpath.join(folder, script.SCRIPT))
     return transport.start(
         ["sh", script.SCRIPT, str(bound_s)],

@@ -509,6 +509,24 @@ def test_a_zone_that_misbehaves_is_missing_with_its_reason_and_costs_no_other(
         assert "apu-a0" in found.celsius
 
 
+def test_a_sampler_that_a_lab_left_behind_is_ended_when_the_next_begins(
+    device: Device, phone: Phone, tmp_path: Path
+) -> None:
+    """One sampler at a time, and the readings of the new one only."""
+    left = vitals.begin(device, FOLDER)
+    until(lambda: lines_in(phone.file(f"{FOLDER}/vitals.jsonl")) >= 2)
+    again = replace(device, transport=AdbTransport(Server("127.0.0.1", phone.adb_server), phone.address))
+    now = vitals.look(again).boot_s
+
+    process = vitals.begin(again, FOLDER)
+    assert process != left
+    until(lambda: lines_in(phone.file(f"{FOLDER}/vitals.jsonl")) >= 1)
+    vitals.end(again, process, FOLDER, tmp_path / "vitals.jsonl")
+
+    assert all(each.boot_s >= now for each in vitals.read(tmp_path / "vitals.jsonl"))
+    assert SCRIPT not in phone.shell("ps -A -o args")
+
+
 def test_a_battery_that_hangs_everywhere_stops_neither_look_nor_sampler(
     device: Device, phone: Phone, sampled: Callable[[Callable[[Vitals], bool]], Vitals]
 ) -> None:
@@ -551,7 +569,10 @@ def test_services_that_misbehave_are_missing_with_what_they_said(
 def test_a_faked_status_and_battery_are_not_believed(device: Device, phone: Phone) -> None:
     """Somebody forgot to undo what they tried out; the battery's own folder still tells its level."""
     phone.shell("cmd thermalservice override-status 3; dumpsys battery set level 3")
-    found = vitals.look(device)
+    try:
+        found = vitals.look(device)
+    finally:
+        phone.shell("cmd thermalservice reset; dumpsys battery reset")
     assert found.thermal_status is None
     assert "faked" in found.missing["thermal status"]
     assert "faked" in found.missing["dumpsys battery"]
