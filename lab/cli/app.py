@@ -16,7 +16,7 @@ from lab.cli.comparing import compare
 from lab.cli.devices import devices, probe
 from lab.cli.explain import explain
 from lab.cli.options import DATA, Data, console, opened
-from lab.cli.output import print_answer, print_beside, short, write, write_html
+from lab.cli.output import print_answer, print_beside, print_percentiles, short, write, write_html
 from lab.cli.running import run
 from lab.cli.selfcheck import selfcheck
 from lab.errors import LabError, RunError
@@ -64,6 +64,9 @@ def show(
         Path | None, typer.Option(help="Write one self-contained page with tables and charts.")
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables and sentences as Markdown.")] = None,
+    percentiles: Annotated[
+        bool, typer.Option("--percentiles", help="Print p50 to p99 of iterations and tokens too, where estimable.")
+    ] = False,
     data: Data = DATA,
 ) -> None:
     """Print the answers of runs: tables, intervals, what was not valid and why."""
@@ -78,8 +81,10 @@ def show(
 
         write(markdown, "\n".join(render_markdown(found) for found, _ in answers))
     if html is None and markdown is None:
-        for found, _ in answers:
+        for found, trials in answers:
             print_answer(found)
+            if percentiles:
+                print_percentiles(found, trials, store.root / "runs" / found.run.id / "trials")
         print_beside([found for found, _ in answers])
 
 

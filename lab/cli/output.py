@@ -32,6 +32,15 @@ def print_answer(found: Answer) -> None:
     console.print(render_terminal(found))
 
 
+def print_percentiles(found: Answer, trials: list[Trial], folder: Path) -> None:
+    """Print percentiles of iterations and tokens; `folder` holds the run's trials."""
+    from rich.console import Console
+
+    from lab.report.percentiles import percentiles, render_percentiles
+
+    Console().print(render_percentiles(percentiles(found, trials, folder)))
+
+
 def print_beside(answers: list[Answer]) -> None:
     """Print runs of one scenario in one table, where there are several."""
     from rich.console import Console

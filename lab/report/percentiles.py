@@ -49,8 +49,8 @@ def percentiles(found: Answer, trials: Sequence[Trial], folder: Path) -> tuple[R
             for t in own
         ]
         for what, unit, samples in (
-            (f"{found.metric.label}, iterations", found.metric.unit, iterations),
-            ("time between tokens", "s", [one for one in tokens if one and usable(one)]),
+            (found.metric.label, found.metric.unit, iterations),
+            ("between tokens", "s", [one for one in tokens if one and usable(one)]),
         ):
             if samples:
                 values = tuple(over_trials(samples, q) for q in QUANTILES)
@@ -73,12 +73,10 @@ def token_times(events: Sequence[Event], first_steady: int = 0) -> tuple[float, 
 def render_percentiles(rows: Sequence[Row]) -> Table:
     """Return a table for a terminal; what is not estimable says so."""
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("cell", "of", *(f"p{100 * q:g}" for q in QUANTILES)):
+    for name in ("cell", "of", "a trial", *(f"p{100 * q:g}" for q in QUANTILES)):
         table.add_column(name)
     for row in rows:
-        table.add_row(
-            Text(plain(row.cell)), Text(plain(f"{row.what} ({row.most} a trial)")), *map(Text, texts(row))
-        )
+        table.add_row(*(Text(plain(text)) for text in (row.cell, row.what, str(row.most), *texts(row))))
     least = ", ".join(f"p{100 * q:g} {needed(q)}" for q in QUANTILES)
     table.caption = Text(f"{NOT_ESTIMABLE}: too few samples in every trial; the least are {least}")
     table.caption_justify = "left"
