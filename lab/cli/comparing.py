@@ -14,7 +14,7 @@ import typer
 
 from lab.cli.options import DATA, Data, console, opened
 from lab.cli.output import data_option, short, write
-from lab.cli.running import ProfileName
+from lab.cli.running import ProfileName, build_option
 from lab.errors import LabError, RunError, ScenarioError
 
 if TYPE_CHECKING:
@@ -61,8 +61,11 @@ def compare(
         ),
     ] = Differs.BUILD,
     build: Annotated[
-        str | None,
-        typer.Option(help="The build both sides measure, where A and B are no builds. [default: nano-paper]"),
+        list[str] | None,
+        typer.Option(
+            help="The build of both sides, where A and B are no builds. [default: nano-paper] With --resume: a "
+            "build's folder, for each that lies outside the data root."
+        ),
     ] = None,
     budget: Annotated[
         float, typer.Option(min=1, help="Device-seconds after which it stops, verdict or not.")
@@ -103,18 +106,21 @@ def compare(
 
     store = opened(data)
     if runs is not None:
-        _refuse_with("--runs", A=baseline, B=candidate, scenario=scenario, build=build, seed=seed)
+        _refuse_with("--runs", A=baseline, B=candidate, scenario=scenario, build=build or None, seed=seed)
         found = _judged(store, runs, differs)
     elif resume:
         _refuse_with("--resume", B=candidate, scenario=scenario, seed=seed)
-        found = _resumed(store, baseline or "last", session.terms_of(store, wait, console()), data)
+        found = _resumed(store, baseline or "last", build or [], session.terms_of(store, wait, console()))
     else:
         if baseline is None or candidate is None:
             raise RunError("wanted what to compare: lab compare A B, or --runs RUN_A RUN_B, or --resume")
         terms = session.terms_of(store, wait, console())
-        wanted = _Wanted((baseline, candidate), differs, _one_scenario(scenario), device, build, profile)
+        if len(build or []) > 1:
+            raise RunError("--build: wanted one build for both sides; two builds to compare are A and B")
+        named = (baseline, candidate)
+        wanted = _Wanted(named, differs, _one_scenario(scenario), device, next(iter(build or []), None), profile)
         sides = _sides(store, wanted, terms)
-        found = _begun(sides, differs, seed, budget, data)
+        found = _begun(sides, differs, seed, budget)
     _told(store, found, html)
 
 
@@ -198,7 +204,7 @@ def _cell(chosen: Scenario, text: str) -> Cell:
     return found[0]
 
 
-def _begun(sides: tuple[Side, Side], differs: Differs, seed: int | None, budget: float, data: Path) -> Comparison:
+def _begun(sides: tuple[Side, Side], differs: Differs, seed: int | None, budget: float) -> Comparison:
     from lab.comparison import open_comparison
 
     comparison, _, _ = open_comparison(
@@ -208,10 +214,10 @@ def _begun(sides: tuple[Side, Side], differs: Differs, seed: int | None, budget:
         seed=secrets.randbelow(2**31) if seed is None else seed,
         budget_s=budget,
     )
-    return _measured(comparison, sides, data)
+    return _measured(comparison, sides)
 
 
-def _resumed(store: Store, text: str, terms: Terms, data: Path) -> Comparison:
+def _resumed(store: Store, text: str, folders: Sequence[str], terms: Terms) -> Comparison:
     """Go on with a comparison on the devices it was begun on; one that is finished is only told again."""
     from lab import comparison as library
 
@@ -222,19 +228,20 @@ def _resumed(store: Store, text: str, terms: Terms, data: Path) -> Comparison:
         return comparison
     keep = library.next_run(store, comparison)
     runs = library.runs_of(store, comparison)
-    sides = _reopened(store, (runs["baseline"], runs["candidate"]), replace(terms, keep=keep))
+    sides = _reopened(store, (runs["baseline"], runs["candidate"]), folders, replace(terms, keep=keep))
     library.reopen(comparison, *sides)
-    return _measured(comparison, sides, data)
+    return _measured(comparison, sides)
 
 
-def _reopened(store: Store, runs: tuple[Run, Run], terms: Terms) -> tuple[Side, Side]:
+def _reopened(store: Store, runs: tuple[Run, Run], folders: Sequence[str], terms: Terms) -> tuple[Side, Side]:
     from lab.cli import session
     from lab.comparison import Side
 
+    outside = {store.find_build(folder).id: folder for folder in folders}
     benches = _benches(
         store,
         [run.device for run in runs],
-        [run.build for run in runs],
+        [outside.get(run.build, run.build) for run in runs],
         terms,
         session.profile_of(runs[0]),
     )
@@ -245,12 +252,14 @@ def _reopened(store: Store, runs: tuple[Run, Run], terms: Terms) -> tuple[Side, 
     return first, second
 
 
-def _measured(comparison: Comparison, sides: tuple[Side, Side], data: Path) -> Comparison:
+def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     """Measure what a comparison lacks, with progress; leaves with status 2 when interrupted."""
     from lab import comparison as library
     from lab.cli import session
 
-    store, go_on = sides[0].bench.store, f"lab compare --resume {comparison.id}{data_option(data)}"
+    store = sides[0].bench.store
+    builds = dict.fromkeys(build_option(side.bench) for side in sides)
+    go_on = f"lab compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
     title = f"compare {comparison.scenario} on {comparison.device}"
     total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
     try:

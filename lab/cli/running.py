@@ -257,10 +257,10 @@ def _told(ended: list[Ended], benches: dict[str, Bench]) -> tuple[Answers, list[
 
 
 def _resume(record: Run, bench: Bench) -> str:
-    return f"lab run --resume {record.id}{data_option(bench.store.root)}{_build_option(bench)}"
+    return f"lab run --resume {record.id}{data_option(bench.store.root)}{build_option(bench)}"
 
 
-def _build_option(bench: Bench) -> str:
+def build_option(bench: Bench) -> str:
     """Name the build where the store could not find it by its id: one that was measured from its own folder."""
     folder = bench.build.folder
     known = folder.absolute().is_relative_to(bench.store.builds_folder.absolute())
