@@ -28,10 +28,10 @@ SETTLE = Cell("settle", {"placement": "all"})
 
 @dataclass(frozen=True)
 class Senses:
-    """How a device's sensors are read: once, and by a sampler that runs beside a trial."""
+    """How a device's sensors are read: once, and by a sampler beside a trial, for so many seconds at most."""
 
     look: Callable[[Device], Vitals]
-    begin: Callable[[Device, str], Process]
+    begin: Callable[[Device, str, int], Process]
     end: Callable[[Device, Process, str, Path], None]
 
 

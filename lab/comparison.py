@@ -15,6 +15,7 @@ from typing import Literal
 from lab import runner
 from lab.acceptance import accept
 from lab.bench import Bench, Place, Watch, inputs_of
+from lab.caring import turn_of
 from lab.comparable import Subject, differs_beyond, refusal
 from lab.device.turn import Held
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
@@ -228,25 +229,16 @@ def _open_runs(comparison: Comparison, baseline: Side, candidate: Side) -> dict[
 
 @contextmanager
 def _turns(baseline: Bench, candidate: Bench) -> Iterator[dict[Name, Held]]:
-    """Hold the turn of one device, or of both, and put back what was changed on it."""
+    """Hold the turn of one device, or of both."""
     benches = {bench.device.identity.name: bench for bench in (baseline, candidate)}
     held: dict[str, Held] = {}
     with ExitStack() as stack:
         for name, bench in benches.items():
-            held[name] = stack.enter_context(bench.lease())
-            if bench.profile is not None:
-                stack.callback(_put_back, bench)
+            held[name] = stack.enter_context(turn_of(bench))
         yield {
             "baseline": held[baseline.device.identity.name],
             "candidate": held[candidate.device.identity.name],
         }
-
-
-def _put_back(bench: Bench) -> None:
-    from lab.device import care
-
-    for words in care.restore(bench.device, bench.store.root).told:
-        log.warning("%s", words)
 
 
 def _finish(

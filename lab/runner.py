@@ -18,7 +18,7 @@ from lab.records import Cell, Context, Inject, Run, Trial
 from lab.scenario import Scenario
 from lab.session import session
 from lab.stats import plan
-from lab.stats.plan import looks_of
+from lab.stats.plan import goes_on, looks_of
 from lab.stats.summary import medians_by_block
 
 PASSING = {InvalidReason.DEVICE_REBOOTED, InvalidReason.SHARED_HOST, InvalidReason.GATE_TIMEOUT}
@@ -194,7 +194,7 @@ def spent_s(trial: Trial) -> float:
 
 def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], block: int) -> plan.NextBlock:
     """Return which cells are measured once more, from the trials of earlier blocks alone."""
-    if record.target is None or record.most in (None, record.blocks):
+    if record.target is None or not goes_on(record):
         return plan.NextBlock((), "target reached", "a fixed number of trials")
     before = [trial for trial in done.values() if trial.block < block and trial.purpose == "time"]
     medians = {cell.key: medians_by_block(before, cell.key, scenario.metric) for cell in record.cells}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,10 @@ GATE, VITALS = "gate.jsonl", "vitals.jsonl"
 
 FOLDER = "vitals"
 """Where the sampler works: in the trial's folder on the device."""
+
+
+SPARE_S = 60.0
+"""How long a sampler whose lab died lives on after the trial's time is over; a judgement."""
 
 
 class Sensing:
@@ -71,7 +76,7 @@ class Sensing:
         """
         device, folder = self._bench.device, f"{errand.launch.folder}/{FOLDER}"
         try:
-            sampler = self._senses.begin(device, folder)
+            sampler = self._senses.begin(device, folder, math.ceil(errand.timeout_s + SPARE_S))
         except DeviceError as error:  # the agent's own start will say what is wrong with the device
             log.info("%s: its sensors are not sampled: %s", device.identity.name, error)
             return carry_out(errand), None

@@ -34,10 +34,10 @@ from lab.agent import (
 )
 from lab.bench import SETTLE, Bench, Place, Progress, Watch, inputs_of, job_of, trial_name
 from lab.build import verify
-from lab.device import care
+from lab.caring import turn_of, with_care
 from lab.device.transport import Device
 from lab.device.turn import Held
-from lab.errors import DeviceError, DeviceFull, DeviceLost, DeviceRebooted, LabError, RunError
+from lab.errors import DeviceFull, DeviceLost, DeviceRebooted, LabError
 from lab.files import disk_errors
 from lab.gates import Opened
 from lab.inputs import check as check_input
@@ -83,7 +83,7 @@ def session(
 
     `held` is a turn that is ours already: two runs that are measured in turn share one. Left by Ctrl-C or a
     closed generator the run is marked `interrupted`, as it is when the device stays away; after another error
-    it is `failed`. Before that the agent is ended and what was changed on the device is put back.
+    it is `failed`. Before that the agent is ended; what was changed on the device is put back with its turn.
     """
     status: Literal["finished", "interrupted", "failed"] = "failed"
     with _turn_of(bench, record) if held is None else nullcontext(held) as turn:
@@ -91,10 +91,12 @@ def session(
             verify(bench.build)
             for own in bench.own_inputs.values():
                 check_input(own)
-            with _cared_for(bench, record, ours=held is None) as known:
-                measuring = Session(known, scenario, bench, turn, watch)
-                yield measuring
-                measuring.finish()
+            if found := turn.care():
+                record = with_care(record, found)
+                bench.store.update_run(record)
+            measuring = Session(record, scenario, bench, turn, watch)
+            yield measuring
+            measuring.finish()
             status = "finished"
         except (KeyboardInterrupt, GeneratorExit, DeviceLost):
             status = "interrupted"
@@ -180,6 +182,7 @@ class Session:
         """Bring build, inputs and agent to the device, as far as it lacks them, and settle; in one boot."""
         for _ in range(REBOOTS):
             self.bench.present(self.held)
+            with_care(self.record, self.held.care())  # a reboot undoes some of it
             if not (outcome := self._settle()).rebooted:
                 self._ready = True
                 return
@@ -383,46 +386,13 @@ def _steadiness(job: Job, reading: Reading) -> tuple[State, int]:
 
 
 @contextmanager
-def _cared_for(bench: Bench, record: Run, *, ours: bool) -> Iterator[Run]:
-    """Prepare the device as its profile says, and put it back; yields the run with what came of it.
-
-    In a turn that is shared whoever took it puts the device back.
-    """
-    if bench.profile is None:
-        yield record
-        return
-    device, root = bench.device, bench.store.root
-    if ours:
-        care.restore(device, root)  # what a lab that was killed has left
-    found = care.facts(care.prepare(device, bench.profile, root))
-    try:
-        before = {name: value for name, value in record.context.facts.items() if name.startswith("care_")}
-        if before and before != found:
-            words = "; ".join(f"{n} was {before.get(n, 'absent')}, is {found.get(n, 'absent')}" for n in found)
-            raise RunError(
-                f"run {record.id} cannot go on: {device.identity.name} could not be prepared as it was "
-                f"then: {words}. Start a new run"
-            )
-        context = replace(record.context, facts={**record.context.facts, **found})
-        record = replace(record, context=context)
-        bench.store.update_run(record)
-        yield record
-    finally:
-        if ours:
-            try:
-                care.restore(device, root)
-            except DeviceError as error:  # what ended us is told; the journal knows what is still to be done
-                log.warning("%s; its settings are put back at the next contact", error)
-
-
-@contextmanager
 def _turn_of(bench: Bench, record: Run) -> Iterator[Held]:
     """Hold the device's turn; a run that never got one, and has no trial, is marked interrupted."""
     held = False
     try:
-        with bench.lease() as lease:
+        with turn_of(bench) as taken:
             held = True
-            yield lease
+            yield taken
     except LabError:
         if not held and not bench.store.trials(record.id):
             _finish(bench.store, record, "interrupted")

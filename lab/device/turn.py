@@ -14,7 +14,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,7 @@ class Held:
     number: int | None = None
     fence: Callable[[], int] = lambda: 0
     again: Callable[[], None] = lambda: None
+    care: Callable[[], Mapping[str, str]] = dict
     note_on: Callable[[str], Note] = lambda device: lambda process: None
 
 

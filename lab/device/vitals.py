@@ -183,7 +183,7 @@ def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
     return replace(vitals, thermal_status=status, celsius=celsius, missing=missing)
 
 
-def begin(device: Device, folder: str, *, bound_s: int = BOUND_S) -> Process:
+def begin(device: Device, folder: str, bound_s: int = BOUND_S) -> Process:
     """Start the sampler in `folder` on the device, which is made; it reads every second, `bound_s` at most.
 
     It ends by itself then, and when its folder is removed; one that a lab which is gone left there is ended first.

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from lab.ready import UNGATED
 from lab.records import Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
 from lab.report.held import held
 from lab.report.lasting import lasting_sentence, short_of
 from lab.report.reasons import FLAGS
 from lab.report.sentence import sentence
 from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
+from lab.stats.plan import goes_on, looks_of
+from lab.stats.sequential import Looks
 from lab.stats.summary import (
     MIN_TRIALS,
     Contenders,
     Medians,
+    cell_interval,
     contenders,
     counted,
-    interval,
     medians_by_block,
     probability_best,
     spread,
@@ -51,14 +54,17 @@ def answer(
     emulated = kind_of(run) == "emulated"
     choice = Contenders(None, (), tuple(cells)) if emulated else contenders(cells, metric.better)
     chances = dict.fromkeys(cells) if emulated else probability_best(cells, metric.better)
+    looks = looks_of(run) if goes_on(run) else None
     summaries = tuple(
-        _summary(cell, trials, metric, medians=cells[cell.key], chance=chances[cell.key], choice=choice)
+        _summary(
+            cell, trials, metric, medians=cells[cell.key], chance=chances[cell.key], choice=choice, looks=looks
+        )
         for cell in run.cells
     )
     others = {
         other.name: (other, found)
         for other in other_metrics
-        if other.name != metric.name and (found := _intervals(run.cells, trials, other.name))
+        if other.name != metric.name and (found := _intervals(run.cells, trials, other.name, looks))
     }
     if emulated:
         said = _of_emulated(trials)
@@ -107,12 +113,13 @@ def _summary(
     medians: Medians,
     chance: float | None,
     choice: Contenders,
+    looks: Looks | None,
 ) -> CellSummary:
     own = [trial for trial in trials if trial.cell == cell.key]
     variation = spread([found for trial in own if (found := counted(trial, metric.name))])
     return CellSummary(
         cell=cell,
-        interval=interval(list(medians.values())) if medians else None,
+        interval=cell_interval(list(medians.values()), looks=looks) if medians else None,
         valid=len(medians),
         invalid=Counter(trial.reason for trial in own if not trial.valid and trial.reason is not None),
         trial_cv=trial_cv(list(medians.values())) if medians else None,
@@ -128,9 +135,11 @@ def _unsteady(trial: Trial) -> bool:
     return trial.valid and trial.purpose == "time" and trial.state == "unsteady"
 
 
-def _intervals(cells: Sequence[Cell], trials: Sequence[Trial], metric: str) -> Mapping[str, Interval]:
+def _intervals(
+    cells: Sequence[Cell], trials: Sequence[Trial], metric: str, looks: Looks | None
+) -> Mapping[str, Interval]:
     medians = {cell.key: medians_by_block(trials, cell.key, metric) for cell in cells}
-    return {key: interval(list(found.values())) for key, found in medians.items() if found}
+    return {key: cell_interval(list(found.values()), looks=looks) for key, found in medians.items() if found}
 
 
 def _matching(published: Sequence[Published], run: Run, metrics: set[str]) -> tuple[Published, ...]:
@@ -160,7 +169,7 @@ def _warnings(
     if invalid:
         found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
     if curves is not None:
-        return (*found, *filter(None, (short_of(curves), _flagged(measured))))
+        return (*found, *filter(None, (short_of(curves), _flagged(run, measured))))
     unsteady = sum(_unsteady(trial) for trial in measured)
     if unsteady:
         found.append(
@@ -185,7 +194,7 @@ def _warnings(
         least, most = (percent(pick(cv for _, cv in noisy)) for pick in (min, max))
         span = most if least == most else f"{least.removesuffix(' %')} to {most}"
         found.append(f"Noisy: trials of {which} vary by {span}.")
-    flagged = _flagged(measured)
+    flagged = _flagged(run, measured)
     if flagged:
         found.append(flagged)
     edge = _edge(summaries, names, choice.best)
@@ -206,9 +215,10 @@ def _injected(run: Run) -> list[str]:
     ]
 
 
-def _flagged(measured: Sequence[Trial]) -> str:
-    """Say in one line what trials that count are marked with, and how many."""
-    flags = Counter(flag for trial in measured if trial.valid for flag in trial.flags)
+def _flagged(run: Run, measured: Sequence[Trial]) -> str:
+    """Say in one line what trials that count are marked with, and how many; every trial of a host is ungated."""
+    always = {UNGATED} if run.context.facts.get("device_kind") == "host" else set()
+    flags = Counter(flag for trial in measured if trial.valid for flag in trial.flags if flag not in always)
     told = [
         f"{count} {flag} ({FLAGS[flag]})" if flag in FLAGS else f"{count} {flag}" for flag, count in flags.items()
     ]

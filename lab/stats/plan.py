@@ -65,6 +65,11 @@ class NextBlock:
     why: str
 
 
+def goes_on(run: Run) -> bool:
+    """Tell whether a run goes on until its intervals are narrow; otherwise its number of trials was fixed."""
+    return run.target is not None and run.most is not None and run.most > run.blocks
+
+
 def looks_of(run: Run) -> Looks:
     """Return the looks a run's closed loop has paid for; cells are symmetric, being held against nothing."""
     first = max(run.blocks, MIN_TRIALS)

@@ -446,22 +446,22 @@ def uneven(job: Job) -> float:
 
 
 def test_a_closed_loop_goes_on_with_the_cell_that_is_still_wide(make: Callable[..., Setting]) -> None:
-    """A cell without spread has its four trials; the other one goes on until it has had the most it may."""
+    """A cell without spread is done at the first interval, six trials; the other has the most it may have."""
     setting = make(toml=LOOP)
     setting.phone.stage_s = uneven
     record = setting.begin()
 
     cells = [trial.cell for trial in run(record, setting.scenario, setting.bench)]
 
-    assert cells.count("patches_per_batch=1") == 4
+    assert cells.count("patches_per_batch=1") == 6
     assert cells.count("patches_per_batch=3") == 8
 
 
 def test_a_closed_loop_stops_when_every_interval_is_narrow(make: Callable[..., Setting]) -> None:
-    """Nothing varies: four trials a cell, and no more is asked for."""
+    """Nothing varies: six trials a cell, which the first interval wants, and no more."""
     setting = make(toml=LOOP)
 
-    assert len(list(run(setting.begin(), setting.scenario, setting.bench))) == 8
+    assert len(list(run(setting.begin(), setting.scenario, setting.bench))) == 12
 
 
 def test_a_closed_loop_stops_when_the_device_time_is_spent(make: Callable[..., Setting]) -> None:
