@@ -41,7 +41,7 @@ def test_a_clear_best_leads_the_next_by_so_much() -> None:
     assert found.best == "patches_per_batch=4"
     assert found.contenders == ("patches_per_batch=4",)
     assert found.sentence == (
-        "4 patches per batch is fastest: 300 ms (95 % interval 298 to 302 ms); the next, 6, is behind by 10 % "
+        "4 patches per batch is fastest: 300 ms (95 % interval 297 to 303 ms); the next, 6, is behind by 10 % "
         "(95 % interval 8.6 to 11 %); probability of being best > 0.99."
     )
     assert [s.may_be_best for s in found.summaries] == [False, True, False]
@@ -155,7 +155,7 @@ def test_a_single_cell_tells_what_a_user_sees() -> None:
     )
 
     assert found.sentence == (
-        "A user sees 88.0 tokens/s (95 % interval 87.3 to 88.7 tokens/s), "
+        "A user sees 88.0 tokens/s (95 % interval 87.1 to 88.9 tokens/s), "
         "the first token after 1.42 s (95 % interval 1.42 to 1.42 s)."
     )
     assert set(found.other_metrics) == {"first_token_s"}

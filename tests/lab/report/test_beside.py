@@ -36,7 +36,7 @@ def test_a_row_a_run_says_where_its_figures_come_from() -> None:
         ["nano-paper", "a3a3a3a3", "host", "(host)", "measured"],
         ["bench-llama", "a3a3a3a3", "host", "(host)", "parsed"],
     ]
-    assert [row[5:] for row in rows] == [["1.000", "s", "500", "ms"], ["2.00", "s", "1.000", "s"]]
+    assert [row[5:] for row in rows] == [["1.00", "s", "500", "ms"], ["2.00", "s", "1.00", "s"]]
     assert "Shown, not compared" in text
 
 
