@@ -166,9 +166,9 @@ def _facts(
     spent = f"{cost_s([*trials_a, *trials_b]):.0f} s of the device's time"
     if comparison.looks_most:
         found.append(
-            f"{pairs} valid pairs, interleaved; looks paid for: after each pair of a cell, "
-            f"{comparison.looks_first} to {comparison.looks_most}; {spent} of {comparison.budget_s:.0f}; "
-            f"seed {comparison.seed}"
+            f"{pairs} valid pair{'' if pairs == 1 else 's'}, interleaved; {spent} of {comparison.budget_s:.0f}; looks "
+            f"paid for in advance: after each pair of a cell from the {comparison.looks_first}th to the "
+            f"{comparison.looks_most}th; seed {comparison.seed}"
         )
     else:
         found.append(

@@ -65,7 +65,7 @@ def picture(ratios: Sequence[float], change: Interval | None) -> list[str]:
         line[column(ends[0])], line[column(ends[1])] = "[", "]"
     for place, count in Counter(map(column, ratios)).items():
         line[place] = "•" if count == 1 else str(count) if count < 10 else "+"
-    left, right = (f"{sign}{percent(math.expm1(reach))}" for sign in "-+")
+    left, right = f"-{percent(-math.expm1(-reach))}", f"+{percent(math.expm1(reach))}"
     gap = COLUMNS - len(left) - len(right)
     return ["".join(line).rstrip(), f"{left}{'0'.center(gap)}{right}"]
 

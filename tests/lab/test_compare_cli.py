@@ -193,4 +193,4 @@ def test_the_picture_of_pairs() -> None:
     dots, scale = picture([1.06, 1.0, 1.0, 1 / 1.06], None)
 
     assert (dots[0], dots[30], dots[60], len(dots)) == ("•", "2", "•", 61)
-    assert scale.startswith("-6.0 %") and scale.endswith("+6.0 %")
+    assert scale.startswith("-5.7 %") and scale.endswith("+6.0 %")
