@@ -166,8 +166,8 @@ def _facts(
     spent = f"{cost_s([*trials_a, *trials_b]):.0f} s of the device's time"
     if comparison.looks_most:
         found.append(
-            f"{pairs} valid pair{'' if pairs == 1 else 's'}, interleaved; {spent} of {comparison.budget_s:.0f}; looks "
-            f"paid for in advance: after each pair of a cell from the {comparison.looks_first}th to the "
+            f"{pairs} valid pair{'' if pairs == 1 else 's'}, interleaved; {spent} of {comparison.budget_s:.0f}; "
+            f"looks paid for in advance: after each pair of a cell from the {comparison.looks_first}th to the "
             f"{comparison.looks_most}th; seed {comparison.seed}"
         )
     else:
