@@ -23,7 +23,7 @@ from lab.identifiers import new_run_id
 from lab.pairing import CellPair, Standing, Turn, next_turn, standings, verdict_of
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
 from lab.scenario import Scenario
-from lab.session import GONE, Session, session
+from lab.session import GONE, Session, let_end, session
 from lab.stats.plan import Side as Name
 from lab.stats.sequential import Looks
 from lab.stats.summary import counted
@@ -129,6 +129,8 @@ def measure(
     status: Literal["finished", "interrupted", "failed"] = "failed"
     try:
         with _turns(baseline.bench, candidate.bench) as held:
+            for name, side in sides.items():
+                let_end(runs[name], side.scenario, side.bench)
             if comparison.dimension in JUDGES_BUILDS:
                 accept(baseline.bench, baseline.line, held["baseline"], tell=tell)
             with ExitStack() as stack:
@@ -290,9 +292,9 @@ def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: 
         trial = measuring.measure(Place(max(measuring.done, default=0) + 1, turn.block, cell))
         if trial.reason in GONE:
             measuring.settle_up()
-            for other in sessions.values():
-                if other.bench.device.identity.name == measuring.bench.device.identity.name:
-                    other.doubt()
+        for other in sessions.values():
+            if other is not measuring and other.record.device == measuring.record.device:
+                other.beside(trial)
         yield trial
         if not counted(trial, metric):
             return

@@ -106,6 +106,12 @@ def wait(
     return Opened(waited_s, load_waited_s, flags, timed_out, looks[-1])
 
 
+def too_warm(looks: Sequence[Vitals], gates: Gates, idle: Idle | None, device: Device) -> str:
+    """Say why a trial that began after these looks does not count, as :func:`wait` would; empty if it does."""
+    decision = decide(looks, gates, idle, len(device.identity.cores))
+    return _timed_out(decision, gates) if gates.start != "never" else ""
+
+
 @dataclass(frozen=True)
 class _Patience:
     """How long may still be waited, what for in words, and whether it is only for other programs."""

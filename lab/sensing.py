@@ -14,7 +14,8 @@ from lab.agent import Errand, Outcome, carry_out
 from lab.bench import Bench, Senses
 from lab.device import idle
 from lab.device.vitals_lines import read, vitals_of, write
-from lab.errors import DeviceError
+from lab.errors import DeviceError, StoreError
+from lab.files import disk_errors
 from lab.flaws import Flaw
 from lab.records import Trial, Vitals
 from lab.scenario import Gates
@@ -39,11 +40,12 @@ class Sensing:
         self._bench, self._senses, self._wanted = bench, senses, wanted
         self._load_left_s = wanted.load_wait_s
         self._ended_s: float | None = None
+        self._begun = False
 
     def wait(self, folder: Path) -> gates.Opened:
         """Wait until the device may be measured; every look goes to `folder`. Raises as `gates.wait` does."""
         bench, wanted, name = self._bench, self._wanted, self._bench.device.identity.name
-        if wanted.start == "first trial" and self._ended_s is not None:
+        if wanted.start == "first trial" and self._begun:
             wanted = replace(wanted, start="never")
         path = folder / GATE
         path.unlink(missing_ok=True)
@@ -87,7 +89,8 @@ class Sensing:
                 self._senses.end(device, sampler, folder, errand.folder / VITALS)
             except DeviceError as error:
                 log.info("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
-            self._ended_s = self._bench.clock.monotonic()
+            self._begun = True
+            self.ended()
         if device.scratch is None or outcome.lost:
             return outcome, None
         try:
@@ -95,6 +98,10 @@ class Sensing:
         except DeviceError as error:
             log.info("%s: not looked at after the trial: %s", device.identity.name, error)
             return outcome, None
+
+    def ended(self) -> None:
+        """Take note that a trial, of this run or of another, has just ended: the device rests from now on."""
+        self._ended_s = self._bench.clock.monotonic()
 
     def _heed(self, folder: str) -> Callable[[], str]:
         """Return what says why the running trial must be ended now, by the sampler's last whole line."""
@@ -104,14 +111,18 @@ class Sensing:
             nonlocal offset
             text = transport.follow(f"{folder}/{VITALS}", offset).decode(errors="replace")
             offset += len(text[: text.rfind("\n") + 1].encode())
-            last = list(vitals_of("".join(f"{line}\n" for line in text.split("\n")[-2:-1]), folder))
+            try:
+                last = vitals_of("".join(f"{line}\n" for line in text.split("\n")[-2:-1]), folder)
+            except StoreError as error:  # told when the trial is judged: what cannot be read ends none
+                log.debug("%s", error)
+                return ""
             return throttle.abort(last[-1], self._wanted) if last else ""
 
         return heed
 
     def judged(self, trial: Trial, opened: gates.Opened, after: Vitals | None, folder: Path) -> Trial:
         """Add to a trial what its gate and its sensors say; one that counted may count no longer."""
-        during = read(folder / VITALS) if (folder / VITALS).is_file() else ()
+        during = _sampled(folder / VITALS)
         profile = self._bench.profile or "observe"
         flaw = throttle.throttled(opened.vitals, during, after, self._wanted, profile)
         if opened.timed_out:
@@ -122,3 +133,31 @@ class Sensing:
             return trial
         log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
         return replace(trial, valid=False, reason=flaw.reason, detail=flaw.detail)
+
+    def collected(self, trial: Trial, errand: Errand, gate: bytes) -> Trial:
+        """Judge a trial that a lab which is gone began: by its looks at the `gate`, and what was sampled since."""
+        device, folder = self._bench.device, errand.folder
+        try:
+            device.transport.pull(f"{errand.launch.folder}/{FOLDER}/{VITALS}", folder / VITALS)
+        except DeviceError as error:
+            log.info("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
+        self._begun = True
+        self.ended()
+        with disk_errors("collect a trial's vitals", folder):
+            (folder / GATE).write_bytes(gate)
+        looks = _sampled(folder / GATE)
+        if not looks:
+            return trial
+        known = idle.remembered(self._bench.store.root, device.identity.name)
+        timed_out = gates.too_warm(looks, self._wanted, known, device)
+        waited_s = looks[-1].boot_s - looks[0].boot_s
+        return self.judged(trial, gates.Opened(waited_s, 0.0, (), timed_out, looks[-1]), None, folder)
+
+
+def _sampled(path: Path) -> tuple[Vitals, ...]:
+    """Return what a file of vitals says; one that is damaged says nothing, and costs no trial."""
+    try:
+        return read(path) if path.is_file() else ()
+    except StoreError as error:
+        log.warning("%s", error)
+        return ()

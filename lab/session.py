@@ -45,7 +45,8 @@ from lab.judge import judge
 from lab.metrics import iterations_of, samples_of
 from lab.records import Run, Trial
 from lab.scenario import Scenario
-from lab.sensing import Sensing
+from lab.sensing import FOLDER as SAMPLER
+from lab.sensing import GATE, Sensing
 from lab.stats.steady import SHORTEST, steady
 from lab.store import Store
 
@@ -65,6 +66,9 @@ FULL_BYTES = 64 * 1024
 
 PILOT_ITERATIONS = 3
 """How many iterations say how long one takes, where a trial is to go on for a given time."""
+
+PILOT = "-pilot"
+"""What the name of such a pilot ends in, after the trial's."""
 
 TURN = "turn"
 """The file in a trial's folder that says in which of the machine's turns it was begun."""
@@ -91,6 +95,7 @@ def session(
             verify(bench.build)
             for own in bench.own_inputs.values():
                 check_input(own)
+            let_end(record, scenario, bench)
             if found := turn.care():
                 record = with_care(record, found)
                 bench.store.update_run(record)
@@ -113,7 +118,8 @@ class Session:
         self.done = {trial.number: trial for trial in bench.store.trials(record.id)}
         self._watch = watch
         self._inputs = inputs_of(record.cells, bench)
-        self._ready = self._looked = False
+        self._ready_in: int | None = None  # the lease's fence when it was made ready; after a reboot it is another
+        self._looked = False
         self._owed: Callable[[], None] = lambda: None
         self._left: list[str] = []  # on the device, because it was away
         sensed = bench.senses is not None and bench.device.identity.kind != "emulated"  # none of it is a time
@@ -140,9 +146,12 @@ class Session:
         for name in self._left:
             _tidy(self.bench.device, name)
 
-    def doubt(self) -> None:
-        """Take nothing that was true of the device for true still: another run's trial on it ended in `GONE`."""
-        self._ready = False
+    def beside(self, trial: Trial) -> None:
+        """Take note of another run's trial on this device: it rested until that ended, and may be GONE since."""
+        if self._sensing is not None:
+            self._sensing.ended()
+        if trial.reason in GONE:
+            self._ready_in = None
 
     def settle_up(self) -> None:
         """Do what the trial before left to be done: it was handed out first, so that nobody waits to see it.
@@ -154,7 +163,7 @@ class Session:
 
     def _save(self, trial: Trial, place: Place) -> None:
         device, name = self.bench.device, trial_name(self.record.id, trial.number)
-        self._ready = self._ready and trial.reason not in GONE
+        self._ready_in = None if trial.reason in GONE else self._ready_in
         full = _full_disk(device) if trial.reason is InvalidReason.AGENT_DIED else ""
         if full:  # an agent that cannot write cannot say so either
             trial = replace(trial, detail=f"{trial.detail}; {full}")
@@ -184,7 +193,7 @@ class Session:
             self.bench.present(self.held)
             with_care(self.record, self.held.care())  # a reboot undoes some of it
             if not (outcome := self._settle()).rebooted:
-                self._ready = True
+                self._ready_in = self.held.fence()
                 return
             log.warning("%s; beginning again", outcome.lost)
             self.held.again()
@@ -205,7 +214,7 @@ class Session:
         A device that goes away meanwhile is waited for, and made ready anew.
         """
         for _ in range(REBOOTS):
-            if not self._ready:
+            if self._ready_in != self.held.fence():
                 self._make_ready()
             if self._sensing is None:
                 return None
@@ -214,7 +223,7 @@ class Session:
             except DeviceLost as error:
                 log.warning("%s; waiting for the device before trial %d", error, place.number)
                 bring_back(self.bench.device, self.held)
-                self._ready = False
+                self._ready_in = None
         raise DeviceLost(
             f"{self.bench.device.identity.name}: went away {REBOOTS} times before trial {place.number}"
         )
@@ -267,16 +276,22 @@ class Session:
         bench = self.bench
         if bench.device.scratch is None:
             return None
-        begun_in = _bytes(bench.store.trial_folder(self.record.id, place.number) / TURN).decode() or "None"
+        left = bench.store.trial_folder(self.record.id, place.number)
+        begun_in, gate = _bytes(left / TURN).decode() or "None", _bytes(left / GATE)
         _clean_folder(bench.store, self.record, place.number)
         with self._errand(place) as (errand, job):
             outcome = collect(errand)
-        if outcome is None:  # what an earlier attempt left must not pass for what the next one writes
+        if outcome is None or not outcome.lost:
             _end(bench.device, job.trial)
+        if outcome is None:  # what an earlier attempt left must not pass for what the next one writes
             _tidy(bench.device, job.trial)
             return None
         log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
         trial = self._trial(place, job, outcome, bench.clock.utc())
+        if self._sensing is not None:
+            trial = self._sensing.collected(trial, errand, gate)
+        if place.purpose == "memory":
+            trial = self._of_memory(trial, job, ())
         number = self.held.number
         if number is not None and begun_in != str(number - 1):
             detail = (
@@ -284,7 +299,7 @@ class Session:
             )
             detail = "; ".join(filter(None, (detail, trial.detail)))
             return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
-        return replace(trial, flags=("collected",))
+        return replace(trial, flags=("collected", *trial.flags))
 
     def _trial(self, place: Place, job: Job, outcome: Outcome, started_utc: str) -> Trial:
         """Judge what lies in a trial's folder."""
@@ -346,13 +361,13 @@ class Session:
         """Say what is to be carried out for a trial, in its folder; a full disk is told in words."""
         bench, record = self.bench, self.record
         job = job_of(record, place, self.scenario, bench, self._inputs, iterations=iterations)
-        total = max(len(record.cells) * record.blocks, place.number)
+        total = max(len(record.cells) * (record.blocks + record.memory), place.number)
         with disk_errors(f"run trial {place.number} of run {record.id}", bench.store.root):
             folder = bench.store.trial_folder(record.id, place.number)
             if place.number == 0:
                 folder = _clean_folder(bench.store, record, 0)
             if pilot:
-                job, folder = job.model_copy(update={"trial": f"{job.trial}-pilot"}), folder / "pilot"
+                job, folder = job.model_copy(update={"trial": f"{job.trial}{PILOT}"}), folder / "pilot"
                 folder.mkdir(exist_ok=True)
             self._watch(Progress(place, total, 0))
             yield (
@@ -399,6 +414,21 @@ def _turn_of(bench: Bench, record: Run) -> Iterator[Held]:
         raise
 
 
+def let_end(record: Run, scenario: Scenario, bench: Bench) -> None:
+    """Wait for the trial that a lab which is gone began for a run, and end what it began that does not count.
+
+    The trial is to be collected: neither may the device be changed under it, nor another run beside it.
+    """
+    if bench.device.scratch is None:
+        return
+    _end(bench.device, trial_name(record.id, 0))
+    number = max((trial.number for trial in bench.store.trials(record.id)), default=0) + 1
+    transport = bench.device.transport
+    if process := transport.find(trial_folder(bench.device, trial_name(record.id, number))):
+        transport.wait(process, timeout_s=scenario.plan.timeout_s)
+    _end(bench.device, f"{trial_name(record.id, number)}{PILOT}")
+
+
 def bring_back(device: Device, held: Held) -> None:
     """Wait for a device that was lost; it may come back in another boot. Raises `DeviceLost`."""
     try:
@@ -440,8 +470,12 @@ def _tidy(device: Device, trial: str) -> bool:
 
 def _end(device: Device, trial: str) -> None:
     """End the agent of a trial that was lost: it went on without us, and would run beside the next one."""
-    if device.scratch is not None and (process := device.transport.find(trial_folder(device, trial))) is not None:
-        device.transport.kill(process)
+    if device.scratch is None:
+        return
+    folder = trial_folder(device, trial)
+    for place in (folder, f"{folder}/{SAMPLER}"):  # a sampler that still writes would keep the folder from going
+        if (process := device.transport.find(place)) is not None:
+            device.transport.kill(process)
 
 
 def _full_disk(device: Device) -> str:

@@ -1,0 +1,210 @@
+"""Sensors around trials on a fake phone: what damaged ones cost, who rests when, what a killed lab left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from device_agents.contract import Input, InvalidReason
+from lab.bench import Bench, Progress, Senses
+from lab.build import open_build
+from lab.comparison import Side, measure, open_comparison
+from lab.device import vitals
+from lab.device.fake import FakePhone, fake_device
+from lab.device.fake_build import write_fake_build
+from lab.device.transport import Process
+from lab.device.turn import Held
+from lab.device.vitals_lines import write
+from lab.device.vitals_script import LINES
+from lab.memory import RSS
+from lab.records import Run, Trial, Vitals
+from lab.runner import open_run, run
+from lab.scenario import Scenario, load
+from lab.stats.sequential import Looks
+from lab.store import Store
+
+TOML = """
+[scenario]
+name = "probe"
+question = "Which batch is fastest?"
+metric = "encode_s"
+[workload]
+kind = "encode_image"
+pipelined = false
+[sweep]
+patches_per_batch = [3]
+[plan]
+warmup = 0
+iterations = 2
+blocks = 1
+timeout_s = 10
+[gates]
+pause_s = 30
+"""
+COOL = Vitals(0.0, celsius={"skin": 30.0, "soc_max": 35.0}, cooling={"cpufreq-cpu0": 0}, thermal_status=0)
+HOT = replace(COOL, cooling={"cpufreq-cpu0": 3})
+
+
+class Phone(FakePhone):
+    """A phone whose agents go on without their lab; what a sampler writes is `sampled`, if that is not empty."""
+
+    sampled = b""
+    away = False
+
+    def start(
+        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+    ) -> Process:
+        """Let a sampler write what the test says."""
+        process = super().start(argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr)
+        if self.sampled and f"{folder}/{LINES}" in self.files:
+            self.files[f"{folder}/{LINES}"] = self.sampled
+        return process
+
+    def find(self, folder: str) -> Process | None:
+        """Return the agent of a trial whose lab is gone."""
+        if not self.away:
+            return None
+        number = next((n for n, path in self._events.items() if path == f"{folder}/events.jsonl"), None)
+        return None if number is None or f"{folder}/job.json" not in self.files else Process(number, number)
+
+
+class Lab:
+    """A fake phone with sensors, a build and a store in a temporary folder."""
+
+    def __init__(self, folder: Path, toml: str = TOML) -> None:
+        write_fake_build(folder / "build")
+        document = Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
+        (folder / "probe.toml").write_text(toml)
+        self.scenario: Scenario = load(folder / "probe.toml")
+        self.phone = Phone({"screen": document}, vitals=lambda at: replace(COOL, boot_s=at))
+        self.store = Store(folder / "data")
+        device = fake_device(self.phone)
+        self.bench = Bench(
+            replace(device, identity=replace(device.identity, kind="phone")),
+            open_build(folder / "build"),
+            self.store,
+            self.phone.clock,
+            self.lease,
+            senses=Senses(vitals.look, vitals.begin, vitals.end),
+            sleep=self.sleep,
+        )
+
+    @contextmanager
+    def lease(self) -> Iterator[Held]:
+        """Give the device's turn."""
+        yield Held(lambda process: None)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the phone's own time pass."""
+        self.phone.clock.seconds += seconds
+
+    def open(self, *, memory: bool = False) -> Run:
+        """Open a run."""
+        return open_run(self.scenario, self.bench, seed=7, suite="", line="fake", memory=memory)
+
+    def go_on(self, record: Run) -> list[Trial]:
+        """Measure what a run lacks."""
+        return list(run(record, self.scenario, self.bench))
+
+    def kill(self, record: Run, number: int) -> None:
+        """Measure until a trial runs, and be gone: the phone keeps what is there, its agent goes on."""
+
+        def gone(progress: Progress) -> None:
+            if (progress.place.number, progress.iterations > 0) == (number, True):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            list(run(record, self.scenario, self.bench, watch=gone))
+        self.phone.away = True
+
+    def sampler(self, record: Run, number: int) -> str:
+        """Return where a trial's sampler writes on the phone."""
+        return f"{self.bench.device.scratch}/trials/{record.id}-{number:04d}/vitals/{LINES}"
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    """Make labs whose stores are closed at the end."""
+    made: list[Lab] = []
+
+    def build(toml: str = TOML) -> Lab:
+        made.append(Lab(tmp_path, toml))
+        return made[-1]
+
+    yield build
+    for lab in made:
+        lab.store.close()
+
+
+def test_damaged_samples_cost_no_trial(make: Callable[..., Lab]) -> None:
+    """A line that is none says nothing of heat; the trial is judged by what else is known."""
+    lab = make()
+    lab.phone.sampled = b"\xff\x00 what?\n" + write(COOL).encode()
+
+    (trial,) = lab.go_on(lab.open())
+
+    assert trial.valid, trial.detail
+
+
+def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> None:
+    """Nothing tells how warm the phone is: each trial waits until the one before, whosever, is long enough ago."""
+    lab = make()
+    lab.phone.vitals = Vitals
+    side = Side(lab.scenario, lab.bench, "fake")
+    comparison, ours, theirs = open_comparison(
+        baseline=side, candidate=side, dimension="parameter", seed=3, looks=Looks(6, 6), budget_s=1e6
+    )
+
+    list(measure(comparison, side, side))
+
+    trials = [*lab.store.trials(ours.id), *lab.store.trials(theirs.id)]
+    assert len(trials) == 12
+    assert all(29 <= trial.notes["gate_waited_s"] <= 30 for trial in trials), [t.notes for t in trials]
+
+
+def test_a_trial_that_throttled_while_no_lab_watched_does_not_count(make: Callable[..., Lab]) -> None:
+    """The sampler went on as the agent did: what it wrote is asked before the trial is believed."""
+    lab = make()
+    record = lab.open()
+    lab.kill(record, 1)
+    lab.phone.files[lab.sampler(record, 1)] = b"".join(
+        write(replace(HOT, boot_s=at)).encode() for at in (1.0, 2.0, 3.0)
+    )
+
+    (trial,) = lab.go_on(record)
+
+    assert trial.flags[0] == "collected"
+    assert (trial.valid, trial.reason) == (False, InvalidReason.THROTTLED)
+    assert "cpufreq-cpu0" in trial.detail
+
+
+def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
+    """What a lab left is as good as if it had been followed, and keeps its looks at the gate."""
+    lab = make()
+    record = lab.open()
+    lab.kill(record, 1)
+    lab.phone.files[lab.sampler(record, 1)] = write(replace(COOL, boot_s=1.0)).encode()
+
+    (trial,) = lab.go_on(record)
+
+    assert trial.valid, trial.detail
+    assert trial.flags[0] == "collected"
+    kept = lab.store.trial_folder(record.id, 1)
+    assert (kept / "gate.jsonl").read_bytes()
+    assert (kept / "vitals.jsonl").read_bytes()
+
+
+def test_a_memory_pass_of_a_killed_lab_has_no_times(make: Callable[..., Lab]) -> None:
+    """It is collected as what it was; what nobody looked at meanwhile is n/a."""
+    lab = make()
+    record = lab.open(memory=True)
+    lab.kill(record, 2)
+
+    (trial,) = lab.go_on(record)
+
+    assert (trial.purpose, trial.flags[0]) == ("memory", "collected")
+    assert set(trial.samples) <= {RSS}
