@@ -320,7 +320,7 @@ def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
     """Measure what a run lacks, with progress; a device's failures are counted, and a success clears them."""
     store, name = bench.store, bench.device.identity.name
     title = scenario.name if bench.device.scratch is None else f"{name} {scenario.name}"
-    total, done = len(record.cells) * record.blocks, len(store.trials(record.id))
+    total, done = len(record.cells) * (record.blocks + record.memory), len(store.trials(record.id))
     counted, last = False, None
     try:
         with (

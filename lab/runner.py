@@ -21,7 +21,13 @@ from lab.stats import plan
 from lab.stats.plan import goes_on, looks_of
 from lab.stats.summary import medians_by_block
 
-PASSING = {InvalidReason.DEVICE_REBOOTED, InvalidReason.SHARED_HOST, InvalidReason.GATE_TIMEOUT}
+PASSING = {
+    InvalidReason.DEVICE_REBOOTED,
+    InvalidReason.SHARED_HOST,
+    InvalidReason.GATE_TIMEOUT,
+    InvalidReason.THROTTLED,
+    InvalidReason.CLOCK_JUMP,
+}
 """What happened to a trial with these says nothing about the next one."""
 
 TRIES = 3
@@ -198,7 +204,7 @@ def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], bloc
         return plan.NextBlock((), "target reached", "a fixed number of trials")
     before = [trial for trial in done.values() if trial.block < block and trial.purpose == "time"]
     medians = {cell.key: medians_by_block(before, cell.key, scenario.metric) for cell in record.cells}
-    took_s = {cell.key: [t.wall_s for t in before if t.cell == cell.key] for cell in record.cells}
+    took_s = {cell.key: [spent_s(t) for t in before if t.cell == cell.key] for cell in record.cells}
     if block >= TRIES * looks_of(record).most:  # trials that do not count are not in the looks' number
         return plan.NextBlock((), "budget spent", f"{block} blocks were tried")
     return plan.next_block(

@@ -124,12 +124,10 @@ class Display:
         def line(trial: Trial) -> None:
             nonlocal count, spent_s
             count, spent_s = count + 1, spent_s + trial.wall_s
-            left_s = spent_s / count * (total - done - count)
-            verdict = "ok" if trial.valid else f"does not count: {trial.reason}"
-            self.say(
-                f"{title} {done + count}/{total} {trial.cell}: {verdict} in {trial.wall_s:.1f} s, "
-                f"about {left_s:.0f} s left"
-            )
+            seen, verdict = done + count, "ok" if trial.valid else f"does not count: {trial.reason}"
+            at = f"{seen}/{total}" if seen <= total else f"{seen}, its intervals being wide still,"
+            left = f", about {spent_s / count * (total - seen):.0f} s left" if seen < total else ""
+            self.say(f"{title} {at} {trial.cell}: {verdict} in {trial.wall_s:.1f} s{left}")
 
         return line
 

@@ -186,7 +186,7 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> tupl
     bench = session.with_own_inputs(benches[0], record)
     chosen = session.scenario_of(record)
     runner.reopen(record, chosen, bench)
-    done, total = len(store.trials(record.id)), len(record.cells) * record.blocks
+    done, total = len(store.trials(record.id)), len(record.cells) * (record.blocks + record.memory)
     typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
     found = _measured(record, chosen, bench)
     if rest := session.rest_of_suite(record):

@@ -226,6 +226,7 @@ def scenario_of(record: Run) -> Scenario:
         "warmup": int(facts["warmup"]),
         "iterations": int(facts["iterations"]),
         "blocks": record.blocks,
+        "most": record.blocks,  # none more, unless the run says so: a side of a comparison has no loop of its own
         **{k: v for k in ("most", "target", "budget_s") if (v := getattr(record, k)) is not None},
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ from lab.acceptance import Reference, key_of, remember
 from lab.afterwards import judge_runs
 from lab.bench import Bench
 from lab.build import open_build
+from lab.cli.session import scenario_of
 from lab.comparison import Side, measure, open_comparison, reopen
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
@@ -271,6 +272,17 @@ def test_a_budget_that_cannot_reach_the_first_look_ends_it_without_a_verdict(mak
     assert cell.change.low is None
     assert "left, a pair takes" in cell.why
     assert "no interval: 1 pair" in lab.told(found).cells[0].sentence
+
+
+def test_a_scenario_with_a_closed_loop_of_its_own_can_be_gone_on_with(make: Callable[..., Lab]) -> None:
+    """The looks of a comparison are its own: more than the trials that the scenario's loop would take."""
+    lab = make(toml=TOML.replace("blocks = 4", "blocks = 5\nmost = 15\ntarget = 0.03\nbudget_s = 600"))
+    first, second = lab.sides()
+    _, ours, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
+
+    plan = scenario_of(ours).plan
+
+    assert (plan.blocks, plan.iterations) == (24, 2)
 
 
 @pytest.mark.parametrize("cut_after", [0, 1, 2, 5])

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 import pytest
 
 from device_agents.contract import Input, InvalidReason, Job
-from lab.bench import Bench
+from lab.bench import Bench, Senses
 from lab.build import open_build
+from lab.device import vitals
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
 from lab.device.transport import Process
 from lab.device.turn import Held
 from lab.errors import BuildError, DeviceLost, RunError, ScenarioError
-from lab.records import Inject, Run
-from lab.runner import open_run, order, reopen, run
+from lab.records import Inject, Run, Vitals
+from lab.runner import open_run, order, places, reopen, run
 from lab.scenario import Scenario, load
 from lab.stats.summary import medians_by_block
 from lab.store import Store
@@ -470,6 +472,47 @@ def test_a_closed_loop_stops_when_the_device_time_is_spent(make: Callable[..., S
     setting.phone.stage_s = uneven
 
     assert len(list(run(setting.begin(), setting.scenario, setting.bench))) == 8
+
+
+def test_waiting_at_the_gate_is_part_of_what_the_next_trial_costs(make: Callable[..., Setting]) -> None:
+    """Four trials waited a minute each: what is left of the budget pays for half a minute, and so for no more."""
+    setting = make(toml=LOOP.replace("budget_s = 1000", "budget_s = 520"))
+    setting.phone.stage_s = uneven
+    record = setting.begin()
+    waited = {
+        trial.number: replace(trial, notes={**trial.notes, "gate_waited_s": 60.0})
+        for trial in islice(run(record, setting.scenario, setting.bench), 8)
+    }
+
+    assert [place for place in places(record, setting.scenario, waited) if place.number > 8] == []
+
+
+def test_the_memory_pass_is_counted_among_the_trials_to_come(make: Callable[..., Setting]) -> None:
+    """Two cells, two blocks, and one more of each: no trial is told to be the fifth of four."""
+    setting = make()
+    record = open_run(setting.scenario, setting.bench, seed=7, suite="", line="fake", memory=True)
+    totals: set[int] = set()
+
+    list(run(record, setting.scenario, setting.bench, watch=lambda now: totals.add(now.total)))
+
+    assert totals == {6}
+
+
+def test_a_throttled_first_block_does_not_make_a_run_hopeless(make: Callable[..., Setting]) -> None:
+    """Heat passes, and the next trial waits for it."""
+    setting = make()
+    setting.bench = replace(
+        setting.bench,
+        senses=Senses(vitals.look, vitals.begin, vitals.end),
+        sleep=lambda seconds: None,
+    )
+    statuses = chain([0, 0, 1] * 2, repeat(0))  # at the gate, sampled, and when it had ended
+    setting.phone.vitals = lambda at: Vitals(at, thermal_status=next(statuses))
+
+    trials = list(run(setting.begin(), setting.scenario, setting.bench))
+
+    assert [trial.reason for trial in trials[:2]] == [InvalidReason.THROTTLED] * 2
+    assert all(trial.valid for trial in trials[2:])
 
 
 def test_an_interrupted_closed_loop_goes_on_as_it_would_have(make: Callable[..., Setting]) -> None:
