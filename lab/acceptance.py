@@ -90,7 +90,10 @@ def accept(bench: Bench, line: str, held: Held, *, tell: Callable[[str], None] =
     if tried.reference is None or not tried.repeated:
         raise RunError(_refusal(bench, tried, known))
     last = tried.repeats[-1]
-    tell(f"{name}: accepted, its reference cell took {last:.4g} s ({last / tried.reference - 1:+.1%})")
+    tell(
+        f"{name}: accepted, its reference cell took {1000 * last:.3g} ms "
+        f"({100 * (last / tried.reference - 1):+.1f} % from its reference)"
+    )
     found = Reference(
         device=name,
         build=bench.build.id,

@@ -220,13 +220,14 @@ def _begun(sides: tuple[Side, Side], differs: Differs, seed: int | None, budget:
 def _resumed(store: Store, text: str, folders: Sequence[str], terms: Terms) -> Comparison:
     """Go on with a comparison on the devices it was begun on; one that is finished is only told again."""
     from lab import comparison as library
+    from lab.identifiers import now_utc
 
     comparison = store.comparison(text)
     if comparison.status == "finished":
         if not comparison.baseline_run:
             raise RunError(f"comparison {comparison.id} was incomparable and measured nothing: begin a new one")
         return comparison
-    keep = library.next_run(store, comparison)
+    keep = library.next_run(store, comparison, now_utc())
     runs = library.runs_of(store, comparison)
     sides = _reopened(store, (runs["baseline"], runs["candidate"]), folders, replace(terms, keep=keep))
     library.reopen(comparison, *sides)
@@ -285,9 +286,13 @@ def _line(step: Step) -> str:
     """Return what a pair brought, in a line."""
     bad = next((trial for trial in step.trials if not trial.valid), None)
     change = step.cell.change
-    so_far = "no pair yet" if change is None else f"B / A {change.estimate:.4f} after {change.n} pairs"
+    so_far = (
+        "no pair yet"
+        if change is None
+        else f"B / A {change.estimate:.3f} after {change.n} pair{'' if change.n == 1 else 's'}"
+    )
     if change is not None and change.low is not None and change.high is not None:
-        so_far += f" ({change.low:.4f} to {change.high:.4f})"
+        so_far += f" ({change.low:.3f} to {change.high:.3f})"
     told = f"does not count: {bad.reason}; " if bad else ""
     return f"{step.cell.cell}: {told}{so_far}, {step.cell.verdict}"
 

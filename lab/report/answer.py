@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -194,6 +195,7 @@ def _warnings(
         least, most = (percent(pick(cv for _, cv in noisy)) for pick in (min, max))
         span = most if least == most else f"{least.removesuffix(' %')} to {most}"
         found.append(f"Noisy: trials of {which} vary by {span}.")
+    found += _short_of_target(run, summaries, names)
     flagged = _flagged(run, measured)
     if flagged:
         found.append(flagged)
@@ -213,6 +215,24 @@ def _injected(run: Run) -> list[str]:
         f"INJECTED: a slow-down of {percent(run.inject.slow_down - 1)} was injected into {run.inject.stage}: "
         "this run tests the lab, its figures are not the build's."
     ]
+
+
+def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence[str]) -> list[str]:
+    """Say which cells a closed loop left less precise than its plan asks for."""
+    if run.status != "finished" or run.target is None or not goes_on(run):
+        return []
+    widths = [
+        (s, math.sqrt(s.interval.high / s.interval.low) - 1)
+        for s in summaries
+        if s.interval is not None and s.interval.low is not None and s.interval.high is not None
+    ]
+    wide = [(s, width) for s, width in widths if width > run.target]
+    if not wide:
+        return []
+    told = listing([f"{cell_short(s.cell, names) if names else s.cell.key} to {percent(w)}" for s, w in wide])
+    ended = all(s.valid >= (run.most or 0) for s, _ in wide)
+    why = f"after {run.most} trials, plan.most" if ended else "when the time ran out (plan.budget_s)"
+    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. It stopped {why}."]
 
 
 def _flagged(run: Run, measured: Sequence[Trial]) -> str:

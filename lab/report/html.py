@@ -38,7 +38,9 @@ def environment() -> jinja2.Environment:
     )
     found.globals.update(
         estimate=wording.estimate,
-        span=wording.span,
+        interval_head=wording.interval_head,
+        ranged=wording.ranged,
+        others_head=_others_head,
         quantity=wording.quantity,
         cell_phrase=wording.cell_phrase,
         varying=wording.varying,
@@ -51,6 +53,12 @@ def environment() -> jinja2.Environment:
         on_device=wording.on_device,
     )
     return found
+
+
+def _others_head(answer: Answer) -> str:
+    return wording.interval_head(
+        found for _, by_cell in answer.other_metrics.values() for found in by_cell.values()
+    )
 
 
 def unit_of(answer: Answer, metric: str) -> Metric:

@@ -10,13 +10,14 @@ from lab.report.chart import state_of
 from lab.report.wording import (
     cell_phrase,
     estimate,
+    interval_head,
     kind_of,
     on_device,
     percent,
     plain,
     probability,
     quantity,
-    span,
+    ranged,
     varying,
 )
 
@@ -45,11 +46,12 @@ def render_markdown(answer: Answer) -> str:
             rows.append([found.label, value, figure.kind, about, f"{figure.source} {figure.note}".strip()])
         blocks.append(_table(["figure", "value", "kind", "for", "source"], rows))
     for other, by_cell in answer.other_metrics.values():
+        head = interval_head(by_cell.values())
         values = [
-            [_name(answer, i), *_texts(by_cell.get(s.cell.key), other.unit)]
+            [_name(answer, i), *_texts(by_cell.get(s.cell.key), other.unit, head)]
             for i, s in enumerate(answer.summaries)
         ]
-        blocks.append(_table(["cell", other.label, "95 % interval"], values))
+        blocks.append(_table(["cell", other.label, head], values))
     blocks.append(
         escape(
             f"{run.scenario} on {run.device}, build {run.build_line} ({run.build[:12]}), {run.started_utc}, "
@@ -82,7 +84,7 @@ def _heads(answer: Answer) -> list[str]:
     return [
         "cell",
         f"{answer.metric.label} (emulated)" if kind_of(answer.run) == "emulated" else answer.metric.label,
-        "95 % interval",
+        _interval_head(answer),
         *several,
         "valid",
         "invalid",
@@ -99,7 +101,7 @@ def _row(answer: Answer, index: int) -> list[str]:
     several = len(answer.run.cells) > 1
     return [
         _name(answer, index),
-        *_texts(summary.interval, answer.metric.unit),
+        *_texts(summary.interval, answer.metric.unit, _interval_head(answer)),
         *([probability(summary.probability_best)] if several else []),
         str(summary.valid),
         str(sum(summary.invalid.values())),
@@ -121,8 +123,12 @@ def _name(answer: Answer, index: int) -> str:
     return cell_phrase(cell, varying(answer.run.cells)) if len(answer.run.cells) > 1 else cell.key
 
 
-def _texts(found: Interval | None, unit: str) -> list[str]:
-    return ["none", "none"] if found is None else [estimate(found, unit), span(found, unit)]
+def _interval_head(answer: Answer) -> str:
+    return interval_head(summary.interval for summary in answer.summaries)
+
+
+def _texts(found: Interval | None, unit: str, head: str) -> list[str]:
+    return ["none", "none"] if found is None else [estimate(found, unit), ranged(found, unit, head)]
 
 
 def _reasons(answer: Answer) -> list[str]:

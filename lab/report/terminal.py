@@ -17,13 +17,14 @@ from lab.report.wording import (
     KIND_STYLES,
     cell_short,
     estimate,
+    interval_head,
     kind_of,
     on_device,
     percent,
     plain,
     probability,
     quantity,
-    span,
+    ranged,
     varying,
 )
 
@@ -69,13 +70,14 @@ def _cells(answer: Answer) -> Table:
     table.add_column("", width=1)
     table.add_column(Text(_heading(answer)), min_width=12)
     unsteady = any(summary.unsteady for summary in answer.summaries)
-    for name in ("estimate", "95 % interval", "P(best)", "valid", "invalid", "unsteady", "CV"):
+    head = interval_head(summary.interval for summary in answer.summaries)
+    for name in ("estimate", head, "P(best)", "valid", "invalid", "unsteady", "CV"):
         if (several or name != "P(best)") and (unsteady or name != "unsteady"):
             table.add_column(name, justify="right")
     for summary in answer.summaries:
         state = state_of(answer, summary)
         cells = [_MARKS[state] if several else "", _name(answer, summary)]
-        cells += _interval(summary.interval, answer.metric)
+        cells += _interval(summary.interval, answer.metric, head)
         cells += [probability(summary.probability_best).replace("unknown", "?")] if several else []
         cells += [str(summary.valid), str(sum(summary.invalid.values()))]
         cells += [str(summary.unsteady)] if unsteady else []
@@ -101,11 +103,11 @@ def _name(answer: Answer, summary: CellSummary) -> str:
     return cell_short(summary.cell, varying(answer.run.cells))
 
 
-def _interval(found: Interval | None, metric: Metric) -> list[str]:
+def _interval(found: Interval | None, metric: Metric, head: str) -> list[str]:
     """Return estimate and interval; the interval without its unit, which is always the estimate's."""
     if found is None:
         return ["none", "none"]
-    return [estimate(found, metric.unit), re.sub(r" \S+$", "", span(found, metric.unit))]
+    return [estimate(found, metric.unit), re.sub(r" [^\s%)]+(?=$| \()", "", ranged(found, metric.unit, head))]
 
 
 def _reasons(answer: Answer) -> list[RenderableType]:

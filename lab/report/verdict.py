@@ -95,11 +95,16 @@ def change_words(change: Interval, metric: Metric) -> str:
 
     words = f"B {verb} {share(change.estimate)} {side(change.estimate)} {what}"
     if change.low is None or change.high is None:
-        return f"{words} (no interval: {change.n} pair{'' if change.n == 1 else 's'})"
+        return f"{words} (no interval: {counted_pairs(change.n)})"
     ends = (change.low, change.high) if change.estimate >= 1 else (change.high, change.low)
     if side(ends[0]) == side(ends[1]):
         return f"{words} ({share(ends[0])} to {share(ends[1])})"
     return f"{words} ({share(ends[0])} {side(ends[0])} to {share(ends[1])} {side(ends[1])})"
+
+
+def counted_pairs(count: int) -> str:
+    """Return ``1 pair`` or ``3 pairs``."""
+    return f"{count} pair" + ("" if count == 1 else "s")
 
 
 def name_of(each: CellView, run: Run) -> str:
@@ -129,7 +134,9 @@ def _cell(
         parts.append(f"the smallest change visible so far is {percent(found.smallest_visible)}")
     doubtful = found.verdict in CHANGED and not sure
     if doubtful:
-        parts.append("one of many cells, and not to be believed by itself (Benjamini-Hochberg)")
+        parts.append(
+            "one of many cells, of which some look changed by luck: not to be believed by itself (Benjamini and Hochberg)"
+        )
     return CellView(found, cells, ours, theirs, ratios, plain("; ".join(parts) + f". {found.why}."), doubtful)
 
 
@@ -166,18 +173,22 @@ def _facts(
     spent = f"{cost_s([*trials_a, *trials_b]):.0f} s of the device's time"
     if comparison.looks_most:
         found.append(
-            f"{pairs} valid pair{'' if pairs == 1 else 's'}, interleaved; {spent} of {comparison.budget_s:.0f}; "
-            f"looks paid for in advance: after each pair of a cell from the {comparison.looks_first}th to the "
-            f"{comparison.looks_most}th; seed {comparison.seed}"
+            f"{counted_pairs(pairs)} that count, interleaved; {spent} of {comparison.budget_s:.0f}. A cell is judged "
+            f"after each of its pairs from the {comparison.looks_first}th to the {comparison.looks_most}th, and its "
+            f"interval allows for so many looks. Seed {comparison.seed}"
         )
     else:
         found.append(
-            f"{pairs} pairs by block, not interleaved: what changed between the runs is in the ratio; {spent}"
+            f"{counted_pairs(pairs)}, block by block of two runs that were not interleaved: what changed between them "
+            f"(heat, load) is in the ratio; {spent}"
         )
     if comparison.status != "finished":
         found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
     if selfcheck is None:
-        found.append(f"How often verdicts on {comparison.device} are wrong was not measured there: make selfcheck")
+        found.append(
+            f"Not known: how often verdicts on {comparison.device} are wrong. Find out: lab selfcheck --device "
+            f"{comparison.device}"
+        )
     else:
         found.append(selfchecks.quote(selfcheck))
     return [plain(words) for words in found]

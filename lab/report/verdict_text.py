@@ -31,7 +31,7 @@ _STYLES = {
 def render_terminal(found: View) -> RenderableType:
     """Return something for `rich.console.Console.print`; readable from 80 columns, and without colours."""
     comparison = found.comparison
-    title = f"{found.metric.label}: is B another than A? ({comparison.dimension}, {comparison.scenario})"
+    title = f"{found.metric.label}: does B differ from A? ({comparison.dimension}, {comparison.scenario})"
     parts: list[RenderableType] = [
         Text(plain(title), style="bold"),
         Text(on_device(found.baseline), style=KIND_STYLES.get(kind_of(found.baseline), "")),
@@ -76,5 +76,5 @@ def _cell(each: CellView, found: View) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(f"{name}: {each.sentence}" if name else each.sentence, style=style)]
     if each.ratios:
         dots, scale = picture(list(each.ratios.values()), each.found.change)
-        parts += [Text(f"  {dots}"), Text(f"  {scale}  B over A, a dot a pair", style="dim")]
+        parts += [Text(f"  {dots}"), Text(f"  {scale}  a dot a pair", style="dim")]
     return parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lab.records import Cell, Interval, Metric, Parameter, Run
 
@@ -79,7 +79,26 @@ def estimate_with_interval(found: Interval, unit: str) -> str:
     """Return e.g. ``310 ms (95 % interval 300 to 320 ms)``."""
     if found.low is None or found.high is None:
         return f"{estimate(found, unit)} (no interval: {valid_trials(found.n)})"
-    return f"{estimate(found, unit)} ({found.level:.0%} interval {span(found, unit)})".replace("%", " %", 1)
+    return f"{estimate(found, unit)} ({_level(found)} interval {span(found, unit)})"
+
+
+def interval_head(intervals: Iterable[Interval | None]) -> str:
+    """Return the head of a column of intervals: with the level that all of them share, else without one.
+
+    Few trials hold less than 95 %: least and greatest of five hold 94 %. See :func:`ranged`.
+    """
+    levels = {_level(found) for found in intervals if found is not None and found.low is not None}
+    return f"{levels.pop()} interval" if len(levels) == 1 else "interval"
+
+
+def ranged(found: Interval, unit: str, head: str) -> str:
+    """Return an interval as it stands in a column under `head`, with its level where the head has none."""
+    text = span(found, unit)
+    return text if found.low is None or head.startswith(_level(found)) else f"{text} ({_level(found)})"
+
+
+def _level(found: Interval) -> str:
+    return f"{found.level * 100:.0f} %"
 
 
 def valid_trials(count: int) -> str:

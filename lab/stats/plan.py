@@ -96,7 +96,10 @@ def next_pairs(
     if room <= 0:
         return NextPairs((), "budget spent", f"{judgement.verdict} after all {looks.most} pairs")
     if done + paid < looks.first or paid == 0:
-        return NextPairs((), "budget spent", f"{_told_s(budget.left_s)} left, a pair takes {_told_s(pair_s)}")
+        lacking = max(1, looks.first - done)
+        more = f"{lacking} more pair{'' if lacking == 1 else 's'} of {_told_s(pair_s)} would have been needed"
+        words = f"{_told_s(budget.left_s)} of the budget of {_told_s(budget.device_s)} were left, {more}"
+        return NextPairs((), "budget spent", words)
     orders: tuple[tuple[Side, Side], ...] = (("candidate", "baseline"), ("baseline", "candidate"))
     group, inside = divmod(tried, 2)
     if random.Random(f"{seed}/{group}").random() < 0.5:

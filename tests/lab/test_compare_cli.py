@@ -87,7 +87,9 @@ def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_buil
     assert done.returncode == 0, done.stderr
     assert "cannot tell" in done.stdout
     assert "A, the baseline" in done.stdout
-    assert "was not measured there: make selfcheck" in " ".join(done.stdout.split())
+    assert "Not known: how often verdicts on host are wrong. Find out: lab selfcheck" in " ".join(
+        done.stdout.split()
+    )
     assert "<svg" in page.read_text()
     again = lab("compare", "--resume")
     assert (again.returncode, "cannot tell" in again.stdout) == (0, True)

@@ -19,7 +19,7 @@ from report_runs import (
     trials_of,
 )
 
-from lab.records import Answer, Cell, Metric, Published, Trial
+from lab.records import Answer, Cell, Metric, Published, Run, Trial
 from lab.report.answer import answer, matches
 
 
@@ -206,6 +206,26 @@ def test_warnings_name_what_weakens_the_answer() -> None:
     assert found.warnings[-1] == (
         "The best cell is the largest patches_per_batch that was tried: the true optimum may lie beyond."
     )
+
+
+def test_a_closed_loop_that_stopped_short_of_its_target_says_so() -> None:
+    """The cell that is wide is named with its width and why it was left; the narrow one is not."""
+    cells = batches(1, 2)
+    trials = trials_of(
+        cells, {"encode_s": [[n * NOISE[b] ** (1, 9)[i] for b in range(6)] for i, n in enumerate((2.0, 1.0))]}
+    )
+    asked = replace(run_of(cells), target=0.02, most=15, budget_s=60.0)
+
+    def said(run: Run) -> list[str]:
+        found = answer(run, trials, question="?", metric=ENCODE)
+        return [words for words in found.warnings if "precise" in words]
+
+    told = said(asked)
+    assert len(told) == 1
+    assert told[0].startswith("Less precise than plan.target asks (2.0 %): 2 to ")
+    assert told[0].endswith("It stopped when the time ran out (plan.budget_s).")
+    assert said(replace(asked, target=0.5)) == said(run_of(cells)) == []
+    assert said(replace(asked, blocks=4, most=6))[0].endswith("after 6 trials, plan.most.")
 
 
 def test_what_overlap_could_save_is_told_of_units_in_turn() -> None:

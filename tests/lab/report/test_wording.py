@@ -10,11 +10,13 @@ from lab.report.wording import (
     cell_phrase,
     cell_short,
     estimate_with_interval,
+    interval_head,
     listing,
     percent,
     plain,
     probability,
     quantity,
+    ranged,
     span,
     superlative,
     varying,
@@ -111,3 +113,14 @@ def test_the_superlative_fits_the_metric() -> None:
     assert superlative(Metric("a", "a", "tokens/s", "higher")) == "fastest"
     assert superlative(Metric("a", "a", "bytes", "lower")) == "lowest"
     assert superlative(Metric("a", "a", "points", "higher")) == "highest"
+
+
+def test_a_column_of_intervals_says_its_level_once_or_row_by_row() -> None:
+    """Least and greatest of five hold 94 %, which a head of 95 % would hide."""
+    of_five, of_nine = Interval(2.0, 1.0, 3.0, 0.9375, 5), Interval(2.0, 1.5, 2.5, 0.95, 9)
+
+    assert interval_head([of_five, None]) == "94 % interval"
+    head = interval_head([of_five, of_nine])
+    assert head == "interval"
+    assert ranged(of_five, "s", head) == "1.00 to 3.00 s (94 %)"
+    assert ranged(of_nine, "s", "95 % interval") == "1.50 to 2.50 s"

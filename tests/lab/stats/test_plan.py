@@ -74,7 +74,10 @@ def test_device_time_ends_it_too() -> None:
     noisy = [0.8, 1.25] * 4
 
     assert len(asked(noisy, Budget(100, 85)).pairs) == 1
-    assert asked(noisy, Budget(100, 95)).why == "5 s left, a pair takes 10 s"
+    assert (
+        asked(noisy, Budget(100, 95)).why
+        == "5 s of the budget of 100 s were left, 1 more pair of 10 s would have been needed"
+    )
     assert asked([1.0, 1.0], Budget(39)).stop == "budget spent"
     assert asked([1.0, 1.0], Budget(40)).stop is None
 
