@@ -20,7 +20,7 @@ from lab.comparable import Subject, differs_beyond, refusal
 from lab.device.turn import Held
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
-from lab.pairing import CellPair, Standing, Turn, next_turn, standings, verdict_of
+from lab.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdict_of
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
 from lab.scenario import Scenario
 from lab.session import GONE, Session, let_end, session
@@ -169,9 +169,9 @@ def runs_of(store: Store, comparison: Comparison) -> dict[Name, Run]:
     return {"baseline": store.run(comparison.baseline_run), "candidate": store.run(comparison.candidate_run)}
 
 
-def next_run(store: Store, comparison: Comparison) -> str:
-    """Return the id of the run whose trial comes next: one that a killed lab has begun is gone on with."""
-    turn = next_turn(comparison, state_of(store, comparison))
+def next_run(store: Store, comparison: Comparison, now_utc: str) -> str:
+    """Return the id of the run whose trial comes next: one that a killed lab has begun lately is gone on with."""
+    turn = next_turn(comparison, state_of(store, comparison), now_utc)
     return "" if turn is None else runs_of(store, comparison)[turn.sides[0]].id
 
 
@@ -272,10 +272,13 @@ def _pairs(
     comparison: Comparison, runs: Mapping[Name, Run], store: Store, sessions: Mapping[Name, Session]
 ) -> Iterator[Step]:
     """Measure pair after pair, saving and yielding after each."""
-    cells = _cells(runs)
+    cells, now = _cells(runs), sessions["baseline"].bench.clock.utc
+    if long_ago([trial.started_utc for each in sessions.values() for trial in each.done.values()], now()):
+        for each in sessions.values():
+            each.leave()
     while True:
         found = standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})
-        if (turn := next_turn(comparison, found)) is None:
+        if (turn := next_turn(comparison, found, now())) is None:
             return
         measured = tuple(_pair(comparison.metric, cells[turn.index], sessions, turn))
         found = standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from lab.metrics import METRICS
 from lab.records import Cell, CellVerdict, Comparison, Trial
@@ -17,6 +18,10 @@ from lab.stats.summary import Medians, counted, medians_by_block
 
 HOPELESS = 3
 """After so many trials of a side of which none counts a cell is given up; as health.PATIENCE."""
+
+WITHIN_S = 1800.0
+"""How long after its first side a pair that was cut gets its second: as long as a gate may hold that back. After
+that the pair is begun anew: whatever changed meanwhile would be in its ratio."""
 
 Trials = Mapping[Side, Sequence[Trial]]
 """The trials of both runs; block n of a cell is its pair n."""
@@ -38,7 +43,8 @@ class Turn:
 class Standing:
     """How far a cell is: its valid pairs by block, pairs begun, what one costs, and what the plan says.
 
-    `lacking` is the side that a pair which was cut has not got yet; `given_up` says why no more is tried.
+    `lacking` is the side that a pair which was cut has not got yet, the other having begun at `cut_utc`;
+    `given_up` says why no more is tried.
     """
 
     cells: CellPair
@@ -47,6 +53,7 @@ class Standing:
     tried: int
     pair_s: float
     lacking: Side | None
+    cut_utc: str
     given_up: str
     plan: NextPairs
 
@@ -62,13 +69,13 @@ def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials)
     ]
 
 
-def next_turn(comparison: Comparison, found: Sequence[Standing]) -> Turn | None:
-    """Return what comes next: a pair that was cut, else a pair of the cell with the fewest begun; None at the end.
+def next_turn(comparison: Comparison, found: Sequence[Standing], now_utc: str) -> Turn | None:
+    """Return what comes next: a pair cut lately, else a pair of the cell with the fewest begun; None at the end.
 
     Cells that are equally far are drawn by the seed, so that a resumed comparison goes on as it would have.
     """
     for index, each in enumerate(found):
-        if each.lacking is not None:
+        if each.lacking is not None and not long_ago([each.cut_utc], now_utc):
             return Turn(index, each.tried - 1, (each.lacking,))
     going = {index: each for index, each in enumerate(found) if each.plan.pairs}
     if not going:
@@ -78,6 +85,13 @@ def next_turn(comparison: Comparison, found: Sequence[Standing]) -> Turn | None:
         [index for index, each in going.items() if each.tried == fewest]
     )
     return Turn(index, fewest, going[index].plan.pairs[0])
+
+
+def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
+    """Say whether all of these trials began too long ago for a pair with one that begins now; True without any."""
+    now = datetime.fromisoformat(now_utc)
+    ages_s = [(now - datetime.fromisoformat(utc)).total_seconds() for utc in begun_utc]
+    return not any(abs(age_s) <= WITHIN_S for age_s in ages_s)
 
 
 def verdict_of(comparison: Comparison, each: Standing) -> CellVerdict:
@@ -105,13 +119,15 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials) -> Standi
     keys: dict[Side, str] = {"baseline": cells[0].key, "candidate": cells[1].key}
     own = {side: [trial for trial in trials[side] if trial.cell == key] for side, key in keys.items()}
     tried = max((trial.block + 1 for side in own.values() for trial in side), default=0)
+    lacking, cut_utc = _lacking(comparison.metric, own, tried - 1)
     return Standing(
         cells=cells,
         ratios=ratios_by_block(theirs, ours),
         judgement=judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension),
         tried=tried,
         pair_s=sum(cost_s(side) / len(side) for side in own.values() if side),
-        lacking=_lacking(comparison.metric, own, tried - 1),
+        lacking=lacking,
+        cut_utc=cut_utc,
         given_up=_given_up(comparison, own, tried),
         plan=NextPairs((), None, ""),
     )
@@ -135,12 +151,16 @@ def _medians(metric: str, cells: CellPair, trials: Trials) -> tuple[Medians, Med
     return ours, medians_by_block(trials["candidate"], cells[1].key, metric)
 
 
-def _lacking(metric: str, own: Trials, block: int) -> Side | None:
-    """Return the side that pair `block` has not got yet; a pair whose first trial does not count is over."""
+def _lacking(metric: str, own: Trials, block: int) -> tuple[Side | None, str]:
+    """Return the side that pair `block` has not got yet, and when its other side began.
+
+    A pair whose first trial does not count is over.
+    """
     last = [(side, trial) for side, found in own.items() for trial in found if trial.block == block]
     if len(last) != 1 or not counted(last[0][1], metric):
-        return None
-    return "candidate" if last[0][0] == "baseline" else "baseline"
+        return None, ""
+    side, trial = last[0]
+    return ("candidate" if side == "baseline" else "baseline"), trial.started_utc
 
 
 def _given_up(comparison: Comparison, own: Trials, tried: int) -> str:

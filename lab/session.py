@@ -146,6 +146,13 @@ class Session:
         for name in self._left:
             _tidy(self.bench.device, name)
 
+    def leave(self) -> None:
+        """Collect nothing: what a lab that is gone began here is too old to be paired with what comes now."""
+        self._looked = True
+        name = trial_name(self.record.id, max(self.done, default=0) + 1)
+        _end(self.bench.device, name)
+        _tidy(self.bench.device, name)
+
     def beside(self, trial: Trial) -> None:
         """Take note of another run's trial on this device: it rested until that ended, and may be GONE since."""
         if self._sensing is not None:

@@ -13,10 +13,10 @@ import pytest
 from device_agents.contract import Input, InvalidReason, Job
 from lab.acceptance import Reference, key_of, remember
 from lab.afterwards import judge_runs
-from lab.bench import Bench
+from lab.bench import Bench, Progress
 from lab.build import open_build
 from lab.cli.session import scenario_of
-from lab.comparison import Side, measure, open_comparison, reopen
+from lab.comparison import Side, measure, open_comparison, reopen, runs_of
 from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
 from lab.device.transport import Process
@@ -314,6 +314,30 @@ def test_a_cut_loses_the_trial_in_flight_at_most(make: Callable[..., Lab], cut_a
     assert lab.order(ended) == lab.order(whole)
     assert ended.cells == whole.cells
     assert ended.status == "finished"
+
+
+def test_a_pair_that_was_cut_long_ago_is_begun_anew(make: Callable[..., Lab]) -> None:
+    """Its first side is of another night: what it would be paired with has nothing in common with it."""
+    lab = make()
+    first, second = lab.sides()
+    comparison, _, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
+    lab.accepted()
+
+    def interrupt(progress: Progress) -> None:
+        if sum(len(lab.store.trials(run.id)) for run in runs_of(lab.store, comparison).values()) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(measure(comparison, first, second, watch=interrupt))
+    lab.phone.clock.seconds += 8 * 3600
+
+    list(measure(lab.store.comparison(comparison.id), first, second))
+
+    (cell,) = lab.store.comparison(comparison.id).cells
+    trials = [t for run in runs_of(lab.store, comparison).values() for t in lab.store.trials(run.id)]
+    assert cell.pairs == 6
+    assert [t.block for t in trials].count(1) == 1
+    assert sorted(t.block for t in trials if t.block != 1) == sorted([0, 2, 3, 4, 5, 6] * 2)
 
 
 def test_a_reboot_in_a_pair_makes_both_sides_ready_anew(make: Callable[..., Lab]) -> None:
