@@ -103,8 +103,8 @@ def change_words(change: Interval, metric: Metric) -> str:
 
 
 def counted_pairs(count: int) -> str:
-    """Return ``1 pair`` or ``3 pairs``."""
-    return f"{count} pair" + ("" if count == 1 else "s")
+    """Return ``1 valid pair`` or ``3 valid pairs``."""
+    return f"{count} valid pair" + ("" if count == 1 else "s")
 
 
 def name_of(each: CellView, run: Run) -> str:
@@ -134,9 +134,7 @@ def _cell(
         parts.append(f"the smallest change visible so far is {percent(found.smallest_visible)}")
     doubtful = found.verdict in CHANGED and not sure
     if doubtful:
-        parts.append(
-            "one of many cells, of which some look changed by luck: not to be believed by itself (Benjamini and Hochberg)"
-        )
+        parts.append("of many cells some look changed by luck: not to be believed by itself (Benjamini-Hochberg)")
     return CellView(found, cells, ours, theirs, ratios, plain("; ".join(parts) + f". {found.why}."), doubtful)
 
 
@@ -173,14 +171,14 @@ def _facts(
     spent = f"{cost_s([*trials_a, *trials_b]):.0f} s of the device's time"
     if comparison.looks_most:
         found.append(
-            f"{counted_pairs(pairs)} that count, interleaved; {spent} of {comparison.budget_s:.0f}. A cell is judged "
-            f"after each of its pairs from the {comparison.looks_first}th to the {comparison.looks_most}th, and its "
-            f"interval allows for so many looks. Seed {comparison.seed}"
+            f"{counted_pairs(pairs)}, interleaved; {spent} of {comparison.budget_s:.0f}. A cell is judged "
+            f"after each of its pairs from the {comparison.looks_first}th to the {comparison.looks_most}th, "
+            f"and its interval allows for so many looks. Seed {comparison.seed}"
         )
     else:
         found.append(
-            f"{counted_pairs(pairs)}, block by block of two runs that were not interleaved: what changed between them "
-            f"(heat, load) is in the ratio; {spent}"
+            f"{counted_pairs(pairs)}, block by block of two runs that were not interleaved: what changed between "
+            f"them (heat, load) is in the ratio; {spent}"
         )
     if comparison.status != "finished":
         found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
