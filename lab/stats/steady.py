@@ -1,22 +1,29 @@
 """Where a trial's warm-up ends, found from its own iterations; a trial that does not settle says so.
 
-The series is cut into segments of one level each, and a segment counts as the last one's equal unless the
-interval of their ratio lies wholly beyond 5 % (Kalibera and Jones, Rigorous Benchmarking in Reasonable Time,
-ISMM 2013; Traini et al., EMSE 2023). Steady is what follows the last segment that is not equal.
+The series is cut into levels, and a level counts as the last one's equal unless the interval of their ratio lies
+wholly beyond 5 % (Kalibera and Jones, Rigorous Benchmarking in Reasonable Time, ISMM 2013; Traini et al., EMSE
+2023). Steady is what follows the last level that is not equal. A long series has enough points for levels with a
+spread of their own, as many as its own elbow says; a short one has one spread and one penalty (docs/verdicts.md).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
-from scipy.special import stdtrit
+from scipy.special import ndtri
 
 from lab.stats.summary import Floats, usable
+
+Indices = npt.NDArray[np.int64]
+Cost = Callable[[Indices, Indices], Floats]
+"""What the segments starts[i]:ends[i] cost (arrays that broadcast); infinite where one is empty."""
 
 State = Literal["steady", "never steady", "unknown (too short)"]
 
@@ -33,21 +40,44 @@ have settled later (docs/verdicts.md)."""
 TOLERANCE = 0.05
 """Levels nearer to each other than this are equal (Kalibera and Jones)."""
 
-LEVEL = 0.90
-"""Of the interval of a ratio of levels: chosen on the development processes."""
+LEVEL = 0.95
+"""Of the interval of a ratio of levels (Traini et al.)."""
 
 PENALTY = 40 / 3
-"""What a new segment must gain, in squared noise times log n: chosen on the development processes."""
+"""What a new level of a short series must gain, in squared noise times log n: chosen on development processes."""
 
-_WINDOW = 51
+LEAST_GAIN = 4.0
+"""Twice the log-likelihood, in log n, that a level of a long series must gain to be a candidate: the low end of
+the range of penalties of Traini et al."""
+
+PLAIN = 60.0
+"""A level that gains this much is one, wherever the elbow lies: it finds a burst that the elbow leaves to the tail
+behind it. From 60 up no label of the development processes is met or missed by it."""
+
+MOST_CANDIDATES = 600
+"""The gain asked for is doubled until no more are left: time grows with their cube (half a second at 600). Of the
+600 development processes none has more than 517."""
+
+NO_ELBOW = 15.0
+"""The same where the number of levels against penalty has no elbow: theirs too."""
+
+_WINDOW = 200
+_BEYOND = 3.0
+"""An iteration that in any window of so many lies further from the median than 3 times p99 - p1 is left out of
+levels, because single slow iterations are no level (Traini et al.)."""
+
+_START = 40
+"""Iterations at the start that no window holds: slow there is warm-up. Theirs depends on operations a point."""
+
+_SHORT_WINDOW = 51
 _CLIP = 5.0
-"""An iteration further than this from the median of the window around it, in robust standard deviations, is
-moved to that distance: single slow iterations are no level."""
+"""In shorter series, where the percentiles are the outliers themselves: an iteration further than this from the
+median of the window around it, in robust standard deviations, is moved to that distance."""
 
 _SHORTEST_LEVEL = 3
 _NOISE_WINDOW = 31
 _NO_NOISE = 1e-6
-"""Least noise of logarithms: a constant series is one segment, and a microsecond in a second is no step."""
+"""Least spread of a level, of logarithms: a constant series is one segment."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +107,11 @@ def steady(iterations: Sequence[float]) -> Steady:
         raise ValueError("wanted iterations that are finite and above zero, found another")
     if len(iterations) < SHORTEST:
         return Steady("unknown (too short)", None, None, ())
-    logs = _without_outliers(np.log(np.asarray(iterations, dtype=np.float64)))
-    starts = _segments(logs, PENALTY * _noise(logs) ** 2 * math.log(logs.size))
-    first = _settled_at(logs, starts)
-    if logs.size - first < max(SHORTEST, math.ceil(TAIL_SHARE * logs.size)):
-        state: State = "never steady" if logs.size >= LONG_ENOUGH else "unknown (too short)"
+    logs, places = _kept(np.log(np.asarray(iterations, dtype=np.float64)))
+    found, count = _segments(logs), len(iterations)
+    starts, first = tuple(int(places[start]) for start in found), int(places[_settled_at(logs, found)])
+    if count - first < max(SHORTEST, math.ceil(TAIL_SHARE * count)):
+        state: State = "never steady" if count >= LONG_ENOUGH else "unknown (too short)"
         return Steady(state, None, None, starts)
     return Steady("steady", first, float(np.median(np.asarray(iterations)[first:])), starts)
 
@@ -92,7 +122,7 @@ def _settled_at(logs: Floats, starts: Sequence[int]) -> int:
     One or two last values are no level: they go with what is before them.
     """
     inner = [start for start in starts[1:] if start <= logs.size - _SHORTEST_LEVEL]
-    starts, pieces = (0, *inner), np.split(logs, inner)
+    starts, pieces = (0, *inner), np.split(np.exp(logs - np.median(logs)), inner)
     for index in range(len(pieces) - 2, -1, -1):
         if _differ(pieces[index], pieces[-1]):
             return starts[index + 1]
@@ -100,53 +130,161 @@ def _settled_at(logs: Floats, starts: Sequence[int]) -> int:
 
 
 def _differ(piece: Floats, final: Floats) -> bool:
-    """Tell whether Welch's interval of the difference of two levels lies wholly beyond the tolerance."""
-    if min(piece.size, final.size) < 2:
-        return False
-    a, b = piece.var(ddof=1) / piece.size, final.var(ddof=1) / final.size
-    gap = abs(piece.mean() - final.mean())
-    if a + b == 0:
-        return bool(gap > math.log1p(TOLERANCE))
-    freedom = (a + b) ** 2 / (a**2 / (piece.size - 1) + b**2 / (final.size - 1))
-    return bool(gap - stdtrit(freedom, (1 + LEVEL) / 2) * math.sqrt(a + b) > math.log1p(TOLERANCE))
+    """Tell whether the interval of the ratio of two levels' means lies wholly beyond the tolerance.
 
-
-def _segments(values: Floats, penalty: float) -> tuple[int, ...]:
-    """Return the first index of each segment, the cut that makes squared error + penalty x segments least.
-
-    Exact: PELT (Killick, Fearnhead and Eckley, JASA 107, 2012), segments of two values or more; the candidates
-    of each step are judged together.
+    Normal, by the variance of a ratio of means (delta method), where the labels' authors draw bootstrap samples.
     """
-    total, squares = np.r_[0.0, np.cumsum(values)], np.r_[0.0, np.cumsum(values**2)]
-    best = np.full(values.size + 1, np.inf)
-    best[0] = -penalty
-    previous = np.zeros(values.size + 1, dtype=np.int64)
-    candidates = np.array([0])
-    for end in range(2, values.size + 1):
-        error = squares[end] - squares[candidates] - (total[end] - total[candidates]) ** 2 / (end - candidates)
-        costs = best[candidates] + error
-        winner = int(costs.argmin())
-        best[end], previous[end] = costs[winner] + penalty, candidates[winner]
-        candidates = np.append(candidates[costs <= best[end]], end - 1)
-    starts, end = [], values.size
-    while end > 0:
-        end = int(previous[end])
-        starts.append(end)
+    ratio = float(final.mean() / piece.mean())
+    spread = final.var() / final.size / final.mean() ** 2 + piece.var() / piece.size / piece.mean() ** 2
+    reach = float(ndtri((1 + LEVEL) / 2)) * ratio * math.sqrt(spread)
+    return ratio + reach <= 1 - TOLERANCE or ratio - reach >= 1 + TOLERANCE
+
+
+def _segments(values: Floats) -> tuple[int, ...]:
+    """Return the first index of each level."""
+    if values.size >= LONG_ENOUGH:
+        return _by_elbow(values)
+    penalty = PENALTY * math.log(values.size)
+    return tuple(_candidates(values.size, _one_spread(values), penalty).tolist())
+
+
+def _own_spread(values: Floats) -> Cost:
+    """Return the cost of levels each with a mean and a spread of its own: twice the negative log-likelihood.
+
+    Normal, less constants. The least variance is that of rounding to the series' own tick (a twelfth of its
+    square), so that a clock's equal values are no level without noise.
+    """
+    sums, squares = np.r_[0.0, np.cumsum(values)], np.r_[0.0, np.cumsum(values**2)]
+    gaps = np.diff(np.unique(values))
+    tick = float(gaps[gaps > _NO_NOISE**2].min(initial=math.inf))
+    least = max(_NO_NOISE**2, tick**2 / 12 if math.isfinite(tick) else 0.0)
+
+    def cost(starts: Indices, ends: Indices) -> Floats:
+        sizes = np.maximum(ends - starts, 1)
+        variance = (squares[ends] - squares[starts] - (sums[ends] - sums[starts]) ** 2 / sizes) / sizes
+        return np.asarray(np.where(ends > starts, sizes * np.log(np.maximum(variance, least)), np.inf))
+
+    return cost
+
+
+def _one_spread(values: Floats) -> Cost:
+    """Return the cost of levels under one noise: their squared error, in units of the series' noise."""
+    sums, squares = np.r_[0.0, np.cumsum(values)], np.r_[0.0, np.cumsum(values**2)]
+    around = np.abs(values - median_filter(values, _odd(min(_NOISE_WINDOW, values.size / 6)), mode="mirror"))
+    noise = max(float(1.4826 * np.median(around)), _NO_NOISE)
+
+    def cost(starts: Indices, ends: Indices) -> Floats:
+        error = squares[ends] - squares[starts] - (sums[ends] - sums[starts]) ** 2 / (ends - starts)
+        return np.asarray(error / noise**2, dtype=np.float64)
+
+    return cost
+
+
+def _by_elbow(values: Floats) -> tuple[int, ...]:
+    """Return the first index of each level of a long series, as many as its own elbow says.
+
+    Candidates come from the lowest penalty; of them the best cut into each number of levels is found exactly, and
+    the numbers that some penalty would choose are the corners of the lower hull of cost against number: what CROPS
+    finds (Haynes, Eckley and Fearnhead, J. Comp. Graph. Stat. 26, 2017), here without cutting anew for each
+    penalty. The elbow is the corner furthest below the chord of number against penalty (Satopaa et al., Kneedle,
+    2011).
+    """
+    cost, least = _own_spread(values), LEAST_GAIN * math.log(values.size)
+    while (candidates := _candidates(values.size, cost, least)).size > MOST_CANDIDATES:
+        least *= 2
+    limits = np.append(candidates, values.size)
+    costs, back = _every_number(cost, limits)
+    unit = math.log(values.size)
+    plain = int((costs + PLAIN * unit * np.arange(1, costs.size + 1)).argmin()) + 1
+    count = max(plain, _elbow(costs, least, NO_ELBOW * unit))
+    starts, place = [], limits.size - 2
+    for number in range(count, 0, -1):
+        first = int(back[number - 1][place])
+        starts.append(int(limits[first]))
+        place = first - 1
     return tuple(reversed(starts))
 
 
-def _without_outliers(logs: Floats) -> Floats:
+def _candidates(size: int, cost: Cost, penalty: float) -> Indices:
+    """Return the first index of each segment of the cut that makes cost + penalty x segments least.
+
+    Exact: PELT (Killick, Fearnhead and Eckley, JASA 107, 2012), segments of two values or more; the open starts of
+    each step are judged together.
+    """
+    best = np.full(size + 1, np.inf)
+    best[0] = -penalty
+    previous = np.zeros(size + 1, dtype=np.int64)
+    open_starts = np.array([0])
+    for end in range(2, size + 1):
+        costs = best[open_starts] + cost(open_starts, np.array(end))
+        winner = int(costs.argmin())
+        best[end], previous[end] = costs[winner] + penalty, open_starts[winner]
+        open_starts = np.append(open_starts[costs <= best[end]], end - 1)
+    starts, end = [], size
+    while end > 0:
+        end = int(previous[end])
+        starts.append(end)
+    return np.array(starts[::-1])
+
+
+def _every_number(cost: Cost, limits: Indices) -> tuple[Floats, list[Indices]]:
+    """Return the least cost of 1, 2, ... segments between these limits, and where the last of each begins.
+
+    Segment neighbourhood on the candidates alone: element [k - 1][j] is for k segments that end at limits[j + 1].
+    """
+    table = cost(limits[:-1, None], limits[None, 1:])
+    least, back = [table[0]], [np.zeros(table.shape[0], dtype=np.int64)]
+    for _ in range(1, table.shape[0]):
+        sums = np.append(np.inf, least[-1][:-1])[:, None] + table
+        back.append(sums.argmin(axis=0))
+        least.append(sums.min(axis=0))
+    return np.array([row[-1] for row in least]), back
+
+
+def _elbow(costs: Floats, least: float, otherwise: float) -> int:
+    """Return the number of segments at the elbow; without one, the number that the penalty `otherwise` chooses."""
+    corner = costs.size - 1
+    corners, penalties = [corner], [least]
+    while corner > 0:
+        slopes = (costs[:corner] - costs[corner]) / (corner - np.arange(corner))
+        corner = int(slopes.argmin())
+        corners.append(corner)
+        penalties.append(max(least, float(slopes[corner])))
+    numbers, at = np.array(corners, dtype=np.float64), np.array(penalties)
+    if at[-1] > at[0]:
+        below = 1 - numbers / numbers[0] - (at - at[0]) / (at[-1] - at[0])
+        if below.max() > 0:
+            return corners[int(below.argmax())] + 1
+    return corners[int((at <= otherwise).sum()) - 1] + 1
+
+
+def _kept(logs: Floats) -> tuple[Floats, Indices]:
+    """Return the values without single outliers, and where each of them was."""
+    everywhere = np.arange(logs.size)
+    if logs.size < LONG_ENOUGH:
+        return _clipped(logs), everywhere
+    ordered = np.sort(sliding_window_view(logs[_START:], _WINDOW), axis=1)
+    middle, low, high = (_quantile(ordered, q) for q in (0.5, 0.01, 0.99))
+    reach, aside = _BEYOND * (high - low), np.full(_WINDOW - 1, np.inf)
+    above = sliding_window_view(np.r_[aside, middle + reach, aside], _WINDOW).min(axis=1)
+    below = sliding_window_view(np.r_[-aside, middle - reach, -aside], _WINDOW).max(axis=1)
+    fine = (logs[_START:] <= above) & (logs[_START:] >= below)
+    kept = np.append(everywhere[:_START], everywhere[_START:][fine])
+    return logs[kept], kept
+
+
+def _quantile(ordered: Floats, q: float) -> Floats:
+    """Return the quantile of each row of sorted values, between neighbours."""
+    place = q * (ordered.shape[1] - 1)
+    left = math.floor(place)
+    return np.asarray(ordered[:, left] + (place - left) * (ordered[:, left + 1] - ordered[:, left]))
+
+
+def _clipped(logs: Floats) -> Floats:
     """Clip each value to the running median -+ _CLIP robust standard deviations of its surroundings."""
-    window = _odd(min(_WINDOW, logs.size / 6))
-    centre = median_filter(logs, window, mode="mirror")
-    spread = 1.4826 * median_filter(np.abs(logs - centre), _odd(min(4 * _WINDOW, logs.size)), mode="mirror")
+    centre = median_filter(logs, _odd(min(_SHORT_WINDOW, logs.size / 6)), mode="mirror")
+    spread = 1.4826 * median_filter(np.abs(logs - centre), _odd(min(4 * _SHORT_WINDOW, logs.size)), mode="mirror")
     return np.asarray(np.clip(logs, centre - _CLIP * spread, centre + _CLIP * spread), dtype=np.float64)
-
-
-def _noise(logs: Floats) -> float:
-    """Return the robust standard deviation of single values around their running median, free of levels."""
-    around = np.abs(logs - median_filter(logs, _odd(min(_NOISE_WINDOW, logs.size / 6)), mode="mirror"))
-    return max(float(1.4826 * np.median(around)), _NO_NOISE)
 
 
 def _odd(size: float) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.stats.steady import steady
+from lab.stats.steady import MOST_CANDIDATES, steady
 
 
 def series(*levels: tuple[float, int], noise: float = 0.01, seed: int = 1) -> list[float]:
@@ -94,3 +94,33 @@ def test_neither_unit_nor_repetition_changes_the_answer(seed: int, unit: float, 
 
     assert steady(values) == found
     assert (scaled.state, scaled.first, scaled.segments) == (found.state, found.first, found.segments)
+
+
+def test_a_short_burst_near_the_end_is_a_level_and_no_outlier() -> None:
+    """Twelve iterations 30 % slower, 288 before the end of 3,000: what settles after it is too short to say so."""
+    found = steady(series((1.0, 2700), (1.3, 12), (1.0, 288), noise=0.005))
+
+    assert found.state == "never steady" and any(abs(start - 2700) <= 2 for start in found.segments)
+
+
+def test_levels_that_differ_in_spread_alone_are_one_level() -> None:
+    """A noisy first half and a quiet second one: cut, and steady from the start."""
+    values = series((1.0, 500), noise=0.03) + series((1.0, 500), noise=0.005, seed=2)
+    found = steady(values)
+
+    assert found.first == 0 and any(abs(start - 500) <= 20 for start in found.segments)
+
+
+def test_the_ticks_of_a_coarse_clock_are_no_levels() -> None:
+    """Noise of 1 % on a clock that ticks in 1 %, 1,000 times: runs of equal values are not cut out."""
+    values = [round(value, 2) for value in series((1.0, 1000))]
+
+    assert steady(values).segments == (0,)
+
+
+def test_a_series_with_more_levels_than_can_be_weighed_is_answered() -> None:
+    """3,000 iterations that change level every four: 750 levels, of which 600 at most are weighed."""
+    steps = np.random.default_rng(3).normal(0, 0.3, 750)
+    found = steady(series(*((float(level), 4) for level in np.exp(steps)), noise=0.001))
+
+    assert 1 <= len(found.segments) <= MOST_CANDIDATES == 600
