@@ -48,11 +48,13 @@ def lasting_sentence(curves: Sequence[Sustained], cells: Sequence[Cell]) -> str:
 
 def short_of(curves: Sequence[Sustained]) -> str:
     """Return a warning where a curve is much shorter than it takes for a device to warm through; else nothing."""
-    lasted = [curve.windows[-1].start_s + curve.window_s if curve.windows else 0.0 for curve in curves]
+    if any(not curve.windows for curve in curves):
+        return ""  # the sentence says how long it lasted
+    lasted = [curve.windows[-1].start_s + curve.window_s for curve in curves]
     if not lasted or min(lasted) >= 0.9 * PLANNED_S:
         return ""
     return (
-        f"Measured for {_minutes(min(lasted))}: a phone may take {_minutes(PLANNED_S)} to show what lasts "
+        f"Whole windows measured: {_minutes(min(lasted))}. A phone may take {_minutes(PLANNED_S)} to show what lasts "
         "(plan.duration_s)."
     )
 

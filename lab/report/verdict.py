@@ -77,7 +77,7 @@ def view(
         fails=fails,
         headline=_headline(comparison, cells, fails),
         facts=tuple(_facts(comparison, baseline, candidate, selfcheck)),
-        invalid=tuple(_invalid("A", baseline[1], metric) + _invalid("B", candidate[1], metric)),
+        invalid=(*_apart(comparison), *_invalid("A", baseline[1], metric), *_invalid("B", candidate[1], metric)),
         refusal=refusal(comparison.dimension, comparison.differs) if comparison.differs else "",
     )
 
@@ -154,7 +154,7 @@ def _headline(comparison: Comparison, cells: Sequence[CellView], fails: Sequence
     verdicts = Counter(each.found.verdict for each in cells)
     if len(cells) == 1:
         return str(cells[0].found.verdict)
-    words = ", ".join(f"{verdict} {count}" for verdict, count in verdicts.most_common())
+    words = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     held = f"; {len(fails)} of them make the gate fail (Holm)" if fails else ""
     return f"{len(cells)} cells: {words}{held}"
 
@@ -176,10 +176,7 @@ def _facts(
             f"and its interval allows for so many looks. Seed {comparison.seed}"
         )
     else:
-        found.append(
-            f"{counted_pairs(pairs)}, block by block of two runs that were not interleaved: what changed between "
-            f"them (heat, load) is in the ratio; {spent}"
-        )
+        found.append(f"{counted_pairs(pairs)}, block by block, judged once; {spent}")
     if comparison.status != "finished":
         found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
     if selfcheck is None:
@@ -190,6 +187,16 @@ def _facts(
     else:
         found.append(selfchecks.quote(selfcheck))
     return [plain(words) for words in found]
+
+
+def _apart(comparison: Comparison) -> list[str]:
+    """Warn of runs that were measured one after the other: the verdict may be about what else changed."""
+    if comparison.looks_most or comparison.differs:
+        return []
+    return [
+        "The two runs were not interleaved: heat or load that changed between them counts as a change of B. "
+        "To be sure, measure in turn: lab compare A B --scenario NAME"
+    ]
 
 
 def _side(comparison: Comparison, run: Run) -> str:

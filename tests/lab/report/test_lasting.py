@@ -84,7 +84,7 @@ def test_a_short_curve_says_what_it_lacks() -> None:
     )
 
     assert found.sentence == ("n/a: it lasted 3.13 min, which is 3 windows of 60 s; peak and lasting rate take 4.")
-    assert found.warnings[0].startswith("Measured for 3 min: a phone may take 20 min")
+    assert found.warnings[0].startswith("Whole windows measured: 3 min. A phone may take 20 min")
 
 
 def test_no_valid_trial_is_no_curve(tmp_path: Path) -> None:
