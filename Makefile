@@ -11,6 +11,7 @@ SCENARIO ?=
 BUILD    ?= nano-paper
 PHONES   ?= 2
 ABI      ?= x86_64
+NETWORK  ?=
 BUDGET   ?= 900
 DATA     ?= lab-data
 # One scenario keeps its own plan unless a suite is named.
@@ -69,7 +70,7 @@ llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and
 
 farm-up: setup  ## have PHONES=2 virtual phones running, ABI=x86_64 or arm64 (emulated); wants root
 	@test -f $(DATA)/agents/$(ABI)/bundle.json || $(MAKE) --no-print-directory agent ABI=$(ABI)
-	@$(BIN)/python -m device_agents.virtual_phone up --phones $(PHONES) --abi $(ABI)
+	@$(BIN)/python -m device_agents.virtual_phone up --phones $(PHONES) --abi $(ABI) $(if $(NETWORK),--network "$(NETWORK)")
 	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices connect $$address || exit 2; done
 
 farm-down: setup  ## end all virtual phones; nothing of them stays

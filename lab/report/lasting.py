@@ -54,8 +54,8 @@ def short_of(curves: Sequence[Sustained]) -> str:
     if not lasted or min(lasted) >= 0.9 * PLANNED_S:
         return ""
     return (
-        f"Whole windows measured: {_minutes(min(lasted))}. A phone may take {_minutes(PLANNED_S)} to show what lasts "
-        "(plan.duration_s)."
+        f"Whole windows measured: {_minutes(min(lasted))}. A phone may take {_minutes(PLANNED_S)} to show what "
+        "lasts (plan.duration_s)."
     )
 
 

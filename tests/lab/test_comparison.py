@@ -457,7 +457,7 @@ def test_two_finished_runs_are_judged_by_their_common_blocks(make: Callable[...,
     found = judge_runs(lab.store, done[0], done[1], "build")
 
     assert (found.cells[0].verdict, found.cells[0].pairs) == ("regressed", 5)
-    assert "not interleaved" in " ".join(lab.told(found).facts)
+    assert "not interleaved" in " ".join(lab.told(found).invalid)
     assert judge_runs(lab.store, done[0], done[1], "parameter").cells[0].verdict == "incomparable"
     with pytest.raises(RunError, match="wanted two runs"):
         judge_runs(lab.store, done[0], done[0], "build")
