@@ -68,7 +68,13 @@ def _allowed(
     if dimension == "runtime" and name == "device_fingerprint":
         # this machine's fingerprint is a digest of its other facts, its agent's version among them
         return ours.get("device_kind") == theirs.get("device_kind") == "host"
-    return any(fnmatchcase(name, pattern) for pattern in MAY_DIFFER[dimension])
+    own = dimension == "device" and _pinned(name, pair)
+    return own or any(fnmatchcase(name, pattern) for pattern in MAY_DIFFER[dimension])
+
+
+def _pinned(name: str, pair: tuple[str, str]) -> bool:
+    """Say whether a fact is a clock that care pinned wherever there is one: each device has clocks of its own."""
+    return name.startswith("care_policy") and all(said == NONE or said.startswith("applied ") for said in pair)
 
 
 def refusal(dimension: Dimension, differs: Differs) -> str:
@@ -92,6 +98,7 @@ _REMEDIES = (
     ("input_*", "The two sides do not do the same work: give both builds the same input."),
     ("work_*", "The two sides do not do the same work: give both builds the same input."),
     ("device_*", "The device or its software is not what it was: measure both now, `lab compare A B`."),
+    ("gates", "One side had to be cooler or quieter than the other: measure both under one scenario."),
     ("cells", "Other cells were measured: measure both under one scenario, or ask with --differs parameter."),
     ("*", "The two sides had different plans: measure both under one scenario and plan, `lab compare A B`."),
 )  # fmt: skip

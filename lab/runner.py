@@ -7,6 +7,7 @@ import json
 import math
 import random
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from statistics import mean
 
 from device_agents.contract import ForeignManifest, Input, InvalidReason, content_id
@@ -29,6 +30,9 @@ PASSING = {
     InvalidReason.CLOCK_JUMP,
 }
 """What happened to a trial with these says nothing about the next one."""
+
+WAITING = {"wait_s", "poll_s", "load_wait_s", "max_gap"}
+"""Gates that say how long is waited, not in which state a trial is measured; `max_gap` is in `cells`."""
 
 TRIES = 3
 """How many blocks a closed loop begins at most for each trial it may count; a judgement."""
@@ -117,12 +121,14 @@ def context_of(
 ) -> Context:
     """Return everything that must agree before a run may be compared with another.
 
-    `cells` is a digest of what is measured, so that two files of one name are not taken for one scenario;
-    thread placement is part of it. `work_NAME` is an input without the answers that are right for it: builds of
-    other weights have other answers, and may be compared. What care does to the device is added when it is done.
+    `cells` is a digest of what is measured, so that two files of one name are not taken for one scenario; thread
+    placement is part of it. `gates` is one of how cool and quiet a device must be. `work_NAME` is an input without
+    the answers that are right for it: builds of other weights have other answers, and may be compared. What care
+    does to the device is added when it is done.
     """
     identity, manifest = bench.device.identity, bench.build.manifest
     measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
+    state = {name: value for name, value in asdict(scenario.gates).items() if name not in WAITING}
     optional = {
         "duration_s": scenario.plan.duration_s,
         "inject": None if inject is None else f"{inject.stage} x {inject.slow_down:g}",
@@ -135,6 +141,7 @@ def context_of(
             "device_fingerprint": identity.fingerprint,
             "scenario": scenario.name,
             "cells": _digest(measured),
+            "gates": _digest(state),
             "profile": bench.profile or "none",
             "build": bench.build.id,
             "warmup": str(scenario.plan.warmup),

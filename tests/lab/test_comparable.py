@@ -16,6 +16,7 @@ FACTS = {
     "device_kernel": "6.1",
     "scenario": "decode",
     "cells": "c0",
+    "gates": "g0",
     "profile": "observe",
     "care_brightness": "applied 50",
     "build": "b0",
@@ -48,6 +49,7 @@ def test_what_is_compared_may_differ() -> None:
         ("care_brightness", "refused"),
         ("inject", "vit x 1.1"),
         ("scenario", "prefill"),
+        ("gates", "g1"),
         ("warmup", "2"),
         ("work_screen", "w1"),
     ],
@@ -55,6 +57,22 @@ def test_what_is_compared_may_differ() -> None:
 def test_some_facts_agree_in_every_comparison(dimension: Dimension, fact: str, value: str) -> None:
     """Kinds of device, profiles, what care did, the plan and the work itself."""
     assert found(dimension, **{fact: value}) == {fact}
+
+
+def test_devices_are_pinned_each_at_clocks_of_its_own() -> None:
+    """But pinned they are, both of them."""
+    ours = Context(FACTS | {"care_policy0_scaling_max_freq": "applied 1800000"})
+    pinned, refused = (
+        Context(FACTS | {"care_policy0_scaling_max_freq": said}) for said in ("applied 2000000", "refused 900000")
+    )
+
+    assert differs_beyond("device", Subject("p1", ours), Subject("p2", pinned)) == {}
+    assert set(differs_beyond("device", Subject("p1", ours), Subject("p2", refused))) == {
+        "care_policy0_scaling_max_freq"
+    }
+    assert set(differs_beyond("build", Subject("p1", ours), Subject("p1", pinned))) == {
+        "care_policy0_scaling_max_freq"
+    }
 
 
 def test_what_is_not_compared_must_agree() -> None:

@@ -414,6 +414,18 @@ def test_a_run_does_not_go_on_on_another_phone_of_the_same_model(make: Callable[
         reopen(record, setting.scenario, other)
 
 
+def test_how_cool_a_device_must_be_is_part_of_what_was_measured(make: Callable[..., Setting]) -> None:
+    """How long is waited for that is not."""
+    setting = make()
+    facts = setting.begin().context
+    cooler = replace(setting.scenario, gates=replace(setting.scenario.gates, battery_celsius_most=30.0))
+    longer = replace(setting.scenario, gates=replace(setting.scenario.gates, wait_s=5.0, poll_s=1.0))
+
+    begun = [open_run(one, setting.bench, seed=7, suite="", line="fake") for one in (cooler, longer)]
+
+    assert [set(facts.differs_from(run.context)) for run in begun] == [{"gates"}, set()]
+
+
 def test_an_impossible_cell_is_refused_before_anything_is_measured(make: Callable[..., Setting]) -> None:
     """A batch that the build cannot run stops the run before it exists."""
     setting = make(toml=TOML.replace("[1, 3]", "[1, 7]"))
