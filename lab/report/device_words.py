@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from lab.energy import energy
 from lab.records import Run
 from lab.report.evidence import Evidence
 from lab.report.reasons import STATUS
@@ -49,14 +50,15 @@ def device_words(kept: Sequence[Evidence]) -> list[str]:
         if known:
             starts = [pair[0] for pair in known]
             words.append(
-                f"{name}: trials began at {min(starts):.1f} to {max(starts):.1f} °C, "
+                f"{name}: trials began at {_range(starts)} °C, "
                 f"the peak was {max(pair[1] for pair in known):.1f} °C"
             )
     levels = [one.doing.level for one in kept if one.doing.level is not None]
     powered = Counter(one.doing.powered for one in kept if one.doing.powered is not None)
     if levels:
         charging = f"; on power in {powered[True]} of {powered.total()} trials" if powered else ""
-        words.append(f"battery level: {max(levels):.0f} % to {min(levels):.0f} %{charging}")
+        first, last = f"{max(levels):.0f} %", f"{min(levels):.0f} %"
+        words.append(f"battery level: {first if first == last else f'{first} to {last}'}{charging}")
     caps = [one.doing.cap for one in kept if one.doing.cap is not None]
     if caps:
         name, share = min(caps, key=lambda pair: pair[1])
@@ -71,6 +73,24 @@ def device_words(kept: Sequence[Evidence]) -> list[str]:
     if others:
         words.append(f"others' CPU: {min(others):.2f} to {max(others):.2f} cores, median {median(others):.2f}")
     return words + _unknown(kept)
+
+
+def _range(values: Sequence[float]) -> str:
+    """Return the lowest and the highest, or the one that both are."""
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def energy_words(kept: Sequence[Evidence]) -> list[str]:
+    """Return a line on the energy of the trials, or on why it is not known of the longest, which comes closest."""
+    found = [(one.trial, energy(one.during)) for one in kept if one.during]
+    if not found:
+        return ["energy: n/a: no sensor was sampled during a trial"]
+    told = [f"{used.words} (trial {trial.number})" for trial, used in found if used.joules is not None]
+    if not told:
+        return [plain(f"energy: {max((used for _, used in found), key=lambda used: used.seconds).words}")]
+    more = f"; and of {len(told) - TOLD} more trials" if len(told) > TOLD else ""
+    return [plain(f"energy: {'; '.join(told[:TOLD])}{more}")]
 
 
 def _unknown(kept: Sequence[Evidence]) -> list[str]:

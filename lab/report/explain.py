@@ -14,9 +14,10 @@ from typing import Literal
 
 import numpy as np
 
+from device_agents.contract import InvalidReason
 from lab.records import Metric, Run, Trial
 from lab.report.advice import advice
-from lab.report.device_words import care_words, device_words, doing_words
+from lab.report.device_words import care_words, device_words, doing_words, energy_words
 from lab.report.evidence import Evidence
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.variance import variance_words
@@ -99,10 +100,10 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
         run=run,
         metric=metric,
         summary=_summary(run, lines),
-        common=tuple(f"{shared[flag]} of {len(kept)} trials: {_flag(flag)}" for flag in sorted(common)),
+        common=tuple(f"{shared[flag]} of {trials_of(len(kept))}: {_flag(flag)}" for flag in sorted(common)),
         lines=lines,
         groups=_groups(lines),
-        device=(*device_words(kept), *care_words(run)),
+        device=(*device_words(kept), *energy_words(kept), *care_words(run)),
         sources=found,
         variance=variance_words(found),
         advice=advice(run, kept, found, metric),
@@ -118,6 +119,11 @@ def numbers_of(numbers: Sequence[int]) -> str:
         else:
             parts.append([number])
     return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+
+
+def trials_of(count: int) -> str:
+    """Return a number of trials with its noun."""
+    return f"{count} trial{'s'[: count != 1]}"
 
 
 def _flag(flag: str) -> str:
@@ -136,7 +142,7 @@ def _line(
     trial = one.trial
     standing = _standing(trial)
     remarks = [_flag(flag) for flag in trial.flags if flag not in common]
-    if one.doing.cooling or one.doing.status:
+    if (one.doing.cooling or one.doing.status) and trial.reason is not InvalidReason.THROTTLED:
         remarks.append("throttled")
     share = relative.get(trial.number)
     if standing == "counts" and share is not None and _far(trial.number, relative):
@@ -244,7 +250,7 @@ def _summary(run: Run, lines: Sequence[Line]) -> str:
         words.append(f"{counts['unsteady']} never settled")
     if counts["memory"]:
         words.append(f"{counts['memory']} of the memory pass")
-    text = f"{len(lines)} trial{'s'[: len(lines) != 1]}: {listing(words)}."
+    text = f"{trials_of(len(lines))}: {listing(words)}."
     if run.inject is not None:
         text += (
             f" A slow-down of {percent(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "

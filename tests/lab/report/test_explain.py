@@ -163,6 +163,22 @@ def test_a_throttled_phone_is_told_by_its_sensors() -> None:
     assert found.advice[0].startswith("throttled (1 of 1 trials). Cool it before")
 
 
+def test_energy_is_told_where_the_battery_paid_for_it_and_why_not_elsewhere() -> None:
+    """3.6 W from 4 V over ten minutes are 2,160 J, seen in steps of 2 mAh; the shorter trial is no figure."""
+    look = Vitals(0.0, charge_uah=4e6, voltage_mv=4000.0, powered=False)
+    during = tuple(replace(look, boot_s=8.0 * n, charge_uah=4e6 - 2000.0 * n) for n in range(76))
+    first, second, *_ = kept_of(fine(1))
+    plugged = [replace(one, powered=True) for one in during]
+
+    told = flat(printed(render_explanation(explained([replace(first, during=during), second]))))
+    refused = flat(printed(render_explanation(explained([replace(first, during=tuple(plugged)), second]))))
+    unknown = flat(printed(render_explanation(explained([first, second]))))
+
+    assert "energy: 2,160 J +- 29 J in 600 s, the idle device included (trial 1)" in told
+    assert "energy: n/a: plugged in" in refused
+    assert "energy: n/a: no sensor was sampled" in unknown
+
+
 def test_care_that_was_refused_is_named() -> None:
     """Outcomes are counted; those that were not applied are told."""
     facts = {"profile": "fixed", "care_airplane": "applied 1", "care_fixed_performance": "unverifiable"}
