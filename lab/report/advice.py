@@ -44,11 +44,12 @@ def _unfinished(run: Run, kept: Sequence[Evidence]) -> Iterator[tuple[float, str
 
 
 def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
-    count = sum(one.trial.valid and one.trial.state == "unsteady" for one in kept)
+    timed = [one.trial for one in kept if one.trial.purpose == "time"]
+    count = sum(trial.valid and trial.state == "unsteady" for trial in timed)
     if count:
         yield (
             count,
-            f"{count} of {len(kept)} trials never settled: give them more iterations (plan.iterations) or more "
+            f"{count} of {len(timed)} trials never settled: give them more iterations (plan.iterations) or more "
             "warm-up; where heat is what unsettles them, ask the scenario `sustained` instead.",
         )
 
@@ -107,6 +108,12 @@ def _blind(kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
         yield (
             f"Nobody can tell whether trials had settled: {SHORTEST} measured iterations are the least "
             "(`lab run --iterations 10`)."
+        )
+    gone = sum("sensor_gone" in one.trial.flags for one in kept)
+    if gone:
+        yield (
+            f"{gone} of {len(kept)} trials began without a reading of a sensor that is usually there; `lab probe` "
+            "says whether it is back, or why not."
         )
     dark = sum("ungated" in one.trial.flags for one in kept)
     if dark:

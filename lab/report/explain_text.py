@@ -11,7 +11,7 @@ from rich.console import Group as Lines
 from rich.text import Text
 
 from lab.records import Vitals
-from lab.report.explain import Explanation, Group, Line, numbers_of
+from lab.report.explain import Explanation, Group, Line, numbers_of, trials_of
 from lab.report.spark import BAD, NONE, spark
 from lab.report.wording import on_device, percent, plain
 from lab.stats.sources import ENOUGH
@@ -38,7 +38,7 @@ def render_explanation(found: Explanation) -> RenderableType:
     parts += _section("What the device did", found.device)
     title = "Where the variance comes from"
     if 0 < found.sources.trials < ENOUGH:
-        title += f" (of {found.sources.trials} trials: a hint at most)"
+        title += f" (of {trials_of(found.sources.trials)}: a hint at most)"
     parts += _section(title, found.variance)
     parts += _section("What to do next", [f"{n}. {step}" for n, step in enumerate(found.advice, start=1)])
     return Lines(*parts)

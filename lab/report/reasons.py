@@ -67,8 +67,9 @@ REASONS: Mapping[InvalidReason, Words] = {
         "The agent ended well and did nothing: look at its own words, and at the job.",
     ),
     InvalidReason.GATE_TIMEOUT: Words(
-        "the device was not cool, charged or quiet in time, and it was measured all the same",
-        "Cool the device (air, no case, off the charger), raise gates.wait_s, or measure fewer cells at once.",
+        "the device was not cool and charged in time, or nobody could tell; it was measured all the same",
+        "Cool the device (air, no case), charge it, or raise gates.wait_s. If a sensor gave no reading, or the "
+        "same at each look, doubt that sensor first: `lab probe` says what it reads.",
     ),
     InvalidReason.SHARED_HOST: Words(
         "others may have used the same cores meanwhile",
