@@ -163,6 +163,17 @@ def test_a_throttled_phone_is_told_by_its_sensors() -> None:
     assert found.advice[0].startswith("throttled (1 of 1 trials). Cool it before")
 
 
+def test_a_memory_pass_is_not_advised_to_settle_and_a_missing_sensor_is() -> None:
+    """Whether thrown-away times settled says nothing; a trial that was gated by fewer sensors is no perfect one."""
+    trials = fine(1)
+    trials[1] = replace(trials[1], purpose="memory", state="unsteady")
+    kept = kept_of(trials)
+    gone = kept_of([replace(trial, flags=("sensor_gone",)) for trial in fine(12)])
+
+    assert not any("never settled" in step for step in explained(kept).advice)
+    assert any("24 of 24 trials began without a reading of a sensor" in step for step in explained(gone).advice)
+
+
 def test_energy_is_told_where_the_battery_paid_for_it_and_why_not_elsewhere() -> None:
     """3.6 W from 4 V over ten minutes are 2,160 J, seen in steps of 2 mAh; the shorter trial is no figure."""
     look = Vitals(0.0, charge_uah=4e6, voltage_mv=4000.0, powered=False)
