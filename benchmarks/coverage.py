@@ -139,6 +139,19 @@ def fixed() -> bool:
     return met
 
 
+def dependent() -> None:
+    """What no interval of one session can hold: trials that lean on each other. Shown, not required."""
+    for name, truth in (("correlated", 0.0), ("drift", math.log(1.1) / 2)):
+        source = noise.normal if name == "drift" else noise.OWN[name]  # the drift is added: whole at every n
+        draws = source(np.random.default_rng(SEED), SAMPLES, 24)
+        found = []
+        for n in (6, 12, 24):
+            own = draws[:, :n] + (np.linspace(0, math.log(1.1), n) if name == "drift" else 0.0)
+            student = share(holds(interval(np.exp(row).tolist()), math.exp(truth)) for row in own)
+            found.append(f"{n}: {plain(own, np.full(SAMPLES, truth), n):.3f} ({student:.3f})")
+        print(f"  not required: a cell, {name}, by trials (Student's t): {', '.join(found)}", flush=True)
+
+
 def cell(name: str, draws: Floats, truths: Floats, counts: Sequence[int]) -> bool:
     """A cell's interval: its coverage at every n, the price on normal noise, and where a closed loop stops."""
     met = told(f"interval of a cell, {name}", {n: plain(draws, truths, n) for n in counts})
@@ -181,7 +194,6 @@ def quantiles() -> bool:
 
 def run() -> bool:
     """Print the least coverage over n of each kind of interval; True if none is under .93."""
-    print(
-        f"  spread {CV:.0%} a side, {SAMPLES:,} samples each (cells looked at once {CELL_SAMPLES:,}), seed {SEED}"
-    )
+    print(f"  spread {CV:.0%} a side, {SAMPLES:,} samples (of cells {CELL_SAMPLES:,}), seed {SEED}")
+    dependent()
     return all([fixed(), running(), quantiles()])

@@ -204,7 +204,7 @@ def probability_best(cells: Mapping[str, Medians], better: Better) -> dict[str, 
     all its cells (heat, a busy host) is taken out first, as Cousineau (2005) with Morey's (2008) factor
     k / (k - 1) does for complete blocks; here by alternating fits, so that a missing trial does no harm,
     and with each block's median over cells, so that a noisy cell does not lend its noise to the others.
-    Said and right of 400 simulated runs of each of five kinds of noise: docs/verdicts.md.
+    How often it is right: docs/adr/0012.
 
     Cells under MIN_TRIALS trials are None, and so is a lone judged cell among unknown ones; otherwise
     the probabilities are those among the judged cells and sum to 1.
