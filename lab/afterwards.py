@@ -94,5 +94,5 @@ def _verdict(
         smallest_visible=smallest_visible_change(change),
         p=p_once(ratios),
         pairs=len(ratios),
-        why=f"judged once, by the {len(ratios)} blocks of both",
+        why=f"judged once, by the {len(ratios)} block{'s'[: len(ratios) != 1]} of both",
     )

@@ -164,7 +164,7 @@ def test_a_throttled_phone_is_told_by_its_sensors() -> None:
 
 
 def test_a_memory_pass_is_not_advised_to_settle_and_a_missing_sensor_is() -> None:
-    """Whether thrown-away times settled says nothing; a trial that was gated by fewer sensors is no perfect one."""
+    """Whether thrown-away times settled says nothing; a trial gated by fewer sensors is no perfect one."""
     trials = fine(1)
     trials[1] = replace(trials[1], purpose="memory", state="unsteady")
     kept = kept_of(trials)
