@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from lab_process import null_scenario
 
 from lab.cli import app
 from lab.device.fake_build import write_fake_build
@@ -106,7 +107,9 @@ def test_an_agent_that_cannot_work_fails_the_run_in_words(tmp_path: Path) -> Non
     """The real reference agent refuses a build that is no network: kept as invalid trials, status 2."""
     write_fake_build(tmp_path / "fake")
 
-    done = lab("run", "null", "--build", str(tmp_path / "fake"), "--blocks", "1", data=tmp_path)
+    (tmp_path / "nothing.toml").write_text(null_scenario("nothing", blocks=1))
+
+    done = lab("run", str(tmp_path / "nothing.toml"), "--build", str(tmp_path / "fake"), data=tmp_path)
 
     assert done.returncode == 2
     assert "agent_error" in done.stderr
