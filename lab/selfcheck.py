@@ -13,7 +13,7 @@ from typing import Literal
 from lab import comparison, runner
 from lab.bench import Bench, Watch, inputs_of
 from lab.device.transport import Clock
-from lab.errors import DeviceRefused, LabError, RunError, ScenarioError
+from lab.errors import DeviceRefused, RunError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import CellVerdict, Inject, LiveCheck, SelfCheck
 from lab.scenario import Scenario
@@ -96,7 +96,7 @@ def carry_on(
             record = replace(record, spent_s=before_s + now - began)
             save(record)
             tell(record)
-    except (KeyboardInterrupt, LabError) as error:
+    except BaseException as error:
         ended: Ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         spent_s = before_s + clock.monotonic() - began
         save(conclude(replace(record, status=ended, ended_utc=clock.utc(), spent_s=spent_s)))

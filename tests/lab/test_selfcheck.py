@@ -205,7 +205,12 @@ def test_after_a_comparison_without_a_pair_the_next_gets_twice_the_time() -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(KeyboardInterrupt(), "interrupted"), (DeviceLost("gone"), "failed")]
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (DeviceLost("gone"), "failed"),
+        (ValueError("a fault of ours"), "failed"),
+    ],
 )
 def test_what_was_measured_before_an_end_is_kept(error: BaseException, status: str) -> None:
     """Ctrl-C and a lost device cost the comparison in hand; the rest is saved with its rates."""
