@@ -24,7 +24,7 @@ from lab.acceptance import SUITE
 from lab.bench import Bench, Senses
 from lab.build import Build
 from lab.cli.progress import Display
-from lab.device import local, turn, vitals
+from lab.device import care, local, turn, vitals
 from lab.device.transport import Device, Process
 from lab.device.turn import HOST
 from lab.errors import BuildError, DeviceError, PrepareError, RunError, ScenarioError
@@ -92,7 +92,9 @@ def benches_of(
     terms: fleet.Terms,
     profile: Profile | None = "observe",
 ) -> list[Bench]:
-    """Bring together what runs are measured with, one bench a device."""
+    """Bring together what runs are measured with, one bench a device; refuses a profile it cannot have."""
+    for device in devices:
+        care.refuse_on_host(device, profile or "observe")
     try:
         package = store.find_build(build)
     except BuildError as error:

@@ -81,12 +81,8 @@ def prepare(
     lease held, and again after a reboot. This machine is never changed. Raises `DeviceRefused` when the profile
     cannot be had, `DeviceLost` when the device goes away (`restore` undoes what was done), `StoreError`.
     """
-    name = device.identity.name
+    refuse_on_host(device, profile)
     if device.identity.kind == "host":
-        if profile != "observe":
-            raise DeviceRefused(
-                f"{name}: profile `{profile}` changes a device, and this machine is not changed; use `observe`"
-            )
         return Prepared(())
     left = restore(device, root, sleep=sleep)
     shell = Shell(device, sleep)
@@ -103,6 +99,15 @@ def prepare(
     if profile == "rooted":
         settings = _still_pinned(shell, settings)
     return Prepared(tuple(settings), left.told)
+
+
+def refuse_on_host(device: Device, profile: Profile) -> None:
+    """Raise `DeviceRefused` for a profile that would change this machine; nothing else is looked at."""
+    if device.identity.kind == "host" and profile != "observe":
+        raise DeviceRefused(
+            f"{device.identity.name}: profile `{profile}` changes a device, and this machine is not changed; "
+            "use `observe`"
+        )
 
 
 def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time.sleep) -> Restored:

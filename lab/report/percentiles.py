@@ -73,10 +73,12 @@ def token_times(events: Sequence[Event], first_steady: int = 0) -> tuple[float, 
 def render_percentiles(rows: Sequence[Row]) -> Table:
     """Return a table for a terminal; what is not estimable says so."""
     table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("cell", "of", "a trial", *(f"p{100 * q:g}" for q in QUANTILES)):
+    several = len({row.cell for row in rows}) > 1
+    for name in (*(["cell"] if several else []), "of", "a trial", *(f"p{100 * q:g}" for q in QUANTILES)):
         table.add_column(name)
     for row in rows:
-        table.add_row(*(Text(plain(text)) for text in (row.cell, row.what, str(row.most), *texts(row))))
+        first = [row.cell] if several else []
+        table.add_row(*(Text(plain(text)) for text in (*first, row.what, str(row.most), *texts(row))))
     least = ", ".join(f"p{100 * q:g} {needed(q)}" for q in QUANTILES)
     table.caption = Text(f"{NOT_ESTIMABLE}: too few samples in every trial; the least are {least}")
     table.caption_justify = "left"

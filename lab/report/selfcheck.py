@@ -54,10 +54,11 @@ def step(record: SelfCheck) -> str:
     """Return in a line what the newest live comparison said, and how much is left."""
     live, total = record.live[-1], record.wanted + record.wanted_injected
     what = "alike" if live.slow_down == 1 else f"{_scale(live.slow_down)} injected"
-    change = "" if live.found.change is None else f", change {live.found.change.estimate:.3f}"
+    change = "" if live.found.change is None else f", B / A {live.found.change.estimate:.3f}"
     left_s = max(0.0, record.budget_s - record.spent_s)
     return plain(
-        f"{record.device} {len(record.live)}/{total} {what}: {live.found.verdict} after {live.found.pairs} pairs"
+        f"{record.device} {len(record.live)}/{total} {what}: {live.found.verdict} after "
+        f"{live.found.pairs} pair{'' if live.found.pairs == 1 else 's'}"
         f"{change}, {live.spent_s:.0f} s; {left_s:.0f} s left"
     )
 

@@ -134,4 +134,4 @@ def test_a_verdict_can_quote_what_it_is_worth() -> None:
 
 def test_a_step_says_what_came_of_it_and_what_is_left() -> None:
     """A line a comparison, on a terminal and in a log."""
-    assert step(RECORD) == ("virtual-1 15/15 10 % injected: slower after 8 pairs, change 1.100, 32 s; 288 s left")
+    assert step(RECORD) == ("virtual-1 15/15 10 % injected: slower after 8 pairs, B / A 1.100, 32 s; 288 s left")
