@@ -160,19 +160,20 @@ def test_a_phone_that_throttles_in_mid_trial_is_rejected_and_shown(somebody: Cal
 
 
 def test_a_trial_that_heats_the_battery_is_ended(somebody: Callable[[str], Person]) -> None:
-    """At 40 degC, for the battery's sake: its agent would have gone on."""
+    """At 40 degC, for the battery's sake: its agent would have gone on. The next waits until it has cooled."""
     person = somebody(CHIP.replace("abort_battery_celsius = 100", ""))
 
     def warm(pid: int) -> None:
         person.phone.fault("heat", 42)
-        soon("the trial's end", lambda: len(person.trials()) == 2)
+        soon("the trial's end", lambda: len(person.trials()) == 1)
+        person.phone.fault("heat", 26)
 
-    done = person.run("--blocks", "2", harm={2: warm})
+    done = person.run("--blocks", "2", harm={1: warm})
 
     assert done.returncode == 0, done.stderr
-    assert person.trials() == ["ok", "throttled"]
-    assert "the battery reached 4" in person.details()[2]
-    assert person.iterations(2) < 200
+    assert person.trials() == ["throttled", "ok"]
+    assert "the battery reached 4" in person.details()[1]
+    assert person.iterations(1) < 200
     assert folders(person.phone) == []
 
 
@@ -295,6 +296,4 @@ def test_memory_on_a_phone_is_a_pass_of_its_own(somebody: Callable[[str], Person
     answer = " ".join(done.stdout.split())
     assert "1 valid trial)" in answer
     assert "peak resident memory, MiB" in answer
-    assert "peak proportional memory, MiB" in answer
-    assert "peak dma-buf of the whole device: n/a: No such file or directory" in answer
-    assert "1 count and 1 of the memory pass" in explained(person)
+    assert "peak dma-buf of the whole device: n/a: " in answer
