@@ -310,7 +310,8 @@ class Session:
 
     def _trial(self, place: Place, job: Job, outcome: Outcome, started_utc: str) -> Trial:
         """Judge what lies in a trial's folder."""
-        bench, emulated = self.bench, self.bench.device.identity.kind == "emulated"
+        bench = self.bench
+        timed = bench.device.identity.kind != "emulated" and place.purpose == "time"
         folder = bench.store.trial_folder(self.record.id, place.number)
         if isinstance(bench.build.manifest, ForeignManifest):
             foreign.parse(bench.build.manifest, bench.build, outcome, folder)
@@ -323,7 +324,7 @@ class Session:
             manifest=bench.build.manifest,
             inputs=self._inputs,
             timeout_s=self.scenario.plan.timeout_s,
-            max_gap=1.0 if emulated else self.scenario.gates.max_gap,  # a gap is a time: none is measured there
+            max_gap=self.scenario.gates.max_gap if timed else 1.0,  # a gap is a time
         )
         flaw = findings.flaw
         if flaw is not None:
@@ -332,7 +333,7 @@ class Session:
             )
         state: State = "unknown"
         first_steady = 0
-        if flaw is None and not emulated:
+        if flaw is None and timed and self.scenario.plan.duration_s is None:  # what lasts need not settle
             state, first_steady = _steadiness(job, reading)
         return Trial(
             number=place.number,
