@@ -1,4 +1,4 @@
-"""Two runs that were finished for other reasons, judged against each other afterwards, block by block."""
+"""Two runs that were finished for other reasons, held against each other afterwards, block by block."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from lab.comparable import Subject, differs_beyond
 from lab.errors import RunError
 from lab.identifiers import new_run_id, now_utc
-from lab.metrics import METRICS
 from lab.pairing import CellPair, Trials
 from lab.records import CellVerdict, Comparison, Dimension, Run
-from lab.stats.compare import ratio, smallest_visible_change, verdict
+from lab.stats.compare import ratio, smallest_visible_change
 from lab.stats.pairs import p_once, ratios_by_block
 from lab.stats.summary import medians_by_block
 from lab.store import Store
 
 
 def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension) -> Comparison:
-    """Judge two runs by the same rule as a comparison, with an interval for a number of pairs fixed in advance.
+    """Hold two runs against each other, with an interval for a number of pairs fixed in advance.
 
-    Blocks that only one of them has are left out. They were not interleaved: whatever changed between them is in
-    the ratio. The verdict, `incomparable` too, is saved as a comparison that paid for no looks. Raises `RunError`
+    Blocks that only one of them has are left out. They were not interleaved: whatever changed between them, heat
+    and load too, is in the ratio, so that the verdict is `cannot tell` or `incomparable`, and nothing else. It is
+    saved as a comparison that paid for no looks. Raises `RunError`
     for a run that is not finished, that measured no common cell, or was a side of a comparison with the other:
     when that stopped was decided by its results, and an interval that looks once would be too narrow.
     """
@@ -57,7 +57,7 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
         looks_first=0,
         budget_s=0.0,
         differs=differs,
-        cells=tuple(_verdict(metric, pair, trials, dimension, sorted(differs)) for pair in pairs),
+        cells=tuple(_verdict(metric, pair, trials, sorted(differs)) for pair in pairs),
     )
     store.save_comparison(found)
     return found
@@ -75,9 +75,7 @@ def cells_of(baseline: Run, candidate: Run) -> Sequence[CellPair]:
     raise RunError(f"runs {baseline.id} and {candidate.id} measured no common cell: {listed}")
 
 
-def _verdict(
-    metric: str, cells: CellPair, trials: Trials, dimension: Dimension, differs: Sequence[str]
-) -> CellVerdict:
+def _verdict(metric: str, cells: CellPair, trials: Trials, differs: Sequence[str]) -> CellVerdict:
     key = cells[0].key
     if differs:
         return CellVerdict(key, "incomparable", None, None, 1.0, 0, f"{', '.join(differs)} differ")
@@ -89,10 +87,10 @@ def _verdict(
     change = ratio(theirs, ours)
     return CellVerdict(
         cell=key,
-        verdict=verdict(change, METRICS[metric].better, dimension=dimension),
+        verdict="cannot tell",
         change=change,
         smallest_visible=smallest_visible_change(change),
         p=p_once(ratios),
         pairs=len(ratios),
-        why=f"judged once, by the {len(ratios)} block{'s'[: len(ratios) != 1]} of both",
+        why="not interleaved: what changed between the two runs, heat and load too, is in the ratio",
     )

@@ -40,7 +40,7 @@ parallel_tokens = 128
 context_tokens = 128
 [plan]
 warmup = 0
-iterations = 400
+iterations = 1200
 blocks = 1
 timeout_s = {timeout_s}
 [gates]

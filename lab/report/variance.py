@@ -43,6 +43,10 @@ def _blocks(found: Sources) -> tuple[str, ...]:
     )
 
 
+MORE = {"time": "later"}
+"""What a greater value of a thing is called, where it is not `more`."""
+
+
 def _links(found: Sources) -> tuple[str, ...]:
     told, untold, unknown = [], [], []
     for link in found.links:
@@ -51,7 +55,8 @@ def _links(found: Sources) -> tuple[str, ...]:
         elif link.claimed:
             direction = "higher" if link.rho > 0 else "lower"
             told.append(
-                f"{link.name}: the more, the {direction} the figure (rank correlation {link.rho:+.2f}, "
+                f"{link.name}: the {MORE.get(link.name, 'more')}, the {direction} the figure "
+                f"(rank correlation {link.rho:+.2f}, "
                 f"p = {link.p:.2g}, {link.n} trials)"
             )
         else:

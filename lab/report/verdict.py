@@ -176,7 +176,7 @@ def _facts(
             f"and its interval allows for so many looks. Seed {comparison.seed}"
         )
     else:
-        found.append(f"{counted_pairs(pairs)}, block by block, judged once; {spent}")
+        found.append(f"{counted_pairs(pairs)}, block by block; {spent}")
     if comparison.status != "finished":
         found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
     if selfcheck is None:
@@ -190,12 +190,12 @@ def _facts(
 
 
 def _apart(comparison: Comparison) -> list[str]:
-    """Warn of runs that were measured one after the other: the verdict may be about what else changed."""
+    """Say why runs that were measured one after the other get no verdict."""
     if comparison.looks_most or comparison.differs:
         return []
     return [
-        "The two runs were not interleaved: heat or load that changed between them counts as a change of B. "
-        "To be sure, measure in turn: lab compare A B --scenario NAME"
+        "The two runs were not interleaved: heat or load that changed between them is in the ratio, so there "
+        "is no verdict. To get one, measure in turn: lab compare A B --scenario NAME"
     ]
 
 

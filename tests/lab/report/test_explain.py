@@ -243,7 +243,7 @@ def test_drift_with_time_is_claimed_and_said() -> None:
     trials = [replace(t, samples={"encode_s": (0.3 * 1.01**t.number,) * 3}) for t in fine(12)]
     found = explained(kept_of(trials))
 
-    assert any(line.startswith("time: the more, the higher the figure") for line in found.variance)
+    assert any(line.startswith("time: the later, the higher the figure") for line in found.variance)
     assert any("drift with time" in step for step in found.advice)
 
 

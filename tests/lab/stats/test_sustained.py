@@ -104,7 +104,7 @@ def test_nothing_and_nonsense_are_refused() -> None:
 
 @given(st.lists(st.floats(1, 100), min_size=20, max_size=40), st.sampled_from([2.0**-30, 0.5, 2.0**20]))
 def test_another_unit_is_the_same_result(rates: list[float], factor: float) -> None:
-    """Scaling every rate (by a power of two, so that nothing is rounded) changes neither ratio nor time of loss."""
+    """Scaling every rate (by a power of two: nothing is rounded) changes neither ratio nor time of loss."""
     plain = sustained([(i * 20.0, rate) for i, rate in enumerate(rates)])
     scaled = sustained([(i * 20.0, rate * factor) for i, rate in enumerate(rates)])
 
