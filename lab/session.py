@@ -70,6 +70,10 @@ PILOT_ITERATIONS = 3
 PILOT = "-pilot"
 """What the name of such a pilot ends in, after the trial's."""
 
+UNSETTLED_FROM = 30
+"""Iterations, warm-up included, from which a trial is called unsteady: the shortest series that was held
+against labelled ones (docs/verdicts.md). Of ten, a single slow one at the start would decide."""
+
 TURN = "turn"
 """The file in a trial's folder that says in which of the machine's turns it was begun."""
 
@@ -402,8 +406,8 @@ def _steadiness(job: Job, reading: Reading) -> tuple[State, int]:
     if len(durations) < SHORTEST or min(durations) <= 0:
         return "unknown", 0
     found = steady(durations)
-    if found.first is None:
-        return "unsteady", 0
+    if found.first is None:  # of fewer nobody can tell, and the warm-up that was planned is taken at its word
+        return ("unsteady" if len(durations) >= UNSETTLED_FROM else "unknown"), 0
     first = max(0, found.first - job.warmup_iterations)
     return "steady", first
 

@@ -32,6 +32,8 @@ warmup = 0
 iterations = 1
 blocks = 2
 timeout_s = 5
+[gates]
+start = "never"
 """
 
 DECODE = """
@@ -43,6 +45,8 @@ metric = "decode_s"
 kind = "decode"
 context_tokens = 128
 new_tokens = 3970
+[gates]
+start = "never"
 """
 
 AGENT = """

@@ -23,7 +23,10 @@ from lab.device.transport import Completed, Device
 from lab.errors import DeviceRebooted, DeviceRefused
 from lab.records import DeviceIdentity, Profile
 
-SETTINGS = "settings list global; settings list secure; settings list system; dumpsys deviceidle; dumpsys power"
+SETTINGS = (
+    "settings list global; settings list secure; settings list system; dumpsys deviceidle; "
+    "dumpsys power | grep -v mBatteryLevel"  # a battery charges and drains by itself
+)
 
 
 AS_BOUGHT = """
