@@ -19,6 +19,9 @@ from lab.workloads import WORKLOADS
 LOOP_BLOCKS = 4
 """Trials of each cell before a closed loop looks: no interval from fewer (lab.stats.summary.MIN_TRIALS)."""
 
+LOOP_MOST = 6
+"""Trials at which a closed loop's first interval can be had (docs/adr/0012: order statistics, looked at often)."""
+
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 """The scenarios that come with pocketlab."""
 
@@ -233,6 +236,11 @@ def _closed_loop(path: Path, plan: _Plan) -> None:
         raise ScenarioError(
             f"{path}: [plan]: 'target', 'most' and 'budget_s' belong together: the half-width wanted of every "
             "interval, and when to give it up"
+        )
+    if plan.most < LOOP_MOST:
+        raise ScenarioError(
+            f"{path}: [plan]: wanted 'most' of at least {LOOP_MOST} where there is a 'target' (an interval that "
+            f"is looked at often needs so many trials), found {plan.most}"
         )
     if plan.blocks < LOOP_BLOCKS:
         raise ScenarioError(

@@ -332,3 +332,25 @@ def test_a_listed_cell_may_carry_a_label(tmp_path: Path) -> None:
     twice.write_text(text.replace('label = "in turn, all cores"', 'label = "in turn"'), encoding="utf-8")
     with pytest.raises(ScenarioError, match="another cell has the label 'in turn' already"):
         load(twice)
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ("blocks = 4\ntarget = 0.02", "'target', 'most' and 'budget_s' belong together"),
+        ("blocks = 4\nmost = 9", "'target', 'most' and 'budget_s' belong together"),
+        ("blocks = 4\nmost = 3", "'most' is 3, fewer than 'blocks', 4"),
+        ("blocks = 4\nmost = 5\ntarget = 0.02\nbudget_s = 9", "wanted 'most' of at least 6"),
+        ("blocks = 2\nmost = 9\ntarget = 0.02\nbudget_s = 9", "wanted at least 4 blocks"),
+    ],
+)
+def test_a_closed_loop_that_could_not_be_kept_is_refused(tmp_path: Path, plan: str, words: str) -> None:
+    """A target that nothing ends, a bound under the start, and looks that no interval pays for."""
+    assert words in refusal(tmp_path, HEADER + WORK + SWEEP + f"[plan]\n{plan}\n")
+
+
+def test_a_fixed_number_of_trials_may_be_said_twice(tmp_path: Path) -> None:
+    """Where `most` is `blocks` nothing is looped, as a suite says to a scenario that has a target."""
+    path = write(tmp_path, HEADER + WORK + SWEEP + "[plan]\nblocks = 4\ntarget = 0.02\nmost = 9\nbudget_s = 9\n")
+
+    assert load(path, plan={"blocks": 2, "most": 2}).plan.most == 2
