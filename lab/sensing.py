@@ -129,8 +129,8 @@ class Sensing:
             flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)
         flags = (*trial.flags, *opened.flags)
         trial = replace(trial, flags=flags, notes={**trial.notes, "gate_waited_s": opened.waited_s})
-        if flaw is None or not trial.valid:
-            return trial
+        if flaw is None or not (trial.valid or trial.reason is InvalidReason.SPAN_GAP):
+            return trial  # a gap is what a phone without CPU time leaves: then heat is the reason
         log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
         return replace(trial, valid=False, reason=flaw.reason, detail=flaw.detail)
 
