@@ -12,15 +12,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab import runner
 from lab.bench import Bench, Place, inputs_of
+from lab.device.book import Book
 from lab.device.turn import Held
-from lab.errors import DeviceError, RunError, StoreError
-from lab.files import disk_errors, locked, make_folder, write_atomically
+from lab.errors import DeviceError, RunError
 from lab.records import Trial
 from lab.scenario import SCENARIOS, Scenario, load
 from lab.session import session
@@ -54,7 +53,12 @@ class Reference(BaseModel):
     boot: str
 
 
-_Book = TypeAdapter(dict[str, Reference])
+_BOOK = Book(
+    "acceptance",
+    TypeAdapter(dict[str, Reference]),
+    doing="remember a device's reference cell",
+    lost="devices repeat their reference cells anew",
+)
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,8 @@ def key_of(bench: Bench, scenario: Scenario | None = None) -> str:
 
 def remember(bench: Bench, key: str, found: Reference) -> None:
     """Write down that a device repeated its reference cell."""
-    path = _path(bench.store.root)
-    with disk_errors("remember a device's reference cell", path):
-        make_folder(path.parent)
-        with locked(path.with_name(".acceptance.lock")):
-            book = _read(path) | {key: found}
-            write_atomically(path, _Book.dump_json(book, indent=2) + b"\n")
+    with _BOOK.changing(bench.store.root) as book:
+        book[key] = found
 
 
 def boot_of(bench: Bench) -> str:
@@ -134,7 +134,7 @@ def boot_of(bench: Bench) -> str:
 
 def _remembered(bench: Bench, scenario: Scenario) -> tuple[str, Reference | None, str]:
     key = key_of(bench, scenario)
-    return key, _read(_path(bench.store.root)).get(key), boot_of(bench)
+    return key, _BOOK.read(bench.store.root).get(key), boot_of(bench)
 
 
 def _fresh(known: Reference, boot: str, now_utc: str) -> bool:
@@ -164,7 +164,7 @@ def _median(trial: Trial, metric: str) -> float | None:
 
 
 def _refusal(bench: Bench, tried: Tried, known: Reference | None) -> str:
-    name, path = bench.device.identity.name, _path(bench.store.root)
+    name, path = bench.device.identity.name, _BOOK.path(bench.store.root)
     words = f"{name} may not judge builds: wanted its reference cell within {WITHIN:.0%} in {TRIES} tries"
     if tried.reference is None or not tried.repeats:
         return f"{words}, found fewer than two that count. `lab show last` says why"
@@ -176,23 +176,3 @@ def _refusal(bench: Bench, tried: Tried, known: Reference | None) -> str:
             f"remove its entry from {path}"
         )
     return f"{words}, found {told} of {tried.reference:.4g} s. {advice}"
-
-
-def _path(root: Path) -> Path:
-    return root / "devices" / "acceptance.json"
-
-
-def _read(path: Path) -> dict[str, Reference]:
-    """Return what is known; a damaged file counts as empty, and says so."""
-    try:
-        return _Book.validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]["msg"]
-        log.warning("%s is damaged (%s): devices repeat their reference cells anew", path, problem)
-        return {}
-    except OSError as error:
-        raise StoreError(
-            f"{path} could not be read: {error.strerror or error}; check the folder's rights"
-        ) from error

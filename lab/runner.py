@@ -19,6 +19,7 @@ from lab.records import Cell, Context, Inject, Run, Trial
 from lab.scenario import Scenario
 from lab.session import session
 from lab.stats import plan
+from lab.stats.pairs import cost_s
 from lab.stats.plan import goes_on, looks_of
 from lab.stats.summary import medians_by_block
 
@@ -200,18 +201,13 @@ def places(record: Run, scenario: Scenario, done: Mapping[int, Trial]) -> Iterat
                 yield Place(number, block, cell, "memory")
 
 
-def spent_s(trial: Trial) -> float:
-    """Return the device-seconds a trial took, what it waited for at its gate included."""
-    return trial.wall_s + trial.notes.get("gate_waited_s", 0.0)
-
-
 def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], block: int) -> plan.NextBlock:
     """Return which cells are measured once more, from the trials of earlier blocks alone."""
     if record.target is None or not goes_on(record):
         return plan.NextBlock((), "target reached", "a fixed number of trials")
     before = [trial for trial in done.values() if trial.block < block and trial.purpose == "time"]
     medians = {cell.key: medians_by_block(before, cell.key, scenario.metric) for cell in record.cells}
-    took_s = {cell.key: [spent_s(t) for t in before if t.cell == cell.key] for cell in record.cells}
+    took_s = {cell.key: [cost_s([t]) for t in before if t.cell == cell.key] for cell in record.cells}
     if block >= TRIES * looks_of(record).most:  # trials that do not count are not in the looks' number
         return plan.NextBlock((), "budget spent", f"{block} blocks were tried")
     return plan.next_block(
@@ -219,7 +215,7 @@ def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], bloc
         target=record.target,
         looks=looks_of(record),
         trial_s={key: max(mean(spent) if spent else 0.0, LEAST_S) for key, spent in took_s.items()},
-        budget=plan.Budget(record.budget_s or math.inf, sum(map(spent_s, before))),
+        budget=plan.Budget(record.budget_s or math.inf, cost_s(before)),
         block=block,
         seed=record.seed,
     )

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab.device import vitals as senses
+from lab.device.book import Book
 from lab.device.vitals_lines import COLDEST, HOTTEST
-from lab.errors import StoreError
-from lab.files import disk_errors, locked, make_folder, write_atomically
 from lab.identifiers import now_utc
 from lab.records import Vitals
-
-log = logging.getLogger(__name__)
 
 KEPT_DAYS = 7
 """How long a low counts: a judgement. A winter's night must not forbid measuring in spring, and one day with the
@@ -43,7 +38,12 @@ class _Low(BaseModel):
 
 
 _Days = dict[date, _Low]
-_Book = TypeAdapter(dict[str, _Days])
+_BOOK = Book(
+    "idle",
+    TypeAdapter(dict[str, _Days]),
+    doing="note how cool a device is at rest",
+    lost="idle temperatures are learnt anew",
+)
 
 
 def remembered(root: Path, name: str, *, utc: str = "") -> Idle | None:
@@ -51,7 +51,7 @@ def remembered(root: Path, name: str, *, utc: str = "") -> Idle | None:
 
     `utc` is now, as ISO 8601. Days that lie ahead (a host's clock was set back) do not count. Raises `StoreError`.
     """
-    days = _recent(_read(_path(root)).get(name, {}), utc)
+    days = _recent(_BOOK.read(root).get(name, {}), utc)
     skin, soc = _lowest(low.skin for low in days.values()), _lowest(low.soc for low in days.values())
     return None if skin is None and soc is None else Idle(skin, soc)
 
@@ -66,10 +66,10 @@ def remember(root: Path, name: str, vitals: Vitals, *, utc: str = "") -> None:
     if skin is None and soc is None:
         return
     today = _today(utc)
-    known = _read(_path(root)).get(name, {}).get(today, _Low())
+    known = _BOOK.read(root).get(name, {}).get(today, _Low())
     if known == _lower(known, skin, soc):
         return
-    with _changing(root) as book:
+    with _BOOK.changing(root) as book:
         days = _recent(book.get(name, {}), utc)
         book[name] = days | {today: _lower(days.get(today, _Low()), skin, soc)}
 
@@ -90,35 +90,3 @@ def _recent(days: _Days, utc: str) -> _Days:
 
 def _today(utc: str) -> date:
     return date.fromisoformat((utc or now_utc())[:10])
-
-
-def _path(root: Path) -> Path:
-    return root / "devices" / "idle.json"
-
-
-@contextmanager
-def _changing(root: Path) -> Iterator[dict[str, _Days]]:
-    """Read the file, let the block change it, write it: one lab at a time."""
-    path = _path(root)
-    with disk_errors("note how cool a device is at rest", path):
-        make_folder(path.parent)
-        with locked(path.with_name(".idle.lock")):
-            book = _read(path)
-            yield book
-            write_atomically(path, _Book.dump_json(book, indent=2) + b"\n")
-
-
-def _read(path: Path) -> dict[str, _Days]:
-    """Return what is known; a damaged file counts as empty, and says so."""
-    try:
-        return _Book.validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]["msg"]
-        log.warning("%s is damaged (%s): idle temperatures are learnt anew", path, problem)
-        return {}
-    except OSError as error:
-        raise StoreError(
-            f"{path} could not be read: {error.strerror or error}; check the folder's rights"
-        ) from error
