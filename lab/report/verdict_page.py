@@ -9,7 +9,7 @@ from lab.records import Answer, Cell, CellSummary, Trial
 from lab.report.chart import Chart, chart
 from lab.report.html import environment
 from lab.report.verdict import CHANGED, CellView, View, name_of
-from lab.stats.summary import Medians, interval, trial_cv
+from lab.stats.summary import Medians, cell_interval, trial_cv
 
 
 def render_verdict_page(found: View, trials: Sequence[Trial], others: Sequence[Trial]) -> str:
@@ -48,7 +48,7 @@ def _summary(cell: Cell, medians: Medians, best: str | None) -> CellSummary:
     values = list(medians.values())
     return CellSummary(
         cell=cell,
-        interval=interval(values) if values else None,
+        interval=cell_interval(values, looks=None) if values else None,
         valid=len(values),
         invalid={},
         trial_cv=trial_cv(values) if values else None,
