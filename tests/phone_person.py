@@ -27,10 +27,18 @@ from lab import roster
 
 SCRATCH = "/data/local/tmp/pocketlab"
 
-SCENARIO = """
+
+SETTINGS = "settings list global; settings list secure; settings list system"
+
+Answer = TypeVar("Answer")
+
+
+def decode_scenario(*, iterations: int = 1200, timeout_s: float = 60, gates: str = 'start = "never"') -> str:
+    """Return a scenario of one trial of a second or two: long enough to be met in its middle and harmed there."""
+    return f"""
 [scenario]
 name = "short"
-question = "What survives a fault?"
+question = "What survives?"
 metric = "decode_tokens_per_s"
 [workload]
 kind = "decode"
@@ -40,17 +48,13 @@ parallel_tokens = 128
 context_tokens = 128
 [plan]
 warmup = 0
-iterations = 1200
+iterations = {iterations}
 blocks = 1
 timeout_s = {timeout_s}
 [gates]
 max_gap = 0.99
-start = "never"
+{gates}
 """
-"""A trial of a second or two: long enough to be met in its middle, where its agent is stopped for the harm."""
-SETTINGS = "settings list global; settings list secure; settings list system"
-
-Answer = TypeVar("Answer")
 
 
 def soon(what: str, look: Callable[[], Answer], within_s: float = 60.0) -> Answer:
@@ -152,7 +156,7 @@ class Person:
         agents = folder / "data/agents"
         agents.mkdir(parents=True)
         (agents / "x86_64").symlink_to(bundle)
-        (folder / "short.toml").write_text(scenario or SCENARIO.format(timeout_s=timeout_s))
+        (folder / "short.toml").write_text(scenario or decode_scenario(timeout_s=timeout_s))
         self.count, self.processes = 0, list[subprocess.Popen[bytes]]()
         roster.remember(folder / "data", phone.address)
 

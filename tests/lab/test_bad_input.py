@@ -14,27 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab_process import Lab, run_lab
+from lab_process import Lab, null_scenario, run_lab
 from PIL import Image
 
 from lab.records import Trial
 from lab.store import Store
 
-SCENARIO = """
-[scenario]
-name = "own"
-question = "What does the lab cost?"
-metric = "null_s"
-[workload]
-kind = "null"
-[plan]
-warmup = 0
-iterations = 1
-blocks = 2
-timeout_s = 5
-[gates]
-start = "never"
-"""
+SCENARIO = null_scenario("own", blocks=2, iterations=1, timeout_s=5)
 
 DECODE = """
 [scenario]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fake_lab import batch_scenario, good
 
 from device_agents.contract import Input, InvalidReason, Job
 from lab.acceptance import Reference, key_of, remember
@@ -29,28 +30,8 @@ from lab.scenario import Scenario, load
 from lab.stats.sequential import Looks
 from lab.store import Store
 
-TOML = """
-[scenario]
-name = "probe"
-question = "Which batch is fastest?"
-metric = "encode_s"
-[workload]
-kind = "encode_image"
-pipelined = false
-[sweep]
-patches_per_batch = [3]
-[plan]
-warmup = 0
-iterations = 2
-blocks = 4
-timeout_s = 10
-"""
+TOML = batch_scenario("[3]", blocks=4)
 BOOT = "cat /proc/sys/kernel/random/boot_id"
-
-
-def good(number: int) -> Fault:
-    """Let nothing go wrong."""
-    return "none"
 
 
 class Liar(FakePhone):

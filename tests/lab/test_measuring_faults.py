@@ -13,33 +13,13 @@ from contextlib import contextmanager
 
 import pytest
 from farm_phones import Phone
-from phone_person import SCRATCH, Meet, Person, folders, soon
+from phone_person import SCRATCH, Meet, Person, decode_scenario, folders, soon
 
 from lab.device import idle
 from lab.device.vitals_lines import read, vitals_of
 from lab.records import Vitals
 
-SCENARIO = """
-[scenario]
-name = "short"
-question = "What survives heat?"
-metric = "decode_tokens_per_s"
-[workload]
-kind = "decode"
-input = "screen"
-new_tokens = 8
-parallel_tokens = 128
-context_tokens = 128
-[plan]
-warmup = 0
-iterations = 200
-blocks = 1
-timeout_s = 60
-[gates]
-max_gap = 0.99
-busy_per_core_most = 100
-poll_s = 0.2
-"""
+QUIET = "busy_per_core_most = 100\npoll_s = 0.2\n"
 """However busy the machine is, its load decides nothing."""
 
 REST = Vitals(boot_s=1.0, celsius={"vtskin-max": 27.0, "soc_max": 40.0})
@@ -54,7 +34,7 @@ def somebody(meet: Meet) -> Callable[[str], Person]:
     """Make a person whose scenario has these gates too, and whose lab knows the phone at rest."""
 
     def make(gates: str) -> Person:
-        person = meet("one", scenario=SCENARIO + gates)
+        person = meet("one", scenario=decode_scenario(iterations=200, gates=QUIET + gates))
         idle.remember(person.folder / "data", person.phone.name, REST)
         return person
 

@@ -9,6 +9,7 @@ from itertools import chain, islice, repeat
 from pathlib import Path
 
 import pytest
+from fake_lab import batch_scenario, good
 
 from device_agents.contract import Input, InvalidReason, Job
 from lab.bench import Bench, Senses
@@ -25,27 +26,7 @@ from lab.scenario import Scenario, load
 from lab.stats.summary import medians_by_block
 from lab.store import Store
 
-TOML = """
-[scenario]
-name = "probe"
-question = "Which batch is fastest?"
-metric = "encode_s"
-[workload]
-kind = "encode_image"
-pipelined = false
-[sweep]
-patches_per_batch = [1, 3]
-[plan]
-warmup = 1
-iterations = 2
-blocks = 2
-timeout_s = 10
-"""
-
-
-def good(number: int) -> Fault:
-    """Let nothing go wrong."""
-    return "none"
+TOML = batch_scenario("[1, 3]", warmup=1, blocks=2)
 
 
 class Setting:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fake_lab import good
 from lab_process import Lab
 
 from device_agents.contract import Input, Job
@@ -54,11 +55,6 @@ timeout_s = 60
 max_gap = 0.99
 start = "never"
 """
-
-
-def good(number: int) -> Fault:
-    """Let nothing go wrong."""
-    return "none"
 
 
 class Setting:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fake_lab import batch_scenario
 
 from device_agents.contract import Input, InvalidReason
 from lab.bench import Bench, Progress, Senses
@@ -27,24 +28,7 @@ from lab.scenario import Scenario, load
 from lab.stats.sequential import Looks
 from lab.store import Store
 
-TOML = """
-[scenario]
-name = "probe"
-question = "Which batch is fastest?"
-metric = "encode_s"
-[workload]
-kind = "encode_image"
-pipelined = false
-[sweep]
-patches_per_batch = [3]
-[plan]
-warmup = 0
-iterations = 2
-blocks = 1
-timeout_s = 10
-[gates]
-pause_s = 30
-"""
+TOML = batch_scenario("[3]", blocks=1, rest="[gates]\npause_s = 30\n")
 COOL = Vitals(0.0, celsius={"skin": 30.0, "soc_max": 35.0}, cooling={"cpufreq-cpu0": 0}, thermal_status=0)
 HOT = replace(COOL, cooling={"cpufreq-cpu0": 3})
 
