@@ -11,7 +11,7 @@ from device_agents.contract import Event, Hello, Iteration, Span
 from lab.agent import EVENTS, STDERR, read_events
 from lab.device.vitals import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
-from lab.metrics import end_ns
+from lab.metrics import NS, end_ns, measured
 from lab.records import Trial, Vitals
 
 GATE, VITALS = "gate.jsonl", "vitals.jsonl"
@@ -46,7 +46,10 @@ class Doing:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A trial, how long it waited and looked at the gate, and what its device did; `last_words` of its agent."""
+    """A trial, how long it waited and looked at the gate, and what its device did; `last_words` of its agent.
+
+    `iteration_s` is how long one measured iteration took on average; None without any.
+    """
 
     trial: Trial
     looks: int
@@ -55,6 +58,7 @@ class Evidence:
     last_words: str = ""
     gate: tuple[Vitals, ...] = ()
     during: tuple[Vitals, ...] = ()
+    iteration_s: float | None = None
 
 
 def evidence_of(trial: Trial, folder: Path) -> Evidence:
@@ -71,7 +75,9 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     if waited is None and len(gate) > 1:
         waited = gate[-1].boot_s - gate[0].boot_s
     words = _bytes(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
-    return Evidence(trial, len(gate), waited, doing, words, gate, during)
+    spent_s = [iteration.duration_ns * NS for iteration in measured(events)]
+    iteration_s = sum(spent_s) / len(spent_s) if spent_s else None
+    return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s)
 
 
 def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[Event]) -> Doing:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import mean
+
+from lab.records import Metric
+from lab.report.evidence import Evidence
 from lab.report.wording import percent
+from lab.stats.pairs import cost_s
+from lab.stats.plan import iterations_per_trial
 from lab.stats.sources import ALPHA, ENOUGH, Sources
+from lab.stats.summary import Spread, counted
 
 BLOCKS = 0.05
 """A block effect is told as one from this p on."""
+
+
+MOST_ITERATIONS = 200
+"""No more iterations a trial are advised: a judgement, iterations of one process do not replace trials."""
 
 
 def variance_words(found: Sources) -> tuple[str, ...]:
@@ -76,3 +88,30 @@ def _links(found: Sources) -> tuple[str, ...]:
         )
         told.append(f"nothing is said of {', '.join(unknown)}: {few}")
     return tuple(told)
+
+
+def split_words(kept: Sequence[Evidence], found: Sources, metric: Metric) -> tuple[str, ...]:
+    """Say how many iterations a trial should have at this spread; nothing where a level's spread is not known."""
+    timed = [
+        (cost_s([one.trial]), one.iteration_s, len(one.trial.samples[metric.name]))
+        for one in kept
+        if one.iteration_s and counted(one.trial, metric.name)
+    ]
+    if not timed or not found.between_cv or not found.within_cv:
+        return ()
+    iteration_s = mean(each for _, each, _ in timed)
+    start_s = mean(whole - each * count for whole, each, count in timed)
+    if start_s <= 0:
+        return ()
+    best = iterations_per_trial(
+        Spread(found.between_cv, found.within_cv),
+        start_s=start_s,
+        iteration_s=iteration_s,
+        least=1,
+        most=MOST_ITERATIONS,
+    )
+    return (
+        f"device time goes furthest with about {best} iteration{'s'[: best != 1]} a trial (now "
+        f"{round(mean(count for *_, count in timed))}): a trial costs {start_s:.1f} s before its first, and then "
+        f"{iteration_s:.2g} s each",
+    )

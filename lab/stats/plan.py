@@ -12,11 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.special import ndtri
-
 from lab.records import Run
 from lab.stats.compare import Judgement
-from lab.stats.median import depths
 from lab.stats.sequential import Looks
 from lab.stats.summary import MIN_TRIALS, Medians, Spread, cell_interval
 
@@ -158,21 +155,6 @@ def cell_width(medians: Sequence[float], looks: Looks) -> float | None:
     if found.low is None or found.high is None:
         return None
     return math.sqrt(found.high / found.low) - 1
-
-
-def trials_needed(cv: float, target: float, looks: Looks) -> int | None:
-    """Return after how many trials of this spread (0.03 = 3 %) the half-width should reach the target.
-
-    None when even `looks.most` should not: the resolution asked for is not to be had from this budget.
-    From the expected order statistics of normal logarithms (Blom, Statistical Estimates and Transformed
-    Beta-Variables, 1958: the i-th of n at the quantile (i - 3/8) / (n + 1/4)).
-    """
-    sigma = math.sqrt(math.log1p(cv * cv))
-    for n in range(looks.first, looks.most + 1):
-        depth = depths(looks.first, looks.most, looks.level)[n - looks.first]
-        if depth and -float(ndtri((depth - 0.375) / (n + 0.25))) * sigma <= math.log1p(target):
-            return n
-    return None
 
 
 def iterations_per_trial(spread: Spread, *, start_s: float, iteration_s: float, least: int, most: int) -> int:

@@ -32,18 +32,16 @@ class _Doubt:
     sentence: str
 
 
-def suspicions(run: Run, trials: Sequence[Trial], *, repeats_within: float | None = None) -> tuple[str, ...]:
+def suspicions(run: Run, trials: Sequence[Trial]) -> tuple[str, ...]:
     """Return why a run is to be doubted as a whole, one sentence each; none of a run that is as it should be.
 
-    Facts of every such system (methodology.md, section 8, numbers 2, 3 and 11): decoding one token at a time
+    Facts of every such system (methodology.md, section 8, numbers 2 and 3): decoding one token at a time
     does not depend on how the prompt was prefilled; a launch of b tiles takes at least as long as one of a single
-    tile, and an image of more tiles longer than one of fewer; repeating a cell in the next block changes it by no
-    more than repeats of an unchanged cell do on this device, `repeats_within` (0.05 = 5 %; None: not known).
+    tile, and an image of more tiles longer than one of fewer.
     """
     doubts = [*_chunks(run, trials), *_launches(run, trials), *_images(run, trials)]
     level = 1 - (1 - LEVEL) / max(1, len(doubts))
-    found = [words for doubt in doubts if (words := _judged(doubt, level))]
-    return (*found, *([] if repeats_within is None else _repeats(run, trials, repeats_within)))
+    return tuple(words for doubt in doubts if (words := _judged(doubt, level)))
 
 
 def _judged(doubt: _Doubt, level: float) -> str:
@@ -100,26 +98,6 @@ def _images(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
                     sentence=f"the vision transformer takes {{}} the time on the {more} tiles of {large.key} that "
                     f"it takes on the {fewer} of {small.key}, but more tiles are more work",
                 )
-
-
-def _repeats(run: Run, trials: Sequence[Trial], within: float) -> Iterator[str]:
-    """Say of each cell the largest change from one block to the next, if it is beyond what repeats do."""
-    metrics = {name for trial in trials for name in trial.samples}
-    for cell in run.cells:
-        worst: tuple[float, str, int, int] | None = None
-        for metric in sorted(metrics):
-            medians = medians_by_block(trials, cell.key, metric)
-            blocks = sorted(medians)
-            for before, after in itertools.pairwise(blocks):
-                change = medians[after] / medians[before]
-                if worst is None or abs(math.log(change)) > abs(math.log(worst[0])):
-                    worst = change, metric, before, after
-        if worst is not None and abs(math.log(worst[0])) > math.log1p(within):
-            change, metric, before, after = worst
-            yield (
-                f"{metric} of {cell.key} in block {after + 1} is {change:.3g} times that in block {before + 1}, "
-                f"but repeats of an unchanged cell stay within {within:.1%} on this device"
-            )
 
 
 def _alike(run: Run, swept: str) -> Iterator[list[Cell]]:

@@ -23,6 +23,8 @@ from lab.report.explain_text import render_explanation, render_trial
 from lab.report.reasons import REASONS
 from lab.report.spark import spark
 from lab.report.timeline import of_trials
+from lab.report.variance import split_words
+from lab.stats.sources import Sources
 
 CELLS = batches(1, 4)
 HOSTILE = "</td><script>alert(1)</script>\x1b[2J"
@@ -289,3 +291,19 @@ def test_vitals_round_trip_through_the_file_the_gate_writes(tmp_path: Path) -> N
     (tmp_path / "gate.jsonl").write_text(json.dumps(kept) + "\n")
 
     assert evidence_of(fine(1)[0], tmp_path).gate == (look,)
+
+
+def test_how_many_iterations_a_trial_should_have_is_told_by_cochrans_optimum() -> None:
+    """Within 4 %, between 1 %, 30 s to start, 1 s an iteration: 4 sqrt(pi / 2 x 30) = 27. Unknown: nothing."""
+    found = Sources(4, 1, between_cv=0.01, within_cv=0.04, block_share=None, block_p=None, links=())
+    kept = [
+        replace(one, trial=replace(one.trial, wall_s=30.0 + len(one.trial.samples["encode_s"])), iteration_s=1.0)
+        for one in kept_of(fine(4, CELLS[:1]))
+    ]
+
+    (words,) = split_words(kept, found, ENCODE)
+
+    assert "about 27 iterations a trial" in words
+    assert "a trial costs 30.0 s before its first, and then 1 s each" in words
+    assert split_words(kept, replace(found, between_cv=None), ENCODE) == ()
+    assert split_words([], found, ENCODE) == ()

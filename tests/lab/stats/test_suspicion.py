@@ -143,18 +143,6 @@ def test_an_image_of_more_tiles_that_is_faster_is_doubted() -> None:
     assert suspicions(run, trials_of({"input=screen": {**nine, "vit_s": 1.8}, "input=photo": three})) == ()
 
 
-def test_a_block_that_repeats_worse_than_the_device_does_is_doubted() -> None:
-    """Known only where the device was measured against itself; without that nothing is said."""
-    trials = trials_of({"parallel_tokens=32": {"decode_s": 2.0}}, (1.0, 1.01, 1.21, 1.2))
-
-    assert suspicions(CHUNKS, trials) == ()
-    assert suspicions(CHUNKS, trials, repeats_within=0.25) == ()
-    assert suspicions(CHUNKS, trials, repeats_within=0.05) == (
-        "decode_s of parallel_tokens=32 in block 3 is 1.2 times that in block 2, but repeats of an unchanged cell "
-        "stay within 5.0% on this device",
-    )
-
-
 def test_sound_runs_are_doubted_in_at_most_five_of_a_hundred() -> None:
     """Four chunks of one rate with 5 % of noise a trial: the level is shared by the three ratios (seed 4)."""
     run = run_of(cells("parallel_tokens", 32, 128, 512, 2048))
