@@ -40,8 +40,12 @@ def outputs(
         return
     golden, tolerance = inputs[work.input].golden, manifest.tolerance
     prompt_tokens = inputs[work.input].prompt_tokens
+    answers: dict[int, dict[str, Output]] = {}
+    for event in events:
+        if isinstance(event, Output):
+            answers.setdefault(event.iteration, {})[event.kind] = event
     for iteration in measured(events):
-        found = {o.kind: o for o in events if isinstance(o, Output) and o.iteration == iteration.iteration}
+        found = answers.get(iteration.iteration, {})
         where = f"iteration {iteration.iteration}"
         if isinstance(work, EncodeImageWork | GenerateWork):
             _tensor(

@@ -29,7 +29,7 @@ from device_agents.contract import (
 )
 from lab import golden, timing
 from lab.flaws import Flaw, Found
-from lab.metrics import VISION, iterations_of, measured, spans_of, true_count
+from lab.metrics import VISION, iterations_of, measured, spans_by_iteration, true_count
 from lab.placement import contradiction, placement
 
 __all__ = ["Findings", "Flaw", "check"]
@@ -70,8 +70,10 @@ def check(
         _injected(job, events)
         _counts(job, events)
         _clocks(events, wall_s)
+        spans = spans_by_iteration(events)
         for iteration in measured(events):
-            _iteration(job, iteration, spans_of(events, iteration.iteration), inputs, max_gap=max_gap, notes=notes)
+            own = spans.get(iteration.iteration, [])
+            _iteration(job, iteration, own, inputs, max_gap=max_gap, notes=notes)
         if words := contradiction(work):
             raise Found(InvalidReason.WRONG_UNIT, words)
         if isinstance(manifest, Manifest):

@@ -53,7 +53,8 @@ def samples_of(job: Job, events: Sequence[Event]) -> dict[str, tuple[float, ...]
     What a kind of workload yields is listed in `workloads.WORKLOADS`. A metric is left out when any
     iteration lacks the spans it needs: invariants say what was missing.
     """
-    rows = [_row(job, iteration, spans_of(events, iteration.iteration)) for iteration in measured(events)]
+    spans = spans_by_iteration(events)
+    rows = [_row(job, iteration, spans.get(iteration.iteration, [])) for iteration in measured(events)]
     whole = [name for name in METRICS if rows and all(name in row for row in rows)]
     return {name: tuple(row[name] for row in rows) for name in whole}
 
@@ -68,10 +69,15 @@ def measured(events: Iterable[Event]) -> list[Iteration]:
     return [iteration for iteration in iterations_of(events) if iteration.phase == "measure"]
 
 
-def spans_of(events: Iterable[Event], iteration: int) -> list[Span]:
-    """Return the spans of one iteration in the order they began."""
-    found = [event for event in events if isinstance(event, Span) and event.iteration == iteration]
-    return sorted(found, key=lambda span: span.start_ns)
+def spans_by_iteration(events: Iterable[Event]) -> dict[int, list[Span]]:
+    """Return iteration -> its spans in the order they began; one pass, for trials of thousands of iterations."""
+    found: dict[int, list[Span]] = {}
+    for event in events:
+        if isinstance(event, Span):
+            found.setdefault(event.iteration, []).append(event)
+    for spans in found.values():
+        spans.sort(key=lambda span: span.start_ns)
+    return found
 
 
 def end_ns(span: Span) -> int:

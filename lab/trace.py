@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from device_agents.contract import Event, Iteration, Span
-from lab.metrics import spans_of
+from lab.metrics import spans_by_iteration
 
 Json = str | int | float | None
 TraceEvent = dict[str, Json | dict[str, Json]]
@@ -22,7 +22,8 @@ RANK = {"cpu": 0, "npu": 1, "user": 3}
 def trace_of(title: str, events: Sequence[Event], *, iteration: int | None = None) -> dict[str, list[TraceEvent]]:
     """Return the trace of all iterations, or of one; an unknown one gives an empty trace."""
     iterations = [e for e in events if isinstance(e, Iteration) and iteration in (None, e.iteration)]
-    spans = [span for i in iterations for span in spans_of(events, i.iteration)]
+    found = spans_by_iteration(events)
+    spans = [span for i in iterations for span in found.get(i.iteration, [])]
     origin_ns = min([*(i.start_ns for i in iterations), *(s.start_ns for s in spans)], default=0)
     tracks = {key: number for number, key in enumerate(sorted({_track(span) for span in spans}), start=2)}
     names = [_metadata("process_name", 0, {"name": title}), *_thread(1, "iteration", 0)]

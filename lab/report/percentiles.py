@@ -13,7 +13,7 @@ from rich.text import Text
 
 from device_agents.contract import Event, Stage
 from lab.agent import EVENTS, read_events
-from lab.metrics import NS, end_ns, measured, spans_of
+from lab.metrics import NS, end_ns, measured, spans_by_iteration
 from lab.records import Answer, Interval, Trial
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, varying
 from lab.stats.quantiles import NOT_ESTIMABLE, needed, over_trials
@@ -61,8 +61,9 @@ def percentiles(found: Answer, trials: Sequence[Trial], folder: Path) -> tuple[R
 def token_times(events: Sequence[Event], first_steady: int = 0) -> tuple[float, ...]:
     """Return the seconds from each visible token to the next, of the iterations that count; none where parsed."""
     found: list[float] = []
+    by_iteration = spans_by_iteration(events)
     for iteration in measured(events)[first_steady:]:
-        spans = spans_of(events, iteration.iteration)
+        spans = by_iteration.get(iteration.iteration, [])
         if any(span.source == "parsed" for span in spans):
             return ()
         shown = sorted(end_ns(span) for span in spans if span.stage == Stage.DETOKENISE)

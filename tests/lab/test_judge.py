@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Batch, Input, InvalidReason, Job, Manifest
+from device_agents.contract import Batch, Event, Input, InvalidReason, Job, Manifest
 from lab.agent import EVENTS, Errand, Outcome, carry_out, launch_for, read_events
 from lab.device.fake import FakePhone, Fault, fake_device
+from lab.device.fake_agent import events_of
 from lab.device.fake_build import write_fake_build
 from lab.invariants import Findings, check
 from lab.jobs import job_for
@@ -193,3 +195,29 @@ def test_a_timed_out_agent_is_killed(tmp_path: Path) -> None:
 
     assert outcome.timed_out
     assert outcome.returncode is None
+
+
+class Counted(list[Event]):
+    """Events that count how often they are gone through."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        """Count."""
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_a_trial_of_many_iterations_is_gone_through_as_often_as_a_short_one(tmp_path: Path) -> None:
+    """A trial of twenty minutes has tens of thousands: to look for the spans of each anew would take an hour."""
+    job, _, _, _ = tried(tmp_path, "none", "generate")
+    manifest, inputs = setting(tmp_path / "again")
+
+    def passes(iterations: int) -> int:
+        longer = job.model_copy(update={"iterations": iterations})
+        events = Counted(read_events(b"".join(events_of(longer, inputs, 0.01, "none"))).events)
+        assert check(longer, events, manifest, inputs, max_gap=0.10).flaw is None
+        assert len(samples_of(longer, events)["decode_s"]) == iterations
+        return events.passes
+
+    assert passes(2) == passes(40)
