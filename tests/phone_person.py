@@ -30,10 +30,13 @@ SCRATCH = "/data/local/tmp/pocketlab"
 
 SETTINGS = "settings list global; settings list secure; settings list system"
 
+ITERATIONS = 1200
+"""Of a trial that is to be met in its middle: a second or two of them on the tiny build."""
+
 Answer = TypeVar("Answer")
 
 
-def decode_scenario(*, iterations: int = 1200, timeout_s: float = 60, gates: str = 'start = "never"') -> str:
+def decode_scenario(*, iterations: int = ITERATIONS, timeout_s: float = 60, gates: str = 'start = "never"') -> str:
     """Return a scenario of one trial of a second or two: long enough to be met in its middle and harmed there."""
     return f"""
 [scenario]

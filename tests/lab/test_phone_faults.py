@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from farm_phones import Phone
 from phone_person import (
+    ITERATIONS,
     SCRATCH,
     Done,
     Meet,
@@ -69,7 +70,7 @@ def test_no_sample_is_lost_when_adbd_the_adb_server_or_the_network_goes(person: 
 
     assert done.returncode == 0, done.stderr
     assert person.trials() == ["ok"] * 3
-    assert [person.iterations(number) for number in (1, 2, 3)] == [400] * 3
+    assert [person.iterations(number) for number in (1, 2, 3)] == [ITERATIONS] * 3
     assert "waiting for the device, its agent goes on meanwhile" in done.words
     assert folders(phone) == []
     assert person.failures() == 0
@@ -126,7 +127,7 @@ def test_a_trial_that_went_on_without_its_lab_is_collected(person: Person) -> No
 
     assert done.returncode == 0, done.stderr
     assert person.trials() == ["ok"] * 3
-    assert person.iterations(2) == 400
+    assert person.iterations(2) == ITERATIONS
     assert person.statuses() == ["finished"]
     assert folders(person.phone) == []
 
