@@ -25,7 +25,7 @@ from device_agents.contract import InvalidReason
 from lab.device.fake_build import write_fake_build
 from lab.errors import BuildError, DiskFull, StoreError
 from lab.identifiers import new_run_id
-from lab.records import Cell, CellVerdict, Comparison, Context, Interval, Run, Trial
+from lab.records import Cell, CellVerdict, Comparison, Context, Inject, Interval, LiveCheck, Run, SelfCheck, Trial
 from lab.store import Store, tables
 
 WRITER = """
@@ -282,6 +282,34 @@ def comparison_of(number: int, status: Literal["running", "finished"] = "finishe
             CellVerdict("a", "regressed", change, 0.02, 0.001, 8, "regressed after 8 pairs"),
             CellVerdict("b", "cannot tell", None, None, 1.0, 0, "no pair yet"),
         ),
+    )
+
+
+def selfcheck_of(status: Literal["running", "finished"]) -> SelfCheck:
+    """Return a self-check with one live comparison."""
+    live = LiveCheck(comparison_of(1).id, 1.1, comparison_of(1).cells[0], 16, 31.5)
+    return SelfCheck(
+        id="018f0000-0000-7000-8000-0000000000c0",
+        device="host",
+        context=Context({"device_kind": "host"}),
+        scenario="selfcheck",
+        metric="prefill_s",
+        build="b0",
+        build_line="nano",
+        started_utc="2026-01-01T00:00:00.000Z",
+        ended_utc=None,
+        status=status,
+        seed=5,
+        budget_s=900.0,
+        spent_s=31.5,
+        wanted=10,
+        wanted_injected=5,
+        inject=Inject("prefill", 1.1),
+        looks_most=24,
+        looks_first=6,
+        live=(live,),
+        aa_trials=16,
+        ratios=(1.01, 0.99),
     )
 
 
@@ -619,7 +647,7 @@ def postgres() -> Iterator[str]:
 
 
 def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -> None:
-    """Migrations, builds, two writers at once and reindexing work there as in SQLite."""
+    """Migrations, builds, two writers at once, comparisons, self-checks and reindexing work as in SQLite."""
     store = Store(tmp_path / "data", postgres)
     build = store.add_build(other_build(tmp_path / "1", "one"), "nano")
     store.set_baseline("nano", build.id)
@@ -630,10 +658,16 @@ def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -
             assert writer.stdout is not None
             assert len(writer.stdout.readlines()) == 20
     store.finish_run(run_of().id, "finished")
+    for status in ("running", "finished"):  # saved again after each pair
+        store.save_comparison(comparison_of(1, status))
+        store.save_selfcheck(selfcheck_of(status))
 
     assert [(row.id, row.baseline) for row in store.builds()] == [(build.id, True)]
-    assert [run.status for run in store.runs()] == ["finished"]
-    assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40, "comparisons": 0, "selfchecks": 0}
-    assert [run.status for run in store.runs()] == ["finished"]
+    for _ in range(2):
+        assert [run.status for run in store.runs()] == ["finished"]
+        assert store.comparisons() == [comparison_of(1)]
+        assert store.selfchecks("host") == [selfcheck_of("finished")]
+        assert store.selfchecks("virtual-1") == []
+        assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40, "comparisons": 1, "selfchecks": 1}
     assert not (store.root / "index.sqlite").exists()
     store.close()
