@@ -27,7 +27,7 @@ def advice(run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric) -
     """Return what to do, what concerns most trials first; a run with which nothing is wrong is said to be one."""
     steps = [*_invalid(kept), *_unfinished(run, kept), *_unsteady(kept), *_busy(kept), *_noise(found, len(kept))]
     ordered = [step for _, step in sorted(steps, key=lambda pair: -pair[0])]
-    ordered += [] if len(ordered) >= MOST else list(_blind(kept, metric))
+    ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, metric))
     return tuple(ordered[:MOST]) or ("Nothing: its trials are as they should be.",)
 
 
@@ -100,7 +100,7 @@ def _noise(found: Sources, trials: int) -> Iterator[tuple[float, str]]:
         )
 
 
-def _blind(kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
+def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
     """Advise on what the lab could not see, where nothing worse is to be said."""
     short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
     few = [one for one in short if len(one.trial.samples[metric.name]) < SHORTEST]
@@ -116,7 +116,7 @@ def _blind(kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
             "says whether it is back, or why not."
         )
     dark = sum("ungated" in one.trial.flags for one in kept)
-    if dark:
+    if dark and run.context.facts.get("device_kind") != "host":  # which is never left to cool
         yield (
             f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe` says which sensors a "
             "device lets the lab read."

@@ -124,6 +124,16 @@ def test_what_is_true_of_most_trials_is_said_once() -> None:
     assert "1. 12 of 12 trials ran on a busy device (1.9 cores were used by others)" in words
 
 
+@pytest.mark.parametrize("kind", ["host", "phone"])
+def test_only_who_could_read_a_temperature_is_told_how(kind: str) -> None:
+    """A phone's sensors may be let be read; this machine is not left to cool, whatever it has."""
+    trials = [replace(trial, flags=("ungated",)) for trial in fine(6)]
+    run = replace(run_of(CELLS), context=Context({"device_kind": kind}))
+    words = flat(printed(render_explanation(explained(kept_of(trials), run))))
+
+    assert ("12 of 12 trials began at an unknown temperature: `lab probe` says" in words) == (kind == "phone")
+
+
 def test_one_flagged_trial_is_a_remark() -> None:
     """It counts and is told apart from the fine ones."""
     trials = fine(6)
