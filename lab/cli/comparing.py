@@ -78,7 +78,7 @@ def compare(
     ] = ProfileName.OBSERVE,
     runs: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="RUN_A RUN_B", help="Measure nothing: judge two finished runs by the same rule."),
+        typer.Option(metavar="RUN_A RUN_B", help="Measure nothing: the ratio of two finished runs, no verdict."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a comparison: the newest, or the one whose id A begins.")
