@@ -9,6 +9,7 @@ from statistics import median
 from lab.records import Metric, Run
 from lab.report.evidence import Evidence
 from lab.report.reasons import reason_words
+from lab.report.variance import Split
 from lab.stats.sources import Sources
 from lab.stats.steady import SHORTEST
 from lab.stats.summary import counted
@@ -23,12 +24,21 @@ INVALID = 3.0
 """An invalid trial weighs as much as so many that are only disturbed: a judgement."""
 
 
-def advice(run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric) -> tuple[str, ...]:
+def advice(
+    run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric, split: Split | None
+) -> tuple[str, ...]:
     """Return what to do, what concerns most trials first; a run with which nothing is wrong is said to be one."""
-    steps = [*_invalid(kept), *_unfinished(run, kept), *_unsteady(kept), *_busy(kept), *_noise(found, len(kept))]
+    steps = [
+        *_invalid(kept),
+        *_unfinished(run, kept),
+        *_unsteady(kept),
+        *_busy(kept),
+        *_noise(found, split, len(kept)),
+    ]
     ordered = [step for _, step in sorted(steps, key=lambda pair: -pair[0])]
     ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, metric))
-    return tuple(ordered[:MOST]) or ("Nothing: its trials are as they should be.",)
+    fine = "Nothing: its trials are as they should be." if kept else "Measure it again: it has no trial."
+    return tuple(ordered[:MOST]) or (fine,)
 
 
 def _invalid(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
@@ -66,7 +76,7 @@ def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
         )
 
 
-def _noise(found: Sources, trials: int) -> Iterator[tuple[float, str]]:
+def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[float, str]]:
     claimed = {link.name for link in found.links if link.claimed}
     if "start temperature" in claimed:
         yield (
@@ -93,7 +103,7 @@ def _noise(found: Sources, trials: int) -> Iterator[tuple[float, str]]:
             "Trials vary by more than 5 % and nothing that was watched explains it: look for what differs between "
             "processes (placement, memory, background work) before adding trials.",
         )
-    elif found.within_cv is not None and found.within_cv > max(NOISY_CV, 2 * found.between_cv):
+    elif split is not None and split.lacking and (found.within_cv or 0.0) > NOISY_CV:
         yield (
             0,
             "Most of the variance lies within trials: more iterations (plan.iterations) steady their medians.",

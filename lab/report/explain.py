@@ -20,7 +20,7 @@ from lab.report.advice import advice
 from lab.report.device_words import care_words, device_words, doing_words, energy_words
 from lab.report.evidence import Evidence
 from lab.report.reasons import FLAGS, reason_words
-from lab.report.variance import split_words, variance_words
+from lab.report.variance import split_of, variance_words
 from lab.report.wording import cell_phrase, listing, percent, plain, varying
 from lab.stats.sources import Point, Sources, sources
 from lab.stats.steady import SHORTEST
@@ -96,6 +96,7 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
     common = {flag for flag, count in shared.items() if flag == "ungated" or 2 * count > len(kept)}
     lines = tuple(_line(run, one, relative, kept, metric=metric, common=common) for one in kept)
     found = sources([point for one in kept if (point := _point(one, kept, metric)) is not None])
+    split = split_of(kept, found, metric)
     return Explanation(
         run=run,
         metric=metric,
@@ -105,8 +106,8 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
         groups=_groups(lines),
         device=(*device_words(kept), *energy_words(kept), *care_words(run)),
         sources=found,
-        variance=(*variance_words(found), *split_words(kept, found, metric)),
-        advice=advice(run, kept, found, metric),
+        variance=variance_words(found, split),
+        advice=advice(run, kept, found, metric, split),
     )
 
 

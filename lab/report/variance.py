@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import mean
 
 from lab.records import Metric
 from lab.report.evidence import Evidence
 from lab.report.wording import percent
 from lab.stats.pairs import cost_s
-from lab.stats.plan import iterations_per_trial
+from lab.stats.plan import MEDIAN_COST, iterations_per_trial
 from lab.stats.sources import ALPHA, ENOUGH, Sources
 from lab.stats.summary import Spread, counted
 
@@ -17,27 +19,100 @@ BLOCKS = 0.05
 """A block effect is told as one from this p on."""
 
 
+MOST_OF_IT = 0.5
+"""Share of the variance of a trial's median from which iterations make most of it."""
+
 MOST_ITERATIONS = 200
 """No more iterations a trial are advised: a judgement, iterations of one process do not replace trials."""
 
 
-def variance_words(found: Sources) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Best:
+    """How many iterations of a trial make the most of the device time, and the seconds that this follows from."""
+
+    iterations: int
+    start_s: float
+    iteration_s: float
+
+
+@dataclass(frozen=True)
+class Split:
+    """What iterations have to do with the variance of a trial's median: the one criterion for more or fewer.
+
+    `share` is what they make of it at the number of them that counts now (0.1 = a tenth), all that more of them
+    could take away; `now` is how many a trial measures, `best` how many it should, None where that is not known.
+    """
+
+    share: float
+    now: int
+    best: Best | None
+
+    @property
+    def lacking(self) -> bool:
+        """Whether iterations make most of the variance, and more of them are worth their time."""
+        return self.share > MOST_OF_IT and (self.best is None or self.best.iterations > self.now)
+
+    @property
+    def gain(self) -> float:
+        """By what share of itself an interval would be narrower if iterations had no end."""
+        return 1 - math.sqrt(1 - self.share)
+
+
+def split_of(kept: Sequence[Evidence], found: Sources, metric: Metric) -> Split | None:
+    """Return how the variance of a trial's median is split; None where a level's spread is not known.
+
+    A median of m iterations varies by pi / 2 x within / m beside what trials differ by, as `stats.plan` has it.
+    """
+    measured = [one for one in kept if counted(one.trial, metric.name)]
+    if not measured or found.between_cv is None or found.within_cv is None:
+        return None
+    each = mean(1 / len(counted(one.trial, metric.name)) for one in measured)
+    between, within = math.log1p(found.between_cv**2), MEDIAN_COST * math.log1p(found.within_cv**2) * each
+    if between + within == 0:
+        return None
+    now = round(mean(len(one.trial.samples[metric.name]) for one in measured))
+    best = _best(measured, Spread(found.between_cv, found.within_cv), metric)
+    return Split(within / (between + within), now, best)
+
+
+def _best(measured: Sequence[Evidence], spread: Spread, metric: Metric) -> Best | None:
+    timed = [
+        (cost_s([one.trial]), one.iteration_s, len(one.trial.samples[metric.name]))
+        for one in measured
+        if one.iteration_s
+    ]
+    if not timed or not spread.between_cv or not spread.within_cv:
+        return None
+    iteration_s = mean(each for _, each, _ in timed)
+    start_s = mean(whole - each * count for whole, each, count in timed)
+    if start_s <= 0:
+        return None
+    wanted = iterations_per_trial(spread, start_s=start_s, iteration_s=iteration_s, least=1, most=MOST_ITERATIONS)
+    return Best(wanted, start_s, iteration_s)
+
+
+def variance_words(found: Sources, split: Split | None) -> tuple[str, ...]:
     """Return the lines of "where the variance comes from"."""
     if found.trials == 0:
         return ("no trial counts, so there is no variance to explain",)
-    return (_levels(found), *_blocks(found), *_links(found))
+    return (_levels(found, split), *_blocks(found), *_links(found), *_spending(split))
 
 
-def _levels(found: Sources) -> str:
+def _levels(found: Sources, split: Split | None) -> str:
     within = "not known" if found.within_cv is None else percent(found.within_cv)
     if found.between_cv is None:
         return f"within trials (iterations): {within}; between trials: not told, no cell has enough trials"
     text = f"between trials: {percent(found.between_cv)}; within trials (iterations): {within}"
-    if found.within_cv is None:
+    if split is None:
         return text
-    if found.between_cv > found.within_cv:
-        return f"{text}. More trials narrow the interval, more iterations hardly do"
-    return f"{text}. Iterations vary more than trials: more of them in a trial steady its median"
+    return (
+        f"{text}. As many as they are, iterations make {_whole(split.share)} of the variance of a trial's median: "
+        f"more of them could narrow the interval by {_whole(split.gain)} at most"
+    )
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _blocks(found: Sources) -> tuple[str, ...]:
@@ -90,28 +165,13 @@ def _links(found: Sources) -> tuple[str, ...]:
     return tuple(told)
 
 
-def split_words(kept: Sequence[Evidence], found: Sources, metric: Metric) -> tuple[str, ...]:
-    """Say how many iterations a trial should have at this spread; nothing where a level's spread is not known."""
-    timed = [
-        (cost_s([one.trial]), one.iteration_s, len(one.trial.samples[metric.name]))
-        for one in kept
-        if one.iteration_s and counted(one.trial, metric.name)
-    ]
-    if not timed or not found.between_cv or not found.within_cv:
+def _spending(split: Split | None) -> tuple[str, ...]:
+    """Say how many iterations a trial should have at this spread; nothing where that is not known."""
+    if split is None or split.best is None:
         return ()
-    iteration_s = mean(each for _, each, _ in timed)
-    start_s = mean(whole - each * count for whole, each, count in timed)
-    if start_s <= 0:
-        return ()
-    best = iterations_per_trial(
-        Spread(found.between_cv, found.within_cv),
-        start_s=start_s,
-        iteration_s=iteration_s,
-        least=1,
-        most=MOST_ITERATIONS,
-    )
+    best = split.best
     return (
-        f"device time goes furthest with about {best} iteration{'s'[: best != 1]} a trial (now "
-        f"{round(mean(count for *_, count in timed))}): a trial costs {start_s:.1f} s before its first, and then "
-        f"{iteration_s:.2g} s each",
+        f"device time goes furthest with about {best.iterations} iteration{'s'[: best.iterations != 1]} a trial "
+        f"(now {split.now}): a trial costs {best.start_s:.1f} s before its first, and then "
+        f"{best.iteration_s:.2g} s each",
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from device_agents.contract import InvalidReason
 from lab.records import Cell, Context, Metric, Parameter, Published, Run, Trial
+from lab.report.evidence import Doing, Evidence
 
 ENCODE = Metric("encode_s", "image encoding", "s", "lower")
 DECODE = Metric("decode_tokens_per_s", "decode", "tokens/s", "higher")
@@ -87,3 +89,30 @@ def figure(
 ) -> Published:
     """Make a published figure."""
     return Published(scenario, metric, parameters, value, "published", "arXiv 2411.10640, Fig. 5", "a note")
+
+
+CELLS = batches(1, 4)
+"""The two cells of the runs that are explained."""
+
+
+def kept_of(trials: Sequence[Trial], doing: Doing | None = None) -> list[Evidence]:
+    """Put nothing, or the same, beside each trial, which began a minute after the one before."""
+    begun = [f"2026-11-23T{1 + number // 60:02d}:{number % 60:02d}:00Z" for number in range(len(trials))]
+    return [
+        Evidence(replace(trial, started_utc=at), 1, None, doing or Doing(unknown="no sensor was read around it"))
+        for trial, at in zip(trials, begun, strict=True)
+    ]
+
+
+def fine(blocks: int, cells: Sequence[Cell] = CELLS) -> list[Trial]:
+    """Make trials that are all as they should be, with a little noise."""
+    noise = [1 + 0.004 * ((7 * block) % 5 - 2) for block in range(blocks)]
+    return [
+        replace(trial, state="steady", samples={"encode_s": (0.3 * noise[trial.block - 1],) * 3})
+        for trial in trials_of(cells, {"encode_s": [[0.3 * factor for factor in noise] for _ in cells]})
+    ]
+
+
+def bad(trial: Trial, reason: InvalidReason, detail: str) -> Trial:
+    """Make a trial invalid."""
+    return replace(trial, valid=False, reason=reason, detail=detail, state="unknown")

@@ -10,12 +10,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from report_runs import ENCODE, batches, run_of, trials_of
+from report_runs import ENCODE, bad, batches, fine, kept_of, run_of
 from rich.console import Console, RenderableType
 
 from device_agents.contract import InvalidReason
 from lab.gates import FLAGS
-from lab.records import Cell, Context, Inject, Run, Trial, Vitals
+from lab.records import Context, Inject, Run, Vitals
 from lab.report.evidence import Doing, Evidence, doing_of, evidence_of
 from lab.report.explain import Explanation, explain, numbers_of
 from lab.report.explain_page import render_explanation_page
@@ -23,34 +23,9 @@ from lab.report.explain_text import render_explanation, render_trial
 from lab.report.reasons import REASONS
 from lab.report.spark import spark
 from lab.report.timeline import of_trials
-from lab.report.variance import split_words
-from lab.stats.sources import Sources
 
 CELLS = batches(1, 4)
 HOSTILE = "</td><script>alert(1)</script>\x1b[2J"
-
-
-def kept_of(trials: Sequence[Trial], doing: Doing | None = None) -> list[Evidence]:
-    """Put nothing, or the same, beside each trial, which began a minute after the one before."""
-    begun = [f"2026-11-23T{1 + number // 60:02d}:{number % 60:02d}:00Z" for number in range(len(trials))]
-    return [
-        Evidence(replace(trial, started_utc=at), 1, None, doing or Doing(unknown="no sensor was read around it"))
-        for trial, at in zip(trials, begun, strict=True)
-    ]
-
-
-def fine(blocks: int, cells: Sequence[Cell] = CELLS) -> list[Trial]:
-    """Make trials that are all as they should be, with a little noise."""
-    noise = [1 + 0.004 * ((7 * block) % 5 - 2) for block in range(blocks)]
-    return [
-        replace(trial, state="steady", samples={"encode_s": (0.3 * noise[trial.block - 1],) * 3})
-        for trial in trials_of(cells, {"encode_s": [[0.3 * factor for factor in noise] for _ in cells]})
-    ]
-
-
-def bad(trial: Trial, reason: InvalidReason, detail: str) -> Trial:
-    """Make a trial invalid."""
-    return replace(trial, valid=False, reason=reason, detail=detail, state="unknown")
 
 
 def explained(kept: Sequence[Evidence], run: Run | None = None) -> Explanation:
@@ -301,19 +276,3 @@ def test_vitals_round_trip_through_the_file_the_gate_writes(tmp_path: Path) -> N
     (tmp_path / "gate.jsonl").write_text(json.dumps(kept) + "\n")
 
     assert evidence_of(fine(1)[0], tmp_path).gate == (look,)
-
-
-def test_how_many_iterations_a_trial_should_have_is_told_by_cochrans_optimum() -> None:
-    """Within 4 %, between 1 %, 30 s to start, 1 s an iteration: 4 sqrt(pi / 2 x 30) = 27. Unknown: nothing."""
-    found = Sources(4, 1, between_cv=0.01, within_cv=0.04, block_share=None, block_p=None, links=())
-    kept = [
-        replace(one, trial=replace(one.trial, wall_s=30.0 + len(one.trial.samples["encode_s"])), iteration_s=1.0)
-        for one in kept_of(fine(4, CELLS[:1]))
-    ]
-
-    (words,) = split_words(kept, found, ENCODE)
-
-    assert "about 27 iterations a trial" in words
-    assert "a trial costs 30.0 s before its first, and then 1 s each" in words
-    assert split_words(kept, replace(found, between_cv=None), ENCODE) == ()
-    assert split_words([], found, ENCODE) == ()
