@@ -25,11 +25,11 @@ from lab.device.care_settings import (
     Knob,
     highest_khz,
     limits,
-    named,
     pins,
     throttled,
 )
 from lab.device.care_shell import Answer, Shell
+from lab.device.care_undo import undo
 from lab.device.transport import Device
 from lab.errors import DeviceError, DeviceRefused
 from lab.identifiers import now_utc
@@ -126,7 +126,7 @@ def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time
     try:
         shell = Shell(device, sleep)
         for entry in reversed(entries):
-            became = _undo(shell, entry)
+            became = undo(shell, entry)
             if became.over:
                 over.append(entry.setting)
             if became.over and not became.words:
@@ -207,55 +207,6 @@ def _became(knob: Knob, before: Answer, wrote: Answer, found: Answer) -> tuple[O
         return "unverifiable", f"{knob.wanted} was written, {found.text} is read back"
     still = f"the device reported success and still reads {found.text}"
     return ("unverifiable" if knob.blind else "refused"), still
-
-
-# --- putting back ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Undone:
-    """Whether nothing is left to be done for an entry, and what is to be told of it."""
-
-    over: bool
-    words: str = ""
-
-
-def _undo(shell: Shell, entry: Entry) -> _Undone:
-    """Put one setting back, if it is still to be."""
-    try:
-        knob = named(entry.setting, shell.root)
-    except DeviceRefused as error:
-        return _Undone(False, str(error))
-    if knob is None:
-        return _Undone(False, f"{entry.setting} is not known to this version of the lab; it was {entry.before}")
-    if entry.boot_id != shell.boot_id and not knob.survives_reboot:
-        return _Undone(True)
-    return _put_back(shell, knob, entry) if knob.blind else _if_ours(shell, knob, entry)
-
-
-def _if_ours(shell: Shell, knob: Knob, entry: Entry) -> _Undone:
-    """Put a setting back that still has the value that the lab gave it."""
-    found = shell.read(knob)
-    if found.problem:
-        return _Undone(False, f"{knob.name} could not be read: {found.problem}")
-    if knob.same(entry.before, found.text):
-        return _Undone(True)
-    if any(knob.same(value, found.text) for value in entry.wrote):
-        return _put_back(shell, knob, entry)
-    return _Undone(
-        True,
-        f"{knob.name} reads {found.text}, and the lab had set it to {' or '.join(entry.wrote)}: somebody else "
-        f"changed it since, so it is left alone (it was {entry.before})",
-    )
-
-
-def _put_back(shell: Shell, knob: Knob, entry: Entry) -> _Undone:
-    wrote = shell.ask(knob.write(entry.before))
-    found = shell.read_back(knob, entry.before)
-    if not found.problem and knob.same(entry.before, found.text):
-        return _Undone(True)
-    why = wrote.problem or found.problem or f"the device reported success and reads {found.text}"
-    return _Undone(False, f"{knob.name} could not be put back to {entry.before}: {why}")
 
 
 # --- pinned clocks --------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Shell:
         except DeviceRefused as error:
             return Answer(problem=str(error))
         except DeviceLost:
-            if self._boot() != self.boot_id:  # raises when the device does not answer either
+            if another_boot(self._boot(), self.boot_id):  # raises when the device does not answer either
                 raise
             answer = Answer(problem=f"`{program}` did not answer within {CALL_S:g} s", outcome="unverifiable")
             self._gone[program] = answer
@@ -118,6 +118,11 @@ class Shell:
         """Return which boot this is; empty where the device does not say."""
         done = self.device.transport.shell(_BOOT_ID, timeout_s=CALL_S)
         return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def another_boot(one: str, other: str) -> bool:
+    """Whether two ids surely name different boots; an empty one, which a device did not say, names none."""
+    return bool(one and other) and one != other
 
 
 def telling(said: str) -> str:

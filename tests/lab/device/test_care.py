@@ -325,6 +325,36 @@ def test_a_reboot_undoes_some_and_the_rest_is_put_back(android: Android, tmp_pat
     assert (restored.told, journalled(tmp_path)) == ((), [])
 
 
+def test_a_boot_that_cannot_be_told_is_no_other_one(android: Android, tmp_path: Path) -> None:
+    """What only a reboot undoes is looked at when the phone does not say which boot it is in, and put back."""
+    before = android.state()
+    prepared(android, tmp_path, "fixed")
+
+    def unsaid(line: str, does: Callable[[], Completed]) -> Completed:
+        return Completed(137, "", "Killed") if "boot_id" in line else does()
+
+    android.answers = unsaid
+    restored = put_back(android, tmp_path)
+
+    assert {"doze", "wakefulness", "fixed_performance"} <= set(restored.undone)
+    assert (android.state(), restored.told, journalled(tmp_path)) == (before, (), [])
+
+
+def test_a_boot_that_could_not_be_told_is_looked_at_in_the_next(android: Android, tmp_path: Path) -> None:
+    """An entry that does not name its boot is put back like one of this boot."""
+    before = android.state()
+
+    def unsaid(line: str, does: Callable[[], Completed]) -> Completed:
+        return Completed(137, "", "Killed") if "boot_id" in line else does()
+
+    android.answers = unsaid
+    prepared(android, tmp_path)
+    android.answers = lambda line, does: does()
+
+    assert put_back(android, tmp_path).told == ()
+    assert android.state() == before
+
+
 def test_a_phone_that_refuses_to_be_put_back_is_asked_again(android: Android, tmp_path: Path) -> None:
     """The entry stays until the phone reads what it was; what is prepared meanwhile does not overwrite it."""
     prepared(android, tmp_path)
