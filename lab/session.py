@@ -16,10 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from device_agents.contract import ForeignManifest, InvalidReason, Job, Manifest
 from lab import foreign, memory
 from lab.agent import (
     EVENTS,
+    JOB,
     PATIENCE_S,
     STDERR,
     Errand,
@@ -245,8 +248,11 @@ class Session:
         """Run one fresh agent process behind the gate and judge what it wrote."""
         folder = _clean_folder(self.bench.store, self.record, place.number)
         with disk_errors(f"run trial {place.number} of run {self.record.id}", self.bench.store.root):
-            opened = self._opened(place, folder)
-        iterations = self._iterations_of(place)
+            opened, iterations, failed = self._planned(place, folder)
+        if failed is not None:
+            if opened is None or self._sensing is None:
+                return failed
+            return self._sensing.judged(failed, opened, None, folder)
         with self._errand(place, iterations=iterations) as (errand, job):
             started_utc = self.bench.clock.utc()
             if self.bench.device.scratch is not None:
@@ -257,27 +263,60 @@ class Session:
                 started, told = watch.started(errand.started), watch.iterations(errand.iterations)
                 seen = replace(errand, started=started, iterations=told)
             if opened is None or self._sensing is None:
-                trial = self._trial(place, job, carry_out(seen), started_utc)
+                trial = self._trial(place, job, carry_out(seen), started_utc, folder)
             else:
                 outcome, after = self._sensing.carry_out(seen)
-                trial = self._sensing.judged(self._trial(place, job, outcome, started_utc), opened, after, folder)
+                trial = self._trial(place, job, outcome, started_utc, folder)
+                trial = self._sensing.judged(trial, opened, after, folder)
             return trial if watch is None else self._of_memory(trial, job, watch.looks)
 
-    def _iterations_of(self, place: Place) -> int | None:
-        """Return the iterations of a trial that goes on for a given time; a pilot says how long one takes."""
-        wanted_s, cell = self.scenario.plan.duration_s, place.cell.key
-        if wanted_s is None or place.purpose == "memory":
-            return None
-        if cell not in self._iterations:
-            with self._errand(place, iterations=PILOT_ITERATIONS, pilot=True) as (errand, job):
-                carry_out(errand)
-                reading = read_events(_bytes(errand.folder / EVENTS))
-            _tidy(self.bench.device, job.trial)
-            found = iterations_of(reading.events)
+    def _planned(self, place: Place, folder: Path) -> tuple[Opened | None, int | None, Trial | None]:
+        """Pass the gate, and say how many iterations a trial has that goes on for a given time; a pilot tells.
+
+        Last, the trial as its pilot failed, if it did: then nobody knows how many. A device that goes away in a
+        pilot is waited for and made ready anew.
+        """
+        device, cell = self.bench.device, place.cell.key
+        for _ in range(REBOOTS):
+            opened = self._opened(place, folder)
+            if self.scenario.plan.duration_s is None or place.purpose == "memory":
+                return opened, None, None
+            if cell in self._iterations:
+                return opened, self._iterations[cell], None
+            outcome, failed = self._pilot(place)
+            if not outcome.lost:
+                return opened, self._iterations.get(cell), failed
+            log.warning("%s; the pilot of trial %d is begun again", outcome.lost, place.number)
+            self._ready_in = None
+            if outcome.rebooted:
+                self.held.again()
+            else:
+                bring_back(device, self.held)
+            pilot = f"{trial_name(self.record.id, place.number)}{PILOT}"
+            _end(device, pilot)
+            _tidy(device, pilot)
+        raise DeviceLost(
+            f"{device.identity.name}: went away in each of {REBOOTS} pilots of trial {place.number}; look at its "
+            "cable, heat and power, then `lab run --resume`"
+        )
+
+    def _pilot(self, place: Place) -> tuple[Outcome, Trial | None]:
+        """Note how many iterations fill `plan.duration_s`, by a few; return also the trial where they failed."""
+        started_utc, plan = self.bench.clock.utc(), self.scenario.plan
+        with self._errand(place, iterations=PILOT_ITERATIONS, pilot=True) as (errand, job):
+            outcome = carry_out(errand)
+            if outcome.lost:
+                return outcome, None
+            found = iterations_of(self._reading(outcome, errand.folder).events)
             longest_s = max((iteration.duration_ns for iteration in found), default=0) / 1e9
-            least = self.scenario.plan.iterations
-            self._iterations[cell] = max(least, math.ceil(wanted_s / longest_s)) if longest_s else least
-        return self._iterations[cell]
+            if outcome.returncode == 0 and longest_s > 0:
+                wanted = math.ceil((plan.duration_s or 0.0) / longest_s)
+                self._iterations[place.cell.key] = max(plan.iterations, wanted)
+                failed = None
+            else:
+                failed = _without_pilot(self._trial(place, job, outcome, started_utc, errand.folder))
+        _tidy(self.bench.device, job.trial)
+        return outcome, failed
 
     def _collected(self, place: Place) -> Trial | None:
         """Return the trial that a lab that is gone had begun on the device; None when there is none.
@@ -289,8 +328,9 @@ class Session:
             return None
         left = bench.store.trial_folder(self.record.id, place.number)
         begun_in, gate = _bytes(left / TURN).decode() or "None", _bytes(left / GATE)
+        iterations = _iterations_in(left / JOB) if self.scenario.plan.duration_s is not None else None
         _clean_folder(bench.store, self.record, place.number)
-        with self._errand(place) as (errand, job):
+        with self._errand(place, iterations=iterations) as (errand, job):
             outcome = collect(errand)
         if outcome is None or not outcome.lost:
             _end(bench.device, job.trial)
@@ -298,7 +338,7 @@ class Session:
             _tidy(bench.device, job.trial)
             return None
         log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
-        trial = self._trial(place, job, outcome, bench.clock.utc())
+        trial = self._trial(place, job, outcome, bench.clock.utc(), errand.folder)
         if self._sensing is not None:
             trial = self._sensing.collected(trial, errand, gate)
         if place.purpose == "memory":
@@ -312,14 +352,17 @@ class Session:
             return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
         return replace(trial, flags=("collected", *trial.flags))
 
-    def _trial(self, place: Place, job: Job, outcome: Outcome, started_utc: str) -> Trial:
-        """Judge what lies in a trial's folder."""
+    def _reading(self, outcome: Outcome, folder: Path) -> Reading:
+        """Read what an agent wrote, or what a foreign tool printed."""
+        if isinstance(self.bench.build.manifest, ForeignManifest):
+            foreign.parse(self.bench.build.manifest, self.bench.build, outcome, folder)
+        return read_events(_bytes(folder / EVENTS))
+
+    def _trial(self, place: Place, job: Job, outcome: Outcome, started_utc: str, folder: Path) -> Trial:
+        """Judge what lies in a trial's folder, or in that of its pilot."""
         bench = self.bench
         timed = bench.device.identity.kind != "emulated" and place.purpose == "time"
-        folder = bench.store.trial_folder(self.record.id, place.number)
-        if isinstance(bench.build.manifest, ForeignManifest):
-            foreign.parse(bench.build.manifest, bench.build, outcome, folder)
-        reading = read_events(_bytes(folder / EVENTS))
+        reading = self._reading(outcome, folder)
         findings = judge(
             job,
             outcome,
@@ -398,6 +441,22 @@ class Session:
 
 
 State = Literal["steady", "unsteady", "unknown"]
+
+
+def _without_pilot(trial: Trial) -> Trial:
+    """Return a trial whose pilot failed: it is not begun, as nobody knows how long it would have taken."""
+    why = trial.detail or "it ended well and told of no iteration"
+    detail = f"its pilot of {PILOT_ITERATIONS} iterations, which says how many fill plan.duration_s, failed: {why}"
+    reason = trial.reason or InvalidReason.NO_WORK
+    return replace(trial, valid=False, reason=reason, detail=detail, samples={}, placement={})
+
+
+def _iterations_in(path: Path) -> int | None:
+    """Return how many iterations a job that is kept asks for; None where it cannot be read: it matches none."""
+    try:
+        return Job.model_validate_json(_bytes(path)).iterations
+    except ValidationError:
+        return None
 
 
 def _steadiness(job: Job, reading: Reading) -> tuple[State, int]:

@@ -326,6 +326,94 @@ def test_a_reboot_while_settling_makes_the_device_ready_anew(make: Callable[...,
     assert setting.phone.journal.count("push") == 2
 
 
+LASTING = batch_scenario("[3]", blocks=2).replace("blocks = 2", "blocks = 2\nduration_s = 1.2")
+"""Iterations of 100 ms that fill 1.2 s are twelve, as a pilot of three says."""
+
+
+def iterations_of(setting: Setting, record: Run, number: int) -> int:
+    """Return how many iterations a trial's job asked for."""
+    document = (setting.store.trial_folder(record.id, number) / "job.json").read_bytes()
+    return Job.model_validate_json(document).iterations
+
+
+def started(setting: Setting) -> list[str]:
+    """Return what was done, without notes; `ilot` is a pilot."""
+    return [line for line in setting.phone.journal if not line.startswith("note")]
+
+
+def test_a_pilot_says_how_many_iterations_fill_the_time(make: Callable[..., Setting]) -> None:
+    """Once a cell, before its first trial."""
+    setting = make(toml=LASTING)
+    record = setting.begin()
+
+    assert [trial.valid for trial in run(record, setting.scenario, setting.bench)] == [True] * 2
+    assert [iterations_of(setting, record, number) for number in (1, 2)] == [12, 12]
+    assert [line[12:16] for line in started(setting) if line.startswith("start")] == [
+        "0000",
+        "ilot",
+        "0001",
+        "0002",
+    ]
+
+
+def test_a_reboot_in_a_pilot_makes_the_device_ready_anew(make: Callable[..., Setting]) -> None:
+    """No trial runs on a phone that nobody prepared, and none of two iterations passes for a long one."""
+    setting = make(lambda number: "reboots" if number == 1 else "none", LASTING)
+    record = setting.begin()
+
+    assert [trial.valid for trial in run(record, setting.scenario, setting.bench)] == [True] * 2
+    assert [iterations_of(setting, record, number) for number in (1, 2)] == [12, 12]
+    after = started(setting).index("reconnect")
+    assert started(setting)[after:-2] == [
+        "reconnect",
+        "take the lease again",
+        "push",
+        "start agent 0000 load",
+        "start agent ilot encode_image",
+        "start agent 0001 encode_image",
+    ]
+
+
+def test_a_phone_that_reboots_in_every_pilot_is_given_up(make: Callable[..., Setting]) -> None:
+    """Three times; the run can be gone on with later."""
+    setting = make(lambda number: "reboots" if number % 2 else "none", LASTING)  # the even ones settle
+    record = setting.begin()
+
+    with pytest.raises(DeviceLost, match="went away in each of 3 pilots of trial 1"):
+        list(run(record, setting.scenario, setting.bench))
+
+    assert setting.store.run(record.id).status == "interrupted"
+    assert setting.store.trials(record.id) == []
+
+
+def test_a_pilot_that_was_lost_is_begun_again_when_the_phone_is_back(make: Callable[..., Setting]) -> None:
+    """In the same boot too nothing is believed of the phone; the run goes on without a trial lost."""
+    setting = make(lambda number: "lost" if number == 1 else "none", LASTING)
+    phone = Wanderer(setting.phone.inputs, script=setting.phone.script, clock=setting.phone.clock)
+    bench, record = replace(setting.bench, device=fake_device(phone)), setting.begin()
+
+    assert [trial.valid for trial in run(record, setting.scenario, bench)] == [True] * 2
+    assert [iterations_of(setting, record, number) for number in (1, 2)] == [12, 12]
+    back = phone.journal.index("is back")
+    assert phone.journal[back + 1 : back + 3] == ["start agent 0000 load", "start agent ilot encode_image"]
+
+
+def test_a_pilot_that_dies_is_its_trials_failure_and_fixes_no_number(make: Callable[..., Setting]) -> None:
+    """The trial says so; the next one has a pilot of its own."""
+    setting = make(lambda number: "dies" if number == 1 else "none", LASTING.replace("[3]", "[1, 3]"))
+    record = setting.begin()
+
+    trials = list(run(record, setting.scenario, setting.bench))
+
+    assert [trial.reason for trial in trials] == [InvalidReason.AGENT_DIED, None, None, None]
+    assert trials[0].detail.startswith(
+        "its pilot of 3 iterations, which says how many fill plan.duration_s, failed: the agent was ended by"
+    )
+    assert trials[0].samples == {}
+    again = next(trial for trial in trials[1:] if trial.cell == trials[0].cell)
+    assert len(again.samples["encode_s"]) == iterations_of(setting, record, again.number) > 3
+
+
 def test_an_interrupted_run_is_marked_and_resumed_where_it_stopped(make: Callable[..., Setting]) -> None:
     """Closing the generator after one trial saves it; going on measures only the other three, in order."""
     setting = make()

@@ -94,11 +94,11 @@ class Lab:
         """Measure what a run lacks."""
         return list(run(record, self.scenario, self.bench))
 
-    def kill(self, record: Run, number: int) -> None:
-        """Measure until a trial runs, and be gone: the phone keeps what is there, its agent goes on."""
+    def kill(self, record: Run, number: int, after: int = 0) -> None:
+        """Measure until a trial has done more iterations, and be gone: the phone's agent goes on."""
 
         def gone(progress: Progress) -> None:
-            if (progress.place.number, progress.iterations > 0) == (number, True):
+            if (progress.place.number, progress.iterations > after) == (number, True):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -180,6 +180,21 @@ def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
     kept = lab.store.trial_folder(record.id, 1)
     assert (kept / "gate.jsonl").read_bytes()
     assert (kept / "vitals.jsonl").read_bytes()
+
+
+def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., Lab]) -> None:
+    """How many iterations a pilot gave it is in the job it was begun with: twelve, not the two of the plan."""
+    lab = make(TOML.replace("blocks = 1", "blocks = 1\nduration_s = 1.2"))
+    record = lab.open()
+    lab.kill(record, 1, after=3)
+    begun = lab.phone.started
+
+    (trial,) = lab.go_on(record)
+
+    assert trial.valid, trial.detail
+    assert trial.flags[0] == "collected"
+    assert len(trial.samples["encode_s"]) == 12
+    assert lab.phone.started == begun
 
 
 def test_a_memory_pass_of_a_killed_lab_has_no_times(make: Callable[..., Lab]) -> None:
