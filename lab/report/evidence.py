@@ -11,7 +11,7 @@ from device_agents.contract import Event, Hello, Iteration, Span
 from lab.agent import EVENTS, STDERR, read_events
 from lab.device.vitals import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
-from lab.metrics import NS, end_ns, measured
+from lab.metrics import NS, end_ns, iterations_of, measured
 from lab.records import Trial, Vitals
 
 GATE, VITALS = "gate.jsonl", "vitals.jsonl"
@@ -48,7 +48,8 @@ class Doing:
 class Evidence:
     """A trial, how long it waited and looked at the gate, and what its device did; `last_words` of its agent.
 
-    `iteration_s` is how long one measured iteration took on average; None without any.
+    `iteration_s` is how long one measured iteration took on average, None without any; `warmups` how many
+    iterations came before the measured ones, by which a trial is judged to have settled too.
     """
 
     trial: Trial
@@ -59,6 +60,7 @@ class Evidence:
     gate: tuple[Vitals, ...] = ()
     during: tuple[Vitals, ...] = ()
     iteration_s: float | None = None
+    warmups: int = 0
 
 
 def evidence_of(trial: Trial, folder: Path) -> Evidence:
@@ -77,7 +79,8 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     words = _bytes(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
     spent_s = [iteration.duration_ns * NS for iteration in measured(events)]
     iteration_s = sum(spent_s) / len(spent_s) if spent_s else None
-    return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s)
+    warmups = len(iterations_of(events)) - len(spent_s)
+    return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s, warmups)
 
 
 def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[Event]) -> Doing:

@@ -157,7 +157,7 @@ def _line(
         standing=standing,
         reason=f"{trial.reason}: {reason_words(trial.reason).means}" if standing == "invalid" else "",
         detail=plain(trial.detail),
-        state=state_words(trial, metric),
+        state=state_words(one, metric),
         remarks=tuple(remarks),
         device=doing_words(one),
         relative=share,
@@ -165,11 +165,13 @@ def _line(
     )
 
 
-def state_words(trial: Trial, metric: Metric) -> str:
-    """Return from which iteration on a trial was steady, or why that is not known."""
-    count = len(trial.samples.get(metric.name, ()))
+def state_words(one: Evidence, metric: Metric) -> str:
+    """Return from which measured iteration on a trial was steady, or why that is not known of all, warm-up too."""
+    trial = one.trial
+    measured = len(trial.samples.get(metric.name, ()))
     if trial.state == "steady":
-        return f"steady from iteration {trial.first_steady + 1} of {count}" if trial.first_steady else "steady"
+        return f"steady from iteration {trial.first_steady + 1} of {measured}" if trial.first_steady else "steady"
+    count = one.warmups + measured
     if trial.state == "unsteady":
         return f"never settled in {count} iterations"
     if count < SHORTEST:
