@@ -27,7 +27,9 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
     """
     for run in (baseline, candidate):
         if run.status != "finished":
-            raise RunError(f"run {run.id} is {run.status}: wanted finished runs; go on with it: lab run --resume")
+            whole = run.comparison  # a side goes on with the other one only
+            go_on = f"lab run --resume {run.id}" if whole is None else f"lab compare --resume {whole}"
+            raise RunError(f"run {run.id} is {run.status}: wanted finished runs; go on with it: {go_on}")
     if baseline.id == candidate.id:
         raise RunError(f"both are run {baseline.id}: wanted two runs to compare")
     if baseline.comparison is not None and baseline.comparison == candidate.comparison:

@@ -48,9 +48,19 @@ def _invalid(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
 
 
 def _unfinished(run: Run, kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
-    if run.status != "finished":
-        how = "failed" if run.status == "failed" else f"is {run.status}"
-        yield len(kept), f"The run {how}: `lab run --resume {run.id[:13]}` measures what is missing."
+    if run.status == "finished":
+        return
+    whole = run.comparison  # a side goes on with the other one only
+    go_on = f"lab run --resume {run.id[:13]}" if whole is None else f"lab compare --resume {whole[:13]}"
+    if run.status == "running":
+        yield (
+            len(kept),
+            "The run is still being measured: ask again when it has ended. If its lab was killed, "
+            f"`{go_on}` goes on.",
+        )
+        return
+    how = "failed" if run.status == "failed" else f"is {run.status}"
+    yield len(kept), f"The run {how}: `{go_on}` measures what is missing."
 
 
 def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
@@ -113,11 +123,12 @@ def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[f
 def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
     """Advise on what the lab could not see, where nothing worse is to be said."""
     short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
-    few = [one for one in short if len(one.trial.samples[metric.name]) < SHORTEST]
+    few = [one for one in short if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
     if kept and len(few) * 2 > len(kept):
+        how = "`lab run --iterations 10`" if run.comparison is None else "plan.iterations of its scenario"
         yield (
-            f"Nobody can tell whether trials had settled: {SHORTEST} measured iterations are the least "
-            "(`lab run --iterations 10`)."
+            f"Nobody can tell whether trials had settled: {SHORTEST} iterations are the least, warm-up included "
+            f"({how})."
         )
     gone = sum("sensor_gone" in one.trial.flags for one in kept)
     if gone:

@@ -73,7 +73,7 @@ REASONS: Mapping[InvalidReason, Words] = {
     ),
     InvalidReason.SHARED_HOST: Words(
         "others may have used the same cores meanwhile",
-        "Let one lab at a time measure on this machine, and go on with `lab run --resume`.",
+        "Let one lab at a time measure on this machine, and measure again.",
     ),
     InvalidReason.WRONG_UNIT: Words(
         "another unit did the work than was claimed: a silent fall-back",
@@ -91,7 +91,7 @@ REASONS: Mapping[InvalidReason, Words] = {
     ),
     InvalidReason.DEVICE_LOST: Words(
         "the device went away and did not come back in time",
-        "Check cable, hub and power of the device (`lab devices`), then `lab run --resume`.",
+        "Check cable, hub and power of the device (`lab devices`), then go on with what is missing.",
     ),
     InvalidReason.DEVICE_REBOOTED: Words(
         "the device restarted",

@@ -112,3 +112,21 @@ def test_a_trial_with_a_time_that_is_none_enters_no_figure(lab: Lab, data: Store
     assert status == 0
     assert "5 valid pairs" in words
     assert "nan" not in words.lower().replace("nano", "")
+
+
+@pytest.mark.parametrize(
+    ("comparison", "go_on"),
+    [(None, "lab run --resume "), ("0192f3a1-0000-7abc-8def-001122334455", "lab compare --resume 0192f3a1-0000")],
+)
+def test_a_run_that_is_not_finished_is_refused_with_what_goes_on_with_it(
+    lab: Lab, data: Store, comparison: str | None, go_on: str
+) -> None:
+    """A side of a comparison goes on with the other side only."""
+    first = data.run("last")
+    cut = replace(first, id=new_run_id(), comparison=comparison, status="interrupted")
+    data.create_run(cut)
+
+    status, words = compared(lab, [first, cut])
+
+    assert status == 2
+    assert f"run {cut.id} is interrupted: wanted finished runs; go on with it: {go_on}" in words
