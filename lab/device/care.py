@@ -89,13 +89,10 @@ def prepare(
     survey, pinned = _pins(shell) if profile == "rooted" else ("", ())
     knobs = (*OBSERVE, *((FIXED,) if profile == "fixed" else ()), *pinned)
     before = {knob.name: shell.read(knob) for knob in knobs}
-    due = {
-        knob: _goes_back_to(knob, before[knob.name].text, survey)
+    settings = [
+        _apply(shell, knob, before[knob.name], root, _goes_back_to(knob, before[knob.name].text, survey))
         for knob in knobs
-        if _due(knob, before[knob.name])
-    }
-    journal.note(root, [_entry(shell, knob, was, wrote=knob.wanted) for knob, was in due.items()])
-    settings = [_apply(shell, knob, before[knob.name], root) for knob in knobs]
+    ]
     if profile == "rooted":
         settings = _still_pinned(shell, settings)
     return Prepared(tuple(settings), left.told)
@@ -166,32 +163,36 @@ def _due(knob: Knob, before: Answer) -> bool:
     return not before.problem and not knob.same(knob.wanted, before.text)
 
 
-def _entry(shell: Shell, knob: Knob, before: str, *, wrote: str) -> Entry:
+def _entry(shell: Shell, knob: Knob, goes_back_to: str) -> Entry:
+    """Return what the journal holds while a setting is being written: what it will read is not yet known."""
     return Entry(
         device=shell.name,
         setting=knob.name,
-        before=before,
-        wrote=(wrote,),
+        before=goes_back_to,
+        wrote=(knob.wanted,),
         boot_id=shell.boot_id,
         at_utc=now_utc(),
         lab=f"{platform.node() or 'unnamed'} pid {os.getpid()}",
+        proven=False,
     )
 
 
-def _apply(shell: Shell, knob: Knob, before: Answer, root: Path) -> Setting:
-    """Write a setting and read it back."""
+def _apply(shell: Shell, knob: Knob, before: Answer, root: Path, goes_back_to: str) -> Setting:
+    """Write a setting and read it back, noting it before and after."""
     one = Setting(knob.name, knob.wanted, before.text, before.text, "already", "", knob.drifts)
     if before.problem:
         return replace(one, outcome=before.outcome, detail=before.problem)
     if not _due(knob, before):
         return one
+    entry = _entry(shell, knob, goes_back_to)
+    journal.note(root, entry)
     wrote = shell.ask(knob.write(knob.wanted))
     found = shell.read_back(knob, knob.wanted)
+    if not found.problem:
+        known = any(knob.same(value, found.text) for value in (knob.wanted, before.text))
+        became = entry.wrote if known else (found.text,)  # what it was made into is ours too
+        journal.note(root, entry.model_copy(update={"wrote": became, "proven": True}))
     outcome, detail = _became(knob, before, wrote, found)
-    if outcome == "unverifiable" and found.text and not knob.same(before.text, found.text):
-        journal.note(
-            root, [_entry(shell, knob, before.text, wrote=found.text)]
-        )  # what it was made into is ours too
     return replace(one, after=found.text, outcome=outcome, detail=detail)
 
 

@@ -6,7 +6,7 @@ A JSON list with one entry a line: when the file is cut or damaged, the lines th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -16,7 +16,11 @@ from lab.files import disk_errors, locked, make_folder, write_atomically
 
 
 class Entry(BaseModel):
-    """One setting of one device: what it was, what the lab wrote (or found in its place), when, and which lab."""
+    """One setting of one device: what it was, what the lab wrote (or found in its place), when, and which lab.
+
+    It is `proven` once what it reads after the writing is in `wrote`: until then a device may have made any value
+    of it. Older labs noted no such thing.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -27,6 +31,7 @@ class Entry(BaseModel):
     boot_id: str
     at_utc: str
     lab: str
+    proven: bool = True
 
 
 _Entries = TypeAdapter(tuple[Entry, ...])
@@ -49,24 +54,21 @@ def read(root: Path, device: str) -> tuple[tuple[Entry, ...], str]:
     return tuple(entry for entry in entries if entry.device == device), damage
 
 
-def note(root: Path, entries: Sequence[Entry]) -> None:
-    """Add entries; one for a setting that has one keeps what was there before, and takes on what was written.
+def note(root: Path, entry: Entry) -> None:
+    """Add an entry; one for a setting that has one keeps what was there before, and takes on what was written.
 
     On the disk when it returns. Raises `StoreError`, `DiskFull`.
     """
 
     def change(found: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        book = {(entry.device, entry.setting): entry for entry in found}
-        for entry in entries:
-            key = (entry.device, entry.setting)
-            if (known := book.get(key)) is not None:
-                wrote = tuple(dict.fromkeys((*known.wrote, *entry.wrote)))
-                entry = known.model_copy(update={"wrote": wrote, "boot_id": entry.boot_id})  # noqa: PLW2901
-            book[key] = entry
-        return tuple(book.values())
+        book = {(one.device, one.setting): one for one in found}
+        key = (entry.device, entry.setting)
+        known = book.get(key, entry)
+        wrote = tuple(dict.fromkeys((*known.wrote, *entry.wrote)))
+        now = {"wrote": wrote, "boot_id": entry.boot_id, "proven": entry.proven}
+        return tuple({**book, key: known.model_copy(update=now)}.values())
 
-    if entries:
-        _change(root, change)
+    _change(root, change)
 
 
 def forget(root: Path, device: str, settings: Collection[str]) -> None:

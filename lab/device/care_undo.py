@@ -32,13 +32,13 @@ def undo(shell: Shell, entry: Entry) -> Undone:
 
 
 def _if_ours(shell: Shell, knob: Knob, entry: Entry) -> Undone:
-    """Put a setting back that still has the value that the lab gave it."""
+    """Put a setting back that has the value that the lab gave it, or whose value was never read back."""
     found = shell.read(knob)
     if found.problem:
         return Undone(False, f"{knob.name} could not be read: {found.problem}")
     if knob.same(entry.before, found.text):
         return Undone(True)
-    if any(knob.same(value, found.text) for value in entry.wrote):
+    if not entry.proven or any(knob.same(value, found.text) for value in entry.wrote):
         return _put_back(shell, knob, entry)
     return Undone(
         True,

@@ -80,7 +80,7 @@ def test_a_phone_is_prepared_and_put_back(android: Android, tmp_path: Path) -> N
 
 
 def test_the_journal_is_on_the_disk_before_the_first_write(android: Android, tmp_path: Path) -> None:
-    """With what was there, in which boot, when, and which lab."""
+    """Each setting's own entry, with what was there, in which boot, when, and which lab."""
     seen: list[list[dict[str, object]]] = []
 
     def watched(line: str, does: Callable[[], Completed]) -> Completed:
@@ -91,10 +91,12 @@ def test_the_journal_is_on_the_disk_before_the_first_write(android: Android, tmp
     android.answers = watched
     prepared(android, tmp_path)
 
-    entry = next(one for one in seen[0] if one["setting"] == "screen_off_timeout")
+    entry = next(one for journal in seen for one in journal if one["setting"] == "screen_off_timeout")
     assert (entry["before"], entry["wrote"], entry["boot_id"]) == ("60000", ["1800000"], "boot-1")
     assert str(entry["lab"]).endswith(f"pid {os.getpid()}") and str(entry["at_utc"]).endswith("Z")
-    assert all(journal == seen[0] for journal in seen)
+    assert [[one["proven"] for one in journal] for journal in seen] == [
+        [True] * before + [False] for before in range(len(seen))
+    ]
 
 
 def test_a_refused_setting_says_why_and_the_others_go_on(android: Android, tmp_path: Path) -> None:
@@ -234,16 +236,61 @@ def test_a_lab_killed_between_any_two_steps_leaves_nothing_behind(
     takes += commands(android, lambda: put_back(android, tmp_path))
     assert takes > 40
     android.dies_before = dies_before
+    killed_at_every_step(android, tmp_path, profile, takes, before)
+
+
+@pytest.mark.parametrize("dies_before", [True, False], ids=["before it happened", "after"])
+def test_a_value_that_a_killed_lab_never_read_back_is_put_back(
+    android: Android, tmp_path: Path, dies_before: bool
+) -> None:
+    """A phone that makes 10 of a brightness of 1 is not taken for somebody else."""
+    before = android.state()
+    android.answers = dims_to_ten(android)
+    takes = commands(android, lambda: ready(android, tmp_path)) + commands(
+        android, lambda: put_back(android, tmp_path)
+    )
+    android.dies_before = dies_before
+    killed_at_every_step(android, tmp_path, "observe", takes, before)
+
+
+def dims_to_ten(phone: Android) -> Callable[[str, Callable[[], Completed]], Completed]:
+    """Answer like a phone whose screen gets no darker than 10."""
+
+    def floors(line: str, does: Callable[[], Completed]) -> Completed:
+        done = does()
+        if line == "settings put system screen_brightness 1":
+            phone.settings["system/screen_brightness"] = "10"
+        return done
+
+    return floors
+
+
+def killed_at_every_step(phone: Android, root: Path, profile: Profile, takes: int, before: object) -> None:
+    """Kill a lab at each of its commands; the next contact leaves the phone as it was, and tells nothing."""
     for step in range(1, takes + 1):
-        android.asked, android.lives = 0, step
+        phone.asked, phone.lives = 0, step
         with pytest.raises(Killed):
-            ready(android, tmp_path, profile)
-            put_back(android, tmp_path)
-        android.lives = None
+            ready(phone, root, profile)
+            put_back(phone, root)
+        phone.lives = None
 
-        told = put_back(android, tmp_path).told
+        told = put_back(phone, root).told
 
-        assert (android.state(), told, journalled(tmp_path)) == (before, (), []), step
+        assert (phone.state(), told, journalled(root)) == (before, (), []), step
+
+
+def test_a_journal_of_an_older_lab_is_put_back(android: Android, tmp_path: Path) -> None:
+    """It does not say what was read back: what reads neither as before nor as written is somebody else's."""
+    prepared(android, tmp_path)
+    path = tmp_path / "devices/care.json"
+    old = [{name: value for name, value in one.items() if name != "proven"} for one in journalled(tmp_path)]
+    path.write_text(json.dumps(old))
+    android.settings["system/screen_brightness"] = "200"
+
+    told = put_back(android, tmp_path).told
+
+    assert len(told) == 1 and "somebody else changed it since" in told[0]
+    assert android.settings == AS_BOUGHT | {"system/screen_brightness": "200"}
 
 
 def test_the_next_lab_finds_the_phone_as_its_owner_left_it(android: Android, tmp_path: Path) -> None:
