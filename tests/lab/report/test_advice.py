@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from report_runs import CELLS, ENCODE, bad, fine, kept_of, run_of
@@ -27,10 +26,14 @@ def advised(run: Run, kept: Sequence[Evidence]) -> str:
 
 def short_trials(folder: Path, *, warmups: int, measured: int) -> list[Evidence]:
     """Make four trials of few iterations of which nobody can tell whether they settled, with their events."""
-    phases: list[Literal["warmup", "measure"]] = [*["warmup"] * warmups, *["measure"] * measured]
     events = [
-        Iteration(iteration=number, phase=phase, start_ns=10**9 * number, duration_ns=10**8)
-        for number, phase in enumerate(phases)
+        Iteration(
+            iteration=number,
+            phase="warmup" if number < warmups else "measure",
+            start_ns=10**9 * number,
+            duration_ns=10**8,
+        )
+        for number in range(warmups + measured)
     ]
     (folder / "events.jsonl").write_text("".join(f"{event.model_dump_json()}\n" for event in events))
     trials = [replace(t, state="unknown", samples={"encode_s": (0.1,) * measured}) for t in fine(4, CELLS[:1])]
