@@ -6,11 +6,13 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from statistics import mean
 
 from lab.metrics import METRICS
-from lab.records import Cell, CellVerdict, Comparison, Trial
+from lab.records import CHANGED, Cell, CellVerdict, Comparison, Trial
 from lab.runner import LEAST_S, PASSING, TRIES
 from lab.stats.compare import Judgement, judge
+from lab.stats.families import alone
 from lab.stats.pairs import cost_s, ratios_by_block
 from lab.stats.plan import Budget, NextPairs, Side, next_pairs
 from lab.stats.sequential import Looks, p_value
@@ -59,13 +61,27 @@ class Standing:
 
 
 def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials) -> list[Standing]:
-    """Return how far every cell is. Cells that go on share what is left of the budget: all or none go on."""
-    found = [_standing(comparison, pair, trials) for pair in cells]
-    going = [each for each in found if not (each.judgement.settled or each.given_up)]
-    round_s = max(sum(each.pair_s for each in going), LEAST_S)
-    budget = Budget(comparison.budget_s, sum(map(cost_s, trials.values())))
+    """Return how far every cell is, and what each measures next with its part of the budget.
+
+    First every cell that goes on gets to its first look. Where the budget does not pay for that, cells are left
+    out, those with the fewest pairs first (the later of equals), so that the others are judged.
+    """
+    found = [_standing(comparison, pair, trials, len(cells)) for pair in cells]
+    known = [each.pair_s for each in found if each.pair_s]
+    usual_s = max(mean(known), LEAST_S) if known else LEAST_S
+    found = [replace(each, pair_s=each.pair_s or usual_s) for each in found]
+    left_s = Budget(comparison.budget_s, sum(map(cost_s, trials.values()))).left_s
+    wanted_s = {
+        index: max(0, comparison.looks_first - len(each.ratios)) * each.pair_s
+        for index, each in enumerate(found)
+        if not (each.judgement.settled or each.given_up)
+    }
+    while sum(wanted_s.values()) > left_s * (1 + 1e-9):
+        del wanted_s[min(wanted_s, key=lambda index: (len(found[index].ratios), -index))]
+    first_looks_s = sum(wanted_s.values())
     return [
-        replace(each, plan=_plan(comparison, each, index, round_s, budget)) for index, each in enumerate(found)
+        replace(each, plan=_plan(comparison, each, index, left_s - first_looks_s + wanted_s.get(index, 0.0)))
+        for index, each in enumerate(found)
     ]
 
 
@@ -113,19 +129,24 @@ def looks_of(comparison: Comparison) -> Looks:
     return Looks(comparison.looks_most, comparison.looks_first)
 
 
-def _standing(comparison: Comparison, cells: CellPair, trials: Trials) -> Standing:
+def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: int) -> Standing:
     ours, theirs = _medians(comparison.metric, cells, trials)
     better = METRICS[comparison.metric].better
     keys: dict[Side, str] = {"baseline": cells[0].key, "candidate": cells[1].key}
     own = {side: [trial for trial in trials[side] if trial.cell == key] for side, key in keys.items()}
     tried = max((trial.block + 1 for side in own.values() for trial in side), default=0)
     lacking, cut_utc = _lacking(comparison.metric, own, tried - 1)
+    ratios = ratios_by_block(theirs, ours)
+    judgement = judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension)
+    if judgement.verdict in CHANGED and p_value(list(ratios.values()), looks_of(comparison)) > alone(family):
+        judgement = replace(judgement, settled=False)  # true of the cell; not yet to be believed among so many
+    costs = [cost_s(side) / len(side) for side in own.values() if side]
     return Standing(
         cells=cells,
-        ratios=ratios_by_block(theirs, ours),
-        judgement=judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension),
+        ratios=ratios,
+        judgement=judgement,
         tried=tried,
-        pair_s=sum(cost_s(side) / len(side) for side in own.values() if side),
+        pair_s=2 * mean(costs) if costs else 0.0,
         lacking=lacking,
         cut_utc=cut_utc,
         given_up=_given_up(comparison, own, tried),
@@ -133,7 +154,8 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials) -> Standi
     )
 
 
-def _plan(comparison: Comparison, each: Standing, index: int, round_s: float, budget: Budget) -> NextPairs:
+def _plan(comparison: Comparison, each: Standing, index: int, allowed_s: float) -> NextPairs:
+    """Return what a cell measures next with the device-seconds that it may have."""
     if each.given_up and not each.judgement.settled:
         return NextPairs((), "budget spent", each.given_up)
     return next_pairs(
@@ -141,8 +163,8 @@ def _plan(comparison: Comparison, each: Standing, index: int, round_s: float, bu
         looks_of(comparison),
         tried=each.tried,
         seed=comparison.seed + index,
-        pair_s=round_s,
-        budget=budget,
+        pair_s=each.pair_s,
+        budget=Budget(comparison.budget_s, max(0.0, comparison.budget_s - allowed_s)),
     )
 
 

@@ -62,6 +62,7 @@ class Vitals:
     """What a device's sensors said at one moment. What could not be read is absent or None, never 0.
 
     `boot_s` is the device's own clock (seconds since its boot). `celsius` goes by a zone's `type`, and `battery`;
+    `hal_kinds` holds the type that Android's thermal HAL gives each sensor of its own (0 CPU, 3 SKIN, 9 NPU);
     `clocks_khz` and `caps` by cpufreq policy, a cap being the highest clock now allowed over the highest there is;
     `cooling` by a cooling device's `type`: above 0 it throttles. `busy_cores` is how many cores' worth of CPU time
     everything on the device used since the look before (or in a short while, for a single look), `stolen_cores`
@@ -82,6 +83,7 @@ class Vitals:
     busy_cores: float | None = None
     stolen_cores: float | None = None
     available_bytes: int | None = None
+    hal_kinds: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -167,6 +169,10 @@ class Interval:
 Verdict = Literal["regressed", "improved", "slower", "faster", "same", "cannot tell", "incomparable"]
 Dimension = Literal["build", "runtime", "parameter", "device"]
 
+WORSE: tuple[Verdict, ...] = ("regressed", "slower")
+CHANGED: tuple[Verdict, ...] = (*WORSE, "improved", "faster")
+"""Verdicts that say that something changed."""
+
 
 @dataclass(frozen=True)
 class CellVerdict:
@@ -250,7 +256,7 @@ class SelfCheck:
     `wanted` and `wanted_injected` are the A/A comparisons and those with an injected slow-down (`inject`) that
     were asked for, `live` those that were measured, in their order. `ratios` are all valid A/A pairs (candidate /
     baseline) in the order of time, of which `block_pairs` neighbours at a time were drawn. `smallest_visible` is
-    the change that a comparison with all its pairs can just show at that spread, as a share; `between_cv` the
+    the slow-down that 95 % of the comparisons drawn find, as a share; `between_cv` the
     coefficient of variation between trials of one side, without what a pair shares. `missing` says in words which
     rates could not be shown, and why.
     """

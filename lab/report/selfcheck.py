@@ -13,12 +13,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lab.records import LiveCheck, ResampledRates, SelfCheck
+from lab.records import CHANGED, WORSE, LiveCheck, ResampledRates, SelfCheck
 from lab.report.markdown import escape
 from lab.report.wording import KIND_STYLES, KINDS, percent, plain
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
-from lab.stats.resample import WELL_FOUND, at_least, at_most, smallest_found
-from lab.stats.selfcheck import CHANGED, WORSE, tally
+from lab.stats.resample import LARGEST, WELL_FOUND, at_least, at_most
+from lab.stats.selfcheck import cut_short, tally
 
 BAR = 30
 """Characters of a bar that stands for all."""
@@ -45,7 +45,7 @@ def quote(record: SelfCheck) -> str:
         f"{_injected(record)} slow-downs found: {lower(count.found, count.slowed)}",
     ]
     if record.smallest_visible is not None:
-        parts.append(f"smallest change shown: {_smallest(record)}")
+        parts.append(f"slow-downs found in {percent(WELL_FOUND)}: from {percent(record.smallest_visible)} on")
     day = record.started_utc[:10]
     return plain(f"Self-check of {record.device}, {day}, {record.scenario}: " + "; ".join(parts))
 
@@ -72,14 +72,15 @@ def sentences(record: SelfCheck) -> list[str]:
     ]
     if record.smallest_visible is not None:
         found.append(
-            f"The smallest change that {record.looks_most} pairs can show here is "
-            f"{percent(record.smallest_visible)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called one, by "
-            "policy."
+            f"The smallest slow-down that is found here in {percent(WELL_FOUND)} of the resampled comparisons is "
+            f"{percent(record.smallest_visible)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called a change, "
+            "by policy."
         )
-    if record.resampled:
-        well = smallest_found(record.resampled)
-        words = "No slow-down that was tried is" if well is None else f"Slow-downs from {_scale(well)} on are"
-        found.append(f"{words} found in {percent(WELL_FOUND)} of the resampled comparisons or more.")
+    elif record.resampled:
+        found.append(
+            f"No slow-down up to {percent(LARGEST)} is found in {percent(WELL_FOUND)} of the resampled "
+            "comparisons."
+        )
     return [plain(words) for words in found]
 
 
@@ -159,7 +160,7 @@ def _live_rows(record: SelfCheck) -> list[list[str]]:
             [
                 str(number),
                 "-" if live.slow_down == 1 else _scale(live.slow_down),
-                live.found.verdict,
+                "cut short" if cut_short(record, live) else live.found.verdict,
                 "none" if change is None else f"{change.estimate:.3f}",
                 limits,
                 str(live.found.pairs),
@@ -220,11 +221,6 @@ def _origin(record: SelfCheck) -> str:
 
 def _injected(record: SelfCheck) -> str:
     return _scale(record.inject.slow_down)
-
-
-def _smallest(record: SelfCheck) -> str:
-    """Return the smallest change that can be called one here: what the pairs show, and not less than policy."""
-    return percent(max(record.smallest_visible or 0.0, SMALLEST_EFFECT))
 
 
 def _scale(slow_down: float) -> str:

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 
 from lab.comparable import refusal
 from lab.metrics import METRICS
-from lab.records import Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
+from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
 from lab.report import selfcheck as selfchecks
 from lab.report.wording import cell_phrase, on_device, percent, plain, varying
 from lab.stats.families import failing, listed
 from lab.stats.pairs import chance_worse, cost_s, ratios_by_block
 from lab.stats.summary import Medians, counted, medians_by_block
-
-CHANGED = ("regressed", "improved", "slower", "faster")
-"""Verdicts that say that something changed."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +123,23 @@ def _cell(
     theirs = medians_by_block(candidate[1], cells[1].key, metric.name)
     ratios = {} if comparison.differs else ratios_by_block(theirs, ours)
     parts = [found.verdict if found.change is None else f"{change_words(found.change, metric)}: {found.verdict}"]
-    chance = chance_worse(list(ratios.values()), metric.better)
-    if chance is not None:
-        slower = "slower" if metric.unit == "s" or metric.unit.endswith("/s") else "worse"
-        parts.append(f"{_sure(chance)} chance that a new trial of B is {slower}")
-    if found.smallest_visible is not None:
-        parts.append(f"the smallest change visible so far is {percent(found.smallest_visible)}")
+    if comparison.looks_most:  # measured in turn: between two sessions whatever changed is in the ratios
+        parts += _outlook(found, list(ratios.values()), metric)
     doubtful = found.verdict in CHANGED and not sure
     if doubtful:
         parts.append("of many cells some look changed by luck: not to be believed by itself (Benjamini-Hochberg)")
     return CellView(found, cells, ours, theirs, ratios, plain("; ".join(parts) + f". {found.why}."), doubtful)
+
+
+def _outlook(found: CellVerdict, ratios: Sequence[float], metric: Metric) -> list[str]:
+    """Return what a user would see of a new trial, and how small a change could have been seen."""
+    words = []
+    if (chance := chance_worse(ratios, metric.better)) is not None:
+        slower = "slower" if metric.unit == "s" or metric.unit.endswith("/s") else "worse"
+        words.append(f"{_sure(chance)} chance that a new trial of B is {slower}")
+    if found.smallest_visible is not None:
+        words.append(f"the smallest change visible so far is {percent(found.smallest_visible)}")
+    return words
 
 
 def _sure(chance: float) -> str:
@@ -155,8 +159,10 @@ def _headline(comparison: Comparison, cells: Sequence[CellView], fails: Sequence
     if len(cells) == 1:
         return str(cells[0].found.verdict)
     words = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-    held = f"; {len(fails)} of them make the gate fail (Holm)" if fails else ""
-    return f"{len(cells)} cells: {words}{held}"
+    if not verdicts["regressed"]:
+        return f"{len(cells)} cells: {words}"
+    held = "none of them makes" if not fails else f"{len(fails)} of them make" + ("s" if len(fails) == 1 else "")
+    return f"{len(cells)} cells: {words}; {held} the gate fail (Holm)"
 
 
 def _facts(

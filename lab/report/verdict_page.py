@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.records import Answer, Cell, CellSummary, Trial
+from lab.records import CHANGED, Answer, Cell, CellSummary, Trial
 from lab.report.chart import Chart, chart
 from lab.report.html import environment
-from lab.report.verdict import CHANGED, CellView, View, name_of
+from lab.report.verdict import CellView, View, name_of
 from lab.stats.summary import Medians, cell_interval, trial_cv
 
 

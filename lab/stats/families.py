@@ -40,6 +40,11 @@ def failing(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple
     return tuple(names)
 
 
+def alone(comparisons: int, level: float = FAMILY_LEVEL) -> float:
+    """Return the p at which one comparison of so many is listed and fails a gate, whatever the others say."""
+    return level / comparisons
+
+
 def _check(p_values: Mapping[str, float]) -> None:
     wrong = {name: p for name, p in p_values.items() if not (np.isfinite(p) and 0 <= p <= 1)}
     if wrong:

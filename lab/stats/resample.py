@@ -18,7 +18,7 @@ from scipy.special import betaincinv
 from lab.errors import NotEnoughData
 from lab.records import ResampledRates
 from lab.stats.many import judge_many
-from lab.stats.sequential import Looks, reaches
+from lab.stats.sequential import Looks
 from lab.stats.summary import LEVEL, Floats, usable
 
 SCALES = (1.0, 1.01, 1.02, 1.03, 1.05, 1.10)
@@ -29,6 +29,9 @@ VERDICTS = 1000
 
 LEAST_PAIRS = 30
 """No rates from fewer A/A pairs (60 trials): policy, the least that a self-check is asked to measure."""
+
+LARGEST = 1.0
+"""The largest slow-down that is looked for: twice the time. A judgement: who misses that shows nothing."""
 
 WELL_FOUND = 0.95
 """The share of comparisons in which a slow-down must be found to be called one that the device shows. Policy."""
@@ -85,9 +88,14 @@ def rates(
     lean of the measurement stays, and shows as wrong verdicts. The same comparisons are judged at every scale.
     Raises as :func:`draw` does.
     """
-    logs = draw(ratios, looks, n, seed)
-    sides = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(n, 1))
-    return tuple(_rates(logs * sides, looks, scale) for scale in scales)
+    logs = _either_side(draw(ratios, looks, n, seed), seed)
+    return tuple(_rates(logs, looks, scale) for scale in scales)
+
+
+def _either_side(logs: Floats, seed: int) -> Floats:
+    """Let chance say for each comparison which of its sides will be slowed."""
+    sides = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(len(logs), 1))
+    return np.asarray(logs * sides, dtype=np.float64)
 
 
 def _rates(logs: Floats, looks: Looks, scale: float) -> ResampledRates:
@@ -107,24 +115,20 @@ def _rates(logs: Floats, looks: Looks, scale: float) -> ResampledRates:
     )
 
 
-def smallest_found(found: Sequence[ResampledRates]) -> float | None:
-    """Return the smallest slow-down from which on all were found in WELL_FOUND of comparisons, or None."""
-    well: float | None = None
-    for one in sorted(found, key=lambda rate: -rate.slow_down):
-        if one.slow_down == 1 or one.found < WELL_FOUND * one.n:
-            break
-        well = one.slow_down
-    return well
+def smallest_visible(ratios: Sequence[float], looks: Looks, *, seed: int, n: int = VERDICTS) -> float | None:
+    """Return the smallest slow-down (0.02 = 2 %) found in WELL_FOUND of the comparisons that :func:`rates` draws.
 
-
-def smallest_visible(ratios: Sequence[float], looks: Looks) -> float:
-    """Return the change (0.02 = 2 %) that a comparison with all its pairs can just show at the spread of these.
-
-    The bound facing 1 at the last look, in standard errors of independent pairs. Raises NotEnoughData under
-    :data:`LEAST_PAIRS` and ValueError for a ratio that is not finite and above zero.
+    By bisection, to a thousandth; None where :data:`LARGEST` is not found as often. Raises as :func:`draw` does.
     """
-    block_length(len(ratios))
-    if not usable(ratios):
-        raise ValueError("wanted A/A ratios that are finite and above zero")
-    spread = float(np.log(np.asarray(ratios, dtype=np.float64)).std(ddof=1))
-    return math.expm1(reaches(looks, looks.most)[0] * spread / math.sqrt(looks.most))
+    logs = _either_side(draw(ratios, looks, n, seed), seed)
+
+    def well_found(change: float) -> bool:
+        return _rates(logs, looks, 1 + change).found >= WELL_FOUND * n
+
+    low, high = 0.0, LARGEST
+    if not well_found(high):
+        return None
+    while high - low > 0.001:
+        middle = (low + high) / 2
+        low, high = (low, middle) if well_found(middle) else (middle, high)
+    return high

@@ -9,22 +9,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lab.errors import NotEnoughData
-from lab.records import SelfCheck
+from lab.records import CHANGED, WORSE, LiveCheck, SelfCheck
 from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_visible
 from lab.stats.sequential import Looks
 
-TYPICAL_PAIRS = 10
-"""Pairs to a verdict where nothing changed, in the mean over normal noise of 3 % a side (docs/verdicts.md)."""
-
-WORSE = ("regressed", "slower")
-CHANGED = (*WORSE, "improved", "faster")
+SPARE = 1.5
+"""How much longer than usual the pairs of one comparison may take: gates, pairs measured anew. A judgement."""
 
 
 @dataclass(frozen=True)
 class Tally:
     """Live comparisons in counts: `false` of `alike` called a change, `found` of `slowed` rightly.
 
-    One that ended before its first look was never judged, and is not counted.
+    Counted are those whose verdict stood, or that took all their pairs. One that the time cut short is no
+    comparison as users make them: what it would have said with its last pairs is not known.
     """
 
     alike: int
@@ -35,11 +33,16 @@ class Tally:
 
 def tally(record: SelfCheck) -> Tally:
     """Count the live verdicts. A slow-down counts as found when it was called worse, not merely changed."""
-    judged = [live for live in record.live if live.found.pairs >= record.looks_first]
+    judged = [live for live in record.live if not cut_short(record, live)]
     alike = [live.found.verdict for live in judged if live.slow_down == 1]
     slowed = [live.found.verdict for live in judged if live.slow_down != 1]
     false = sum(word in CHANGED for word in alike)
     return Tally(len(alike), false, len(slowed), sum(word in WORSE for word in slowed))
+
+
+def cut_short(record: SelfCheck, live: LiveCheck) -> bool:
+    """Tell whether time ran out before a comparison's verdict stood."""
+    return live.found.verdict == "cannot tell" and live.found.pairs < record.looks_most
 
 
 def slow_downs(record: SelfCheck) -> list[float]:
@@ -53,20 +56,19 @@ def slow_downs(record: SelfCheck) -> list[float]:
 def share_s(record: SelfCheck, left_s: float) -> float | None:
     """Return the seconds that the next comparison may take of those left; None when it would come to nothing.
 
-    An equal share of what is left, but not less than a verdict takes as a rule: rather fewer comparisons than
-    such as cannot end. What a pair costs is taken from those that were measured; after one without any pair the
-    next may take twice the time, if more is left than such a one took.
+    As many as all its pairs take: rather fewer comparisons than such as are cut short. What a pair costs is
+    taken from those that were measured; after one without any pair the next may take twice the time, if more is
+    left than such a one took.
     """
-    left = record.wanted + record.wanted_injected - len(record.live)
-    fair = left_s / left
     pairs = sum(live.found.pairs for live in record.live)
     if not pairs:
+        fair_s = left_s / (record.wanted + record.wanted_injected - len(record.live))
         took_s = max((live.spent_s for live in record.live), default=0.0)
-        return min(left_s, fair * 2 ** len(record.live)) if left_s > took_s else None
+        return min(left_s, fair_s * 2 ** len(record.live)) if left_s > took_s else None
     pair_s = sum(live.spent_s for live in record.live) / pairs
     if left_s < record.looks_first * pair_s:
         return None
-    return min(left_s, max(fair, TYPICAL_PAIRS * pair_s))
+    return min(left_s, record.looks_most * pair_s * SPARE)
 
 
 def conclude(record: SelfCheck) -> SelfCheck:
@@ -76,7 +78,8 @@ def conclude(record: SelfCheck) -> SelfCheck:
     between_cv = _between_cv(record.ratios)
     try:
         found = rates(record.ratios, looks, seed=record.seed)
-        visible, length = smallest_visible(record.ratios, looks), block_length(len(record.ratios))
+        visible = smallest_visible(record.ratios, looks, seed=record.seed)
+        length = block_length(len(record.ratios))
     except NotEnoughData:
         return replace(
             record,
@@ -129,5 +132,5 @@ def _missing(record: SelfCheck) -> list[str]:
     if not pairs:
         return [f"{said}no pair was valid. Give it more time, or ask `lab explain` why trials do not count"]
     pair_s = record.spent_s / pairs
-    needed = 60 * math.ceil(max(record.spent_s / len(record.live), TYPICAL_PAIRS * pair_s) * wanted / 60)
-    return [f"{said}a pair took {pair_s:.0f} s, all of them would take about {needed} s (--budget {needed})"]
+    needed = 60 * math.ceil(record.looks_most * pair_s * wanted / 60)
+    return [f"{said}a pair took {pair_s:.0f} s, all of them take {needed} s at most (--budget {needed})"]

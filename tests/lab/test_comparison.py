@@ -255,6 +255,33 @@ def test_a_budget_that_cannot_reach_the_first_look_ends_it_without_a_verdict(mak
     assert "no interval: 1 valid pair" in lab.told(found).cells[0].sentence
 
 
+@pytest.mark.parametrize(("budget_s", "pairs"), [(20.0, [0, 6, 6]), (28.0, [6, 6, 6])])
+def test_a_budget_that_is_short_brings_some_cells_to_their_first_look_instead_of_none(
+    make: Callable[..., Lab], budget_s: float, pairs: list[int]
+) -> None:
+    """Three cells in noise, 1.5 s a pair: 27 s are three first looks; 20 s are two, and not a pair for each."""
+    lab = make(toml=TOML.replace("[3]", "[1, 2, 3]"))
+    lab.noise = 0.3
+
+    found = lab.compare(budget_s=budget_s)
+
+    assert sorted(min(cell.pairs, 6) for cell in found.cells) == pairs
+
+
+def test_of_many_cells_one_is_measured_until_the_gate_can_fail_on_it(make: Callable[..., Lab]) -> None:
+    """All of six are 6 % slower: each goes on beyond its own first verdict until six may be told at once."""
+    lab = make(toml=TOML.replace("[3]", "[1, 2, 3, 4, 5, 6]"))
+    lab.noise, lab.slower = 0.02, 1.06
+
+    found = lab.compare()
+    told = lab.told(found)
+
+    assert [cell.verdict for cell in found.cells] == ["regressed"] * 6
+    assert len(told.fails) == 6
+    assert max(cell.p for cell in found.cells) <= 0.05 / 6
+    assert told.headline == "6 cells: 6 regressed; 6 of them make the gate fail (Holm)"
+
+
 def test_a_scenario_with_a_closed_loop_of_its_own_can_be_gone_on_with(make: Callable[..., Lab]) -> None:
     """The looks of a comparison are its own: more than the trials that the scenario's loop would take."""
     lab = make(toml=TOML.replace("blocks = 4", "blocks = 5\nmost = 15\ntarget = 0.03\nbudget_s = 600"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.stats.families import failing, listed
+from lab.stats.families import alone, failing, listed
 
 PUBLISHED = (0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344)
 PUBLISHED_REST = (0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0)
@@ -35,6 +35,14 @@ def test_what_fails_the_gate_is_on_the_list(p_values: dict[str, float]) -> None:
 
     assert set(failing(p_values)) <= set(listed(p_values))
     assert failing(p_values) == failing(backwards) and listed(p_values) == listed(backwards)
+
+
+@given(families.filter(bool))
+def test_what_is_certain_alone_needs_no_others(p_values: dict[str, float]) -> None:
+    """A comparison at the limit of its family fails the gate and is listed, whatever the others say."""
+    for name in p_values:
+        among = {**p_values, name: alone(len(p_values)) * (1 - 1e-9)}
+        assert name in failing(among) and name in listed(among)
 
 
 def test_an_empty_family_has_nothing() -> None:
