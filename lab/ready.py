@@ -10,6 +10,7 @@ from typing import Literal
 
 from lab.device.idle import Idle
 from lab.device.vitals import battery, skin, soc
+from lab.device.vitals_judged import chips, skins
 from lab.device.vitals_lines import COLDEST, HOTTEST
 from lab.records import Vitals
 from lab.scenario import Gates
@@ -268,12 +269,9 @@ def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
 
 def place(vitals: Vitals, what: str, celsius: float) -> str:
     """Return the zone that a reading came from, or what it is the temperature of."""
-    zones = sorted(name for name, value in vitals.celsius.items() if value == celsius)
-    if what == "skin":
-        zones = [name for name in zones if "skin" in name.lower()]
-    if what == "battery" or not zones:
-        return f"the {what}"
-    return zones[0]
+    places = {"skin": skins, "chip": chips}
+    found = places[what](vitals) if what in places else {}
+    return min((name for name, value in found.items() if value == celsius), default=f"the {what}")
 
 
 def throttles(vitals: Vitals) -> list[tuple[str, int]]:

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 class Thermal:
     """`dumpsys thermalservice`: status 0 (none) to 6 (shutdown), and degrees by sensor name, from the HAL only.
 
-    `silent` says what the sensors that gave no number gave instead, e.g. ``NaN``.
+    `silent` says what the sensors that gave no number gave instead, e.g. ``NaN``; `kinds` holds the HAL's type of
+    each sensor, of either sort: what a name means is each vendor's own affair.
     """
 
     status: int | None
     overridden: bool
     celsius: Mapping[str, float]
     silent: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
 
 def getprop(text: str) -> dict[str, str]:
@@ -73,11 +75,12 @@ def dumpsys_thermal(text: str) -> Thermal:
     overridden = re.search(r"^IsStatusOverride: true$", text, re.MULTILINE) is not None
     _, _, section = text.partition("Current temperatures from HAL:\n")
     section = section.partition("Current cooling devices")[0] if "HAL Ready: true" in text else ""
-    said = re.findall(r"Temperature\{mValue=([^,}]*), mType=-?\d+, mName=([^,}]+),", section)
-    numbers = {name for value, name in said if re.fullmatch(r"-?\d+(\.\d+)?", value)}
+    said = re.findall(r"Temperature\{mValue=([^,}]*), mType=(-?\d{1,9}), mName=([^,}]+),", section)
+    numbers = {name for value, _, name in said if re.fullmatch(r"-?\d+(\.\d+)?", value)}
     return Thermal(
         int(status[1]) if status else None,
         overridden,
-        {name: float(value) for value, name in said if name in numbers},
-        {name: value[:40] for value, name in said if name not in numbers},
+        {name: float(value) for value, _, name in said if name in numbers},
+        {name: value[:40] for value, _, name in said if name not in numbers},
+        {name: int(kind) for _, kind, name in said},
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from lab.device import vitals_script as script
 from lab.device.android_text import dumpsys_battery, dumpsys_thermal
 from lab.device.transport import Device, Process
-from lab.device.vitals_judged import aligned, battery, frozen, jumps, skin, soc
+from lab.device.vitals_judged import HAL_SKIN, aligned, battery, frozen, jumps, skin, soc
 from lab.device.vitals_lines import (
     Reading,
     fill_battery,
@@ -162,7 +162,7 @@ def _volts(said: Mapping[str, str]) -> float | None:
 
 
 def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
-    """Add the thermal service's status and the sensors of its HAL, in capitals as it names them."""
+    """Add the thermal service's status and the sensors of its HAL, as it names them, with their types."""
     thermal = dumpsys_thermal(text)
     missing, celsius = dict(vitals.missing), dict(vitals.celsius)
     status = thermal.status
@@ -176,11 +176,12 @@ def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
         found = plausible(name, degrees * 1000, f"{degrees:g}", missing)
         if found is not None:
             celsius.setdefault(name, found)
-    if thermal.status is not None and "SKIN" not in thermal.celsius:
+    if thermal.status is not None and HAL_SKIN not in thermal.kinds.values():
         missing["SKIN"] = "the thermal service names no such sensor"
     for name, word in thermal.silent.items():
         missing[name] = f"said {word}"
-    return replace(vitals, thermal_status=status, celsius=celsius, missing=missing)
+    kinds = {**vitals.hal_kinds, **{name: thermal.kinds[name] for name in thermal.celsius if name in celsius}}
+    return replace(vitals, thermal_status=status, celsius=celsius, hal_kinds=kinds, missing=missing)
 
 
 def begin(device: Device, folder: str, bound_s: int = BOUND_S) -> Process:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -15,20 +15,37 @@ FROZEN_S = 60.0
 MOVED_CELSIUS = 2.0
 """How far its neighbours must have moved meanwhile: a judgement, twice the coarsest step of a phone's sensors."""
 
+HAL_CPU, HAL_SKIN, HAL_NPU = 0, 3, 9
+"""Types of Android's thermal HAL (device_care.md, section 4); names are each vendor's own (AP, CPU0)."""
+
+_HAL_NAMES: Mapping[str, int] = {"CPU": HAL_CPU, "SKIN": HAL_SKIN, "NPU": HAL_NPU}
+"""The HAL's sensors in files that were written before the types were kept."""
+
 LEAP_S = 15.0
 """A step between two readings beyond this is a leap: a judgement; a sensor that hangs costs the sampler less."""
 
 
+def skins(vitals: Vitals) -> dict[str, float]:
+    """Degrees by name of what tells of the case: the zones `vtskin*`, or else Android's thermal service."""
+    zones = {name: celsius for name, celsius in vitals.celsius.items() if "skin" in name}
+    return zones or _by_hal(vitals, {HAL_SKIN})
+
+
 def skin(vitals: Vitals) -> float | None:
-    """Degrees of the warmest place of the case: by the zones `vtskin*`, or by Android's thermal service."""
-    zones = _warmest(vitals, lambda name: "skin" in name)
-    return vitals.celsius.get("SKIN") if zones is None else zones
+    """Degrees of the warmest place of the case."""
+    return max(skins(vitals).values(), default=None)
+
+
+def chips(vitals: Vitals) -> dict[str, float]:
+    """Degrees by name of what tells of the chip: zones of NPU, CPU, its maximum, or else Android's service."""
+    parts = ("apu", "soc_max", "cpu", "npu")
+    zones = {name: celsius for name, celsius in vitals.celsius.items() if name.startswith(parts)}
+    return zones or _by_hal(vitals, {HAL_CPU, HAL_NPU})
 
 
 def soc(vitals: Vitals) -> float | None:
-    """Degrees of the warmest place of the chip: NPU, CPU, or the chip's own maximum."""
-    zones = _warmest(vitals, lambda name: name.startswith(("apu", "soc_max", "cpu", "npu")))
-    return _warmest(vitals, lambda name: name in {"CPU", "NPU"}) if zones is None else zones
+    """Degrees of the warmest place of the chip."""
+    return max(chips(vitals).values(), default=None)
 
 
 def battery(vitals: Vitals) -> float | None:
@@ -36,8 +53,9 @@ def battery(vitals: Vitals) -> float | None:
     return vitals.celsius.get("battery")
 
 
-def _warmest(vitals: Vitals, wanted: Callable[[str], bool]) -> float | None:
-    return max((celsius for name, celsius in vitals.celsius.items() if wanted(name)), default=None)
+def _by_hal(vitals: Vitals, kinds: set[int]) -> dict[str, float]:
+    found = vitals.hal_kinds or _HAL_NAMES
+    return {name: celsius for name, celsius in vitals.celsius.items() if found.get(name) in kinds}
 
 
 def aligned(vitals: Iterable[Vitals], hello: Hello) -> list[tuple[int, Vitals]]:
@@ -88,8 +106,9 @@ def _stills(name: str, vitals: Sequence[Vitals]) -> list[list[Vitals]]:
 
 def _left_behind(name: str, names: Iterable[str], still: Sequence[Vitals]) -> bool:
     moved = []
+    kinds = {name: kind for each in still for name, kind in each.hal_kinds.items()}
     for other in names:
-        if other == name or _slow(other) != _slow(name):
+        if other == name or _slow(other, kinds) != _slow(name, kinds):
             continue
         said = [each.celsius[other] for each in still if other in each.celsius]
         if said:
@@ -97,6 +116,6 @@ def _left_behind(name: str, names: Iterable[str], still: Sequence[Vitals]) -> bo
     return len(moved) >= 2 and median(moved) >= MOVED_CELSIUS
 
 
-def _slow(name: str) -> bool:
+def _slow(name: str, kinds: Mapping[str, int]) -> bool:
     """Whether a sensor lies in the case or the battery, not on the chip."""
-    return any(part in name.lower() for part in ("skin", "battery", "ntc"))
+    return kinds.get(name) == HAL_SKIN or any(part in name.lower() for part in ("skin", "battery", "ntc"))

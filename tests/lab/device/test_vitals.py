@@ -21,6 +21,7 @@ from lab.device.transport import Completed, Device
 from lab.device.vitals import with_battery, with_thermal
 from lab.device.vitals_script import SCRIPT
 from lab.errors import DeviceRefused, StoreError
+from lab.ready import place
 from lab.records import DeviceIdentity, Vitals
 
 LINE = (
@@ -82,6 +83,31 @@ def test_the_warmest_place_of_skin_and_chip_is_told() -> None:
     served = Vitals(0, celsius={"SKIN": 33.0, "CPU": 55.0, "NPU": 54.0, "GPU": 99.0, "battery": 30.0})
     assert (vitals.skin(served), vitals.soc(served), vitals.battery(served)) == (33.0, 55.0, 30.0)
     assert (vitals.skin(Vitals(0)), vitals.soc(Vitals(0))) == (None, None)
+
+
+def test_androids_sensors_are_told_by_their_type_whatever_a_vendor_calls_them() -> None:
+    """Type 3 is the case, 0 and 9 are the chip; a name that only sounds like one is neither."""
+    renamed = THERMAL.replace("mName=SKIN", "mName=VIRTUAL-SKIN").replace("mName=CPU", "mName=CPU0")
+    renamed = renamed.replace(
+        "Current cooling",
+        "\tTemperature{mValue=36.5, mType=3, mName=AP, mStatus=0}\n"
+        "\tTemperature{mValue=61.0, mType=9, mName=TPU, mStatus=0}\n"
+        "\tTemperature{mValue=99.0, mType=1, mName=CPU, mStatus=0}\nCurrent cooling",
+    )
+    found = with_thermal(Vitals(1.0), renamed)
+
+    assert (vitals.skin(found), vitals.soc(found)) == (36.5, 61.0)
+    assert place(found, "skin", 36.5) == "AP"
+    assert "SKIN" not in found.missing
+    assert vitals.vitals_of(vitals.write(found), "a file") == (found,)
+
+
+def test_what_was_written_before_types_were_kept_is_judged_by_androids_own_names(tmp_path: Path) -> None:
+    """An old trial's look at its gate reads as it did."""
+    line = '{"boot_s": 5.0, "celsius": {"SKIN": 33.0, "CPU": 55.0, "GPU": 99.0}, "thermal_status": 0}\n'
+    (found,) = read(line, tmp_path)
+
+    assert (vitals.skin(found), vitals.soc(found)) == (33.0, 55.0)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +218,7 @@ found_vitals = st.builds(
     battery_level=st.none() | numbers,
     busy_cores=st.none() | numbers,
     available_bytes=st.none() | st.integers(0, 2**40),
+    hal_kinds=st.dictionaries(st.text(), st.integers(-9, 9), max_size=4),
     missing=words,
 )
 
@@ -280,6 +307,7 @@ def test_androids_services_fill_in_what_sysfs_did_not_say() -> None:
     found = with_thermal(with_battery(Vitals(1.0), BATTERY), THERMAL)
 
     assert found.celsius == {"battery": 31.2, "CPU": 57.9, "SKIN": 34.351}
+    assert found.hal_kinds == {"CPU": 0, "SKIN": 3}
     assert (found.battery_level, found.powered, found.thermal_status) == (71.0, True, 2)
     assert found.missing == {"GPU": "said NaN"}
     own = Vitals(1.0, celsius={"battery": 29.0}, battery_level=50.0)
