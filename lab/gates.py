@@ -2,7 +2,7 @@
 
     look -> decide -> open                         the trial starts
                    -> wait (too warm, too busy)    look again, `poll_s` later
-                   -> ungated                      nothing tells how warm it is: a phone rests instead
+                   -> ungated                      nothing tells how warm case and chip are: a phone rests instead
 
 What the limits are and where they come from is told in docs/measuring.md. `lab.ready` judges the looks;
 what happens while a trial runs, and what is found out afterwards, is in `lab.throttle`.
@@ -24,7 +24,7 @@ from lab.scenario import Gates
 
 BUSY, IDLE_UNKNOWN, SENSOR_STILL = "busy", "idle_unknown", "sensor_still"
 FLAGS: Mapping[str, str] = {
-    UNGATED: "the trial began whatever the temperature was: nothing tells it, or this machine is not left to cool",
+    UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
     BUSY: "something else kept the device's cores busy when the trial began",
     IDLE_UNKNOWN: "how cool the device is at rest was not known yet: this trial's start became the measure",
     SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
@@ -69,7 +69,7 @@ def wait(
 
     Each look goes to `record`; what is waited for is told when waiting begins and once a minute. `load_left_s` is
     what may still be waited in this run for other programs, `rested_s` how long ago the last trial ended: a phone
-    without any temperature sensor rests `pause_s` between trials. With `start = "never"` one look is taken and
+    whose case and chip tell nothing rests `pause_s` between trials. With `start = "never"` one look is taken and
     nothing is waited for. Raises `DeviceRefused` when the sensors are faked, and what `look` raises.
     """
     if device.identity.kind == "host":  # its chip follows every program on it within seconds: no rest to return to
@@ -127,7 +127,7 @@ def _patience(decision: Decision, gates: Gates, waited_s: float, rest_s: float, 
     if decision.care:
         return _Patience(gates.wait_s - waited_s, f"waiting: {'; '.join(decision.care)}")
     if UNGATED in decision.flags and rest_s > 0:
-        return _Patience(rest_s, "resting: no temperature sensor can be read, so it is left to cool unseen")
+        return _Patience(rest_s, "resting: neither case nor chip can be read, so it is left to cool unseen")
     if decision.load:
         return _Patience(load_left_s, f"waiting: {decision.load}", for_load=True)
     return _Patience(0.0)

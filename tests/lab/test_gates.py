@@ -262,11 +262,23 @@ def test_a_phone_without_sensors_rests_between_trials_and_says_so() -> None:
     assert opened.waited_s == 120.0
     assert door.journal == ["look", *["sleep 5", "look"] * 24]
     assert door.told == [
-        "resting: no temperature sensor can be read, so it is left to cool unseen; 120 s left to wait",
-        "resting: no temperature sensor can be read, so it is left to cool unseen; 60 s left to wait",
+        "resting: neither case nor chip can be read, so it is left to cool unseen; 120 s left to wait",
+        "resting: neither case nor chip can be read, so it is left to cool unseen; 60 s left to wait",
     ]
     assert (opened.flags, opened.timed_out, opened.load_waited_s) == (("ungated",), "", 0.0)
     assert Door([BARE], idle=None, rested_s=600.0).passed().waited_s == 0.0
+
+
+def test_a_phone_that_tells_only_its_batterys_temperature_rests_too() -> None:
+    """The battery lags the chip by minutes; its own rule is kept, and waited for before the rest."""
+    battery = replace(BARE, celsius={"battery": 30.0})
+    hot = replace(BARE, celsius={"battery": 35.5})
+
+    opened = Door(repeat(battery), idle=None, rested_s=480.0).passed()
+    too_hot = Door(repeat(hot), idle=None, wanted=replace(WANTED, wait_s=300.0)).passed()
+
+    assert (opened.waited_s, opened.flags, opened.timed_out) == (120.0, ("ungated",), "")
+    assert "the battery reads 35.5 °C, wanted at most 35.0 °C" in too_hot.timed_out
 
 
 @pytest.mark.parametrize("kind", ["host", "virtual"])
