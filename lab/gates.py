@@ -23,12 +23,14 @@ from lab.records import Vitals
 from lab.scenario import Gates
 
 BUSY, IDLE_UNKNOWN, SENSOR_STILL = "busy", "idle_unknown", "sensor_still"
+UNSAMPLED = "unsampled"
 FLAGS: Mapping[str, str] = {
     UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
     BUSY: "something else kept the device's cores busy when the trial began",
     IDLE_UNKNOWN: "how cool the device is at rest was not known yet: this trial's start became the measure",
     SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
     SENSOR_STILL: "a sensor stood still while its neighbours moved: what it says may be old",
+    UNSAMPLED: "nothing is known of its sensors while it ran: heat in it would not have been seen",
 }
 """What a flag says to a reader; the trial counts all the same."""
 
@@ -99,17 +101,28 @@ def wait(
         waited_s += passed
         load_waited_s += passed if patience.for_load else 0.0
         decision, patience = once_more()
-    flags = _flags(device, idle, looks, decision, never=gates.start == "never")
-    if IDLE_UNKNOWN in flags:
+    opened = _opened(device, gates, idle, looks, decision)
+    if IDLE_UNKNOWN in opened.flags:
         tell(f"how cool it is at rest is not known yet: {_warmths(looks[-1])} becomes the measure")
-    timed_out = _timed_out(decision, gates) if gates.start != "never" else ""
-    return Opened(waited_s, load_waited_s, flags, timed_out, looks[-1])
+    return replace(opened, waited_s=waited_s, load_waited_s=load_waited_s)
 
 
-def too_warm(looks: Sequence[Vitals], gates: Gates, idle: Idle | None, device: Device) -> str:
-    """Say why a trial that began after these looks does not count, as :func:`wait` would; empty if it does."""
+def passed(looks: Sequence[Vitals], gates: Gates, idle: Idle | None, device: Device) -> Opened:
+    """Return how the gate was passed by a lab that is gone, from its looks and as :func:`wait` would."""
+    if gates.start == "first trial" and len(looks) == 1:  # it was not waited for, or needed no waiting
+        gates = replace(gates, start="never")
     decision = decide(looks, gates, idle, len(device.identity.cores))
-    return _timed_out(decision, gates) if gates.start != "never" else ""
+    waited_s = max(0.0, looks[-1].boot_s - looks[0].boot_s)
+    return replace(_opened(device, gates, idle, looks, decision), waited_s=waited_s)
+
+
+def _opened(
+    device: Device, gates: Gates, idle: Idle | None, looks: Sequence[Vitals], decision: Decision
+) -> Opened:
+    """Return how a gate was passed after these looks, without how long that took."""
+    never = gates.start == "never"
+    flags = _flags(device, idle, looks, decision, never=never)
+    return Opened(0.0, 0.0, flags, "" if never else _timed_out(decision, gates), looks[-1])
 
 
 @dataclass(frozen=True)

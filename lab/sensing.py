@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from device_agents.contract import InvalidReason
@@ -13,8 +13,10 @@ from lab import gates, throttle
 from lab.agent import Errand, Outcome, carry_out
 from lab.bench import Bench, Senses
 from lab.device import idle
+from lab.device.transport import Process
+from lab.device.vitals_judged import LEAP_S
 from lab.device.vitals_lines import read, vitals_of, write
-from lab.errors import DeviceError, StoreError
+from lab.errors import DeviceError, DeviceLost, DeviceRebooted, StoreError
 from lab.files import disk_errors
 from lab.flaws import Flaw
 from lab.records import Trial, Vitals
@@ -33,6 +35,14 @@ SPARE_S = 60.0
 """How long a sampler whose lab died lives on after the trial's time is over; a judgement."""
 
 
+@dataclass(frozen=True)
+class Watched:
+    """What is known of the sensors beside the samples: a look `after` the trial, and whether there are none."""
+
+    after: Vitals | None = None
+    unsampled: bool = False
+
+
 class Sensing:
     """The sensors of one device through one session: what it may still wait, and when its last trial ended."""
 
@@ -41,6 +51,7 @@ class Sensing:
         self._load_left_s = wanted.load_wait_s
         self._ended_s: float | None = None
         self._begun = False
+        self._rest: Vitals | None = None  # the look that began a trial, a measure of rest once the trial is over
 
     def wait(self, folder: Path) -> gates.Opened:
         """Wait until the device may be measured; every look goes to `folder`. Raises as `gates.wait` does."""
@@ -57,7 +68,7 @@ class Sensing:
         opened = gates.wait(
             bench.device,
             wanted,
-            idle=idle.remembered(bench.store.root, name),
+            idle=self._known(),
             look=self._senses.look,
             clock=bench.clock,
             sleep=bench.sleep,
@@ -66,38 +77,75 @@ class Sensing:
             record=record,
             rested_s=0.0 if self._ended_s is None else bench.clock.monotonic() - self._ended_s,
         )
-        if not opened.timed_out and wanted.start != "never":
-            idle.remember(bench.store.root, name, opened.vitals)
+        self._rest = opened.vitals if not opened.timed_out and wanted.start != "never" else None
         self._load_left_s -= opened.load_waited_s
         return opened
 
-    def carry_out(self, errand: Errand) -> tuple[Outcome, Vitals | None]:
-        """Carry an errand out beside the sampler; return also a last look, where Android's services can be asked.
+    def carry_out(self, errand: Errand) -> tuple[Outcome, Watched]:
+        """Carry an errand out beside the sampler, and look once more where Android's services can be asked.
 
-        Sensors that cannot be sampled cost no trial: what they would have said is then missing.
+        Sensors that cannot be sampled cost no trial: that what they would have said is missing is told. A device
+        that restarts before its samples are here has not ended the trial in the state in which it began it.
         """
         device, folder = self._bench.device, f"{errand.launch.folder}/{FOLDER}"
+        sampler, path = self._sampler(folder, errand.timeout_s), errand.folder / VITALS
         try:
-            sampler = self._senses.begin(device, folder, math.ceil(errand.timeout_s + SPARE_S))
-        except DeviceError as error:  # the agent's own start will say what is wrong with the device
-            log.info("%s: its sensors are not sampled: %s", device.identity.name, error)
-            return carry_out(errand), None
-        try:
-            outcome = carry_out(replace(errand, heed=self._heed(folder)))
+            outcome = carry_out(errand if sampler is None else replace(errand, heed=self._heed(folder)))
+        except BaseException:
+            self._fetched(sampler, folder, path, 0.0)
+            raise
         finally:
-            try:
-                self._senses.end(device, sampler, folder, errand.folder / VITALS)
-            except DeviceError as error:
-                log.info("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
             self._begun = True
             self.ended()
-        if device.scratch is None or outcome.lost:
-            return outcome, None
         try:
-            return outcome, self._senses.look(device)
+            fetched = self._fetched(sampler, folder, path, 0.0 if outcome.lost else errand.patience_s)
+        except DeviceRebooted as error:
+            why = f"it restarted after the trial, before its sensors' samples were fetched: {error}"
+            return replace(outcome, lost=why, rebooted=True), Watched(unsampled=True)
+        unsampled = not fetched or (outcome.wall_s >= LEAP_S and not _sampled(path))
+        if device.scratch is None or outcome.lost:
+            return outcome, Watched(unsampled=unsampled)
+        try:
+            return outcome, Watched(self._senses.look(device), unsampled)
         except DeviceError as error:
             log.info("%s: not looked at after the trial: %s", device.identity.name, error)
-            return outcome, None
+            return outcome, Watched(unsampled=unsampled)
+
+    def _sampler(self, folder: str, timeout_s: float) -> Process | None:
+        """Begin the sampler; None where that fails: the agent's own start says what is wrong with the device."""
+        device = self._bench.device
+        try:
+            return self._senses.begin(device, folder, math.ceil(timeout_s + SPARE_S))
+        except DeviceError as error:
+            log.warning("%s: its sensors are not sampled: %s", device.identity.name, error)
+            return None
+
+    def _fetched(self, sampler: Process | None, folder: str, target: Path, patience_s: float) -> bool:
+        """End the sampler and say whether what it read is here; a link that breaks is waited for, once.
+
+        Raises `DeviceRebooted`.
+        """
+        device = self._bench.device
+        if sampler is None:
+            return False
+        for wait_s in (patience_s, 0.0):
+            try:
+                self._senses.end(device, sampler, folder, target)
+                return True
+            except DeviceError as error:
+                if target.is_file() and target.stat().st_size:  # its folder is removed with the trial's
+                    return True
+                log.warning("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
+                if not wait_s or not isinstance(error, DeviceLost):
+                    return False
+            try:
+                device.transport.reconnect(timeout_s=wait_s)
+            except DeviceRebooted:
+                raise
+            except DeviceLost as error:
+                log.warning("%s", error)
+                return False
+        return False
 
     def ended(self) -> None:
         """Take note that a trial, of this run or of another, has just ended: the device rests from now on."""
@@ -120,14 +168,17 @@ class Sensing:
 
         return heed
 
-    def judged(self, trial: Trial, opened: gates.Opened, after: Vitals | None, folder: Path) -> Trial:
+    def judged(self, trial: Trial, opened: gates.Opened, watched: Watched, folder: Path) -> Trial:
         """Add to a trial what its gate and its sensors say; one that counted may count no longer."""
+        if self._rest is not None:
+            idle.remember(self._bench.store.root, self._bench.device.identity.name, self._rest)
+            self._rest = None
         during = _sampled(folder / VITALS)
         profile = self._bench.profile or "observe"
-        flaw = throttle.throttled(opened.vitals, during, after, self._wanted, profile)
+        flaw = throttle.throttled(opened.vitals, during, watched.after, self._wanted, profile)
         if opened.timed_out:
             flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)
-        flags = (*trial.flags, *opened.flags)
+        flags = (*trial.flags, *opened.flags, *([gates.UNSAMPLED] if watched.unsampled else []))
         trial = replace(trial, flags=flags, notes={**trial.notes, "gate_waited_s": opened.waited_s})
         if flaw is None or not (trial.valid or trial.reason is InvalidReason.SPAN_GAP):
             return trial  # a gap is what a phone without CPU time leaves: then heat is the reason
@@ -140,18 +191,22 @@ class Sensing:
         try:
             device.transport.pull(f"{errand.launch.folder}/{FOLDER}/{VITALS}", folder / VITALS)
         except DeviceError as error:
-            log.info("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
+            log.warning("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
         self._begun = True
         self.ended()
         with disk_errors("collect a trial's vitals", folder):
             (folder / GATE).write_bytes(gate)
-        looks = _sampled(folder / GATE)
+        looks, unsampled = _sampled(folder / GATE), not _sampled(folder / VITALS)
         if not looks:
-            return trial
-        known = idle.remembered(self._bench.store.root, device.identity.name)
-        timed_out = gates.too_warm(looks, self._wanted, known, device)
-        waited_s = looks[-1].boot_s - looks[0].boot_s
-        return self.judged(trial, gates.Opened(waited_s, 0.0, (), timed_out, looks[-1]), None, folder)
+            return replace(trial, flags=(*trial.flags, *([gates.UNSAMPLED] if unsampled else [])))
+        opened = gates.passed(looks, self._wanted, self._known(), device)
+        if gates.IDLE_UNKNOWN in opened.flags and not opened.timed_out:
+            self._rest = opened.vitals
+        return self.judged(trial, opened, Watched(unsampled=unsampled), folder)
+
+    def _known(self) -> idle.Idle | None:
+        """Return how cool the device is at rest, if that is known."""
+        return idle.remembered(self._bench.store.root, self._bench.device.identity.name)
 
 
 def _sampled(path: Path) -> tuple[Vitals, ...]:

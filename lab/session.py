@@ -49,7 +49,7 @@ from lab.metrics import iterations_of, samples_of
 from lab.records import Run, Trial
 from lab.scenario import Scenario
 from lab.sensing import FOLDER as SAMPLER
-from lab.sensing import GATE, Sensing
+from lab.sensing import GATE, Sensing, Watched
 from lab.stats.steady import SHORTEST, steady
 from lab.store import Store
 
@@ -252,7 +252,7 @@ class Session:
         if failed is not None:
             if opened is None or self._sensing is None:
                 return failed
-            return self._sensing.judged(failed, opened, None, folder)
+            return self._sensing.judged(failed, opened, Watched(), folder)
         with self._errand(place, iterations=iterations) as (errand, job):
             started_utc = self.bench.clock.utc()
             if self.bench.device.scratch is not None:
@@ -265,9 +265,9 @@ class Session:
             if opened is None or self._sensing is None:
                 trial = self._trial(place, job, carry_out(seen), started_utc, folder)
             else:
-                outcome, after = self._sensing.carry_out(seen)
+                outcome, watched = self._sensing.carry_out(seen)
                 trial = self._trial(place, job, outcome, started_utc, folder)
-                trial = self._sensing.judged(trial, opened, after, folder)
+                trial = self._sensing.judged(trial, opened, watched, folder)
             return trial if watch is None else self._of_memory(trial, job, watch.looks)
 
     def _planned(self, place: Place, folder: Path) -> tuple[Opened | None, int | None, Trial | None]:
@@ -297,7 +297,7 @@ class Session:
             _tidy(device, pilot)
         raise DeviceLost(
             f"{device.identity.name}: went away in each of {REBOOTS} pilots of trial {place.number}; look at its "
-            "cable, heat and power, then `lab run --resume`"
+            "cable, heat and power, then go on with what is missing"
         )
 
     def _pilot(self, place: Place) -> tuple[Outcome, Trial | None]:

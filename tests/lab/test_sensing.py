@@ -17,10 +17,11 @@ from lab.comparison import Side, measure, open_comparison
 from lab.device import vitals
 from lab.device.fake import FakePhone, fake_device
 from lab.device.fake_build import write_fake_build
-from lab.device.transport import Process
+from lab.device.transport import Device, Process
 from lab.device.turn import Held
 from lab.device.vitals_lines import write
 from lab.device.vitals_script import LINES
+from lab.errors import DeviceLost, DeviceRebooted, DeviceRefused
 from lab.memory import RSS
 from lab.records import Run, Trial, Vitals
 from lab.runner import open_run, run
@@ -34,10 +35,28 @@ HOT = replace(COOL, cooling={"cpufreq-cpu0": 3})
 
 
 class Phone(FakePhone):
-    """A phone whose agents go on without their lab; what a sampler writes is `sampled`, if that is not empty."""
+    """A phone whose agents go on without their lab; what a sampler writes is `sampled`, if that is not empty.
+
+    Its link `breaks` so often when samples are fetched, after which it comes `back` well, or as that says.
+    """
 
     sampled = b""
     away = False
+    breaks = 0
+    back: DeviceLost | None = None
+
+    def pull(self, source: str, target: Path) -> None:
+        """Break the link so often when samples are fetched."""
+        if source.endswith(LINES) and self.breaks:
+            self.breaks -= 1
+            raise DeviceLost("fake phone: the link broke")
+        super().pull(source, target)
+
+    def reconnect(self, *, timeout_s: float) -> None:
+        """Be back at once, as the test says."""
+        self.journal.append("reconnect")
+        if self.back is not None:
+            raise self.back
 
     def start(
         self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
@@ -134,6 +153,63 @@ def test_damaged_samples_cost_no_trial(make: Callable[..., Lab]) -> None:
     assert trial.valid, trial.detail
 
 
+def test_a_link_that_breaks_when_a_trial_has_ended_costs_no_sample(make: Callable[..., Lab]) -> None:
+    """The samples are fetched once more, and say that it throttled."""
+    lab = make()
+    lab.phone.breaks = 1
+    lab.phone.sampled = b"".join(write(replace(HOT, boot_s=at)).encode() for at in (1.0, 2.0, 3.0))
+
+    (trial,) = lab.go_on(lab.open())
+
+    assert (trial.valid, trial.reason) == (False, InvalidReason.THROTTLED)
+    assert lab.phone.journal.count("reconnect") == 1
+
+
+def test_a_trial_whose_samples_could_not_be_fetched_says_so(make: Callable[..., Lab]) -> None:
+    """Whether it throttled is not known; it counts, and its reader is told."""
+    lab = make()
+    lab.phone.breaks = 2
+
+    (trial,) = lab.go_on(lab.open())
+
+    assert trial.valid, trial.detail
+    assert trial.flags == ("idle_unknown", "unsampled")
+
+
+def test_a_phone_that_restarts_before_its_samples_are_fetched_has_not_ended_its_trial(
+    make: Callable[..., Lab],
+) -> None:
+    """Nobody knows what made it restart; what comes next is measured on a phone that was made ready anew."""
+    lab = make(TOML.replace("blocks = 1", "blocks = 2"))
+    lab.phone.breaks, lab.phone.back = 1, DeviceRebooted("fake phone: back in another boot")
+
+    trials = lab.go_on(lab.open())
+
+    assert [trial.reason for trial in trials] == [InvalidReason.DEVICE_REBOOTED, None]
+    assert trials[0].detail == (
+        "it restarted after the trial, before its sensors' samples were fetched: fake phone: back in another boot"
+    )
+    assert [line[12:16] for line in lab.phone.journal if "agent" in line] == ["0000", "0001", "0000", "0002"]
+
+
+def test_a_trial_whose_sampler_could_not_begin_says_so_and_the_next_one_rests_after_it(
+    make: Callable[..., Lab],
+) -> None:
+    """It counts; that it has ended is noted as of any other."""
+    lab = make(TOML.replace("blocks = 1", "blocks = 2"))
+    lab.phone.vitals = Vitals
+
+    def refuse(device: Device, folder: str, bound_s: int) -> Process:
+        raise DeviceRefused("fake phone: no sh")
+
+    lab.bench = replace(lab.bench, senses=Senses(vitals.look, refuse, vitals.end))
+
+    trials = lab.go_on(lab.open())
+
+    assert [trial.flags for trial in trials] == [("ungated", "unsampled")] * 2
+    assert trials[1].notes["gate_waited_s"] == pytest.approx(30.0, abs=1)
+
+
 def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> None:
     """Nothing tells how warm the phone is: each trial waits until the one before, whosever, is long enough ago."""
     lab = make()
@@ -180,6 +256,34 @@ def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
     kept = lab.store.trial_folder(record.id, 1)
     assert (kept / "gate.jsonl").read_bytes()
     assert (kept / "vitals.jsonl").read_bytes()
+
+
+def test_a_collected_trial_keeps_what_its_gate_knew(make: Callable[..., Lab]) -> None:
+    """The lab died; that the phone was busy, and its rest unknown, is in the looks it left."""
+    lab = make(TOML.replace("pause_s = 30", "load_wait_s = 0"))
+    lab.phone.vitals = lambda at: replace(COOL, boot_s=at, busy_cores=1.9)
+    record = lab.open()
+    lab.kill(record, 1)
+
+    (trial,) = lab.go_on(record)
+
+    assert trial.valid, trial.detail
+    assert trial.flags == ("collected", "busy", "idle_unknown", "unsampled")
+
+
+def test_a_trial_that_was_not_to_be_waited_for_is_collected_warm_as_it_began(make: Callable[..., Lab]) -> None:
+    """Only a run's first trial is waited for: the second one counts however warm it began."""
+    lab = make(TOML.replace("blocks = 1", "blocks = 2").replace("pause_s = 30", 'start = "first trial"'))
+    lab.phone.vitals = lambda at: replace(
+        COOL, boot_s=at, celsius={"skin": 30.0 if lab.phone.started < 2 else 34.0, "soc_max": 35.0}
+    )
+    record = lab.open()
+    lab.kill(record, 2)
+
+    (trial,) = lab.go_on(record)
+
+    assert trial.valid, trial.detail
+    assert trial.flags == ("collected", "unsampled")
 
 
 def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., Lab]) -> None:
