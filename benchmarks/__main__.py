@@ -15,6 +15,7 @@ from benchmarks import (
     agent_parity,
     between_trials,
     coverage,
+    families,
     pipeline_model,
     prefill_chunks,
     push,
@@ -43,6 +44,7 @@ ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
 
 STATISTICS: Mapping[str, Callable[[], bool]] = {
     "verdicts": verdicts.run,
+    "families": families.run,
     "rivals": rivals.run,
     "coverage": coverage.run,
     "warm_up": warm_up.run,

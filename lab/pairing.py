@@ -9,10 +9,10 @@ from datetime import datetime
 from statistics import mean
 
 from lab.metrics import METRICS
-from lab.records import CHANGED, Cell, CellVerdict, Comparison, Trial
+from lab.records import Cell, CellVerdict, Comparison, Trial
 from lab.runner import LEAST_S, PASSING, TRIES
 from lab.stats.compare import Judgement, judge
-from lab.stats.families import alone
+from lab.stats.families import settled
 from lab.stats.pairs import cost_s, ratios_by_block
 from lab.stats.plan import Budget, NextPairs, Side, next_pairs
 from lab.stats.sequential import Looks, p_value
@@ -45,13 +45,14 @@ class Turn:
 class Standing:
     """How far a cell is: its valid pairs by block, pairs begun, what one costs, and what the plan says.
 
-    `lacking` is the side that a pair which was cut has not got yet, the other having begun at `cut_utc`;
-    `given_up` says why no more is tried.
+    `p` is that of "nothing changed"; `lacking` is the side that a pair which was cut has not got yet, the other
+    having begun at `cut_utc`; `given_up` says why no more is tried.
     """
 
     cells: CellPair
     ratios: Mapping[int, float]
     judgement: Judgement
+    p: float
     tried: int
     pair_s: float
     lacking: Side | None
@@ -118,7 +119,7 @@ def verdict_of(comparison: Comparison, each: Standing) -> CellVerdict:
         verdict=judgement.verdict,
         change=judgement.change,
         smallest_visible=judgement.smallest_visible,
-        p=p_value(ratios, looks_of(comparison)) if ratios else 1.0,
+        p=each.p,
         pairs=len(ratios),
         why=each.plan.why,
     )
@@ -138,13 +139,14 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
     lacking, cut_utc = _lacking(comparison.metric, own, tried - 1)
     ratios = ratios_by_block(theirs, ours)
     judgement = judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension)
-    if judgement.verdict in CHANGED and p_value(list(ratios.values()), looks_of(comparison)) > alone(family):
-        judgement = replace(judgement, settled=False)  # true of the cell; not yet to be believed among so many
+    p = p_value(list(ratios.values()), looks_of(comparison)) if ratios else 1.0
+    judgement = replace(judgement, settled=settled(judgement, p, family))
     costs = [cost_s(side) / len(side) for side in own.values() if side]
     return Standing(
         cells=cells,
         ratios=ratios,
         judgement=judgement,
+        p=p,
         tried=tried,
         pair_s=2 * mean(costs) if costs else 0.0,
         lacking=lacking,

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from lab.records import CHANGED
+from lab.stats.compare import Judgement
+
 FAMILY_LEVEL = 0.05
 """Of the items on a list the share that may be false, or the chance of any false one at a gate. Policy."""
 
@@ -43,6 +46,15 @@ def failing(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple
 def alone(comparisons: int, level: float = FAMILY_LEVEL) -> float:
     """Return the p at which one comparison of so many is listed and fails a gate, whatever the others say."""
     return level / comparisons
+
+
+def settled(judgement: Judgement, p: float, comparisons: int) -> bool:
+    """Tell whether a comparison among so many wants no further pair.
+
+    A change is first seen at a p of about .016, which is enough of three comparisons, not of more: it is measured
+    on until it holds among all of them. Nothing is lost: its interval and its p allow for every look.
+    """
+    return judgement.settled and (judgement.verdict not in CHANGED or p <= alone(comparisons))
 
 
 def _check(p_values: Mapping[str, float]) -> None:

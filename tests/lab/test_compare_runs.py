@@ -95,6 +95,7 @@ def test_constant_samples_are_taken_at_their_word_and_runs_one_after_the_other_g
     assert "cannot tell" in words and ratio in words
     assert "were not interleaved" in words
     assert "regressed" not in words
+    assert "chance that a new trial" not in words and "smallest change visible" not in words
     assert "nan" not in words.lower().replace("nano", "")
 
 
