@@ -81,11 +81,12 @@ def _told(curve: Sustained, cells: Sequence[Cell], *, several: bool) -> str:
     if curve.peak is None or curve.lasting is None or curve.ratio is None:
         return f"{about}n/a: {curve.why}."
     lost = f"{LOSS:.0%}".replace("%", " %")
-    when = (
-        f"{lost} are lost after {_minutes(curve.loss_at_s)}"
-        if curve.loss_at_s is not None
-        else f"{lost} are never lost"
-    )
+    slow = [w for w in curve.windows if w.start_s > (curve.peak_at_s or 0) and w.rate <= (1 - LOSS) * curve.peak]
+    when = f"{lost} are never lost"
+    if curve.loss_at_s is not None:
+        when = f"{lost} are lost after {_minutes(curve.loss_at_s)}"
+    elif slow:
+        when = f"{lost} are lost for {_minutes(curve.window_s)} at a time, not longer"
     if curve.loss_at_s is not None:
         heat = next((w.celsius for w in curve.windows if w.start_s == curve.loss_at_s), None)
         when += f" (skin at {heat:.1f} °C)" if heat is not None else ""

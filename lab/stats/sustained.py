@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from lab.errors import NotEnoughData
 from lab.records import Sustained, Window
@@ -110,11 +111,14 @@ def _rate(windows: Sequence[Window]) -> float:
 
 
 def _loss(windows: Sequence[Window], best: int) -> float | None:
-    """Return the beginning of the first window after the peak that has lost LOSS, as has the next one, if any."""
+    """Return the beginning of the first window after the peak that has lost LOSS, as has the next one.
+
+    One alone is a moment's load; of the last one nobody knows what would have come next.
+    """
     limit = (1 - LOSS) * windows[best].rate
-    for index in range(best + 1, len(windows)):
-        if all(window.rate <= limit for window in windows[index : index + 2]):
-            return windows[index].start_s
+    for window, following in pairwise(windows[best + 1 :]):
+        if window.rate <= limit and following.rate <= limit:
+            return window.start_s
     return None
 
 

@@ -77,6 +77,18 @@ def test_a_curve_is_the_answer_and_no_interval_is() -> None:
     assert not any("never settled" in warning for warning in found.warnings)
 
 
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [(10.0, "10 % are never lost."), (8.0, "10 % are lost for 1 min at a time, not longer.")],
+)
+def test_a_slow_last_minute_is_told_as_what_it_is(last: float, words: str) -> None:
+    """Ten minutes at 10 tokens/s, the last at another rate: no loss that lasts, and not none either."""
+    points = [(t * 2.0, 10.0 if t * 2 < 540 else last) for t in range(301)]
+    found, _ = lasting(sustained(points, trial=1, cell=CELLS[0].key, unit="tokens/s"))
+
+    assert found.sentence.endswith(words)
+
+
 def test_a_short_curve_says_what_it_lacks() -> None:
     """No peak is told of three minutes, and the reader is told how long it takes."""
     found, _ = lasting(

@@ -44,6 +44,15 @@ def test_one_slow_minute_is_no_loss() -> None:
     assert found.loss_at_s is None
 
 
+def test_a_slow_last_minute_is_no_loss_either() -> None:
+    """Nine minutes at 10 and one at 8: nobody knows whether that would have lasted. Two at 8 are a loss."""
+    one = sustained(curve(lambda t: 10.0 if t < 540 else 8.0, minutes=10))
+    two = sustained(curve(lambda t: 10.0 if t < 480 else 8.0, minutes=10))
+
+    assert len(one.windows) == 10
+    assert (one.loss_at_s, two.loss_at_s) == (None, 480)
+
+
 def test_the_peak_need_not_be_the_first_minute() -> None:
     """Clocks that rise late: the loss is counted after the peak."""
     found = sustained(curve(lambda t: 12.0 if t < 120 else 24.0 if t < 600 else 20.0, minutes=20))
