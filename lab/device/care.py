@@ -20,6 +20,7 @@ from lab.device.care_journal import Entry
 from lab.device.care_settings import (
     FIXED,
     LIMITS,
+    NOT_HELD,
     OBSERVE,
     SURVEY,
     Knob,
@@ -159,8 +160,8 @@ def _fact(one: Setting) -> str:
 
 
 def _due(knob: Knob, before: Answer) -> bool:
-    """Whether it is to be written: it could be read, so that it can be put back, and is not as wanted."""
-    return not before.problem and not knob.same(knob.wanted, before.text)
+    """Whether it is to be written: it is not as wanted, and is read or `blind`, so that it can be put back."""
+    return knob.blind if before.problem else not knob.same(knob.wanted, before.text)
 
 
 def _entry(shell: Shell, knob: Knob, goes_back_to: str) -> Entry:
@@ -180,14 +181,14 @@ def _entry(shell: Shell, knob: Knob, goes_back_to: str) -> Entry:
 def _apply(shell: Shell, knob: Knob, before: Answer, root: Path, goes_back_to: str) -> Setting:
     """Write a setting and read it back, noting it before and after."""
     one = Setting(knob.name, knob.wanted, before.text, before.text, "already", "", knob.drifts)
-    if before.problem:
-        return replace(one, outcome=before.outcome, detail=before.problem)
     if not _due(knob, before):
-        return one
+        return replace(one, outcome=before.outcome, detail=before.problem) if before.problem else one
     entry = _entry(shell, knob, goes_back_to)
     journal.note(root, entry)
     wrote = shell.ask(knob.write(knob.wanted))
-    found = shell.read_back(knob, knob.wanted)
+    found = before if before.problem else shell.read_back(knob, knob.wanted)
+    if found.problem and wrote.problem and wrote.outcome == "refused":
+        journal.withdraw(root, entry)
     if not found.problem:
         known = any(knob.same(value, found.text) for value in (knob.wanted, before.text))
         became = entry.wrote if known else (found.text,)  # what it was made into is ours too
@@ -227,8 +228,10 @@ def _pins(shell: Shell) -> tuple[str, tuple[Knob, ...]]:
 def _goes_back_to(knob: Knob, before: str, survey: str) -> str:
     """Return what a setting is put back to: a maximum that heat had cut goes back to the policy's highest.
 
-    Writing the cut one back would hold the phone down after it has cooled.
+    Writing the cut one back would hold the phone down after it has cooled. Fixed performance goes back to none.
     """
+    if knob.blind:
+        return NOT_HELD
     policy, _, node = knob.name.partition("_")
     if node == "scaling_max_freq" and throttled(survey):
         return highest_khz(survey, policy) or before

@@ -71,6 +71,11 @@ def note(root: Path, entry: Entry) -> None:
     _change(root, change)
 
 
+def withdraw(root: Path, entry: Entry) -> None:
+    """Remove an entry that the device refused to be written, if it is still as noted: an earlier one's stays."""
+    _change(root, lambda found: tuple(one for one in found if one != entry))
+
+
 def forget(root: Path, device: str, settings: Collection[str]) -> None:
     """Remove a device's entries for these settings. Raises `StoreError`, `DiskFull`."""
     if settings:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.device.fake import FakePhone
+from lab.device.care import Prepared, Restored, Setting, prepare, restore
+from lab.device.fake import FakePhone, fake_device
 from lab.device.transport import Completed
+from lab.records import Profile
 
 AS_BOUGHT = {
     "global/stay_on_while_plugged_in": "0",
@@ -35,6 +39,8 @@ Wake Locks: size=1
 """
 """An answer that holds a refusal's words about somebody else."""
 
+SECURITY = "java.lang.SecurityException: Permission denial: writing to settings requires WRITE_SECURE_SETTINGS"
+
 
 class Killed(BaseException):
     """The lab's process ends here, and none of its code runs any more."""
@@ -51,7 +57,7 @@ class Android(FakePhone):
         super().__init__({})
         self.sys, self.uid = sys, uid
         self.settings = dict(AS_BOUGHT if settings is None else settings)
-        self.awake, self.doze, self.boot = False, True, 1
+        self.awake, self.doze, self.fixed, self.boot = False, True, False, 1
         self.answers: Callable[[str, Callable[[], Completed]], Completed] = lambda line, does: does()
         self.lives: int | None = None
         self.dies_before = False
@@ -59,7 +65,7 @@ class Android(FakePhone):
 
     def state(self) -> object:
         """Return everything that care may change."""
-        return dict(self.settings), self.awake, self.doze, self.nodes()
+        return dict(self.settings), self.awake, self.doze, self.fixed, self.nodes()
 
     def nodes(self) -> dict[str, str]:
         """Return the clocks' files."""
@@ -67,7 +73,7 @@ class Android(FakePhone):
 
     def reboot(self) -> None:
         """Come back in another boot: settings stay, everything else is as at the start."""
-        self.boot, self.awake, self.doze = self.boot + 1, True, True
+        self.boot, self.awake, self.doze, self.fixed = self.boot + 1, True, True, False
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         """Run a command as Android would."""
@@ -103,6 +109,9 @@ class Android(FakePhone):
             case ["cmd", "deviceidle", verb]:
                 self.doze = verb == "enable"
                 return Completed(0, "Deep idle mode changed\n", "")
+            case ["cmd", "power", "set-fixed-performance-mode-enabled", value]:
+                self.fixed = value == "true"  # and its clocks move on, as on phones whose vendor ignores it
+                return Completed(0, "", "")
             case ["sh", "-c", "id -u"]:
                 return Completed(0, f"{self.uid}\n", "")
             case ["cat", path]:
@@ -128,3 +137,43 @@ class Android(FakePhone):
                 path.write_text(before[path.name] + "\n")
             return Completed(1, "", "sh: write error: Invalid argument")
         return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def as_bought(tmp_path: Path) -> Android:
+    """A phone as bought: no root, screen off, one policy of clocks."""
+    policy = tmp_path / "sys/devices/system/cpu/cpufreq/policy7"
+    policy.mkdir(parents=True)
+    for name, value in CPU7.items():
+        (policy / name).write_text(f"{value}\n")
+    cooling = tmp_path / "sys/class/thermal/cooling_device0"
+    cooling.mkdir(parents=True)
+    (cooling / "type").write_text("cpufreq-cpu7\n")
+    (cooling / "cur_state").write_text("0\n")
+    return Android(tmp_path / "sys")
+
+
+def hide_clocks(phone: Android) -> None:
+    """Leave no cpufreq to be read, as where SELinux forbids it."""
+    shutil.rmtree(phone.sys / "devices")
+
+
+def prepared(phone: Android, root: Path, profile: Profile = "observe") -> dict[str, Setting]:
+    """Prepare the phone; return what became of each setting by name."""
+    return {one.name: one for one in ready(phone, root, profile).settings}
+
+
+def ready(phone: Android, root: Path, profile: Profile = "observe") -> Prepared:
+    """Prepare the phone without waiting for anything."""
+    return prepare(fake_device(phone), profile, root, sleep=lambda seconds: None)
+
+
+def put_back(phone: Android, root: Path) -> Restored:
+    """Restore the phone without waiting for anything."""
+    return restore(fake_device(phone), root, sleep=lambda seconds: None)
+
+
+def journalled(root: Path) -> list[dict[str, object]]:
+    """What the journal on the host holds."""
+    path = root / "devices/care.json"
+    found: list[dict[str, object]] = json.loads(path.read_text()) if path.exists() else []
+    return found

@@ -10,7 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from android_phone import AS_BOUGHT, CPU7, Android, Killed
+from android_phone import (
+    AS_BOUGHT,
+    SECURITY,
+    Android,
+    Killed,
+    as_bought,
+    hide_clocks,
+    journalled,
+    prepared,
+    put_back,
+    ready,
+)
 
 from lab.device import local
 from lab.device.care import Prepared, Restored, Setting, facts, prepare, restore
@@ -20,43 +31,11 @@ from lab.device.transport import Completed
 from lab.errors import DeviceLost, DeviceRefused, DiskFull, StoreError
 from lab.records import Profile
 
-SECURITY = "java.lang.SecurityException: Permission denial: writing to settings requires WRITE_SECURE_SETTINGS"
-
 
 @pytest.fixture
 def android(tmp_path: Path) -> Android:
-    """A phone as bought: no root, screen off, one policy of clocks."""
-    policy = tmp_path / "sys/devices/system/cpu/cpufreq/policy7"
-    policy.mkdir(parents=True)
-    for name, value in CPU7.items():
-        (policy / name).write_text(f"{value}\n")
-    cooling = tmp_path / "sys/class/thermal/cooling_device0"
-    cooling.mkdir(parents=True)
-    (cooling / "type").write_text("cpufreq-cpu7\n")
-    (cooling / "cur_state").write_text("0\n")
-    return Android(tmp_path / "sys")
-
-
-def prepared(phone: Android, root: Path, profile: Profile = "observe") -> dict[str, Setting]:
-    """Prepare the phone; return what became of each setting by name."""
-    return {one.name: one for one in ready(phone, root, profile).settings}
-
-
-def ready(phone: Android, root: Path, profile: Profile = "observe") -> Prepared:
-    """Prepare the phone without waiting for anything."""
-    return prepare(fake_device(phone), profile, root, sleep=lambda seconds: None)
-
-
-def put_back(phone: Android, root: Path) -> Restored:
-    """Restore the phone without waiting for anything."""
-    return restore(fake_device(phone), root, sleep=lambda seconds: None)
-
-
-def journalled(root: Path) -> list[dict[str, object]]:
-    """What the journal on the host holds."""
-    path = root / "devices/care.json"
-    found: list[dict[str, object]] = json.loads(path.read_text()) if path.exists() else []
-    return found
+    """A phone as bought."""
+    return as_bought(tmp_path)
 
 
 # --- what is set, proven, and put back -------------------------------------------------------------------
@@ -225,12 +204,14 @@ def commands(phone: Android, does: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("dies_before", [True, False], ids=["before it happened", "after"])
-@pytest.mark.parametrize("profile", ["observe", "rooted"])
+@pytest.mark.parametrize("profile", ["observe", "fixed", "rooted"])
 def test_a_lab_killed_between_any_two_steps_leaves_nothing_behind(
     android: Android, tmp_path: Path, profile: Profile, dies_before: bool
 ) -> None:
     """At every command of preparing and of putting back, the next contact finds what is to be done."""
     android.uid = 0
+    if profile == "fixed":
+        hide_clocks(android)
     before = android.state()
     takes = commands(android, lambda: ready(android, tmp_path, profile))
     takes += commands(android, lambda: put_back(android, tmp_path))
