@@ -18,6 +18,7 @@ from lab.device.idle import Idle
 from lab.device.transport import Clock, Device
 from lab.device.vitals import frozen, skin, soc
 from lab.errors import DeviceRefused
+from lab.placement import ELSEWHERE, MIXED
 from lab.ready import SENSOR_GONE, SLOPE, UNGATED, Decision, Slope, decide
 from lab.records import Vitals
 from lab.scenario import Gates
@@ -31,6 +32,8 @@ FLAGS: Mapping[str, str] = {
     SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
     SENSOR_STILL: "a sensor stood still while its neighbours moved: what it says may be old",
     UNSAMPLED: "nothing is known of its sensors while it ran: heat in it would not have been seen",
+    MIXED: "a stage was done by an accelerator and by the CPU, each in part",
+    ELSEWHERE: "an accelerator is claimed, and others used about a core more than before: perhaps for its work",
 }
 """What a flag says to a reader; the trial counts all the same."""
 

@@ -2,15 +2,20 @@
 
 An accelerator leaves the CPU idle while it works. A stage that claims one and uses as much CPU time as it takes
 was computed by the CPU: the silent fall-back that other labs report as a slow accelerator
-(google-ai-edge/LiteRT issues 7891, 7858 and 6462; mlcommons/mobile_app_open PR 1171).
+(google-ai-edge/LiteRT issues 7891, 7858 and 6462; mlcommons/mobile_app_open PR 1171). A vendor's service may
+compute it in another process, whose CPU time is not the agent's: the whole device's tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Literal
 
-from device_agents.contract import Span, Stage
+from device_agents.contract import Event, Hello, Span, Stage
+from lab.device.vitals_judged import aligned
+from lab.metrics import end_ns, measured
+from lab.records import Vitals
 
 Placement = Literal["NPU", "MIXED", "CPU", "UNKNOWN"]
 
@@ -26,6 +31,13 @@ looks the same: its claim is not believed until it waits in another way."""
 SHORTEST_NS = 1_000_000
 """Spans of an accelerator shorter than this on average (1 ms) are not judged: the call of the driver itself is
 CPU time, some tens of microseconds; a judgement."""
+
+ELSEWHERE_CORES = 0.8
+"""How many cores everything but the agent uses more than before the trial when an accelerator's claim is no longer
+believed: about one, as `CPU_AT_LEAST`; a judgement, above what drivers and Android's own work take."""
+
+ELSEWHERE, MIXED = "elsewhere", "mixed"
+"""The flags of a trial in which an accelerator is claimed while others rose so, and of one with a stage MIXED."""
 
 
 def placement(spans: Iterable[Span]) -> dict[Stage, Placement]:
@@ -53,6 +65,40 @@ def contradiction(spans: Iterable[Span]) -> str:
                 "it ran on the CPU"
             )
     return ""
+
+
+def others_rose(before: Vitals, during: Iterable[Vitals], events: Sequence[Event]) -> float | None:
+    """Return how many cores everything but the agent used more while it was measured than `before` it began.
+
+    None where one of the two is not known.
+    """
+    _, others = cores_used(during, events)
+    return None if others is None or before.busy_cores is None else others - before.busy_cores
+
+
+def cores_used(during: Iterable[Vitals], events: Sequence[Event]) -> tuple[float | None, float | None]:
+    """Return the cores that the agent used while it was measured, and those that all others did (median)."""
+    hello = next((event for event in events if isinstance(event, Hello)), None)
+    iterations = measured(events)
+    if hello is None or not iterations:
+        return None, None
+    begin, end = min(one.start_ns for one in iterations), max(one.start_ns + one.duration_ns for one in iterations)
+    spans = [
+        event
+        for event in events
+        if isinstance(event, Span)
+        and event.parent is None
+        and event.role != "user"
+        and event.start_ns >= begin
+        and end_ns(event) <= end
+    ]
+    if end <= begin or any(span.source == "parsed" for span in spans):
+        return None, None
+    agent = sum(span.cpu_ns for span in spans) / (end - begin)
+    inside = [
+        one.busy_cores for at, one in aligned(during, hello) if one.busy_cores is not None and begin <= at <= end
+    ]
+    return agent, max(0.0, median(inside) - agent) if inside else None
 
 
 def _groups(spans: Iterable[Span]) -> dict[tuple[Stage, str], list[Span]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from device_agents.contract import InvalidReason
 from lab import gates, throttle
-from lab.agent import Errand, Outcome, carry_out
+from lab.agent import EVENTS, Errand, Outcome, carry_out, read_events
 from lab.bench import Bench, Senses
 from lab.device import idle
 from lab.device.transport import Process
@@ -19,6 +19,7 @@ from lab.device.vitals_lines import read, vitals_of, write
 from lab.errors import DeviceError, DeviceLost, DeviceRebooted, StoreError
 from lab.files import disk_errors
 from lab.flaws import Flaw
+from lab.placement import ELSEWHERE, ELSEWHERE_CORES, others_rose
 from lab.records import Trial, Vitals
 from lab.scenario import Gates
 
@@ -180,6 +181,7 @@ class Sensing:
             flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)
         flags = (*trial.flags, *opened.flags, *([gates.UNSAMPLED] if watched.unsampled else []))
         trial = replace(trial, flags=flags, notes={**trial.notes, "gate_waited_s": opened.waited_s})
+        trial = _placed(trial, opened.vitals, during, folder)
         if flaw is None or not (trial.valid or trial.reason is InvalidReason.SPAN_GAP):
             return trial  # a gap is what a phone without CPU time leaves: then heat is the reason
         log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
@@ -207,6 +209,20 @@ class Sensing:
     def _known(self) -> idle.Idle | None:
         """Return how cool the device is at rest, if that is known."""
         return idle.remembered(self._bench.store.root, self._bench.device.identity.name)
+
+
+def _placed(trial: Trial, before: Vitals, during: Sequence[Vitals], folder: Path) -> Trial:
+    """Take back that an accelerator did the work where others used about a core more meanwhile."""
+    if "NPU" not in trial.placement.values():
+        return trial
+    rose = others_rose(before, during, read_events((folder / EVENTS).read_bytes()).events)
+    if rose is None:
+        return trial
+    trial = replace(trial, notes={**trial.notes, "others_rose_cores": rose})
+    if rose < ELSEWHERE_CORES:
+        return trial
+    known = {stage: "UNKNOWN" if where == "NPU" else where for stage, where in trial.placement.items()}
+    return replace(trial, placement=known, flags=(*trial.flags, ELSEWHERE))
 
 
 def _sampled(path: Path) -> tuple[Vitals, ...]:

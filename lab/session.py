@@ -46,6 +46,7 @@ from lab.gates import Opened
 from lab.inputs import check as check_input
 from lab.judge import judge
 from lab.metrics import iterations_of, samples_of
+from lab.placement import MIXED
 from lab.records import Run, Trial
 from lab.scenario import Scenario
 from lab.sensing import FOLDER as SAMPLER
@@ -394,6 +395,7 @@ class Session:
             samples=samples_of(job, reading.events),
             notes=findings.notes,
             placement=findings.placement,
+            flags=(MIXED,) if "MIXED" in findings.placement.values() else (),
             purpose=place.purpose,
             state=state,
             first_steady=first_steady,
@@ -448,7 +450,7 @@ def _without_pilot(trial: Trial) -> Trial:
     why = trial.detail or "it ended well and told of no iteration"
     detail = f"its pilot of {PILOT_ITERATIONS} iterations, which says how many fill plan.duration_s, failed: {why}"
     reason = trial.reason or InvalidReason.NO_WORK
-    return replace(trial, valid=False, reason=reason, detail=detail, samples={}, placement={})
+    return replace(trial, valid=False, reason=reason, detail=detail, samples={}, placement={}, flags=())
 
 
 def _iterations_in(path: Path) -> int | None:

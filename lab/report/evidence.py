@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from device_agents.contract import Event, Hello, Iteration, Span
+from device_agents.contract import Event, Hello, Iteration
 from lab.agent import EVENTS, STDERR, read_events
 from lab.device.vitals import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
-from lab.metrics import NS, end_ns, iterations_of, measured
+from lab.metrics import NS, iterations_of, measured
+from lab.placement import cores_used
 from lab.records import Trial, Vitals
 
 GATE, VITALS = "gate.jsonl", "vitals.jsonl"
@@ -89,7 +90,7 @@ def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[
     both = [*start, *during]
     caps = [(name, share) for one in both for name, share in one.caps.items()]
     statuses = [one.thermal_status for one in both if one.thermal_status is not None]
-    agent, others = _cores(during, events)
+    agent, others = cores_used(during, events)
     if others is None and gate:  # too short for a sample: what others did when the agent had not begun yet
         others = gate[-1].busy_cores
     stolen = [one.stolen_cores for one in during if one.stolen_cores is not None]
@@ -127,32 +128,6 @@ def curve_of(folder: Path) -> tuple[list[tuple[float, float]], list[tuple[float,
         return durations, []
     warm = [(at / 1e9, value) for at, one in aligned(during, hello) if (value := skin(one)) is not None]
     return durations, warm
-
-
-def _cores(during: Sequence[Vitals], events: Sequence[Event]) -> tuple[float | None, float | None]:
-    """Return the cores that the agent used while it was measured, and those that all others did (median)."""
-    hello = next((event for event in events if isinstance(event, Hello)), None)
-    measured = [event for event in events if isinstance(event, Iteration) and event.phase == "measure"]
-    if hello is None or not measured:
-        return None, None
-    begin = min(one.start_ns for one in measured)
-    end = max(one.start_ns + one.duration_ns for one in measured)
-    spans = [
-        event
-        for event in events
-        if isinstance(event, Span)
-        and event.parent is None
-        and event.role != "user"
-        and event.start_ns >= begin
-        and end_ns(event) <= end
-    ]
-    if end <= begin or any(span.source == "parsed" for span in spans):
-        return None, None
-    agent = sum(span.cpu_ns for span in spans) / (end - begin)
-    inside = [
-        one.busy_cores for at, one in aligned(during, hello) if one.busy_cores is not None and begin <= at <= end
-    ]
-    return agent, max(0.0, median(inside) - agent) if inside else None
 
 
 def _span(values: Sequence[float | None]) -> tuple[float, float] | None:

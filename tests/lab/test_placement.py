@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_agents.contract import Span, Stage
-from lab.placement import contradiction, placement
+from device_agents.contract import PROTOCOL, Event, Hello, Iteration, Span, Stage
+from lab.placement import contradiction, others_rose, placement
+from lab.records import Vitals
 
 MS = 1_000_000
 
@@ -104,6 +105,33 @@ def test_waiting_and_parts_of_a_stage_are_nobodys_work() -> None:
     part = span("npu0", 0, parent="vit")
 
     assert placement([user, part]) == {}
+
+
+def with_an_iteration(*spans: Span) -> list[Event]:
+    """Return what an agent writes that measures a second from 10 s on, its clock being the device's."""
+    clock = {"monotonic_ns": 0, "boot_ns": 0, "real_ns": 0}
+    words = dict.fromkeys(("agent", "agent_version", "runtime", "runtime_version", "abi"), "test")
+    hello = Hello.model_validate(clock | words | {"protocol": PROTOCOL, "cpu_features": [], "units": {}, "pid": 1})
+    iteration = Iteration(iteration=0, phase="measure", start_ns=10_000 * MS, duration_ns=1000 * MS)
+    return [hello, *spans, iteration]
+
+
+def test_what_others_used_more_is_the_devices_cpu_time_without_the_agents_and_without_what_was_used_before() -> (
+    None
+):
+    """2 cores busy at the median of three samples, 0.3 of them the agent's, 0.5 before it began: 1.2 more."""
+    events = with_an_iteration(span("npu0", 300, start_ms=10_000))
+    during = [Vitals(at, busy_cores=busy) for at, busy in ((9.9, 7.0), (10.1, 2.0), (10.5, 1.0), (10.9, 3.0))]
+
+    assert others_rose(Vitals(9.0, busy_cores=0.5), during, events) == pytest.approx(1.2)
+
+
+def test_what_was_not_read_says_nothing_of_others() -> None:
+    """No sample while it was measured, or no look before it."""
+    events = with_an_iteration(span("npu0", 300, start_ms=10_000))
+
+    assert others_rose(Vitals(9.0, busy_cores=0.5), [Vitals(9.5, busy_cores=2.0)], events) is None
+    assert others_rose(Vitals(9.0), [Vitals(10.5, busy_cores=2.0)], events) is None
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,11 +38,13 @@ HOT = replace(COOL, cooling={"cpufreq-cpu0": 3})
 class Phone(FakePhone):
     """A phone whose agents go on without their lab; what a sampler writes is `sampled`, if that is not empty.
 
-    Its link `breaks` so often when samples are fetched, after which it comes `back` well, or as that says.
+    Its link `breaks` so often when samples are fetched, after which it comes `back` well, or as that says. Where
+    it `mixes`, what its NPU does uses half a CPU.
     """
 
     sampled = b""
     away = False
+    mixes = False
     breaks = 0
     back: DeviceLost | None = None
 
@@ -65,6 +68,9 @@ class Phone(FakePhone):
         process = super().start(argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr)
         if self.sampled and f"{folder}/{LINES}" in self.files:
             self.files[f"{folder}/{LINES}"] = self.sampled
+        if self.mixes and process.pid in self._pending:
+            half = re.compile(rb'"duration_ns":(\d+),"role":"npu","unit":"npu","thread":0,"cpu_ns":\d+')
+            self._pending[process.pid] = [half.sub(_half, piece) for piece in self._pending[process.pid]]
         return process
 
     def find(self, folder: str) -> Process | None:
@@ -73,6 +79,11 @@ class Phone(FakePhone):
             return None
         number = next((n for n, path in self._events.items() if path == f"{folder}/events.jsonl"), None)
         return None if number is None or f"{folder}/job.json" not in self.files else Process(number, number)
+
+
+def _half(span: re.Match[bytes]) -> bytes:
+    text, duration_ns = span[0], int(span[1])
+    return text[: text.rindex(b":") + 1] + str(duration_ns // 2).encode()
 
 
 class Lab:
@@ -208,6 +219,50 @@ def test_a_trial_whose_sampler_could_not_begin_says_so_and_the_next_one_rests_af
 
     assert [trial.flags for trial in trials] == [("ungated", "unsampled")] * 2
     assert trials[1].notes["gate_waited_s"] == pytest.approx(30.0, abs=1)
+
+
+def busy_during(lab: Lab, cores: float) -> None:
+    """Let the phone be idle at the gate, and this busy in a trial, of which 0.42 cores are the agent's."""
+    lab.phone.vitals = lambda at: replace(COOL, boot_s=at, busy_cores=0.1)
+    lab.phone.sampled = b"".join(write(replace(COOL, boot_s=at, busy_cores=cores)).encode() for at in (0.05, 0.1))
+
+
+def test_work_in_another_process_is_no_accelerators(make: Callable[..., Lab]) -> None:
+    """The agent was idle, and something else used a core: a vendor's service on the CPU, for all we know."""
+    lab = make()
+    busy_during(lab, 1.52)
+
+    (trial,) = lab.go_on(lab.open())
+
+    assert trial.valid, trial.detail
+    assert trial.placement["vit"] == "UNKNOWN"
+    assert trial.placement["patch_embed"] == "CPU"
+    assert trial.notes["others_rose_cores"] == pytest.approx(1.0, abs=0.01)
+    assert "elsewhere" in trial.flags
+
+
+def test_a_little_more_work_of_others_leaves_an_accelerator_its_work(make: Callable[..., Lab]) -> None:
+    """A driver and Android work too: half a core."""
+    lab = make()
+    busy_during(lab, 1.02)
+
+    (trial,) = lab.go_on(lab.open())
+
+    assert trial.placement["vit"] == "NPU"
+    assert trial.notes["others_rose_cores"] == pytest.approx(0.5, abs=0.01)
+    assert "elsewhere" not in trial.flags
+
+
+def test_a_stage_that_the_cpu_did_in_part_is_marked(make: Callable[..., Lab]) -> None:
+    """Half a CPU beside an accelerator contradicts no claim; whoever reads the answer must know of it."""
+    lab = make()
+    lab.phone.mixes = True
+
+    (trial,) = lab.go_on(lab.open())
+
+    assert trial.valid, trial.detail
+    assert trial.placement["vit"] == "MIXED"
+    assert trial.flags[0] == "mixed"
 
 
 def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> None:

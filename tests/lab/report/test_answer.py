@@ -95,6 +95,20 @@ def test_invalid_trials_are_counted_by_reason_and_enter_no_figure() -> None:
     assert "5 of 17 trials are invalid and enter no figure." in found.warnings
 
 
+def test_what_is_not_known_to_be_an_accelerators_work_is_told() -> None:
+    """Trials with a stage that the CPU did in part, and those in which others may have worked for it."""
+    cells = batches(1, 4)
+    trials = trials_of(cells, {"encode_s": times(0.4, 0.3)})
+    trials[:3] = [replace(trial, flags=("mixed",)) for trial in trials[:3]]
+    trials[7] = replace(trials[7], flags=("elsewhere",))
+
+    assert encode_answer(cells, trials).warnings[0] == (
+        "Of 12 valid trials: 3 mixed (a stage was done by an accelerator and by the CPU, each in part); "
+        "1 elsewhere (an accelerator is claimed, and others used about a core more than before: perhaps for its "
+        "work)."
+    )
+
+
 def test_when_no_cell_stands_out_the_answer_is_cannot_tell() -> None:
     """Three cells within the noise: the best estimate is named, and called no more than that."""
     cells = batches(1, 4, 6)
