@@ -16,10 +16,10 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab import runner
-from lab.bench import Bench, Place, inputs_of
+from lab.bench import Bench, Place, boot_of, inputs_of
 from lab.device.book import Book
 from lab.device.turn import Held
-from lab.errors import DeviceError, RunError
+from lab.errors import RunError
 from lab.records import Trial
 from lab.scenario import SCENARIOS, Scenario, load
 from lab.session import session
@@ -33,9 +33,6 @@ WITHIN = 0.05
 
 LASTS_S = 24 * 3600.0
 """How long a device that was accepted stays so, in the same boot; a judgement: a night of comparisons."""
-
-BOOT_S = 10.0
-"""How long a device may take to say in which boot it is; a judgement, it reads one small file."""
 
 SUITE = "acceptance"
 """The suite that runs of the reference cell say they belong to."""
@@ -120,16 +117,6 @@ def remember(bench: Bench, key: str, found: Reference) -> None:
     """Write down that a device repeated its reference cell."""
     with _BOOK.changing(bench.store.root) as book:
         book[key] = found
-
-
-def boot_of(bench: Bench) -> str:
-    """Return in which boot a device is; empty where it does not say, and then nothing is remembered of it."""
-    try:
-        done = bench.device.transport.shell(["cat", "/proc/sys/kernel/random/boot_id"], timeout_s=BOOT_S)
-    except DeviceError as error:
-        log.info("%s: did not say in which boot it is: %s", bench.device.identity.name, error)
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _remembered(bench: Bench, scenario: Scenario) -> tuple[str, Reference | None, str]:

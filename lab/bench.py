@@ -15,6 +15,7 @@ from lab import foreign, jobs
 from lab.build import Build, load_input
 from lab.device.transport import Clock, Device, Process
 from lab.device.turn import Held
+from lab.errors import DeviceError
 from lab.inputs import OwnInput
 from lab.records import Cell, Profile, Run, Vitals
 from lab.scenario import Scenario
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 SETTLE = Cell("settle", {"placement": "all"})
 """The uncounted first process of a start: the `load` workload on every core."""
+
+BOOT_S = 10.0
+"""How long a device may take to say in which boot it is; a judgement, it reads one small file."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,16 @@ def job_of(
         memory_pass=place.purpose == "memory",
         inject=None if settle else record.inject,
     )
+
+
+def boot_of(bench: Bench) -> str:
+    """Return in which boot a device is; empty where it does not say, and then nothing is remembered of it."""
+    try:
+        done = bench.device.transport.shell(["cat", "/proc/sys/kernel/random/boot_id"], timeout_s=BOOT_S)
+    except DeviceError as error:
+        log.info("%s: did not say in which boot it is: %s", bench.device.identity.name, error)
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def trial_name(run_id: str, number: int) -> str:

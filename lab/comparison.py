@@ -292,7 +292,8 @@ def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: 
     """Measure the sides of a pair in order; when one does not count the pair is over, and tried anew later."""
     for name in turn.sides:
         measuring, cell = sessions[name], cells[name == "candidate"]
-        trial = measuring.measure(Place(max(measuring.done, default=0) + 1, turn.block, cell))
+        first = _first(turn.block, cells[name == "baseline"], measuring, sessions)
+        trial = measuring.measure(Place(max(measuring.done, default=0) + 1, turn.block, cell), first=first)
         if trial.reason in GONE:
             measuring.settle_up()
         for other in sessions.values():
@@ -301,6 +302,15 @@ def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: 
         yield trial
         if not counted(trial, metric):
             return
+
+
+def _first(block: int, cell: Cell, second: Session, sessions: Mapping[Name, Session]) -> Trial | None:
+    """Return the other side's trial of this pair, if it was measured and on the same device."""
+    others = [
+        each for each in sessions.values() if each is not second and each.record.device == second.record.device
+    ]
+    done = (trial for each in others for trial in each.done.values())
+    return next((trial for trial in done if (trial.block, trial.cell) == (block, cell.key)), None)
 
 
 def _cells(runs: Mapping[Name, Run]) -> list[CellPair]:

@@ -103,7 +103,8 @@ class Trial:
     `first_steady` on count. `state` says what its iterations say of warm-up: `unknown` when there were too few
     to tell, `unsteady` when they had not settled, and then none of them counts. `purpose` is `memory` for the
     separate pass, which is never timed. `flags` are what a reader must know of a trial that counts all the same,
-    `placement` says by stage what did the work: NPU, MIXED, CPU or UNKNOWN.
+    `placement` says by stage what did the work: NPU, MIXED, CPU or UNKNOWN. `boot` is the device's own name of
+    the boot that it was in; empty where it does not say.
     """
 
     number: int
@@ -121,6 +122,7 @@ class Trial:
     first_steady: int = 0
     flags: tuple[str, ...] = ()
     placement: Mapping[str, str] = field(default_factory=dict)
+    boot: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from lab.agent import (
     read_events,
     trial_folder,
 )
-from lab.bench import SETTLE, Bench, Place, Progress, Watch, inputs_of, job_of, trial_name
+from lab.bench import SETTLE, Bench, Place, Progress, Watch, boot_of, inputs_of, job_of, trial_name
 from lab.build import verify
 from lab.caring import turn_of, with_care
 from lab.device.transport import Device
@@ -80,6 +80,9 @@ against labelled ones (docs/verdicts.md). Of ten, a single slow one at the start
 
 TURN = "turn"
 """The file in a trial's folder that says in which of the machine's turns it was begun."""
+
+BOOT = "boot"
+"""The file there that says in which of the device's boots."""
 
 
 @contextmanager
@@ -127,6 +130,7 @@ class Session:
         self._watch = watch
         self._inputs = inputs_of(record.cells, bench)
         self._ready_in: int | None = None  # the lease's fence when it was made ready; after a reboot it is another
+        self._boot = ""
         self._looked = False
         self._owed: Callable[[], None] = lambda: None
         self._left: list[str] = []  # on the device, because it was away
@@ -136,15 +140,19 @@ class Session:
         for number in [number for number, trial in self.done.items() if trial.reason is InvalidReason.DEVICE_LOST]:
             _end(bench.device, trial_name(record.id, number))
 
-    def measure(self, place: Place) -> Trial:
+    def measure(self, place: Place, *, first: Trial | None = None) -> Trial:
         """Measure a trial from a known state, save it, and return it.
 
+        One that makes a pair with a `first` trial on this device does not count when that ran in another boot.
         What is on the device already, begun for this place by a lab that is gone, is collected instead. Raises
         `DeviceLost` when the device stays away, `DeviceFull`, and `StoreError` when a trial cannot be saved.
         """
         self.settle_up()
-        first, self._looked = not self._looked, True
-        trial = (self._collected(place) if first else None) or self._measured(place)
+        begins, self._looked = not self._looked, True
+        trial = (self._collected(place) if begins else None) or self._measured(place)
+        if first is not None and trial.valid and trial.boot and first.boot and trial.boot != first.boot:
+            detail = f"the device restarted since the first side of its pair was measured, at {first.started_utc}"
+            trial = replace(trial, valid=False, reason=InvalidReason.DEVICE_REBOOTED, detail=detail)
         self._save(trial, place)
         return trial
 
@@ -208,7 +216,7 @@ class Session:
             self.bench.present(self.held)
             with_care(self.record, self.held.care())  # a reboot undoes some of it
             if not (outcome := self._settle()).rebooted:
-                self._ready_in = self.held.fence()
+                self._ready_in, self._boot = self.held.fence(), boot_of(self.bench)
                 return
             log.warning("%s; beginning again", outcome.lost)
             self.held.again()
@@ -258,6 +266,7 @@ class Session:
             started_utc = self.bench.clock.utc()
             if self.bench.device.scratch is not None:
                 (folder / TURN).write_text(str(self.held.number))
+                (folder / BOOT).write_text(self._boot)
             watch = memory.Watch(errand.transport, errand.clock) if place.purpose == "memory" else None
             seen = errand
             if watch is not None:
@@ -329,6 +338,7 @@ class Session:
             return None
         left = bench.store.trial_folder(self.record.id, place.number)
         begun_in, gate = _bytes(left / TURN).decode() or "None", _bytes(left / GATE)
+        self._boot = _bytes(left / BOOT).decode()
         iterations = _iterations_in(left / JOB) if self.scenario.plan.duration_s is not None else None
         _clean_folder(bench.store, self.record, place.number)
         with self._errand(place, iterations=iterations) as (errand, job):
@@ -396,6 +406,7 @@ class Session:
             notes=findings.notes,
             placement=findings.placement,
             flags=(MIXED,) if "MIXED" in findings.placement.values() else (),
+            boot=self._boot,
             purpose=place.purpose,
             state=state,
             first_steady=first_steady,

@@ -17,8 +17,8 @@ import pytest
 from lab_process import ROOT, Lab
 
 from lab import fleet
-from lab.acceptance import Reference, boot_of, key_of, remember
-from lab.bench import Bench
+from lab.acceptance import Reference, key_of, remember
+from lab.bench import Bench, boot_of
 from lab.build import open_build
 from lab.comparison import Side, measure, open_comparison
 from lab.device import local

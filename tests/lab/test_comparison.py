@@ -63,6 +63,7 @@ class Lab:
         document = Input.model_validate_json((folder / "a/inputs/screen/input.json").read_bytes())
         self.store = Store(folder / "data")
         self.slower, self.noise = 1.0, 0.0
+        self.fence = 1
         self.candidate_id = open_build(folder / "b").id
         self.phone = Liar({"screen": document}, script, self.stage_s, {BOOT: "boot-1\n"})
         self.benches = [
@@ -80,7 +81,7 @@ class Lab:
         """Write down when the device's turn is taken and given back."""
         self.phone.journal.append("take the lease")
         try:
-            yield Held(lambda process: None, number=7)
+            yield Held(lambda process: None, number=7, fence=lambda: self.fence)
         finally:
             self.phone.journal.append("give the lease back")
 
@@ -89,11 +90,11 @@ class Lab:
         first, second = (Side(self.scenario, bench, "fake") for bench in self.benches)
         return first, second
 
-    def accepted(self) -> None:
+    def accepted(self, boot: str = "boot-1") -> None:
         """Have the phone accepted in this boot already."""
         build = self.benches[0].build.id
         known = Reference(
-            device="fake", build=build, median_s=0.01, accepted_utc="2026-01-01T00:00:00Z", boot="boot-1"
+            device="fake", build=build, median_s=0.01, accepted_utc="2026-01-01T00:00:00Z", boot=boot
         )
         remember(self.benches[0], key_of(self.benches[0]), known)
 
@@ -346,6 +347,60 @@ def test_a_pair_that_was_cut_long_ago_is_begun_anew(make: Callable[..., Lab]) ->
     assert cell.pairs == 6
     assert [t.block for t in trials].count(1) == 1
     assert sorted(t.block for t in trials if t.block != 1) == sorted([0, 2, 3, 4, 5, 6] * 2)
+
+
+def between_two_boots(lab: Lab, comparison: Comparison) -> list[Trial]:
+    """Return what was measured, in order, having checked that the pair cut by a restart is not one of the six."""
+    (cell,) = lab.store.comparison(comparison.id).cells
+    trials = [t for run in runs_of(lab.store, comparison).values() for t in lab.store.trials(run.id)]
+    trials.sort(key=lambda trial: trial.started_utc)
+    assert cell.pairs == 6
+    assert [t.block for t in trials] == sorted([0, 1, 2, 3, 4, 5, 6] * 2)
+    assert [t.boot for t in trials] == ["boot-1"] * 3 + ["boot-2"] * 11
+    return trials
+
+
+def test_sides_of_two_boots_are_no_pair(make: Callable[..., Lab]) -> None:
+    """The phone restarted when the first had ended: the second does not count, and the pair is measured anew."""
+    lab = make()
+    first, second = lab.sides()
+    comparison, _, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
+    lab.accepted()
+
+    def restart(progress: Progress) -> None:
+        measured = [t for run in runs_of(lab.store, comparison).values() for t in lab.store.trials(run.id)]
+        if len(measured) == 2 and progress.iterations:  # the third has begun
+            lab.fence, lab.phone.replies = 2, {BOOT: "boot-2\n"}
+
+    list(measure(comparison, first, second, watch=restart))
+
+    trials = between_two_boots(lab, comparison)
+    assert [t.reason for t in trials] == [None] * 3 + [InvalidReason.DEVICE_REBOOTED] + [None] * 10
+    assert trials[3].detail == (
+        f"the device restarted since the first side of its pair was measured, at {trials[2].started_utc}"
+    )
+
+
+def test_a_pair_that_was_cut_is_not_gone_on_with_in_another_boot(make: Callable[..., Lab]) -> None:
+    """In which boot the first side was measured is kept with it, so that a resumed comparison decides alike."""
+    lab = make()
+    first, second = lab.sides()
+    comparison, _, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
+    lab.accepted()
+
+    def interrupt(progress: Progress) -> None:
+        if sum(len(lab.store.trials(run.id)) for run in runs_of(lab.store, comparison).values()) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(measure(comparison, first, second, watch=interrupt))
+    lab.phone.replies = {BOOT: "boot-2\n"}
+    lab.accepted("boot-2")
+
+    list(measure(lab.store.comparison(comparison.id), first, second))
+
+    trials = between_two_boots(lab, comparison)
+    assert [t.reason for t in trials] == [None] * 3 + [InvalidReason.DEVICE_REBOOTED] + [None] * 10
 
 
 def test_a_reboot_in_a_pair_makes_both_sides_ready_anew(make: Callable[..., Lab]) -> None:

@@ -156,6 +156,7 @@ def test_a_good_trial_keeps_its_samples_and_raw_lines(make: Callable[..., Settin
         "stderr.txt",
         "trial.json",
         "turn",
+        "boot",
     }
 
 
