@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import DATA, Data, opened
+from lab.cli.options import DATA, Data, opened, refuse
 from lab.cli.output import write
 from lab.errors import RunError
 
@@ -28,6 +28,8 @@ def explain(
 
     from lab.report.explain_text import render_explanation, render_trial
 
+    if html is not None:
+        refuse("--html writes a page of all trials", trial=trial)
     store = opened(data)
     record = store.run(run)
     found = explained(store, record)

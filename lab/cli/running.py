@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import DATA, Data, console, opened
+from lab.cli.options import DATA, WAIT_S, Data, Wait, console, opened, refuse
 from lab.cli.output import data_option, print_answer, short, where, write_html
 from lab.errors import LabError, RunError
 
@@ -76,9 +76,7 @@ def run(
     iterations: Annotated[
         int | None, typer.Option(min=1, help="Measured iterations of a trial, instead of the plan's.")
     ] = None,
-    wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for another lab on this machine or device.")
-    ] = 900,
+    wait: Wait = WAIT_S,
     profile: Annotated[
         ProfileName,
         typer.Option(
@@ -110,7 +108,8 @@ def run(
     store, answers, failed = opened(data), [], False
     terms = session.terms_of(store, wait, console())
     if resume:
-        _refuse_with_resume(suite=suite, seed=seed, blocks=blocks, iterations=iterations)
+        why = "--resume goes on with the plan its run began with"
+        refuse(why, suite=suite, seed=seed, blocks=blocks, iterations=iterations)
         answers = [_resumed(session.unfinished(store, name), store, build, terms)]
     else:
         given = {"blocks": blocks, "most": blocks, "iterations": iterations}
@@ -136,12 +135,6 @@ def run(
         write_html(html, answers)
     if failed:
         raise typer.Exit(2)
-
-
-def _refuse_with_resume(**given: object) -> None:
-    """A resumed run keeps the plan it was begun with; an option that would change it is refused, not ignored."""
-    if names := [f"--{name}" for name, value in given.items() if value is not None]:
-        raise RunError(f"--resume goes on with the plan its run began with; leave {', '.join(names)} out")
 
 
 def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:

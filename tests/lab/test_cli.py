@@ -76,6 +76,7 @@ def test_help_needs_nothing_heavy() -> None:
         (("run", "--resume"), "no unfinished run"),
         (("show", "abc"), "abc"),
         (("trace",), "no run yet"),
+        (("explain", "--trial", "77", "--html", "why.html"), "leave --trial out"),
         (("builds", "show", "nothing"), "nothing"),
         (("builds", "add", "nowhere", "--line", "x"), "nowhere"),
         (("run", "--blocks", "0"), "blocks"),
