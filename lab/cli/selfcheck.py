@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import DATA, Data, console, opened
+from lab.cli.options import DATA, WAIT_S, Data, Wait, console, finite, opened, refuse
 from lab.cli.output import data_option, write
 from lab.errors import RunError
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SCENARIO = "selfcheck"
 """The bundled scenario made for this: one short cell."""
+
+COMPARISONS, INJECTED, BUDGET_S = 10, 5, 900.0
+"""As in `lab.selfcheck`, which is not loaded for `--help`."""
 
 
 def selfcheck(
@@ -35,19 +39,37 @@ def selfcheck(
         typer.Option(help="Where: host, a device's name or serial, or several with commas, in turn."),
     ] = "host",
     data: Data = DATA,
-    budget: Annotated[float, typer.Option(min=1, help="Seconds that it may take on a device, in all.")] = 900,
-    comparisons: Annotated[int, typer.Option(min=1, help="Comparisons of the build with itself.")] = 10,
-    injected: Annotated[int, typer.Option(min=0, help="Comparisons with an injected slow-down of 10 %.")] = 5,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            callback=finite,
+            help="Seconds that it may take on a device, in all; with --resume those spent before are among them. "
+            f"[default: {BUDGET_S:.0f}]",
+        ),
+    ] = None,
+    comparisons: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Comparisons of the build with itself. [default: {COMPARISONS}]"),
+    ] = None,
+    injected: Annotated[
+        int | None,
+        typer.Option(min=0, help=f"Comparisons with an injected slow-down of 10 %. [default: {INJECTED}]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all orders and draws; drawn if left out.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the device's newest self-check that was left early.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the device's newest self-check that was left early; with --budget, also with one "
+            "whose time was spent.",
+        ),
     ] = False,
     show: Annotated[
-        bool, typer.Option("--show", help="Measure nothing: print the device's newest self-check.")
+        bool,
+        typer.Option("--show", help="Measure nothing: print the device's newest self-check that judged anything."),
     ] = False,
-    wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for another lab on this machine or device.")
-    ] = 900,
+    wait: Wait = WAIT_S,
     markdown: Annotated[Path | None, typer.Option(help="Also write it as Markdown.")] = None,
 ) -> None:
     """Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.
@@ -62,9 +84,13 @@ def selfcheck(
     from lab.cli import session
 
     store = opened(data)
+    begun_with = {"comparisons": comparisons, "injected": injected, "seed": seed}
     if show:
+        refuse("--show takes a self-check as it was made", **begun_with, budget=budget, resume=resume or None)
         _print([_newest(store, each.strip()) for each in device.split(",")], markdown)
         return
+    if resume:
+        refuse("--resume takes a self-check as it was begun", **begun_with)
     terms = session.terms_of(store, wait, console())
     (chosen,) = session.scenarios_of(scenario, None, {})
     line = build or session.DEFAULT_BUILD
@@ -72,10 +98,16 @@ def selfcheck(
     found = []
     for bench in benches:
         if resume:
-            record = _unfinished(store, bench)
+            record = _left(store, bench, budget)
         else:
             record = _begun(
-                chosen, bench, line, seed=seed, comparisons=comparisons, injected=injected, budget_s=budget
+                chosen,
+                bench,
+                line,
+                seed=seed,
+                comparisons=COMPARISONS if comparisons is None else comparisons,
+                injected=INJECTED if injected is None else injected,
+                budget_s=BUDGET_S if budget is None else budget,
             )
         found.append(_measured(record, chosen, bench, data))
     _print(found, markdown)
@@ -136,18 +168,46 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
 
 
 def _newest(store: Store, device: str) -> SelfCheck:
+    """Return the newest self-check of a device that tells anything; says so where there is a newer one."""
+    from lab.cli.newest import newest_that_judged
+
     found = store.selfchecks(device)
     if not found:
         raise RunError(f"{device}: no self-check of it yet; make one with `lab selfcheck --device {device}`")
-    return found[0]
+    shown, newest = newest_that_judged(found) or found[0], found[0]
+    if shown.id != newest.id:
+        go_on = (
+            "" if newest.status == "finished" else f"; `lab selfcheck --resume --device {device}` goes on with it"
+        )
+        typer.echo(
+            f"{device}: a newer self-check, begun {newest.started_utc}, is {newest.status} and has judged nothing"
+            f"{go_on}",
+            err=True,
+        )
+    return shown
 
 
-def _unfinished(store: Store, bench: Bench) -> SelfCheck:
+def _left(store: Store, bench: Bench, budget_s: float | None) -> SelfCheck:
+    """Return the self-check of a device to go on with, within `budget_s` in all where that is given."""
+    from lab.cli.newest import selfcheck_to_go_on_with
+
     name = bench.device.identity.name
-    newest = next(iter(store.selfchecks(name)), None)
-    if newest is None or newest.status == "finished":
-        raise RunError(f"{name}: there is no self-check to go on with (`lab selfcheck --show` prints the newest)")
-    return newest
+    found = selfcheck_to_go_on_with(store.selfchecks(name), longer=budget_s is not None)
+    if found is None:
+        more = (
+            "" if budget_s is not None else "; one whose time was spent goes on with more of it, --budget SECONDS"
+        )
+        raise RunError(
+            f"{name}: there is no self-check to go on with (`lab selfcheck --show` prints the newest){more}"
+        )
+    if budget_s is None:
+        return found
+    if budget_s <= found.spent_s:
+        raise RunError(
+            f"self-check {found.id} has taken {found.spent_s:.0f} s already: wanted a --budget of more than that, "
+            f"for all of it, found {budget_s:g}"
+        )
+    return replace(found, budget_s=budget_s)
 
 
 def _print(found: list[SelfCheck], markdown: Path | None) -> None:

@@ -241,6 +241,18 @@ def test_what_was_measured_before_an_end_is_kept(error: BaseException, status: s
     assert kept.spent_s == 6 * 32 + 4
 
 
+def test_one_whose_time_was_spent_goes_on_when_it_is_given_more() -> None:
+    """In the order and with the seeds that it would have had, within what the new budget leaves."""
+    short, more = Setting(), Setting()
+    spent = short.run(replace(RECORD, budget_s=200.0))
+    whole = more.run(replace(spent, budget_s=900.0))
+
+    assert [order.number for order in more.orders] == list(range(len(spent.live), 15))
+    assert [order.seed for order in more.orders] == [RECORD.seed + order.number for order in more.orders]
+    assert more.orders[0].ends_at == 1000 + 900 - spent.spent_s
+    assert (whole.status, whole.missing, whole.spent_s) == ("finished", (), 15 * 32)
+
+
 def test_it_goes_on_where_it_was_left() -> None:
     """The second start measures what is missing, in the order of the first, within what is left of the budget."""
     first, second = Setting(fails_at=6), Setting()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,3 +203,24 @@ def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path)
     refused = lab("selfcheck", tmp_path / "short.toml", "--build", "tiny-fp32", "--resume")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "there is no self-check to go on with" in refused.stderr
+    assert "one whose time was spent goes on with more of it, --budget SECONDS" in refused.stderr
+
+
+def test_a_self_check_whose_time_was_spent_is_given_more(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
+    """What was spent is part of it: less than that is refused, and a second more is kept as the new budget."""
+    (tmp_path / "short.toml").write_text(LOAD)
+    assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
+    options = (tmp_path / "short.toml", "--build", "tiny-fp32")
+    assert lab("selfcheck", *options, "--comparisons", "3", "--injected", "0", "--budget", "4").returncode == 0
+    with closing(Store(tmp_path / "data")) as store:
+        (found,) = store.selfchecks("host")
+    assert (found.status, len(found.live) < 3) == ("finished", True)
+
+    refused = lab("selfcheck", *options, "--resume", "--budget", "1")
+    done = lab("selfcheck", *options, "--resume", "--budget", str(found.spent_s + 1))
+
+    assert "wanted a --budget of more than that, for all of it, found 1" in " ".join(refused.stderr.split())
+    assert (refused.returncode, done.returncode) == (2, 0), done.stderr
+    with closing(Store(tmp_path / "data")) as store:
+        (longer,) = store.selfchecks("host")
+    assert (longer.id, longer.budget_s, longer.status) == (found.id, found.spent_s + 1, "finished")
