@@ -91,8 +91,10 @@ def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_buil
         done.stdout.split()
     )
     assert "<svg" in page.read_text()
-    again = lab("compare", "--resume")
+    (saved,) = (tmp_path / "data/comparisons").glob("*.json")
+    again = lab("compare", "--resume", saved.stem)
     assert (again.returncode, "cannot tell" in again.stdout) == (0, True)
+    assert "there is no comparison to go on with" in lab("compare", "--resume").stderr
     refused = lab("run", "--resume")
     assert "no unfinished run" in refused.stderr
 
@@ -151,12 +153,35 @@ def test_a_real_slow_down_is_found_and_fails(tmp_path: Path, tiny_build: Path, a
     store.close()
 
 
+def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:
+    """An option that was left out is not one that was given its default."""
+    for command, defaults in {
+        "compare": ("host", "build", "1800", "observe"),
+        "selfcheck": ("900", "10", "5"),
+    }.items():
+        words = " ".join(lab(command, "--help").stdout.replace("│", " ").split())
+
+        assert all(f"[default: {default}]" in words for default in defaults)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("compare",), "wanted what to compare"),
         (("compare", "a", "b"), "wanted what to measure: --scenario NAME"),
-        (("compare", "--resume"), "no comparison has an id that begins 'last'"),
+        (("compare", "--resume"), "there is no comparison to go on with"),
+        (("compare", "--resume", "0193"), "no comparison has an id that begins '0193'"),
+        (
+            ("compare", "--resume", "--budget", "5", "--device", "p", "--differs", "device", "--profile", "fixed"),
+            "leave --differs, --device, --budget, --profile out",
+        ),
+        (("compare", "--runs", "a", "b", "--budget", "5", "--resume"), "leave --resume, --budget out"),
+        (("compare", "a", "b", "--scenario", "decode", "--budget", "inf"), "wanted a finite number of seconds"),
+        (("compare", "a", "b", "--scenario", "decode", "--budget", "nan"), "Invalid value for '--budget'"),
+        (("selfcheck", "--budget", "inf"), "wanted a finite number of seconds"),
+        (("run", "decode", "--wait", "inf"), "wanted a finite number of seconds"),
+        (("selfcheck", "--resume", "--seed", "1", "--comparisons", "3"), "leave --comparisons, --seed out"),
+        (("selfcheck", "--show", "--budget", "5", "--resume"), "leave --budget, --resume out"),
         (("compare", "--runs", "a", "b"), "no run with an id that begins 'a'"),
         (("compare", "a", "--runs", "a", "b"), "leave A out"),
         (("compare", "a", "b", "--scenario", "vit_batch", "--build", "c"), "leave --build out"),
@@ -171,7 +196,7 @@ def test_what_makes_no_sense_is_refused_in_words(lab: Lab, arguments: tuple[str,
     done = lab(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
+    assert words in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
