@@ -154,10 +154,12 @@ def _refusal(bench: Bench, tried: Tried, known: Reference | None) -> str:
     name, path = bench.device.identity.name, _BOOK.path(bench.store.root)
     words = f"{name} may not judge builds: wanted its reference cell within {WITHIN:.0%} in {TRIES} tries"
     if tried.reference is None or not tried.repeats:
-        return f"{words}, found fewer than two that count. `lab show last` says why"
+        found = "fewer than two that count" if known is None else "none that counts"
+        return f"{words}, found {found}. `lab show last` says why"
     told = ", ".join(f"{value / tried.reference - 1:+.1%}" for value in tried.repeats)
     advice = "Let it cool and be idle, close what else runs on it, and try again; `lab show last` has the tries"
-    if known is not None and max(tried.repeats) <= min(tried.repeats) * (1 + WITHIN):
+    agree = len(tried.repeats) > 1 and max(tried.repeats) <= min(tried.repeats) * (1 + WITHIN)
+    if known is not None and agree:
         advice = (
             "Its tries agree with each other: it is steady, but not what it was. If that was changed on purpose, "
             f"remove its entry from {path}"

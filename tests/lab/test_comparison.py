@@ -502,6 +502,35 @@ def test_a_phone_that_is_steady_but_not_what_it_was_is_told_so(make: Callable[..
         begin(lab)
 
 
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (1, r"found \+100\.0% of 0\.01 s\. Let it cool"),
+        (0, r"found none that counts\. `lab show last` says why"),
+    ],
+)
+def test_one_try_says_nothing_of_steadiness_and_none_is_not_one(
+    make: Callable[..., Lab], counts: int, words: str
+) -> None:
+    """Four or five of the five tries die: with a reference one that counts is enough to be held against it."""
+    lab = make()
+    begin(lab)
+    begun = lab.phone.started
+    lab.phone.replies, lab.phone.stage_s = {BOOT: "boot-2\n"}, lambda job: 0.02
+    lab.phone.script = lambda number: "dies" if number > begun + counts else "none"
+
+    with pytest.raises(RunError, match=words):
+        begin(lab)
+
+
+def test_without_a_reference_two_tries_must_count(make: Callable[..., Lab]) -> None:
+    """The first would be the reference."""
+    lab = make(script=lambda number: "dies" if number > 1 else "none")
+
+    with pytest.raises(RunError, match=r"found fewer than two that count\. `lab show last` says why"):
+        begin(lab)
+
+
 # --- finished runs ---------------------------------------------------------------------------------------
 
 
