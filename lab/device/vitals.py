@@ -60,20 +60,26 @@ _SHORT_S = 20.0
 def look(device: Device) -> Vitals:
     """Ask every sensor once, and on an adb device the battery and thermal services; one call to the device.
 
-    A sensor that does not answer costs one more call and `vitals_script.STALL_S`, and is told in `missing`.
-    Raises `DeviceLost`, and `DeviceRefused` for a device on which nothing can be read.
+    A sensor that does not answer costs one more call and `vitals_script.STALL_S`, and is told in `missing`; many
+    that are slow cost their time only. Raises `DeviceLost`, and `DeviceRefused` for a device on which nothing can
+    be read.
     """
     hanging: list[str] = []
     said = ""
     services = device.identity.kind != "host"
     while True:
         argv = script.looking("\n".join(hanging), services=services)
-        done = device.transport.shell(argv, timeout_s=_SHORT_S + script.STALL_S + 2 * script.DUMPSYS_S)
+        done = device.transport.shell(argv, timeout_s=_SHORT_S + script.SLOW_S + 2 * script.DUMPSYS_S)
         sensors, mark, told = done.stdout.partition("@dumpsys ")
         said = said or mark + told
         lines = [line for line in sensors.splitlines() if line.startswith("{")]
         if lines:
             break
+        if "slow" in sensors.splitlines():
+            raise DeviceRefused(
+                f"{device.identity.name}: wanted its sensors' readings, had not all after {script.SLOW_S} s "
+                "though each answered; start the device again"
+            )
         at = re.findall(r"^at (/\S+)$", sensors, re.MULTILINE)
         if not at:
             raise DeviceRefused(
@@ -144,11 +150,12 @@ def with_battery(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
     else:
         percent = vitals.battery_level
     powered = [value == "true" for name, value in said.items() if name.endswith(" powered")]
+    feeds = vitals.powered or any(powered)  # the service goes by the types of supplies, and misses one of none
     return replace(
         vitals,
         celsius=celsius,
         battery_level=percent,
-        powered=any(powered) if powered else vitals.powered,
+        powered=feeds if powered else vitals.powered,
         charge_uah=vitals.charge_uah if vitals.charge_uah is not None else number(said.get("Charge counter", "")),
         voltage_mv=vitals.voltage_mv if vitals.voltage_mv is not None else _volts(said),
         missing=missing,

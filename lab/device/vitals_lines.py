@@ -36,6 +36,7 @@ of microvolts, the kernel's unit (sysfs-class-power), so that the two cannot be 
 
 WHY: Mapping[str, str] = {
     "gone": "no such file any more",
+    "none": "there is no such file",
     "refused": "may not be read",
     "nothing": "could be opened, gave nothing",
     "hangs": f"did not answer within {STALL_S} s, and was left out from then on",
@@ -161,7 +162,7 @@ def judged(reading: Reading, before: Ticks | None, now: Ticks | None) -> Vitals:
         caps=_caps(reading, missing),
         cooling=_cooling(reading.cooling, missing),
         battery_level=_level(power.get("capacity"), missing),
-        powered=_powered(power),
+        powered=_powered(reading),
         charge_uah=_number("battery charge", power.get("charge_counter"), missing),
         current_ua=_number("battery current", power.get("current_now"), missing),
         voltage_mv=None if volts is None else volts if volts < MILLIVOLTS_BELOW else volts / 1000,
@@ -187,6 +188,7 @@ def fill_battery(celsius: dict[str, float], missing: dict[str, str], tenths: str
     """Take the battery's temperature, in tenths of a degree, from elsewhere than its zone.
 
     What is wrong with the zone stays told: as `battery zone` when the other source answers, else as `battery`.
+    That a device has no such sensor is said only where every place was looked at.
     """
     before = missing.pop("battery", NONE)
     found = _number("battery", tenths, missing)
@@ -195,9 +197,12 @@ def fill_battery(celsius: dict[str, float], missing: dict[str, str], tenths: str
         celsius["battery"] = degrees
     if before != NONE:
         missing["battery" if degrees is None else "battery zone"] = before
-    elif degrees is None:
+    elif degrees is None and all(missing.get(place, NONE) in (NONE, WHY["none"]) for place in _BATTERY_PLACES):
         missing.setdefault("battery", NONE)
 
+
+_BATTERY_PLACES = ("thermal zones", "power supply", "battery temperature")
+"""Where a battery's temperature may be: words of `missing`."""
 
 _PLACES: Mapping[str, str] = {
     "power/temp": "battery temperature",
@@ -208,14 +213,20 @@ _PLACES: Mapping[str, str] = {
 }
 
 
-_GROUPS: Mapping[str, str] = {"zones": "thermal zones", "clock": "clocks", "cap": "caps", "power": "power supply"}
+_GROUPS: Mapping[str, str] = {
+    "zones": "thermal zones",
+    "clock": "clocks",
+    "cap": "caps",
+    "top": "caps",
+    "power": "power supply",
+}
 
 
 def _place(name: str) -> str:
     """Return what people call a sensor that the sampler names ``group/sensor``."""
     group, _, sensor = name.partition("/")
-    if sensor == "others":
-        return f"other {_GROUPS.get(group, group)}"
+    if sensor in {"all", "others"}:
+        return f"{'other ' if sensor == 'others' else ''}{_GROUPS.get(group, group)}"
     named = {"zones": sensor, "clock": f"{sensor} clock", "cap": f"{sensor} cap", "top": f"{sensor} cap"}
     return _PLACES.get(name) or named.get(group) or f"{_GROUPS.get(group, group)} {sensor}"
 
@@ -290,10 +301,16 @@ def _level(said: str | None, missing: dict[str, str]) -> float | None:
     return level
 
 
-def _powered(power: Mapping[str, str]) -> bool | None:
-    """Whether anything feeds the device; None when nothing says."""
-    said = [value for name, value in power.items() if name.startswith("online ") and value in {"0", "1"}]
-    return None if not said else "1" in said
+def _powered(reading: Reading) -> bool | None:
+    """Whether anything feeds the device; None when nothing says so, and not all that may could be read.
+
+    Online is 0, 1, or 2 for a charger whose voltage can be set (the kernel's sysfs-class-power).
+    """
+    said = {value for name, value in reading.power.items() if name.startswith("online ")}
+    if said & {"1", "2"}:
+        return True
+    unread = any(name.startswith("power/") and name not in _PLACES for name in reading.missing)
+    return False if said == {"0"} and not unread else None
 
 
 def ticks_of(ticks: str, at_s: str) -> Ticks | None:

@@ -16,7 +16,10 @@ LINES, BEAT, SCRIPT = "vitals.jsonl", "beat", "vitals.sh"
 """Files in the sampler's folder: what it read, the last thing it did, and itself."""
 
 STALL_S = 3
-"""How long the sampler may stand still before it is taken to hang in a sensor: a judgement, three readings."""
+"""How long one sensor may keep a reader before it is taken to hang in it: a judgement, three readings."""
+
+SLOW_S = 60
+"""How long a look may take though each sensor answers: a judgement, twelve times what a gate waits between two."""
 
 DUMPSYS_S = 5
 """How long one of Android's services may take to answer; its own limit is ten (device_care.md, section 4). A
@@ -45,13 +48,37 @@ safe() {
   done
 }
 
+# listed PATH: whether it is there. What may not be looked at is still listed in its folder
+listed() {
+  [ ! -e "$1" ] && [ ! -L "$1" ] || return 0
+  tail=${1##*/}
+  rest=${tail#?}
+  pattern=${1%/*}/[${tail%"$rest"}]$rest
+  for match in $pattern; do [ "$match" = "$pattern" ] || return 0; done
+  return 1
+}
+
+# lacks PATH: whether nothing is there for certain; what lies in a folder that may not be read, nobody knows
+lacks() {
+  ! listed "$1" || return 1
+  above=${1%/*}
+  until [ -z "$above" ] || listed "$above"; do above=${above%/*}; done
+  [ -z "$above" ] || { [ -r "$above" ] && [ -x "$above" ]; }
+}
+
+# closed FOLDER: whether it is there, or may be, and does not tell what is in it; then the whole group is missing
+closed() {
+  if [ -r "$1" ] && [ -x "$1" ] || lacks "$1"; then return 1; fi
+  plan="$plan absent all refused$nl"
+}
+
 # value FILE: its first line into $value; false when there is none, and why into $why
 value() {
   note "$1"
   value=
   IFS= read -r value <"$1"
   [ -z "$value" ] || return 0
-  if [ ! -e "$1" ]; then why=gone; elif [ ! -r "$1" ]; then why=refused; else why=nothing; fi
+  if [ -r "$1" ]; then why=nothing; elif lacks "$1"; then why=gone; else why=refused; fi
   return 1
 }
 
@@ -68,11 +95,11 @@ constant() { body="$body,\"$1\":\"$2\""; }
 absent() { missing="$missing,\"$group/$1\":\"$2\""; }
 done_with() { line="$line,\"$group\":{${body#,}}"; }
 
-# add NAME FOLDER FILE: read it at each tick, unless something in its folder hangs
+# add NAME FOLDER FILE: read it at each tick, unless something in its folder hangs, or it never was there
 add() {
   case "$nl$skip$nl" in
   *"$nl$2$nl"*) plan="$plan absent '$1' hangs$nl" ;;
-  *) plan="$plan sensor '$1' $2/$3$nl" ;;
+  *) if lacks "$2/$3"; then plan="$plan absent '$1' none$nl"; else plan="$plan sensor '$1' $2/$3$nl"; fi ;;
   esac
 }
 
@@ -82,6 +109,7 @@ fixed() {
   if value "$2/$3"; then
     safe "$value"
     plan="$plan constant '$1' '$safe'$nl"
+  elif [ $why = gone ]; then plan="$plan absent '$1' none$nl"
   else plan="$plan absent '$1' $why$nl"; fi
 }
 
@@ -106,9 +134,9 @@ close() { plan="$plan done_with$nl"; }
 
 # discover: look once for what there is, and write down what each tick reads as $plan
 discover() {
-  plan=
+  plan= policies=/sys/devices/system/cpu/cpufreq
   begin zones
-  for folder in /sys/class/thermal/thermal_zone*; do
+  closed /sys/class/thermal || for folder in /sys/class/thermal/thermal_zone*; do
     named "$folder" || continue
     case $name in
     battery* | *skin* | apu* | npu* | mdla* | soc_max* | cpu* | gpu* | x86_pkg_temp* | *[Tt]hermal* | acpitz*) ;;
@@ -120,31 +148,34 @@ discover() {
   for each in clock:scaling_cur_freq cap:scaling_max_freq top:cpuinfo_max_freq; do
     begin ${each%:*}
     case $each in top:*) ask=fixed ;; *) ask=add ;; esac
-    for folder in /sys/devices/system/cpu/cpufreq/policy[0-9]*; do
+    closed $policies || for folder in $policies/policy[0-9]*; do
       case $folder in *[!A-Za-z0-9_./:-]*) continue ;; esac
-      [ -d "$folder" ] && few && $ask "${folder##*/}" "$folder" ${each#*:}
+      few && $ask "${folder##*/}" "$folder" ${each#*:}
     done
     close
   done
   begin cooling
-  for folder in /sys/class/thermal/cooling_device*; do
+  closed /sys/class/thermal || for folder in /sys/class/thermal/cooling_device*; do
     named "$folder" && few && add "$name" "$folder" cur_state
   done
   close
   supplies
 }
 
-# supplies: the battery, and what may feed it
+# supplies: the battery, and what may feed it: all else that can be online, since a plug that nobody recognised is
+# of type Unknown
 supplies() {
-  battery= feeds=
+  battery=
   begin power
-  for folder in /sys/class/power_supply/*; do
+  ! listed /sys/class/power_supply/battery || battery=/sys/class/power_supply/battery
+  closed /sys/class/power_supply || for folder in /sys/class/power_supply/*; do
     case $folder in *[!A-Za-z0-9_./:-]* | *'/*') continue ;; esac
     case ${folder##*/} in battery) battery=$folder; continue ;; esac
     named "$folder" || continue
     case $safe in
     Battery) [ -e "$folder/scope" ] || battery=${battery:-$folder} ;;
-    Mains | USB* | Wireless) few && add "online ${folder##*/}" "$folder" online ;;
+    BMS) ;;
+    *) lacks "$folder/online" || { few && add "online ${folder##*/}" "$folder" online; } ;;
     esac
   done
   if [ -n "$battery" ]; then
@@ -229,7 +260,7 @@ done
 _LOOK = (
     _READ
     + r"""
-note() { echo "at $1"; }
+note() { echo "at $1" >&3; }
 skip=$1
 discover
 tick
@@ -239,6 +270,39 @@ cpu
 echo "{\"ticks\":\"$ticks\",\"ticks_s\":\"$now\"}"
 """
 ).replace("WINDOW_S", str(WINDOW_S))
+
+_WATCHED = r"""
+# Runs the reader, which says on the pipe what it is about to read, beside a clock that ticks into the same pipe:
+# what was begun last and is not over after so many ticks hangs. No reading costs a program.
+exec 4>&1
+{
+  exec 2>/dev/null
+  sh -c "$1" pocketlab "$2" 3>&1 >&4 4>&- &
+  reader=$!
+  while sleep 1; do echo tick || exit; done 4>&- &
+  clock=$!
+  echo "reader $reader"
+  wait $reader
+  kill -9 $clock
+  echo end
+} | {
+  ticks=0 stood=0 last=
+  while IFS= read -r said; do
+    case $said in
+    reader*) reader=${said#reader } ;;
+    end) break ;;
+    tick)
+      ticks=$((ticks + 1)) stood=$((stood + 1))
+      if [ $stood -gt STALL_S ]; then echo "$last"; elif [ $ticks -ge SLOW_S ]; then echo slow; else continue; fi
+      kill -9 "$reader"
+      break
+      ;;
+    *) last=$said stood=0 ;;
+    esac
+  done
+} 4>&-
+exec 4>&-
+""".replace("STALL_S", str(STALL_S)).replace("SLOW_S", str(SLOW_S))
 
 _ANDROID = r"""
 command -v dumpsys >/dev/null || exit 0
@@ -254,7 +318,8 @@ done
 
 
 def looking(skip: str, *, services: bool) -> list[str]:
-    """Return the command that reads all sensors once; `skip` lists what hangs, one path a line."""
-    sysfs = 'timeout -s KILL "$1" sh -c "$2" pocketlab "$3"\n'
-    whole = sysfs + (_ANDROID if services else "exit 0\n")
-    return ["sh", "-c", whole, LOOK, str(STALL_S), _LOOK, skip]
+    """Return the command that reads all sensors once; `skip` lists what hangs, one path a line.
+
+    It prints the readings; or ``at PATH`` when that hangs, and ``slow`` when there is no end of it.
+    """
+    return ["sh", "-c", _WATCHED + (_ANDROID if services else "exit 0\n"), LOOK, _LOOK, skip]

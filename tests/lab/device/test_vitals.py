@@ -315,6 +315,15 @@ def test_androids_services_fill_in_what_sysfs_did_not_say() -> None:
     assert (kept.celsius["battery"], kept.battery_level) == (29.0, 50.0)
 
 
+def test_a_supply_that_is_online_feeds_a_phone_whose_service_knows_no_such_plug() -> None:
+    """The service goes by types; it decides where sysfs does not say."""
+    unplugged = BATTERY.replace("true", "false")
+
+    assert with_battery(Vitals(1.0, powered=True), unplugged).powered is True
+    assert with_battery(Vitals(1.0, powered=False), BATTERY).powered is True
+    assert with_battery(Vitals(1.0), unplugged).powered is False
+
+
 def test_values_that_somebody_faked_are_not_believed() -> None:
     """Neither a battery's nor a thermal status; what undoes it is said."""
     faked = BATTERY.replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")
@@ -532,7 +541,8 @@ def test_a_zone_that_misbehaves_is_missing_with_its_reason_and_costs_no_other(
     looked = seen(device, lambda found: "apu-a1" in found.missing)
     line = sampled(lambda found: "apu-a1" in found.missing)
     for found in (looked, line):
-        assert found.missing == {"apu-a1": why}
+        never = found is looked and mode == "vanish"  # a look begins anew: it was not there before either
+        assert found.missing == {"apu-a1": "there is no such file" if never else why}
         assert "apu-a1" not in found.celsius
         assert "apu-a0" in found.celsius
 
