@@ -148,15 +148,15 @@ def restore(
     server, store = Server.from_environment(), opened(data)
     here = next((one for one in roster.look(server, data) if name in (one.name, one.found.serial)), None)
     known = here.name if here is not None else name
-    entries, _ = care_journal.read(data, known)
+    device = roster.bare(server, here) if here is not None and here.found.state == roster.READY else None
+    entries = care_journal.of(care_journal.read(data)[0], known) if device is None else care.left(device, data)
     if not entries:
         typer.echo(f"{known}: nothing was left changed")
         return
-    if here is None or here.found.state != roster.READY:
+    if device is None:
         changed = ", ".join(f"{one.setting} (was {one.before})" for one in entries)
         why = here.advice if here is not None else "it is not attached"
         raise DeviceLost(f"{known}: {why}. Attach it and try again. Still changed: {changed}")
-    device = roster.bare(server, here)
     with fleet.lease_of(device, session.terms_of(store, 0, console()))():
         done = care.restore(device, data)
     for words in done.told:

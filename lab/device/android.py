@@ -18,14 +18,12 @@ from lab.device.adb import AdbTransport, Attached, Server, attached
 from lab.device.adb_server import NAME, PROTOCOL, UNREADABLE, checked_name
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop
 from lab.device.lease import SCRATCH
+from lab.device.serials import own
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceError, DeviceRefused
 from lab.records import DeviceIdentity, DeviceKind
 
 __all__ = ["SCRATCH", "Bundle", "Description", "bundle_for", "connect", "describe"]
-
-GENERIC = frozenset({"", "0123456789ABCDEF", "unknown", "null"})
-"""Serials that many devices share (DeviceFarmer/stf README; device_care.md, section 1)."""
 
 RESERVED = re.compile(r"host|all|soc:.*|[.-].*")
 """What no device may be called: words that `--device` takes, options, and folders."""
@@ -227,7 +225,7 @@ def abis(machine: str, *, android: bool) -> tuple[str, ...]:
 
 def name_of(serialno: str, serial: str, others: Iterable[str]) -> str:
     """Return a device's name: its own serial, or adb's where that is shared or says nothing."""
-    name = serial if serialno in GENERIC or RESERVED.fullmatch(serialno) or serialno in set(others) else serialno
+    name = serial if not own(serialno) or RESERVED.fullmatch(serialno) or serialno in set(others) else serialno
     if RESERVED.fullmatch(name):
         raise DeviceRefused(f"a device calls itself {name[:64]!r}, which means something else here; detach it")
     return checked_name(name)

@@ -85,7 +85,7 @@ def prepare(
     refuse_on_host(device, profile)
     if device.identity.kind == "host":
         return Prepared(())
-    left = restore(device, root, sleep=sleep)
+    earlier = restore(device, root, sleep=sleep)
     shell = Shell(device, sleep)
     survey, pinned = _pins(shell) if profile == "rooted" else ("", ())
     knobs = (*OBSERVE, *((FIXED,) if profile == "fixed" else ()), *pinned)
@@ -96,7 +96,7 @@ def prepare(
     ]
     if profile == "rooted":
         settings = _still_pinned(shell, settings)
-    return Prepared(tuple(settings), left.told)
+    return Prepared(tuple(settings), earlier.told)
 
 
 def refuse_on_host(device: Device, profile: Profile) -> None:
@@ -115,31 +115,43 @@ def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time
     Call it with the device's lease held. Raises `StoreError` when the journal cannot be read or written.
     """
     name = device.identity.name
-    entries, damage = journal.read(root, name)
+    if device.identity.kind == "host":
+        return Restored()
+    book, damage = journal.read(root)
     told = [damage] if damage else []
-    if not entries:
-        return Restored(told=tuple(told))
+    entries = journal.of(book, name)
     undone: list[str] = []
-    over: list[str] = []
+    over: list[Entry] = []
     try:
-        shell = Shell(device, sleep)
+        if book:
+            shell = Shell(device, sleep)
+            entries = journal.of(book, name, shell.serialno)
         for entry in reversed(entries):
             became = undo(shell, entry)
             if became.over:
-                over.append(entry.setting)
+                over.append(entry)
             if became.over and not became.words:
                 undone.append(entry.setting)
             told += [f"{name}: {became.words}"] if became.words else []
     except DeviceError as error:
-        told.append(f"{name}: went away before everything was put back ({error})")
-    pending = tuple(entry.setting for entry in entries if entry.setting not in over)
+        told += [f"{name}: went away before everything was put back ({error})"] if entries else []
+    pending = tuple(entry.setting for entry in entries if entry not in over)
     if pending:
         told.append(
             f"{name}: still changed: {', '.join(pending)}; tried again at the next contact, or now with "
             f"`lab devices restore {name}`"
         )
-    journal.forget(root, name, over)
+    journal.forget(root, over)
     return Restored(tuple(undone), pending, tuple(told))
+
+
+def left(device: Device, root: Path) -> tuple[Entry, ...]:
+    """Return what is still to be put back on a device, whatever it was called when it was changed.
+
+    Raises `DeviceLost`, and `StoreError` when the journal cannot be read.
+    """
+    book, _ = journal.read(root)
+    return journal.of(book, device.identity.name, Shell(device).serialno) if book else ()
 
 
 def facts(prepared: Prepared) -> dict[str, str]:
@@ -175,6 +187,7 @@ def _entry(shell: Shell, knob: Knob, goes_back_to: str) -> Entry:
         at_utc=now_utc(),
         lab=f"{platform.node() or 'unnamed'} pid {os.getpid()}",
         proven=False,
+        serialno=shell.serialno,
     )
 
 
@@ -188,7 +201,7 @@ def _apply(shell: Shell, knob: Knob, before: Answer, root: Path, goes_back_to: s
     wrote = shell.ask(knob.write(knob.wanted))
     found = before if before.problem else shell.read_back(knob, knob.wanted)
     if found.problem and wrote.problem and wrote.outcome == "refused":
-        journal.withdraw(root, entry)
+        journal.forget(root, (entry,))  # one that an earlier run noted is not this one, and stays
     if not found.problem:
         known = any(knob.same(value, found.text) for value in (knob.wanted, before.text))
         became = entry.wrote if known else (found.text,)  # what it was made into is ours too

@@ -6,7 +6,7 @@ A JSON list with one entry a line: when the file is cut or damaged, the lines th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -19,7 +19,8 @@ class Entry(BaseModel):
     """One setting of one device: what it was, what the lab wrote (or found in its place), when, and which lab.
 
     It is `proven` once what it reads after the writing is in `wrote`: until then a device may have made any value
-    of it. Older labs noted no such thing.
+    of it. `serialno` is the phone's own, empty where it has none: one that is reached by cable and by Wi-Fi has
+    two names. Older labs noted neither.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -32,6 +33,7 @@ class Entry(BaseModel):
     at_utc: str
     lab: str
     proven: bool = True
+    serialno: str = ""
 
 
 _Entries = TypeAdapter(tuple[Entry, ...])
@@ -42,8 +44,8 @@ def path_of(root: Path) -> Path:
     return root / "devices" / "care.json"
 
 
-def read(root: Path, device: str) -> tuple[tuple[Entry, ...], str]:
-    """Return a device's entries, oldest first, and what was wrong with the file, in words; empty when nothing.
+def read(root: Path) -> tuple[tuple[Entry, ...], str]:
+    """Return all entries, oldest first, and what was wrong with the file, in words; empty when nothing.
 
     A damaged file is kept aside as `care.damaged.json`, and written anew with what could be read of it.
     Raises `StoreError` when it cannot be read at all.
@@ -51,7 +53,19 @@ def read(root: Path, device: str) -> tuple[tuple[Entry, ...], str]:
     entries, damage = _read(path_of(root))
     if damage:
         _change(root, lambda found: found)
-    return tuple(entry for entry in entries if entry.device == device), damage
+    return entries, damage
+
+
+def of(entries: Iterable[Entry], device: str, serialno: str = "") -> tuple[Entry, ...]:
+    """Return the entries of one device, which may have had another name; `serialno` is empty while it is unknown.
+
+    A name may be an address that another phone has today: where both serials are known, they decide.
+    """
+    return tuple(
+        entry
+        for entry in entries
+        if (entry.serialno == serialno if entry.serialno and serialno else entry.device in (device, serialno))
+    )
 
 
 def note(root: Path, entry: Entry) -> None:
@@ -61,25 +75,21 @@ def note(root: Path, entry: Entry) -> None:
     """
 
     def change(found: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        book = {(one.device, one.setting): one for one in found}
-        key = (entry.device, entry.setting)
-        known = book.get(key, entry)
+        same = (one for one in of(found, entry.device, entry.serialno) if one.setting == entry.setting)
+        if (known := next(same, None)) is None:
+            return (*found, entry)
         wrote = tuple(dict.fromkeys((*known.wrote, *entry.wrote)))
-        now = {"wrote": wrote, "boot_id": entry.boot_id, "proven": entry.proven}
-        return tuple({**book, key: known.model_copy(update=now)}.values())
+        serialno = entry.serialno or known.serialno
+        now = {"wrote": wrote, "boot_id": entry.boot_id, "proven": entry.proven, "serialno": serialno}
+        return tuple(one.model_copy(update=now) if one is known else one for one in found)
 
     _change(root, change)
 
 
-def withdraw(root: Path, entry: Entry) -> None:
-    """Remove an entry that the device refused to be written, if it is still as noted: an earlier one's stays."""
-    _change(root, lambda found: tuple(one for one in found if one != entry))
-
-
-def forget(root: Path, device: str, settings: Collection[str]) -> None:
-    """Remove a device's entries for these settings. Raises `StoreError`, `DiskFull`."""
-    if settings:
-        _change(root, lambda found: tuple(e for e in found if e.device != device or e.setting not in settings))
+def forget(root: Path, entries: Collection[Entry]) -> None:
+    """Remove entries that are still as they were read or noted. Raises `StoreError`, `DiskFull`."""
+    if entries:
+        _change(root, lambda found: tuple(one for one in found if one not in entries))
 
 
 def _change(root: Path, change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]) -> None:

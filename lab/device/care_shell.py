@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.device.care_settings import ROOTS, Knob, Root
+from lab.device.serials import own
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceLost, DeviceRefused
 
@@ -20,6 +21,7 @@ LOOKS, LOOK_AGAIN_S = 3, 0.5
 moment later. A judgement."""
 
 _BOOT_ID = ("cat", "/proc/sys/kernel/random/boot_id")
+_SERIAL = ("getprop", "ro.serialno")
 _GONE = re.compile(r"can't find service|inaccessible or not found", re.IGNORECASE)
 _DENIED = re.compile(
     r"permission den|securityexception|not allowed|not permitted|requires permission|exception occurred",
@@ -39,13 +41,17 @@ class Answer:
 
 
 class Shell:
-    """Asks one device; a program that hung or is not there is not asked again. Raises `DeviceLost` when made."""
+    """Asks one device; a program that hung or is not there is not asked again. Raises `DeviceLost` when made.
+
+    `serialno` is the device's own, by cable or by Wi-Fi; empty where it has none that is its alone.
+    """
 
     def __init__(self, device: Device, sleep: Callable[[float], None] = time.sleep) -> None:
         self.device, self._sleep = device, sleep
         self._gone: dict[str, Answer] = {}
         self._way: Root | None = None
         self.boot_id = self._boot()
+        self.serialno = own(self.ask(_SERIAL).text.strip())
 
     @property
     def name(self) -> str:

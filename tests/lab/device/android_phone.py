@@ -59,6 +59,7 @@ class Android(FakePhone):
         self.settings = dict(AS_BOUGHT if settings is None else settings)
         self.awake, self.doze, self.fixed, self.boot = False, True, False, 1
         self.answers: Callable[[str, Callable[[], Completed]], Completed] = lambda line, does: does()
+        self.serialno = ""
         self.lives: int | None = None
         self.dies_before = False
         self.asked = 0
@@ -86,10 +87,12 @@ class Android(FakePhone):
             raise Killed
         return done
 
-    def _run(self, argv: list[str]) -> Completed:  # noqa: PLR0911 - a case for each command
+    def _run(self, argv: list[str]) -> Completed:  # noqa: PLR0911, PLR0912 - a case for each command
         match argv:
             case ["cat", "/proc/sys/kernel/random/boot_id"]:
                 return Completed(0, f"boot-{self.boot}\n", "")
+            case ["getprop", "ro.serialno"]:
+                return Completed(0, f"{self.serialno}\n", "")
             case ["settings", "get", namespace, key]:
                 return Completed(0, self.settings.get(f"{namespace}/{key}", "null") + "\n", "")
             case ["settings", "put", namespace, key, value]:

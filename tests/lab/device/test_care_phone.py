@@ -204,13 +204,13 @@ restore(device, Path(root))
 
 @pytest.mark.parametrize(
     ("step", "when", "changed"),
-    [(12, "before", False), (12, "after", True), (22, "before", True), (40, "after", True)],
+    [(13, "before", False), (13, "after", True), (23, "before", True), (42, "after", True)],
     ids=["journalled and not written", "written and not read back", "in between", "half put back"],
 )
 def test_kill_minus_nine_leaves_nothing_that_the_next_contact_does_not_undo(
     owned: Phone, tmp_path: Path, step: int, when: str, changed: bool
 ) -> None:
-    """A lab of its own is killed at a command of its: the 12th is the first that changes something."""
+    """A lab of its own is killed at a command of its: the 13th is the first that changes something."""
     before = owned.shell(SETTINGS)
     owned.connect()
     words = [str(owned.adb_server), owned.address, owned.name, str(tmp_path), str(step), when]
