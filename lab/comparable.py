@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -14,19 +14,80 @@ Differs = Mapping[str, tuple[str, str]]
 NONE = "(none)"
 """How a fact reads that one side lacks, as in `Context.differs_from`."""
 
-MAY_DIFFER: Mapping[Dimension, tuple[str, ...]] = {
-    "build": ("build", "input_*"),
-    "runtime": ("build", "input_*", "device_agent", "device_runtime", "source"),
-    "parameter": ("cells",),
-    "device": ("device", "device_*"),
-}
-"""The one table: patterns of facts that may differ, by what a comparison is about. `device` is the name."""
-
-NEVER = ("device_kind", "profile", "inject")
-"""Facts that agree in every comparison: figures of different kinds of device are never compared."""
-
 VERSIONS = ("device_agent", "device_runtime", "device_numpy", "device_python")
 """Of the facts of a device those that are about what the lab runs there: between devices they agree."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A fact that is not the same: its values on both sides, and everything else that is known of the two."""
+
+    name: str
+    pair: tuple[str, str]
+    ours: Mapping[str, str]
+    theirs: Mapping[str, str]
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether one side lacks the fact."""
+        return NONE in self.pair
+
+
+def always(found: Difference) -> bool:
+    """It may differ whatever else there is."""
+    return True
+
+
+def same_work(found: Difference) -> bool:
+    """A golden output: the work is known to be the same (runs of an older lab lack `work_NAME`)."""
+    work = f"work_{found.name.removeprefix('input_')}"
+    return not found.one_sided and work in found.ours and work in found.theirs
+
+
+def foreign(found: Difference) -> bool:
+    """A foreign tool works on tokens of its own, so it has neither input nor work."""
+    return found.one_sided and "parsed" in (found.ours.get("source"), found.theirs.get("source"))
+
+
+def not_named(found: Difference) -> bool:
+    """One of the cells names an input that the other does not."""
+    return found.one_sided
+
+
+def this_machine(found: Difference) -> bool:
+    """A fingerprint of this machine, which is a digest of its other facts, its agent's version among them."""
+    return found.ours.get("device_kind") == found.theirs.get("device_kind") == "host"
+
+
+def its_own(found: Difference) -> bool:
+    """It is about the device itself, not about its kind nor what the lab runs there."""
+    return found.name not in ("device_kind", *VERSIONS)
+
+
+def pinned(found: Difference) -> bool:
+    """A clock that care pinned wherever there is one: each device has clocks of its own."""
+    return all(said == NONE or said.startswith("applied ") for said in found.pair)
+
+
+MAY_DIFFER: Mapping[Dimension, tuple[tuple[str, Callable[[Difference], bool]], ...]] = {
+    "build": (("build", always), ("input_*", same_work)),
+    "runtime": (
+        ("build", always),
+        ("device_agent", always),
+        ("device_runtime", always),
+        ("device_fingerprint", this_machine),
+        ("source", always),
+        ("input_*", same_work),
+        ("input_*", foreign),
+        ("work_*", foreign),
+    ),
+    "parameter": (("cells", always), ("input_*", not_named), ("work_*", not_named)),
+    "device": (("device", always), ("device_*", its_own), ("care_policy*", pinned)),
+}
+"""The one table: patterns of facts that may differ, and when, by what a comparison is about; `device` is the name.
+
+Whatever no row allows agrees in every comparison: kinds of device, profiles, plans, the work itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,41 +101,18 @@ class Subject:
 def differs_beyond(dimension: Dimension, baseline: Subject, candidate: Subject) -> dict[str, tuple[str, str]]:
     """Return the facts that differ although the dimension does not allow it; empty when the two are comparable.
 
-    A golden output may differ between builds only where the work is known to be the same (`work_NAME` beside
-    `input_NAME`; runs of an older lab lack it). A foreign tool works on tokens of its own, so it has neither. A
-    cell may name an input that the other cell does not. An emulated phone's times are no measurements: listed
-    even though both are emulated.
+    An emulated phone's times are no measurements: listed even though both are emulated.
     """
     ours, theirs = ({**side.context.facts, "device": side.device} for side in (baseline, candidate))
     found = Context(ours).differs_from(Context(theirs))
     kinds = ours.get("device_kind", NONE), theirs.get("device_kind", NONE)
-    left = {name: pair for name, pair in found.items() if not _allowed(dimension, name, pair, ours, theirs)}
+    differences = [Difference(name, pair, ours, theirs) for name, pair in found.items()]
+    left = {each.name: each.pair for each in differences if not _allowed(dimension, each)}
     return left | ({"device_kind": kinds} if "emulated" in kinds else {})
 
 
-def _allowed(
-    dimension: Dimension, name: str, pair: tuple[str, str], ours: Mapping[str, str], theirs: Mapping[str, str]
-) -> bool:
-    if name in NEVER or (dimension == "device" and name in VERSIONS):
-        return False
-    about_input, _, what = name.partition("_")
-    if about_input in ("input", "work") and what:
-        if dimension == "parameter":
-            return NONE in pair
-        if dimension == "runtime" and NONE in pair:
-            return "parsed" in (ours.get("source"), theirs.get("source"))
-        known = f"work_{what}" in ours and f"work_{what}" in theirs
-        return about_input == "input" and known and dimension in ("build", "runtime")
-    if dimension == "runtime" and name == "device_fingerprint":
-        # this machine's fingerprint is a digest of its other facts, its agent's version among them
-        return ours.get("device_kind") == theirs.get("device_kind") == "host"
-    own = dimension == "device" and _pinned(name, pair)
-    return own or any(fnmatchcase(name, pattern) for pattern in MAY_DIFFER[dimension])
-
-
-def _pinned(name: str, pair: tuple[str, str]) -> bool:
-    """Say whether a fact is a clock that care pinned wherever there is one: each device has clocks of its own."""
-    return name.startswith("care_policy") and all(said == NONE or said.startswith("applied ") for said in pair)
+def _allowed(dimension: Dimension, found: Difference) -> bool:
+    return any(fnmatchcase(found.name, pattern) and when(found) for pattern, when in MAY_DIFFER[dimension])
 
 
 def refusal(dimension: Dimension, differs: Differs) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 
-from lab.comparable import NONE, Subject, differs_beyond, refusal
+from lab.comparable import MAY_DIFFER, NONE, Subject, differs_beyond, refusal
 from lab.records import Context, Dimension
 
 FACTS = {
@@ -99,6 +101,22 @@ def test_a_foreign_tool_works_on_tokens_of_its_own() -> None:
 
     assert differs_beyond("runtime", Subject("p1", Context(FACTS)), foreign) == {}
     assert differs_beyond("build", Subject("p1", Context(FACTS)), foreign).keys() >= {"source", "work_screen"}
+
+
+@pytest.mark.parametrize("dimension", ["build", "runtime", "parameter", "device"])
+def test_whatever_may_differ_stands_in_the_table(dimension: Dimension) -> None:
+    """Another value, or none on one side: no rule is kept elsewhere."""
+    other = {name for name in FACTS if not found(dimension, **{name: "another"})}
+    lacking = {name for name in FACTS if not found(dimension, without=name)}
+    patterns = [pattern for pattern, _ in MAY_DIFFER[dimension]]
+
+    assert all(any(fnmatchcase(name, pattern) for pattern in patterns) for name in other | lacking)
+
+
+def test_a_cell_may_name_an_input_that_the_other_does_not() -> None:
+    """A row of the table as every other."""
+    assert found("parameter", cells="c1", without="input_screen") == set()
+    assert found("build", build="b1", without="input_screen") == {"input_screen"}
 
 
 def test_an_emulated_phone_is_compared_with_nothing() -> None:
