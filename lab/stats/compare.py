@@ -50,20 +50,17 @@ def judge(
     looks: Looks,
     *,
     dimension: Dimension = "build",
-    same_context: bool = True,
     d: float = SMALLEST_EFFECT,
     x: float = SAME_WITHIN,
 ) -> Judgement:
     """Judge a comparison that is still running: the one rule of :func:`verdict` on the sequential interval.
 
-    Ask after every pair; the first settled answer is the answer, and it stays right as often as `looks.level`
-    says. One side missing, or fewer pairs than the first look: `cannot tell`. Raises ValueError for a median
-    that is not finite and above zero (such a trial was never valid) and for more pairs than were paid for.
+    Ask after every pair; the first settled answer is the answer, and it stays right about as often as
+    `looks.level` says. One side missing, or fewer pairs than the first look: `cannot tell`. Raises ValueError for
+    a median that is not finite and above zero (such a trial was never valid) and for more pairs than were paid for.
     """
     if not usable([*candidate.values(), *baseline.values()]):
         raise ValueError("wanted trial medians that are finite and above zero, found another among the two sides")
-    if not same_context:
-        return Judgement(None, "incomparable", None, True)
     ratios = paired(candidate, baseline)
     if not ratios:
         return Judgement(None, "cannot tell", None, False)
@@ -112,20 +109,17 @@ def verdict(
     better: Better,
     *,
     dimension: Dimension = "build",
-    same_context: bool = True,
     d: float = SMALLEST_EFFECT,
     x: float = SAME_WITHIN,
 ) -> Verdict:
     """Judge the ratio candidate / baseline of a metric; the rule every comparison uses.
 
-    `incomparable` when the contexts differ beyond the declared dimension. A change when the interval
-    excludes 1 and the estimate is beyond d: `regressed` or `improved` between builds or runtimes,
-    `slower` or `faster` between parameters or devices. `same` when the interval lies within +-x.
+    A change when the interval excludes 1 and the estimate is beyond d: `regressed` or `improved` between builds or
+    runtimes, `slower` or `faster` between parameters or devices. `same` when the interval lies within +-x.
     Otherwise, and without an interval, `cannot tell`. Both limits are symmetric in the logarithm
-    (1 + d and 1 / (1 + d)), so that swapping the sides mirrors the verdict.
+    (1 + d and 1 / (1 + d)), so that swapping the sides mirrors the verdict. What is `incomparable` is never
+    measured, and not judged here (`lab.comparable`).
     """
-    if not same_context:
-        return "incomparable"
     if change.low is None or change.high is None:
         return "cannot tell"
     low, high, estimate = math.log(change.low), math.log(change.high), math.log(change.estimate)

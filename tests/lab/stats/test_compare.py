@@ -76,12 +76,11 @@ def test_only_builds_and_runtimes_regress(dimension: str) -> None:
     assert verdict(slow, "lower", dimension="runtime") == "regressed"
 
 
-def test_without_an_interval_or_a_common_context_there_is_no_verdict() -> None:
-    """Under four pairs we cannot tell; of different contexts we do not try."""
+def test_without_an_interval_there_is_no_verdict() -> None:
+    """Under four pairs we cannot tell."""
     few = Interval(2.0, None, None, 0.95, 3)
 
     assert verdict(few, "lower") == "cannot tell"
-    assert verdict(Interval(1.0, 0.99, 1.01, 0.95, 9), "lower", same_context=False) == "incomparable"
     assert smallest_visible_change(few) is None
 
 
@@ -201,13 +200,6 @@ def test_unequal_sides_count_the_pairs_they_have() -> None:
     found = judge(new, old, "lower", Looks())
 
     assert found.change is not None and found.change.n == 6
-
-
-def test_incomparable_contexts_end_a_comparison_at_once() -> None:
-    """No pair is looked at, and none is wanted."""
-    found = judge(*sides(SLOWER), "lower", Looks(), same_context=False)
-
-    assert (found.verdict, found.settled, found.change) == ("incomparable", True, None)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -0.3])
