@@ -1,4 +1,4 @@
-"""An interval that stays valid although it is looked at after every pair: error spending with Student's t.
+"""An interval that stays about valid although it is looked at after every pair: error spending with Student's t.
 
 A comparison that stops when its answer is clear looks many times, and an ordinary 95 % interval, looked at
 twenty times, misses the truth somewhere in far more than 5 % of comparisons. Here the 5 % are spent over the
@@ -69,15 +69,17 @@ class Looks:
 
 
 def sequential(ratios: Sequence[float], looks: Looks) -> Interval:
-    """Return the ratio's interval after these pairs; over all looks it misses the truth in 1 - level at most.
+    """Return the ratio's interval after these pairs; over all looks it misses the truth in about 1 - level.
 
     Geometric mean of paired ratios, Student's t on logarithms. At look n the two-sided nominal level is the
     normal boundary's, carried over to t with n - 1 degrees of freedom by its tail probability (the
-    significance-level approach of Jennison and Turnbull, Group Sequential Methods, 2000, sec. 3.8).
+    significance-level approach of Jennison and Turnbull, Group Sequential Methods, 2000, sec. 3.8). That makes the
+    level an approximate one: the looks of t lean on each other otherwise than those of a known spread.
 
     The interval inverts tests that spend less on the side that faces 1: for a ratio above 1 its lower
     limit is further away than its upper one, and is exactly 1 between the two (Hsu's way with intervals for
-    a decision, Biometrics 40, 1984). Every value tested keeps its two tails, so coverage is `level` at least.
+    a decision, Biometrics 40, 1984). Every value tested keeps its two tails, so coverage is about `level`: all
+    looks together hold a true 5 % in .943 on normal noise, .928 to .979 on other (docs/verdicts.md).
 
     Under the first look `low` and `high` are None. Constant ratios are taken at their word. Raises
     NotEnoughData without a pair, ValueError for a ratio that is not finite and above zero (such a pair was
@@ -116,7 +118,10 @@ def visible(ratios: Sequence[float], looks: Looks) -> float | None:
 
 
 def p_value(ratios: Sequence[float], looks: Looks) -> float:
-    """Return a p of "nothing changed" that stays valid wherever the looks stopped; for families of comparisons.
+    """Return a p of "nothing changed" that is about valid wherever the looks stopped; for families of comparisons.
+
+    About, because the boundary is the normal one carried over to t, as in :func:`sequential`: of 2,000,000
+    comparisons of equal builds, normal noise, .0012 had .001 or less at some look, and .0116 had .01 or less.
 
     The smallest probability of :data:`P_VALUES` whose bounds exclude 1, rounded up to it, else 1. Both
     bounds facing 1 count, and nothing else: at a level L they are `2 x towards_one x (1 - L)`.

@@ -166,7 +166,7 @@ def test_the_p_value_has_no_direction(values: list[float]) -> None:
 
 
 def test_p_values_of_unchanged_builds_are_not_small_too_often() -> None:
-    """Asked after every pair, the least of 19 answers is under .05 in at most 5 % of 1,000 comparisons."""
+    """Asked at six of the looks, the least answer is under .05 in about 5 % of 1,000 comparisons."""
     logs = np.random.default_rng(2).normal(0, 0.0424, (1000, 24))
     least = [min(p_value(np.exp(row[:n]).tolist(), LOOKS) for n in (6, 9, 12, 16, 20, 24)) for row in logs]
 
