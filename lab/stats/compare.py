@@ -57,7 +57,7 @@ def judge(
 
     Ask after every pair; the first settled answer is the answer, and it stays right about as often as
     `looks.level` says. One side missing, or fewer pairs than the first look: `cannot tell`. Raises ValueError for
-    a median that is not finite and above zero (such a trial was never valid) and for more pairs than were paid for.
+    a median that is not finite and above zero (such a trial was never valid) and for more pairs than were paid.
     """
     if not usable([*candidate.values(), *baseline.values()]):
         raise ValueError("wanted trial medians that are finite and above zero, found another among the two sides")
