@@ -19,7 +19,7 @@ from lab.device.transport import Clock, Device
 from lab.device.vitals import frozen, skin, soc
 from lab.errors import DeviceRefused
 from lab.placement import ELSEWHERE, MIXED
-from lab.ready import SENSOR_GONE, SLOPE, UNGATED, Decision, Slope, decide
+from lab.ready import SENSOR_GONE, SLOPE, UNCHARGED, UNGATED, Decision, Slope, decide
 from lab.records import Vitals
 from lab.scenario import Gates
 
@@ -27,6 +27,7 @@ BUSY, IDLE_UNKNOWN, SENSOR_STILL = "busy", "idle_unknown", "sensor_still"
 UNSAMPLED = "unsampled"
 FLAGS: Mapping[str, str] = {
     UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
+    UNCHARGED: "the battery was too low and nothing charged it: waiting does not help, plugging it in does",
     BUSY: "something else kept the device's cores busy when the trial began",
     IDLE_UNKNOWN: "how cool the device is at rest was not known yet: this trial's start became the measure",
     SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
@@ -35,7 +36,7 @@ FLAGS: Mapping[str, str] = {
     MIXED: "a stage was done by an accelerator and by the CPU, each in part",
     ELSEWHERE: "an accelerator is claimed, and others used about a core more than before: perhaps for its work",
 }
-"""What a flag says to a reader; the trial counts all the same."""
+"""What a flag says to a reader; none is a reason not to count."""
 
 TELL_EVERY_S = 60.0
 """How often a long wait is told again: a judgement."""
@@ -107,6 +108,8 @@ def wait(
     opened = _opened(device, gates, idle, looks, decision)
     if IDLE_UNKNOWN in opened.flags:
         tell(f"how cool it is at rest is not known yet: {_warmths(looks[-1])} becomes the measure")
+    if UNCHARGED in opened.flags and opened.timed_out:
+        tell(opened.timed_out)
     return replace(opened, waited_s=waited_s, load_waited_s=load_waited_s)
 
 
@@ -138,7 +141,7 @@ class _Patience:
 
 
 def _patience(decision: Decision, gates: Gates, waited_s: float, rest_s: float, load_left_s: float) -> _Patience:
-    if gates.start == "never" or decision.gone:
+    if gates.start == "never" or decision.gone or UNCHARGED in decision.flags:
         return _Patience(0.0)
     if decision.care:
         return _Patience(gates.wait_s - waited_s, f"waiting: {'; '.join(decision.care)}")
@@ -177,6 +180,8 @@ def _timed_out(decision: Decision, gates: Gates) -> str:
         return f"whether the device had cooled cannot be known: {decision.gone}"
     if not decision.care:
         return ""
+    if UNCHARGED in decision.flags:
+        return f"waiting would not have helped: {'; '.join(decision.care)}"
     return f"the device was not ready within {gates.wait_s:g} s: {'; '.join(decision.care)}"
 
 

@@ -17,6 +17,7 @@ from lab.scenario import Gates
 
 UNGATED = "ungated"
 SENSOR_GONE = "sensor_gone"
+UNCHARGED = "uncharged"
 
 GONE_LOOKS = 3
 """Looks in a row without a reading after which a sensor is taken to be gone (device_care.md, section 5)."""
@@ -50,7 +51,8 @@ SLOPE = Slope()
 class Decision:
     """What looks say: `care` is why the device is not ready, `load` why it is not quiet, in words.
 
-    `gone` is why waiting does not help: a sensor that was too warm when it vanished. `flags` are of `FLAGS`.
+    `gone` is why waiting does not help: a sensor that was too warm when it vanished. `flags` are of `FLAGS`; with
+    `UNCHARGED` waiting does not help either.
     """
 
     kind: Literal["open", "wait", "ungated"]
@@ -98,6 +100,8 @@ def decide(
     body = [rule for rule in warm if rule.what != "chip"]
     if any(_refused(rule, look) for rule in body for look in looks[:-1]) and (words := _moving(looks, slope)):
         care.append(words)
+    if _is_low(looks[-1], gates) and looks[-1].powered is False:
+        flags.append(UNCHARGED)
     load = _too_busy(looks[-1], gates, cores)
     if all(_reading(rule, looks[-1]) is None for rule in warm if rule.what != "battery"):
         flags.append(UNGATED)  # a battery lags the chip by minutes: it cannot tell that the phone has cooled
@@ -153,8 +157,12 @@ def _above(at_rest: float | None, most: float) -> tuple[float, str] | None:
     return at_rest + most, f" ({most:g} above the {at_rest:.1f} °C it has at rest)"
 
 
+def _is_low(vitals: Vitals, gates: Gates) -> bool:
+    return vitals.battery_level is not None and vitals.battery_level < gates.battery_level_least
+
+
 def _too_low(level: float, vitals: Vitals, gates: Gates) -> str:
-    if level >= gates.battery_level_least:
+    if not _is_low(vitals, gates):
         return ""
     words = f"the battery is at {level:g} %, wanted at least {gates.battery_level_least:g} %"
     return f"{words}, and nothing charges it: plug it in" if vitals.powered is False else words

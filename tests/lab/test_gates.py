@@ -23,7 +23,7 @@ from lab.device.lease import SCRATCH
 from lab.device.transport import Device
 from lab.errors import DeviceRefused
 from lab.gates import Opened, wait
-from lab.ready import SENSOR_GONE, Slope, decide
+from lab.ready import SENSOR_GONE, UNCHARGED, Slope, decide
 from lab.records import DeviceIdentity, DeviceKind, Vitals
 from lab.scenario import Gates
 
@@ -166,10 +166,6 @@ def test_a_phone_that_never_cools_is_measured_and_does_not_count() -> None:
             "soc_max reads 35.1 °C, wanted at most 35.0 °C",
         ),
         (replace(COOL, battery_level=19.0), "the battery is at 19 %, wanted at least 20 %"),
-        (
-            replace(COOL, battery_level=19.0, powered=False),
-            "the battery is at 19 %, wanted at least 20 %, and nothing charges it: plug it in",
-        ),
         (replace(COOL, thermal_status=1), "the thermal status is 1, wanted at most 0"),
         (
             replace(COOL, cooling={"cpufreq-cpu7": 2, "charger-cooler": 0}),
@@ -186,6 +182,28 @@ def test_each_rule_is_waited_for_in_its_own_words(look: Vitals, words: str) -> N
     assert door.journal == ["look", "sleep 4", "look"]
     assert words in door.told[0]
     assert words in opened.timed_out
+
+
+def test_an_empty_phone_that_nothing_charges_is_not_waited_for() -> None:
+    """Waiting only empties it further; that is said at once, flagged, and the trial does not count."""
+    low = replace(warm(31.4), battery_level=19.0, powered=False)
+    words = (
+        "waiting would not have helped: vtskin-max reads 31.4 °C, wanted at most 28.0 °C (2 above the 26.0 °C it "
+        "has at rest); the battery is at 19 %, wanted at least 20 %, and nothing charges it: plug it in"
+    )
+    door = Door([low])
+
+    opened = door.passed()
+
+    assert (door.journal, door.told) == (["look"], [words])
+    assert (opened.timed_out, opened.flags, opened.waited_s) == (words, (UNCHARGED,), 0.0)
+
+
+def test_an_empty_phone_of_which_nobody_knows_whether_it_is_charged_is_waited_for() -> None:
+    """It may be charging."""
+    door = Door(repeat(replace(COOL, battery_level=19.0, powered=None)), wanted=replace(WANTED, wait_s=4.0))
+
+    assert (door.passed().waited_s, door.journal) == (4.0, ["look", "sleep 4", "look"])
 
 
 def test_a_device_right_at_its_limits_is_let_in() -> None:

@@ -597,6 +597,25 @@ def test_a_throttled_first_block_does_not_make_a_run_hopeless(make: Callable[...
     assert all(trial.valid for trial in trials[2:])
 
 
+def test_a_first_block_on_an_empty_phone_that_nothing_charges_makes_a_run_hopeless(
+    make: Callable[..., Setting],
+) -> None:
+    """It would only get emptier: one block, without a minute waited for, then what to do."""
+    setting = make()
+    slept: list[float] = []
+    setting.bench = replace(
+        setting.bench, senses=Senses(vitals.look, vitals.begin, vitals.end), sleep=slept.append
+    )
+    setting.phone.vitals = lambda at: Vitals(at, battery_level=14.0, powered=False)
+    record = setting.begin()
+
+    with pytest.raises(RunError, match=r"stops: .*gate_timeout.*nothing charges it: plug it in"):
+        list(run(record, setting.scenario, setting.bench))
+
+    assert len(setting.store.trials(record.id)) == 2
+    assert slept == []
+
+
 def test_an_interrupted_closed_loop_goes_on_as_it_would_have(make: Callable[..., Setting]) -> None:
     """What comes next follows from the trials alone: the same cells in the same order as without the cut."""
     setting = make(toml=LOOP)
