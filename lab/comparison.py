@@ -20,10 +20,11 @@ from lab.comparable import Subject, differs_beyond, refusal
 from lab.device.turn import Held
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
+from lab.leftovers import let_end
 from lab.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdict_of
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
 from lab.scenario import Scenario
-from lab.session import GONE, Session, let_end, session
+from lab.session import GONE, Session, session
 from lab.stats.plan import Side as Name
 from lab.stats.sequential import Looks
 from lab.stats.summary import counted

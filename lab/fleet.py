@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from device_agents.contract import File, ForeignManifest, InvalidReason
-from lab import runner, session
+from lab import leftovers, runner
 from lab.bench import Bench, Watch
 from lab.device import turn
 from lab.device.transport import Clock, Device, Process
@@ -211,7 +211,7 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
                 if not left:
                     raise
                 log.warning("%s; waiting for the device, the rest is sent then", error)
-                session.bring_back(device, held)
+                leftovers.bring_back(device, held)
 
     return bring
 

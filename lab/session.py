@@ -23,7 +23,6 @@ from lab import foreign, memory
 from lab.agent import (
     EVENTS,
     JOB,
-    PATIENCE_S,
     STDERR,
     Errand,
     Launch,
@@ -33,31 +32,26 @@ from lab.agent import (
     collect,
     launch_for,
     read_events,
-    trial_folder,
 )
 from lab.bench import SETTLE, Bench, Place, Progress, Watch, boot_of, inputs_of, job_of, trial_name
 from lab.build import verify
 from lab.caring import turn_of, with_care
-from lab.device.transport import Device
 from lab.device.turn import Held
-from lab.errors import DeviceFull, DeviceLost, DeviceRebooted, LabError
+from lab.errors import DeviceFull, DeviceLost, LabError
 from lab.files import disk_errors
 from lab.gates import Opened
 from lab.inputs import check as check_input
 from lab.judge import judge
+from lab.leftovers import PILOT, bring_back, end, full_disk, let_end, tidy
 from lab.metrics import iterations_of, samples_of
 from lab.placement import MIXED
 from lab.records import Run, Trial
 from lab.scenario import Scenario
-from lab.sensing import FOLDER as SAMPLER
 from lab.sensing import GATE, Sensing, Watched
 from lab.stats.steady import SHORTEST, steady
 from lab.store import Store
 
 log = logging.getLogger(__name__)
-
-TIDY_S = 20.0
-"""How long removing a trial's folder may take; a judgement: it holds a few small files."""
 
 GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
 """After these nothing that was true of the device need be true still."""
@@ -65,14 +59,8 @@ GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
 REBOOTS = 3
 """How often a device may reboot while it is made ready, before it is given up; as health.PATIENCE."""
 
-FULL_BYTES = 64 * 1024
-"""With less than this free a disk is full: a judgement, it is less than a trial of a second writes."""
-
 PILOT_ITERATIONS = 3
 """How many iterations say how long one takes, where a trial is to go on for a given time."""
-
-PILOT = "-pilot"
-"""What the name of such a pilot ends in, after the trial's."""
 
 UNSETTLED_FROM = 30
 """Iterations, warm-up included, from which a trial is called unsteady: the shortest series that was held
@@ -138,7 +126,7 @@ class Session:
         self._sensing = Sensing(bench, bench.senses, scenario.gates) if bench.senses and sensed else None
         self._iterations: dict[str, int] = {}
         for number in [number for number, trial in self.done.items() if trial.reason is InvalidReason.DEVICE_LOST]:
-            _end(bench.device, trial_name(record.id, number))
+            end(bench.device, trial_name(record.id, number))
 
     def measure(self, place: Place, *, first: Trial | None = None) -> Trial:
         """Measure a trial from a known state, save it, and return it.
@@ -160,14 +148,14 @@ class Session:
         """Wait for a device that was lost in the last trial, and remove what was left there meanwhile."""
         self.settle_up()
         for name in self._left:
-            _tidy(self.bench.device, name)
+            tidy(self.bench.device, name)
 
     def leave(self) -> None:
         """Collect nothing: what a lab that is gone began here is too old to be paired with what comes now."""
         self._looked = True
         name = trial_name(self.record.id, max(self.done, default=0) + 1)
-        _end(self.bench.device, name)
-        _tidy(self.bench.device, name)
+        end(self.bench.device, name)
+        tidy(self.bench.device, name)
 
     def beside(self, trial: Trial) -> None:
         """Take note of another run's trial on this device: it rested until that ended, and may be GONE since."""
@@ -187,12 +175,12 @@ class Session:
     def _save(self, trial: Trial, place: Place) -> None:
         device, name = self.bench.device, trial_name(self.record.id, trial.number)
         self._ready_in = None if trial.reason in GONE else self._ready_in
-        full = _full_disk(device) if trial.reason is InvalidReason.AGENT_DIED else ""
+        full = full_disk(device) if trial.reason is InvalidReason.AGENT_DIED else ""
         if full:  # an agent that cannot write cannot say so either
             trial = replace(trial, detail=f"{trial.detail}; {full}")
         self.bench.store.save_trial(self.record.id, trial)
         self.done[trial.number] = trial
-        if trial.reason is InvalidReason.DEVICE_LOST or not _tidy(device, name):
+        if trial.reason is InvalidReason.DEVICE_LOST or not tidy(device, name):
             self._left.append(name)
 
         def owed() -> None:
@@ -202,7 +190,7 @@ class Session:
                 )
             if trial.reason is InvalidReason.DEVICE_LOST:
                 bring_back(device, self.held)
-                _end(device, name)
+                end(device, name)
             elif trial.reason is InvalidReason.DEVICE_REBOOTED:
                 self.held.again()
 
@@ -226,7 +214,7 @@ class Session:
         """Run the uncounted first process; if it fails, the trials that follow say why."""
         with self._errand(Place(0, 0, SETTLE)) as (errand, job):
             outcome = carry_out(errand)
-        _tidy(self.bench.device, job.trial)
+        tidy(self.bench.device, job.trial)
         if outcome.returncode != 0:
             log.warning("the settling process of run %s did not end well: %s", self.record.id, outcome)
         return outcome
@@ -303,8 +291,8 @@ class Session:
             else:
                 bring_back(device, self.held)
             pilot = f"{trial_name(self.record.id, place.number)}{PILOT}"
-            _end(device, pilot)
-            _tidy(device, pilot)
+            end(device, pilot)
+            tidy(device, pilot)
         raise DeviceLost(
             f"{device.identity.name}: went away in each of {REBOOTS} pilots of trial {place.number}; look at its "
             "cable, heat and power, then go on with what is missing"
@@ -325,7 +313,7 @@ class Session:
                 failed = None
             else:
                 failed = _without_pilot(self._trial(place, job, outcome, started_utc, errand.folder))
-        _tidy(self.bench.device, job.trial)
+        tidy(self.bench.device, job.trial)
         return outcome, failed
 
     def _collected(self, place: Place) -> Trial | None:
@@ -344,9 +332,9 @@ class Session:
         with self._errand(place, iterations=iterations) as (errand, job):
             outcome = collect(errand)
         if outcome is None or not outcome.lost:
-            _end(bench.device, job.trial)
+            end(bench.device, job.trial)
         if outcome is None:  # what an earlier attempt left must not pass for what the next one writes
-            _tidy(bench.device, job.trial)
+            tidy(bench.device, job.trial)
             return None
         log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
         trial = self._trial(place, job, outcome, bench.clock.utc(), errand.folder)
@@ -498,29 +486,6 @@ def _turn_of(bench: Bench, record: Run) -> Iterator[Held]:
         raise
 
 
-def let_end(record: Run, scenario: Scenario, bench: Bench) -> None:
-    """Wait for the trial that a lab which is gone began for a run, and end what it began that does not count.
-
-    The trial is to be collected: neither may the device be changed under it, nor another run beside it.
-    """
-    if bench.device.scratch is None:
-        return
-    _end(bench.device, trial_name(record.id, 0))
-    number = max((trial.number for trial in bench.store.trials(record.id)), default=0) + 1
-    transport = bench.device.transport
-    if process := transport.find(trial_folder(bench.device, trial_name(record.id, number))):
-        transport.wait(process, timeout_s=scenario.plan.timeout_s)
-    _end(bench.device, f"{trial_name(record.id, number)}{PILOT}")
-
-
-def bring_back(device: Device, held: Held) -> None:
-    """Wait for a device that was lost; it may come back in another boot. Raises `DeviceLost`."""
-    try:
-        device.transport.reconnect(timeout_s=PATIENCE_S)
-    except DeviceRebooted:
-        held.again()
-
-
 def _launch(job: Job, bench: Bench, folder: Path) -> Launch:
     manifest = bench.build.manifest
     if isinstance(manifest, ForeignManifest):
@@ -538,40 +503,6 @@ def _clean_folder(store: Store, record: Run, number: int) -> Path:
             folder.rename(aside / f"{number:04d}-{len(list(aside.glob(f'{number:04d}-*'))) + 1}")
             folder = store.trial_folder(record.id, number)
     return folder
-
-
-def _tidy(device: Device, trial: str) -> bool:
-    """Remove what a trial left on the device, as it is saved here; say whether that could be done."""
-    if device.scratch is None:
-        return True
-    try:
-        device.transport.shell(["rm", "-rf", trial_folder(device, trial)], timeout_s=TIDY_S)
-    except DeviceLost as error:
-        log.info("%s; %s stays on the device until the run has ended", error, trial)
-        return False
-    return True
-
-
-def _end(device: Device, trial: str) -> None:
-    """End the agent of a trial that was lost: it went on without us, and would run beside the next one."""
-    if device.scratch is None:
-        return
-    folder = trial_folder(device, trial)
-    for place in (folder, f"{folder}/{SAMPLER}"):  # a sampler that still writes would keep the folder from going
-        if (process := device.transport.find(place)) is not None:
-            device.transport.kill(process)
-
-
-def _full_disk(device: Device) -> str:
-    """Say that a device's disk is full, if it is; empty otherwise."""
-    if device.scratch is None:
-        return ""
-    from lab.device.lease import free_bytes  # not loaded for runs on this machine
-
-    free = free_bytes(device)
-    if free is None or free >= FULL_BYTES:
-        return ""
-    return f"{device.identity.name}: no space left on the device: {free:,} bytes free in {device.scratch}"
 
 
 def _bytes(path: Path) -> bytes:

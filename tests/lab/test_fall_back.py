@@ -99,7 +99,8 @@ def test_a_shape_that_falls_back_to_the_cpu_is_no_slow_accelerator(
     assert all("`prefill` claims npu0 and used" in trial.detail for trial in fell_back)
     assert all(trial.placement["prefill"] == "CPU" for trial in fell_back)
     assert [trial.valid for trial in stayed] == [True] * 4
-    assert all(trial.placement["prefill"] == "NPU" for trial in stayed)
+    for trial in stayed:  # in truth a CPU did it too: a machine that is slow enough to be sampled shows that
+        assert trial.placement["prefill"] == ("UNKNOWN" if "elsewhere" in trial.flags else "NPU")
     answer = " ".join(done.stdout.split())
     assert "4 of 8 trials are invalid and enter no figure" in answer
     assert "wrong_unit" in answer
