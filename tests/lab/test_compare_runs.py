@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab_process import Lab, null_scenario, run_lab
+from saved_checks import CHECKED, EMPTY
 
 from lab.identifiers import new_run_id
 from lab.records import Context, Run
@@ -131,3 +132,15 @@ def test_a_run_that_is_not_finished_is_refused_with_what_goes_on_with_it(
 
     assert status == 2
     assert f"run {cut.id} is interrupted: wanted finished runs; go on with it: {go_on}" in words
+
+
+def test_the_newest_self_check_that_judged_something_is_quoted_beside_a_verdict(lab: Lab, data: Store) -> None:
+    """One that was stopped after three seconds hides none; where no other is, it is said how to find out."""
+    runs = [another(data, [0.010] * 6), another(data, [0.011] * 6)]
+    data.save_selfcheck(EMPTY)
+    _, before = compared(lab, runs)
+    data.save_selfcheck(CHECKED)
+    _, after = compared(lab, runs)
+
+    assert "Not known: how often verdicts on host are wrong." in before
+    assert "Self-check of host, 2026-01-02, selfcheck: called changed though alike: 0 of 1" in after

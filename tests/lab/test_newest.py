@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 from lab_process import Lab
+from saved_checks import CHECKED, EMPTY
 
 from lab.cli.comparing import pair_words
 from lab.cli.newest import comparison_to_go_on_with, newest_that_judged, selfcheck_to_go_on_with
 from lab.comparison import Step
 from lab.errors import RunError
-from lab.records import CellVerdict, Comparison, Context, Inject, Interval, LiveCheck, SelfCheck, Trial
+from lab.records import CellVerdict, Comparison, Trial
 from lab.store import Store
-
-ALIKE = CellVerdict("c", "same", Interval(1.0, 0.99, 1.01, 0.95, 8), 0.01, 1.0, 8, "same after 8 pairs")
 
 CUT = Comparison(
     id="018f0000-0000-7000-8000-000000000001",
@@ -36,39 +35,6 @@ CUT = Comparison(
     differs={},
 )
 """A comparison that can go on."""
-
-CHECKED = SelfCheck(
-    id="018f0000-0000-7000-8000-0000000000c1",
-    device="host",
-    context=Context({"device_kind": "host"}),
-    scenario="selfcheck",
-    metric="prefill_s",
-    build="b0",
-    build_line="nano",
-    started_utc="2026-01-02T00:00:00.000Z",
-    ended_utc="2026-01-02T00:15:00.000Z",
-    status="finished",
-    seed=5,
-    budget_s=900.0,
-    spent_s=900.0,
-    wanted=10,
-    wanted_injected=5,
-    inject=Inject("prefill", 1.1),
-    looks_most=24,
-    looks_first=6,
-    live=(LiveCheck("018f0000-0000-7000-8000-000000000005", 1.0, ALIKE, 16, 31.5),),
-)
-"""A self-check that measured one comparison in its quarter of an hour."""
-
-EMPTY = replace(
-    CHECKED,
-    id="018f0000-0000-7000-8000-0000000000c2",
-    started_utc="2026-01-03T00:00:00.000Z",
-    status="interrupted",
-    spent_s=3.0,
-    live=(),
-)
-"""A newer one that was stopped after three seconds."""
 
 
 @pytest.fixture
