@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lab.clocks import Offered
 from lab.device.idle import Idle
 from lab.device.transport import Clock, Device
 from lab.device.vitals import frozen, skin, soc
@@ -70,25 +71,29 @@ def wait(
     record: Callable[[Vitals], None] = lambda vitals: None,
     rested_s: float = 0.0,
     slope: Slope = SLOPE,
+    offered: Offered | None = None,
 ) -> Opened:
     """Look until a trial may start, or until waiting is over.
 
     Each look goes to `record`; what is waited for is told when waiting begins and once a minute. `load_left_s` is
     what may still be waited in this run for other programs, `rested_s` how long ago the last trial ended: a phone
-    whose case and chip tell nothing rests `pause_s` between trials. With `start = "never"` one look is taken and
-    nothing is waited for. Raises `DeviceRefused` when the sensors are faked, and what `look` raises.
+    whose case and chip tell nothing rests `pause_s` between trials. `offered` takes note of each look's clocks.
+    With `start = "never"` one look is taken and nothing is waited for. Raises `DeviceRefused` when the sensors are
+    faked, and what `look` raises.
     """
     if device.identity.kind == "host":  # its chip follows every program on it within seconds: no rest to return to
-        idle, gates = None, replace(gates, battery_celsius_most=math.inf)
+        idle, gates = None, replace(gates, battery_celsius_most=math.inf, cap_share_least=0.0)
     cores = len(device.identity.cores)
     looks: list[Vitals] = []
+    offered = offered or Offered()
     waited_s = load_waited_s = 0.0
 
     def once_more() -> tuple[Decision, _Patience]:
         looks.append(look(device))
         record(looks[-1])
         _refuse_faked(device, looks[-1])
-        decision = decide(looks, gates, idle, cores, slope=slope)
+        offered.note(looks[-1])
+        decision = decide(looks, gates, idle, cores, slope=slope, offered=offered)
         rest_s = gates.pause_s - rested_s if device.identity.kind == "phone" else 0.0
         return decision, _patience(decision, gates, waited_s, rest_s - waited_s, load_left_s - load_waited_s)
 
@@ -113,11 +118,16 @@ def wait(
     return replace(opened, waited_s=waited_s, load_waited_s=load_waited_s)
 
 
-def passed(looks: Sequence[Vitals], gates: Gates, idle: Idle | None, device: Device) -> Opened:
+def passed(
+    looks: Sequence[Vitals], gates: Gates, idle: Idle | None, device: Device, offered: Offered | None = None
+) -> Opened:
     """Return how the gate was passed by a lab that is gone, from its looks and as :func:`wait` would."""
     if gates.start == "first trial" and len(looks) == 1:  # it was not waited for, or needed no waiting
         gates = replace(gates, start="never")
-    decision = decide(looks, gates, idle, len(device.identity.cores))
+    offered = offered or Offered()
+    for look in looks:
+        offered.note(look)
+    decision = decide(looks, gates, idle, len(device.identity.cores), offered=offered)
     waited_s = max(0.0, looks[-1].boot_s - looks[0].boot_s)
     return replace(_opened(device, gates, idle, looks, decision), waited_s=waited_s)
 

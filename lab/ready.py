@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.clocks import Offered
 from lab.device.idle import Idle
 from lab.device.vitals import battery, skin, soc
 from lab.device.vitals_judged import chips, skins
@@ -74,17 +75,23 @@ class _Rule:
 
 
 def decide(
-    looks: Sequence[Vitals], gates: Gates, idle: Idle | None, cores: int, *, slope: Slope = SLOPE
+    looks: Sequence[Vitals],
+    gates: Gates,
+    idle: Idle | None,
+    cores: int,
+    *,
+    slope: Slope = SLOPE,
+    offered: Offered | None = None,
 ) -> Decision:
     """Say whether a trial may start after these looks, the last being now; never raises.
 
-    `idle` is how cool the device is at rest: without it only the absolute limits hold. A sensor that was there,
-    now or when `idle` was learnt, and gives nothing is waited for over `GONE_LOOKS` looks. What a frozen or lying
-    sensor hides is not known here.
+    `idle` is how cool the device is at rest: without it only the absolute limits hold. `offered` are the clocks it
+    is to have, the hardware's highest if nothing is said. A sensor that was there, now or when `idle` was learnt,
+    and gives nothing is waited for over `GONE_LOOKS` looks. What a frozen or lying sensor hides is not known here.
     """
     if not looks:
         return Decision("wait", care=("not looked at yet",))
-    rules = _rules(gates, idle)
+    rules = _rules(gates, idle, offered or Offered())
     care: list[str] = []
     gone: list[str] = []
     flags: list[str] = []
@@ -110,8 +117,11 @@ def decide(
     return Decision("ungated" if UNGATED in flags else "open", flags=tuple(flags))
 
 
-def _rules(gates: Gates, idle: Idle | None) -> list[_Rule]:
+def _rules(gates: Gates, idle: Idle | None, offered: Offered) -> list[_Rule]:
     at_rest = idle or Idle(None, None)
+    caps = _Rule(
+        "clock caps", lambda v: (offered.lowest(v) or (None, None))[1], lambda _, v: _cut(v, gates, offered)
+    )
     return [
         _warmth("skin", skin, _above(at_rest.skin, gates.skin_above_idle_most), expected=at_rest.skin is not None),
         _warmth("chip", soc, _above(at_rest.soc, gates.soc_above_idle_most), expected=at_rest.soc is not None),
@@ -131,6 +141,7 @@ def _rules(gates: Gates, idle: Idle | None) -> list[_Rule]:
             lambda v: max((state for _, state in throttles(v)), default=None),
             lambda state, v: _held_back(v) if state > 0 and gates.throttling == "reject" else "",
         ),
+        *([caps] if gates.throttling == "reject" and gates.cap_share_least > 0 else []),
     ]
 
 
@@ -171,6 +182,16 @@ def _too_low(level: float, vitals: Vitals, gates: Gates) -> str:
 def _held_back(vitals: Vitals) -> str:
     held = [name for name, state in throttles(vitals) if state > 0]
     return f"{_listed(held)} still throttled by its thermal driver (state {max(s for _, s in throttles(vitals))})"
+
+
+def _cut(vitals: Vitals, gates: Gates, offered: Offered) -> str:
+    """Say that a policy is allowed too little of its clocks, as a charger's heat does without a cooling state."""
+    lowest = offered.lowest(vitals)
+    if lowest is None or lowest[1] >= gates.cap_share_least:
+        return ""
+    return (
+        f"{lowest[0]} is allowed {lowest[1]:.0%} of {offered.words}, wanted at least {gates.cap_share_least:.0%}"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from device_agents.contract import InvalidReason
 from lab import gates, throttle
 from lab.agent import EVENTS, Errand, Outcome, carry_out, read_events
 from lab.bench import Bench, Senses
+from lab.clocks import Offered
 from lab.device import idle
 from lab.device.transport import Process
 from lab.device.vitals_judged import LEAP_S
@@ -52,6 +53,7 @@ class Sensing:
         self._load_left_s = wanted.load_wait_s
         self._ended_s: float | None = None
         self._begun = False
+        self._offered = Offered(bench.profile or "observe")
         self._rest: Vitals | None = None  # the look that began a trial, a measure of rest once the trial is over
 
     def wait(self, folder: Path) -> gates.Opened:
@@ -77,6 +79,7 @@ class Sensing:
             tell=lambda words: bench.tell(f"{name}: {words}"),
             record=record,
             rested_s=0.0 if self._ended_s is None else bench.clock.monotonic() - self._ended_s,
+            offered=self._offered,
         )
         self._rest = opened.vitals if not opened.timed_out and wanted.start != "never" else None
         self._load_left_s -= opened.load_waited_s
@@ -175,8 +178,7 @@ class Sensing:
             idle.remember(self._bench.store.root, self._bench.device.identity.name, self._rest)
             self._rest = None
         during = _sampled(folder / VITALS)
-        profile = self._bench.profile or "observe"
-        flaw = throttle.throttled(opened.vitals, during, watched.after, self._wanted, profile)
+        flaw = throttle.throttled(opened.vitals, during, watched.after, self._wanted, self._offered)
         if opened.timed_out:
             flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)
         flags = (*trial.flags, *opened.flags, *([gates.UNSAMPLED] if watched.unsampled else []))
@@ -201,7 +203,7 @@ class Sensing:
         looks, unsampled = _sampled(folder / GATE), not _sampled(folder / VITALS)
         if not looks:
             return replace(trial, flags=(*trial.flags, *([gates.UNSAMPLED] if unsampled else [])))
-        opened = gates.passed(looks, self._wanted, self._known(), device)
+        opened = gates.passed(looks, self._wanted, self._known(), device, self._offered)
         if gates.IDLE_UNKNOWN in opened.flags and not opened.timed_out:
             self._rest = opened.vitals
         return self.judged(trial, opened, Watched(unsampled=unsampled), folder)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device_agents.contract import InvalidReason
+from lab.clocks import Offered
 from lab.device.vitals import battery, skin, soc
 from lab.flaws import Flaw
 from lab.ready import place, throttles
-from lab.records import Profile, Vitals
+from lab.records import Vitals
 from lab.scenario import Gates
 
 STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
@@ -39,12 +40,12 @@ def abort(vitals: Vitals, gates: Gates) -> str:
 
 
 def throttled(
-    before: Vitals, during: Sequence[Vitals], after: Vitals | None, gates: Gates, profile: Profile
+    before: Vitals, during: Sequence[Vitals], after: Vitals | None, gates: Gates, offered: Offered
 ) -> Flaw | None:
     """Return why a trial was slowed down by heat, in words; None when nothing that was read says so.
 
     `before` is the look that opened the gate, `during` what was sampled meanwhile, `after` a look at the end.
-    Clocks are held against the hardware's highest, or against the start's where a profile set them. Nothing is
+    Clocks are held against those that are to be `offered`, or the start's where no look told them. Nothing is
     found by sensors that are missing, nor by those that stand still or lie. With `throttling = "keep"` heat is
     what is asked about.
     """
@@ -54,7 +55,7 @@ def throttled(
     around = [_Moment("when it began", before)]
     around += [] if after is None else [_Moment("when it had ended", after)]
     moments = [*around[:1], *samples, *around[1:]]
-    words = _hot(moments, gates) or _slowed(moments) or _capped(samples or around, before, gates, profile)
+    words = _hot(moments, gates) or _slowed(moments) or _capped(samples or around, before, gates, offered)
     return Flaw(InvalidReason.THROTTLED, words) if words else None
 
 
@@ -107,8 +108,8 @@ def _slowed(moments: Sequence[_Moment]) -> str:
     )
 
 
-def _capped(samples: Sequence[_Moment], before: Vitals, gates: Gates, profile: Profile) -> str:
-    """Say that a policy's clocks were kept low: below the hardware's, or below the start's where they were set."""
+def _capped(samples: Sequence[_Moment], before: Vitals, gates: Gates, offered: Offered) -> str:
+    """Say that a policy's clocks were kept low: below the hardware's, or below the highest where they were set."""
     for policy in sorted({name for moment in samples for name in moment.vitals.caps}):
         caps = [
             (cap, moment) for moment in samples if (cap := _finite(moment.vitals.caps.get(policy))) is not None
@@ -116,16 +117,16 @@ def _capped(samples: Sequence[_Moment], before: Vitals, gates: Gates, profile: P
         if not caps:
             continue
         at_start = _finite(before.caps.get(policy))
-        whole = 1.0 if profile == "observe" else at_start or max(cap for cap, _ in caps)
+        whole = offered.whole(policy) or at_start or max(cap for cap, _ in caps)
         middle = statistics.median(cap for cap, _ in caps)
         if middle >= gates.cap_share_least * whole:
             continue
         lowest, worst = min(caps, key=_first)
-        of = "its highest clock" if profile == "observe" else "the clock it had when the trial began"
-        began = f"; {at_start:.0%} when it began" if profile == "observe" and at_start is not None else ""
+        began = f"; {at_start / whole:.0%} when it began" if at_start is not None else ""
         return (
-            f"{policy} was allowed {middle / whole:.0%} of {of}, wanted at least {gates.cap_share_least:.0%} "
-            f"(median of {len(caps)} readings{began}); {_then(worst)} it was {lowest / whole:.0%}"
+            f"{policy} was allowed {middle / whole:.0%} of {offered.words}, "
+            f"wanted at least {gates.cap_share_least:.0%} (median of {len(caps)} readings{began}); "
+            f"{_then(worst)} it was {lowest / whole:.0%}"
         )
     return ""
 

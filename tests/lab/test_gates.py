@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lab_process import ROOT
 
 from lab import gates as gate
+from lab.clocks import Offered
 from lab.device import vitals as senses
 from lab.device.adb import AdbTransport, Server
 from lab.device.fake import FakeClock, FakePhone, fake_device
@@ -65,6 +66,7 @@ class Door:
     rested_s: float = 0.0
     clock: FakeClock = field(default_factory=FakeClock)
     device_clock: Callable[[float], float] = lambda seconds: 1000.0 + seconds
+    offered: Offered | None = None
     journal: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     recorded: list[Vitals] = field(default_factory=list)
@@ -92,6 +94,7 @@ class Door:
             tell=self.told.append,
             record=self.recorded.append,
             rested_s=self.rested_s,
+            offered=self.offered,
         )
 
 
@@ -228,6 +231,54 @@ def test_a_device_whose_rest_is_unknown_is_let_in_and_said_to_be() -> None:
     assert door.told == ["how cool it is at rest is not known yet: skin 34.0 °C, chip 32.0 °C becomes the measure"]
     hot = replace(COOL, celsius={**COOL.celsius, "battery": 36.0})
     assert Door(repeat(hot), idle=None, wanted=replace(WANTED, wait_s=0.0)).passed().timed_out
+
+
+# --- clocks that are cut -----------------------------------------------------------------------------------
+
+
+def cut(share: float) -> Vitals:
+    """A phone whose big core is allowed this share of its highest clock, its thermal driver at rest."""
+    return replace(COOL, caps={"policy0": 1.0, "policy7": share})
+
+
+def test_a_phone_whose_clocks_are_cut_is_waited_for() -> None:
+    """A charger's heat cuts caps without a cooling state; at 85 % it is let in."""
+    door = Door([cut(0.58), cut(0.7), cut(0.85)])
+
+    opened = door.passed()
+
+    assert (opened.waited_s, opened.timed_out) == (10.0, "")
+    assert door.told == [
+        "waiting: policy7 is allowed 58% of its highest clock, wanted at least 85%; 1800 s left to wait"
+    ]
+
+
+def test_a_phone_whose_clocks_stay_cut_does_not_count() -> None:
+    """After the bound, in words."""
+    opened = Door(repeat(cut(0.58)), wanted=replace(WANTED, wait_s=60.0)).passed()
+
+    assert opened.timed_out == (
+        "the device was not ready within 60 s: policy7 is allowed 58% of its highest clock, wanted at least 85%"
+    )
+
+
+def test_cut_clocks_are_not_waited_for_where_heat_is_asked_about_nor_on_a_host() -> None:
+    """A host's clocks are others' affair; heat is the question."""
+    assert Door([cut(0.5)], wanted=replace(WANTED, throttling="keep")).passed().timed_out == ""
+    assert Door([cut(0.5)], kind="host").passed().timed_out == ""
+
+
+def test_what_a_profile_set_is_the_measure_of_cut_clocks() -> None:
+    """Pinned at 60 %, a phone at 60 % is whole; once that was seen, 45 % is a quarter too little."""
+    offered = Offered("rooted")
+    first = Door([cut(0.6)], offered=offered).passed()
+    later = Door(repeat(cut(0.45)), offered=offered, wanted=replace(WANTED, wait_s=5.0)).passed()
+
+    assert first.timed_out == ""
+    assert later.timed_out == (
+        "the device was not ready within 5 s: policy7 is allowed 75% of the highest clock that a gate saw it "
+        "have, wanted at least 85%"
+    )
 
 
 # --- load ------------------------------------------------------------------------------------------------
@@ -459,6 +510,7 @@ VITALS = st.builds(
     Vitals,
     boot_s=ANY,
     celsius=st.dictionaries(NAMES, ANY | st.floats(20, 50)),
+    caps=st.dictionaries(st.sampled_from(["policy0", "policy7"]), ANY),
     cooling=st.dictionaries(st.sampled_from(["cpufreq-cpu0", "devfreq-x.mali", "lcd"]), st.integers()),
     thermal_status=st.none() | st.integers(),
     battery_level=st.none() | ANY,

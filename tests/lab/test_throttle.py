@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_agents.contract import InvalidReason
+from lab.clocks import Offered
 from lab.records import Profile, Vitals
 from lab.scenario import Gates
 from lab.throttle import abort, throttled
@@ -32,9 +33,23 @@ def samples(*changes: Mapping[str, object]) -> list[Vitals]:
     return [replace(COOL, boot_s=101.0 + second, **change) for second, change in enumerate(changes)]  # type: ignore[arg-type]
 
 
-def words(during: Sequence[Vitals], *, profile: Profile = "observe", before: Vitals = COOL) -> str:
+def seen(profile: Profile, *looks: Vitals) -> Offered:
+    """The clocks that a session in a profile goes by after these looks at its gates."""
+    offered = Offered(profile)
+    for look in looks:
+        offered.note(look)
+    return offered
+
+
+def words(
+    during: Sequence[Vitals],
+    *,
+    profile: Profile = "observe",
+    before: Vitals = COOL,
+    gates_before: Sequence[Vitals] = (),
+) -> str:
     """What is found of a trial, its reason checked; empty when nothing is."""
-    flaw = throttled(before, during, COOL, WANTED, profile)
+    flaw = throttled(before, during, COOL, WANTED, seen(profile, *gates_before, before))
     assert flaw is None or flaw.reason is InvalidReason.THROTTLED
     return flaw.detail if flaw else ""
 
@@ -69,8 +84,8 @@ def test_a_trial_is_ended_at_a_moderate_thermal_status_even_where_heat_is_asked_
 def test_a_cool_trial_has_no_flaw() -> None:
     """Nor has one of which nothing could be read: what is not known is not claimed."""
     assert words(samples({}, {}, {})) == ""
-    assert throttled(BARE, [BARE, BARE], None, WANTED, "observe") is None
-    assert throttled(COOL, [], None, WANTED, "observe") is None
+    assert throttled(BARE, [BARE, BARE], None, WANTED, Offered()) is None
+    assert throttled(COOL, [], None, WANTED, Offered()) is None
 
 
 def test_a_cooling_state_above_zero_is_told_with_sensor_moment_and_extent() -> None:
@@ -98,7 +113,7 @@ def test_a_gpu_that_was_throttled_before_the_trial_began_is_told() -> None:
 
 def test_a_thermal_status_above_the_limit_is_told_first() -> None:
     """Android's own word, which is asked for at the end only."""
-    flaw = throttled(COOL, samples({}, {}), replace(COOL, thermal_status=1), WANTED, "observe")
+    flaw = throttled(COOL, samples({}, {}), replace(COOL, thermal_status=1), WANTED, Offered())
 
     assert flaw is not None
     assert flaw.detail == (
@@ -127,15 +142,25 @@ def test_a_phone_that_never_offered_its_clocks_is_told_unless_a_profile_set_them
     for profile in ("fixed", "rooted"):
         assert words(kept, before=before, profile=profile) == ""
         assert words(lost, before=before, profile=profile) == (
-            "policy7 was allowed 83% of the clock it had when the trial began, wanted at least 85% "
-            "(median of 3 readings); vtskin-max read 30.0 °C at 0 s of 2 s: it was 83%"
+            "policy7 was allowed 83% of the highest clock that a gate saw it have, wanted at least 85% "
+            "(median of 3 readings; 100% when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 83%"
         )
+
+
+def test_a_pinned_phone_that_was_cut_when_its_trial_began_is_told() -> None:
+    """An earlier gate saw what the profile had set; the trial's own start is no measure."""
+    pinned, cut = replace(COOL, caps={"policy7": 0.6}), replace(COOL, caps={"policy7": 0.4})
+
+    assert words(samples(*[{"caps": cut.caps}] * 3), before=cut, profile="rooted", gates_before=[pinned]) == (
+        "policy7 was allowed 67% of the highest clock that a gate saw it have, wanted at least 85% "
+        "(median of 3 readings; 67% when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 67%"
+    )
 
 
 def test_where_heat_is_asked_about_nothing_is_rejected() -> None:
     """`throttling = "keep"`."""
     hot = replace(COOL, thermal_status=1, cooling={"cpufreq-cpu7": 3}, caps={"policy7": 0.3})
-    assert throttled(hot, [hot], hot, KEEP, "observe") is None
+    assert throttled(hot, [hot], hot, KEEP, Offered()) is None
 
 
 @pytest.mark.parametrize("times", [(101.0, 40.0, 41.0), (float("nan"), 101.0, 102.0), (101.0, 101.0, 101.0)])
@@ -168,7 +193,7 @@ def test_no_readings_break_it(
     before: Vitals, during: Sequence[Vitals], after: Vitals | None, profile: Profile
 ) -> None:
     """Whatever sensors say: a flaw with words, or none."""
-    flaw = throttled(before, during, after, WANTED, profile)
+    flaw = throttled(before, during, after, WANTED, seen(profile, before))
 
     assert flaw is None or flaw.detail
     assert isinstance(abort(before, WANTED), str)
