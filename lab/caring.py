@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from lab.bench import Bench
 from lab.device import care
+from lab.device.care_lapsed import lapsed
 from lab.device.turn import Held
 from lab.errors import RunError
 from lab.records import Context, Profile, Run
@@ -30,7 +31,7 @@ def turn_of(bench: Bench) -> Iterator[Held]:
             cared.forget()
 
         try:
-            yield replace(held, again=again, care=cared.facts)
+            yield replace(held, again=again, care=cared.facts, lapsed=cared.lapsed)
         finally:
             cared.put_back()
 
@@ -40,21 +41,28 @@ class _Cared:
 
     def __init__(self, bench: Bench, profile: Profile) -> None:
         self._bench, self._profile = bench, profile
-        self._facts: Mapping[str, str] | None = None
+        self._prepared: care.Prepared | None = None
         self._touched = False
+        self._lapses: set[str] = set()
 
     def facts(self) -> Mapping[str, str]:
         """Prepare the device, if that was not done in this boot, and return what came of it for the Context."""
-        if self._facts is None:
+        if self._prepared is None:
             self._touched = True
-            prepared = care.prepare(self._bench.device, self._profile, self._bench.store.root)
-            self._tell(prepared.told)
-            self._facts = care.facts(prepared)
-        return self._facts
+            self._prepared = care.prepare(self._bench.device, self._profile, self._bench.store.root)
+            self._tell(self._prepared.told)
+        return care.facts(self._prepared)
+
+    def lapsed(self) -> Mapping[str, str]:
+        """Look once more at what was proven, tell what holds no more, once, and return it for the Context."""
+        found = () if self._prepared is None else lapsed(self._bench.device, self._prepared)
+        self._tell([one.detail for one in found if one.name not in self._lapses])
+        self._lapses |= {one.name for one in found}
+        return care.facts(care.Prepared(found))
 
     def forget(self) -> None:
         """Take nothing for prepared: the device has rebooted."""
-        self._facts = None
+        self._prepared = None
 
     def put_back(self) -> None:
         """Put back what was changed; what cannot be now is put back at the next contact, and told."""
@@ -76,4 +84,9 @@ def with_care(record: Run, found: Mapping[str, str]) -> Run:
             f"run {record.id} cannot go on: {record.device} could not be prepared as it was then: {words}. "
             "Start a new run"
         )
+    return replace(record, context=Context({**record.context.facts, **found}))
+
+
+def with_lapsed(record: Run, found: Mapping[str, str]) -> Run:
+    """Return the run with what care had set in its Context, but for what did not hold to the end."""
     return replace(record, context=Context({**record.context.facts, **found}))

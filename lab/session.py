@@ -35,7 +35,7 @@ from lab.agent import (
 )
 from lab.bench import SETTLE, Bench, Place, Progress, Watch, boot_of, inputs_of, job_of, trial_name
 from lab.build import verify
-from lab.caring import turn_of, with_care
+from lab.caring import turn_of, with_care, with_lapsed
 from lab.device.turn import Held
 from lab.errors import DeviceFull, DeviceLost, LabError
 from lab.files import disk_errors
@@ -106,6 +106,7 @@ def session(
             status = "interrupted"
             raise
         finally:
+            _note_lapsed(bench.store, record, turn)
             _finish(bench.store, record, status)
 
 
@@ -507,6 +508,15 @@ def _clean_folder(store: Store, record: Run, number: int) -> Path:
 
 def _bytes(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
+
+
+def _note_lapsed(store: Store, record: Run, held: Held) -> None:
+    """Write into a run's Context what of care does not hold at its end; a failure is told, and ends nothing."""
+    try:
+        if found := held.lapsed():
+            store.update_run(with_lapsed(store.run(record.id), found))
+    except LabError as error:
+        log.warning("what no longer held of run %s could not be written down: %s", record.id, error)
 
 
 def _finish(store: Store, record: Run, status: Literal["finished", "interrupted", "failed"]) -> None:

@@ -44,8 +44,9 @@ class Held:
 
     `number` counts the machine's turns: two that follow each other say that nobody measured in between
     (None: a phone, whose cores are its own). `fence` gives the number of the device's own lease, and `again`
-    takes that anew, with a new number, after the device has rebooted. `note_on` notes for another device in the
-    same turn.
+    takes that anew, with a new number, after the device has rebooted. `care` prepares the device, and `lapsed`
+    looks at the end what holds no more of that; both say it as a Context does. `note_on` notes for another device
+    in the same turn.
     """
 
     note: Note
@@ -53,6 +54,7 @@ class Held:
     fence: Callable[[], int] = lambda: 0
     again: Callable[[], None] = lambda: None
     care: Callable[[], Mapping[str, str]] = dict
+    lapsed: Callable[[], Mapping[str, str]] = dict
     note_on: Callable[[str], Note] = lambda device: lambda process: None
 
 
