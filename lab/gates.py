@@ -88,16 +88,19 @@ def wait(
     offered = offered or Offered()
     waited_s = load_waited_s = 0.0
 
-    def once_more() -> tuple[Decision, _Patience]:
+    def look_again() -> None:
         looks.append(look(device))
         record(looks[-1])
         _refuse_faked(device, looks[-1])
         offered.note(looks[-1])
+
+    def judged() -> tuple[Decision, _Patience]:
         decision = decide(looks, gates, idle, cores, slope=slope, offered=offered)
         rest_s = gates.pause_s - rested_s if device.identity.kind == "phone" else 0.0
         return decision, _patience(decision, gates, waited_s, rest_s - waited_s, load_left_s - load_waited_s)
 
-    decision, patience = once_more()
+    look_again()
+    decision, patience = judged()
     told_s = -math.inf
     while patience.left_s > 0:
         if waited_s - told_s >= TELL_EVERY_S:
@@ -106,10 +109,11 @@ def wait(
         nap = min(gates.poll_s, patience.left_s)
         before = clock.monotonic()
         sleep(nap)
+        look_again()  # which takes its time too, on a busy device more than the nap
         passed = max(clock.monotonic() - before, nap)  # a clock that goes back must not make us wait for ever
         waited_s += passed
         load_waited_s += passed if patience.for_load else 0.0
-        decision, patience = once_more()
+        decision, patience = judged()
     opened = _opened(device, gates, idle, looks, decision)
     if IDLE_UNKNOWN in opened.flags:
         tell(f"how cool it is at rest is not known yet: {_warmths(looks[-1])} becomes the measure")

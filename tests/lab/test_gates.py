@@ -67,6 +67,7 @@ class Door:
     clock: FakeClock = field(default_factory=FakeClock)
     device_clock: Callable[[float], float] = lambda seconds: 1000.0 + seconds
     offered: Offered | None = None
+    look_s: float = 0.0
     journal: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     recorded: list[Vitals] = field(default_factory=list)
@@ -77,6 +78,7 @@ class Door:
 
         def look(device: Device) -> Vitals:
             self.journal.append("look")
+            self.clock.seconds += self.look_s
             return replace(next(script), boot_s=self.device_clock(self.clock.seconds))
 
         def sleep(seconds: float) -> None:
@@ -295,6 +297,17 @@ def test_other_programs_are_waited_for_and_the_wait_is_counted() -> None:
     assert door.told == [
         "waiting: 1.4 of 2 cores are busy with something else, wanted at most 1.0; 120 s left to wait"
     ]
+
+
+def test_looks_take_time_too() -> None:
+    """Naps of half a second between looks of two: what may be waited is spent after four of both, not after 20."""
+    busy = replace(COOL, busy_cores=1.4)
+    door = Door(repeat(busy), wanted=replace(WANTED, poll_s=0.5), load_left_s=10.0, look_s=2.0)
+
+    opened = door.passed()
+
+    assert opened.load_waited_s == opened.waited_s == 10.0
+    assert door.journal.count("look") == 5
 
 
 def test_what_is_left_of_a_runs_patience_with_load_is_not_exceeded() -> None:
