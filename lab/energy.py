@@ -64,14 +64,15 @@ class Energy:
         return self.joules / count, self.plus_minus_j / count
 
 
-def energy(vitals: Sequence[Vitals], *, idle_w: float | None = None) -> Energy:
+def energy(vitals: Sequence[Vitals], *, around: Sequence[Vitals] = (), idle_w: float | None = None) -> Energy:
     """Return the energy between the first and the last look: the fall of the charge counter times the voltage.
 
-    `vitals` are in the order of time. The counter moves in steps of its own (its smallest change here): one step
-    times the voltage is the error. `idle_w` (watts) is taken off.
+    `vitals` are in the order of time; `around` are looks just before and after, which are only asked whether the
+    device was plugged in: then Android's service could be asked too. The counter moves in steps of its own (its
+    smallest change here): one step times the voltage is the error. `idle_w` (watts) is taken off.
     """
     seconds = vitals[-1].boot_s - vitals[0].boot_s if vitals else 0.0
-    why = _refusal(vitals, seconds)
+    why = _refusal(vitals, around, seconds)
     if why:
         return Energy(None, None, seconds, idle_w, why)
     looks = [look for look in vitals if look.charge_uah is not None and look.voltage_mv is not None]
@@ -95,7 +96,7 @@ def energy(vitals: Sequence[Vitals], *, idle_w: float | None = None) -> Energy:
     return Energy(used_j - idle_j, plus_minus_j, seconds, idle_w, "")
 
 
-def _refusal(vitals: Sequence[Vitals], seconds: float) -> str:
+def _refusal(vitals: Sequence[Vitals], around: Sequence[Vitals], seconds: float) -> str:
     """Say why these looks give no figure, before anything is computed."""
     if any(later.boot_s < earlier.boot_s for earlier, later in itertools.pairwise(vitals)):
         return "the device's clock went back, or it started anew meanwhile"
@@ -103,6 +104,8 @@ def _refusal(vitals: Sequence[Vitals], seconds: float) -> str:
         return f"{seconds:.0f} s; wanted at least {SHORTEST_S:.0f} s, as a scenario with `duration_s` gives"
     if any(look.powered for look in vitals):
         return "plugged in: the charger pays; cut its power (or unplug it and use adb over Wi-Fi)"
+    if any(look.powered for look in around):
+        return "plugged in just before or after: the charger pays; cut its power (or use adb over Wi-Fi)"
     if all(look.powered is None for look in vitals):
         return "the device does not say whether it is plugged in"
     charge = _unread(vitals, "charge", [look.charge_uah for look in vitals], CHARGE_UAH, "uAh")

@@ -26,8 +26,8 @@ from lab.scenario import Gates
 
 log = logging.getLogger(__name__)
 
-GATE, VITALS = "gate.jsonl", "vitals.jsonl"
-"""What the device's sensors said before a trial, the last line when it was let begin; and during it."""
+GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
+"""What the device's sensors said before a trial, the last line when it was let begin; during it; and after it."""
 
 FOLDER = "vitals"
 """Where the sampler works: in the trial's folder on the device."""
@@ -178,6 +178,9 @@ class Sensing:
             idle.remember(self._bench.store.root, self._bench.device.identity.name, self._rest)
             self._rest = None
         during = _sampled(folder / VITALS)
+        if watched.after is not None:
+            with disk_errors("keep the look after a trial", folder):
+                (folder / AFTER).write_text(write(watched.after), encoding="utf-8")
         flaw = throttle.throttled(opened.vitals, during, watched.after, self._wanted, self._offered)
         if opened.timed_out:
             flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)

@@ -83,7 +83,7 @@ def _range(values: Sequence[float]) -> str:
 
 def energy_words(kept: Sequence[Evidence]) -> list[str]:
     """Return a line on the energy of the trials, or on why it is not known of the longest, which comes closest."""
-    found = [(one.trial, energy(one.during)) for one in kept if one.during]
+    found = [(one.trial, energy(one.during, around=(*one.gate[-1:], *one.after))) for one in kept if one.during]
     if not found:
         return ["energy: n/a: no sensor was sampled during a trial"]
     told = [f"{used.words} (trial {trial.number})" for trial, used in found if used.joules is not None]

@@ -15,7 +15,7 @@ from lab.metrics import NS, iterations_of, measured
 from lab.placement import cores_used
 from lab.records import Trial, Vitals
 
-GATE, VITALS = "gate.jsonl", "vitals.jsonl"
+GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
 
 TAIL = 600
 """How many characters of what the agent said last are kept."""
@@ -62,6 +62,7 @@ class Evidence:
     during: tuple[Vitals, ...] = ()
     iteration_s: float | None = None
     warmups: int = 0
+    after: tuple[Vitals, ...] = ()
 
 
 def evidence_of(trial: Trial, folder: Path) -> Evidence:
@@ -81,7 +82,8 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     spent_s = [iteration.duration_ns * NS for iteration in measured(events)]
     iteration_s = sum(spent_s) / len(spent_s) if spent_s else None
     warmups = len(iterations_of(events)) - len(spent_s)
-    return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s, warmups)
+    after = _vitals(folder / AFTER, problems)
+    return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s, warmups, after)
 
 
 def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[Event]) -> Doing:

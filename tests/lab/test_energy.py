@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.device.vitals_lines import write
 from lab.energy import energy
-from lab.records import Vitals
+from lab.records import Trial, Vitals
+from lab.report.device_words import energy_words
+from lab.report.evidence import evidence_of
 
 QUANTUM_UAH = 500.0
 
@@ -62,6 +66,29 @@ def test_a_voltage_that_sinks_is_followed() -> None:
     sinking = [replace(look, voltage_mv=4200.0 if at <= 300 else 3800.0) for at, look in enumerate(looks)]
 
     assert energy(sinking).joules == pytest.approx(2160.0, rel=0.005)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_phone_that_was_plugged_in_just_before_or_after_gives_no_figure(place: int) -> None:
+    """What sampled supplies do not show, Android's service knew at the gate or when the trial had ended."""
+    around = [Vitals(990.0, powered=False), Vitals(1700.0, powered=None)]
+    assert energy(discharge(), around=around).joules == pytest.approx(2160.0)
+
+    around[place] = replace(around[place], powered=True)
+
+    assert energy(discharge(), around=around).words.startswith("n/a: plugged in just before or after")
+
+
+def test_an_answers_energy_is_asked_of_the_looks_around_a_trial_too(tmp_path: Path) -> None:
+    """The look after a trial is kept beside it, and read back."""
+    (tmp_path / "vitals.jsonl").write_text("".join(map(write, discharge())))
+    trial = Trial(1, 0, "x", valid=True, reason=None, detail="", started_utc="", wall_s=600.0, samples={})
+    assert energy_words([evidence_of(trial, tmp_path)])[0].startswith("energy: 2,160 J")
+
+    (tmp_path / "after.jsonl").write_text(write(Vitals(1700.0, powered=True)))
+
+    (words,) = energy_words([evidence_of(trial, tmp_path)])
+    assert words.startswith("energy: n/a: plugged in just before or after")
 
 
 def changed(**update: object) -> Callable[[Vitals], Vitals]:

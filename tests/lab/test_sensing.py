@@ -297,6 +297,17 @@ def test_a_trial_that_throttled_while_no_lab_watched_does_not_count(make: Callab
     assert "cpufreq-cpu0" in trial.detail
 
 
+def test_the_look_after_a_trial_is_kept_beside_it(make: Callable[..., Lab]) -> None:
+    """Android's services are asked then, and may know what no sample shows."""
+    lab = make()
+    lab.phone.vitals = lambda at: replace(COOL, boot_s=at, powered=True)
+    record = lab.open()
+    lab.go_on(record)
+
+    (after,) = vitals.read(lab.store.trial_folder(record.id, 1) / "after.jsonl")
+    assert after.powered is True
+
+
 def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
     """What a lab left is as good as if it had been followed, and keeps its looks at the gate."""
     lab = make()
