@@ -178,7 +178,7 @@ def test_a_phone_that_never_cools_is_measured_and_does_not_count(somebody: Calla
 @pytest.mark.parametrize(
     ("mode", "why"),
     [
-        ("vanish", "no such file any more"),
+        ("vanish", "there is no such file"),
         ("nan", "said -274000, which means no reading"),
         ("refuse", "may not be"),
     ],
