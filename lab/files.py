@@ -32,7 +32,8 @@ def disk_full(doing: str, path: Path) -> DiskFull:
     """Return the one message for a full disk."""
     return DiskFull(
         f"could not {doing}: no space left on the disk that holds {path}; "
-        "everything saved before is safe: free some space; a run that had begun goes on with `lab run --resume`"
+        "everything saved before is safe: free some space; what had begun goes on with `lab run --resume`, or "
+        "`lab compare --resume` or `lab selfcheck --resume` where it was one of these"
     )
 
 

@@ -43,6 +43,10 @@ TELL_EVERY_S = 60.0
 """How often a long wait is told again: a judgement."""
 
 
+TELL_LOAD_AFTER_S = 10.0
+"""How long other programs are waited for in silence: a judgement. Most are done sooner, and trials may be hundreds."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """How the gate was passed: `timed_out` says in words why the trial does not count, or is empty.
@@ -75,7 +79,8 @@ def wait(
 ) -> Opened:
     """Look until a trial may start, or until waiting is over.
 
-    Each look goes to `record`; what is waited for is told when waiting begins and once a minute. `load_left_s` is
+    Each look goes to `record`; what is waited for is told when waiting begins (other programs: when they are not
+    done soon) and once a minute. `load_left_s` is
     what may still be waited in this run for other programs, `rested_s` how long ago the last trial ended: a phone
     whose case and chip tell nothing rests `pause_s` between trials. `offered` takes note of each look's clocks.
     With `start = "never"` one look is taken and nothing is waited for. Raises `DeviceRefused` when the sensors are
@@ -103,7 +108,8 @@ def wait(
     decision, patience = judged()
     told_s = -math.inf
     while patience.left_s > 0:
-        if waited_s - told_s >= TELL_EVERY_S:
+        soon = patience.for_load and waited_s < TELL_LOAD_AFTER_S
+        if waited_s - told_s >= TELL_EVERY_S and not soon:
             tell(f"{patience.words}; {patience.left_s:.0f} s left to wait")
             told_s = waited_s
         nap = min(gates.poll_s, patience.left_s)

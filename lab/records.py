@@ -181,7 +181,7 @@ class CellVerdict:
     """What a comparison says of one cell, named `cell` on the baseline's side.
 
     `change` is candidate / baseline; `smallest_visible` the change its pairs could just have shown, as a share;
-    `p` stays valid wherever the looks stopped; `why` says in words why it stopped there.
+    `p` is about valid wherever the looks stopped; `why` says in words why it stopped there.
     """
 
     cell: str

@@ -287,16 +287,19 @@ def test_what_a_profile_set_is_the_measure_of_cut_clocks() -> None:
 
 
 def test_other_programs_are_waited_for_and_the_wait_is_counted() -> None:
-    """1.4 of 2 cores are busy, then they are not; no minute of stillness is asked for."""
-    door = Door([replace(COOL, busy_cores=1.4), replace(COOL, busy_cores=1.2), COOL])
+    """1.4 of 2 cores are busy, then they are not; no minute of stillness is asked for, and ten seconds are no news."""
+    busy = replace(COOL, busy_cores=1.4)
+    door, longer = Door([busy, busy, COOL]), Door([busy, busy, busy, COOL])
 
     opened = door.passed()
+    longer.passed()
 
     assert door.journal == ["look", "sleep 5", "look", "sleep 5", "look"]
     assert (opened.waited_s, opened.load_waited_s, opened.flags) == (10.0, 10.0, ())
-    assert door.told == [
-        "waiting: 1.4 of 2 cores are busy with something else, wanted at most 1.0; 120 s left to wait"
-    ]
+    assert (door.told, longer.told) == (
+        [],
+        ["waiting: 1.4 of 2 cores are busy with something else, wanted at most 1.0; 110 s left to wait"],
+    )
 
 
 def test_looks_take_time_too() -> None:
