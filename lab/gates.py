@@ -44,7 +44,7 @@ TELL_EVERY_S = 60.0
 
 
 TELL_LOAD_AFTER_S = 10.0
-"""How long other programs are waited for in silence: a judgement. Most are done sooner, and trials may be hundreds."""
+"""How long other programs are waited for in silence: a judgement. Most are done sooner; trials may be hundreds."""
 
 
 @dataclass(frozen=True)

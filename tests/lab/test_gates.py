@@ -287,7 +287,7 @@ def test_what_a_profile_set_is_the_measure_of_cut_clocks() -> None:
 
 
 def test_other_programs_are_waited_for_and_the_wait_is_counted() -> None:
-    """1.4 of 2 cores are busy, then they are not; no minute of stillness is asked for, and ten seconds are no news."""
+    """1.4 of 2 cores are busy, then they are not; no minute of stillness is asked for; ten seconds are no news."""
     busy = replace(COOL, busy_cores=1.4)
     door, longer = Door([busy, busy, COOL]), Door([busy, busy, busy, COOL])
 
