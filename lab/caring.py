@@ -75,8 +75,13 @@ class _Cared:
 
 
 def with_care(record: Run, found: Mapping[str, str]) -> Run:
-    """Return the run with what care did in its Context; raises `RunError` when it did something else before."""
+    """Return the run with what care did in its Context; raises `RunError` when it did something else before.
+
+    What was not proven to hold for an earlier part of the run stays `unverifiable` for all of it.
+    """
     before = {name: value for name, value in record.context.facts.items() if name.startswith("care_")}
+    weak = {name: value for name, value in before.items() if value.startswith("unverifiable")}
+    found = {**found, **{name: value for name, value in weak.items() if name in found}}
     if before and before != found:
         changed = Context(before).differs_from(Context(found))
         words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())

@@ -20,7 +20,7 @@ from lab.device.transport import Clock, Device
 from lab.device.vitals import frozen, skin, soc
 from lab.errors import DeviceRefused
 from lab.placement import ELSEWHERE, MIXED
-from lab.ready import SENSOR_GONE, SLOPE, UNCHARGED, UNGATED, Decision, Slope, decide
+from lab.ready import SENSOR_GONE, SLOPE, UNGATED, Decision, Slope, decide
 from lab.records import Vitals
 from lab.scenario import Gates
 
@@ -28,7 +28,6 @@ BUSY, IDLE_UNKNOWN, SENSOR_STILL = "busy", "idle_unknown", "sensor_still"
 UNSAMPLED = "unsampled"
 FLAGS: Mapping[str, str] = {
     UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
-    UNCHARGED: "the battery was too low and nothing charged it: waiting does not help, plugging it in does",
     BUSY: "something else kept the device's cores busy when the trial began",
     IDLE_UNKNOWN: "how cool the device is at rest was not known yet: this trial's start became the measure",
     SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
@@ -84,7 +83,7 @@ def wait(
     what may still be waited in this run for other programs, `rested_s` how long ago the last trial ended: a phone
     whose case and chip tell nothing rests `pause_s` between trials. `offered` takes note of each look's clocks.
     With `start = "never"` one look is taken and nothing is waited for. Raises `DeviceRefused` when the sensors are
-    faked, and what `look` raises.
+    faked, or when the battery is too low and nothing charges it; and what `look` raises.
     """
     if device.identity.kind == "host":  # its chip follows every program on it within seconds: no rest to return to
         idle, gates = None, replace(gates, battery_celsius_most=math.inf, cap_share_least=0.0)
@@ -97,6 +96,8 @@ def wait(
         looks.append(look(device))
         record(looks[-1])
         _refuse_faked(device, looks[-1])
+        if gates.start != "never":
+            _refuse_empty(device, looks[-1], gates)
         offered.note(looks[-1])
 
     def judged() -> tuple[Decision, _Patience]:
@@ -123,8 +124,6 @@ def wait(
     opened = _opened(device, gates, idle, looks, decision)
     if IDLE_UNKNOWN in opened.flags:
         tell(f"how cool it is at rest is not known yet: {_warmths(looks[-1])} becomes the measure")
-    if UNCHARGED in opened.flags and opened.timed_out:
-        tell(opened.timed_out)
     return replace(opened, waited_s=waited_s, load_waited_s=load_waited_s)
 
 
@@ -161,7 +160,7 @@ class _Patience:
 
 
 def _patience(decision: Decision, gates: Gates, waited_s: float, rest_s: float, load_left_s: float) -> _Patience:
-    if gates.start == "never" or decision.gone or UNCHARGED in decision.flags:
+    if gates.start == "never" or decision.gone:
         return _Patience(0.0)
     if decision.care:
         return _Patience(gates.wait_s - waited_s, f"waiting: {'; '.join(decision.care)}")
@@ -200,8 +199,6 @@ def _timed_out(decision: Decision, gates: Gates) -> str:
         return f"whether the device had cooled cannot be known: {decision.gone}"
     if not decision.care:
         return ""
-    if UNCHARGED in decision.flags:
-        return f"waiting would not have helped: {'; '.join(decision.care)}"
     return f"the device was not ready within {gates.wait_s:g} s: {'; '.join(decision.care)}"
 
 
@@ -212,4 +209,14 @@ def _refuse_faked(device: Device, vitals: Vitals) -> None:
         raise DeviceRefused(
             f"{device.identity.name}: wanted its sensors' own values, found faked ones: {', '.join(faked)}. Undo "
             "that with `adb shell` and the command named (or restart the device), then run again"
+        )
+
+
+def _refuse_empty(device: Device, vitals: Vitals, gates: Gates) -> None:
+    """Raise `DeviceRefused` when the battery is too low and nothing charges it: waiting and work empty it more."""
+    level = vitals.battery_level
+    if level is not None and level < gates.battery_level_least and vitals.powered is False:
+        raise DeviceRefused(
+            f"{device.identity.name}: the battery is at {level:g} %, wanted at least "
+            f"{gates.battery_level_least:g} %, and nothing charges it: plug it in, then go on (--resume)"
         )

@@ -10,7 +10,7 @@ from statistics import mean
 
 from lab.metrics import METRICS
 from lab.records import Cell, CellVerdict, Comparison, Trial
-from lab.runner import LEAST_S, TRIES, passes
+from lab.runner import LEAST_S, PASSING, TRIES
 from lab.stats.compare import Judgement, judge
 from lab.stats.families import settled
 from lab.stats.pairs import cost_s, ratios_by_block
@@ -189,7 +189,7 @@ def _lacking(metric: str, own: Trials, block: int) -> tuple[Side | None, str]:
 
 def _given_up(comparison: Comparison, own: Trials, tried: int) -> str:
     for side, found in own.items():
-        if len(found) < HOPELESS or any(counted(t, comparison.metric) or passes(t) for t in found):
+        if len(found) < HOPELESS or any(counted(t, comparison.metric) or t.reason in PASSING for t in found):
             continue
         last = found[-1]
         why = f"{last.reason}: {last.detail}" if last.reason else f"{last.state}, no value of {comparison.metric}"

@@ -18,7 +18,6 @@ from lab.scenario import Gates
 
 UNGATED = "ungated"
 SENSOR_GONE = "sensor_gone"
-UNCHARGED = "uncharged"
 
 GONE_LOOKS = 3
 """Looks in a row without a reading after which a sensor is taken to be gone (device_care.md, section 5)."""
@@ -52,8 +51,7 @@ SLOPE = Slope()
 class Decision:
     """What looks say: `care` is why the device is not ready, `load` why it is not quiet, in words.
 
-    `gone` is why waiting does not help: a sensor that was too warm when it vanished. `flags` are of `FLAGS`; with
-    `UNCHARGED` waiting does not help either.
+    `gone` is why waiting does not help: a sensor that was too warm when it vanished. `flags` are of `FLAGS`.
     """
 
     kind: Literal["open", "wait", "ungated"]
@@ -107,8 +105,6 @@ def decide(
     body = [rule for rule in warm if rule.what != "chip"]
     if any(_refused(rule, look) for rule in body for look in looks[:-1]) and (words := _moving(looks, slope)):
         care.append(words)
-    if _is_low(looks[-1], gates) and looks[-1].powered is False:
-        flags.append(UNCHARGED)
     load = _too_busy(looks[-1], gates, cores)
     if all(_reading(rule, looks[-1]) is None for rule in warm if rule.what != "battery"):
         flags.append(UNGATED)  # a battery lags the chip by minutes: it cannot tell that the phone has cooled
@@ -126,7 +122,7 @@ def _rules(gates: Gates, idle: Idle | None, offered: Offered) -> list[_Rule]:
         _warmth("skin", skin, _above(at_rest.skin, gates.skin_above_idle_most), expected=at_rest.skin is not None),
         _warmth("chip", soc, _above(at_rest.soc, gates.soc_above_idle_most), expected=at_rest.soc is not None),
         _warmth("battery", battery, (gates.battery_celsius_most, "")),
-        _Rule("battery level", lambda v: v.battery_level, lambda level, v: _too_low(level, v, gates)),
+        _Rule("battery level", lambda v: v.battery_level, lambda level, _: _too_low(level, gates)),
         _Rule(
             "thermal status",
             lambda v: v.thermal_status,
@@ -168,15 +164,10 @@ def _above(at_rest: float | None, most: float) -> tuple[float, str] | None:
     return at_rest + most, f" ({most:g} above the {at_rest:.1f} °C it has at rest)"
 
 
-def _is_low(vitals: Vitals, gates: Gates) -> bool:
-    return vitals.battery_level is not None and vitals.battery_level < gates.battery_level_least
-
-
-def _too_low(level: float, vitals: Vitals, gates: Gates) -> str:
-    if not _is_low(vitals, gates):
+def _too_low(level: float, gates: Gates) -> str:
+    if level >= gates.battery_level_least:
         return ""
-    words = f"the battery is at {level:g} %, wanted at least {gates.battery_level_least:g} %"
-    return f"{words}, and nothing charges it: plug it in" if vitals.powered is False else words
+    return f"the battery is at {level:g} %, wanted at least {gates.battery_level_least:g} %"
 
 
 def _held_back(vitals: Vitals) -> str:

@@ -257,7 +257,7 @@ class SelfCheck:
 
     `wanted` and `wanted_injected` are the A/A comparisons and those with an injected slow-down (`inject`) that
     were asked for, `live` those that were measured, in their order. `ratios` are all valid A/A pairs (candidate /
-    baseline) in the order of time, of which `block_pairs` neighbours at a time were drawn. `smallest_visible` is
+    baseline) in the order of time, of which `block_pairs` neighbours at a time were drawn. `smallest_found` is
     the slow-down that 95 % of the comparisons drawn find, as a share; `between_cv` the
     coefficient of variation between trials of one side, without what a pair shares. `missing` says in words which
     rates could not be shown, and why.
@@ -286,7 +286,7 @@ class SelfCheck:
     ratios: tuple[float, ...] = ()
     block_pairs: int = 0
     resampled: tuple[ResampledRates, ...] = ()
-    smallest_visible: float | None = None
+    smallest_found: float | None = None
     between_cv: float | None = None
     missing: tuple[str, ...] = ()
 

@@ -15,7 +15,6 @@ from lab import foreign
 from lab.bench import Bench, Place, Watch, inputs_of, job_of
 from lab.errors import RunError
 from lab.identifiers import new_run_id
-from lab.ready import UNCHARGED
 from lab.records import Cell, Context, Inject, Run, Trial
 from lab.scenario import Scenario
 from lab.session import session
@@ -41,12 +40,6 @@ TRIES = 3
 
 LEAST_S = 1e-3
 """What a trial costs at least: a plan wants a cost above zero, and a fake phone's clock may stand still."""
-
-
-def passes(trial: Trial) -> bool:
-    """Whether what happened to a trial says nothing about the next; a battery that nothing charges stays empty."""
-    empty = trial.reason is InvalidReason.GATE_TIMEOUT and UNCHARGED in trial.flags
-    return trial.reason in PASSING and not empty
 
 
 def order(record: Run) -> list[Place]:
@@ -233,7 +226,7 @@ def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
     first = [trial for number, trial in done.items() if number <= len(record.cells)]
     if len(done) != len(record.cells) or len(first) != len(record.cells):
         return
-    if any(trial.valid or passes(trial) for trial in first):
+    if any(trial.valid or trial.reason in PASSING for trial in first):
         return
     reasons: dict[InvalidReason | None, Trial] = {trial.reason: trial for trial in first}
     words = "; ".join(f"{trial.cell}: {reason}: {trial.detail}" for reason, trial in reasons.items())

@@ -18,7 +18,7 @@ from lab.identifiers import new_run_id
 from lab.records import CellVerdict, Inject, LiveCheck, SelfCheck
 from lab.scenario import Scenario
 from lab.stats.compare import paired
-from lab.stats.selfcheck import conclude, share_s, slow_downs
+from lab.stats.selfcheck import conclude, share_s, slow_downs, whole
 from lab.stats.sequential import Looks
 from lab.stats.summary import counted, medians_by_block
 
@@ -78,9 +78,10 @@ def carry_on(
 ) -> SelfCheck:
     """Measure the comparisons that `record` still lacks, while the budget lasts, and return what it then says.
 
-    It is saved and told after each. Left by an error or by Ctrl-C it is saved as `failed` or `interrupted`, with
-    the rates of what was measured, and the error goes on.
+    One that the time cut short last time is measured anew. It is saved and told after each. Left by an error or by
+    Ctrl-C it is saved as `failed` or `interrupted`, with the rates of what was measured, and the error goes on.
     """
+    record = whole(record)
     began, before_s = clock.monotonic(), record.spent_s
     record = replace(record, status="running", ended_utc=None)
     try:

@@ -146,7 +146,7 @@ class Sensing:
                 device.transport.reconnect(timeout_s=wait_s)
             except DeviceRebooted:
                 raise
-            except DeviceLost as error:
+            except DeviceError as error:
                 log.warning("%s", error)
                 return False
         return False

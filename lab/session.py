@@ -106,8 +106,10 @@ def session(
             status = "interrupted"
             raise
         finally:
-            _note_lapsed(bench.store, record, turn)
-            _finish(bench.store, record, status)
+            try:
+                _note_lapsed(bench.store, record, turn)
+            finally:  # also when a second Ctrl-C ends that
+                _finish(bench.store, record, status)
 
 
 class Session:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lab.errors import RunError
 from lab.records import Comparison, SelfCheck
-from lab.stats.selfcheck import tally
+from lab.stats.selfcheck import tally, whole
 from lab.store import Store
 
 
@@ -61,4 +61,4 @@ def selfcheck_to_go_on_with(records: Sequence[SelfCheck], *, longer: bool) -> Se
 
 
 def _lacking(record: SelfCheck) -> bool:
-    return len(record.live) < record.wanted + record.wanted_injected
+    return len(whole(record).live) < record.wanted + record.wanted_injected

@@ -158,13 +158,18 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
                 tell=lambda found: end(step(found)),
             )
     except KeyboardInterrupt:
-        name = "" if chosen.name == SCENARIO else f" {chosen.name}"
         typer.echo(
             "\nInterrupted; every comparison that had ended is saved and counted. Go on with:\n"
-            f"  lab selfcheck{name} --resume --device {record.device} --build {record.build}{data_option(data)}",
+            f"  {_go_on(record, data)}",
             err=True,
         )
         raise typer.Exit(2) from None
+
+
+def _go_on(record: SelfCheck, data: Path) -> str:
+    """Return the command that goes on with a self-check."""
+    name = "" if record.scenario == SCENARIO else f" {record.scenario}"
+    return f"lab selfcheck{name} --resume --device {record.device} --build {record.build}{data_option(data)}"
 
 
 def _newest(store: Store, device: str) -> SelfCheck:
@@ -176,9 +181,8 @@ def _newest(store: Store, device: str) -> SelfCheck:
         raise RunError(f"{device}: no self-check of it yet; make one with `lab selfcheck --device {device}`")
     shown, newest = newest_that_judged(found) or found[0], found[0]
     if shown.id != newest.id:
-        go_on = (
-            "" if newest.status == "finished" else f"; `lab selfcheck --resume --device {device}` goes on with it"
-        )
+        left = newest.status in ("interrupted", "failed")
+        go_on = f"; `{_go_on(newest, store.root)}` goes on with it" if left else ""
         typer.echo(
             f"{device}: a newer self-check, begun {newest.started_utc}, is {newest.status} and has judged nothing"
             f"{go_on}",

@@ -64,7 +64,11 @@ def of(entries: Iterable[Entry], device: str, serialno: str = "") -> tuple[Entry
     return tuple(
         entry
         for entry in entries
-        if (entry.serialno == serialno if entry.serialno and serialno else entry.device in (device, serialno))
+        if (
+            entry.serialno == serialno
+            if entry.serialno and serialno
+            else entry.device in (device, serialno) or entry.serialno == device
+        )
     )
 
 

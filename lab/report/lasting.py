@@ -85,8 +85,10 @@ def _told(curve: Sustained, cells: Sequence[Cell], *, several: bool) -> str:
     when = f"{lost} are never lost"
     if curve.loss_at_s is not None:
         when = f"{lost} are lost after {_minutes(curve.loss_at_s)}"
+    elif slow == [curve.windows[-1]]:
+        when = f"the last {_minutes(curve.window_s)} lost {lost}, and whether that lasts is not known"
     elif slow:
-        when = f"{lost} are lost for {_minutes(curve.window_s)} at a time, not longer"
+        when = f"{lost} are lost for {_minutes(curve.window_s)} at a time"
     if curve.loss_at_s is not None:
         heat = next((w.celsius for w in curve.windows if w.start_s == curve.loss_at_s), None)
         when += f" (skin at {heat:.1f} °C)" if heat is not None else ""

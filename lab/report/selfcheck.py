@@ -44,8 +44,8 @@ def quote(record: SelfCheck) -> str:
         f"called changed though alike: {upper(count.false, count.alike)}",
         f"{_injected(record)} slow-downs found: {lower(count.found, count.slowed)}",
     ]
-    if record.smallest_visible is not None:
-        parts.append(f"slow-downs found in {percent(WELL_FOUND)}: from {percent(record.smallest_visible)} on")
+    if record.smallest_found is not None:
+        parts.append(f"slow-downs found in {percent(WELL_FOUND)}: from {percent(record.smallest_found)} on")
     day = record.started_utc[:10]
     return plain(f"Self-check of {record.device}, {day}, {record.scenario}: " + "; ".join(parts))
 
@@ -70,10 +70,10 @@ def sentences(record: SelfCheck) -> list[str]:
         f"Live: {record.build_line} against itself, called changed: {upper(count.false, count.alike)}. "
         f"With {_injected(record)} injected into {record.inject.stage}, found: {lower(count.found, count.slowed)}."
     ]
-    if record.smallest_visible is not None:
+    if record.smallest_found is not None:
         found.append(
             f"The smallest slow-down that is found here in {percent(WELL_FOUND)} of the resampled comparisons is "
-            f"{percent(record.smallest_visible)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called a change, "
+            f"{percent(record.smallest_found)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called a change, "
             "by policy."
         )
     elif record.resampled:

@@ -115,7 +115,7 @@ def _rates(logs: Floats, looks: Looks, scale: float) -> ResampledRates:
     )
 
 
-def smallest_visible(ratios: Sequence[float], looks: Looks, *, seed: int, n: int = VERDICTS) -> float | None:
+def smallest_found(ratios: Sequence[float], looks: Looks, *, seed: int, n: int = VERDICTS) -> float | None:
     """Return the smallest slow-down (0.02 = 2 %) found in WELL_FOUND of the comparisons that :func:`rates` draws.
 
     By bisection, to a thousandth; None where :data:`LARGEST` is not found as often. Raises as :func:`draw` does.

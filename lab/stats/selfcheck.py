@@ -10,7 +10,7 @@ import numpy as np
 
 from lab.errors import NotEnoughData
 from lab.records import CHANGED, WORSE, LiveCheck, SelfCheck
-from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_visible
+from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_found
 from lab.stats.sequential import Looks
 
 SPARE = 1.5
@@ -43,6 +43,17 @@ def tally(record: SelfCheck) -> Tally:
 def cut_short(record: SelfCheck, live: LiveCheck) -> bool:
     """Tell whether time ran out before a comparison's verdict stood."""
     return live.found.verdict == "cannot tell" and live.found.pairs < record.looks_most
+
+
+def whole(record: SelfCheck) -> SelfCheck:
+    """Return a record without its last comparison where time cut that short, so that it is measured anew."""
+    if not record.live or not cut_short(record, record.live[-1]):
+        return record
+    last, kept = record.live[-1], replace(record, live=record.live[:-1])
+    if last.slow_down != 1:
+        return kept
+    ratios = record.ratios[: len(record.ratios) - last.found.pairs]
+    return replace(kept, ratios=ratios, aa_trials=record.aa_trials - last.trials)
 
 
 def slow_downs(record: SelfCheck) -> list[float]:
@@ -78,25 +89,25 @@ def conclude(record: SelfCheck) -> SelfCheck:
     between_cv = _between_cv(record.ratios)
     try:
         found = rates(record.ratios, looks, seed=record.seed)
-        visible = smallest_visible(record.ratios, looks, seed=record.seed)
+        smallest = smallest_found(record.ratios, looks, seed=record.seed)
         length = block_length(len(record.ratios))
     except NotEnoughData:
         return replace(
             record,
             resampled=(),
-            smallest_visible=None,
+            smallest_found=None,
             block_pairs=0,
             between_cv=between_cv,
             missing=(
                 *missing,
-                f"no rates by slow-down and no smallest visible change: wanted {LEAST_PAIRS} A/A pairs "
+                f"no rates by slow-down and no smallest one that is found: wanted {LEAST_PAIRS} A/A pairs "
                 f"({2 * LEAST_PAIRS} trials), found {len(record.ratios)}",
             ),
         )
     return replace(
         record,
         resampled=found,
-        smallest_visible=visible,
+        smallest_found=smallest,
         block_pairs=length,
         between_cv=between_cv,
         missing=tuple(missing),

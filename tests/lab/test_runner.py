@@ -19,7 +19,7 @@ from lab.device.fake import FakePhone, Fault, fake_device
 from lab.device.fake_build import write_fake_build
 from lab.device.transport import Process
 from lab.device.turn import Held
-from lab.errors import BuildError, DeviceLost, RunError, ScenarioError
+from lab.errors import BuildError, DeviceLost, DeviceRefused, RunError, ScenarioError
 from lab.records import Inject, Run, Vitals
 from lab.runner import open_run, order, places, reopen, run
 from lab.scenario import Scenario, load
@@ -597,23 +597,28 @@ def test_a_throttled_first_block_does_not_make_a_run_hopeless(make: Callable[...
     assert all(trial.valid for trial in trials[2:])
 
 
-def test_a_first_block_on_an_empty_phone_that_nothing_charges_makes_a_run_hopeless(
-    make: Callable[..., Setting],
+@pytest.mark.parametrize("empty_from", [0, 2])
+def test_an_empty_phone_that_nothing_charges_ends_the_run_which_can_go_on(
+    make: Callable[..., Setting], empty_from: int
 ) -> None:
-    """It would only get emptier: one block, without a minute waited for, then what to do."""
+    """In the first block or in the middle: no agent starts, nothing is waited for, no trial spent."""
     setting = make()
     slept: list[float] = []
     setting.bench = replace(
         setting.bench, senses=Senses(vitals.look, vitals.begin, vitals.end), sleep=slept.append
     )
-    setting.phone.vitals = lambda at: Vitals(at, battery_level=14.0, powered=False)
     record = setting.begin()
+    full, low = Vitals(0.0, battery_level=60.0), Vitals(0.0, battery_level=14.0, powered=False)
+    setting.phone.vitals = lambda at: low if len(setting.store.trials(record.id)) == empty_from else full
 
-    with pytest.raises(RunError, match=r"stops: .*gate_timeout.*nothing charges it: plug it in"):
+    with pytest.raises(DeviceRefused, match=r"the battery is at 14 %.*nothing charges it: plug it in"):
         list(run(record, setting.scenario, setting.bench))
 
-    assert len(setting.store.trials(record.id)) == 2
+    assert len(setting.store.trials(record.id)) == empty_from
     assert slept == []
+    setting.phone.vitals = lambda at: full
+    assert all(trial.valid for trial in run(record, setting.scenario, setting.bench))
+    assert len(setting.store.trials(record.id)) == record.blocks * len(record.cells)
 
 
 def test_an_interrupted_closed_loop_goes_on_as_it_would_have(make: Callable[..., Setting]) -> None:

@@ -122,7 +122,7 @@ def test_what_was_measured_is_counted_and_resampled() -> None:
     assert found.spent_s == 15 * 8 * 4
     by_scale = {rate.slow_down: rate for rate in found.resampled}
     assert (by_scale[1.0].wrong, by_scale[1.05].found, by_scale[1.1].found) == (0, 1000, 1000)
-    assert found.smallest_visible == pytest.approx(0.033, abs=0.003), "little more than policy lets be called one"
+    assert found.smallest_found == pytest.approx(0.033, abs=0.003), "little more than policy lets be called one"
 
 
 def test_between_trials_is_what_pairs_show() -> None:
@@ -167,9 +167,9 @@ def test_too_few_pairs_leave_the_rates_out_in_words() -> None:
     """Three comparisons of eight pairs are fewer than 30."""
     found = Setting().run(replace(RECORD, wanted=3, wanted_injected=0))
 
-    assert (found.resampled, found.smallest_visible, found.block_pairs) == ((), None, 0)
+    assert (found.resampled, found.smallest_found, found.block_pairs) == ((), None, 0)
     assert found.missing == (
-        "no rates by slow-down and no smallest visible change: wanted 30 A/A pairs (60 trials), found 24",
+        "no rates by slow-down and no smallest one that is found: wanted 30 A/A pairs (60 trials), found 24",
     )
 
 
@@ -185,6 +185,20 @@ def test_a_comparison_that_time_cut_short_is_in_no_rate(pairs: int, judged: int)
     assert (count.false, count.alike) == (1, judged)
     assert len(found.ratios) == 3 * pairs, "its pairs are drawn from"
     assert any("only 2 of 3 comparisons" in words for words in found.missing) == (judged == 2)
+
+
+def test_what_time_cut_short_at_the_end_is_measured_anew() -> None:
+    """Given more, the third comparison is made again with its seed; its first pairs are not drawn from twice."""
+    first, second = Setting(pairs=8), Setting(pairs=8)
+    first.verdict = lambda order: "same" if order.number < 2 else "cannot tell"
+    record = first.run(replace(RECORD, wanted=3, wanted_injected=0))
+    assert len(record.live) == len(first.orders) == 3
+    whole = second.run(replace(record, budget_s=1800.0))
+
+    assert [order.number for order in second.orders] == [2]
+    assert second.orders[0].seed == first.orders[2].seed
+    assert (len(whole.live), len(whole.ratios), whole.aa_trials) == (3, 24, 48)
+    assert tally(whole).alike == 3
 
 
 def test_a_comparison_may_take_all_its_pairs_if_the_budget_has_them() -> None:

@@ -207,20 +207,22 @@ def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path)
 
 
 def test_a_self_check_whose_time_was_spent_is_given_more(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
-    """What was spent is part of it: less than that is refused, and a second more is kept as the new budget."""
+    """What was spent is part of it: less than that is refused; with enough, what is lacking is measured."""
     (tmp_path / "short.toml").write_text(LOAD)
     assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
     options = (tmp_path / "short.toml", "--build", "tiny-fp32")
-    assert lab("selfcheck", *options, "--comparisons", "3", "--injected", "0", "--budget", "4").returncode == 0
+    assert lab("selfcheck", *options, "--comparisons", "1", "--injected", "0", "--budget", "15").returncode == 0
     with closing(Store(tmp_path / "data")) as store:
         (found,) = store.selfchecks("host")
-    assert (found.status, len(found.live) < 3) == ("finished", True)
+        assert len(found.live) == 1
+        store.save_selfcheck(replace(found, wanted=2))  # as if its time had not sufficed for the second
 
     refused = lab("selfcheck", *options, "--resume", "--budget", "1")
-    done = lab("selfcheck", *options, "--resume", "--budget", str(found.spent_s + 1))
+    done = lab("selfcheck", *options, "--resume", "--budget", str(found.spent_s + 60))
 
-    assert "wanted a --budget of more than that, for all of it, found 1" in " ".join(refused.stderr.split())
     assert (refused.returncode, done.returncode) == (2, 0), done.stderr
+    assert "wanted a --budget of more than that, for all of it, found 1" in " ".join(refused.stderr.split())
     with closing(Store(tmp_path / "data")) as store:
         (longer,) = store.selfchecks("host")
-    assert (longer.id, longer.budget_s, longer.status) == (found.id, found.spent_s + 1, "finished")
+    assert (longer.id, longer.budget_s, longer.status) == (found.id, found.spent_s + 60, "finished")
+    assert len(longer.live) == 2

@@ -79,7 +79,7 @@ def test_a_curve_is_the_answer_and_no_interval_is() -> None:
 
 @pytest.mark.parametrize(
     ("last", "words"),
-    [(10.0, "10 % are never lost."), (8.0, "10 % are lost for 1 min at a time, not longer.")],
+    [(10.0, "10 % are never lost."), (8.0, "the last 1 min lost 10 %, and whether that lasts is not known.")],
 )
 def test_a_slow_last_minute_is_told_as_what_it_is(last: float, words: str) -> None:
     """Ten minutes at 10 tokens/s, the last at another rate: no loss that lasts, and not none either."""

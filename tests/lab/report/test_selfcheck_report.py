@@ -50,7 +50,7 @@ RECORD = SelfCheck(
         ResampledRates(1.05, 1000, 960, 0, 30, 10, 11.2),
         ResampledRates(1.1, 1000, 1000, 0, 0, 0, 6.8),
     ),
-    smallest_visible=0.0463,
+    smallest_found=0.0463,
     between_cv=0.0087,
 )
 
@@ -103,7 +103,7 @@ def test_bars_are_as_long_as_what_was_found() -> None:
 
 def test_what_could_not_be_shown_is_told_in_words() -> None:
     """A self-check that was cut prints no rates, and why not."""
-    cut = replace(RECORD, live=(), ratios=(), aa_trials=0, resampled=(), smallest_visible=None, between_cv=None)
+    cut = replace(RECORD, live=(), ratios=(), aa_trials=0, resampled=(), smallest_found=None, between_cv=None)
     cut = replace(cut, missing=("no rates by slow-down: wanted 30 A/A pairs",))
 
     for text in (shown(cut), render_markdown(cut)):

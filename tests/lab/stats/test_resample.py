@@ -19,7 +19,7 @@ from lab.stats.resample import (
     block_length,
     draw,
     rates,
-    smallest_visible,
+    smallest_found,
 )
 from lab.stats.sequential import Looks
 
@@ -163,7 +163,7 @@ def test_fewer_pairs_than_looks_are_refused() -> None:
 def test_the_smallest_visible_slow_down_is_found_in_95_per_cent(cv: float) -> None:
     """Of the same comparisons, at least 950 of 1000 find it, and less than that a slow-down of 0.2 % less."""
     ratios = noisy(60, cv)
-    found = smallest_visible(ratios, LOOKS, seed=2)
+    found = smallest_found(ratios, LOOKS, seed=2)
 
     assert found is not None
     there, less = rates(ratios, LOOKS, seed=2, scales=[1 + found, 1 + found - 0.002])
@@ -172,5 +172,5 @@ def test_the_smallest_visible_slow_down_is_found_in_95_per_cent(cv: float) -> No
 
 def test_without_noise_what_policy_calls_a_change_is_visible_and_in_much_noise_nothing_is() -> None:
     """Constant pairs show 3 % and not less; a spread of 300 % does not show twice the time."""
-    assert smallest_visible([1.0] * 30, LOOKS, seed=2) == pytest.approx(0.03, abs=0.001)
-    assert smallest_visible(noisy(60, 3.0), LOOKS, seed=2) is None
+    assert smallest_found([1.0] * 30, LOOKS, seed=2) == pytest.approx(0.03, abs=0.001)
+    assert smallest_found(noisy(60, 3.0), LOOKS, seed=2) is None
