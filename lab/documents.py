@@ -22,12 +22,12 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file; raises `ScenarioError` naming it and the files that lie beside it."""
+def read_text(path: Path, table: str = "") -> str:
+    """Return the text of a file; raises `ScenarioError` naming it and those beside it that have such a table."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        beside = sorted(file.stem for file in path.parent.glob("*.toml"))
+        beside = sorted(file.stem for file in path.parent.glob("*.toml") if _opens_with(file, table))
         raise ScenarioError(
             f"{path}: no such file; {nearest(path.stem, beside)}known there: {', '.join(beside) or 'none'}"
         ) from error
@@ -35,6 +35,14 @@ def read_text(path: Path) -> str:
         raise ScenarioError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
     except OSError as error:
         raise ScenarioError(f"{path}: could not be read: {error.strerror or error}") from error
+
+
+def _opens_with(path: Path, table: str) -> bool:
+    """Tell whether a file has a table ``[table]``, if one is named; one that cannot be read has none."""
+    try:
+        return not table or table in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
 
 
 def parse(text: str, path: Path) -> dict[str, object]:

@@ -178,8 +178,11 @@ def load(path: Path, *, plan: Mapping[str, float | int] | None = None) -> Scenar
 
     Raises `ScenarioError` that names the file and the key.
     """
-    text = read_text(path)
-    file = check(_ScenarioFile, parse(text, path), at=str(path))
+    text = read_text(path, "scenario")
+    document = parse(text, path)
+    if "suite" in document:
+        raise ScenarioError(f"{path}: {path.stem} is a suite of scenarios, not one: --suite {path.stem}")
+    file = check(_ScenarioFile, document, at=str(path))
     _same_name(path, file.scenario.name)
     fixed = dict(file.workload)
     kind = _kind(path, fixed)
@@ -203,7 +206,7 @@ def load(path: Path, *, plan: Mapping[str, float | int] | None = None) -> Scenar
 
 def load_suite(path: Path) -> Suite:
     """Read a suite and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
-    file = check(_SuiteFile, parse(read_text(path), path), at=str(path))
+    file = check(_SuiteFile, parse(read_text(path, "suite"), path), at=str(path))
     _same_name(path, file.suite.name)
     plan = check(_Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
     names = file.suite.scenarios
@@ -221,7 +224,7 @@ def load_suite(path: Path) -> Suite:
 
 def published(path: Path) -> tuple[Published, ...]:
     """Read figures from the literature, in the order of the file; raises `ScenarioError`."""
-    file = check(_PublishedFile, parse(read_text(path), path), at=str(path))
+    file = check(_PublishedFile, parse(read_text(path, "figure"), path), at=str(path))
     return tuple(Published(**figure.model_dump()) for figure in file.figure)
 
 

@@ -180,6 +180,11 @@ def _check(scenario: Scenario) -> None:
 
 def reopen(record: SelfCheck, scenario: Scenario, bench: Bench) -> None:
     """Refuse to go on with a self-check whose surroundings have changed: raises `RunError` saying what differs."""
+    if bench.build.id != record.build:
+        raise RunError(
+            f"self-check {record.id} cannot go on: it was begun with build {record.build_line} "
+            f"({record.build[:12]}), found {bench.build.id[:12]}. Name it: --build {record.build[:12]}"
+        )
     now = runner.context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench))
     if changed := record.context.differs_from(now):
         words = "; ".join(f"{name} was {was}, is {found}" for name, (was, found) in changed.items())

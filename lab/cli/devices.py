@@ -150,6 +150,11 @@ def restore(
     known = here.name if here is not None else name
     device = roster.bare(server, here) if here is not None and here.found.state == roster.READY else None
     entries = care_journal.of(care_journal.read(data)[0], known) if device is None else care.left(device, data)
+    if not entries and here is None:
+        raise DeviceRefused(
+            f"no device {name!r}, and no setting of one so called was noted as changed; "
+            f"{roster.listed(roster.look(server, data))}"
+        )
     if not entries:
         typer.echo(f"{known}: nothing was left changed")
         return

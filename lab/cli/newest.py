@@ -57,8 +57,9 @@ def selfcheck_to_go_on_with(records: Sequence[SelfCheck], *, longer: bool) -> Se
 
     Where it may take `longer`, one that ended because its time was spent, too.
     """
-    return next((each for each in records if each.status != "finished" or (longer and _lacking(each))), None)
+    return next((each for each in records if each.status != "finished" or (longer and lacking(each))), None)
 
 
-def _lacking(record: SelfCheck) -> bool:
+def lacking(record: SelfCheck) -> bool:
+    """Tell whether a self-check has not measured all that it was asked for."""
     return len(whole(record).live) < record.wanted + record.wanted_injected

@@ -141,6 +141,7 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
     """Measure what is lacking, with progress; Ctrl-C says how to go on."""
     from lab import selfcheck as library
     from lab.cli import session
+    from lab.cli.newest import lacking
     from lab.report.selfcheck import step
 
     library.reopen(record, chosen, bench)
@@ -150,7 +151,7 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
             session.at_work(bench, console()) as (shown, display),
             display.steps(f"self-check of {record.device}", total, done) as (watch, end),
         ):
-            return library.carry_on(
+            record = library.carry_on(
                 record,
                 library.comparing(record, chosen, shown, watch=watch),
                 clock=bench.clock,
@@ -164,6 +165,9 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
             err=True,
         )
         raise typer.Exit(2) from None
+    if lacking(record):
+        typer.echo(f"More time: {_go_on(record, data)} --budget SECONDS (in all)", err=True)
+    return record
 
 
 def _go_on(record: SelfCheck, data: Path) -> str:
@@ -180,6 +184,8 @@ def _newest(store: Store, device: str) -> SelfCheck:
     if not found:
         raise RunError(f"{device}: no self-check of it yet; make one with `lab selfcheck --device {device}`")
     shown, newest = newest_that_judged(found) or found[0], found[0]
+    if newest_that_judged(found) is None:
+        typer.echo(f"{device}: no self-check of it has judged anything yet; this is the newest", err=True)
     if shown.id != newest.id:
         left = newest.status in ("interrupted", "failed")
         go_on = f"; `{_go_on(newest, store.root)}` goes on with it" if left else ""

@@ -102,16 +102,16 @@ def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[f
     if claimed == {"time"}:
         yield (
             trials / 2,
-            "Figures drift with time and neither temperature nor load explains it: cells are still compared "
-            "fairly, block by block, but a single figure holds for this hour only.",
+            "Figures drift with time, and of temperature and load nothing can be claimed: cells are still "
+            "compared fairly, block by block, but a single figure holds for this hour only.",
         )
     if found.between_cv is None:
         return
     if found.between_cv > NOISY_CV and not claimed:
         yield (
             0,
-            "Trials vary by more than 5 % and nothing that was watched explains it: look for what differs between "
-            "processes (placement, memory, background work) before adding trials.",
+            "Trials vary by more than 5 % and nothing can be claimed of what was watched: look for what differs "
+            "between processes (placement, memory, background work) before adding trials.",
         )
     elif split is not None and split.lacking and (found.within_cv or 0.0) > NOISY_CV:
         yield (

@@ -158,9 +158,8 @@ def _links(found: Sources) -> tuple[str, ...]:
             f"could have been (chance of a false claim {ALPHA:.0%} in all)".replace("%", " %")
         )
     if unknown:
-        few = (
-            f"under {ENOUGH} trials" if found.trials < ENOUGH + found.cells - 1 else "not known, or it stood still"
-        )
+        least = ENOUGH + found.cells - 1
+        few = f"under {least} trials" if found.trials < least else "not known, or it stood still"
         told.append(f"nothing is said of {', '.join(unknown)}: {few}")
     return tuple(told)
 

@@ -74,7 +74,9 @@ def view(
         fails=fails,
         headline=_headline(comparison, cells, fails),
         facts=tuple(_facts(comparison, baseline, candidate, selfcheck)),
-        invalid=(*_apart(comparison), *_invalid("A", baseline[1], metric), *_invalid("B", candidate[1], metric)),
+        invalid=()
+        if comparison.differs  # nothing was judged, and a run of another scenario has other figures
+        else (*_apart(comparison), *_invalid("A", baseline[1], metric), *_invalid("B", candidate[1], metric)),
         refusal=refusal(comparison.dimension, comparison.differs) if comparison.differs else "",
     )
 
@@ -137,8 +139,10 @@ def _outlook(found: CellVerdict, ratios: Sequence[float], metric: Metric) -> lis
     if (chance := chance_worse(ratios, metric.better)) is not None:
         slower = "slower" if metric.unit == "s" or metric.unit.endswith("/s") else "worse"
         words.append(f"{_sure(chance)} chance that a new trial of B is {slower}")
-    if found.smallest_visible is not None:
-        words.append(f"the smallest change visible so far is {percent(found.smallest_visible)}")
+    if found.smallest_visible is not None and found.change is not None:
+        less = found.change.estimate < 1  # 1.5 times as much and 1 / 1.5 are as far from 1
+        visible = found.smallest_visible / (1 + found.smallest_visible) if less else found.smallest_visible
+        words.append(f"the smallest change visible so far is {percent(visible)} {'less' if less else 'more'}")
     return words
 
 
@@ -185,13 +189,13 @@ def _facts(
         found.append(f"{counted_pairs(pairs)}, block by block; {spent}")
     if comparison.status != "finished":
         found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
-    if selfcheck is None:
+    if selfcheck is not None and not comparison.differs:
+        found.append(selfchecks.quote(selfcheck))
+    elif comparison.looks_most and not comparison.differs:
         found.append(
             f"Not known: how often verdicts on {comparison.device} are wrong. Find out: lab selfcheck --device "
             f"{comparison.device}"
         )
-    else:
-        found.append(selfchecks.quote(selfcheck))
     return [plain(words) for words in found]
 
 

@@ -142,6 +142,9 @@ def _missing(record: SelfCheck) -> list[str]:
     pairs = sum(live.found.pairs for live in record.live)
     if not pairs:
         return [f"{said}no pair was valid. Give it more time, or ask `lab explain` why trials do not count"]
-    pair_s = record.spent_s / pairs
+    pair_s = sum(live.spent_s for live in record.live) / pairs
     needed = 60 * math.ceil(record.looks_most * pair_s * wanted / 60)
-    return [f"{said}a pair took {pair_s:.0f} s, all of them take {needed} s at most (--budget {needed})"]
+    return [
+        f"{said}a pair took {pair_s:.0f} s, waiting at gates included; all of them take {needed} s at most "
+        f"(--budget {needed})"
+    ]

@@ -159,7 +159,8 @@ def test_a_spent_budget_ends_it_in_words() -> None:
     assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
     assert found.missing == (
         "only 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % injected were judged "
-        "within 200 s: a pair took 4 s, all of them take 1440 s at most (--budget 1440)",
+        "within 200 s: a pair took 4 s, waiting at gates included; all of them take 1440 s at most "
+        "(--budget 1440)",
     )
 
 
