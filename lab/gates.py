@@ -25,7 +25,7 @@ from lab.records import Vitals
 from lab.scenario import Gates
 
 BUSY, IDLE_UNKNOWN, SENSOR_STILL = "busy", "idle_unknown", "sensor_still"
-UNSAMPLED = "unsampled"
+UNSAMPLED, ENDED = "unsampled", "ended"
 FLAGS: Mapping[str, str] = {
     UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
     BUSY: "something else kept the device's cores busy when the trial began",
@@ -33,6 +33,7 @@ FLAGS: Mapping[str, str] = {
     SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
     SENSOR_STILL: "a sensor stood still while its neighbours moved: what it says may be old",
     UNSAMPLED: "nothing is known of its sensors while it ran: heat in it would not have been seen",
+    ENDED: "heat is what is asked about, and the lab ended it early for the battery's sake: it tells until then",
     MIXED: "a stage was done by an accelerator and by the CPU, each in part",
     ELSEWHERE: "an accelerator is claimed, and others used about a core more than before: perhaps for its work",
 }

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from device_agents.contract import Error, Event, ForeignManifest, Input, InvalidReason, Job, Manifest
+from device_agents.contract import (
+    End,
+    Error,
+    Event,
+    ForeignManifest,
+    Hello,
+    Input,
+    InvalidReason,
+    Iteration,
+    Job,
+    Manifest,
+    Memory,
+    Output,
+    Span,
+)
 from lab.agent import Outcome, Reading
 from lab.invariants import Findings, Flaw, check
+from lab.metrics import measured
+
+_LINES = (Span, Iteration, Output, Memory)
 
 TAIL = 300
 """How many characters of the agent's last words are quoted."""
@@ -29,6 +46,26 @@ def judge(
         return Findings(flaw)
     wall_s = outcome.wall_s if outcome.whole else None
     return check(job, reading.events, manifest, inputs, max_gap=max_gap, wall_s=wall_s)
+
+
+def until_stopped(job: Job, reading: Reading) -> tuple[Job, Reading] | None:
+    """Return a job and its lines as far as an agent got that the lab ended; None where nothing was measured.
+
+    The last iteration is left out: its lines may not all be there. The others are judged as if the job had asked
+    for no more of them, with an `end` that counts them in place of the one that was never written.
+    """
+    numbers = [event.iteration for event in reading.events if isinstance(event, Iteration)]
+    whole = [
+        event
+        for event in reading.events
+        if isinstance(event, Hello) or (isinstance(event, _LINES) and event.iteration < max(numbers, default=0))
+    ]
+    done = measured(whole)
+    if reading.malformed is not None or not done or any(isinstance(e, Error | End) for e in reading.events):
+        return None
+    spans, iterations, outputs = (sum(isinstance(e, kind) for e in whole) for kind in (Span, Iteration, Output))
+    end = End(spans=spans, iterations=iterations, outputs=outputs, inject=job.inject)
+    return job.model_copy(update={"iterations": len(done)}), Reading((*whole, end), None, "")
 
 
 def _broken(outcome: Outcome, reading: Reading, stderr: str, timeout_s: float) -> Flaw | None:

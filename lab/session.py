@@ -39,9 +39,9 @@ from lab.caring import turn_of, with_care, with_lapsed
 from lab.device.turn import Held
 from lab.errors import DeviceFull, DeviceLost, LabError
 from lab.files import disk_errors
-from lab.gates import Opened
+from lab.gates import ENDED, Opened
 from lab.inputs import check as check_input
-from lab.judge import judge
+from lab.judge import judge, until_stopped
 from lab.leftovers import PILOT, bring_back, end, full_disk, let_end, tidy
 from lab.metrics import iterations_of, samples_of
 from lab.placement import MIXED
@@ -364,7 +364,11 @@ class Session:
         """Judge what lies in a trial's folder, or in that of its pilot."""
         bench = self.bench
         timed = bench.device.identity.kind != "emulated" and place.purpose == "time"
-        reading = self._reading(outcome, folder)
+        reading, ended = self._reading(outcome, folder), False
+        heat = self.scenario.gates.throttling == "keep"  # is asked about: what was measured until then, was
+        if outcome.stopped and heat and (part := until_stopped(job, reading)) is not None:
+            (job, reading), ended = part, True
+            outcome = replace(outcome, stopped="", returncode=0)
         findings = judge(
             job,
             outcome,
@@ -396,7 +400,10 @@ class Session:
             samples=samples_of(job, reading.events),
             notes=findings.notes,
             placement=findings.placement,
-            flags=(MIXED,) if "MIXED" in findings.placement.values() else (),
+            flags=(
+                *((MIXED,) if "MIXED" in findings.placement.values() else ()),
+                *((ENDED,) if ended else ()),
+            ),
             boot=self._boot,
             purpose=place.purpose,
             state=state,

@@ -30,11 +30,11 @@ def curves_of(trials: Sequence[Trial], folder: Path, metric: Metric) -> tuple[Su
         if not trial.valid or trial.purpose != "time" or not values or not usable(values):
             continue
         iterations, warm = curve_of(folder / f"{trial.number:04d}")
-        if len(iterations) != len(values):
+        if len(iterations) < len(values):  # one that was ended early has a last iteration that does not count
             continue
         rates = [1 / value for value in values] if metric.unit == "s" else list(values)
         unit = "1/s" if metric.unit == "s" else metric.unit
-        points = [(start, rate) for (start, _), rate in zip(iterations, rates, strict=True)]
+        points = [(start, rate) for (start, _), rate in zip(iterations, rates, strict=False)]
         found.append(sustained(points, trial=trial.number, cell=trial.cell, unit=unit, celsius=warm))
     return tuple(found)
 

@@ -14,7 +14,7 @@ from lab.device.fake_agent import events_of
 from lab.device.fake_build import write_fake_build
 from lab.invariants import Findings, check
 from lab.jobs import job_for
-from lab.judge import judge
+from lab.judge import judge, until_stopped
 from lab.metrics import samples_of
 from lab.records import Cell, Parameter
 
@@ -221,3 +221,36 @@ def test_a_trial_of_many_iterations_is_gone_through_as_often_as_a_short_one(tmp_
         return events.passes
 
     assert passes(2) == passes(40)
+
+
+@pytest.mark.parametrize("kind", ["encode_image", "generate"])
+def test_what_an_agent_did_until_the_lab_ended_it_is_judged_without_its_last_iteration(
+    tmp_path: Path, kind: str
+) -> None:
+    """Wherever in the last one it was cut: the others count, as if no more had been asked for, and are checked."""
+    job, _, _, _ = tried(tmp_path, "none", kind)
+    manifest, inputs = setting(tmp_path / "again")
+    longer = job.model_copy(update={"iterations": 4})
+    lines = b"".join(events_of(longer, inputs, 0.01, "none")).splitlines(keepends=True)
+    ends = [number for number, line in enumerate(lines, start=1) if b'"event":"iteration"' in line]
+
+    for cut in range(ends[-1], len(lines)):
+        part = until_stopped(longer, read_events(b"".join(lines[:cut])))
+        assert part is not None
+        shorter, reading = part
+        assert shorter.iterations == 3
+        assert check(shorter, reading.events, manifest, inputs, max_gap=0.10).flaw is None
+        lacking = [event for event in reading.events if not (event.event == "span" and event.iteration == 2)]
+        assert check(shorter, lacking, manifest, inputs, max_gap=0.10).flaw is not None
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 2])
+def test_an_agent_that_measured_nothing_whole_before_the_lab_ended_it_tells_nothing(
+    tmp_path: Path, wanted: int
+) -> None:
+    """Nothing at all, the warm-up, or the warm-up and one iteration, which may lack lines."""
+    job, _, _, _ = tried(tmp_path, "none", "encode_image")
+    lines = (tmp_path / "trial" / EVENTS).read_bytes().splitlines(keepends=True)
+    ends = [number for number, line in enumerate(lines, start=1) if b'"event":"iteration"' in line]
+
+    assert until_stopped(job, read_events(b"".join(lines[: [0, *ends][wanted]]))) is None

@@ -157,6 +157,24 @@ def test_a_trial_that_heats_the_battery_is_ended(somebody: Callable[[str], Perso
     assert folders(person.phone) == []
 
 
+def test_where_heat_is_asked_about_a_trial_tells_what_it_was_until_it_is_ended(
+    somebody: Callable[[str], Person],
+) -> None:
+    """The battery ends it all the same; its whole iterations count, and it says that it was ended."""
+    person = somebody(CHIP.replace("abort_battery_celsius = 100", 'throttling = "keep"'))
+
+    def warm(pid: int) -> None:
+        person.phone.fault("heat", 42)
+        soon("the trial's end", lambda: len(person.trials()) == 1)
+
+    done = person.run("--blocks", "1", harm={1: warm})
+
+    assert done.returncode == 0, done.stderr
+    assert person.trials() == ["ok"]
+    assert 0 < person.iterations(1) < 200
+    assert "the lab ended it early for the battery's sake" in " ".join(explained(person).split())
+
+
 def test_a_phone_that_never_cools_is_measured_and_does_not_count(somebody: Callable[[str], Person]) -> None:
     """After `wait_s` the trial runs all the same and is `gate_timeout`; without any that counts the lab failed."""
     person = somebody(CHIP + "wait_s = 1")

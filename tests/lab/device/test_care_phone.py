@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from farm_phones import Phone
 from lab_process import ROOT, run_lab
+from phone_person import soon
 
 from lab.device.adb import AdbTransport, Server
 from lab.device.care import Prepared, Setting, facts, prepare, restore
@@ -249,7 +250,7 @@ def test_a_phone_that_was_unplugged_is_put_back_by_the_command(owned: Phone, tmp
     pending = restore(device, data).pending
     away = run_lab(tmp_path, ["devices", "restore", owned.name], data=data, variables=variables)
     owned.fault("replug")
-    owned.connect()
+    soon("the phone on adb", lambda: owned.connect() and owned.adb_state() == "device")
     owned.fault("sensor", "settings refuse")
     refused = run_lab(tmp_path, ["devices", "restore", owned.name], data=data, variables=variables)
     owned.restore()

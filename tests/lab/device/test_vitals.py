@@ -541,8 +541,8 @@ def test_a_zone_that_misbehaves_is_missing_with_its_reason_and_costs_no_other(
     looked = seen(device, lambda found: "apu-a1" in found.missing)
     line = sampled(lambda found: "apu-a1" in found.missing)
     for found in (looked, line):
-        never = found is looked and mode == "vanish"  # a look begins anew: it was not there before either
-        assert found.missing == {"apu-a1": "there is no such file" if never else why}
+        never = found is looked and mode == "vanish"  # a look that began later never saw it
+        assert found.missing in ({"apu-a1": why}, {"apu-a1": "there is no such file"} if never else None)
         assert "apu-a1" not in found.celsius
         assert "apu-a0" in found.celsius
 
