@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from lab.errors import StoreError
 from lab.records import Comparison, Run, SelfCheck, Trial
@@ -45,6 +45,16 @@ class SelfCheckFile(_File):
     """`selfchecks/<id>.json`."""
 
     selfcheck: SelfCheck
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_old_figure(cls, document: object) -> object:
+        """Leave out `smallest_visible`, which labs wrote until `smallest_found` took its place: another figure."""
+        found = document.get("selfcheck") if isinstance(document, dict) else None
+        if isinstance(document, dict) and isinstance(found, dict) and "smallest_visible" in found:
+            kept = {name: value for name, value in found.items() if name != "smallest_visible"}
+            return {**document, "selfcheck": kept}
+        return document
 
 
 class LineEntry(BaseModel):

@@ -313,6 +313,18 @@ def selfcheck_of(status: Literal["running", "finished"]) -> SelfCheck:
     )
 
 
+def test_a_self_check_of_an_older_lab_is_read_without_the_figure_that_had_another_meaning(store: Store) -> None:
+    """From the index and from the file; what it measured is all there."""
+    store.save_selfcheck(selfcheck_of("finished"))
+    (file,) = (store.root / "selfchecks").glob("*.json")
+    text = file.read_text()
+    assert '"smallest_found"' in text
+    file.write_text(text.replace('"smallest_found"', '"smallest_visible"'))
+
+    assert store.reindex()["selfchecks"] == 1
+    assert store.selfchecks("host") == [selfcheck_of("finished")]
+
+
 def test_a_comparison_comes_back_and_the_index_holds_its_verdicts(store: Store) -> None:
     """By the start of its id or `last`; saved again after each pair; rebuilt from the files alone."""
     store.save_comparison(comparison_of(1, "running"))
