@@ -128,9 +128,10 @@ def _cell(
     if comparison.looks_most:  # measured in turn: between two sessions whatever changed is in the ratios
         parts += _outlook(found, list(ratios.values()), metric)
     doubtful = found.verdict in CHANGED and not sure
+    why = found.why[:1].upper() + found.why[1:]
     if doubtful:
         parts.append("of many cells some look changed by luck: not to be believed by itself (Benjamini-Hochberg)")
-    return CellView(found, cells, ours, theirs, ratios, plain("; ".join(parts) + f". {found.why}."), doubtful)
+    return CellView(found, cells, ours, theirs, ratios, plain(f"{'; '.join(parts)}. {why}."), doubtful)
 
 
 def _outlook(found: CellVerdict, ratios: Sequence[float], metric: Metric) -> list[str]:
