@@ -20,12 +20,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from saved_checks import CHECKED
 
 from device_agents.contract import InvalidReason
 from lab.device.fake_build import write_fake_build
 from lab.errors import BuildError, DiskFull, StoreError
 from lab.identifiers import new_run_id
-from lab.records import Cell, CellVerdict, Comparison, Context, Inject, Interval, LiveCheck, Run, SelfCheck, Trial
+from lab.records import Cell, CellVerdict, Comparison, Context, Interval, Run, Trial
 from lab.store import Store, tables
 
 WRITER = """
@@ -285,44 +286,16 @@ def comparison_of(number: int, status: Literal["running", "finished"] = "finishe
     )
 
 
-def selfcheck_of(status: Literal["running", "finished"]) -> SelfCheck:
-    """Return a self-check with one live comparison."""
-    live = LiveCheck(comparison_of(1).id, 1.1, comparison_of(1).cells[0], 16, 31.5)
-    return SelfCheck(
-        id="018f0000-0000-7000-8000-0000000000c0",
-        device="host",
-        context=Context({"device_kind": "host"}),
-        scenario="selfcheck",
-        metric="prefill_s",
-        build="b0",
-        build_line="nano",
-        started_utc="2026-01-01T00:00:00.000Z",
-        ended_utc=None,
-        status=status,
-        seed=5,
-        budget_s=900.0,
-        spent_s=31.5,
-        wanted=10,
-        wanted_injected=5,
-        inject=Inject("prefill", 1.1),
-        looks_most=24,
-        looks_first=6,
-        live=(live,),
-        aa_trials=16,
-        ratios=(1.01, 0.99),
-    )
-
-
 def test_a_self_check_of_an_older_lab_is_read_without_the_figure_that_had_another_meaning(store: Store) -> None:
     """From the index and from the file; what it measured is all there."""
-    store.save_selfcheck(selfcheck_of("finished"))
+    store.save_selfcheck(CHECKED)
     (file,) = (store.root / "selfchecks").glob("*.json")
     text = file.read_text()
     assert '"smallest_found"' in text
     file.write_text(text.replace('"smallest_found"', '"smallest_visible"'))
 
     assert store.reindex()["selfchecks"] == 1
-    assert store.selfchecks("host") == [selfcheck_of("finished")]
+    assert store.selfchecks("host") == [CHECKED]
 
 
 def test_a_comparison_comes_back_and_the_index_holds_its_verdicts(store: Store) -> None:
@@ -672,13 +645,13 @@ def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -
     store.finish_run(run_of().id, "finished")
     for status in ("running", "finished"):  # saved again after each pair
         store.save_comparison(comparison_of(1, status))
-        store.save_selfcheck(selfcheck_of(status))
+        store.save_selfcheck(replace(CHECKED, status=status))
 
     assert [(row.id, row.baseline) for row in store.builds()] == [(build.id, True)]
     for _ in range(2):
         assert [run.status for run in store.runs()] == ["finished"]
         assert store.comparisons() == [comparison_of(1)]
-        assert store.selfchecks("host") == [selfcheck_of("finished")]
+        assert store.selfchecks("host") == [CHECKED]
         assert store.selfchecks("virtual-1") == []
         assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40, "comparisons": 1, "selfchecks": 1}
     assert not (store.root / "index.sqlite").exists()
