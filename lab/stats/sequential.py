@@ -121,7 +121,8 @@ def p_value(ratios: Sequence[float], looks: Looks) -> float:
     """Return a p of "nothing changed" that is about valid wherever the looks stopped; for families of comparisons.
 
     About, because the boundary is the normal one carried over to t, as in :func:`sequential`: of 2,000,000
-    comparisons of equal builds, normal noise, .0012 had .001 or less at some look, and .0116 had .01 or less.
+    comparisons of equal builds, normal noise, .0012 had .001 or less at some look, and .0116 had .01 or less (a
+    simulation that was not kept).
 
     The smallest probability of :data:`P_VALUES` whose bounds exclude 1, rounded up to it, else 1. Both
     bounds facing 1 count, and nothing else: at a level L they are `2 x towards_one x (1 - L)`.
