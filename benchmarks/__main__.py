@@ -25,7 +25,7 @@ from benchmarks import (
     warm_up,
 )
 from benchmarks.pairs import machine
-from lab.device.turn import lock_path, measuring
+from lab.device.cores import lock_path, measuring
 from lab.errors import LabError
 from lab.store import Store
 

@@ -20,8 +20,8 @@ from benchmarks.pairs import CORES, told
 from device_agents.contract import PROTOCOL, Graph, Input, Iteration, Manifest, parse_event
 from device_agents.debian import cache_folder
 from device_agents.native.build import build
-from lab.jobs import batches
 from lab.stats.compare import robust_ratio
+from lab.trial.job import batches
 
 LOW, HIGH = 0.9, 1.1
 PAIRS = 30

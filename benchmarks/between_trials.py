@@ -13,20 +13,20 @@ from pathlib import Path
 from benchmarks.push import phones
 from device_agents.contract import Hello, Iteration
 from device_agents.virtual_phone.errors import FarmError
-from lab.agent import EVENTS, read_events
-from lab.bench import Bench
-from lab.build import Build, open_build
+from lab.builds.folder import Build, open_build
 from lab.device import android, lease
-from lab.device.adb import Server
+from lab.device.adb.transport import Server
+from lab.device.cores import Held
 from lab.device.local import SystemClock
 from lab.device.transport import Device
-from lab.device.turn import Held
-from lab.fleet import present
 from lab.records import Run, Trial
-from lab.runner import open_run
-from lab.runner import run as measure
-from lab.scenario import SCENARIOS, load
+from lab.run.bench import Bench
+from lab.run.fleet import present
+from lab.run.runner import open_run
+from lab.run.runner import run as measure
+from lab.scenario.load import SCENARIOS, load
 from lab.store import Store
+from lab.trial.agent import EVENTS, read_events
 
 TRIALS = 21
 LIMIT_S = 0.5

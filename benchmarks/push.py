@@ -22,9 +22,9 @@ from device_agents.contract import File
 from device_agents.virtual_phone import farm
 from device_agents.virtual_phone.errors import FarmError
 from lab.device import blobs, lease
-from lab.device.adb import AdbTransport, Server, connect_tcp
+from lab.device.adb.transport import AdbTransport, Server, connect_tcp
+from lab.device.push import Package, Pushed, push
 from lab.device.transport import Device
-from lab.push import Package, Pushed, push
 from lab.records import DeviceIdentity
 
 PAIRS = 5

@@ -25,13 +25,13 @@ import numpy as np
 from benchmarks.pairs import CORES
 from benchmarks.push import phones
 from device_agents.virtual_phone.errors import FarmError
-from lab.device.adb import AdbTransport
-from lab.device.turn import lock_path, measuring
+from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED
+from lab.compare.tally import tally
+from lab.device.adb.transport import AdbTransport
+from lab.device.cores import lock_path, measuring
 from lab.records import SelfCheck
 from lab.report.selfcheck import quote
-from lab.scenario import SCENARIOS, load
-from lab.selfcheck import BUDGET_S, COMPARISONS, INJECTED
-from lab.stats.selfcheck import tally
+from lab.scenario.load import SCENARIOS, load
 from lab.store import Store
 
 SEED = 20261123

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from benchmarks.push import phones
 from device_agents.virtual_phone.errors import FarmError
-from lab.device import lease, local, vitals
+from lab.device import lease, local
 from lab.device.transport import Device, Process
+from lab.device.vitals import look as vitals
 
 SECONDS = 120
 """How long a sampler is watched: at the claim it would use 120 of the ticks that Linux counts in."""

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from farm_phones import Phone
-from lab_process import COMMAND, ROOT
 
 from device_agents.virtual_phone import linux
-from lab import roster
+from lab.device import roster
+from tests.farm_phones import Phone
+from tests.lab_process import COMMAND, ROOT
 
 SCRATCH = "/data/local/tmp/pocketlab"
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from lab.device.adb import Attached, Server
-    from lab.probe import Result
-    from lab.roster import Entry
+    from lab.device.adb.transport import Attached, Server
+    from lab.device.roster import Entry
+    from lab.probe.examine import Result
 
 WATCH_AGAIN_S = 2.0
 """How long after its adb server went away a watch tries again; a judgement."""
@@ -49,8 +49,8 @@ def list_devices(
         return
     from rich.console import Console
 
-    from lab import roster
-    from lab.device.adb import Server
+    from lab.device import roster
+    from lab.device.adb.transport import Server
 
     failure, entries = None, []
     try:
@@ -84,8 +84,8 @@ def connect(
     data: Data = DATA,
 ) -> None:
     """Connect to a phone by TCP, and from now on whenever devices are looked for."""
-    from lab import roster
-    from lab.device import adb
+    from lab.device import roster
+    from lab.device.adb import transport as adb
 
     named = roster.address_of(address)
     server = adb.Server.from_environment()
@@ -104,8 +104,8 @@ def disconnect(
     data: Data = DATA,
 ) -> None:
     """Let go of a phone reached by TCP, and forget its address."""
-    from lab import roster
-    from lab.device import adb
+    from lab.device import roster
+    from lab.device.adb import transport as adb
 
     named = roster.address_of(address)
     server = adb.Server.from_environment()
@@ -140,10 +140,12 @@ def restore(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A device's name or adb serial.")], data: Data = DATA
 ) -> None:
     """Put back the settings of a device that a lab which crashed, or lost it, left changed."""
-    from lab import fleet, roster
-    from lab.cli import session
-    from lab.device import care, care_journal
-    from lab.device.adb import Server
+    from lab.cli import work as session
+    from lab.device import roster
+    from lab.device.adb.transport import Server
+    from lab.device.care import journal as care_journal
+    from lab.device.care import prepare as care
+    from lab.run import fleet
 
     server, store = Server.from_environment(), opened(data)
     here = next((one for one in roster.look(server, data) if name in (one.name, one.found.serial)), None)
@@ -237,7 +239,7 @@ def _watch(server: Server, data: Path) -> None:
     """Print a line for each change until Ctrl-C; a server that goes away is waited for."""
     import time
 
-    from lab.device import adb
+    from lab.device.adb import transport as adb
 
     before: dict[str, str] = {}
     try:
@@ -254,7 +256,7 @@ def _watch(server: Server, data: Path) -> None:
 
 def _changes(server: Server, data: Path, before: Mapping[str, str], present: Sequence[Attached]) -> dict[str, str]:
     """Say what is new since `before` (serial -> state); return what is there now."""
-    from lab import roster
+    from lab.device import roster
 
     now = {each.serial: each.state for each in present}
     for serial in sorted(before.keys() - now.keys()):
@@ -297,10 +299,11 @@ def probe(
     Reads first; a setting is written only with the value it already has, and read back. Nothing that throttling or
     charging depends on is touched. It takes a minute or two.
     """
-    from lab import fleet, roster
-    from lab import probe as probing
-    from lab.cli import session
-    from lab.device.adb import Server
+    from lab.cli import work as session
+    from lab.device import roster
+    from lab.device.adb.transport import Server
+    from lab.probe import examine as probing
+    from lab.run import fleet
 
     server, store = Server.from_environment(), opened(data)
     chosen = roster.choose(device, roster.look(server, data))

@@ -14,9 +14,9 @@ from lab.cli.output import data_option, write
 from lab.errors import RunError
 
 if TYPE_CHECKING:
-    from lab.bench import Bench
     from lab.records import SelfCheck
-    from lab.scenario import Scenario
+    from lab.run.bench import Bench
+    from lab.scenario.load import Scenario
     from lab.store import Store
 
 SCENARIO = "selfcheck"
@@ -81,7 +81,7 @@ def selfcheck(
     It is saved after each comparison, stops when the time is spent and says what could not be shown. Ctrl-C
     keeps what was measured; `--resume` goes on.
     """
-    from lab.cli import session
+    from lab.cli import work as session
 
     store = opened(data)
     begun_with = {"comparisons": comparisons, "injected": injected, "seed": seed}
@@ -123,8 +123,8 @@ def _begun(
     injected: int,
     budget_s: float,
 ) -> SelfCheck:
-    from lab import selfcheck as library
-    from lab.cli import session
+    from lab.cli import work as session
+    from lab.compare import selfcheck as library
 
     return library.begin(
         chosen,
@@ -139,9 +139,9 @@ def _begun(
 
 def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> SelfCheck:
     """Measure what is lacking, with progress; Ctrl-C says how to go on."""
-    from lab import selfcheck as library
-    from lab.cli import session
-    from lab.cli.newest import lacking
+    from lab.cli import work as session
+    from lab.compare import selfcheck as library
+    from lab.compare.newest import lacking
     from lab.report.selfcheck import step
 
     library.reopen(record, chosen, bench)
@@ -178,7 +178,7 @@ def _go_on(record: SelfCheck, data: Path) -> str:
 
 def _newest(store: Store, device: str) -> SelfCheck:
     """Return the newest self-check of a device that tells anything; says so where there is a newer one."""
-    from lab.cli.newest import newest_that_judged
+    from lab.compare.newest import newest_that_judged
 
     found = store.selfchecks(device)
     if not found:
@@ -199,7 +199,7 @@ def _newest(store: Store, device: str) -> SelfCheck:
 
 def _left(store: Store, bench: Bench, budget_s: float | None) -> SelfCheck:
     """Return the self-check of a device to go on with, within `budget_s` in all where that is given."""
-    from lab.cli.newest import selfcheck_to_go_on_with
+    from lab.compare.newest import selfcheck_to_go_on_with
 
     name = bench.device.identity.name
     found = selfcheck_to_go_on_with(store.selfchecks(name), longer=budget_s is not None)

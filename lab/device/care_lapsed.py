@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lab.device.care import Prepared, Setting
-from lab.device.care_settings import ROOTS, named
-from lab.device.care_shell import Shell
+from lab.device.care.prepare import Prepared, Setting
+from lab.device.care.settings import ROOTS, named
+from lab.device.care.shell import Shell
 from lab.device.transport import Device
 from lab.errors import DeviceError
 

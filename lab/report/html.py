@@ -9,8 +9,8 @@ import jinja2
 
 from lab.records import Answer, Metric, Trial
 from lab.report import wording
-from lab.report.answer import matches
-from lab.report.chart import chart, state_of
+from lab.report.answer.chart import chart, state_of
+from lab.report.answer.view import matches
 from lab.report.timeline import of_curve
 
 

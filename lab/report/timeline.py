@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lab.records import Sustained
-from lab.report.chart import WIDTH, Scale
-from lab.report.explain import Explanation, Line
+from lab.report.answer.chart import WIDTH, Scale
+from lab.report.explain.view import Explanation, Line
 from lab.report.wording import plain, quantity
 
 _LEFT, _RIGHT = 70.0, 940.0

@@ -11,8 +11,8 @@ from scipy.special import ndtri
 
 from lab.errors import NotEnoughData
 from lab.records import Dimension, Interval, Verdict
+from lab.stats.best import LEVEL, Better, Medians, interval, usable
 from lab.stats.sequential import Looks, sequential, visible
-from lab.stats.summary import LEVEL, Better, Medians, interval, usable
 
 MIN_PAIRS = 20
 """Pairs from which the signed-rank statistic is taken as normal."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lab.stats.best import Floats
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.sequential import Looks, reaches
-from lab.stats.summary import Floats
 
 Words = np.ndarray[tuple[int], np.dtype[np.str_]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]

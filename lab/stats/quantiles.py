@@ -10,7 +10,7 @@ from scipy.stats import binom, mstats
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.summary import LEVEL, cell_interval
+from lab.stats.best import LEVEL, cell_interval
 
 NOT_ESTIMABLE = "not estimable"
 """What a table prints where :func:`quantile` answers None."""

@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.summary import LEVEL, MIN_TRIALS, Floats, usable
+from lab.stats.best import LEVEL, MIN_TRIALS, Floats, usable
 
 MOST_PAIRS = 24
 """Pairs a comparison may take: at 3 % between trials the least that both proves `same` and finds 5 %."""

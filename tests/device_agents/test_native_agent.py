@@ -7,12 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from both_agents import Agent, started_from
-from lab_process import ROOT
-from stand_in import job_of, write_build
 
 from device_agents.contract import Hello
 from device_agents.native.build import pinned
+from tests.both_agents import Agent, started_from
+from tests.device_agents.stand_in import job_of, write_build
+from tests.lab_process import ROOT
 
 
 def test_the_bundle_says_what_it_holds(native_bundle: Path) -> None:

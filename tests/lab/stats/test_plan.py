@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.stats.best import Medians, Spread
 from lab.stats.compare import Judgement, judge
 from lab.stats.plan import (
     Budget,
@@ -19,7 +20,6 @@ from lab.stats.plan import (
     next_pairs,
 )
 from lab.stats.sequential import Looks
-from lab.stats.summary import Medians, Spread
 
 LOOKS = Looks()
 RICH = Budget(1e6)
