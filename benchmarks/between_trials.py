@@ -21,12 +21,12 @@ from lab.device.local import SystemClock
 from lab.device.transport import Device
 from lab.records import Run, Trial
 from lab.run.bench import Bench
-from lab.run.fleet import present
+from lab.run.delivery import present
 from lab.run.runner import open_run
 from lab.run.runner import run as measure
 from lab.scenario.load import SCENARIOS, load
 from lab.store import Store
-from lab.trial.agent import EVENTS, read_events
+from lab.trial.folder import EVENTS, read_events
 
 TRIALS = 21
 LIMIT_S = 0.5

@@ -15,12 +15,13 @@ from benchmarks import noise
 from benchmarks.noise import CV, Floats
 from benchmarks.verdicts import ratios
 from lab.records import Interval
-from lab.stats.best import CELL_TRIALS, MIN_TRIALS, cell_interval, interval
 from lab.stats.compare import ratio
+from lab.stats.interval import CELL_TRIALS, MOST_PAIRS, Looks, cell_interval, interval
 from lab.stats.many import judge_many
 from lab.stats.plan import cell_width
 from lab.stats.quantiles import needed, quantile
-from lab.stats.sequential import MOST_PAIRS, Looks, sequential
+from lab.stats.sample import MIN_TRIALS
+from lab.stats.sequential import sequential
 
 SEED = 95
 SAMPLES = 2_000

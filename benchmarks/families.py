@@ -11,7 +11,8 @@ import numpy as np
 from benchmarks.noise import CV, Floats
 from lab.stats.compare import Judgement, judge
 from lab.stats.families import failing, settled
-from lab.stats.sequential import Looks, p_value
+from lab.stats.interval import Looks
+from lab.stats.sequential import p_value
 
 SEED = 20261127
 SESSIONS = 200

@@ -15,8 +15,8 @@ from scipy.stats import mannwhitneyu
 
 from benchmarks import noise
 from benchmarks.noise import Floats
+from lab.stats.interval import Looks
 from lab.stats.many import judge_many
-from lab.stats.sequential import Looks
 
 SEED = 4
 SESSIONS = 2_000

@@ -13,10 +13,9 @@ import numpy as np
 
 from benchmarks import noise
 from benchmarks.noise import Floats, Source
-from lab.stats.best import interval
 from lab.stats.compare import judge, verdict
+from lab.stats.interval import Looks, interval
 from lab.stats.many import judge_many
-from lab.stats.sequential import Looks
 
 SEED = 20261123
 SESSIONS = 20_000
