@@ -5,6 +5,11 @@ python -m models.export nano --recipe paper --out folder
 
 from __future__ import annotations
 
+from models.extras import need
+
+if __name__ == "__main__":  # before the imports below would fail with a traceback
+    need("export", "models", "torch", "onnx_ir", "PIL")
+
 import argparse
 import hashlib
 import shutil

@@ -7,6 +7,11 @@ The folder is one that `lab builds add` packs: the model, the program, and a `fo
 
 from __future__ import annotations
 
+from models.extras import need
+
+if __name__ == "__main__":  # before the imports below would fail with a traceback
+    need("gguf_export", "models,agents", "torch", "onnx_ir", "PIL", "gguf")
+
 import argparse
 import shutil
 import sys

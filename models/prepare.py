@@ -8,6 +8,11 @@ image lies on it, the prompt's order and the golden outputs, which the fp32 torc
 
 from __future__ import annotations
 
+from models.extras import need
+
+if __name__ == "__main__":  # before the imports below would fail with a traceback
+    need("prepare", "models", "torch", "PIL")
+
 import argparse
 import hashlib
 import sys
