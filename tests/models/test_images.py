@@ -194,7 +194,7 @@ def test_a_side_of_one_pixel_is_refused(tmp_path: Path, size: tuple[int, int]) -
     """It shows nothing: the message says how small an image may be, and how small it is."""
     Image.new("RGB", size, (1, 2, 3)).save(tmp_path / "p.png")
 
-    with pytest.raises(PrepareError, match=rf"at least 2 and .*found one of {size[0]}x{size[1]} pixels: give one"):
+    with pytest.raises(PrepareError, match=rf"at least 2 and .*found one of {size[0]}x{size[1]} pixels: use a larger"):
         read_image(tmp_path / "p.png")
 
 
