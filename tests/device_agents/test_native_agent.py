@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from device_agents.contract import Error, Event, Hello, Output
 from device_agents.native.build import pinned
 from tests.both_agents import Agent, started_from
