@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from device_agents.virtual_phone import farm
+from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import KIND, Phone
-from device_agents.virtual_phone.supervisor import ask
 
 
 def _say(line: str) -> None:

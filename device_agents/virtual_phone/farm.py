@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from device_agents.virtual_phone import cgroup, emulation, linux, rootfs
+from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import KIND, Phone, create, load
 from device_agents.virtual_phone.rootfs import Say
-from device_agents.virtual_phone.supervisor import BOOT_S, ask
+from device_agents.virtual_phone.supervisor import BOOT_S
 
 NETWORK = {"x86_64": "127.0.77", "arm64": "127.0.78"}
 PROGRAMS = {  # what a farm runs, and the Debian package it comes in
@@ -112,7 +113,7 @@ def _phone(farm: Path, number: int, abi: str, base: Path, network: str) -> Phone
 
 
 def _start(phone: Phone) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-m", "device_agents.virtual_phone.supervisor", str(phone.folder)]
+    argv = [sys.executable, "-m", "device_agents.virtual_phone.control", str(phone.folder)]
     with phone.log.open("ab") as log:
         return subprocess.Popen(
             argv,

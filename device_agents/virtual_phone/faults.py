@@ -7,16 +7,14 @@ import os
 import shutil
 import signal
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from device_agents.virtual_phone import cgroup, heat, knobs, linux
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import write_identity
-
-if TYPE_CHECKING:
-    from device_agents.virtual_phone.supervisor import Supervisor
+from device_agents.virtual_phone.supervisor import Supervisor
 
 FILL = "data/.pocketlab-fill"  # in the phone's root; a real file, without blocks that would need disk space here
 
@@ -189,8 +187,6 @@ def flip_bit(supervisor: Supervisor, argument: str) -> str:
 
 def change_identity(supervisor: Supervisor, argument: str) -> str:
     """Be another phone behind the same address: other serial, fingerprint and boot id, at once."""
-    import uuid
-
     supervisor.serial = argument or f"{supervisor.phone.name}-other"
     write_identity(supervisor.phone, supervisor.serial)
     supervisor.sensors.read_identity()

@@ -1,30 +1,24 @@
-"""The process beside one virtual phone: boots it, is its cable, its heat, and the hand that does it harm.
+"""What keeps one virtual phone going: boots it and boots it again, holds its cable, and warms it as it works.
 
-    python -m device_agents.virtual_phone.supervisor PHONE_FOLDER
-
-It listens on the folder's control.sock: one JSON object a line, {"do": WORD, "argument": TEXT}, answered by
-{"said": TEXT, …} or {"error": TEXT}. The phone is a child that the kernel kills when this process ends.
+The phone is a child that the kernel kills when this process ends. control.py runs it and passes on commands.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-from device_agents.virtual_phone import cgroup, linux
+from device_agents.virtual_phone import cgroup
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.network import Forwarder, inside
-from device_agents.virtual_phone.phone import Phone, furnish, load
+from device_agents.virtual_phone.phone import Phone, furnish
 from device_agents.virtual_phone.sensors import Sensors
 
 REBOOT_S = 1.0  # how long a phone is away when it reboots; a real one takes half a minute
@@ -51,9 +45,7 @@ class Supervisor:
         self._share = 1.0  # of the machine's cores, that the phone may use now
 
     def run(self) -> None:
-        """Boot the phone again and again until told to stop."""
-        self.wire.set("up")
-        threading.Thread(target=self._control, daemon=True).start()
+        """Boot the phone again and again until `stop`; call it in the main thread, with the cable plugged in."""
         while not self.ending.is_set():
             self._boot()
             self._stay()
@@ -139,98 +131,3 @@ class Supervisor:
     def _over(self, wait_s: float) -> bool:
         """Wait so long at most for the phone's end."""
         return bool(select.select([self._ended], [], [], wait_s)[0])
-
-    def _control(self) -> None:
-        for connection in iter(_listener(self.phone.folder).accept, None):
-            threading.Thread(target=self._talk, args=(connection[0],), daemon=True).start()
-
-    def _talk(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rw", encoding="utf-8") as lines:
-            for line in lines:
-                try:
-                    request = json.loads(line)
-                    answer = self.obey(str(request["do"]), str(request.get("argument") or ""))
-                except FarmError as error:
-                    answer = {"error": str(error)}
-                except Exception as error:  # the asker must hear of it; the phone lives on
-                    log.exception("control request %s", line.strip())
-                    answer = {"error": f"{type(error).__name__}: {error}"}
-                with contextlib.suppress(OSError):
-                    lines.write(json.dumps(answer) + "\n")
-                    lines.flush()
-
-    def obey(self, word: str, argument: str) -> dict[str, object]:
-        """Do what a control line says."""
-        from device_agents.virtual_phone import faults
-
-        if word == "status":
-            return {
-                "said": self.state if not self.why else f"{self.state}: {self.why}",
-                "state": self.state,
-                "wire": "stalled" if self.wire.stalled_s else self.wire.state,
-                "pid": self.pid,
-                "serial": self.serial,
-            }
-        if word == "stop":
-            self.stop()
-            return {"said": f"{self.phone.name} ends"}
-        return {"said": faults.do(self, word, argument)}
-
-
-def _listener(folder: Path) -> socket.socket:
-    """Listen on control.sock; the path is taken by way of the folder, as names of sockets end at 107 bytes."""
-    handle = socket.socket(socket.AF_UNIX)
-    (folder / "control.sock").unlink(missing_ok=True)
-    place = os.open(folder, os.O_PATH)
-    handle.bind(f"/proc/self/fd/{place}/control.sock")
-    os.close(place)
-    handle.listen(8)
-    return handle
-
-
-def ask(phone: Phone, word: str, argument: str = "", *, deadline_s: float = 30.0) -> dict[str, object]:
-    """Send one control line to a phone's supervisor; raises FarmError with what it says went wrong."""
-    with socket.socket(socket.AF_UNIX) as handle:
-        handle.settimeout(deadline_s)
-        try:
-            place = os.open(phone.folder, os.O_PATH)
-            try:
-                handle.connect(f"/proc/self/fd/{place}/control.sock")
-            finally:
-                os.close(place)
-            handle.sendall(json.dumps({"do": word, "argument": argument}).encode() + b"\n")
-            with handle.makefile(encoding="utf-8") as lines:
-                answer = lines.readline()
-        except OSError as error:
-            raise FarmError(f"{phone.name}: no supervisor answers ({error}); `up` starts it again") from error
-    if not answer:
-        raise FarmError(f"{phone.name}: its supervisor ended in mid-answer; {phone.log} says why")
-    result: dict[str, object] = json.loads(answer)
-    if "error" in result:
-        raise FarmError(f"{phone.name}: {result['error']}")
-    return result
-
-
-def main(folder: Path) -> int:
-    """Run the supervisor of the phone in this folder."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    phone = load(folder)
-    started = linux.start_time(os.getpid())
-    (folder / "supervisor.pid").write_text(f"{os.getpid()} {started}\n", encoding="ascii")
-    try:
-        linux.follow_no_link_below(phone.state_root)  # the phone's shell writes there, and this process is root
-    except OSError as error:
-        log.error("%s: its state could not be shut in: %s", phone.name, error)
-        return 2
-    supervisor = Supervisor(phone)
-    signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
-    try:
-        supervisor.run()
-    except FarmError as error:
-        log.error("%s", error)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
