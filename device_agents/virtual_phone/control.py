@@ -1,9 +1,9 @@
-"""The control line of one virtual phone: the process that runs its supervisor, and the client that asks it.
+"""The control socket of one virtual phone: the process that runs its supervisor, and the client that asks it.
 
     python -m device_agents.virtual_phone.control PHONE_FOLDER
 
-It listens on the folder's control.sock: one JSON object a line, {"do": WORD, "argument": TEXT}, answered by
-{"said": TEXT, …} or {"error": TEXT}. WORD is `status`, `stop` or a fault.
+It listens on the folder's control.sock. A request is one JSON object on a line, {"do": WORD, "argument": TEXT};
+the answer is {"said": TEXT, …} or {"error": TEXT}. WORD is `status`, `stop` or the name of a fault.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def obey(supervisor: Supervisor, word: str, argument: str) -> dict[str, object]:
-    """Do what a control line says; raises FarmError."""
+    """Carry out one request and return the answer; raises `FarmError`."""
     if word == "status":
         return {
             "said": supervisor.state if not supervisor.why else f"{supervisor.state}: {supervisor.why}",
@@ -43,7 +43,7 @@ def obey(supervisor: Supervisor, word: str, argument: str) -> dict[str, object]:
 
 
 def ask(phone: Phone, word: str, argument: str = "", *, deadline_s: float = 30.0) -> dict[str, object]:
-    """Send one control line to a phone's supervisor; raises FarmError with what it says went wrong."""
+    """Send one request to a phone's supervisor and return its answer; raises `FarmError` if that is an error."""
     with socket.socket(socket.AF_UNIX) as handle:
         handle.settimeout(deadline_s)
         try:
@@ -56,9 +56,9 @@ def ask(phone: Phone, word: str, argument: str = "", *, deadline_s: float = 30.0
             with handle.makefile(encoding="utf-8") as lines:
                 answer = lines.readline()
         except OSError as error:
-            raise FarmError(f"{phone.name}: no supervisor answers ({error}); `up` starts it again") from error
+            raise FarmError(f"{phone.name}: no supervisor answers ({error}); `up` restarts it") from error
     if not answer:
-        raise FarmError(f"{phone.name}: its supervisor ended in mid-answer; {phone.log} says why")
+        raise FarmError(f"{phone.name}: its supervisor ended before it answered; see {phone.log}")
     result: dict[str, object] = json.loads(answer)
     if "error" in result:
         raise FarmError(f"{phone.name}: {result['error']}")
@@ -66,7 +66,7 @@ def ask(phone: Phone, word: str, argument: str = "", *, deadline_s: float = 30.0
 
 
 def main(folder: Path) -> int:
-    """Run the supervisor of the phone in this folder, and its control line, until the phone is stopped."""
+    """Run the supervisor and the control socket of the phone in this folder until the phone is stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     phone = load(folder)
     started = linux.start_time(os.getpid())
@@ -74,12 +74,12 @@ def main(folder: Path) -> int:
     try:
         linux.follow_no_link_below(phone.state_root)  # the phone's shell writes there, and this process is root
     except OSError as error:
-        log.error("%s: its state could not be shut in: %s", phone.name, error)
+        log.error("%s: cannot stop symbolic links in its state from being followed: %s", phone.name, error)
         return 2
     supervisor = Supervisor(phone)
     signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
     try:
-        supervisor.wire.set("up")  # before anybody can ask for another state of the cable
+        supervisor.wire.set("up")  # before a request can set another state
         threading.Thread(target=_listen, args=(supervisor,), daemon=True).start()
         supervisor.run()
     except FarmError as error:
@@ -101,7 +101,7 @@ def _talk(supervisor: Supervisor, connection: socket.socket) -> None:
                 answer = obey(supervisor, str(request["do"]), str(request.get("argument") or ""))
             except FarmError as error:
                 answer = {"error": str(error)}
-            except Exception as error:  # the asker must hear of it; the phone lives on
+            except Exception as error:  # the client must get an answer, and the phone goes on
                 log.exception("control request %s", line.strip())
                 answer = {"error": f"{type(error).__name__}: {error}"}
             with contextlib.suppress(OSError):
@@ -110,7 +110,7 @@ def _talk(supervisor: Supervisor, connection: socket.socket) -> None:
 
 
 def _listener(folder: Path) -> socket.socket:
-    """Listen on control.sock; the path is taken by way of the folder, as names of sockets end at 107 bytes."""
+    """Listen on control.sock, through a descriptor of the folder: a socket's name has at most 107 bytes."""
     handle = socket.socket(socket.AF_UNIX)
     (folder / "control.sock").unlink(missing_ok=True)
     place = os.open(folder, os.O_PATH)

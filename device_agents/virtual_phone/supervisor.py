@@ -1,6 +1,6 @@
-"""What keeps one virtual phone going: boots it and boots it again, holds its cable, and warms it as it works.
+"""The supervisor of one virtual phone: boots it again and again, holds its cable, and warms it as it works.
 
-The phone is a child that the kernel kills when this process ends. control.py runs it and passes on commands.
+The phone is a child that the kernel kills when this process ends. control.py runs the supervisor and commands it.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """One phone and what is done to it; `state` is booting, up, hanging, rebooting or broken."""
+    """Keeps one phone running; `state` is booting, up, hanging, rebooting or broken."""
 
     def __init__(self, phone: Phone) -> None:
         self.phone = phone
         self.serial = phone.name
-        self.pid: int | None = None  # the phone's pid 1, as this machine counts
+        self.pid: int | None = None  # the phone's pid 1, as a pid of this machine
         self.state, self._share = "booting", 1.0  # a control group made anew has no quota
-        self.why = ""  # of `broken`
+        self.why = ""  # reason for `broken`
         self.wire = Forwarder(phone.host, lambda: self.pid)
         self.ending = threading.Event()
         self.sensors = Sensors(phone.sys_root, phone.state_root)
-        self.world = threading.Lock()  # held by whoever changes the sensors
+        self.world = threading.Lock()  # hold it to change the sensors
         self._init: subprocess.Popen[str] | None = None
         self._ended = -1  # pidfd of init
-        self._share = 1.0  # of the machine's cores, that the phone may use now
+        self._share = 1.0  # share of the machine's cores that the phone may use now
 
     def run(self) -> None:
         """Boot the phone again and again until `stop`; call it in the main thread, with the cable plugged in."""
@@ -57,18 +57,18 @@ class Supervisor:
             self.ending.wait(REBOOT_S)
 
     def stop(self) -> None:
-        """End the phone and then this process."""
+        """End the phone, and then `run`."""
         self.ending.set()
         self.end_phone()
 
     def end_phone(self) -> None:
-        """Kill the phone as a battery taken out does; it boots again unless this process is ending."""
+        """Kill the phone, as taking out its battery would; it boots again unless `stop` was called."""
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
     def _boot(self) -> None:
-        """Start init (from this, the main thread: the kernel ties it to the thread) and wait for adbd."""
+        """Start init and wait for adbd; in the main thread, because the kernel ties init's life to the thread."""
         self.state, self._share = "booting", 1.0  # a control group made anew has no quota
         furnish(self.phone, self.serial)
         with self.world:
@@ -79,7 +79,7 @@ class Supervisor:
         assert self._init.stdout is not None
         line = self._init.stdout.readline()
         if not line:
-            self.state, self.why = "broken", f"the container could not be made; {self.phone.log} says why"
+            self.state, self.why = "broken", f"the container could not be made; see {self.phone.log}"
             return
         self.pid = int(line)
         began = time.monotonic()
@@ -92,11 +92,11 @@ class Supervisor:
                 self.state = "up"
                 log.info("%s is up after %.2f s, pid 1 is %d", self.phone.name, time.monotonic() - began, self.pid)
                 return
-        self.state, self.why = "broken", f"adbd did not answer; {self.phone.log} says why"
+        self.state, self.why = "broken", f"adbd did not answer within {BOOT_S:g} s; see {self.phone.log}"
         self.end_phone()
 
     def _stay(self) -> None:
-        """Wait for the phone's end; once a second, the world goes on for it."""
+        """Wait until the phone ends, and let time pass for it once a second."""
         assert self._init is not None
         at, used = time.monotonic(), self._cpu_ns()
         while not self._over(TICK_S):
@@ -109,16 +109,16 @@ class Supervisor:
         log.info("%s ended with status %d%s", self.phone.name, status, " (reboot)" if status == 0 else "")
 
     def tick(self, *, seconds: float, cpu_ns: int) -> None:
-        """Let time pass for the phone: it warms by the CPU time it used, and a hot one gets less CPU."""
+        """Let time pass for the phone: it warms by the CPU time it used, and gets less CPU when it is hot."""
         load = cpu_ns / 1e9 / seconds / (os.cpu_count() or 1) if seconds else 0.0
         with self.world:
             try:
                 share = self.sensors.step(seconds=seconds, load=load, now=time.time())
-            except OSError as error:  # whoever is in the phone may break its state: readings stand still then
+            except OSError as error:  # somebody in the phone broke its state: keep the old readings
                 log.warning("readings: %s", error)
                 return
             if share != self._share:
-                with contextlib.suppress(FarmError):  # without control groups a hot phone is only said to be slow
+                with contextlib.suppress(FarmError):  # without control groups only readings show that it is slow
                     cgroup.set_cpu_quota(self.phone.group, share if share < 1 else None)
                 self._share = share
 
@@ -129,5 +129,5 @@ class Supervisor:
             return 0
 
     def _over(self, wait_s: float) -> bool:
-        """Wait so long at most for the phone's end."""
+        """Wait at most `wait_s` for the phone's end; return True when it has ended."""
         return bool(select.select([self._ended], [], [], wait_s)[0])

@@ -162,7 +162,7 @@ def test_somebody_else_than_root_is_told_so(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "virtual phones want root" in done.stderr
+    assert "virtual phones need root" in done.stderr
     assert not (tmp_path / "farm").exists()
 
 
