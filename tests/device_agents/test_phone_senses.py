@@ -35,7 +35,7 @@ def temperature(phone: Phone, kind: str) -> int:
 
 
 def test_the_phone_says_what_it_is(phone: Phone) -> None:
-    """adb reads its properties, and its serial is that of its identity."""
+    """Adb reads its properties, and its serial is that of its identity."""
     assert said(phone, "getprop ro.soc.model") == "MT6989\n"
     assert said(phone, "getprop ro.serialno") == f"{phone.name}\n"
     assert said(phone, "getprop ro.boot.pocketlab.kind") == "virtual\n"
@@ -43,7 +43,7 @@ def test_the_phone_says_what_it_is(phone: Phone) -> None:
 
 
 def test_adbs_shell_may_change_settings_and_not_sysfs(phone: Phone) -> None:
-    """adb's shell has uid 2000, as on Android, so the rooted profile does not work without root."""
+    """Adb's shell has uid 2000, as on Android, so the rooted profile does not work without root."""
     said(phone, "settings put system screen_brightness 1")
     assert said(phone, "settings get system screen_brightness") == "1\n"
 
