@@ -45,10 +45,10 @@ from device_agents.reference.units import label_of
 AGENT, AGENT_VERSION = "llama-bench", "adapter 0.1.0"
 
 TAIL = 300
-"""How many characters from the end of the tool's output a message quotes."""
+"""The number of characters that a message quotes from the end of the tool's output."""
 
 NOT_PINNED = "failed to set affinity"
-"""What ggml prints on stderr when it cannot pin a thread to its cores; it goes on all the same."""
+"""The text that ggml prints on stderr when it cannot pin a thread to its cores; it still goes on."""
 
 SIGNS: Mapping[str, ErrorClass] = {
     "invalid parameter": ErrorClass.BAD_JOB,

@@ -34,7 +34,7 @@ class Supervisor:
         self.phone = phone
         self.serial = phone.name
         self.pid: int | None = None  # the phone's pid 1, as a pid of this machine
-        self.state, self._share = "booting", 1.0  # a control group made anew has no quota
+        self.state = "booting"
         self.why = ""  # reason for `broken`
         self.wire = Forwarder(phone.host, lambda: self.pid)
         self.ending = threading.Event()
@@ -69,7 +69,7 @@ class Supervisor:
 
     def _boot(self) -> None:
         """Start init and wait for adbd; in the main thread, because the kernel ties init's life to the thread."""
-        self.state, self._share = "booting", 1.0  # a control group made anew has no quota
+        self.state, self._share = "booting", 1.0  # a new control group has no quota
         furnish(self.phone, self.serial)
         with self.world:
             self.sensors.boot(now=time.time())
