@@ -1,4 +1,4 @@
-"""What the lab takes between two trials on a virtual phone: everything but the agent's own work."""
+"""The lab's time between two trials on a virtual phone: everything except the agent's own work."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pathlib import Path
 from benchmarks.push import phones
 from device_agents.contract import Hello, Iteration
 from device_agents.virtual_phone.errors import FarmError
-from lab.agent import EVENTS, read_events
-from lab.bench import Bench
-from lab.build import Build, open_build
+from lab.builds.folder import Build, open_build
 from lab.device import android, lease
-from lab.device.adb import Server
+from lab.device.adb.transport import Server
+from lab.device.cores import Held
 from lab.device.local import SystemClock
 from lab.device.transport import Device
-from lab.device.turn import Held
-from lab.fleet import present
 from lab.records import Run, Trial
-from lab.runner import open_run
-from lab.runner import run as measure
-from lab.scenario import SCENARIOS, load
+from lab.run.bench import Bench
+from lab.run.delivery import present
+from lab.run.runner import open_run
+from lab.run.runner import run as measure
+from lab.scenario.load import SCENARIOS, load
 from lab.store import Store
+from lab.trial.folder import EVENTS, read_events
 
 TRIALS = 21
 LIMIT_S = 0.5
-"""What is claimed: the lab's share of a trial's period stays under it."""
+"""Claim: the lab's share of a trial's period stays below this."""
 
 
 def run(build: Path) -> bool:
-    """Measure the `null` scenario on a virtual phone, and take the agent's own work off each trial's period."""
+    """Measure the `null` scenario on a virtual phone, and subtract the agent's work from each trial's period."""
     agents = build.parent.parent / "agents"
     try:
         with phones(1) as farm, tempfile.TemporaryDirectory(prefix="pocketlab-between-") as folder:
@@ -52,10 +52,10 @@ def run(build: Path) -> bool:
 
 
 def between(device: Device, build: Build, folder: Path) -> list[float]:
-    """Return the seconds from one trial's start to the next's, less what the agent worked in between.
+    """Return the seconds from each trial's start to the next, less the agent's work in between.
 
-    The agent's work counts from its first event to the end of its last iteration: starting its process and
-    ending it is taken as the lab's, so this says too much rather than too little.
+    The agent's work counts from its first event to the end of its last iteration. Starting and ending its
+    process counts as the lab's time, so the result is too high rather than too low.
     """
     store = Store(folder)
 
@@ -71,7 +71,7 @@ def between(device: Device, build: Build, folder: Path) -> list[float]:
     trials = list(measure(record, scenario, bench))
     wrong = [trial for trial in trials if not trial.valid]
     if wrong:
-        raise SystemExit(f"trial {wrong[0].number} does not count: {wrong[0].detail}")
+        raise SystemExit(f"wanted valid trials, found trial {wrong[0].number} invalid: {wrong[0].detail}")
     starts = [datetime.fromisoformat(trial.started_utc).timestamp() for trial in trials]
     works = list(map(partial(worked, store, record), trials))
     store.close()

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab_process import ROOT
 
 from device_agents.contract import Event, parse_event
 from device_agents.debian import DebianError, cache_folder
 from device_agents.native.build import SOURCES, build
+from tests.lab_process import ROOT
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from both_agents import agent, native, native_bundle  # noqa: F401 - fixtures for every test
-from farm_phones import adb_server, emulated_phone, phone, phones  # noqa: F401 - fixtures for every test
-from lab_process import ROOT, Lab, run_lab
-from phone_person import clean_phone, meet, person  # noqa: F401 - fixtures for every test
+
+from tests.both_agents import agent, native, native_bundle  # noqa: F401 - fixtures for every test
+from tests.farm_phones import adb_server, emulated_phone, phone, phones  # noqa: F401 - fixtures for every test
+from tests.lab_process import ROOT, Lab, run_lab
+from tests.phone_person import clean_phone, meet, person  # noqa: F401 - fixtures for every test
 
 if TYPE_CHECKING:  # the lab's tests need no torch
     from models.mllm import Mllm

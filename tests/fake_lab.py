@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.device.fake import Fault
+from lab.device.fake.phone import Fault
 
 
 def batch_scenario(patches: str, *, warmup: int = 0, blocks: int, rest: str = "") -> str:

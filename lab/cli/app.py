@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from lab.cli.builds import builds
-from lab.cli.comparing import compare
+from lab.cli.compare import compare
 from lab.cli.devices import devices, probe
 from lab.cli.explain import explain
 from lab.cli.options import DATA, Data, console, opened
 from lab.cli.output import print_answer, print_beside, print_percentiles, short, write, write_html
-from lab.cli.running import run
+from lab.cli.run import run
 from lab.cli.selfcheck import selfcheck
 from lab.errors import LabError, RunError
 
@@ -70,14 +70,14 @@ def show(
     data: Data = DATA,
 ) -> None:
     """Print the answers of runs: tables, intervals, what was not valid and why."""
-    from lab.cli.answers import answer_of
+    from lab.report.answer.saved import answer_of
 
     store = opened(data)
     answers = [answer_of(store, store.run(text)) for text in runs or ["last"]]
     if html is not None:
         write_html(html, answers)
     if markdown is not None:
-        from lab.report.markdown import render_markdown
+        from lab.report.answer.markdown import render_markdown
 
         write(markdown, "\n".join(render_markdown(found) for found, _ in answers))
     if html is None and markdown is None:
@@ -120,8 +120,8 @@ def trace(
     """Write one trial as a trace that Perfetto opens: one track for each execution unit."""
     import json
 
-    from lab.agent import EVENTS, read_events
-    from lab.trace import trace_of
+    from lab.report.trace import trace_of
+    from lab.trial.folder import EVENTS, read_events
 
     store = opened(data)
     record = store.run(run)

@@ -91,7 +91,7 @@ def _show_foreign(manifest: ForeignManifest) -> None:
 @builds.command(epilog="Example: `lab builds verify nano-paper`")
 def verify(build: Build, data: Data = DATA) -> None:
     """Check every file of a build against its manifest: size, SHA-256, nothing missing, nothing extra."""
-    from lab import build as builds_on_disk
+    from lab.builds import folder as builds_on_disk
 
     found = opened(data).find_build(build)
     builds_on_disk.verify(found)

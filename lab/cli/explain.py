@@ -12,9 +12,8 @@ from lab.cli.output import write
 from lab.errors import RunError
 
 if TYPE_CHECKING:
-    from lab.records import Run
-    from lab.report.explain import Explanation
-    from lab.store import Store
+    pass
+from lab.report.explain.saved import explained
 
 
 def explain(
@@ -26,7 +25,7 @@ def explain(
     """Say why each trial of a run counted or not, what the device was doing, and where the variance comes from."""
     from rich.console import Console
 
-    from lab.report.explain_text import render_explanation, render_trial
+    from lab.report.explain.terminal import render_explanation, render_trial
 
     if html is not None:
         refuse("--html writes a page of all trials", trial=trial)
@@ -34,7 +33,7 @@ def explain(
     record = store.run(run)
     found = explained(store, record)
     if html is not None:
-        from lab.report.explain_page import render_explanation_page
+        from lab.report.explain.page import render_explanation_page
 
         write(html, render_explanation_page(found))
         return
@@ -46,17 +45,3 @@ def explain(
     except KeyError as error:
         known = f"1 to {max(line.number for line in found.lines)}" if found.lines else "none"
         raise RunError(f"run {record.id} has no trial {trial}; it has {known}") from error
-
-
-def explained(store: Store, record: Run) -> Explanation:
-    """Return the explanation of a saved run; raises `StoreError` for a damaged file of its own."""
-    import tomllib
-
-    from lab.metrics import METRICS
-    from lab.report.evidence import evidence_of
-    from lab.report.explain import explain as explanation_of
-
-    metric = METRICS[tomllib.loads(record.scenario_toml)["scenario"]["metric"]]
-    folder = store.root / "runs" / record.id / "trials"
-    kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in store.trials(record.id)]
-    return explanation_of(record, kept, metric)

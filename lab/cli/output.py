@@ -25,7 +25,7 @@ def print_answer(found: Answer) -> None:
     """Print an answer on stdout."""
     from rich.console import Console
 
-    from lab.report.terminal import render_terminal
+    from lab.report.answer.terminal import render_terminal
 
     console = Console()
     console.print()
@@ -36,7 +36,7 @@ def print_percentiles(found: Answer, trials: list[Trial], folder: Path) -> None:
     """Print percentiles of iterations and tokens; `folder` holds the run's trials."""
     from rich.console import Console
 
-    from lab.report.percentiles import percentiles, render_percentiles
+    from lab.report.answer.percentiles import percentiles, render_percentiles
 
     Console().print(render_percentiles(percentiles(found, trials, folder)))
 
@@ -45,7 +45,7 @@ def print_beside(answers: list[Answer]) -> None:
     """Print runs of one scenario in one table, where there are several."""
     from rich.console import Console
 
-    from lab.report.beside import render_beside, together
+    from lab.report.answer.beside import render_beside, together
 
     for group in together(answers):
         Console().print(render_beside(group))
@@ -53,7 +53,7 @@ def print_beside(answers: list[Answer]) -> None:
 
 def write_html(path: Path, answers: list[tuple[Answer, list[Trial]]]) -> None:
     """Write one page with all answers."""
-    from lab.report.html import render_html
+    from lab.report.answer.page import render_html
 
     write(path, render_html(answers))
 

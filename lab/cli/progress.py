@@ -18,9 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from lab.bench import Progress as Now
-from lab.bench import Watch
 from lab.records import Trial
+from lab.run.bench import Progress as Now
+from lab.run.bench import Watch
 
 Done = Callable[[Trial], None]
 

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.device.adb import AdbTransport, Attached, Server, attached
-from lab.device.adb_server import NAME, PROTOCOL, UNREADABLE, checked_name
-from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop
+from lab.device.adb.server import NAME, PROTOCOL, UNREADABLE, checked_name
+from lab.device.adb.transport import AdbTransport, Attached, Server, attached
+from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop, own
 from lab.device.lease import SCRATCH
-from lab.device.serials import own
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceError, DeviceRefused
 from lab.records import DeviceIdentity, DeviceKind

@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import median
 
 from device_agents.contract import Event, Hello, Iteration
-from lab.agent import EVENTS, STDERR, read_events
-from lab.device.vitals import aligned, battery, frozen, jumps, read, skin, soc
+from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
-from lab.metrics import NS, iterations_of, measured
-from lab.placement import cores_used
 from lab.records import Trial, Vitals
+from lab.trial.folder import EVENTS, STDERR, read_events
+from lab.trial.metrics import NS, iterations_of, measured
+from lab.trial.placement import cores_used
 
 GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
 

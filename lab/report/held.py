@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lab import memory
 from lab.records import Cell, Interval, Metric, Trial
-from lab.stats.summary import LEVEL
+from lab.stats.sample import LEVEL
+from lab.trial import memory
 
 MIB = 2**20
 

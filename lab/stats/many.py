@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
-from lab.stats.sequential import Looks, reaches
-from lab.stats.summary import Floats
+from lab.stats.interval import Looks
+from lab.stats.sample import Floats
+from lab.stats.sequential import reaches
 
 Words = np.ndarray[tuple[int], np.dtype[np.str_]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]

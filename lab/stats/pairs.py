@@ -10,8 +10,8 @@ from scipy.special import stdtr
 
 from lab.records import Trial
 from lab.stats.compare import paired
+from lab.stats.sample import MIN_TRIALS, Better, Floats, Medians, usable
 from lab.stats.sequential import P_VALUES
-from lab.stats.summary import MIN_TRIALS, Better, Floats, Medians, usable
 
 
 def ratios_by_block(candidate: Medians, baseline: Medians) -> dict[int, float]:

@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 
 from device_agents.contract import ForeignManifest, canonical_json
-from lab.build import MANIFEST, Build, open_build, verify
+from lab.builds.folder import MANIFEST, Build, open_build, verify
+from lab.builds.packing import open_or_pack
 from lab.errors import BuildError
 from lab.files import disk_errors, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
-from lab.packing import open_or_pack
 from lab.store.raw import LineEntry, LineFile, encode, read
 
 log = logging.getLogger(__name__)

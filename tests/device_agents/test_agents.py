@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from both_agents import Agent
-from lab_process import ROOT
 from onnx import numpy_helper
-from stand_in import CACHE, CORES, PROMPT, batches_of, job_of, write_build
 
 from device_agents.contract import Error, Event, Graph, Iteration, Output, Span, Stage, parse_event
 from device_agents.reference.units import label_of
 from device_agents.schema import SCHEMA
+from tests.both_agents import Agent
+from tests.device_agents.stand_in import CACHE, CORES, PROMPT, batches_of, job_of, write_build
+from tests.lab_process import ROOT
 
 TWO_CORES = pytest.mark.skipif(len(CORES) < 2, reason="two units need two cores; this process may use one")
 ENCODE: dict[str, object] = {

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from both_agents import REFERENCE, Agent
-from lab_process import ROOT
-from stand_in import CORES, batches_of, job_of
 
 from device_agents.contract import Event, Input, Manifest, Output, Span, relative_distance
+from tests.both_agents import REFERENCE, Agent
+from tests.device_agents.stand_in import CORES, batches_of, job_of
+from tests.lab_process import ROOT
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None,

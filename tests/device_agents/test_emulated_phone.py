@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from both_agents import Agent, bundle_of
-from farm_phones import Phone
-from lab_process import run_lab
 
 from device_agents.contract import Event, Hello, Manifest, Output, parse_event, relative_distance
+from tests.both_agents import Agent, bundle_of
+from tests.farm_phones import Phone
+from tests.lab_process import run_lab
 
 pytestmark = pytest.mark.arm64
 

@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from both_agents import Agent, bundle_of, started_from
-from stand_in import CORES, batches_of, job_of
 
 from device_agents.contract import Hello, Input, Manifest, Output, relative_distance
 from device_agents.virtual_phone.emulation import cpuinfo
+from tests.both_agents import Agent, bundle_of, started_from
+from tests.device_agents.stand_in import CORES, batches_of, job_of
 
 pytestmark = pytest.mark.arm64
 

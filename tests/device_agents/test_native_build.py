@@ -6,10 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from lab_process import ROOT
 
 from device_agents.debian import DebianError, cache_folder, download, mirror_in
 from device_agents.native.build import BuildError, pinned
+from tests.lab_process import ROOT
 
 HEADERS = ("headers/onnxruntime_c_api.h", "jni/arm64-v8a/libonnxruntime.so")
 FAKE_COMPILER = """#!/bin/sh

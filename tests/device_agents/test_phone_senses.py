@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from farm_phones import Phone
 
 from device_agents.virtual_phone.cgroup import cpu_usage_ns
 from device_agents.virtual_phone.errors import FarmError
+from tests.farm_phones import Phone
 
 
 def said(phone: Phone, command: str) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stand_in import PROMPT, job_of, write_build
 
 from device_agents.contract import Job as JobModel
 from device_agents.reference.failure import as_failure
@@ -15,6 +14,7 @@ from device_agents.reference.language import Language
 from device_agents.reference.package import open_package, read_input
 from device_agents.reference.session import cpu_features, memory_of
 from device_agents.reference.units import ExecutionUnit, label_of, open_units
+from tests.device_agents.stand_in import PROMPT, job_of, write_build
 
 
 @pytest.fixture(autouse=True)

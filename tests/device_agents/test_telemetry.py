@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from both_agents import Agent
-from stand_in import job_of, write_build
+
+from tests.both_agents import Agent
+from tests.device_agents.stand_in import job_of, write_build
 
 TELEMETRY_ON = """
 import onnxruntime, sys

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from farm_phones import Phone
 
 from device_agents.virtual_phone.errors import FarmError
+from tests.farm_phones import Phone
 
 TMP = "/data/local/tmp"
 

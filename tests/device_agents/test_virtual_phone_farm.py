@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from farm_phones import free_network, run_farm
 
 from device_agents.virtual_phone import cgroup, farm, linux, rootfs
 from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import Phone
+from tests.farm_phones import free_network, run_farm
 
 
 @pytest.fixture

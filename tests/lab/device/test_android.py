@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from farm_phones import Phone
 
-from lab.device.adb import AdbTransport, Attached, Server
+from lab.device.adb.transport import AdbTransport, Attached, Server
 from lab.device.android import SCRATCH, abis, connect, describe, name_of
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop
 from lab.errors import DeviceLost, DeviceRefused
+from tests.farm_phones import Phone
 
 BATTERY = """\
 Current Battery Service state:

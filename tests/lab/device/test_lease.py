@@ -11,16 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from farm_phones import Phone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lab.device import lease
-from lab.device.adb import AdbTransport, Server
+from lab.device.adb.transport import AdbTransport, Server
 from lab.device.local import LocalTransport, start_time
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
 from lab.records import DeviceIdentity
+from tests.farm_phones import Phone
 
 ME, OTHER = "me@here 1 run-a", "you@there 2 run-b"
 FARM = lease.SCRATCH

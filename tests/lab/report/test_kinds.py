@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from report_runs import ENCODE, NOISE, batches, run_of, trials_of
 from rich.console import Console
 
 from lab.records import Answer, Context
-from lab.report.answer import answer
-from lab.report.html import render_html
-from lab.report.markdown import render_markdown
-from lab.report.terminal import render_terminal
+from lab.report.answer.markdown import render_markdown
+from lab.report.answer.page import render_html
+from lab.report.answer.terminal import render_terminal
+from lab.report.answer.view import answer
+from tests.lab.report.report_runs import ENCODE, NOISE, batches, run_of, trials_of
 
 CELLS = batches(1, 4)
 TRIALS = trials_of(CELLS, {"encode_s": [[2.0 * n for n in NOISE], [1.0 * n for n in NOISE]]})

@@ -9,15 +9,26 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from report_runs import ENCODE, FIRST_TOKEN, NOISE, batches, cell, figure, invalid, run_of, trials_of
 from rich.console import Console
 
 from lab.records import Answer, Trial
-from lab.report.answer import answer
-from lab.report.chart import chart
-from lab.report.html import render_html
-from lab.report.markdown import escape, render_markdown
-from lab.report.terminal import render_terminal
+from lab.report.answer.chart import chart
+from lab.report.answer.markdown import render_markdown
+from lab.report.answer.page import render_html
+from lab.report.answer.terminal import render_terminal
+from lab.report.answer.view import answer
+from lab.report.wording import escape
+from tests.lab.report.report_runs import (
+    ENCODE,
+    FIRST_TOKEN,
+    NOISE,
+    batches,
+    cell,
+    figure,
+    invalid,
+    run_of,
+    trials_of,
+)
 
 HOSTILE = "</td><script>alert(1)</script>\x1b[2J|`*[x](javascript:alert(1)) \"'"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from report_runs import batches, cell
 
 from lab.records import Interval, Metric
 from lab.report.wording import (
@@ -21,6 +20,7 @@ from lab.report.wording import (
     superlative,
     varying,
 )
+from tests.lab.report.report_runs import batches, cell
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""Inputs of the user's own: prepared by `models/` as a process, kept under their content id, opened again."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+import device_agents
+from device_agents.contract import Input, content_id
+from lab.builds.folder import Build
+from lab.errors import PrepareError
+from lab.files import disk_errors, make_folder, sync
+
+log = logging.getLogger(__name__)
+
+NAME = "mine"
+"""What a cell calls the user's own input."""
+
+INSTRUCTION = "Describe this image."
+"""What is asked about an image when nothing else is."""
+
+ASIDE = ".preparing-"
+"""What the name of a folder begins with while an input is made in it."""
+
+_MESSAGE = "prepare: "
+
+
+@dataclass(frozen=True)
+class OwnInput:
+    """An input that no build brought: it lies in `folder`, whose name is its content id."""
+
+    id: str
+    folder: Path
+    document: Input
+
+
+def prepare(root: Path, build: Build, image: Path, instruction: str) -> OwnInput:
+    """Prepare an image and an instruction for the model that a build was made from.
+
+    The golden outputs are those of the fp32 torch model with the build's own weights. Raises `PrepareError`
+    when image or prompt cannot be used, or the weights cannot be had again, and `DiskFull`.
+    """
+    weights = build.manifest.weights
+    if weights.seed is None:
+        raise PrepareError(
+            f"{image}: cannot be measured with build {build.id[:12]}: what is right is answered by a model with "
+            f"the same weights, which are made again from a seed, and {build.folder / 'manifest.json'} names none "
+            f"({weights.origin}: {weights.source}); export the build again (`python -m models.export`), or leave "
+            "--image out"
+        )
+    inputs = root / "inputs"
+    with disk_errors(f"prepare {image}", inputs):
+        make_folder(inputs)
+        for left in inputs.glob(f"{ASIDE}*"):  # by a lab that was killed: two never prepare at once
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(prefix=ASIDE, dir=inputs) as aside:
+            folder = Path(aside) / "input"
+            _ask_models(image, instruction, build.manifest.model, weights.seed, folder)
+            return _keep(inputs, folder)
+
+
+def find(root: Path, known_as: str) -> OwnInput | None:
+    """Open the input kept under a content id, checking every byte; None when there is none of that id.
+
+    Raises `PrepareError` naming a file that is damaged.
+    """
+    folder = root / "inputs" / known_as
+    return _open(folder) if folder.is_dir() else None
+
+
+def described(document: Input) -> str:
+    """Say in a few words what an input is."""
+    image, placement = document.image, document.placement
+    what = "no image" if image is None else f"an image of {image.width} x {image.height} pixels"
+    tiles = "" if placement is None else f" ({placement.columns}:{placement.rows}, {len(placement.order)} patches)"
+    return f"{what}{tiles}, asked {document.instruction!r}, {document.prompt_tokens} prompt tokens in all"
+
+
+def check(own: OwnInput) -> None:
+    """Raise `PrepareError` unless the input still is what it was."""
+    if _open(own.folder).id != own.id:
+        raise _damaged(own.folder, f"its content id is not {own.id}")
+
+
+def _ask_models(image: Path, instruction: str, model: str, seed: int, folder: Path) -> None:
+    """Run `python -m models.prepare`; its message, if it has one, is the user's."""
+    argv = [sys.executable, "-P", "-m", "models.prepare", f"--instruction={instruction}", "--name", NAME]
+    argv += ["--model", model, "--seed", str(seed), "--out", str(folder), "--", os.path.abspath(image)]  # noqa: PTH100 - links are left to whoever opens it
+    path = [str(Path(device_agents.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    try:
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    except ValueError as error:  # a NUL byte in a name or an instruction
+        raise PrepareError(f"{str(image)!r} or its instruction cannot be passed on: {error}") from error
+    if done.returncode == 0:
+        return
+    said = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
+    last = next((line for line in reversed(said) if line.startswith(_MESSAGE)), said[-1])
+    raise PrepareError(last.removeprefix(_MESSAGE))
+
+
+def _keep(inputs: Path, folder: Path) -> OwnInput:
+    """Move a prepared folder to its content id; one that lies there whole already stays."""
+    prepared = _open(folder)
+    target = inputs / prepared.id
+    for path in (*folder.iterdir(), folder):
+        sync(path)
+    if target.is_dir():
+        try:
+            return _open(target)
+        except PrepareError as error:
+            log.warning("replaced a damaged copy: %s", error)
+            target.rename(folder.with_name("damaged"))
+    folder.rename(target)
+    sync(inputs)
+    return OwnInput(prepared.id, target, prepared.document)
+
+
+def _open(folder: Path) -> OwnInput:
+    with _readable(folder):
+        document = Input.model_validate_json((folder / "input.json").read_bytes())
+        if document.image is not None:
+            found = hashlib.sha256((folder / document.image.path).read_bytes()).hexdigest()
+            if found != document.image.sha256:
+                raise _damaged(
+                    folder / document.image.path, f"wanted SHA-256 {document.image.sha256}, found {found}"
+                )
+    return OwnInput(content_id(document), folder, document)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _damaged(Path(error.filename or folder), error.strerror or str(error)) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _damaged(folder / "input.json", first["msg"]) from error
+
+
+def _damaged(path: Path, what: str) -> PrepareError:
+    return PrepareError(f"{path}: damaged: {what}; start a new run with --image, which prepares it again")

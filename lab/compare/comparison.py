@@ -1,0 +1,319 @@
+"""Two sides measured in turn, pair by pair, until each cell's verdict stands or the device time is spent.
+
+Each side is an ordinary run; block n of both is pair n of a cell. What comes next follows from what is saved
+(`lab.pairing`), so that a comparison that was cut goes on as it would have.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lab.compare.acceptance import accept
+from lab.compare.comparable import Subject, differs_beyond, refusal
+from lab.compare.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdict_of
+from lab.device.cores import Held
+from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
+from lab.identifiers import new_run_id
+from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
+from lab.run import resume, runner
+from lab.run.bench import Bench, Place, Watch, inputs_of
+from lab.run.context import context_of
+from lab.run.recovery import let_end
+from lab.run.session import GONE, Session, session
+from lab.run.turn import turn_of
+from lab.scenario.plan import Scenario
+from lab.stats.interval import Looks
+from lab.stats.plan import Side as Name
+from lab.stats.sample import counted
+from lab.store import Store
+
+log = logging.getLogger(__name__)
+
+BUDGET_S = 1800.0
+"""Device-seconds of a comparison that does not say: 24 pairs of trials of half a minute. A judgement."""
+
+JUDGES_BUILDS: tuple[Dimension, ...] = ("build", "runtime")
+"""Dimensions in which something can be regressed: these are judged on accepted devices only."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side: what is measured, with what, and whether the lab slows it down to test itself.
+
+    `scenario` holds the cells of this side; cell n of the one is compared with cell n of the other.
+    """
+
+    scenario: Scenario
+    bench: Bench
+    line: str
+    inject: Inject | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What became of one pair: the comparison as it was saved after it, the cell, and the pair's trials."""
+
+    comparison: Comparison
+    cell: CellVerdict
+    trials: tuple[Trial, ...]
+
+
+def open_comparison(
+    *,
+    baseline: Side,
+    candidate: Side,
+    dimension: Dimension,
+    seed: int,
+    looks: Looks | None = None,
+    budget_s: float = BUDGET_S,
+) -> tuple[Comparison, Run, Run]:
+    """Check that the sides may be compared and can be measured, and write comparison and both runs down.
+
+    `looks` are those that are paid for, fixed here. A side's `inject` is the only difference it may add. Raises
+    `Incomparable`, saved as such, before anything is measured; `ScenarioError` when the sides have other numbers
+    of cells in them; and whatever `runner.open_run` raises.
+    """
+    paid = looks or Looks()
+    if len(baseline.scenario.cells) != len(candidate.scenario.cells):
+        raise ScenarioError(
+            f"{baseline.scenario.name}: wanted a cell of the candidate for each of the baseline, found "
+            f"{len(baseline.scenario.cells)} and {len(candidate.scenario.cells)}"
+        )
+    comparison = Comparison(
+        id=new_run_id(),
+        dimension=dimension,
+        scenario=baseline.scenario.name,
+        metric=baseline.scenario.metric,
+        device=baseline.bench.device.identity.name,
+        baseline_run="",
+        candidate_run="",
+        started_utc=baseline.bench.clock.utc(),
+        ended_utc=None,
+        status="running",
+        seed=seed,
+        looks_most=paid.most,
+        looks_first=paid.first,
+        budget_s=budget_s,
+        differs={},
+    )
+    ours, theirs = (_subject(side) for side in (baseline, candidate))
+    _refuse_incomparable(baseline.bench, comparison, ours, theirs, baseline.scenario.cells)
+    runs = _open_runs(comparison, baseline, candidate)
+    comparison = replace(comparison, baseline_run=runs["baseline"].id, candidate_run=runs["candidate"].id)
+    found = standings(comparison, _cells(runs), {"baseline": (), "candidate": ()})
+    comparison = replace(comparison, cells=tuple(verdict_of(comparison, each) for each in found))
+    baseline.bench.store.save_comparison(comparison)
+    return comparison, runs["baseline"], runs["candidate"]
+
+
+def measure(
+    comparison: Comparison,
+    baseline: Side,
+    candidate: Side,
+    *,
+    watch: Watch = lambda progress: None,
+    tell: Callable[[str], None] = log.info,
+) -> Generator[Step, None, None]:
+    """Measure the pairs that a comparison still lacks, saving it and yielding after each; new or resumed.
+
+    Builds and runtimes are judged on accepted devices only (`lab.acceptance`). Left early it is marked
+    `interrupted`, as it is when a device stays away; after another error `failed`; so are its runs. The last state
+    is in the store. Raises `RunError` when the device is not accepted for judging builds, and `Incomparable` when
+    it could not be prepared alike for both sides.
+    """
+    store = baseline.bench.store
+    runs = runs_of(store, comparison)
+    sides: dict[Name, Side] = {"baseline": baseline, "candidate": candidate}
+    status: Literal["finished", "interrupted", "failed"] = "failed"
+    try:
+        with _turns(baseline.bench, candidate.bench) as held:
+            for name, side in sides.items():
+                let_end(runs[name], side.scenario, side.bench)
+            if comparison.dimension in JUDGES_BUILDS:
+                accept(baseline.bench, baseline.line, held["baseline"], tell=tell)
+            with ExitStack() as stack:
+                sessions: dict[Name, Session] = {
+                    name: stack.enter_context(
+                        session(runs[name], side.scenario, side.bench, held=held[name], watch=watch)
+                    )
+                    for name, side in sides.items()
+                }
+                ours, theirs = (_of_run(sessions[name].record) for name in sides)
+                _refuse_incomparable(baseline.bench, comparison, ours, theirs, runs["baseline"].cells)
+                yield from _pairs(comparison, runs, store, sessions)
+        status = "finished"
+    except (KeyboardInterrupt, GeneratorExit, DeviceLost):
+        status = "interrupted"
+        raise
+    finally:
+        _finish(baseline.bench, comparison, runs, status)
+
+
+def reopen(comparison: Comparison, baseline: Side, candidate: Side) -> None:
+    """Refuse to go on with a comparison whose surroundings have changed: raises `RunError`."""
+    store = baseline.bench.store
+    for run_id, side in ((comparison.baseline_run, baseline), (comparison.candidate_run, candidate)):
+        resume.reopen(store.run(run_id), side.scenario, side.bench)
+
+
+def state_of(store: Store, comparison: Comparison) -> list[Standing]:
+    """Return how far every cell of a comparison is, from what is saved."""
+    runs = runs_of(store, comparison)
+    return standings(comparison, _cells(runs), {name: store.trials(run.id) for name, run in runs.items()})
+
+
+def runs_of(store: Store, comparison: Comparison) -> dict[Name, Run]:
+    """Return the two runs of a comparison."""
+    return {"baseline": store.run(comparison.baseline_run), "candidate": store.run(comparison.candidate_run)}
+
+
+def next_run(store: Store, comparison: Comparison, now_utc: str) -> str:
+    """Return the id of the run whose trial comes next: one that a killed lab has begun lately is gone on with."""
+    turn = next_turn(comparison, state_of(store, comparison), now_utc)
+    return "" if turn is None else runs_of(store, comparison)[turn.sides[0]].id
+
+
+# --- opening and closing ---------------------------------------------------------------------------------
+
+
+def _subject(side: Side) -> Subject:
+    """Return a side as far as it is compared; what was injected on purpose is declared, and left out."""
+    inputs = inputs_of(side.scenario.cells, side.bench)
+    context = context_of(side.scenario, side.scenario.cells, side.bench, inputs)
+    return Subject(side.bench.device.identity.name, context)
+
+
+def _of_run(record: Run) -> Subject:
+    facts = {name: fact for name, fact in record.context.facts.items() if name != "inject"}
+    return Subject(record.device, replace(record.context, facts=facts))
+
+
+def _refuse_incomparable(
+    bench: Bench, comparison: Comparison, ours: Subject, theirs: Subject, cells: Sequence[Cell]
+) -> None:
+    differs = differs_beyond(comparison.dimension, ours, theirs)
+    if not differs:
+        return
+    verdicts = tuple(incomparable(cell.key, differs) for cell in cells)
+    ended = replace(comparison, differs=differs, cells=verdicts, status="finished", ended_utc=bench.clock.utc())
+    bench.store.save_comparison(ended)
+    raise Incomparable(refusal(comparison.dimension, differs))
+
+
+def incomparable(cell: str, differs: Mapping[str, tuple[str, str]]) -> CellVerdict:
+    """Return the verdict on a cell of two sides that may not be compared."""
+    return CellVerdict(cell, "incomparable", None, None, 1.0, 0, f"{', '.join(sorted(differs))} differ")
+
+
+def _open_runs(comparison: Comparison, baseline: Side, candidate: Side) -> dict[Name, Run]:
+    runs: dict[Name, Run] = {}
+    sides: dict[Name, Side] = {"baseline": baseline, "candidate": candidate}
+    try:
+        for name, side in sides.items():
+            plan = replace(side.scenario.plan, blocks=comparison.looks_most, most=None, target=None, budget_s=None)
+            runs[name] = runner.open_run(
+                replace(side.scenario, plan=plan),
+                side.bench,
+                seed=comparison.seed,
+                suite="",
+                line=side.line,
+                inject=side.inject,
+                comparison=comparison.id,
+            )
+    except LabError:
+        for record in runs.values():
+            baseline.bench.store.finish_run(record.id, "failed")
+        raise
+    return runs
+
+
+@contextmanager
+def _turns(baseline: Bench, candidate: Bench) -> Iterator[dict[Name, Held]]:
+    """Hold the turn of one device, or of both."""
+    benches = {bench.device.identity.name: bench for bench in (baseline, candidate)}
+    held: dict[str, Held] = {}
+    with ExitStack() as stack:
+        for name, bench in benches.items():
+            held[name] = stack.enter_context(turn_of(bench))
+        yield {
+            "baseline": held[baseline.device.identity.name],
+            "candidate": held[candidate.device.identity.name],
+        }
+
+
+def _finish(
+    bench: Bench,
+    comparison: Comparison,
+    runs: Mapping[Name, Run],
+    status: Literal["finished", "interrupted", "failed"],
+) -> None:
+    store = bench.store
+    try:
+        latest = store.comparison(comparison.id)
+        if latest.differs:  # told already
+            return
+        verdicts = tuple(verdict_of(latest, each) for each in state_of(store, latest))
+        store.save_comparison(replace(latest, cells=verdicts, status=status, ended_utc=bench.clock.utc()))
+        for record in runs.values():  # one whose session never began
+            if store.run(record.id).status == "running":
+                store.finish_run(record.id, status)
+    except LabError as error:
+        if status == "finished":
+            raise
+        log.info("comparison %s could not be marked %s: %s", comparison.id, status, error)
+
+
+# --- pairs -----------------------------------------------------------------------------------------------
+
+
+def _pairs(
+    comparison: Comparison, runs: Mapping[Name, Run], store: Store, sessions: Mapping[Name, Session]
+) -> Iterator[Step]:
+    """Measure pair after pair, saving and yielding after each."""
+    cells, now = _cells(runs), sessions["baseline"].bench.clock.utc
+    if long_ago([trial.started_utc for each in sessions.values() for trial in each.done.values()], now()):
+        for each in sessions.values():
+            each.leave()
+    while True:
+        found = standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})
+        if (turn := next_turn(comparison, found, now())) is None:
+            return
+        measured = tuple(_pair(comparison.metric, cells[turn.index], sessions, turn))
+        found = standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})
+        verdicts = tuple(verdict_of(comparison, each) for each in found)
+        comparison = replace(comparison, cells=verdicts, status="running", ended_utc=None)
+        store.save_comparison(comparison)
+        yield Step(comparison, verdicts[turn.index], measured)
+
+
+def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: Turn) -> Iterator[Trial]:
+    """Measure the sides of a pair in order; when one does not count the pair is over, and tried anew later."""
+    for name in turn.sides:
+        measuring, cell = sessions[name], cells[name == "candidate"]
+        first = _first(turn.block, cells[name == "baseline"], measuring, sessions)
+        trial = measuring.measure(Place(max(measuring.done, default=0) + 1, turn.block, cell), first=first)
+        if trial.reason in GONE:
+            measuring.settle_up()
+        for other in sessions.values():
+            if other is not measuring and other.record.device == measuring.record.device:
+                other.beside(trial)
+        yield trial
+        if not counted(trial, metric):
+            return
+
+
+def _first(block: int, cell: Cell, second: Session, sessions: Mapping[Name, Session]) -> Trial | None:
+    """Return the other side's trial of this pair, if it was measured and on the same device."""
+    others = [
+        each for each in sessions.values() if each is not second and each.record.device == second.record.device
+    ]
+    done = (trial for each in others for trial in each.done.values())
+    return next((trial for trial in done if (trial.block, trial.cell) == (block, cell.key)), None)
+
+
+def _cells(runs: Mapping[Name, Run]) -> list[CellPair]:
+    return list(zip(runs["baseline"].cells, runs["candidate"].cells, strict=True))

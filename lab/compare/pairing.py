@@ -1,0 +1,199 @@
+"""What the trials of a comparison say so far, cell by cell, and which pair comes next: nothing is done here."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from statistics import mean
+
+from lab.records import Cell, CellVerdict, Comparison, Trial
+from lab.run.runner import LEAST_S, PASSING, TRIES
+from lab.stats.compare import Judgement, judge
+from lab.stats.families import settled
+from lab.stats.interval import Looks
+from lab.stats.pairs import cost_s, ratios_by_block
+from lab.stats.plan import Budget, NextPairs, Side, next_pairs
+from lab.stats.sample import Medians, counted, medians_by_block
+from lab.stats.sequential import p_value
+from lab.trial.metrics import METRICS
+
+HOPELESS = 3
+"""After so many trials of a side of which none counts a cell is given up; as health.PATIENCE."""
+
+WITHIN_S = 1800.0
+"""How long after its first side a pair that was cut gets its second: as long as a gate may hold that back. After
+that the pair is begun anew: whatever changed meanwhile would be in its ratio."""
+
+Trials = Mapping[Side, Sequence[Trial]]
+"""The trials of both runs; block n of a cell is its pair n."""
+
+CellPair = tuple[Cell, Cell]
+"""A cell of the baseline, and the one of the candidate that it is compared with."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is measured next: pair `block` of a cell, and its sides in order; one that was cut lacks the first."""
+
+    index: int
+    block: int
+    sides: tuple[Side, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a cell is: its valid pairs by block, pairs begun, what one costs, and what the plan says.
+
+    `p` is that of "nothing changed"; `lacking` is the side that a pair which was cut has not got yet, the other
+    having begun at `cut_utc`; `given_up` says why no more is tried.
+    """
+
+    cells: CellPair
+    ratios: Mapping[int, float]
+    judgement: Judgement
+    p: float
+    tried: int
+    pair_s: float
+    lacking: Side | None
+    cut_utc: str
+    given_up: str
+    plan: NextPairs
+
+
+def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials) -> list[Standing]:
+    """Return how far every cell is, and what each measures next with its part of the budget.
+
+    First every cell that goes on gets to its first look. Where the budget does not pay for that, cells are left
+    out, those with the fewest pairs first (the later of equals), so that the others are judged.
+    """
+    found = [_standing(comparison, pair, trials, len(cells)) for pair in cells]
+    known = [each.pair_s for each in found if each.pair_s]
+    usual_s = max(mean(known), LEAST_S) if known else LEAST_S
+    found = [replace(each, pair_s=each.pair_s or usual_s) for each in found]
+    left_s = Budget(comparison.budget_s, sum(map(cost_s, trials.values()))).left_s
+    wanted_s = {
+        index: max(0, comparison.looks_first - len(each.ratios)) * each.pair_s
+        for index, each in enumerate(found)
+        if not (each.judgement.settled or each.given_up)
+    }
+    while sum(wanted_s.values()) > left_s * (1 + 1e-9):
+        del wanted_s[min(wanted_s, key=lambda index: (len(found[index].ratios), -index))]
+    first_looks_s = sum(wanted_s.values())
+    return [
+        replace(each, plan=_plan(comparison, each, index, left_s - first_looks_s + wanted_s.get(index, 0.0)))
+        for index, each in enumerate(found)
+    ]
+
+
+def next_turn(comparison: Comparison, found: Sequence[Standing], now_utc: str) -> Turn | None:
+    """Return what comes next: a pair cut lately, else a pair of the cell with the fewest begun; None at the end.
+
+    Cells that are equally far are drawn by the seed, so that a resumed comparison goes on as it would have.
+    """
+    for index, each in enumerate(found):
+        if each.lacking is not None and not long_ago([each.cut_utc], now_utc):
+            return Turn(index, each.tried - 1, (each.lacking,))
+    going = {index: each for index, each in enumerate(found) if each.plan.pairs}
+    if not going:
+        return None
+    fewest = min(each.tried for each in going.values())
+    index = random.Random(f"{comparison.seed}/cells/{fewest}").choice(
+        [index for index, each in going.items() if each.tried == fewest]
+    )
+    return Turn(index, fewest, going[index].plan.pairs[0])
+
+
+def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
+    """Say whether all of these trials began too long ago for a pair with one that begins now; True without any."""
+    now = datetime.fromisoformat(now_utc)
+    ages_s = [(now - datetime.fromisoformat(utc)).total_seconds() for utc in begun_utc]
+    return not any(abs(age_s) <= WITHIN_S for age_s in ages_s)
+
+
+def verdict_of(comparison: Comparison, each: Standing) -> CellVerdict:
+    """Return the verdict on a cell as it stands."""
+    ratios, judgement = list(each.ratios.values()), each.judgement
+    return CellVerdict(
+        cell=each.cells[0].key,
+        verdict=judgement.verdict,
+        change=judgement.change,
+        smallest_visible=judgement.smallest_visible,
+        p=each.p,
+        pairs=len(ratios),
+        why=each.plan.why,
+    )
+
+
+def looks_of(comparison: Comparison) -> Looks:
+    """Return the looks that were paid for before the first pair."""
+    return Looks(comparison.looks_most, comparison.looks_first)
+
+
+def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: int) -> Standing:
+    ours, theirs = _medians(comparison.metric, cells, trials)
+    better = METRICS[comparison.metric].better
+    keys: dict[Side, str] = {"baseline": cells[0].key, "candidate": cells[1].key}
+    own = {side: [trial for trial in trials[side] if trial.cell == key] for side, key in keys.items()}
+    tried = max((trial.block + 1 for side in own.values() for trial in side), default=0)
+    lacking, cut_utc = _lacking(comparison.metric, own, tried - 1)
+    ratios = ratios_by_block(theirs, ours)
+    judgement = judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension)
+    p = p_value(list(ratios.values()), looks_of(comparison)) if ratios else 1.0
+    judgement = replace(judgement, settled=settled(judgement, p, family))
+    costs = [cost_s(side) / len(side) for side in own.values() if side]
+    return Standing(
+        cells=cells,
+        ratios=ratios,
+        judgement=judgement,
+        p=p,
+        tried=tried,
+        pair_s=2 * mean(costs) if costs else 0.0,
+        lacking=lacking,
+        cut_utc=cut_utc,
+        given_up=_given_up(comparison, own, tried),
+        plan=NextPairs((), None, ""),
+    )
+
+
+def _plan(comparison: Comparison, each: Standing, index: int, allowed_s: float) -> NextPairs:
+    """Return what a cell measures next with the device-seconds that it may have."""
+    if each.given_up and not each.judgement.settled:
+        return NextPairs((), "budget spent", each.given_up)
+    return next_pairs(
+        each.judgement,
+        looks_of(comparison),
+        tried=each.tried,
+        seed=comparison.seed + index,
+        pair_s=each.pair_s,
+        budget=Budget(comparison.budget_s, max(0.0, comparison.budget_s - allowed_s)),
+    )
+
+
+def _medians(metric: str, cells: CellPair, trials: Trials) -> tuple[Medians, Medians]:
+    ours = medians_by_block(trials["baseline"], cells[0].key, metric)
+    return ours, medians_by_block(trials["candidate"], cells[1].key, metric)
+
+
+def _lacking(metric: str, own: Trials, block: int) -> tuple[Side | None, str]:
+    """Return the side that pair `block` has not got yet, and when its other side began.
+
+    A pair whose first trial does not count is over.
+    """
+    last = [(side, trial) for side, found in own.items() for trial in found if trial.block == block]
+    if len(last) != 1 or not counted(last[0][1], metric):
+        return None, ""
+    side, trial = last[0]
+    return ("candidate" if side == "baseline" else "baseline"), trial.started_utc
+
+
+def _given_up(comparison: Comparison, own: Trials, tried: int) -> str:
+    for side, found in own.items():
+        if len(found) < HOPELESS or any(counted(t, comparison.metric) or t.reason in PASSING for t in found):
+            continue
+        last = found[-1]
+        why = f"{last.reason}: {last.detail}" if last.reason else f"{last.state}, no value of {comparison.metric}"
+        return f"none of {len(found)} trials of the {side} counts; the last: {why}"
+    most = TRIES * comparison.looks_most
+    return f"{tried} pairs were tried" if tried >= most else ""

@@ -1,0 +1,243 @@
+"""The lab checks itself: a build against itself, alike and with an injected slow-down, within a budget of time.
+
+What comes of it is saved after every comparison, so that nothing that was measured is lost, and it can go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lab.compare import comparison
+from lab.compare.tally import conclude, share_s, slow_downs, whole
+from lab.device.transport import Clock
+from lab.errors import DeviceRefused, RunError, ScenarioError
+from lab.identifiers import new_run_id
+from lab.records import CellVerdict, Inject, LiveCheck, SelfCheck
+from lab.run.bench import Bench, Watch, inputs_of
+from lab.run.context import context_of
+from lab.scenario.plan import Scenario
+from lab.stats.compare import paired
+from lab.stats.interval import Looks
+from lab.stats.sample import counted, medians_by_block
+
+COMPARISONS, INJECTED = 10, 5
+"""A/A comparisons and those with an injected slow-down: what the lab's acceptance asks for at least."""
+
+SLOW_DOWN = 1.10
+"""What is injected: twice what counts as `same` at most, so that a verdict which misses it is plainly wrong."""
+
+BUDGET_S = 900.0
+"""Wall-clock seconds: a quarter of an hour on the host."""
+
+SLOWED: dict[str, str] = {
+    "load_s": "load",
+    "vit_s": "vit",
+    "prefill_s": "prefill",
+    "prefill_tokens_per_s": "prefill",
+    "decode_s": "decode",
+    "decode_tokens_per_s": "decode",
+}
+"""Metric -> the stage that makes up nearly all of it: slowed by a tenth, it slows the metric by a tenth."""
+
+Ended = Literal["finished", "interrupted", "failed"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One comparison to be measured: `slow_down` 1 is A/A, `ends_at` a moment of the clock that ends all."""
+
+    number: int
+    slow_down: float
+    seed: int
+    budget_s: float
+    ends_at: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of an order: `ratios` are its valid pairs, candidate / baseline, in the order of time."""
+
+    comparison: str
+    found: CellVerdict
+    ratios: tuple[float, ...]
+    trials: int
+
+
+Compare = Callable[[Order], Measured]
+
+
+def carry_on(
+    record: SelfCheck,
+    compare: Compare,
+    *,
+    clock: Clock,
+    save: Callable[[SelfCheck], None],
+    tell: Callable[[SelfCheck], None] = lambda record: None,
+) -> SelfCheck:
+    """Measure the comparisons that `record` still lacks, while the budget lasts, and return what it then says.
+
+    One that the time cut short last time is measured anew. It is saved and told after each. Left by an error or by
+    Ctrl-C it is saved as `failed` or `interrupted`, with the rates of what was measured, and the error goes on.
+    """
+    record = whole(record)
+    began, before_s = clock.monotonic(), record.spent_s
+    record = replace(record, status="running", ended_utc=None)
+    try:
+        for number, slow_down in list(enumerate(slow_downs(record)))[len(record.live) :]:
+            at = clock.monotonic()
+            left_s = record.budget_s - record.spent_s
+            budget_s = share_s(record, left_s)
+            if budget_s is None:
+                break
+            measured = compare(Order(number, slow_down, record.seed + number, budget_s, at + left_s))
+            now = clock.monotonic()
+            record = _with(record, measured, slow_down, spent_s=now - at)
+            record = replace(record, spent_s=before_s + now - began)
+            save(record)
+            tell(record)
+    except BaseException as error:
+        ended: Ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        spent_s = before_s + clock.monotonic() - began
+        save(conclude(replace(record, status=ended, ended_utc=clock.utc(), spent_s=spent_s)))
+        raise
+    record = conclude(replace(record, status="finished", ended_utc=clock.utc()))
+    save(record)
+    return record
+
+
+def _with(record: SelfCheck, measured: Measured, slow_down: float, *, spent_s: float) -> SelfCheck:
+    live = LiveCheck(measured.comparison, slow_down, measured.found, measured.trials, spent_s)
+    record = replace(record, live=(*record.live, live))
+    if slow_down != 1:
+        return record
+    return replace(record, ratios=(*record.ratios, *measured.ratios), aa_trials=record.aa_trials + measured.trials)
+
+
+# --- on a device -------------------------------------------------------------------------------------------
+
+
+def begin(
+    scenario: Scenario,
+    bench: Bench,
+    line: str,
+    *,
+    seed: int,
+    comparisons: int = COMPARISONS,
+    injected: int = INJECTED,
+    budget_s: float = BUDGET_S,
+    slow_down: float = SLOW_DOWN,
+) -> SelfCheck:
+    """Check that a scenario can be compared with itself on a device, and write the self-check down.
+
+    Raises `DeviceRefused` for an emulated device, `ScenarioError` for a scenario of several cells or with a metric
+    that no single stage makes up.
+    """
+    if bench.device.identity.kind == "emulated":
+        raise DeviceRefused(
+            f"{bench.device.identity.name} is emulated: no time it takes is a measurement, so there are no "
+            "verdicts to check. Choose a phone, a virtual phone or the host"
+        )
+    _check(scenario)
+    looks = Looks()
+    record = SelfCheck(
+        id=new_run_id(),
+        device=bench.device.identity.name,
+        context=context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench)),
+        scenario=scenario.name,
+        metric=scenario.metric,
+        build=bench.build.id,
+        build_line=line,
+        started_utc=bench.clock.utc(),
+        ended_utc=None,
+        status="running",
+        seed=seed,
+        budget_s=budget_s,
+        spent_s=0.0,
+        wanted=comparisons,
+        wanted_injected=injected,
+        inject=Inject(SLOWED[scenario.metric], slow_down),
+        looks_most=looks.most,
+        looks_first=looks.first,
+    )
+    bench.store.save_selfcheck(record)
+    return record
+
+
+def _check(scenario: Scenario) -> None:
+    if len(scenario.cells) != 1:
+        raise ScenarioError(
+            f"scenario {scenario.name}: a self-check compares one cell with itself, this has "
+            f"{len(scenario.cells)}; choose one with a single cell, as the bundled `selfcheck` is"
+        )
+    if scenario.metric not in SLOWED:
+        raise ScenarioError(
+            f"scenario {scenario.name}: no single stage makes up {scenario.metric}, so that a slow-down injected "
+            f"into one would not be the metric's; choose one of {', '.join(SLOWED)}"
+        )
+
+
+def reopen(record: SelfCheck, scenario: Scenario, bench: Bench) -> None:
+    """Refuse to go on with a self-check whose surroundings have changed: raises `RunError` saying what differs."""
+    if bench.build.id != record.build:
+        raise RunError(
+            f"self-check {record.id} cannot go on: it was begun with build {record.build_line} "
+            f"({record.build[:12]}), found {bench.build.id[:12]}. Name it: --build {record.build[:12]}"
+        )
+    now = context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench))
+    if changed := record.context.differs_from(now):
+        words = "; ".join(f"{name} was {was}, is {found}" for name, (was, found) in changed.items())
+        raise RunError(f"self-check {record.id} cannot go on, its verdicts would not be of one kind: {words}")
+
+
+def comparing(
+    record: SelfCheck,
+    scenario: Scenario,
+    bench: Bench,
+    *,
+    watch: Watch = lambda progress: None,
+    tell: Callable[[str], None] = lambda words: None,
+) -> Compare:
+    """Return what measures one comparison of the build with itself.
+
+    Compared as parameters are: the rule is that for builds, which are judged on accepted devices only, and here
+    it is the device that is in question.
+    """
+    alike = comparison.Side(scenario, bench, record.build_line)
+
+    def compare(order: Order) -> Measured:
+        inject = replace(record.inject, slow_down=order.slow_down) if order.slow_down != 1 else None
+        candidate = replace(alike, inject=inject)
+        opened, _, _ = comparison.open_comparison(
+            baseline=alike,
+            candidate=candidate,
+            dimension="parameter",
+            seed=order.seed,
+            looks=Looks(record.looks_most, record.looks_first),
+            budget_s=order.budget_s,
+        )
+        with closing(comparison.measure(opened, alike, candidate, watch=watch, tell=tell)) as steps:
+            for _ in steps:
+                if bench.clock.monotonic() >= order.ends_at:
+                    break
+        return _measured(bench, opened.id, inject)
+
+    return compare
+
+
+def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measured:
+    """Read a comparison back from the store; raises `RunError` unless its runs were slowed as was asked."""
+    done = bench.store.comparison(comparison_id)
+    baseline, candidate = bench.store.run(done.baseline_run), bench.store.run(done.candidate_run)
+    if (baseline.inject, candidate.inject) != (None, inject):
+        raise RunError(
+            f"comparison {done.id}: wanted {inject} injected into the candidate alone, found {baseline.inject} "
+            f"and {candidate.inject}; what was measured says nothing of this device"
+        )
+    ours, theirs = (bench.store.trials(run.id) for run in (baseline, candidate))
+    cell = baseline.cells[0].key
+    ratios = paired(*(medians_by_block(side, cell, done.metric) for side in (theirs, ours)))
+    count = sum(bool(counted(trial, done.metric)) for trial in (*ours, *theirs))
+    return Measured(done.id, done.cells[0], tuple(ratios), count)

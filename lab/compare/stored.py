@@ -1,0 +1,98 @@
+"""Two runs that were finished for other reasons, held against each other afterwards, block by block."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+
+from lab.compare.comparable import Subject, differs_beyond
+from lab.compare.pairing import CellPair, Trials
+from lab.errors import RunError
+from lab.identifiers import new_run_id, now_utc
+from lab.records import CellVerdict, Comparison, Dimension, Run
+from lab.stats.compare import ratio, smallest_visible_change
+from lab.stats.pairs import p_once, ratios_by_block
+from lab.stats.sample import medians_by_block
+from lab.store import Store
+
+
+def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension) -> Comparison:
+    """Hold two runs against each other, with an interval for a number of pairs fixed in advance.
+
+    Blocks that only one of them has are left out. They were not interleaved: whatever changed between them, heat
+    and load too, is in the ratio, so that the verdict is `cannot tell` or `incomparable`, and nothing else. It is
+    saved as a comparison that paid for no looks. Raises `RunError`
+    for a run that is not finished, that measured no common cell, or was a side of a comparison with the other:
+    when that stopped was decided by its results, and an interval that looks once would be too narrow.
+    """
+    for run in (baseline, candidate):
+        if run.status != "finished":
+            whole = run.comparison  # a side goes on with the other one only
+            go_on = f"lab run --resume {run.id}" if whole is None else f"lab compare --resume {whole}"
+            raise RunError(f"run {run.id} is {run.status}: wanted finished runs; go on with it: {go_on}")
+    if baseline.id == candidate.id:
+        raise RunError(f"both are run {baseline.id}: wanted two runs to compare")
+    if baseline.comparison is not None and baseline.comparison == candidate.comparison:
+        raise RunError(
+            f"both are sides of comparison {baseline.comparison}, which looked often and judged them already: "
+            f"lab compare --resume {baseline.comparison[:13]} prints it"
+        )
+    sides = [Subject(run.device, run.context) for run in (baseline, candidate)]
+    differs = differs_beyond(dimension, *sides)
+    metric = str(tomllib.loads(baseline.scenario_toml)["scenario"]["metric"])
+    pairs = cells_of(baseline, candidate)
+    trials: Trials = {"baseline": store.trials(baseline.id), "candidate": store.trials(candidate.id)}
+    now = now_utc()
+    found = Comparison(
+        id=new_run_id(),
+        dimension=dimension,
+        scenario=baseline.scenario,
+        metric=metric,
+        device=baseline.device,
+        baseline_run=baseline.id,
+        candidate_run=candidate.id,
+        started_utc=now,
+        ended_utc=now,
+        status="finished",
+        seed=0,
+        looks_most=0,
+        looks_first=0,
+        budget_s=0.0,
+        differs=differs,
+        cells=tuple(_verdict(metric, pair, trials, sorted(differs)) for pair in pairs),
+    )
+    store.save_comparison(found)
+    return found
+
+
+def cells_of(baseline: Run, candidate: Run) -> Sequence[CellPair]:
+    """Return the cells that both runs measured, or the single cell of each; raises `RunError` without any."""
+    theirs = {cell.key: cell for cell in candidate.cells}
+    both = [(cell, theirs[cell.key]) for cell in baseline.cells if cell.key in theirs]
+    if both:
+        return both
+    if len(baseline.cells) == len(candidate.cells) == 1:
+        return [(baseline.cells[0], candidate.cells[0])]
+    listed = " and ".join(", ".join(cell.key for cell in run.cells) for run in (baseline, candidate))
+    raise RunError(f"runs {baseline.id} and {candidate.id} measured no common cell: {listed}")
+
+
+def _verdict(metric: str, cells: CellPair, trials: Trials, differs: Sequence[str]) -> CellVerdict:
+    key = cells[0].key
+    if differs:
+        return CellVerdict(key, "incomparable", None, None, 1.0, 0, f"{', '.join(differs)} differ")
+    ours = medians_by_block(trials["baseline"], key, metric)
+    theirs = medians_by_block(trials["candidate"], cells[1].key, metric)
+    ratios = list(ratios_by_block(theirs, ours).values())
+    if not ratios:
+        return CellVerdict(key, "cannot tell", None, None, 1.0, 0, "no block has a valid trial of both")
+    change = ratio(theirs, ours)
+    return CellVerdict(
+        cell=key,
+        verdict="cannot tell",
+        change=change,
+        smallest_visible=smallest_visible_change(change),
+        p=p_once(ratios),
+        pairs=len(ratios),
+        why="not interleaved: what changed between the two runs, heat and load too, is in the ratio",
+    )

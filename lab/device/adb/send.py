@@ -1,0 +1,54 @@
+"""Many files to an adb device in one conversation of the sync protocol, none of them waited for.
+
+The device answers each file with eight bytes, which are read at the end: waiting for each costs a round trip
+and an idle link a file (docs/adr/0008). Source: AOSP packages/modules/adb, `SYNC.TXT`, `file_sync_service.cpp`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lab.device.adb.wire import CHUNK, LONGEST_REQUEST, Link, WireRefused
+
+MODE = 0o100755
+"""What files are on the device: regular, and executable, because some are programs."""
+
+_WORD = struct.Struct("<4sI")
+
+
+def send_many(
+    link: Link, files: Sequence[tuple[Path, str]], *, progress: Callable[[int], None] = lambda sent: None
+) -> None:
+    """Write each file to its target; `progress` is told how many bytes went out.
+
+    The device makes the folders, replaces what is there, and removes a file that the link breaks off in.
+    Raises `WireRefused` with the device's own words, e.g. when its disk is full.
+    """
+    link.request("sync:")
+    packet = memoryview(bytearray(_WORD.size + CHUNK))
+    sent = answers = 0
+    for source, target in files:
+        name = f"{target},{MODE}".encode()
+        link.send(_WORD.pack(b"SEND", len(name)) + name)
+        with source.open("rb", buffering=0) as file:
+            while size := file.readinto(packet[_WORD.size :]):
+                _WORD.pack_into(packet, 0, b"DATA", size)
+                link.send(packet[: _WORD.size + size])
+                sent += size
+                progress(sent)
+        link.send(_WORD.pack(b"DONE", 0))
+        while link.answered():  # a full disk is told in the middle, and all that follows is dropped
+            answers += _accepted(link)
+    while answers < len(files):
+        answers += _accepted(link)
+    link.send(_WORD.pack(b"QUIT", 0))
+
+
+def _accepted(link: Link) -> int:
+    """Read the answer to one file."""
+    word, length = _WORD.unpack(link.exactly(_WORD.size))
+    if word != b"OKAY":
+        raise WireRefused(link.exactly(min(length, LONGEST_REQUEST)).decode(errors="replace"))
+    return 1

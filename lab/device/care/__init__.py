@@ -1,0 +1,1 @@
+"""A phone's settings: prepared, journalled and restored."""

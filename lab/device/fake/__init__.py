@@ -1,0 +1,1 @@
+"""A phone, an agent and a build for tests, behind the same seams as real ones."""

@@ -1,0 +1,1 @@
+"""Sensors: one look, or a sampler beside a trial."""

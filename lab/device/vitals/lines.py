@@ -1,0 +1,338 @@
+"""Vitals as lines: what the sampler prints is judged here, and what the lab keeps is written and read here.
+
+Two kinds of line: a `Reading` is what the shell printed, its values still text (`vitals_script`); the other is one
+`Vitals` as JSON. `read` reads both. What a sensor said and what it means are kept apart: the device's own words
+stay in the file, and only here is -274000 no temperature.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from lab.device.vitals.script import STALL_S
+from lab.errors import StoreError
+from lab.records import Vitals
+
+NO_READING = frozenset({-274_000, 0, 125_000})
+"""Millidegrees with which MediaTek's thermal zones say that they have none (device_care.md, section 3)."""
+
+COLDEST, HOTTEST = -40.0, 150.0
+"""Degrees between which a phone's parts are specified: a judgement, from the grades of car parts (AEC-Q100)."""
+
+TICKS_PER_S = 100
+"""Linux tells every program CPU time in hundredths of a second (USER_HZ on arm64 and x86-64; proc(5), stat)."""
+
+MILLIVOLTS_BELOW = 20_000
+"""A `voltage_now` under this is in millivolts already: batteries of one cell have 2.5 to 5 V, which is millions
+of microvolts, the kernel's unit (sysfs-class-power), so that the two cannot be taken for each other."""
+
+WHY: Mapping[str, str] = {
+    "gone": "no such file any more",
+    "none": "there is no such file",
+    "refused": "may not be read",
+    "nothing": "could be opened, gave nothing",
+    "hangs": f"did not answer within {STALL_S} s, and was left out from then on",
+    "many": "only the first 64 of a kind are read",
+}
+"""The sampler's words for why a sensor gave nothing, for people."""
+
+NONE = "this device has none"
+
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,9})?")
+
+
+@checked(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+class Reading:
+    """One line of the sampler: group -> sensor -> what it said, nothing judged yet."""
+
+    boot_s: str
+    zones: Mapping[str, str]
+    clock: Mapping[str, str]
+    cap: Mapping[str, str]
+    top: Mapping[str, str]
+    cooling: Mapping[str, str]
+    power: Mapping[str, str]
+    memory_kb: str
+    ticks: str
+    ticks_s: str
+    missing: Mapping[str, str]
+
+
+_Reading = TypeAdapter(Reading)
+_Vitals = TypeAdapter(Vitals)
+_NAMES = frozenset(each.name for each in fields(Vitals))
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """CPU time since boot of everything on a device, in seconds, and the boot clock when it was read."""
+
+    at_s: float
+    busy_s: float
+    stolen_s: float
+
+
+def write(vitals: Vitals) -> str:
+    """Return one JSON line, with its line end; nothing that is not a number gets into it."""
+    kept = {name: value for name, value in asdict(vitals).items() if value not in (None, {})}
+    return json.dumps(kept, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def read(path: Path) -> tuple[Vitals, ...]:
+    """Read a file of either kind of line; CPU use is the difference from the line before.
+
+    A last line that was cut is left out, and so is one before a blank line: there the sampler began anew. Any
+    other line that is none raises `StoreError`, and so does a file that cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise StoreError(f"{path}: wanted the vitals of a trial, cannot read them: {error}") from error
+    return vitals_of(text, str(path))
+
+
+def vitals_of(text: str, where: str) -> tuple[Vitals, ...]:
+    """Return what each whole line of `text` says; `where` names it in errors."""
+    lines = text.split("\n")
+    found: list[Vitals] = []
+    before: Ticks | None = None
+    for number, line in enumerate(lines[:-1], start=1):
+        if not line.strip():
+            continue
+        try:
+            said = parse(line)
+        except ValueError as error:
+            if not lines[number].strip() and number < len(lines) - 1:
+                continue
+            message = f"{where}, line {number}: wanted vitals, found {line[:80]!r} ({error})"
+            raise StoreError(f"{message}; the file was changed or is damaged: its trial has no vitals") from error
+        if isinstance(said, Vitals):
+            found.append(said)
+            continue
+        now = ticks_of(said.ticks, said.ticks_s)
+        found.append(judged(said, before, now))
+        before = now or before
+    return tuple(found)
+
+
+def parse(line: str) -> Reading | Vitals:
+    """Read one line of either kind, strictly; raises `ValueError`."""
+    try:
+        if '"ticks_s"' in line:
+            return _Reading.validate_json(line)
+        found = _Vitals.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
+    if unknown := json.loads(line).keys() - _NAMES:
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    return found
+
+
+def judged(reading: Reading, before: Ticks | None, now: Ticks | None) -> Vitals:
+    """Say what a line of the sampler means; what means nothing goes to `missing`, with what was said."""
+    boot_s = number(reading.boot_s)
+    if boot_s is None:
+        raise StoreError(f"wanted seconds since boot from /proc/uptime, found {reading.boot_s!r}")
+    missing = _missing(reading)
+    power = reading.power
+    zones = {name: _zone(name, said, missing) for name, said in reading.zones.items()}
+    celsius = {name: found for name, found in zones.items() if found is not None}
+    if "battery" not in celsius:
+        fill_battery(celsius, missing, power.get("temp"))
+    clocks = {name: _positive(f"{name} clock", said, missing) for name, said in reading.clock.items()}
+    used = _used(before, now, missing)
+    volts = _number("battery voltage", power.get("voltage_now"), missing)
+    memory = _number("memory", reading.memory_kb or None, missing)
+    if not reading.memory_kb:
+        missing["memory"] = "no MemAvailable in /proc/meminfo"
+    return Vitals(
+        boot_s=boot_s,
+        celsius=celsius,
+        clocks_khz={name: khz for name, khz in clocks.items() if khz is not None},
+        caps=_caps(reading, missing),
+        cooling=_cooling(reading.cooling, missing),
+        battery_level=_level(power.get("capacity"), missing),
+        powered=_powered(reading),
+        charge_uah=_number("battery charge", power.get("charge_counter"), missing),
+        current_ua=_number("battery current", power.get("current_now"), missing),
+        voltage_mv=None if volts is None else volts if volts < MILLIVOLTS_BELOW else volts / 1000,
+        busy_cores=None if used is None else used[0],
+        stolen_cores=None if used is None else used[1],
+        available_bytes=None if memory is None else int(memory) * 1024,
+        missing=missing,
+    )
+
+
+def _missing(reading: Reading) -> dict[str, str]:
+    """Say of each sensor why it gave nothing, and of each kind that the device has none of it."""
+    found = {_place(name): WHY.get(why, why) for name, why in reading.missing.items()}
+    kinds = {"thermal zones": reading.zones, "clocks": reading.clock, "battery": "capacity" in reading.power}
+    groups = {"thermal zones": "zones/", "clocks": "clock/", "battery": "power/"}
+    for kind, there in kinds.items():
+        if not there and not any(name.startswith(groups[kind]) for name in reading.missing):
+            found[kind] = NONE
+    return found
+
+
+def fill_battery(celsius: dict[str, float], missing: dict[str, str], tenths: str | None) -> None:
+    """Take the battery's temperature, in tenths of a degree, from elsewhere than its zone.
+
+    What is wrong with the zone stays told: as `battery zone` when the other source answers, else as `battery`.
+    That a device has no such sensor is said only where every place was looked at.
+    """
+    before = missing.pop("battery", NONE)
+    found = _number("battery", tenths, missing)
+    degrees = None if found is None else plausible("battery", found * 100, f"{tenths} tenths of a degree", missing)
+    if degrees is not None:
+        celsius["battery"] = degrees
+    if before != NONE:
+        missing["battery" if degrees is None else "battery zone"] = before
+    elif degrees is None and all(missing.get(place, NONE) in (NONE, WHY["none"]) for place in _BATTERY_PLACES):
+        missing.setdefault("battery", NONE)
+
+
+_BATTERY_PLACES = ("thermal zones", "power supply", "battery temperature")
+"""Where a battery's temperature may be: words of `missing`."""
+
+_PLACES: Mapping[str, str] = {
+    "power/temp": "battery temperature",
+    "power/capacity": "battery level",
+    "power/charge_counter": "battery charge",
+    "power/current_now": "battery current",
+    "power/voltage_now": "battery voltage",
+}
+
+
+_GROUPS: Mapping[str, str] = {
+    "zones": "thermal zones",
+    "clock": "clocks",
+    "cap": "caps",
+    "top": "caps",
+    "power": "power supply",
+}
+
+
+def _place(name: str) -> str:
+    """Return what people call a sensor that the sampler names ``group/sensor``."""
+    group, _, sensor = name.partition("/")
+    if sensor in {"all", "others"}:
+        return f"{'other ' if sensor == 'others' else ''}{_GROUPS.get(group, group)}"
+    named = {"zones": sensor, "clock": f"{sensor} clock", "cap": f"{sensor} cap", "top": f"{sensor} cap"}
+    return _PLACES.get(name) or named.get(group) or f"{_GROUPS.get(group, group)} {sensor}"
+
+
+def number(said: str) -> float | None:
+    """Read a plain decimal number; None for anything else, `nan` and `1e999` too."""
+    return float(said) if _NUMBER.fullmatch(said) else None
+
+
+def _number(name: str, said: str | None, missing: dict[str, str]) -> float | None:
+    """Read a number that may not be there; one that is none is told under its name."""
+    if said is None:
+        return None
+    found = number(said)
+    if found is None:
+        missing[name] = f"said {said!r}, which is no number"
+    return found
+
+
+def _positive(name: str, said: str, missing: dict[str, str]) -> float | None:
+    found = _number(name, said, missing)
+    if found is not None and found <= 0:
+        missing[name] = f"said {said!r}, which no clock runs at"
+        return None
+    return found
+
+
+def _zone(name: str, said: str, missing: dict[str, str]) -> float | None:
+    found = _number(name, said, missing)
+    return None if found is None else plausible(name, found, said, missing)
+
+
+def plausible(name: str, millidegrees: float, said: str, missing: dict[str, str]) -> float | None:
+    """Return degrees, or None for what no place in a phone can be; then `missing` says what was said."""
+    celsius = millidegrees / 1000
+    if millidegrees in NO_READING:
+        missing[name] = f"said {said}, which means no reading"
+    elif not math.isfinite(celsius) or not COLDEST <= celsius <= HOTTEST:
+        missing[name] = f"said {said}, which nothing in a phone can be"
+    else:
+        return celsius
+    return None
+
+
+def _caps(reading: Reading, missing: dict[str, str]) -> dict[str, float]:
+    """Highest clock allowed over the highest there is, by policy; both must be readable."""
+    found: dict[str, float] = {}
+    for name in reading.cap.keys() | reading.top.keys():
+        cap = _positive(f"{name} cap", reading.cap.get(name, ""), missing) if name in reading.cap else None
+        top = _positive(f"{name} cap", reading.top.get(name, ""), missing) if name in reading.top else None
+        if cap is not None and top is not None:
+            found[name] = cap / top
+    return dict(sorted(found.items()))
+
+
+def _cooling(said: Mapping[str, str], missing: dict[str, str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, text in said.items():
+        state = _number(f"cooling {name}", text, missing)
+        if state is not None and state >= 0 and state.is_integer():
+            found[name] = int(state)
+        elif state is not None:
+            missing[f"cooling {name}"] = f"said {text!r}, which is no state"
+    return found
+
+
+def _level(said: str | None, missing: dict[str, str]) -> float | None:
+    level = _number("battery level", said, missing)
+    if level is not None and not 0 <= level <= 100:
+        missing["battery level"] = f"said {said!r}, wanted 0 to 100"
+        return None
+    return level
+
+
+def _powered(reading: Reading) -> bool | None:
+    """Whether anything feeds the device; None when nothing says so, and not all that may could be read.
+
+    Online is 0, 1, or 2 for a charger whose voltage can be set (the kernel's sysfs-class-power).
+    """
+    said = {value for name, value in reading.power.items() if name.startswith("online ")}
+    if said & {"1", "2"}:
+        return True
+    unread = any(name.startswith("power/") and name not in _PLACES for name in reading.missing)
+    return False if said == {"0"} and not unread else None
+
+
+def ticks_of(ticks: str, at_s: str) -> Ticks | None:
+    """Read the first line of /proc/stat; None when it is another.
+
+    Busy is user, nice, system, irq and softirq; a guest's time is in user and nice already (proc(5)).
+    """
+    parts, now = ticks.split(), number(at_s)
+    if len(parts) < 8 or now is None or not all(part.isdecimal() and len(part) < 20 for part in parts):
+        return None
+    user, nice, system, _, _, irq, softirq, steal = (int(part) / TICKS_PER_S for part in parts[:8])
+    return Ticks(now, user + nice + system + irq + softirq, steal)
+
+
+def _used(before: Ticks | None, now: Ticks | None, missing: dict[str, str]) -> tuple[float, float] | None:
+    """Return the cores' worth of CPU time used and stolen between two readings."""
+    if now is None:
+        missing["cpu time"] = "no `cpu` line in /proc/stat"
+    if before is None or now is None:
+        return None
+    passed, busy, stolen = now.at_s - before.at_s, now.busy_s - before.busy_s, now.stolen_s - before.stolen_s
+    if passed <= 0 or busy < 0 or stolen < 0:
+        missing["cpu time"] = "a clock or counter went back"
+        return None
+    return busy / passed, stolen / passed

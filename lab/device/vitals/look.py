@@ -1,0 +1,221 @@
+"""Vitals of a device: a look now, and one sampler that writes them down while a trial runs.
+
+`look` asks once, Android's services too; `begin` and `end` frame a trial with a sampler on the device, so that no
+reading costs an adb call (device_care.md, section 5). Tested on virtual phones over a real adbd; not verified on a
+phone.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lab.device.android_text import dumpsys_battery, dumpsys_thermal
+from lab.device.transport import Device, Process
+from lab.device.vitals import script
+from lab.device.vitals.lines import (
+    Reading,
+    fill_battery,
+    judged,
+    number,
+    parse,
+    plausible,
+    read,
+    ticks_of,
+    vitals_of,
+    write,
+)
+from lab.device.vitals.meaning import HAL_SKIN, aligned, battery, frozen, jumps, skin, soc
+from lab.errors import DeviceLost, DeviceRefused
+from lab.records import Vitals
+
+__all__ = [
+    "aligned",
+    "battery",
+    "begin",
+    "end",
+    "frozen",
+    "jumps",
+    "look",
+    "read",
+    "skin",
+    "soc",
+    "vitals_of",
+    "write",
+]
+
+BOUND_S = 2 * 3600
+"""How long a sampler lives at most, whatever became of the lab that began it: a judgement, beyond any trial."""
+
+HANGS_MOST = 8
+"""How many hanging sensors one look goes round: a judgement; each costs `vitals_script.STALL_S`."""
+
+_SHORT_S = 20.0
+"""Deadline of a call that does little."""
+
+
+def look(device: Device) -> Vitals:
+    """Ask every sensor once, and on an adb device the battery and thermal services; one call to the device.
+
+    A sensor that does not answer costs one more call and `vitals_script.STALL_S`, and is told in `missing`; many
+    that are slow cost their time only. Raises `DeviceLost`, and `DeviceRefused` for a device on which nothing can
+    be read.
+    """
+    hanging: list[str] = []
+    said = ""
+    services = device.identity.kind != "host"
+    while True:
+        argv = script.looking("\n".join(hanging), services=services)
+        done = device.transport.shell(argv, timeout_s=_SHORT_S + script.SLOW_S + 2 * script.DUMPSYS_S)
+        sensors, mark, told = done.stdout.partition("@dumpsys ")
+        said = said or mark + told
+        lines = [line for line in sensors.splitlines() if line.startswith("{")]
+        if lines:
+            break
+        if "slow" in sensors.splitlines():
+            raise DeviceRefused(
+                f"{device.identity.name}: wanted its sensors' readings, had not all after {script.SLOW_S} s "
+                "though each answered; start the device again"
+            )
+        at = re.findall(r"^at (/\S+)$", sensors, re.MULTILINE)
+        if not at:
+            raise DeviceRefused(
+                f"{device.identity.name}: wanted its sensors' readings, its shell printed "
+                f"{(done.stdout or done.stderr)[:120]!r} (status {done.returncode})"
+            )
+        hanging.append(_hung(at[-1]))
+        if len(hanging) > HANGS_MOST:
+            raise DeviceLost(
+                f"{device.identity.name}: more than {HANGS_MOST} of its sensors do not answer, "
+                f"{', '.join(hanging)}; start the device again"
+            )
+        services = services and not said
+    return _with_services(_one(lines, device), said)
+
+
+def _hung(path: str) -> str:
+    """Return what a look goes round: the folder of a value that hangs, or the very file of a `type`."""
+    return path if path.endswith("/type") else posixpath.dirname(path)
+
+
+def _one(lines: list[str], device: Device) -> Vitals:
+    """Judge the reading of a look, CPU time counted up to the second line."""
+    try:
+        found = parse(lines[0])
+    except ValueError as error:
+        raise DeviceRefused(
+            f"{device.identity.name}: wanted a reading, found {lines[0][:120]!r}: {error}"
+        ) from error
+    if not isinstance(found, Reading):
+        return found
+    later = re.fullmatch(r'\{"ticks":"([^"]*)","ticks_s":"([^"]*)"\}', lines[-1])
+    first = ticks_of(found.ticks, found.ticks_s)
+    return judged(found, first, ticks_of(later[1], later[2]) if later else None)
+
+
+def _with_services(vitals: Vitals, said: str) -> Vitals:
+    """Add what Android's services said, in sections ``@dumpsys NAME`` ... ``@took FROM TO``."""
+    sections = re.findall(r"^@dumpsys (\w+)\n(.*?)\n?^@took (\S*) (\S*)$", said, re.MULTILINE | re.DOTALL)
+    for service, text, begun, ended in sections:
+        took_s = (number(ended) or 0.0) - (number(begun) or 0.0)
+        add = {"battery": with_battery, "thermalservice": with_thermal}[service]
+        vitals = add(vitals, text, took_s)
+    return vitals
+
+
+def _silence(text: str, took_s: float, service: str) -> str:
+    """Say what a service printed in place of what was wanted."""
+    if took_s >= script.DUMPSYS_S and not text.strip():
+        return f"`dumpsys {service}` did not answer within {script.DUMPSYS_S} s"
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "nothing")
+    return f"`dumpsys {service}` said: {first[:120]}"
+
+
+def with_battery(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
+    """Fill in from `dumpsys battery` what sysfs did not say; nothing from one whose values are faked."""
+    said = dumpsys_battery(text)
+    if not said or "faked" in said:
+        why = "`dumpsys battery` is faked: `dumpsys battery reset`" if said else _silence(text, took_s, "battery")
+        return replace(vitals, missing={**vitals.missing, "dumpsys battery": why})
+    missing, celsius = dict(vitals.missing), dict(vitals.celsius)
+    if "battery" not in celsius:
+        fill_battery(celsius, missing, said.get("temperature"))
+    level, scale = number(said.get("level", "")), number(said.get("scale", ""))
+    percent = 100 * level / scale if level is not None and scale else None
+    if vitals.battery_level is None and percent is not None and 0 <= percent <= 100:
+        missing.pop("battery level", None)
+    else:
+        percent = vitals.battery_level
+    powered = [value == "true" for name, value in said.items() if name.endswith(" powered")]
+    feeds = vitals.powered or any(powered)  # the service goes by the types of supplies, and misses one of none
+    return replace(
+        vitals,
+        celsius=celsius,
+        battery_level=percent,
+        powered=feeds if powered else vitals.powered,
+        charge_uah=vitals.charge_uah if vitals.charge_uah is not None else number(said.get("Charge counter", "")),
+        voltage_mv=vitals.voltage_mv if vitals.voltage_mv is not None else _volts(said),
+        missing=missing,
+    )
+
+
+def _volts(said: Mapping[str, str]) -> float | None:
+    """Return millivolts; some ROMs give volts (device_care.md, section 4)."""
+    found = number(said.get("voltage", ""))
+    return None if found is None or found <= 0 else found * 1000 if found < 100 else found
+
+
+def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
+    """Add the thermal service's status and the sensors of its HAL, as it names them, with their types."""
+    thermal = dumpsys_thermal(text)
+    missing, celsius = dict(vitals.missing), dict(vitals.celsius)
+    status = thermal.status
+    if thermal.overridden:
+        status, missing["thermal status"] = None, "it is faked: `cmd thermalservice reset`"
+    elif status is None:
+        missing["thermal status"] = _silence(text, took_s, "thermalservice")
+    elif "HAL Ready: true" not in text:
+        status, missing["thermal status"] = None, "the thermal service has no HAL to ask"
+    for name, degrees in thermal.celsius.items():
+        found = plausible(name, degrees * 1000, f"{degrees:g}", missing)
+        if found is not None:
+            celsius.setdefault(name, found)
+    if thermal.status is not None and HAL_SKIN not in thermal.kinds.values():
+        missing["SKIN"] = "the thermal service names no such sensor"
+    for name, word in thermal.silent.items():
+        missing[name] = f"said {word}"
+    kinds = {**vitals.hal_kinds, **{name: thermal.kinds[name] for name in thermal.celsius if name in celsius}}
+    return replace(vitals, thermal_status=status, celsius=celsius, hal_kinds=kinds, missing=missing)
+
+
+def begin(device: Device, folder: str, bound_s: int = BOUND_S) -> Process:
+    """Start the sampler in `folder` on the device, which is made; it reads every second, `bound_s` at most.
+
+    It ends by itself then, and when its folder is removed; one that a lab which is gone left there is ended first.
+    Raises `DeviceLost`, `DeviceRefused`, `DeviceFull`.
+    """
+    transport = device.transport
+    if (left := transport.find(folder)) is not None:
+        transport.kill(left)
+        transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)  # its readings are not of what begins now
+    transport.push(script.SAMPLER.encode(), posixpath.join(folder, script.SCRIPT))
+    return transport.start(
+        ["sh", script.SCRIPT, str(bound_s)],
+        environment=device.environment,
+        folder=folder,
+        stdout=posixpath.join(folder, "stdout.txt"),
+        stderr=posixpath.join(folder, "stderr.txt"),
+    )
+
+
+def end(device: Device, process: Process, folder: str, target: Path) -> None:
+    """End the sampler, bring what it read to `target` on the host, and remove its folder with all in it."""
+    transport = device.transport
+    if Path(folder) in target.absolute().parents:
+        raise DeviceRefused(f"{device.identity.name}: {target} lies in the sampler's own folder, which is removed")
+    transport.kill(process)
+    transport.pull(posixpath.join(folder, script.LINES), target)
+    transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)

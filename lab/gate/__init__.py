@@ -1,0 +1,1 @@
+"""When a trial may start, and when heat ends or rejects it."""

@@ -1,0 +1,1 @@
+"""What a phone allows, found by trying."""

@@ -1,0 +1,214 @@
+"""What a phone allows, found by trying, and a bundle of the answers that one can send."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from device_agents.contract import PROTOCOL, Hello, Job, NullWork, Unit
+from lab.device.cores import Held
+from lab.device.local import SystemClock
+from lab.device.push import push
+from lab.device.transport import Completed, Device, Transport
+from lab.errors import DeviceError, DeviceLost, LabError
+from lab.probe.catalogue import PROBES, Probe, Setting
+from lab.run.delivery import package_of_agent
+from lab.trial.agent import Errand, carry_out, launch_for
+from lab.trial.folder import EVENTS, STDERR, read_events
+
+Verdict = Literal["available", "refused", "missing", "unverifiable"]
+
+AGENT_S = 120.0
+"""How long the agent may take to do nothing; a judgement: emulated, its start alone takes many seconds."""
+
+NOTHING = "(nothing)"
+
+SHOWN = 100
+"""How many characters of a finding stand in the table."""
+
+_MISSING = re.compile(
+    r"not found|no such file|can't find service|cannot find service|unknown command|unknown option|"
+    r"no shell command",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(
+    r"permission denied|securityexception|not allowed|operation not permitted|not permitted|requires permission",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a probe: the verdict, one line of what was found, and everything the device said."""
+
+    name: str
+    shows: str
+    command: str
+    verdict: Verdict
+    finding: str
+    raw: str
+
+
+def examine(
+    device: Device, *, lease: Callable[[], AbstractContextManager[Held]], tell: Callable[[str], None]
+) -> list[Result]:
+    """Try every probe, then the agent; one that gets no answer in time hides no other.
+
+    `lease` gives the device's turn, which only the agent needs: a phone whose shell lacks what a lease
+    takes is probed all the same. `tell` hears of each group of ten.
+    """
+    results: list[Result] = []
+    for number, probe in enumerate(PROBES, start=1):
+        results.append(
+            _setting(device.transport, probe) if isinstance(probe, Setting) else _read(device.transport, probe)
+        )
+        if number % 10 == 0:
+            tell(f"{device.identity.name}: {number} of {len(PROBES)} probes done")
+    return [*results, agent(device, lease)]
+
+
+def judge(done: Completed, holds: str = "") -> tuple[Verdict, str]:
+    """Return a verdict and one line: an answer counts as one when it holds `holds`.
+
+    What a refused or missing thing says is matched in words, because not every ROM sets a status.
+    """
+    words = "\n".join(filter(None, (done.stdout.strip(), done.stderr.strip())))
+    line = _first(words) or NOTHING
+    answered = bool(done.stdout.strip()) and holds in done.stdout
+    if answered and (done.returncode == 0 or not (_MISSING.search(words) or _REFUSED.search(words))):
+        return "available", _first(done.stdout, holds) or line
+    said = _first(done.stderr) or line
+    if _REFUSED.search(words):
+        return "refused", said
+    if done.returncode == 127 or _MISSING.search(words):
+        return "missing", said
+    if not done.stdout.strip():
+        return "unverifiable", f"said nothing (status {done.returncode})" if line == NOTHING else said
+    return "unverifiable", f"does not say {holds!r}: {line}" if holds not in done.stdout else line
+
+
+def _first(text: str, holds: str = "") -> str:
+    """Return the first line that says something and holds `holds`; headings of head(1) are left out."""
+    lines = (" ".join(line.split()) for line in text.splitlines() if holds in line)
+    return next((line for line in lines if line and not line.startswith("==>")), "")
+
+
+def _read(transport: Transport, probe: Probe) -> Result:
+    command = shlex.join(probe.argv)
+    try:
+        done = transport.shell(probe.argv, timeout_s=probe.timeout_s)
+    except DeviceError as error:
+        return Result(probe.name, probe.shows, command, "unverifiable", str(error), "")
+    verdict, finding = judge(done, probe.holds)
+    return Result(probe.name, probe.shows, command, verdict, finding, _raw(command, done))
+
+
+def _setting(transport: Transport, setting: Setting) -> Result:
+    """Read a setting, write the same value, read it back: nothing is changed, and the right to write is known."""
+    raw: list[str] = []
+
+    def ask(argv: Sequence[str]) -> Completed:
+        done = transport.shell(argv, timeout_s=15.0)
+        raw.append(_raw(shlex.join(argv), done))
+        return done
+
+    def result(verdict: Verdict, finding: str) -> Result:
+        command = f"{shlex.join(setting.write)} VALUE"
+        return Result(setting.name, setting.shows, command, verdict, finding, "\n".join(raw))
+
+    try:
+        before = ask(setting.read)
+        verdict, finding = judge(before)
+        value = before.stdout.strip()
+        if verdict != "available":
+            return result(verdict, finding)
+        if value == "null" or not value or "\n" in value:
+            return result("unverifiable", f"reads {value!r}: there is no value to write back")
+        if (refusal := _refusal(ask((*setting.write, value)))) is not None:
+            return result(*refusal)
+        after = ask(setting.read).stdout.strip()
+    except DeviceError as error:
+        return result("unverifiable", str(error))
+    if after != value:
+        return result("refused", f"was {value!r}, written with the same, reads {after!r}: set it back by hand")
+    return result("available", f"{value!r} was written and read back")
+
+
+def _refusal(done: Completed) -> tuple[Verdict, str] | None:
+    """Return what went wrong with a write, which says nothing when it works; None when nothing did."""
+    verdict, finding = judge(done)
+    silent = not done.stdout.strip() and not done.stderr.strip()
+    return None if done.returncode == 0 and (silent or verdict == "available") else (verdict, finding)
+
+
+def _raw(command: str, done: Completed) -> str:
+    return f"$ {command}\n{done.stdout}{done.stderr}[status {done.returncode}]\n"
+
+
+# --- the agent -----------------------------------------------------------------------------------------
+
+
+def agent(device: Device, lease: Callable[[], AbstractContextManager[Held]]) -> Result:
+    """Push the agent's bundle and let it do nothing: its first line says what it found."""
+    command = shlex.join((*device.agent, "run", "--job", "job.json", "--events", "events.jsonl"))
+    name, shows = "the lab's agent", "whether our own program runs there, and what it sees"
+    try:
+        with lease() as held, tempfile.TemporaryDirectory() as folder:
+            if device.bundle is not None:
+                push([package_of_agent(device.bundle)], device, fence=held.fence(), progress=_quietly)
+            return Result(name, shows, command, *_greeting(device, held, Path(folder)))
+    except LabError as error:
+        verdict: Verdict = "unverifiable" if isinstance(error, DeviceLost) else "refused"
+        return Result(name, shows, command, verdict, str(error), str(error))
+
+
+def _quietly(sent: int, total: int) -> None:
+    """A bundle is small: its push needs no bar."""
+
+
+def _greeting(device: Device, held: Held, folder: Path) -> tuple[Verdict, str, str]:
+    """Run a `null` job on a build that is not there: `hello` comes before the build is opened."""
+    job = Job(
+        protocol=PROTOCOL,
+        trial="probe",
+        build="none",
+        work=NullWork(),
+        warmup_iterations=0,
+        iterations=1,
+        units={"all": Unit(cores=list(device.identity.cores))},
+        stages={},
+    )
+    launch = launch_for(job, device, folder)
+    outcome = carry_out(
+        Errand(
+            launch=launch,
+            transport=device.transport,
+            folder=folder,
+            timeout_s=AGENT_S,
+            clock=SystemClock(),
+            look_every_s=device.look_every_s,
+            started=held.note,
+        )
+    )
+    said = {name: _text(folder / name) for name in (EVENTS, STDERR)}
+    raw = "\n".join(f"--- {name}\n{text}" for name, text in said.items()) + f"\n{outcome}\n"
+    hello = next((e for e in read_events(said[EVENTS].encode()).events if isinstance(e, Hello)), None)
+    if hello is None:
+        last = said[STDERR].strip().splitlines()[-1:] or [outcome.lost or f"status {outcome.returncode}"]
+        return "refused", f"it did not start: {last[0]}", raw
+    features = " ".join(hello.cpu_features)
+    runtime = f"{hello.runtime} {hello.runtime_version}"
+    return "available", f"{hello.agent} {hello.agent_version}, {runtime}, {hello.abi}, features: {features}", raw
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+
+# --- the bundle ----------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""A run's answer: computed once, drawn in each format."""

@@ -1,0 +1,215 @@
+"""Where the marks of an answer's chart lie: numbers in, positions out; the page template draws them.
+
+One row a cell. A dot is a trial, at its median, from the first block (top) to the last (bottom), so that
+a slope is drift. Invalid trials are hollow. The band is the interval, its line the estimate. Published
+figures have a panel and a scale of their own: their shape may be read against ours, their size may not.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.records import Answer, CellSummary, Metric, Published, Trial
+from lab.report.answer.view import matches
+from lab.report.scale import WIDTH, Scale
+from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
+from lab.stats.sample import trial_median, usable
+
+_LEFT, _RIGHT, _TOP = 230.0, 930.0, 30.0
+_SPLIT = (660.0, 720.0)
+_SPREAD = 26.0
+_ROW, _LINE = 46.0, 20.0
+_CHARACTERS = 33
+"""How much of a cell's name fits beside its row, and how many lines of it."""
+_LINES = 3
+
+State = Literal["best", "contender", "beaten", "unknown"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A trial: its place, whether it counts, and what it is in words."""
+
+    x: float
+    y: float
+    valid: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class Diamond:
+    """A published figure: its place, whether it was derived, and what it is in words."""
+
+    x: float
+    y: float
+    kind: str
+    text: str
+    text_x: float
+    anchor: Literal["start", "end"]
+    title: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell. `band` is (low, estimate, high) in pixels, or the estimate alone, or nothing."""
+
+    y: float
+    label: str
+    lines: tuple[str, ...]
+    state: State
+    band: tuple[float, ...]
+    title: str
+    marks: tuple[Mark, ...]
+    diamonds: tuple[Diamond, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One scale: its ends in pixels, its ticks (pixel, text) and its title."""
+
+    left: float
+    right: float
+    ticks: tuple[tuple[float, str], ...]
+    title: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Everything the template needs; `published` is None where no figure is about the headline metric."""
+
+    width: float
+    height: float
+    row: float
+    top: float
+    bottom: float
+    rows: tuple[Row, ...]
+    ours: Panel
+    published: Panel | None
+    logarithmic: bool
+
+
+def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
+    """Lay out an answer's chart; None when no trial holds a value of the headline metric."""
+    metric = answer.metric
+    shown = [t for t in trials if t.samples.get(metric.name) and usable(t.samples[metric.name])]
+    if not shown:
+        return None
+    figures = [figure for figure in answer.published if figure.metric == metric.name]
+    values = [trial_median(t.samples[metric.name]) for t in shown]
+    for summary in answer.summaries:
+        found = summary.interval
+        values += [v for v in (found.low, found.high) if v is not None] if found else []
+    scale = Scale(values, _LEFT, _SPLIT[0] if figures else _RIGHT)
+    other = (
+        Scale([figure.value for figure in figures], _SPLIT[1], _RIGHT - 40, from_zero=True) if figures else None
+    )
+    height = _ROW + _LINE * max(0, max(len(_lines(_label(answer, s))) for s in answer.summaries) - 2)
+    rows = tuple(
+        _row(answer, summary, shown, y=_TOP + height * (index + 0.5), scale=scale, other=other)
+        for index, summary in enumerate(answer.summaries)
+    )
+    bottom = _TOP + height * len(rows)
+    return Chart(
+        width=WIDTH,
+        height=bottom + 30,
+        row=height,
+        top=_TOP,
+        bottom=bottom,
+        rows=rows,
+        ours=_panel(scale, metric, f"{metric.label}, {metric.better} is better", room=7),
+        published=_panel(other, metric, "published, own scale", room=3) if other else None,
+        logarithmic=scale.log,
+    )
+
+
+def state_of(answer: Answer, summary: CellSummary) -> State:
+    """Return how a cell fared: unknown means too few valid trials to be judged."""
+    if summary.cell.key == answer.best:
+        return "best"
+    if summary.cell.key in answer.contenders:
+        return "contender"
+    return "unknown" if summary.may_be_best or answer.best is None else "beaten"
+
+
+def _row(
+    answer: Answer,
+    summary: CellSummary,
+    trials: Sequence[Trial],
+    *,
+    y: float,
+    scale: Scale,
+    other: Scale | None,
+) -> Row:
+    metric, found, cell = answer.metric, summary.interval, summary.cell
+    label = _label(answer, summary)
+    band: tuple[float, ...] = ()
+    title = f"{label}: no valid trial"
+    if found is not None:
+        ends = (
+            (found.estimate,)
+            if found.low is None or found.high is None
+            else (found.low, found.estimate, found.high)
+        )
+        band = tuple(scale(end) for end in ends)
+        title = f"{label}: {estimate_with_interval(found, metric.unit)}"
+    own = [trial for trial in trials if trial.cell == cell.key]
+    return Row(
+        y=y,
+        label=label,
+        lines=_lines(label),
+        state=state_of(answer, summary),
+        band=band,
+        title=title,
+        marks=tuple(_mark(t, metric, y + _offset(t.block, own), scale) for t in own),
+        diamonds=_diamonds(answer, summary, y, other) if other else (),
+    )
+
+
+def _label(answer: Answer, summary: CellSummary) -> str:
+    several = len(answer.run.cells) > 1
+    return cell_phrase(summary.cell, varying(answer.run.cells)) if several else plain(answer.metric.label)
+
+
+def _lines(label: str) -> tuple[str, ...]:
+    return tuple(textwrap.wrap(label, _CHARACTERS, max_lines=_LINES, placeholder="…")) or ("",)
+
+
+def _offset(block: int, own: Sequence[Trial]) -> float:
+    first, last = min(t.block for t in own), max(t.block for t in own)
+    return round(_SPREAD * ((block - first) / (last - first) - 0.5), 1) if last > first else 0.0
+
+
+def _mark(trial: Trial, metric: Metric, y: float, scale: Scale) -> Mark:
+    value = trial_median(trial.samples[metric.name])
+    reason = "" if trial.valid else f", invalid: {trial.reason} {plain(trial.detail)}".rstrip()
+    text = f"trial {trial.number}, block {trial.block}: {quantity(value, metric.unit)}{reason}"
+    return Mark(scale(value), y, trial.valid, text)
+
+
+def _diamonds(answer: Answer, summary: CellSummary, y: float, scale: Scale) -> tuple[Diamond, ...]:
+    return tuple(
+        _diamond(figure, answer.metric.unit, scale(figure.value), y)
+        for figure in answer.published
+        if figure.metric == answer.metric.name and matches(figure, summary.cell)
+    )
+
+
+def _diamond(figure: Published, unit: str, x: float, y: float) -> Diamond:
+    text = quantity(figure.value, unit)
+    fits = x + 12 + 7 * len(text) < WIDTH
+    title = f"{figure.kind}: {text}. {plain(figure.source)}. {plain(figure.note)}"
+    return Diamond(x, y, figure.kind, text, x + 12 if fits else x - 12, "start" if fits else "end", title)
+
+
+def _panel(scale: Scale, metric: Metric, title: str, *, room: int) -> Panel:
+    ticks = scale.ticks(room)
+    divisor, unit = (1.0, metric.unit)
+    if unit == "s" and ticks:
+        divisor, unit = next(
+            (p for p in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")) if ticks[-1] >= p[0]), (1e-9, "ns")
+        )
+    texts = tuple((scale(tick), f"{tick / divisor:.10g}") for tick in ticks)
+    return Panel(scale.left, scale.right, texts, f"{title} ({unit})")

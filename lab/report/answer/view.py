@@ -1,0 +1,245 @@
+"""From trials to the answer of a scenario's question: summaries, the best cell, what may be it, and why not."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
+from lab.report.answer.sentence import sentence
+from lab.report.answer.sustained import lasting_sentence, short_of
+from lab.report.held import held
+from lab.report.reasons import FLAGS
+from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
+from lab.stats.best import Contenders, contenders, probability_best
+from lab.stats.interval import Looks, cell_interval, spread, trial_cv
+from lab.stats.plan import goes_on, looks_of
+from lab.stats.sample import MIN_TRIALS, Medians, counted, medians_by_block
+from lab.stats.suspicion import suspicions
+
+NOISY_CV = 0.05
+"""Above this variation between trials a cell is named as noisy: the share above which omnimind-ai/OmniInfer
+PR 268 writes no result at all."""
+
+
+def answer(
+    run: Run,
+    trials: Sequence[Trial],
+    *,
+    question: str,
+    metric: Metric,
+    other_metrics: Sequence[Metric] = (),
+    published: Sequence[Published] = (),
+    curves: Sequence[Sustained] | None = None,
+) -> Answer:
+    """Return what a run says to its scenario's question, by the headline `metric`.
+
+    `other_metrics` are summarised beside it where trials hold them. `published` figures of the scenario
+    ride along when they match a cell on every parameter they name; nothing is computed from them.
+    Invalid trials are counted by reason and enter no figure, and neither do trials that never settled. With
+    `curves` (none: no trial has one) the scenario lasts on purpose, and they are its answer, not an interval.
+    """
+    cells = {cell.key: medians_by_block(trials, cell.key, metric.name) for cell in run.cells}
+    emulated = kind_of(run) == "emulated"
+    choice = Contenders(None, (), tuple(cells)) if emulated else contenders(cells, metric.better)
+    chances = dict.fromkeys(cells) if emulated else probability_best(cells, metric.better)
+    looks = looks_of(run) if goes_on(run) else None
+    summaries = tuple(
+        _summary(
+            cell, trials, metric, medians=cells[cell.key], chance=chances[cell.key], choice=choice, looks=looks
+        )
+        for cell in run.cells
+    )
+    others = {
+        other.name: (other, found)
+        for other in other_metrics
+        if other.name != metric.name and (found := _intervals(run.cells, trials, other.name, looks))
+    }
+    if emulated:
+        said = _of_emulated(trials)
+    elif curves is not None:
+        said = lasting_sentence(curves, run.cells)
+    else:
+        said = sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
+    return Answer(
+        run=run,
+        question=question,
+        metric=metric,
+        summaries=summaries,
+        best=None if curves is not None else choice.best,
+        contenders=() if curves is not None else choice.may_be_best,
+        sentence=said,
+        published=() if emulated else _matching(published, run, {metric.name, *others}),
+        other_metrics=others | held(run.cells, trials),
+        warnings=_warnings(run, trials, metric, summaries, choice=choice, curves=curves),
+        curves=tuple(curves or ()),
+    )
+
+
+def _of_emulated(trials: Sequence[Trial]) -> str:
+    """Say what an emulated phone can show: that the code runs there and its answers are right."""
+    counted = sum(trial.valid for trial in trials)
+    if not counted:
+        return "No answer: no valid trial. Emulated: its times would be no measurements."
+    return (
+        f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are no measurements and "
+        "are compared with nothing."
+    )
+
+
+def matches(figure: Published, cell: Cell) -> bool:
+    """Tell whether a published figure is about a cell: equal on every parameter that it names."""
+    return all(
+        name in cell.parameters and cell.parameters[name] == value for name, value in figure.parameters.items()
+    )
+
+
+def _summary(
+    cell: Cell,
+    trials: Sequence[Trial],
+    metric: Metric,
+    *,
+    medians: Medians,
+    chance: float | None,
+    choice: Contenders,
+    looks: Looks | None,
+) -> CellSummary:
+    own = [trial for trial in trials if trial.cell == cell.key]
+    variation = spread([found for trial in own if (found := counted(trial, metric.name))])
+    return CellSummary(
+        cell=cell,
+        interval=cell_interval(list(medians.values()), looks=looks) if medians else None,
+        valid=len(medians),
+        invalid=Counter(trial.reason for trial in own if not trial.valid and trial.reason is not None),
+        trial_cv=trial_cv(list(medians.values())) if medians else None,
+        between_cv=variation.between_cv,
+        within_cv=variation.within_cv,
+        probability_best=chance,
+        may_be_best=cell.key in choice.may_be_best or cell.key in choice.unknown,
+        unsteady=sum(_unsteady(trial) for trial in own),
+    )
+
+
+def _unsteady(trial: Trial) -> bool:
+    return trial.valid and trial.purpose == "time" and trial.state == "unsteady"
+
+
+def _intervals(
+    cells: Sequence[Cell], trials: Sequence[Trial], metric: str, looks: Looks | None
+) -> Mapping[str, Interval]:
+    medians = {cell.key: medians_by_block(trials, cell.key, metric) for cell in cells}
+    return {key: cell_interval(list(found.values()), looks=looks) for key, found in medians.items() if found}
+
+
+def _matching(published: Sequence[Published], run: Run, metrics: set[str]) -> tuple[Published, ...]:
+    return tuple(
+        figure
+        for figure in published
+        if figure.scenario == run.scenario
+        and figure.metric in metrics
+        and any(matches(figure, cell) for cell in run.cells)
+    )
+
+
+def _warnings(
+    run: Run,
+    measured: Sequence[Trial],
+    metric: Metric,
+    summaries: Sequence[CellSummary],
+    *,
+    choice: Contenders,
+    curves: Sequence[Sustained] | None,
+) -> tuple[str, ...]:
+    names = varying(run.cells)
+    found = _injected(run)
+    if run.status != "finished":
+        found.append(f"The run is {run.status}: not every planned trial is here.")
+    invalid = sum(1 for trial in measured if not trial.valid)
+    if invalid:
+        found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
+    if curves is not None:
+        return (*found, *filter(None, (short_of(curves), _flagged(run, measured))))
+    unsteady = sum(_unsteady(trial) for trial in measured)
+    if unsteady:
+        found.append(
+            f"{unsteady} of {len(measured)} trials never settled and enter no figure: `lab explain {run.id[:13]}`."
+        )
+    timed = [trial for trial in measured if trial.valid and trial.purpose == "time" and not _unsteady(trial)]
+    silent = sum(1 for trial in timed if not counted(trial, metric.name))
+    if silent:
+        found.append(f"{valid_trials(silent)} without a usable value of {metric.name}: left out.")
+    if choice.unknown and choice.best is not None:
+        unknown = listing([cell_short(s.cell, names) for s in summaries if s.cell.key in choice.unknown])
+        found.append(f"Not judged, for fewer than {MIN_TRIALS} valid trials: {unknown}.")
+    unchecked = [
+        s for s in summaries if any(t.cell == s.cell.key and t.notes.get("golden_checked") == 0 for t in measured)
+    ]
+    if unchecked:
+        which = listing([cell_short(s.cell, names) if names else s.cell.key for s in unchecked])
+        found.append(f"Outputs of {which} were counted, not compared: the oracle answered whole prompts only.")
+    noisy = [(s, s.trial_cv) for s in summaries if s.trial_cv is not None and s.trial_cv > NOISY_CV]
+    if noisy:
+        which = listing([cell_short(s.cell, names) if names else s.cell.key for s, _ in noisy])
+        least, most = (percent(pick(cv for _, cv in noisy)) for pick in (min, max))
+        span = most if least == most else f"{least.removesuffix(' %')} to {most}"
+        found.append(f"Noisy: trials of {which} vary by {span}.")
+    found += _short_of_target(run, summaries, names)
+    flagged = _flagged(run, measured)
+    if flagged:
+        found.append(flagged)
+    edge = _edge(summaries, names, choice.best)
+    if edge:
+        found.append(edge)
+    if kind_of(run) != "emulated":  # its times are no measurements
+        found += [f"Suspect: {words}." for words in suspicions(run, measured)]
+    return tuple(found)
+
+
+def _injected(run: Run) -> list[str]:
+    """Warn of a slow-down that the lab asked for: such figures are nobody's."""
+    if run.inject is None:
+        return []
+    return [
+        f"INJECTED: a slow-down of {percent(run.inject.slow_down - 1)} was injected into {run.inject.stage}: "
+        "this run tests the lab, its figures are not the build's."
+    ]
+
+
+def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence[str]) -> list[str]:
+    """Say which cells a closed loop left less precise than its plan asks for."""
+    if run.status != "finished" or run.target is None or not goes_on(run):
+        return []
+    widths = [
+        (s, math.sqrt(s.interval.high / s.interval.low) - 1)
+        for s in summaries
+        if s.interval is not None and s.interval.low is not None and s.interval.high is not None
+    ]
+    wide = [(s, width) for s, width in widths if width > run.target]
+    if not wide:
+        return []
+    told = listing([f"{cell_short(s.cell, names) if names else s.cell.key} to {percent(w)}" for s, w in wide])
+    ended = all(s.valid >= (run.most or 0) for s, _ in wide)
+    why = f"after {run.most} trials, plan.most" if ended else "when the time ran out (plan.budget_s)"
+    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. It stopped {why}."]
+
+
+def _flagged(run: Run, measured: Sequence[Trial]) -> str:
+    """Say in one line what trials that count are marked with, and how many; every trial of a host is ungated."""
+    always = {UNGATED} if run.context.facts.get("device_kind") == "host" else set()
+    flags = Counter(flag for trial in measured if trial.valid for flag in trial.flags if flag not in always)
+    told = [
+        f"{count} {flag} ({FLAGS[flag]})" if flag in FLAGS else f"{count} {flag}" for flag, count in flags.items()
+    ]
+    return f"Of {valid_trials(sum(trial.valid for trial in measured))}: {'; '.join(told)}." if told else ""
+
+
+def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | None) -> str | None:
+    """Say so when the best cell is the last one that was tried upwards: the optimum may lie beyond."""
+    if len(names) != 1 or len(summaries) < 3 or best is None:
+        return None
+    values = {s.cell.key: s.cell.parameters.get(names[0]) for s in summaries}
+    numbers = {k: v for k, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    if len(numbers) < len(values) or numbers[best] < max(numbers.values()):
+        return None
+    return f"The best cell is the largest {names[0]} that was tried: the true optimum may lie beyond."

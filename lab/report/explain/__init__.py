@@ -1,0 +1,1 @@
+"""Why each trial counted or not: computed once, drawn in each format."""

@@ -1,0 +1,144 @@
+"""What a user should do next about a run: the two or three things that would help it most, each with its why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from lab.records import Metric, Run
+from lab.report.evidence import Evidence
+from lab.report.explain.variance import Split
+from lab.report.reasons import reason_words
+from lab.stats.sample import counted
+from lab.stats.steady import SHORTEST
+from lab.stats.variance import Sources
+
+MOST = 3
+"""How many things are advised: more are not read."""
+
+NOISY_CV = 0.05
+"""Above this variation between trials more trials alone do not help: as :data:`lab.report.answer.NOISY_CV`."""
+
+INVALID = 3.0
+"""An invalid trial weighs as much as so many that are only disturbed: a judgement."""
+
+
+def advice(
+    run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric, split: Split | None
+) -> tuple[str, ...]:
+    """Return what to do, what concerns most trials first; a run with which nothing is wrong is said to be one."""
+    steps = [
+        *_invalid(kept),
+        *_unfinished(run, kept),
+        *_unsteady(kept),
+        *_busy(kept),
+        *_noise(found, split, len(kept)),
+    ]
+    ordered = [step for _, step in sorted(steps, key=lambda pair: -pair[0])]
+    ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, metric))
+    fine = "Nothing: its trials are as they should be." if kept else "Measure it again: it has no trial."
+    return tuple(ordered[:MOST]) or (fine,)
+
+
+def _invalid(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
+    reasons = Counter(one.trial.reason for one in kept if not one.trial.valid)
+    for reason, count in reasons.most_common(2):
+        yield INVALID * count, f"{reason or 'invalid'} ({count} of {len(kept)} trials). {reason_words(reason).do}"
+
+
+def _unfinished(run: Run, kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
+    if run.status == "finished":
+        return
+    whole = run.comparison  # a side goes on with the other one only
+    go_on = f"lab run --resume {run.id[:13]}" if whole is None else f"lab compare --resume {whole[:13]}"
+    if run.status == "running":
+        yield (
+            len(kept),
+            "The run is still being measured: ask again when it has ended. If its lab was killed, "
+            f"`{go_on}` goes on.",
+        )
+        return
+    how = "failed" if run.status == "failed" else f"is {run.status}"
+    yield len(kept), f"The run {how}: `{go_on}` measures what is missing."
+
+
+def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
+    timed = [one.trial for one in kept if one.trial.purpose == "time"]
+    count = sum(trial.valid and trial.state == "unsteady" for trial in timed)
+    if count:
+        yield (
+            count,
+            f"{count} of {len(timed)} trials never settled: give them more iterations (plan.iterations) or more "
+            "warm-up; where heat is what unsettles them, ask the scenario `sustained` instead.",
+        )
+
+
+def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
+    count = sum("busy" in one.trial.flags for one in kept)
+    if count:
+        used = [one.doing.others_cores for one in kept if one.doing.others_cores is not None]
+        cores = f" ({median(used):.1f} cores were used by others)" if used else ""
+        yield (
+            count,
+            f"{count} of {len(kept)} trials ran on a busy device{cores}: end what else works there, "
+            "and measure again.",
+        )
+
+
+def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[float, str]]:
+    claimed = {link.name for link in found.links if link.claimed}
+    if "start temperature" in claimed:
+        yield (
+            trials,
+            "Figures go with the temperature at which trials begin: let the gate wait for a cooler device "
+            "(gates.skin_above_idle_most, gates.wait_s).",
+        )
+    if "others' CPU" in claimed:
+        yield (
+            trials,
+            "Figures go with what others do on the device's cores: end it, or lower gates.busy_per_core_most.",
+        )
+    if claimed == {"time"}:
+        yield (
+            trials / 2,
+            "Figures drift with time, and of temperature and load nothing can be claimed: cells are still "
+            "compared fairly, block by block, but a single figure holds for this hour only.",
+        )
+    if found.between_cv is None:
+        return
+    if found.between_cv > NOISY_CV and not claimed:
+        yield (
+            0,
+            "Trials vary by more than 5 % and nothing can be claimed of what was watched: look for what differs "
+            "between processes (placement, memory, background work) before adding trials.",
+        )
+    elif split is not None and split.lacking and (found.within_cv or 0.0) > NOISY_CV:
+        yield (
+            0,
+            "Most of the variance lies within trials: more iterations (plan.iterations) steady their medians.",
+        )
+
+
+def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
+    """Advise on what the lab could not see, where nothing worse is to be said."""
+    short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
+    few = [one for one in short if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
+    if kept and len(few) * 2 > len(kept):
+        how = "`lab run --iterations 10`" if run.comparison is None else "plan.iterations of its scenario"
+        yield (
+            f"Nobody can tell whether trials had settled: {SHORTEST} iterations are the least, warm-up included "
+            f"({how})."
+        )
+    gone = sum("sensor_gone" in one.trial.flags for one in kept)
+    if gone:
+        yield (
+            f"{gone} of {len(kept)} trials began without a reading of a sensor that is usually there; `lab probe` "
+            "says whether it is back, or why not."
+        )
+    dark = sum("ungated" in one.trial.flags for one in kept)
+    if dark and run.context.facts.get("device_kind") != "host":  # which is never left to cool
+        yield (
+            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe` says which sensors a "
+            "device lets the lab read."
+        )

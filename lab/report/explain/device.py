@@ -1,0 +1,129 @@
+"""What a device did around its trials and what was set on it, in words; what is not known is said to be so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+
+from lab.records import Run
+from lab.report.evidence import Evidence
+from lab.report.reasons import STATUS
+from lab.report.wording import listing, percent, plain, quantity
+from lab.trial.energy import energy
+
+TOLD = 3
+"""How many sensors without a reading are named for one cause."""
+
+
+def doing_words(one: Evidence) -> str:
+    """Return what the device did around a trial, as one line; what is not known is left out, or all said to be."""
+    doing = one.doing
+    parts = [f"waited {quantity(one.waited_s, 's')} at the gate"] if one.waited_s else []
+    parts += [
+        f"{name} {pair[0]:.1f} -> {pair[1]:.1f} °C"
+        for name, pair in (("battery", doing.battery), ("skin", doing.skin), ("chip", doing.soc))
+        if pair is not None
+    ]
+    if doing.cap is not None and doing.cap[1] < 1:
+        parts.append(f"{doing.cap[0]} allowed {percent(doing.cap[1])} of its top clock at least")
+    if doing.cooling:
+        parts.append(f"throttled by {listing(doing.cooling)}")
+    if doing.status:
+        parts.append(f"thermal status {STATUS[min(doing.status, len(STATUS) - 1)]}")
+    if doing.others_cores is not None:
+        parts.append(f"others used {doing.others_cores:.2f} cores")
+    if doing.stolen_cores is not None and doing.stolen_cores >= 0.05:
+        parts.append(f"{doing.stolen_cores:.2f} cores stolen by the machine below")
+    return plain("; ".join([*parts, *doing.oddities]) or f"device not known: {doing.unknown or 'no sensor'}")
+
+
+def device_words(kept: Sequence[Evidence]) -> list[str]:
+    """Return lines on what the device did over the whole run, and on what nothing is known of."""
+    words = []
+    for name, pairs in (
+        ("battery", [one.doing.battery for one in kept]),
+        ("skin", [one.doing.skin for one in kept]),
+        ("chip", [one.doing.soc for one in kept]),
+    ):
+        known = [pair for pair in pairs if pair is not None]
+        if known:
+            starts = [pair[0] for pair in known]
+            words.append(
+                f"{name}: trials began at {_range(starts)} °C, "
+                f"the peak was {max(pair[1] for pair in known):.1f} °C"
+            )
+    levels = [one.doing.level for one in kept if one.doing.level is not None]
+    powered = Counter(one.doing.powered for one in kept if one.doing.powered is not None)
+    if levels:
+        charging = f"; on power in {powered[True]} of {powered.total()} trials" if powered else ""
+        first, last = f"{max(levels):.0f} %", f"{min(levels):.0f} %"
+        words.append(f"battery level: {first if first == last else f'{first} to {last}'}{charging}")
+    caps = [one.doing.cap for one in kept if one.doing.cap is not None]
+    if caps:
+        name, share = min(caps, key=lambda pair: pair[1])
+        words.append(
+            f"clocks: {plain(name)} was once allowed only {percent(share)} of its top clock" if share < 1
+            else "clocks: every CPU policy was allowed its top clock throughout"
+        )  # fmt: skip
+    throttled = sum(bool(one.doing.cooling or one.doing.status) for one in kept)
+    if throttled or any(one.doing.status is not None for one in kept):
+        words.append(f"throttling reported in {throttled} of {len(kept)} trials")
+    others = [one.doing.others_cores for one in kept if one.doing.others_cores is not None]
+    if others:
+        words.append(f"others' CPU: {min(others):.2f} to {max(others):.2f} cores, median {median(others):.2f}")
+    return words + _unknown(kept)
+
+
+def _range(values: Sequence[float]) -> str:
+    """Return the lowest and the highest, or the one that both are."""
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def energy_words(kept: Sequence[Evidence]) -> list[str]:
+    """Return a line on the energy of the trials, or on why it is not known of the longest, which comes closest."""
+    found = [(one.trial, energy(one.during, around=(*one.gate[-1:], *one.after))) for one in kept if one.during]
+    if not found:
+        return ["energy: n/a: no sensor was sampled during a trial"]
+    told = [f"{used.words} (trial {trial.number})" for trial, used in found if used.joules is not None]
+    if not told:
+        return [plain(f"energy: {max((used for _, used in found), key=lambda used: used.seconds).words}")]
+    more = f"; and of {len(told) - TOLD} more trials" if len(told) > TOLD else ""
+    return [plain(f"energy: {'; '.join(told[:TOLD])}{more}")]
+
+
+def _unknown(kept: Sequence[Evidence]) -> list[str]:
+    """Say what could not be read, and of how many trials."""
+    words = []
+    why = Counter(one.doing.unknown for one in kept if one.doing.unknown)
+    words += [
+        f"nothing is known of the device in {count} of {len(kept)} trials: {reason}"
+        for reason, count in why.items()
+    ]
+    seen = [one for one in kept if not one.doing.unknown]
+    if seen and not any(one.doing.skin or one.doing.soc or one.doing.battery for one in seen):
+        words.append("no temperature could be read: how warm the trials began is not known")
+    missing: dict[str, set[str]] = {}
+    for one in seen:
+        for look in (*one.gate[-1:], *one.during[-1:]):
+            for name, text in look.missing.items():
+                missing.setdefault(text, set()).add(name)
+    for text, names in missing.items():
+        more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+        words.append(plain(f"no reading of {', '.join(sorted(names)[:TOLD])}{more}: {text}"))
+    return words
+
+
+def care_words(run: Run) -> list[str]:
+    """Return lines on what was set on the device and what became of it: the Context's facts ``care_*``."""
+    facts = {
+        name.removeprefix("care_"): value for name, value in run.context.facts.items() if name.startswith("care_")
+    }
+    profile = run.context.facts.get("profile", "none")
+    if not facts:
+        return [plain(f"device care: profile {profile}, no setting was changed or looked at")]
+    outcomes = Counter(value.partition(" ")[0] for value in facts.values())
+    words = [plain(f"device care: profile {profile}: {listing([f'{n} {name}' for name, n in outcomes.items()])}")]
+    words += [plain(f"  {name}: {value}") for name, value in facts.items() if value.partition(" ")[0] != "applied"]
+    return words

@@ -1,0 +1,177 @@
+"""Where the variance of a run comes from, in words; what cannot be told is said to be so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from lab.records import Metric
+from lab.report.evidence import Evidence
+from lab.report.wording import percent
+from lab.stats.interval import Spread
+from lab.stats.pairs import cost_s
+from lab.stats.plan import MEDIAN_COST, iterations_per_trial
+from lab.stats.sample import counted
+from lab.stats.variance import ALPHA, ENOUGH, Sources
+
+BLOCKS = 0.05
+"""A block effect is told as one from this p on."""
+
+
+MOST_OF_IT = 0.5
+"""Share of the variance of a trial's median from which iterations make most of it."""
+
+MOST_ITERATIONS = 200
+"""No more iterations a trial are advised: a judgement, iterations of one process do not replace trials."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """How many iterations of a trial make the most of the device time, and the seconds that this follows from."""
+
+    iterations: int
+    start_s: float
+    iteration_s: float
+
+
+@dataclass(frozen=True)
+class Split:
+    """What iterations have to do with the variance of a trial's median: the one criterion for more or fewer.
+
+    `share` is what they make of it at the number of them that counts now (0.1 = a tenth), all that more of them
+    could take away; `now` is how many a trial measures, `best` how many it should, None where that is not known.
+    """
+
+    share: float
+    now: int
+    best: Best | None
+
+    @property
+    def lacking(self) -> bool:
+        """Whether iterations make most of the variance, and more of them are worth their time."""
+        return self.share > MOST_OF_IT and (self.best is None or self.best.iterations > self.now)
+
+    @property
+    def gain(self) -> float:
+        """By what share of itself an interval would be narrower if iterations had no end."""
+        return 1 - math.sqrt(1 - self.share)
+
+
+def split_of(kept: Sequence[Evidence], found: Sources, metric: Metric) -> Split | None:
+    """Return how the variance of a trial's median is split; None where a level's spread is not known.
+
+    A median of m iterations varies by pi / 2 x within / m beside what trials differ by, as `stats.plan` has it.
+    """
+    measured = [one for one in kept if counted(one.trial, metric.name)]
+    if not measured or found.between_cv is None or found.within_cv is None:
+        return None
+    each = mean(1 / len(counted(one.trial, metric.name)) for one in measured)
+    between, within = math.log1p(found.between_cv**2), MEDIAN_COST * math.log1p(found.within_cv**2) * each
+    if between + within == 0:
+        return None
+    now = round(mean(len(one.trial.samples[metric.name]) for one in measured))
+    best = _best(measured, Spread(found.between_cv, found.within_cv), metric)
+    return Split(within / (between + within), now, best)
+
+
+def _best(measured: Sequence[Evidence], spread: Spread, metric: Metric) -> Best | None:
+    timed = [
+        (cost_s([one.trial]), one.iteration_s, len(one.trial.samples[metric.name]))
+        for one in measured
+        if one.iteration_s
+    ]
+    if not timed or not spread.between_cv or not spread.within_cv:
+        return None
+    iteration_s = mean(each for _, each, _ in timed)
+    start_s = mean(whole - each * count for whole, each, count in timed)
+    if start_s <= 0:
+        return None
+    wanted = iterations_per_trial(spread, start_s=start_s, iteration_s=iteration_s, least=1, most=MOST_ITERATIONS)
+    return Best(wanted, start_s, iteration_s)
+
+
+def variance_words(found: Sources, split: Split | None) -> tuple[str, ...]:
+    """Return the lines of "where the variance comes from"."""
+    if found.trials == 0:
+        return ("no trial counts, so there is no variance to explain",)
+    return (_levels(found, split), *_blocks(found), *_links(found), *_spending(split))
+
+
+def _levels(found: Sources, split: Split | None) -> str:
+    within = "not known" if found.within_cv is None else percent(found.within_cv)
+    if found.between_cv is None:
+        return f"within trials (iterations): {within}; between trials: not told, no cell has enough trials"
+    text = f"between trials: {percent(found.between_cv)}; within trials (iterations): {within}"
+    if split is None:
+        return text
+    return (
+        f"{text}. As many as they are, iterations make {_whole(split.share)} of the variance of a trial's median: "
+        f"more of them could narrow the interval by {_whole(split.gain)} at most"
+    )
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _blocks(found: Sources) -> tuple[str, ...]:
+    if found.block_share is None or found.block_p is None:
+        if found.cells < 2:
+            return ()
+        return ("blocks: too few trials to tell whether their trials have something in common",)
+    if found.block_p > BLOCKS:
+        return (f"blocks: no effect seen (p = {found.block_p:.2g})",)
+    share = f"{found.block_share:.0%}".replace("%", " %")
+    return (
+        f"blocks: {share} of the variance between trials is common to the trials of a block (p = "
+        f"{found.block_p:.2g}): what came and went with time. Cells are compared block by block, which takes it "
+        "out",
+    )
+
+
+MORE = {"time": "later"}
+"""What a greater value of a thing is called, where it is not `more`."""
+
+
+def _links(found: Sources) -> tuple[str, ...]:
+    told, untold, unknown = [], [], []
+    for link in found.links:
+        if link.rho is None or link.p is None:
+            unknown.append(link.name)
+        elif link.claimed:
+            direction = "higher" if link.rho > 0 else "lower"
+            told.append(
+                f"{link.name}: the {MORE.get(link.name, 'more')}, the {direction} the figure "
+                f"(rank correlation {link.rho:+.2f}, "
+                f"p = {link.p:.2g}, {link.n} trials)"
+            )
+        else:
+            untold.append((link.name, link.rho, link.visible))
+    if told:
+        told.append("(what goes together need not be its cause: time, heat and load rise together)")
+    if untold:
+        names = ", ".join(f"{name} {rho:+.2f}" for name, rho, _ in untold)
+        least = max(visible or 1.0 for _, _, visible in untold)
+        told.append(
+            f"nothing can be claimed of: {names}; with so few trials only a rank correlation beyond {least:.2f} "
+            f"could have been (chance of a false claim {ALPHA:.0%} in all)".replace("%", " %")
+        )
+    if unknown:
+        least = ENOUGH + found.cells - 1
+        few = f"under {least} trials" if found.trials < least else "not known, or it stood still"
+        told.append(f"nothing is said of {', '.join(unknown)}: {few}")
+    return tuple(told)
+
+
+def _spending(split: Split | None) -> tuple[str, ...]:
+    """Say how many iterations a trial should have at this spread; nothing where that is not known."""
+    if split is None or split.best is None:
+        return ()
+    best = split.best
+    return (
+        f"device time goes furthest with about {best.iterations} iteration{'s'[: best.iterations != 1]} a trial "
+        f"(now {split.now}): a trial costs {best.start_s:.1f} s before its first, and then "
+        f"{best.iteration_s:.2g} s each",
+    )

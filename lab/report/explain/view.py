@@ -1,0 +1,295 @@
+"""Why each trial of a run counted or not, what the device did, where the variance comes from, what to do next.
+
+Pure: from a run and what was kept of its trials to words and numbers; `explain_text` and `explain_page` show them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+
+from device_agents.contract import InvalidReason
+from lab.records import Metric, Run, Trial
+from lab.report.evidence import Evidence
+from lab.report.explain.advice import advice
+from lab.report.explain.device import care_words, device_words, doing_words, energy_words
+from lab.report.explain.variance import split_of, variance_words
+from lab.report.reasons import FLAGS, reason_words
+from lab.report.wording import cell_phrase, listing, percent, plain, varying
+from lab.stats.sample import counted, trial_median, usable
+from lab.stats.steady import SHORTEST
+from lab.stats.variance import Point, Sources, sources
+
+Standing = Literal["counts", "invalid", "unsteady", "memory"]
+
+FAR = 5.0
+"""A trial this many robust standard deviations from its cell's others is pointed out (as `steady` clips at)."""
+
+FAR_LEAST = 0.05
+"""And this far in any case: a judgement, differences under the largest tolerance of a verdict are no news."""
+
+FAR_TRIALS = 8
+"""Trials under which nothing is called far: a judgement; a robust spread of fewer is a guess."""
+
+EXAMPLES = 3
+"""How many trials of one reason are told in full; the others are named."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One trial in words. `remarks` say what is worth knowing of it, none for one that is fine.
+
+    `relative` is its median over the mean of its cell's, None where no figure is known; `at_s` seconds since the
+    first trial.
+    """
+
+    number: int
+    cell: str
+    when: str
+    at_s: float
+    standing: Standing
+    reason: str
+    detail: str
+    state: str
+    remarks: tuple[str, ...]
+    device: str
+    relative: float | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Group:
+    """Trials that stand alike: `title` says how; `told` are shown in full, of the others only the numbers."""
+
+    title: str
+    numbers: tuple[int, ...]
+    told: tuple[Line, ...]
+    good: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything `lab explain` says, in order; what is `common` to most trials is not said again of each."""
+
+    run: Run
+    metric: Metric
+    summary: str
+    common: tuple[str, ...]
+    lines: tuple[Line, ...]
+    groups: tuple[Group, ...]
+    device: tuple[str, ...]
+    sources: Sources
+    variance: tuple[str, ...]
+    advice: tuple[str, ...] = field(default=())
+
+
+def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
+    """Explain a run by its headline metric; `kept` are its trials in order."""
+    relative = _relative(run, [one.trial for one in kept], metric)
+    shared = Counter(flag for one in kept for flag in one.trial.flags)
+    common = {flag for flag, count in shared.items() if flag == "ungated" or 2 * count > len(kept)}
+    lines = tuple(_line(run, one, relative, kept, metric=metric, common=common) for one in kept)
+    found = sources([point for one in kept if (point := _point(one, kept, metric)) is not None])
+    split = split_of(kept, found, metric)
+    return Explanation(
+        run=run,
+        metric=metric,
+        summary=_summary(run, lines),
+        common=tuple(f"{shared[flag]} of {trials_of(len(kept))}: {_flag(flag)}" for flag in sorted(common)),
+        lines=lines,
+        groups=_groups(lines),
+        device=(*device_words(kept), *energy_words(kept), *care_words(run)),
+        sources=found,
+        variance=variance_words(found, split),
+        advice=advice(run, kept, found, metric, split),
+    )
+
+
+def numbers_of(numbers: Sequence[int]) -> str:
+    """Return ``1-4, 6, 9-12`` for sorted numbers."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+
+
+def trials_of(count: int) -> str:
+    """Return a number of trials with its noun."""
+    return f"{count} trial{'s'[: count != 1]}"
+
+
+def _flag(flag: str) -> str:
+    return FLAGS.get(flag, f"flagged {plain(flag)}")
+
+
+def _line(
+    run: Run,
+    one: Evidence,
+    relative: dict[int, float],
+    kept: Sequence[Evidence],
+    *,
+    metric: Metric,
+    common: set[str],
+) -> Line:
+    trial = one.trial
+    standing = _standing(trial)
+    remarks = [_flag(flag) for flag in trial.flags if flag not in common]
+    if (one.doing.cooling or one.doing.status) and trial.reason is not InvalidReason.THROTTLED:
+        remarks.append("throttled")
+    share = relative.get(trial.number)
+    if standing == "counts" and share is not None and _far(trial.number, relative):
+        remarks.append(f"{abs(share - 1):.0%} {_slower(share, metric)} than its cell's mean".replace("%", " %"))
+    remarks += one.doing.oddities
+    return Line(
+        number=trial.number,
+        cell=_cell(run, trial.cell),
+        when=trial.started_utc[11:19],
+        at_s=_seconds(trial) - min(_seconds(other.trial) for other in kept),
+        standing=standing,
+        reason=f"{trial.reason}: {reason_words(trial.reason).means}" if standing == "invalid" else "",
+        detail=plain(trial.detail),
+        state=state_words(one, metric),
+        remarks=tuple(remarks),
+        device=doing_words(one),
+        relative=share,
+        evidence=one,
+    )
+
+
+def state_words(one: Evidence, metric: Metric) -> str:
+    """Return from which measured iteration on a trial was steady, or why that is not known of all, warm-up too."""
+    trial = one.trial
+    measured = len(trial.samples.get(metric.name, ()))
+    if trial.state == "steady":
+        return f"steady from iteration {trial.first_steady + 1} of {measured}" if trial.first_steady else "steady"
+    count = one.warmups + measured
+    if trial.state == "unsteady":
+        return f"never settled in {count} iterations"
+    if count < SHORTEST:
+        return f"steadiness not told: {count} iterations of the {SHORTEST} it takes"
+    return f"steadiness not told in {count} iterations"
+
+
+def _standing(trial: Trial) -> Standing:
+    if not trial.valid:
+        return "invalid"
+    if trial.purpose == "memory":
+        return "memory"
+    return "unsteady" if trial.state == "unsteady" else "counts"
+
+
+def _cell(run: Run, key: str) -> str:
+    if len(run.cells) < 2:
+        return ""
+    cell = next((cell for cell in run.cells if cell.key == key), None)
+    return plain(key) if cell is None else cell_phrase(cell, varying(run.cells))
+
+
+def _seconds(trial: Trial) -> float:
+    try:
+        return datetime.fromisoformat(trial.started_utc.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _relative(run: Run, trials: Sequence[Trial], metric: Metric) -> dict[int, float]:
+    """Return number -> median over its cell's geometric mean; invalid trials are set against those that count."""
+    found: dict[int, float] = {}
+    for cell in run.cells:
+        own = [trial for trial in trials if trial.cell == cell.key and trial.purpose == "time"]
+        logs = [math.log(trial_median(kept)) for trial in own if (kept := counted(trial, metric.name))]
+        if not logs:
+            continue
+        centre = math.exp(sum(logs) / len(logs))
+        for trial in own:
+            values = counted(trial, metric.name) or trial.samples.get(metric.name, ())
+            if values and usable(values):
+                found[trial.number] = trial_median(values) / centre
+    return found
+
+
+def _far(number: int, relative: dict[int, float]) -> bool:
+    logs = np.log(list(relative.values()))
+    if logs.size < FAR_TRIALS:
+        return False
+    reach = FAR * 1.4826 * float(np.median(np.abs(logs - np.median(logs))))
+    return abs(math.log(relative[number]) - float(np.median(logs))) > max(reach, math.log1p(FAR_LEAST))
+
+
+def _slower(share: float, metric: Metric) -> str:
+    if metric.unit != "s" and not metric.unit.endswith("/s"):
+        return "more" if share > 1 else "less"
+    return "slower" if (share > 1) == (metric.better == "lower") else "faster"
+
+
+def _point(one: Evidence, kept: Sequence[Evidence], metric: Metric) -> Point | None:
+    samples = counted(one.trial, metric.name)
+    if not samples:
+        return None
+    begun = one.doing.skin or one.doing.soc or one.doing.battery
+    known = {
+        "time": _seconds(one.trial) - min(_seconds(other.trial) for other in kept),
+        "start temperature": begun[0] if begun else math.nan,
+        "others' CPU": math.nan if one.doing.others_cores is None else one.doing.others_cores,
+    }
+    return Point(one.trial.cell, one.trial.block, samples, {k: v for k, v in known.items() if math.isfinite(v)})
+
+
+def _summary(run: Run, lines: Sequence[Line]) -> str:
+    counts = Counter(line.standing for line in lines)
+    words = [f"{counts['counts']} count"]
+    if counts["invalid"]:
+        words.append(f"{counts['invalid']} invalid")
+    if counts["unsteady"]:
+        words.append(f"{counts['unsteady']} never settled")
+    if counts["memory"]:
+        words.append(f"{counts['memory']} of the memory pass")
+    text = f"{trials_of(len(lines))}: {listing(words)}."
+    if run.inject is not None:
+        text += (
+            f" A slow-down of {percent(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "
+            "this run tests the lab, its figures are not the build's."
+        )
+    ended = {"finished": "", "failed": " The run failed."}
+    return text + ended.get(run.status, f" The run is {run.status}.")
+
+
+def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
+    """Group the trials that were fine, those that count and need a word, and the others by reason."""
+    fine = [line for line in lines if line.standing == "counts" and not line.remarks]
+    noted = [line for line in lines if line.standing == "counts" and line.remarks]
+    groups = [_fine(fine)] if fine else []
+    groups += [_group("count, with a remark", noted, good=True)] if noted else []
+    memory = [line for line in lines if line.standing == "memory"]
+    groups += [_group("memory pass, never timed", memory, good=True, told=0)] if memory else []
+    unsteady = [line for line in lines if line.standing == "unsteady"]
+    groups += (
+        [_group("never settled, so none of their iterations count", unsteady, good=False)] if unsteady else []
+    )
+    bad = [line for line in lines if line.standing == "invalid"]
+    for reason, _ in Counter(line.reason for line in bad).most_common():
+        groups.append(_group(f"invalid, {reason}", [line for line in bad if line.reason == reason], good=False))
+    return tuple(groups)
+
+
+def _fine(lines: Sequence[Line]) -> Group:
+    states = Counter("steady from" if line.state.startswith("steady from") else line.state for line in lines)
+    words = [f"all {next(iter(states))}"] if len(states) == 1 else []
+    if not words or words == ["all steady from"]:
+        late = [line.evidence.trial.first_steady for line in lines if line.evidence.trial.first_steady]
+        words = [f"{count} {state}" for state, count in states.items() if state != "steady from"]
+        words += [f"{len(late)} steady from iteration {min(late) + 1} to {max(late) + 1}"] if late else []
+    return _group(f"fine ({listing(words)})", lines, good=True, told=0)
+
+
+def _group(title: str, lines: Sequence[Line], *, good: bool, told: int = EXAMPLES) -> Group:
+    return Group(title, tuple(line.number for line in lines), tuple(lines[:told]), good)

@@ -1,0 +1,1 @@
+"""A comparison's verdict: computed once, drawn in each format."""

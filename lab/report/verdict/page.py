@@ -1,0 +1,60 @@
+"""A comparison as one self-contained page: raw dots of both sides, every pair, both contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lab.records import CHANGED, Answer, Cell, CellSummary, Trial
+from lab.report.answer.chart import Chart, chart
+from lab.report.html import environment
+from lab.report.verdict.view import CellView, View, name_of
+from lab.stats.interval import cell_interval, trial_cv
+from lab.stats.sample import Medians
+
+
+def render_verdict_page(found: View, trials: Sequence[Trial], others: Sequence[Trial]) -> str:
+    """Return the page from a view and the trials of baseline and candidate; every name in it is escaped."""
+
+    def chart_of(shown: View, each: CellView) -> Chart | None:
+        return _chart(shown, each, trials, others)
+
+    template = environment().get_template("verdict.html")
+    return template.render(v=found, chart_of=chart_of, name_of=name_of)
+
+
+def _chart(found: View, each: CellView, trials: Sequence[Trial], others: Sequence[Trial]) -> Chart | None:
+    """Lay out both sides of a cell as the two rows of an answer's chart; the better one only where it is told."""
+    rows = (Cell("A", {"side": "A"}, "A, the baseline"), Cell("B", {"side": "B"}, "B, the candidate"))
+    own = [replace(trial, cell="A") for trial in trials if trial.cell == each.cells[0].key]
+    own += [replace(trial, cell="B") for trial in others if trial.cell == each.cells[1].key]
+    told = each.found.verdict in CHANGED
+    best = ("B" if each.found.verdict in ("improved", "faster") else "A") if told else None
+    answer = Answer(
+        run=replace(found.baseline, cells=rows),
+        question="",
+        metric=found.metric,
+        summaries=(_summary(rows[0], each.baseline, best), _summary(rows[1], each.candidate, best)),
+        best=best,
+        contenders=(best,) if best else ("A", "B"),
+        sentence=each.sentence,
+        published=(),
+        other_metrics={},
+        warnings=(),
+    )
+    return chart(answer, own)
+
+
+def _summary(cell: Cell, medians: Medians, best: str | None) -> CellSummary:
+    values = list(medians.values())
+    return CellSummary(
+        cell=cell,
+        interval=cell_interval(values, looks=None) if values else None,
+        valid=len(values),
+        invalid={},
+        trial_cv=trial_cv(values) if values else None,
+        between_cv=None,
+        within_cv=None,
+        probability_best=None,
+        may_be_best=best in (None, cell.key),
+    )

@@ -1,0 +1,234 @@
+"""What a comparison says, in words and numbers: the one view that terminal and page draw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.compare.comparable import refusal
+from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
+from lab.report import selfcheck as selfchecks
+from lab.report.wording import cell_phrase, on_device, percent, plain, varying
+from lab.stats.families import failing, listed
+from lab.stats.pairs import chance_worse, cost_s, ratios_by_block
+from lab.stats.sample import Medians, counted, medians_by_block
+from lab.trial.metrics import METRICS
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell: its verdict, the medians of both sides by block, and the ratios of its valid pairs.
+
+    `doubtful` is a change that does not survive the correction for the number of cells (Benjamini and Hochberg).
+    """
+
+    found: CellVerdict
+    cells: tuple[Cell, Cell]
+    baseline: Medians
+    candidate: Medians
+    ratios: Mapping[int, float]
+    sentence: str
+    doubtful: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """A comparison with everything that is printed of it; `fails` names the cells that make a gate fail (Holm)."""
+
+    comparison: Comparison
+    metric: Metric
+    baseline: Run
+    candidate: Run
+    cells: tuple[CellView, ...]
+    fails: tuple[str, ...]
+    headline: str
+    facts: tuple[str, ...]
+    invalid: tuple[str, ...]
+    refusal: str
+
+
+def view(
+    comparison: Comparison,
+    baseline: tuple[Run, Sequence[Trial]],
+    candidate: tuple[Run, Sequence[Trial]],
+    selfcheck: SelfCheck | None = None,
+) -> View:
+    """Bring together what is printed of a comparison; `selfcheck` is the newest one of its device."""
+    metric = METRICS[comparison.metric]
+    p_values = {found.cell: found.p for found in comparison.cells}
+    shown, gated = set(listed(p_values)), failing(p_values)
+    cells = tuple(
+        _cell(comparison, found, baseline, candidate, metric, sure=found.cell in shown)
+        for found in comparison.cells
+    )
+    fails = tuple(
+        each.found.cell for each in cells if each.found.verdict == "regressed" and each.found.cell in gated
+    )
+    return View(
+        comparison=comparison,
+        metric=metric,
+        baseline=baseline[0],
+        candidate=candidate[0],
+        cells=cells,
+        fails=fails,
+        headline=_headline(comparison, cells, fails),
+        facts=tuple(_facts(comparison, baseline, candidate, selfcheck)),
+        invalid=()
+        if comparison.differs  # nothing was judged, and a run of another scenario has other figures
+        else (*_apart(comparison), *_invalid("A", baseline[1], metric), *_invalid("B", candidate[1], metric)),
+        refusal=refusal(comparison.dimension, comparison.differs) if comparison.differs else "",
+    )
+
+
+def change_words(change: Interval, metric: Metric) -> str:
+    """Return e.g. ``B needs 5.2 % more time (3.1 to 7.4 % more)``; in the direction of the metric's own name."""
+    verb, what = ("needs", "time") if metric.unit == "s" else ("reaches", metric.unit)
+    more = "less" if what == "time" else "fewer"
+
+    def side(ratio: float) -> str:
+        return "more" if ratio >= 1 else more
+
+    def share(ratio: float) -> str:
+        return percent(abs(ratio - 1))
+
+    words = f"B {verb} {share(change.estimate)} {side(change.estimate)} {what}"
+    if change.low is None or change.high is None:
+        return f"{words} (no interval: {counted_pairs(change.n)})"
+    ends = (change.low, change.high) if change.estimate >= 1 else (change.high, change.low)
+    if side(ends[0]) == side(ends[1]):
+        return f"{words} ({share(ends[0])} to {share(ends[1])})"
+    return f"{words} ({share(ends[0])} {side(ends[0])} to {share(ends[1])} {side(ends[1])})"
+
+
+def counted_pairs(count: int) -> str:
+    """Return ``1 valid pair`` or ``3 valid pairs``."""
+    return f"{count} valid pair" + ("" if count == 1 else "s")
+
+
+def name_of(each: CellView, run: Run) -> str:
+    """Return a cell's name; empty where the run has one cell only."""
+    return cell_phrase(each.cells[0], varying(run.cells)) if len(run.cells) > 1 else ""
+
+
+def _cell(
+    comparison: Comparison,
+    found: CellVerdict,
+    baseline: tuple[Run, Sequence[Trial]],
+    candidate: tuple[Run, Sequence[Trial]],
+    metric: Metric,
+    *,
+    sure: bool,
+) -> CellView:
+    cells = _cells(found.cell, baseline[0], candidate[0])
+    ours = medians_by_block(baseline[1], cells[0].key, metric.name)
+    theirs = medians_by_block(candidate[1], cells[1].key, metric.name)
+    ratios = {} if comparison.differs else ratios_by_block(theirs, ours)
+    parts = [found.verdict if found.change is None else f"{change_words(found.change, metric)}: {found.verdict}"]
+    if comparison.looks_most:  # measured in turn: between two sessions whatever changed is in the ratios
+        parts += _outlook(found, list(ratios.values()), metric)
+    doubtful = found.verdict in CHANGED and not sure
+    why = found.why[:1].upper() + found.why[1:]
+    if doubtful:
+        parts.append("of many cells some look changed by luck: not to be believed by itself (Benjamini-Hochberg)")
+    return CellView(found, cells, ours, theirs, ratios, plain(f"{'; '.join(parts)}. {why}."), doubtful)
+
+
+def _outlook(found: CellVerdict, ratios: Sequence[float], metric: Metric) -> list[str]:
+    """Return what a user would see of a new trial, and how small a change could have been seen."""
+    words = []
+    if (chance := chance_worse(ratios, metric.better)) is not None:
+        slower = "slower" if metric.unit == "s" or metric.unit.endswith("/s") else "worse"
+        words.append(f"{_sure(chance)} chance that a new trial of B is {slower}")
+    if found.smallest_visible is not None and found.change is not None:
+        less = found.change.estimate < 1  # 1.5 times as much and 1 / 1.5 are as far from 1
+        visible = found.smallest_visible / (1 + found.smallest_visible) if less else found.smallest_visible
+        words.append(f"the smallest change visible so far is {percent(visible)} {'less' if less else 'more'}")
+    return words
+
+
+def _sure(chance: float) -> str:
+    """Return a probability as per cent, never rounded to certainty."""
+    return "over 99 %" if chance > 0.99 else "under 1 %" if chance < 0.01 else f"{100 * chance:.0f} %"
+
+
+def _cells(key: str, baseline: Run, candidate: Run) -> tuple[Cell, Cell]:
+    """Return the cell of the baseline and the one it is compared with: the same, or that in its place."""
+    index = next(index for index, cell in enumerate(baseline.cells) if cell.key == key)
+    same = next((cell for cell in candidate.cells if cell.key == key), None)
+    return baseline.cells[index], same or candidate.cells[index]
+
+
+def _headline(comparison: Comparison, cells: Sequence[CellView], fails: Sequence[str]) -> str:
+    verdicts = Counter(each.found.verdict for each in cells)
+    if len(cells) == 1:
+        return str(cells[0].found.verdict)
+    words = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    if not verdicts["regressed"]:
+        return f"{len(cells)} cells: {words}"
+    held = "none of them makes" if not fails else f"{len(fails)} of them make" + ("s" if len(fails) == 1 else "")
+    return f"{len(cells)} cells: {words}; {held} the gate fail (Holm)"
+
+
+def _facts(
+    comparison: Comparison,
+    baseline: tuple[Run, Sequence[Trial]],
+    candidate: tuple[Run, Sequence[Trial]],
+    selfcheck: SelfCheck | None,
+) -> list[str]:
+    (ours, trials_a), (theirs, trials_b) = baseline, candidate
+    found = [f"A, the baseline: {_side(comparison, ours)}", f"B, the candidate: {_side(comparison, theirs)}"]
+    pairs = sum(each.pairs for each in comparison.cells)
+    spent = f"{cost_s([*trials_a, *trials_b]):.0f} s of the device's time"
+    if comparison.looks_most:
+        found.append(
+            f"{counted_pairs(pairs)}, interleaved; {spent} of {comparison.budget_s:.0f}. A cell is judged "
+            f"after each of its pairs from the {comparison.looks_first}th to the {comparison.looks_most}th, "
+            f"and its interval allows for so many looks. Seed {comparison.seed}"
+        )
+    else:
+        found.append(f"{counted_pairs(pairs)}, block by block; {spent}")
+    if comparison.status != "finished":
+        found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
+    if selfcheck is not None and not comparison.differs:
+        found.append(selfchecks.quote(selfcheck))
+    elif comparison.looks_most and not comparison.differs:
+        found.append(
+            f"Not known: how often verdicts on {comparison.device} are wrong. Find out: lab selfcheck --device "
+            f"{comparison.device}"
+        )
+    return [plain(words) for words in found]
+
+
+def _apart(comparison: Comparison) -> list[str]:
+    """Say why runs that were measured one after the other get no verdict."""
+    if comparison.looks_most or comparison.differs:
+        return []
+    return [
+        "The two runs were not interleaved: heat or load that changed between them is in the ratio, so there "
+        "is no verdict. To get one, measure in turn: lab compare A B --scenario NAME"
+    ]
+
+
+def _side(comparison: Comparison, run: Run) -> str:
+    parts = {
+        "parameter": ", ".join(cell.key for cell in run.cells),
+        "device": on_device(run),
+    }
+    what = parts.get(comparison.dimension, f"build {run.build_line} ({run.build[:12]})")
+    slowed = "" if run.inject is None else f", {run.inject.stage} slowed down {run.inject.slow_down:g} times"
+    return f"{what}{slowed}, run {run.id[:13]}"
+
+
+def _invalid(name: str, trials: Sequence[Trial], metric: Metric) -> list[str]:
+    """Return a line for each reason why trials of a side do not count, with one trial's detail."""
+    bad = [trial for trial in trials if trial.purpose == "time" and not counted(trial, metric.name)]
+    reasons: dict[str, list[Trial]] = {}
+    for trial in bad:
+        reasons.setdefault(str(trial.reason or trial.state), []).append(trial)
+    return [
+        plain(
+            f"{name}: {len(found)} of {len(trials)} trials do not count, {reason}: {found[0].detail}".rstrip(": ")
+        )
+        for reason, found in sorted(reasons.items())
+    ]

@@ -1,0 +1,155 @@
+"""What a run is measured with, where its trials stand, and the job of each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from device_agents.contract import ForeignManifest, Input, Job
+from lab.builds.folder import Build, load_input
+from lab.builds.inputs import OwnInput
+from lab.device.cores import Held
+from lab.device.transport import Clock, Device, Process
+from lab.errors import DeviceError
+from lab.records import Cell, Profile, Run, Vitals
+from lab.scenario.plan import Scenario
+from lab.store import Store
+from lab.trial import foreign
+from lab.trial import job as jobs
+
+log = logging.getLogger(__name__)
+
+SETTLE = Cell("settle", {"placement": "all"})
+"""The uncounted first process of a start: the `load` workload on every core."""
+
+BOOT_S = 10.0
+"""How long a device may take to say in which boot it is; a judgement, it reads one small file."""
+
+
+@dataclass(frozen=True)
+class Senses:
+    """How a device's sensors are read: once, and by a sampler beside a trial, for so many seconds at most."""
+
+    look: Callable[[Device], Vitals]
+    begin: Callable[[Device, str, int], Process]
+    end: Callable[[Device, Process, str, Path], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a run is measured with; `lease` gives the device's turn and must be held all along.
+
+    `own_inputs` are the user's own by name; one of the build's that has the same name is not used.
+    `present` brings build, inputs and agent to the device as far as it lacks them; on the host they lie there.
+    Without `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the device
+    is left as it is. `tell` says in a line what a person waits for.
+    """
+
+    device: Device
+    build: Build
+    store: Store
+    clock: Clock
+    lease: Callable[[], AbstractContextManager[Held]]
+    own_inputs: Mapping[str, OwnInput] = field(default_factory=dict)
+    present: Callable[[Held], None] = lambda held: None
+    senses: Senses | None = None
+    profile: Profile | None = None
+    sleep: Callable[[float], None] = time.sleep
+    tell: Callable[[str], None] = log.info
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trial stands in a run: `number` counts from 1 through all blocks, `block` from 0."""
+
+    number: int
+    block: int
+    cell: Cell
+    purpose: Literal["time", "memory"] = "time"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being measured now: `iterations` are those the agent has finished, warm-up included.
+
+    `total` is how many trials the run has at least.
+    """
+
+    place: Place
+    total: int
+    iterations: int
+
+
+Watch = Callable[[Progress], None]
+
+
+def inputs_of(cells: tuple[Cell, ...], bench: Bench) -> dict[str, Input]:
+    """Return the inputs the cells name, as far as they are the user's own or the build has them."""
+    named = {str(cell.parameters["input"]) for cell in cells if "input" in cell.parameters}
+    own = {name: given.document for name, given in bench.own_inputs.items() if name in named}
+    brought = sorted(named & set(bench.build.inputs) - set(own))
+    return own | {name: load_input(bench.build, name) for name in brought}
+
+
+def job_of(
+    record: Run,
+    place: Place,
+    scenario: Scenario,
+    bench: Bench,
+    inputs: Mapping[str, Input],
+    *,
+    iterations: int | None = None,
+) -> Job:
+    """Write the job of a trial; raises `ScenarioError` and `DeviceRefused` as `jobs.job_for` does."""
+    settle, manifest = place.cell is SETTLE, bench.build.manifest
+    cell, kind = place.cell, "load" if settle else scenario.kind
+    if settle and isinstance(manifest, ForeignManifest):
+        cell, kind = foreign.SETTLE, "prefill"
+    return jobs.job_for(
+        cell,
+        kind=kind,
+        trial=trial_name(record.id, place.number),
+        build=_build_folder(bench),
+        manifest=manifest,
+        inputs=inputs,
+        device=bench.device.identity,
+        warmup=0 if settle else scenario.plan.warmup,
+        iterations=1 if settle else iterations or scenario.plan.iterations,
+        own_inputs={name: _input_folder(bench, own) for name, own in bench.own_inputs.items()},
+        memory_pass=place.purpose == "memory",
+        inject=None if settle else record.inject,
+    )
+
+
+def boot_of(bench: Bench) -> str:
+    """Return in which boot a device is; empty where it does not say, and then nothing is remembered of it."""
+    try:
+        done = bench.device.transport.shell(["cat", "/proc/sys/kernel/random/boot_id"], timeout_s=BOOT_S)
+    except DeviceError as error:
+        log.info("%s: did not say in which boot it is: %s", bench.device.identity.name, error)
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def trial_name(run_id: str, number: int) -> str:
+    """Return what a trial is called on a device."""
+    return f"{run_id}-{number:04d}"
+
+
+def _build_folder(bench: Bench) -> str:
+    """Return where the device has the build: on the host where it lies, elsewhere where it was pushed to."""
+    if bench.device.scratch is None:
+        return str(bench.build.folder.absolute())
+    return f"{bench.device.scratch}/builds/{bench.build.id}"
+
+
+def _input_folder(bench: Bench, own: OwnInput) -> str:
+    """Return where the device has an input of the user's own, as :func:`_build_folder` does for the build."""
+    return (
+        str(own.folder.absolute()) if bench.device.scratch is None else f"{bench.device.scratch}/inputs/{own.id}"
+    )

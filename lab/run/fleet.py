@@ -1,0 +1,248 @@
+"""Many devices on one host: who takes turns, who runs beside whom, and what one's failure does to the others.
+
+Devices that share this machine's cores are measured one after the other, in the order given, after the
+build has been pushed to all of them at once; a real phone has cores of its own and a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from device_agents.contract import InvalidReason
+from lab.device.cores import Held
+from lab.device.transport import Clock
+from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, LabError, RunError, StoreError
+from lab.records import Run, Trial
+from lab.run import runner
+from lab.run.bench import Bench, Watch
+from lab.scenario.plan import Scenario
+
+if TYPE_CHECKING:
+    from lab.device.lease import Lease as DeviceLease
+from lab.run.turn import Terms, own_lease, turn_on_cores
+
+log = logging.getLogger(__name__)
+
+
+class Show(Protocol):
+    """What a person sees meanwhile; called from several threads."""
+
+    def say(self, words: str) -> None:
+        """Say something in one line."""
+        ...
+
+    def run(
+        self, title: str, total: int, done: int
+    ) -> AbstractContextManager[tuple[Watch, Callable[[Trial], None]]]:
+        """Show a run; yields what the runner calls, and what to call with each trial."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of one scenario on one device; `run` is None when it never began."""
+
+    device: str
+    scenario: str
+    run: Run | None
+    error: LabError | None
+
+
+class StoppableClock:
+    """A clock that ends whoever looks at it once `stop` is set: the Ctrl-C of a thread.
+
+    Only the main thread hears a signal. Everything that waits looks at its clock, so this is where a
+    thread is told; only once, so that what it does to clean up is not disturbed.
+    """
+
+    def __init__(self, clock: Clock, stop: threading.Event) -> None:
+        self._clock, self._stop = clock, stop
+        self._told = False
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; raises `KeyboardInterrupt` once when the thread is to stop."""
+        if self._stop.is_set() and not self._told:
+            self._told = True
+            raise KeyboardInterrupt
+        return self._clock.monotonic()
+
+    def utc(self) -> str:
+        """Now, in UTC, as ISO 8601."""
+        return self._clock.utc()
+
+
+# --- one device's turn ---------------------------------------------------------------------------------
+
+
+# --- the fleet -----------------------------------------------------------------------------------------
+
+
+Begin = Callable[[Scenario, Bench], Run]
+"""Write a new run down."""
+
+
+def measure(
+    benches: Sequence[Bench],
+    scenarios: Sequence[Scenario],
+    terms: Terms,
+    *,
+    begin: Begin,
+    show: Show,
+    stop: threading.Event,
+) -> list[Ended]:
+    """Run every scenario on every device; return what became of each, in the order of the scenarios.
+
+    A device that fails is left out from then on, and the others go on. A full disk or a damaged store ends
+    all of them: raises `StoreError`. Interrupted, it sets `stop`, which ends the others; every run is sealed,
+    and the interrupt raised again.
+    """
+    together = [replace(bench, clock=StoppableClock(bench.clock, stop)) for bench in benches]
+    crews = [[bench for bench in together if bench.device.shares_host]]
+    crews += [[bench] for bench in together if not bench.device.shares_host]
+    work = _Work(scenarios, terms, begin, show, stop)
+    with ThreadPoolExecutor(len(crews)) as pool:
+        try:
+            _wait([pool.submit(_crew, work, crew) for crew in crews if crew])
+        except BaseException:
+            stop.set()
+            show.say("stopping: every device ends what it is doing")
+            raise
+    places = {scenario.name: place for place, scenario in enumerate(scenarios)}
+    names = [bench.device.identity.name for bench in benches]
+    return sorted(work.ended, key=lambda one: (places[one.scenario], names.index(one.device)))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all crews share; `ended` grows as they go."""
+
+    scenarios: Sequence[Scenario]
+    terms: Terms
+    begin: Begin
+    show: Show
+    stop: threading.Event
+    ended: list[Ended] = field(default_factory=list)
+
+
+def _wait(work: Sequence[Future[None]]) -> None:
+    """Wait for all; raises as soon as one of them has raised."""
+    for future in as_completed(work):
+        future.result()
+
+
+def _crew(work: _Work, crew: Sequence[Bench]) -> None:
+    """Measure devices that take turns: scenario by scenario, so that answers to one question lie close in time."""
+    out: dict[str, LabError] = {}
+    if len(crew) > 1:
+        out |= _push_together(crew, work.terms, work.show)
+        work.ended.extend(Ended(name, work.scenarios[0].name, None, error) for name, error in out.items())
+    for scenario in work.scenarios:
+        for bench in crew:
+            name = bench.device.identity.name
+            if name in out or work.stop.is_set():
+                continue
+            one = _one(bench, scenario, work.begin, work.show)
+            work.ended.append(one)
+            if isinstance(one.error, StoreError):
+                raise one.error
+            if isinstance(one.error, DeviceError):
+                out[name] = one.error
+
+
+def _one(bench: Bench, scenario: Scenario, begin: Begin, show: Show) -> Ended:
+    """Run one scenario on one device, and remember how the device did."""
+    name, record = bench.device.identity.name, None
+    try:
+        record = begin(scenario, bench)
+        record = carry_on(record, scenario, bench, show)
+    except LabError as error:
+        show.say(f"{name}: {scenario.name} failed: {str(error).splitlines()[0]}")
+        return Ended(name, scenario.name, record, error)
+    return Ended(name, scenario.name, record, None)
+
+
+def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
+    """Measure what a run lacks, with progress; a device's failures are counted, and a success clears them."""
+    store, name = bench.store, bench.device.identity.name
+    title = scenario.name if bench.device.scratch is None else f"{name} {scenario.name}"
+    total, done = len(record.cells) * (record.blocks + record.memory), len(store.trials(record.id))
+    counted, last = False, None
+    try:
+        with (
+            show.run(title, total, done) as (watch, tell),
+            closing(runner.run(record, scenario, bench, watch=watch)) as trials,
+        ):
+            for trial in trials:
+                tell(trial)
+                counted, last = counted or trial.valid, trial.reason
+    except DeviceError as error:
+        remember_failure(bench, error)
+        raise
+    except RunError as error:
+        if last is not InvalidReason.DEVICE_LOST:
+            raise
+        remember_failure(bench, error)  # it was the device, not the build
+        raise DeviceLost(str(error)) from error
+    if counted and bench.device.scratch is not None:
+        from lab.device import health
+
+        health.worked(store.root, name)
+    return store.run(record.id)
+
+
+def remember_failure(bench: Bench, error: LabError) -> None:
+    """Count a failure against a device that is not this machine.
+
+    Neither a full disk, which its owner empties, nor another lab's turn says that a device does not work.
+    """
+    if bench.device.scratch is not None and not isinstance(error, DeviceFull | DeviceBusy):
+        from lab.device import health
+
+        health.failed(bench.store.root, bench.device.identity.name, str(error))
+
+
+def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str, LabError]:
+    """Push to devices that share our cores, all at once and in one turn; return what went wrong, by name."""
+    phones = sorted((b for b in crew if b.device.scratch is not None), key=lambda b: b.device.identity.name)
+    failed: dict[str, LabError] = {}
+    if len(phones) < 2:  # a single one is pushed to when its run begins
+        return failed
+    held: list[tuple[Bench, DeviceLease]] = []
+    with ExitStack() as stack:
+        for bench in phones:  # by name: two labs that want the same phones never hold one each
+            with _noted(bench, failed, show):
+                held.append((bench, stack.enter_context(own_lease(bench.device, terms))))
+        if not held:
+            return failed
+        try:
+            stack.enter_context(turn_on_cores(held[0][0].device, terms))
+        except LabError as error:  # another lab measures here: that ends nobody whose cores are its own
+            show.say(str(error))
+            return failed | {bench.device.identity.name: error for bench, _ in held}
+
+        def send(one: tuple[Bench, DeviceLease]) -> None:
+            bench, own = one
+            with _noted(bench, failed, show):
+                bench.present(Held(lambda process: None, fence=lambda: own.fence, again=own.again))
+
+        with ThreadPoolExecutor(len(held)) as pool:
+            _wait([pool.submit(send, one) for one in held])
+    return failed
+
+
+@contextmanager
+def _noted(bench: Bench, failed: dict[str, LabError], show: Show) -> Iterator[None]:
+    """Keep a device's failure to itself."""
+    name = bench.device.identity.name
+    try:
+        yield
+    except DeviceError as error:
+        failed[name] = error
+        show.say(f"{name}: {error}")
+        remember_failure(bench, error)

@@ -1,0 +1,237 @@
+"""A trial between its gate and a last look: waited for, sampled while it runs, judged by what sensors said."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from device_agents.contract import InvalidReason
+from lab.device.transport import Process
+from lab.device.vitals.lines import read, vitals_of, write
+from lab.device.vitals.meaning import LEAP_S
+from lab.errors import DeviceError, DeviceLost, DeviceRebooted, StoreError
+from lab.files import disk_errors
+from lab.gate import idle, throttle
+from lab.gate import wait as gates
+from lab.gate.clocks import Offered
+from lab.records import ELSEWHERE, IDLE_UNKNOWN, UNSAMPLED, Flaw, Trial, Vitals
+from lab.run.bench import Bench, Senses
+from lab.scenario.plan import Gates
+from lab.trial.agent import Errand, Outcome, carry_out
+from lab.trial.folder import AFTER, EVENTS, GATE, VITALS, read_events
+from lab.trial.placement import ELSEWHERE_CORES, others_rose
+
+log = logging.getLogger(__name__)
+
+
+FOLDER = "vitals"
+"""Where the sampler works: in the trial's folder on the device."""
+
+
+SPARE_S = 60.0
+"""How long a sampler whose lab died lives on after the trial's time is over; a judgement."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is known of the sensors beside the samples: a look `after` the trial, and whether there are none."""
+
+    after: Vitals | None = None
+    unsampled: bool = False
+
+
+class Sensing:
+    """The sensors of one device through one session: what it may still wait, and when its last trial ended."""
+
+    def __init__(self, bench: Bench, senses: Senses, wanted: Gates) -> None:
+        self._bench, self._senses, self._wanted = bench, senses, wanted
+        self._load_left_s = wanted.load_wait_s
+        self._ended_s: float | None = None
+        self._begun = False
+        self._offered = Offered(bench.profile or "observe")
+        self._rest: Vitals | None = None  # the look that began a trial, a measure of rest once the trial is over
+
+    def wait(self, folder: Path) -> gates.Opened:
+        """Wait until the device may be measured; every look goes to `folder`. Raises as `gates.wait` does."""
+        bench, wanted, name = self._bench, self._wanted, self._bench.device.identity.name
+        if wanted.start == "first trial" and self._begun:
+            wanted = replace(wanted, start="never")
+        path = folder / GATE
+        path.unlink(missing_ok=True)
+
+        def record(look: Vitals) -> None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(write(look))
+
+        opened = gates.wait(
+            bench.device,
+            wanted,
+            idle=self._known(),
+            look=self._senses.look,
+            clock=bench.clock,
+            sleep=bench.sleep,
+            load_left_s=self._load_left_s,
+            tell=lambda words: bench.tell(f"{name}: {words}"),
+            record=record,
+            rested_s=0.0 if self._ended_s is None else bench.clock.monotonic() - self._ended_s,
+            offered=self._offered,
+        )
+        self._rest = opened.vitals if not opened.timed_out and wanted.start != "never" else None
+        self._load_left_s -= opened.load_waited_s
+        return opened
+
+    def carry_out(self, errand: Errand) -> tuple[Outcome, Watched]:
+        """Carry an errand out beside the sampler, and look once more where Android's services can be asked.
+
+        Sensors that cannot be sampled cost no trial: that what they would have said is missing is told. A device
+        that restarts before its samples are here has not ended the trial in the state in which it began it.
+        """
+        device, folder = self._bench.device, f"{errand.launch.folder}/{FOLDER}"
+        sampler, path = self._sampler(folder, errand.timeout_s), errand.folder / VITALS
+        try:
+            outcome = carry_out(errand if sampler is None else replace(errand, heed=self._heed(folder)))
+        except BaseException:
+            self._fetched(sampler, folder, path, 0.0)
+            raise
+        finally:
+            self._begun = True
+            self.ended()
+        try:
+            fetched = self._fetched(sampler, folder, path, 0.0 if outcome.lost else errand.patience_s)
+        except DeviceRebooted as error:
+            why = f"it restarted after the trial, before its sensors' samples were fetched: {error}"
+            return replace(outcome, lost=why, rebooted=True), Watched(unsampled=True)
+        unsampled = not fetched or (outcome.wall_s >= LEAP_S and not _sampled(path))
+        if device.scratch is None or outcome.lost:
+            return outcome, Watched(unsampled=unsampled)
+        try:
+            return outcome, Watched(self._senses.look(device), unsampled)
+        except DeviceError as error:
+            log.info("%s: not looked at after the trial: %s", device.identity.name, error)
+            return outcome, Watched(unsampled=unsampled)
+
+    def _sampler(self, folder: str, timeout_s: float) -> Process | None:
+        """Begin the sampler; None where that fails: the agent's own start says what is wrong with the device."""
+        device = self._bench.device
+        try:
+            return self._senses.begin(device, folder, math.ceil(timeout_s + SPARE_S))
+        except DeviceError as error:
+            log.warning("%s: its sensors are not sampled: %s", device.identity.name, error)
+            return None
+
+    def _fetched(self, sampler: Process | None, folder: str, target: Path, patience_s: float) -> bool:
+        """End the sampler and say whether what it read is here; a link that breaks is waited for, once.
+
+        Raises `DeviceRebooted`.
+        """
+        device = self._bench.device
+        if sampler is None:
+            return False
+        for wait_s in (patience_s, 0.0):
+            try:
+                self._senses.end(device, sampler, folder, target)
+                return True
+            except DeviceError as error:
+                if target.is_file() and target.stat().st_size:  # its folder is removed with the trial's
+                    return True
+                log.warning("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
+                if not wait_s or not isinstance(error, DeviceLost):
+                    return False
+            try:
+                device.transport.reconnect(timeout_s=wait_s)
+            except DeviceRebooted:
+                raise
+            except DeviceError as error:
+                log.warning("%s", error)
+                return False
+        return False
+
+    def ended(self) -> None:
+        """Take note that a trial, of this run or of another, has just ended: the device rests from now on."""
+        self._ended_s = self._bench.clock.monotonic()
+
+    def _heed(self, folder: str) -> Callable[[], str]:
+        """Return what says why the running trial must be ended now, by the sampler's last whole line."""
+        transport, offset = self._bench.device.transport, 0
+
+        def heed() -> str:
+            nonlocal offset
+            text = transport.follow(f"{folder}/{VITALS}", offset).decode(errors="replace")
+            offset += len(text[: text.rfind("\n") + 1].encode())
+            try:
+                last = vitals_of("".join(f"{line}\n" for line in text.split("\n")[-2:-1]), folder)
+            except StoreError as error:  # told when the trial is judged: what cannot be read ends none
+                log.debug("%s", error)
+                return ""
+            return throttle.abort(last[-1], self._wanted) if last else ""
+
+        return heed
+
+    def judged(self, trial: Trial, opened: gates.Opened, watched: Watched, folder: Path) -> Trial:
+        """Add to a trial what its gate and its sensors say; one that counted may count no longer."""
+        if self._rest is not None:
+            idle.remember(self._bench.store.root, self._bench.device.identity.name, self._rest)
+            self._rest = None
+        during = _sampled(folder / VITALS)
+        if watched.after is not None:
+            with disk_errors("keep the look after a trial", folder):
+                (folder / AFTER).write_text(write(watched.after), encoding="utf-8")
+        flaw = throttle.throttled(opened.vitals, during, watched.after, self._wanted, self._offered)
+        if opened.timed_out:
+            flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)
+        flags = (*trial.flags, *opened.flags, *([UNSAMPLED] if watched.unsampled else []))
+        trial = replace(trial, flags=flags, notes={**trial.notes, "gate_waited_s": opened.waited_s})
+        trial = _placed(trial, opened.vitals, during, folder)
+        if flaw is None or not (trial.valid or trial.reason is InvalidReason.SPAN_GAP):
+            return trial  # a gap is what a phone without CPU time leaves: then heat is the reason
+        log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
+        return replace(trial, valid=False, reason=flaw.reason, detail=flaw.detail)
+
+    def collected(self, trial: Trial, errand: Errand, gate: bytes) -> Trial:
+        """Judge a trial that a lab which is gone began: by its looks at the `gate`, and what was sampled since."""
+        device, folder = self._bench.device, errand.folder
+        try:
+            device.transport.pull(f"{errand.launch.folder}/{FOLDER}/{VITALS}", folder / VITALS)
+        except DeviceError as error:
+            log.warning("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
+        self._begun = True
+        self.ended()
+        with disk_errors("collect a trial's vitals", folder):
+            (folder / GATE).write_bytes(gate)
+        looks, unsampled = _sampled(folder / GATE), not _sampled(folder / VITALS)
+        if not looks:
+            return replace(trial, flags=(*trial.flags, *([UNSAMPLED] if unsampled else [])))
+        opened = gates.passed(looks, self._wanted, self._known(), device, self._offered)
+        if IDLE_UNKNOWN in opened.flags and not opened.timed_out:
+            self._rest = opened.vitals
+        return self.judged(trial, opened, Watched(unsampled=unsampled), folder)
+
+    def _known(self) -> idle.Idle | None:
+        """Return how cool the device is at rest, if that is known."""
+        return idle.remembered(self._bench.store.root, self._bench.device.identity.name)
+
+
+def _placed(trial: Trial, before: Vitals, during: Sequence[Vitals], folder: Path) -> Trial:
+    """Take back that an accelerator did the work where others used about a core more meanwhile."""
+    if "NPU" not in trial.placement.values():
+        return trial
+    rose = others_rose(before, during, read_events((folder / EVENTS).read_bytes()).events)
+    if rose is None:
+        return trial
+    trial = replace(trial, notes={**trial.notes, "others_rose_cores": rose})
+    if rose < ELSEWHERE_CORES:
+        return trial
+    known = {stage: "UNKNOWN" if where == "NPU" else where for stage, where in trial.placement.items()}
+    return replace(trial, placement=known, flags=(*trial.flags, ELSEWHERE))
+
+
+def _sampled(path: Path) -> tuple[Vitals, ...]:
+    """Return what a file of vitals says; one that is damaged says nothing, and costs no trial."""
+    try:
+        return read(path) if path.is_file() else ()
+    except StoreError as error:
+        log.warning("%s", error)
+        return ()

@@ -1,0 +1,182 @@
+"""The one place that knows the order of a run: blocks of shuffled cells, then the closed loop, then memory."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from statistics import mean
+
+from device_agents.contract import InvalidReason
+from lab.errors import RunError
+from lab.identifiers import new_run_id
+from lab.records import Inject, Run, Trial
+from lab.run.bench import Bench, Place, Watch, inputs_of, job_of
+from lab.run.context import context_of
+from lab.run.session import session
+from lab.scenario.plan import Scenario
+from lab.stats import plan
+from lab.stats.pairs import cost_s
+from lab.stats.plan import goes_on, looks_of
+from lab.stats.sample import medians_by_block
+from lab.store import Store
+
+PASSING = {
+    InvalidReason.DEVICE_REBOOTED,
+    InvalidReason.SHARED_HOST,
+    InvalidReason.GATE_TIMEOUT,
+    InvalidReason.THROTTLED,
+    InvalidReason.CLOCK_JUMP,
+}
+"""What happened to a trial with these says nothing about the next one, unless `passes` knows better."""
+
+
+TRIES = 3
+"""How many blocks a closed loop begins at most for each trial it may count; a judgement."""
+
+LEAST_S = 1e-3
+"""What a trial costs at least: a plan wants a cost above zero, and a fake phone's clock may stand still."""
+
+
+def order(record: Run) -> list[Place]:
+    """Return every trial of a run in its order: one of each cell a block, shuffled by (seed, block).
+
+    Each block has its own generator, so that a resumed run goes on exactly as the interrupted one would.
+    """
+    places: list[Place] = []
+    for block in range(record.blocks):
+        cells = list(record.cells)
+        random.Random(f"{record.seed}/{block}").shuffle(cells)
+        places += [Place(len(places) + 1 + i, block, cell) for i, cell in enumerate(cells)]
+    return places
+
+
+def open_run(
+    scenario: Scenario,
+    bench: Bench,
+    *,
+    seed: int,
+    suite: str,
+    line: str,
+    inject: Inject | None = None,
+    comparison: str | None = None,
+    memory: bool = False,
+) -> Run:
+    """Check that every cell can be measured, then write the run down; nothing is measured yet.
+
+    `inject` slows a stage down, for the lab's test of itself: it is part of the run and of its Context.
+    """
+    inputs = inputs_of(scenario.cells, bench)
+    record = Run(
+        id=new_run_id(),
+        scenario=scenario.name,
+        suite=suite,
+        build=bench.build.id,
+        build_line=line,
+        device=bench.device.identity.name,
+        started_utc=bench.clock.utc(),
+        ended_utc=None,
+        status="running",
+        seed=seed,
+        blocks=scenario.plan.blocks,
+        context=context_of(scenario, scenario.cells, bench, inputs, inject),
+        cells=scenario.cells,
+        scenario_toml=scenario.toml,
+        most=scenario.plan.most,
+        target=scenario.plan.target,
+        budget_s=scenario.plan.budget_s,
+        inject=inject,
+        comparison=comparison,
+        memory=memory,
+    )
+    for cell in scenario.cells:
+        job_of(record, Place(0, 0, cell), scenario, bench, inputs)
+    bench.store.create_run(record)
+    return record
+
+
+def run(
+    record: Run, scenario: Scenario, bench: Bench, *, watch: Watch = lambda progress: None
+) -> Generator[Trial, None, None]:
+    """Measure the trials that `record` still lacks, saving and yielding each; new and resumed runs alike.
+
+    Left early (Ctrl-C, a closed generator) the agent is ended and the run marked `interrupted`, as it is
+    when the device stays away; after another error it is `failed`. Raises `RunError` when no trial of the
+    first block was valid.
+    """
+    with session(record, scenario, bench, watch=watch) as measuring:
+        for place in places(record, scenario, measuring.done):
+            yield measuring.measure(place)
+            _stop_if_hopeless(record, measuring.done)
+
+
+def places(record: Run, scenario: Scenario, done: Mapping[int, Trial]) -> Iterator[Place]:
+    """Yield each trial that a run still lacks, looking at those that are `done` (which grows meanwhile).
+
+    Every cell has its share first; with a target the closed loop goes on with cells whose interval is wider.
+    What a later block holds follows from the trials before it, so that a resumed run goes on as it would have.
+    The memory pass comes last: it is not timed, and may disturb.
+    """
+    planned = order(record)
+    yield from (place for place in planned if place.number not in done)
+    number, block = len(planned), record.blocks
+    while (chosen := _next_block(record, scenario, done, block)).cells:
+        for cell in (cell for key in chosen.cells for cell in record.cells if cell.key == key):
+            number += 1
+            if number not in done:
+                yield Place(number, block, cell)
+        block += 1
+    if record.memory:
+        for cell in record.cells:
+            number += 1
+            if number not in done:
+                yield Place(number, block, cell, "memory")
+
+
+def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], block: int) -> plan.NextBlock:
+    """Return which cells are measured once more, from the trials of earlier blocks alone."""
+    if record.target is None or not goes_on(record):
+        return plan.NextBlock((), "target reached", "a fixed number of trials")
+    before = [trial for trial in done.values() if trial.block < block and trial.purpose == "time"]
+    medians = {cell.key: medians_by_block(before, cell.key, scenario.metric) for cell in record.cells}
+    took_s = {cell.key: [cost_s([t]) for t in before if t.cell == cell.key] for cell in record.cells}
+    if block >= TRIES * looks_of(record).most:  # trials that do not count are not in the looks' number
+        return plan.NextBlock((), "budget spent", f"{block} blocks were tried")
+    return plan.next_block(
+        medians,
+        target=record.target,
+        looks=looks_of(record),
+        trial_s={key: max(mean(spent) if spent else 0.0, LEAST_S) for key, spent in took_s.items()},
+        budget=plan.Budget(record.budget_s or math.inf, cost_s(before)),
+        block=block,
+        seed=record.seed,
+    )
+
+
+def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
+    """Raise `RunError` when the first block is complete, none of its trials counts, and none will."""
+    first = [trial for number, trial in done.items() if number <= len(record.cells)]
+    if len(done) != len(record.cells) or len(first) != len(record.cells):
+        return
+    if any(trial.valid or trial.reason in PASSING for trial in first):
+        return
+    reasons: dict[InvalidReason | None, Trial] = {trial.reason: trial for trial in first}
+    words = "; ".join(f"{trial.cell}: {reason}: {trial.detail}" for reason, trial in reasons.items())
+    raise RunError(
+        f"run {record.id} of {record.scenario} on {record.device} stops: "
+        f"no trial of its first block was valid. {words}"
+    )
+
+
+def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial]) -> None:
+    """Raise `RunError` for a run that is complete and answers nothing: not one of its trials is valid."""
+    if not trials or any(trial.valid for trial in trials):
+        return
+    first = {trial.reason: trial for trial in reversed(trials)}
+    words = "; ".join(f"{trial.cell}: {trial.reason}: {trial.detail}" for trial in first.values())
+    folder = store.trial_folder(record.id, trials[0].number).parent
+    raise RunError(
+        f"run {record.id} of {record.scenario} on {record.device} is complete, and none of its {len(trials)} "
+        f"trials counts. {words}. What the agents wrote lies in {folder}; put right what they say, then start "
+        "a new run"
+    )

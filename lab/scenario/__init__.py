@@ -1,0 +1,1 @@
+"""A question in TOML, read into cells and a plan."""

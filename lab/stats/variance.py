@@ -1,0 +1,165 @@
+"""Where the variance of a run comes from: between trials or within, blocks, time, temperature, other people's CPU.
+
+A correlation here is a hint and no cause: time, heat and load go together. Under :data:`ENOUGH` trials nothing is
+claimed, and what is not claimed is shown with the smallest correlation that could have been.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtrc, stdtr, stdtrit
+from scipy.stats import rankdata
+
+from lab.stats.interval import spread
+from lab.stats.sample import MIN_TRIALS, Floats
+
+ENOUGH = 10
+"""Degrees of freedom plus two under which no correlation is claimed: the least n for which Bonett and Wright
+(Psychometrika 65, 2000) found intervals of Spearman's correlation near their level. For one cell it is the number
+of trials; each further cell takes one more, because its mean is taken out."""
+
+ALPHA = 0.05
+"""Chance of any claim where nothing goes with anything; shared out by Bonferroni over what was looked at."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One trial that counts: its samples, and what surrounded it by name (an absent name was not known)."""
+
+    cell: str
+    block: int
+    samples: Sequence[float]
+    covariates: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Spearman's `rho` between a covariate and the trial medians, what cells differ by being taken out.
+
+    `rho` and `p` are None where the covariate was not known for enough trials or did not vary; `visible` is the
+    smallest correlation that would have been claimed. `claimed` says whether this one is.
+    """
+
+    name: str
+    n: int
+    rho: float | None
+    p: float | None
+    visible: float | None
+    claimed: bool
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Coefficients of variation (0.01 = 1 %), the share of the variance between trials that blocks have in common,
+    and the links; None where there is too little to tell. `block_p` is the F test's of "blocks have none".
+    """
+
+    trials: int
+    cells: int
+    between_cv: float | None
+    within_cv: float | None
+    block_share: float | None
+    block_p: float | None
+    links: tuple[Link, ...]
+
+
+def sources(points: Sequence[Point]) -> Sources:
+    """Split the variation of a run's counted trials; every covariate that any of them names is looked at.
+
+    Raises ValueError for a sample that is not finite and above zero.
+    """
+    kept = [point for point in points if len(point.samples)]
+    cells = sorted({point.cell for point in kept})
+    between, within = _pooled(kept, cells)
+    share, p = _blocks(kept, cells)
+    names = sorted({name for point in kept for name in point.covariates})
+    return Sources(
+        trials=len(kept),
+        cells=len(cells),
+        between_cv=between,
+        within_cv=within,
+        block_share=share,
+        block_p=p,
+        links=tuple(_link(name, kept, looked_at=len(names)) for name in names),
+    )
+
+
+def residuals(points: Sequence[Point]) -> Floats:
+    """Return each trial's log median minus the mean of its cell's."""
+    logs = np.log([float(np.median(point.samples)) for point in points])
+    found = np.empty(logs.size)
+    for cell in {point.cell for point in points}:
+        own = np.array([point.cell == cell for point in points])
+        found[own] = logs[own] - logs[own].mean()
+    return found
+
+
+def _pooled(points: Sequence[Point], cells: Sequence[str]) -> tuple[float | None, float | None]:
+    """Average the cells' variance components, each weighted by its degrees of freedom."""
+    between, within = [], []
+    for cell in cells:
+        own = [point.samples for point in points if point.cell == cell]
+        found = spread(own)
+        if found.between_cv is not None:
+            between.append((found.between_cv, len(own) - 1))
+        if found.within_cv is not None:
+            within.append((found.within_cv, sum(len(samples) - 1 for samples in own)))
+    return _mean_cv(between), _mean_cv(within)
+
+
+def _mean_cv(found: Sequence[tuple[float, int]]) -> float | None:
+    weight = sum(freedom for _, freedom in found)
+    if not weight:
+        return None
+    return math.sqrt(math.expm1(sum(math.log1p(cv**2) * freedom for cv, freedom in found) / weight))
+
+
+def _blocks(points: Sequence[Point], cells: Sequence[str]) -> tuple[float | None, float | None]:
+    """Return the share of blocks in the variance between trials, and the p of their F test.
+
+    Two-way additive model by least squares, so that a missing trial does no harm; the components by the method
+    of moments (Searle, Casella and McCulloch, Variance Components, 1992, ch. 4). Takes two cells and MIN_TRIALS
+    blocks: with one cell a block is a trial.
+    """
+    blocks = sorted({point.block for point in points})
+    freedom = len(points) - len(cells) - len(blocks) + 1
+    if len(cells) < 2 or len(blocks) < MIN_TRIALS or freedom < MIN_TRIALS:
+        return None, None
+    left = residuals(points)
+    columns = [[float(point.cell == cell) for point in points] for cell in cells]
+    columns += [[float(point.block == block) for point in points] for block in blocks[1:]]
+    design = np.array(columns).T
+    fitted = design @ np.linalg.lstsq(design, left, rcond=None)[0]
+    noise = float(((left - fitted) ** 2).sum()) / freedom
+    shared = (float((left**2).sum()) - noise * freedom) / (len(blocks) - 1)
+    if noise <= 0:
+        return None, None
+    component = max(0.0, (shared - noise) / (len(points) / len(blocks)))
+    return component / (component + noise), float(fdtrc(len(blocks) - 1, freedom, shared / noise))
+
+
+def _link(name: str, points: Sequence[Point], *, looked_at: int) -> Link:
+    known = [point for point in points if math.isfinite(point.covariates.get(name, math.nan))]
+    freedom = len(known) - len({point.cell for point in known}) - 1
+    values = np.array([point.covariates[name] for point in known])
+    if freedom + 2 < ENOUGH or np.ptp(values) == 0:
+        return Link(name, len(known), None, None, None, False)
+    left = residuals(known)
+    if np.ptp(left) == 0:
+        return Link(name, len(known), None, None, None, False)
+    rho = float(np.corrcoef(rankdata(values), rankdata(left))[0, 1])
+    p = _p_of(rho, freedom)
+    limit = ALPHA / looked_at
+    t = float(stdtrit(freedom, 1 - limit / 2))
+    return Link(name, len(known), rho, p, t / math.sqrt(t * t + freedom), p <= limit)
+
+
+def _p_of(rho: float, freedom: int) -> float:
+    """Return the two-sided p of a rank correlation by Student's t, which serves from ten pairs on (Zar, 1972)."""
+    if abs(rho) >= 1:
+        return 0.0
+    return float(2 * stdtr(freedom, -abs(rho) * math.sqrt(freedom / (1 - rho * rho))))

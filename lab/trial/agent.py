@@ -1,0 +1,270 @@
+"""Starting an agent on a device, following it to its end, and reading strictly what it wrote."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from device_agents.contract import Job, canonical_json
+from lab.device.transport import Clock, Device, Process, Transport
+from lab.errors import DeviceError, DeviceLost, DeviceRebooted
+from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT
+
+QUIET: Mapping[str, str] = {
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would otherwise report its use
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+}
+"""Set for every agent: threads belong to the units a job names, not to libraries."""
+
+LOOK_EVERY_S = 0.25
+"""How often events are looked at while an agent runs: the lab shares the cores with it on the host."""
+
+HEED_EVERY_S = 5.0
+"""How often a running trial is asked whether it may go on: as often as a gate looks (methodology.md section 4)."""
+
+PATIENCE_S = 180.0
+"""How long a device that went away is waited for at least; a judgement: a phone is up again a minute or two
+after its reboot began, and shell answers some time before the framework does."""
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+_ITERATION = re.compile(rb'"event":\s*"iteration"')
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One start of a program on a device: ours, or a foreign tool.
+
+    `files` (name -> content) are put into `folder`, `argv` is run there, `outputs` are brought back.
+    """
+
+    folder: str
+    files: Mapping[str, bytes]
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the process ended: `returncode` is None when the lab ended it or lost the device.
+
+    `stopped` says why the lab ended it before its time. `lost` says how the device went away and did not come
+    back as it was; `rebooted`, that it came back in another boot. `wall_s` is not the `whole` time where another
+    lab began it.
+    """
+
+    returncode: int | None
+    timed_out: bool
+    lost: str
+    wall_s: float
+    rebooted: bool = False
+    stopped: str = ""
+    whole: bool = True
+
+
+def launch_for(job: Job, device: Device, folder: Path) -> Launch:
+    """Say how our own agent is started for a job whose results belong in `folder` on the host."""
+    place = str(folder) if device.scratch is None else trial_folder(device, job.trial)
+    return Launch(
+        folder=place,
+        files={JOB: canonical_json(job) + b"\n"},
+        argv=(*device.agent, "run", "--job", JOB, "--events", EVENTS),
+        environment={**device.environment, **QUIET},
+        outputs=(EVENTS, STDOUT, STDERR),
+    )
+
+
+def trial_folder(device: Device, trial: str) -> str:
+    """Return where a trial's files are on a device that has a scratch folder."""
+    return posixpath.join(device.scratch or "", "trials", trial)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A launch to be seen through on a device: its outputs go to `folder`, and it has `timeout_s`.
+
+    `started` is told which process runs (None: none any more), `iterations` how many it has finished.
+    `patience_s` is how long a device that went away is waited for at least. `heed` is asked every HEED_EVERY_S
+    and says why the process must be ended now, or nothing.
+    """
+
+    launch: Launch
+    transport: Transport
+    folder: Path
+    timeout_s: float
+    clock: Clock
+    look_every_s: float = LOOK_EVERY_S
+    patience_s: float = PATIENCE_S
+    started: Callable[[Process | None], None] = lambda process: None
+    iterations: Callable[[int], None] = lambda count: None
+    heed: Callable[[], str] = lambda: ""
+
+
+def carry_out(errand: Errand) -> Outcome:
+    """Run a launch to its end and leave its files and outputs in the errand's folder.
+
+    The process group is ended at the time limit and whenever this function is left by an exception. A broken
+    link is waited for; a device that is lost for good is an outcome, not an exception: the trial is kept as
+    invalid.
+    """
+    begin = errand.clock.monotonic()
+    patiently = _Patience(errand, begin + errand.timeout_s)
+    try:
+        return _seen_through(errand, patiently, _begun(errand, patiently), begin)
+    except DeviceLost as error:
+        return _lost(error, errand.clock.monotonic() - begin)
+
+
+def collect(errand: Errand) -> Outcome | None:
+    """See through what a lab that is gone began for the same launch; None when there is no such thing.
+
+    The agent neither knows nor needs the lab: what it wrote since is as good as if it had been followed.
+    """
+    begin = errand.clock.monotonic()
+    patiently = _Patience(errand, begin + errand.timeout_s)
+    try:
+        process = _found(errand, patiently)
+        if process is None:
+            return None
+        return replace(_seen_through(errand, patiently, process, begin), whole=False)
+    except DeviceLost as error:
+        return _lost(error, errand.clock.monotonic() - begin)
+
+
+def _lost(error: DeviceLost, wall_s: float) -> Outcome:
+    rebooted = isinstance(error, DeviceRebooted)
+    return Outcome(None, timed_out=False, lost=str(error), wall_s=wall_s, rebooted=rebooted)
+
+
+@dataclass(frozen=True)
+class _Patience:
+    """Calls over a link that may break: the agent does not need it."""
+
+    errand: Errand
+    deadline: float
+
+    def __call__(self, call: Callable[[], Answer]) -> Answer:
+        """Return what `call` answers, asking anew whenever the device is back.
+
+        Raises `DeviceLost` when the device stays away, `DeviceRebooted` when the agent is gone with its boot.
+        """
+        while True:
+            try:
+                return call()
+            except DeviceRebooted:
+                raise
+            except DeviceLost as error:
+                left = self.deadline - self.errand.clock.monotonic()
+                if left < -self.errand.patience_s:  # a link that breaks at each call
+                    raise
+                log.warning("%s; waiting for the device, its agent goes on meanwhile", error)
+                _reconnect(self.errand.transport, error, max(left, self.errand.patience_s))
+
+
+def _reconnect(transport: Transport, why: DeviceLost, timeout_s: float) -> None:
+    """Wait for a device; what became of it is told together with how it was lost."""
+    try:
+        transport.reconnect(timeout_s=timeout_s)
+    except DeviceLost as error:
+        raise type(error)(f"{why}; {error}") from why
+
+
+def _begun(errand: Errand, patiently: _Patience) -> Process:
+    """Place the files and start the process, once: a link that breaks meanwhile leaves open whether it runs."""
+    launch, transport = errand.launch, errand.transport
+    for name, content in launch.files.items():
+        place = posixpath.join(launch.folder, name)
+        patiently(partial(transport.push, content, place))
+        if place != str(errand.folder / name):
+            (errand.folder / name).write_bytes(content)
+    start = partial(
+        transport.start,
+        launch.argv,
+        environment=launch.environment,
+        folder=launch.folder,
+        stdout=posixpath.join(launch.folder, STDOUT),
+        stderr=posixpath.join(launch.folder, STDERR),
+    )
+    try:
+        return start()
+    except DeviceRebooted:
+        raise
+    except DeviceLost as error:
+        _reconnect(transport, error, errand.patience_s)
+        return patiently(partial(transport.find, launch.folder)) or start()
+
+
+def _found(errand: Errand, patiently: _Patience) -> Process | None:
+    """Return the process that another lab started for the very same files; None when there is none."""
+    transport, launch = errand.transport, errand.launch
+    process = patiently(partial(transport.find, launch.folder))
+    if process is None:
+        return None
+    for name, content in launch.files.items():
+        if patiently(partial(transport.follow, posixpath.join(launch.folder, name), 0)) != content:
+            return None
+        (errand.folder / name).write_bytes(content)
+    return process
+
+
+def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin: float) -> Outcome:
+    """Follow a process to its end, end it at the time limit, and bring its outputs back."""
+    transport = errand.transport
+    try:
+        errand.started(process)
+        returncode, stopped = _follow(errand, patiently, process)
+        if returncode is None:
+            patiently(partial(transport.kill, process))
+    except DeviceLost:
+        raise
+    except BaseException:
+        try:
+            transport.kill(process)
+        except DeviceError as error:  # what ended us is told, not that the device is away as well
+            log.warning("%s; process %d may still run there", error, process.pid)
+        raise
+    wall_s = errand.clock.monotonic() - begin
+    errand.started(None)
+    for name in errand.launch.outputs:
+        source = posixpath.join(errand.launch.folder, name)
+        patiently(partial(transport.pull, source, errand.folder / name))
+    timed_out = returncode is None and not stopped
+    return Outcome(returncode, timed_out=timed_out, lost="", wall_s=wall_s, stopped=stopped)
+
+
+def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int | None, str]:
+    """Wait for the end, counting finished iterations as they appear; None at the deadline, or with why it is now.
+
+    Lines are only counted here: parsing them would take the agent's cores while it measures.
+    """
+    transport, path = errand.transport, posixpath.join(errand.launch.folder, EVENTS)
+    offset = count = 0
+    asked = errand.clock.monotonic()
+    while (left := patiently.deadline - errand.clock.monotonic()) > 0:
+        nap = min(errand.look_every_s, left)
+        returncode = patiently(partial(transport.wait, process, timeout_s=nap))
+        if returncode is not None:
+            return returncode, ""
+        new = patiently(partial(transport.follow, path, offset))
+        offset += len(new)
+        if found := len(_ITERATION.findall(new)):
+            count += found
+            errand.iterations(count)
+        if errand.clock.monotonic() - asked >= HEED_EVERY_S:
+            asked = errand.clock.monotonic()
+            if why := patiently(errand.heed):
+                return None, why
+    return None, ""

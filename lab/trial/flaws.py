@@ -1,0 +1,14 @@
+"""Why a trial does not count: the word of the contract, and a sentence with the figures in it."""
+
+from __future__ import annotations
+
+from device_agents.contract import InvalidReason
+from lab.records import Flaw
+
+
+class Found(Exception):  # noqa: N818 - carries a finding out of nested checks, not an error
+    """A check's way out: `flaw` is what was found."""
+
+    def __init__(self, reason: InvalidReason, detail: str) -> None:
+        super().__init__(detail)
+        self.flaw = Flaw(reason, detail)

@@ -1,0 +1,240 @@
+"""What must hold of every trial: the first that does not is the trial's reason not to count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from device_agents.contract import (
+    PROTOCOL,
+    DecodeWork,
+    EncodeImageWork,
+    End,
+    Error,
+    Event,
+    ForeignManifest,
+    GenerateWork,
+    Hello,
+    Inject,
+    Input,
+    InvalidReason,
+    Iteration,
+    Job,
+    LoadWork,
+    Manifest,
+    Output,
+    PrefillWork,
+    Span,
+    Stage,
+)
+from lab.records import Flaw
+from lab.trial import golden, timing
+from lab.trial.flaws import Found
+from lab.trial.metrics import VISION, iterations_of, measured, spans_by_iteration, true_count
+from lab.trial.placement import contradiction, placement
+
+__all__ = ["Findings", "Flaw", "check"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found: the first flaw, if any, figures worth keeping with the trial, and what did its stages.
+
+    `placement` says of each stage NPU, MIXED, CPU or UNKNOWN (:func:`lab.placement.placement`).
+    """
+
+    flaw: Flaw | None
+    notes: Mapping[str, float] = field(default_factory=dict)
+    placement: Mapping[str, str] = field(default_factory=dict)
+
+
+def check(
+    job: Job,
+    events: Sequence[Event],
+    manifest: Manifest | ForeignManifest,
+    inputs: Mapping[str, Input],
+    *,
+    max_gap: float,
+    wall_s: float | None = None,
+) -> Findings:
+    """Check a trial whose agent ended by itself and whose lines were all events.
+
+    A foreign tool's outputs are unknown: how much it did is checked, not what came out. `max_gap` is the largest
+    share of an iteration's wall time that no span may cover, `wall_s` how long the process ran by the host's clock
+    (None where the lab did not see it from its beginning).
+    """
+    notes: dict[str, float] = {}
+    work = _work_spans(events)
+    flaw = None
+    try:
+        _ended(events)
+        _injected(job, events)
+        _counts(job, events)
+        _clocks(events, wall_s)
+        spans = spans_by_iteration(events)
+        for iteration in measured(events):
+            own = spans.get(iteration.iteration, [])
+            _iteration(job, iteration, own, inputs, max_gap=max_gap, notes=notes)
+        if words := contradiction(work):
+            raise Found(InvalidReason.WRONG_UNIT, words)
+        if isinstance(manifest, Manifest):
+            golden.outputs(job, events, manifest, inputs, notes)
+    except Found as found:
+        flaw = found.flaw
+    else:
+        notes.update(_cpu_shares(work))
+    return Findings(flaw, notes, {stage.value: where for stage, where in placement(work).items()})
+
+
+def _iteration(
+    job: Job,
+    iteration: Iteration,
+    spans: Sequence[Span],
+    inputs: Mapping[str, Input],
+    *,
+    max_gap: float,
+    notes: dict[str, float],
+) -> None:
+    """Check one measured iteration: how much was done first, then when."""
+    number = iteration.iteration
+    _work(job, number, spans, inputs)
+    timing.overlap(number, spans)
+    timing.gap(iteration, spans, max_gap, notes)
+    timing.first_token(job, number, spans)
+    timing.tokens(job, number, spans, max_gap)
+
+
+def _work_spans(events: Sequence[Event]) -> list[Span]:
+    """Return what was done in the measured iterations; what a user waited for is nobody's work."""
+    numbers = {iteration.iteration for iteration in measured(events)}
+    found = [event for event in events if isinstance(event, Span) and event.iteration in numbers]
+    return [span for span in found if span.role != "user"]
+
+
+def _ended(events: Sequence[Event]) -> None:
+    if not events or not isinstance(events[0], Hello):
+        raise Found(InvalidReason.MALFORMED_EVENTS, "the agent did not say `hello` first")
+    if events[0].protocol != PROTOCOL:
+        raise Found(
+            InvalidReason.AGENT_ERROR, f"the agent speaks protocol {events[0].protocol}, the lab {PROTOCOL}"
+        )
+    for event in events:
+        if isinstance(event, Error):
+            raise Found(InvalidReason.AGENT_ERROR, f"the agent gave up: {event.error}: {event.message}")
+    if not isinstance(events[-1], End):
+        raise Found(InvalidReason.NO_END, "the agent ended without its last line, `end`")
+    if any(isinstance(event, End) for event in events[:-1]):
+        raise Found(InvalidReason.MALFORMED_EVENTS, "the agent wrote `end` more than once")
+
+
+def _injected(job: Job, events: Sequence[Event]) -> None:
+    """Refuse a slow-down that was not asked for, or not done: a self-test must not be left on unnoticed."""
+    end = events[-1]
+    if isinstance(end, End) and end.inject != job.inject:
+        raise Found(
+            InvalidReason.AGENT_ERROR,
+            f"the job asks for {_slow_down(job.inject)}, the agent says at its end that it did "
+            f"{_slow_down(end.inject)}",
+        )
+
+
+def _slow_down(inject: Inject | None) -> str:
+    return f"`{inject.stage}` slowed {inject.slow_down:g} times" if inject else "no injected slow-down"
+
+
+def _clocks(events: Sequence[Event], wall_s: float | None) -> None:
+    """Check the device's clock; a foreign tool's times are durations laid end to end, from 0 on."""
+    hello = events[0]
+    spans = [event for event in events if isinstance(event, Span)]
+    if isinstance(hello, Hello) and not any(span.source == "parsed" for span in spans):
+        timing.clocks(hello, iterations_of(events), spans, wall_s)
+
+
+def _counts(job: Job, events: Sequence[Event]) -> None:
+    end = events[-1]
+    if not isinstance(end, End):
+        return
+    kinds = {"spans": Span, "iterations": Iteration, "outputs": Output}
+    for name, kind in kinds.items():
+        found = sum(isinstance(event, kind) for event in events)
+        if found != getattr(end, name):
+            raise Found(InvalidReason.COUNT_MISMATCH, f"`end` counts {getattr(end, name)} {name}, {found} arrived")
+    iterations = [event for event in events if isinstance(event, Iteration)]
+    for phase, wanted in (("warmup", job.warmup_iterations), ("measure", job.iterations)):
+        found = sum(iteration.phase == phase for iteration in iterations)
+        if found != wanted:
+            raise Found(InvalidReason.COUNT_MISMATCH, f"wanted {wanted} {phase} iterations, found {found}")
+    numbers = [iteration.iteration for iteration in iterations]
+    if len(set(numbers)) != len(numbers):
+        raise Found(InvalidReason.COUNT_MISMATCH, "two iterations have the same number")
+
+
+def _work(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, Input]) -> None:
+    """Compare what every stage worked on with what the job asked for, without padding."""
+    work = job.work
+    wanted: dict[Stage, int] = {}
+    if isinstance(work, LoadWork) and not any(span.stage == Stage.LOAD for span in spans):
+        raise Found(InvalidReason.NO_WORK, f"iteration {iteration}: nothing was loaded")
+    if isinstance(work, EncodeImageWork | GenerateWork):
+        tiles = sum(batch.true for batch in work.batches)
+        wanted |= {stage: tiles for stage in VISION if stage != Stage.TILE}
+    if isinstance(work, PrefillWork):
+        wanted[Stage.PREFILL] = work.prompt_tokens
+    if isinstance(work, GenerateWork):
+        wanted[Stage.PREFILL] = inputs[work.input].prompt_tokens
+    if isinstance(work, GenerateWork | DecodeWork):
+        wanted[Stage.DECODE] = work.new_tokens - 1
+    _launches(job, iteration, spans, inputs)
+    for stage, count in wanted.items():
+        found = true_count(spans, stage)
+        if found == 0 and count > 0:
+            raise Found(InvalidReason.NO_WORK, f"iteration {iteration}: no `{stage}` was done")
+        if found != count:
+            unit = "tiles" if stage in VISION else "tokens"
+            raise Found(
+                InvalidReason.WRONG_TOKEN_COUNT,
+                f"iteration {iteration}: `{stage}` worked on {found} {unit}, the job asks for {count}",
+            )
+
+
+def _launches(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, Input]) -> None:
+    """Compare every launch with the job's: the swept size is what ran, not only its sum.
+
+    A foreign tool that prints totals has no launches to compare (`parsed`).
+    """
+    work = job.work
+    wanted: dict[Stage, list[tuple[int, int]]] = {}
+    if isinstance(work, EncodeImageWork | GenerateWork):
+        cut = [(batch.true, batch.padded) for batch in work.batches]
+        wanted |= {stage: cut for stage in VISION if stage != Stage.TILE}
+    if isinstance(work, PrefillWork | GenerateWork):
+        whole = work.prompt_tokens if isinstance(work, PrefillWork) else inputs[work.input].prompt_tokens
+        step = work.parallel_tokens
+        wanted[Stage.PREFILL] = [(min(step, whole - start), step) for start in range(0, whole, step)]
+    for stage, launches in wanted.items():
+        own = [s for s in spans if s.stage == stage and s.parent is None and s.source == "measured" and s.count]
+        found = [(s.count.true, s.count.padded) for s in sorted(own, key=lambda s: s.index) if s.count]
+        if found and found != launches and sum(true for true, _ in found) == sum(true for true, _ in launches):
+            raise Found(
+                InvalidReason.WRONG_TOKEN_COUNT,
+                f"iteration {iteration}: `{stage}` ran {_cut(found)}, the job asks for {_cut(launches)}",
+            )
+
+
+def _cut(launches: Sequence[tuple[int, int]]) -> str:
+    """Return e.g. ``4+4+1``, or ``16 launches of 128`` where there are many; padding after a slash."""
+    if len(launches) > 9 and len(set(launches)) == 1:
+        return f"{len(launches)} launches of {launches[0][0]}"
+    words = [str(true) if true == padded else f"{true}/{padded}" for true, padded in launches[:9]]
+    return "+".join(words) + ("+..." if len(launches) > 9 else "")
+
+
+def _cpu_shares(spans: Sequence[Span]) -> dict[str, float]:
+    """Return CPU time over wall time for each stage whose CPU time is known: a foreign tool prints none."""
+    sums: dict[Stage, list[int]] = {}
+    for span in spans:
+        if span.source == "measured":
+            total = sums.setdefault(span.stage, [0, 0])
+            total[0] += span.cpu_ns
+            total[1] += span.duration_ns
+    return {f"cpu_share_{stage.value}": cpu / wall for stage, (cpu, wall) in sums.items() if wall}

@@ -1,0 +1,155 @@
+"""What did the work of each stage: the unit a span claims, held against the CPU time that it used.
+
+An accelerator leaves the CPU idle while it works. A stage that claims one and uses as much CPU time as it takes
+was computed by the CPU: the silent fall-back that other labs report as a slow accelerator
+(google-ai-edge/LiteRT issues 7891, 7858 and 6462; mlcommons/mobile_app_open PR 1171). A vendor's service may
+compute it in another process, whose CPU time is not the agent's: the whole device's tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Literal
+
+from device_agents.contract import Event, Hello, Span, Stage
+from lab.device.vitals.meaning import aligned
+from lab.records import Vitals
+from lab.trial.metrics import end_ns, measured
+
+Placement = Literal["NPU", "MIXED", "CPU", "UNKNOWN"]
+
+NPU_AT_MOST = 0.2
+"""CPU time over wall time up to which an accelerator is believed: "near 0" (methodology.md, section 10), and what
+handing work to a driver costs; a judgement until a phone with one has been measured."""
+
+CPU_AT_LEAST = 0.8
+"""CPU time over wall time from which the CPU did the work. A core that computes shows 1, several show more, and a
+competitor for the core takes some of it away; a judgement. A runtime that waits for its accelerator by spinning
+looks the same: its claim is not believed until it waits in another way."""
+
+SHORTEST_NS = 1_000_000
+"""Spans of an accelerator shorter than this on average (1 ms) are not judged: the call of the driver itself is
+CPU time, some tens of microseconds; a judgement."""
+
+ELSEWHERE_CORES = 0.8
+"""How many cores everything but the agent uses more than before the trial when an accelerator's claim is no longer
+believed: about one, as `CPU_AT_LEAST`; a judgement, above what drivers and Android's own work take."""
+
+
+def placement(spans: Iterable[Span]) -> dict[Stage, Placement]:
+    """Return, for each stage that is somebody's work, what did it; `spans` are those of measured iterations.
+
+    `NPU` where an accelerator is claimed and the CPU was idle, `CPU` where CPU time was used like a CPU's, `MIXED`
+    in between or where launches of one stage differ, `UNKNOWN` without evidence: nothing measured, too short, or a
+    CPU is claimed that hardly worked.
+    """
+    found: dict[Stage, set[Placement]] = {}
+    for (stage, unit), own in _groups(spans).items():
+        found.setdefault(stage, set()).add(_of(unit, own))
+    known = {stage: kinds - {"UNKNOWN"} for stage, kinds in found.items()}
+    return {stage: _together(kinds) for stage, kinds in known.items()}
+
+
+def contradiction(spans: Iterable[Span]) -> str:
+    """Say which stage claims a unit that is not a CPU and used CPU time like one; empty when none does."""
+    for (stage, unit), own in _groups(spans).items():
+        if not _is_cpu(unit) and _of(unit, own) == "CPU":
+            cpu_s, wall_s = sum(s.cpu_ns for s in own) / 1e9, sum(s.duration_ns for s in own) / 1e9
+            digits = 2 if wall_s >= 1 else 4
+            return (
+                f"`{stage}` claims {unit} and used {cpu_s:.{digits}f} s of CPU time in {wall_s:.{digits}f} s: "
+                "it ran on the CPU"
+            )
+    return ""
+
+
+def others_rose(before: Vitals, during: Iterable[Vitals], events: Sequence[Event]) -> float | None:
+    """Return how many cores everything but the agent used more while it was measured than `before` it began.
+
+    None where one of the two is not known.
+    """
+    _, others = cores_used(during, events)
+    return None if others is None or before.busy_cores is None else others - before.busy_cores
+
+
+def cores_used(during: Iterable[Vitals], events: Sequence[Event]) -> tuple[float | None, float | None]:
+    """Return the cores that the agent used while it was measured, and those that all others did (median)."""
+    hello = next((event for event in events if isinstance(event, Hello)), None)
+    iterations = measured(events)
+    if hello is None or not iterations:
+        return None, None
+    begin, end = min(one.start_ns for one in iterations), max(one.start_ns + one.duration_ns for one in iterations)
+    spans = [
+        event
+        for event in events
+        if isinstance(event, Span)
+        and event.parent is None
+        and event.role != "user"
+        and event.start_ns >= begin
+        and end_ns(event) <= end
+    ]
+    if end <= begin or any(span.source == "parsed" for span in spans):
+        return None, None
+    agent = sum(span.cpu_ns for span in spans) / (end - begin)
+    inside = [
+        one.busy_cores for at, one in aligned(during, hello) if one.busy_cores is not None and begin <= at <= end
+    ]
+    return agent, max(0.0, median(inside) - agent) if inside else None
+
+
+def _groups(spans: Iterable[Span]) -> dict[tuple[Stage, str], list[Span]]:
+    """Return the spans that are evidence by stage and claimed unit, a key for every one that is claimed.
+
+    A printed duration has no CPU time. Where a unit is not one core the CPU time is the whole process's
+    (PROTOCOL.md), so that a span beside which another unit worked shows that unit's work as well: left out. What
+    is left of a pipeline is its last batch, which has nothing beside it.
+    """
+    work = sorted((s for s in spans if s.role != "user" and s.parent is None), key=lambda s: s.start_ns)
+    groups: dict[tuple[Stage, str], list[Span]] = {(s.stage, s.unit): [] for s in work}
+    measured = [s for s in work if s.source == "measured"]
+    for span in _alone(measured):
+        groups[span.stage, span.unit].append(span)
+    return groups
+
+
+def _alone(spans: Sequence[Span]) -> list[Span]:
+    """Return the spans during which no other unit worked; `spans` are in the order they began."""
+    beside: set[int] = set()
+    latest: dict[str, int] = {}  # unit -> the span of it that ends last so far
+    for number, span in enumerate(spans):
+        for unit, other in latest.items():
+            if unit != span.unit and spans[other].start_ns + spans[other].duration_ns > span.start_ns:
+                beside |= {number, other}
+        before = latest.get(span.unit)
+        if before is None or _end(spans[before]) <= _end(span):
+            latest[span.unit] = number
+    return [span for number, span in enumerate(spans) if number not in beside]
+
+
+def _of(unit: str, own: Sequence[Span]) -> Placement:
+    wall_ns = sum(span.duration_ns for span in own)
+    if not wall_ns:
+        return "UNKNOWN"
+    share = sum(span.cpu_ns for span in own) / wall_ns
+    if _is_cpu(unit):  # a competitor takes CPU time away: less than a whole core is a CPU all the same
+        return "CPU" if share > NPU_AT_MOST else "UNKNOWN"
+    if wall_ns < SHORTEST_NS * len(own):
+        return "UNKNOWN"
+    if share >= CPU_AT_LEAST:
+        return "CPU"
+    return "NPU" if share <= NPU_AT_MOST else "MIXED"
+
+
+def _together(kinds: set[Placement]) -> Placement:
+    if len(kinds) > 1:
+        return "MIXED"
+    return next(iter(kinds), "UNKNOWN")
+
+
+def _is_cpu(unit: str) -> bool:
+    return unit.startswith("cpu")
+
+
+def _end(span: Span) -> int:
+    return span.start_ns + span.duration_ns

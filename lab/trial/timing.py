@@ -1,0 +1,163 @@
+"""Times that must fit each other: clocks, what a unit did at once, gaps, and sums against their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from device_agents.contract import DecodeWork, GenerateWork, Hello, InvalidReason, Iteration, Job, Span, Stage
+from lab.trial.flaws import Found
+from lab.trial.metrics import VISIBLE, VISION, end_ns
+
+GAP_FLOOR_NS = 10_000_000
+"""Uncovered time that is forgiven in any iteration (10 ms): a judgement. It matters only to iterations under
+0.1 s (at a `max_gap` of 10 %), as on the `tiny` preset, where a hand-over between two threads was seen to take
+up to 4 ms of 5 ms on a busy host (on `nano` 0.2 to 0.7 % of 300 ms); the gap itself is always reported."""
+
+CLOCK_GRAIN_NS = 1_000_000
+"""How far two readings of one monotonic clock may contradict each other (1 ms), for clocks that step by a tick of
+a fast kernel timer; a judgement. Our agents' clocks count single nanoseconds."""
+
+CLOCK_DRIFT = 0.01
+"""How much faster a device's clock may run than the host's: far beyond any crystal (some 0.0001), far below a
+clock that jumps by an amount that matters; a judgement."""
+
+HOST_GRAIN_NS = 100_000_000
+"""By how much the host's measure of a trial may be short beside the drift (0.1 s); a judgement."""
+
+
+def clocks(hello: Hello, iterations: Sequence[Iteration], spans: Iterable[Span], wall_s: float | None) -> None:
+    """Refuse times that no clock that only goes forward can show; `iterations` are all, by number.
+
+    `wall_s` is how long the process ran by the host's clock, None where that was not seen whole. What time of day
+    the device thinks it is (`real_ns`) says nothing: a phone without a network may be years off.
+    """
+    before = hello.monotonic_ns
+    for iteration in iterations:
+        if iteration.start_ns < before - CLOCK_GRAIN_NS:
+            raise Found(
+                InvalidReason.CLOCK_JUMP,
+                f"iteration {iteration.iteration} began {(before - iteration.start_ns) / 1e9:.3f} s before the "
+                "end of what came before it: the device's clock went back",
+            )
+        before = iteration.start_ns + iteration.duration_ns
+    whole = {iteration.iteration: iteration for iteration in iterations}
+    for span in spans:
+        around = whole.get(span.iteration)
+        if around is not None and (outside_ns := _outside_ns(span, around)) > CLOCK_GRAIN_NS:
+            raise Found(
+                InvalidReason.CLOCK_JUMP,
+                f"iteration {span.iteration}: `{span.stage}` {span.index} lies {outside_ns / 1e9:.3f} s "
+                "outside of it: the device's clock jumped, or these are two clocks",
+            )
+    inside_ns = sum(iteration.duration_ns for iteration in iterations)
+    if wall_s is not None and inside_ns > wall_s * 1e9 * (1 + CLOCK_DRIFT) + HOST_GRAIN_NS:
+        raise Found(
+            InvalidReason.CLOCK_JUMP,
+            f"the iterations took {inside_ns / 1e9:.3f} s by the device's clock, but the whole trial only "
+            f"{wall_s:.3f} s by the host's: the device's clock jumped ahead",
+        )
+
+
+def _outside_ns(span: Span, around: Iteration) -> int:
+    late = end_ns(span) - around.start_ns - around.duration_ns
+    return max(around.start_ns - span.start_ns, late)
+
+
+def overlap(iteration: int, spans: Iterable[Span]) -> None:
+    """Refuse two things at once on one unit; a sub-span lies inside its parent and is not looked at."""
+    last: dict[str, Span] = {}
+    for span in spans:
+        if span.parent is not None or span.role == "user":
+            continue
+        before = last.get(span.unit)
+        if before is not None and span.start_ns < end_ns(before):
+            raise Found(
+                InvalidReason.SPAN_OVERLAP,
+                f"iteration {iteration}: unit {span.unit} did `{before.stage}` {before.index} and "
+                f"`{span.stage}` {span.index} at once for {(end_ns(before) - span.start_ns) / 1e6:.3f} ms",
+            )
+        last[span.unit] = span
+
+
+def gap(iteration: Iteration, spans: Sequence[Span], max_gap: float, notes: dict[str, float]) -> None:
+    """Refuse an iteration of which too much lies under no span; `notes` gets the largest share that did."""
+    if not spans:  # the null workload has no stage to cover anything with
+        return
+    stop_ns = iteration.start_ns + iteration.duration_ns
+    gap_ns = iteration.duration_ns - covered_ns(spans, iteration.start_ns, stop_ns)
+    share = gap_ns / iteration.duration_ns if iteration.duration_ns else 0.0
+    notes["gap_fraction"] = max(share, notes.get("gap_fraction", 0.0))
+    if gap_ns > GAP_FLOOR_NS and share > max_gap:
+        raise Found(
+            InvalidReason.SPAN_GAP,
+            f"iteration {iteration.iteration}: spans leave {gap_ns / 1e6:.3f} ms of "
+            f"{iteration.duration_ns / 1e6:.3f} ms uncovered ({share:.1%}, allowed {max_gap:.1%})",
+        )
+
+
+def covered_ns(spans: Iterable[Span], begin: int, stop: int) -> int:
+    """Return how much of the time from `begin` to `stop` lies under at least one span that is work."""
+    covered, reached = 0, begin
+    for span in sorted(spans, key=lambda span: span.start_ns):
+        if span.role == "user":
+            continue
+        start, end = max(span.start_ns, reached), min(end_ns(span), stop)
+        if end > start:
+            covered += end - start
+            reached = end
+    return covered
+
+
+def first_token(job: Job, iteration: int, spans: Sequence[Span]) -> None:
+    """Refuse a wait for the first token that is shorter than the encoding and the prefill it consists of."""
+    if not (isinstance(job.work, GenerateWork) and job.work.coupled):
+        return  # decoupled, the image is encoded before the user is done typing
+    waits = [span.duration_ns for span in spans if span.stage == Stage.FIRST_TOKEN]
+    encode_ns = _wall_ns([span for span in spans if span.stage in VISION])
+    prefill_ns = _wall_ns([span for span in spans if span.stage == Stage.PREFILL])
+    if waits and encode_ns + prefill_ns > min(waits) + CLOCK_GRAIN_NS:
+        raise Found(
+            InvalidReason.SPAN_GAP,
+            f"iteration {iteration}: the first token is said to have taken {min(waits) / 1e6:.3f} ms, but the "
+            f"encoding ({encode_ns / 1e6:.3f} ms) and the prefill ({prefill_ns / 1e6:.3f} ms) in it take longer",
+        )
+
+
+def tokens(job: Job, iteration: int, spans: Sequence[Span], max_gap: float) -> None:
+    """Refuse a decode time that is not the sum of its tokens' times.
+
+    Every new token becomes visible once, one after the other, and what was done for tokens 2 to N accounts for the
+    time from the first visible one to the last.
+    """
+    if not isinstance(job.work, GenerateWork | DecodeWork):
+        return
+    shown = {span.index: end_ns(span) for span in spans if span.stage == Stage.DETOKENISE}
+    written = sum(span.stage == Stage.DETOKENISE for span in spans)
+    if shown and (written != job.work.new_tokens or len(shown) != written):
+        raise Found(
+            InvalidReason.WRONG_TOKEN_COUNT,
+            f"iteration {iteration}: `detokenise` made {written} tokens visible, {len(shown)} of them different "
+            f"ones; the job asks for {job.work.new_tokens}",
+        )
+    if shown and (late := [index for index in shown if shown.get(index - 1, 0) > shown[index]]):
+        raise Found(
+            InvalidReason.WRONG_TOKEN_COUNT,
+            f"iteration {iteration}: token {late[0]} was visible before token {late[0] - 1}",
+        )
+    ends = list(shown.values()) or [end_ns(span) for span in spans if span.stage in VISIBLE]
+    if len(ends) < 2:
+        return
+    decode_ns = max(ends) - min(ends)
+    gap_ns = decode_ns - covered_ns(spans, min(ends), max(ends))
+    if gap_ns > GAP_FLOOR_NS and gap_ns > max_gap * decode_ns:
+        raise Found(
+            InvalidReason.SPAN_GAP,
+            f"iteration {iteration}: tokens 2 to {len(ends)} took {decode_ns / 1e6:.3f} ms, their stages only "
+            f"{(decode_ns - gap_ns) / 1e6:.3f} ms of it ({gap_ns / decode_ns:.1%} missing, allowed {max_gap:.1%})",
+        )
+
+
+def _wall_ns(spans: Sequence[Span]) -> int:
+    if not spans:
+        return 0
+    return max(end_ns(span) for span in spans) - min(span.start_ns for span in spans)

@@ -1,0 +1,228 @@
+"""A self-check on a device: the fake phone's through the library, and this machine's through the command."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from device_agents.contract import Input, Job
+from lab.builds.folder import open_build
+from lab.compare.selfcheck import begin, carry_on, comparing, reopen
+from lab.compare.tally import tally
+from lab.device.cores import Held
+from lab.device.fake.build import write_fake_build
+from lab.device.fake.phone import FakePhone, Fault, fake_device
+from lab.errors import DeviceRefused, RunError, ScenarioError
+from lab.records import Inject, SelfCheck
+from lab.run.bench import Bench
+from lab.scenario.load import load
+from lab.store import Store
+from tests.fake_lab import good
+from tests.lab_process import Lab
+
+TOML = """
+[scenario]
+name = "probe"
+question = "What are verdicts worth?"
+metric = "vit_s"
+[workload]
+kind = "encode_image"
+pipelined = false
+patches_per_batch = 3
+[plan]
+warmup = 0
+iterations = 2
+timeout_s = 10
+"""
+
+LOAD = """
+[scenario]
+name = "short"
+question = "What are verdicts on starting worth?"
+metric = "load_s"
+[workload]
+kind = "load"
+[plan]
+warmup = 0
+iterations = 1
+timeout_s = 60
+[gates]
+max_gap = 0.99
+start = "never"
+"""
+
+
+class Setting:
+    """A fake phone whose stages take 10 ms with noise of half a per cent, a store and a scenario."""
+
+    def __init__(self, folder: Path, script: Callable[[int], Fault] = good, toml: str = TOML) -> None:
+        write_fake_build(folder / "build")
+        (folder / "probe.toml").write_text(toml)
+        self.scenario = load(folder / "probe.toml")
+        document = Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
+        self.noise = random.Random(3)
+        self.phone = FakePhone({"screen": document}, script=script, stage_s=self.stage_s)
+        self.store = Store(folder / "data")
+        self.bench = Bench(
+            fake_device(self.phone), open_build(folder / "build"), self.store, self.phone.clock, self.lease
+        )
+
+    def stage_s(self, job: Job) -> float:
+        """Seconds of each stage; what the job injects comes on top."""
+        return 0.010 * self.noise.gauss(1.0, 0.005)
+
+    @contextmanager
+    def lease(self) -> Iterator[Held]:
+        """Give the turn to whoever asks."""
+        yield Held(lambda process: None, number=7)
+
+    def begin(self, comparisons: int = 2, injected: int = 1) -> SelfCheck:
+        """Write a self-check down."""
+        return begin(self.scenario, self.bench, "fake", seed=5, comparisons=comparisons, injected=injected)
+
+    def run(self, record: SelfCheck) -> SelfCheck:
+        """Measure what it lacks."""
+        compare = comparing(record, self.scenario, self.bench)
+        return carry_on(record, compare, clock=self.phone.clock, save=self.store.save_selfcheck)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Setting]]:
+    """Make settings whose store is closed at the end."""
+    made: list[Setting] = []
+
+    def setting(script: Callable[[int], Fault] = good, toml: str = TOML) -> Setting:
+        made.append(Setting(tmp_path, script, toml))
+        return made[-1]
+
+    yield setting
+    for each in made:
+        each.store.close()
+
+
+def test_a_steady_device_has_no_false_verdict_and_shows_a_tenth(make: Callable[..., Setting]) -> None:
+    """Two comparisons of six pairs or more: 24 A/A trials, each kept; the record is in the store as it ended."""
+    setting = make()
+    found = setting.run(setting.begin())
+
+    count = tally(found)
+    assert (count.alike, count.false, count.slowed, count.found) == (2, 0, 1, 1)
+    assert found.aa_trials == 2 * len(found.ratios) >= 24
+    (kept,) = setting.store.selfchecks("fake")
+    assert kept == found
+    for live in found.live:
+        run = setting.store.run(setting.store.comparison(live.comparison).candidate_run)
+        assert len(setting.store.trials(run.id)) >= live.found.pairs
+
+
+def test_what_was_injected_is_in_the_runs_and_in_their_context(make: Callable[..., Setting]) -> None:
+    """The candidate of a slowed comparison says so for good, so that nobody takes it for a build's own time."""
+    setting = make()
+    found = setting.run(setting.begin())
+
+    for live in found.live:
+        comparison = setting.store.comparison(live.comparison)
+        baseline, candidate = (
+            setting.store.run(run) for run in (comparison.baseline_run, comparison.candidate_run)
+        )
+        slowed = Inject("vit", 1.1) if live.slow_down == 1.1 else None
+        assert (baseline.inject, candidate.inject) == (None, slowed)
+        assert "inject" not in baseline.context.facts
+        assert ("inject" in candidate.context.facts) == (slowed is not None)
+
+
+def test_a_slow_down_that_the_agent_leaves_on_is_noticed(make: Callable[..., Setting]) -> None:
+    """An agent that injects what nobody asked for has no valid trial, so no comparison and no rate."""
+    setting = make(lambda number: "injects")
+    found = setting.run(setting.begin(comparisons=1, injected=0))
+
+    assert tally(found).alike == 0
+    run = setting.store.comparison(found.live[0].comparison).baseline_run
+    assert {trial.reason for trial in setting.store.trials(run)} == {"agent_error"}
+    assert found.missing
+
+
+def test_an_emulated_device_has_nothing_to_check(make: Callable[..., Setting]) -> None:
+    """Its times are no measurements."""
+    setting = make()
+    device = setting.bench.device
+    emulated = replace(device, identity=replace(device.identity, kind="emulated"))
+    setting.bench = replace(setting.bench, device=emulated)
+
+    with pytest.raises(DeviceRefused, match="is emulated: no time it takes is a measurement"):
+        setting.begin()
+
+
+@pytest.mark.parametrize(
+    ("was", "is_", "words"),
+    [
+        ("patches_per_batch = 3\n", "[sweep]\npatches_per_batch = [1, 3]\n", "compares one cell with itself"),
+        ('"vit_s"', '"encode_s"', "no single stage makes up encode_s"),
+    ],
+)
+def test_a_scenario_that_cannot_be_checked_is_refused(
+    make: Callable[..., Setting], was: str, is_: str, words: str
+) -> None:
+    """Before anything is measured, with what would do."""
+    setting = make(toml=TOML.replace(was, is_))
+
+    with pytest.raises(ScenarioError, match=words):
+        setting.begin()
+    assert setting.store.selfchecks() == []
+
+
+def test_it_does_not_go_on_in_other_surroundings(make: Callable[..., Setting]) -> None:
+    """Verdicts of two kinds make no rate: what differs is named."""
+    setting = make()
+    record = setting.begin()
+    other = replace(setting.scenario, plan=replace(setting.scenario.plan, iterations=3))
+
+    reopen(record, setting.scenario, setting.bench)
+    with pytest.raises(RunError, match="iterations was 2, is 3"):
+        reopen(record, other, setting.bench)
+
+
+def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
+    """One comparison of a real build with itself: a line as it ends, the record printed and shown again."""
+    (tmp_path / "short.toml").write_text(LOAD)
+    assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
+    options = ("--build", "tiny-fp32", "--comparisons", "1", "--injected", "0", "--budget", "15", "--seed", "3")
+    done = lab("selfcheck", tmp_path / "short.toml", *options, "--markdown", tmp_path / "found.md")
+
+    assert done.returncode == 0, done.stderr
+    assert "host 1/1 alike: " in done.stderr
+    assert "What are verdicts on host worth? (this machine, no phone)" in done.stdout
+    assert "no rates by slow-down" in " ".join(done.stdout.split()), "one comparison is fewer than 30 pairs"
+    assert "| 1 | - |" in (tmp_path / "found.md").read_text()
+    assert "What are verdicts on host worth?" in lab("selfcheck", "--show").stdout
+    refused = lab("selfcheck", tmp_path / "short.toml", "--build", "tiny-fp32", "--resume")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there is no self-check to go on with" in refused.stderr
+    assert "one whose time was spent goes on with more of it, --budget SECONDS" in refused.stderr
+
+
+def test_a_self_check_whose_time_was_spent_is_given_more(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
+    """What was spent is part of it: less than that is refused; with enough, what is lacking is measured."""
+    (tmp_path / "short.toml").write_text(LOAD)
+    assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
+    options = (tmp_path / "short.toml", "--build", "tiny-fp32")
+    assert lab("selfcheck", *options, "--comparisons", "1", "--injected", "0", "--budget", "15").returncode == 0
+    with closing(Store(tmp_path / "data")) as store:
+        (found,) = store.selfchecks("host")
+        assert len(found.live) == 1
+        store.save_selfcheck(replace(found, wanted=2))  # as if its time had not sufficed for the second
+
+    refused = lab("selfcheck", *options, "--resume", "--budget", "1")
+    done = lab("selfcheck", *options, "--resume", "--budget", str(found.spent_s + 60))
+
+    assert (refused.returncode, done.returncode) == (2, 0), done.stderr
+    assert "wanted a --budget of more than that, for all of it, found 1" in " ".join(refused.stderr.split())
+    with closing(Store(tmp_path / "data")) as store:
+        (longer,) = store.selfchecks("host")
+    assert (longer.id, longer.budget_s, longer.status) == (found.id, found.spent_s + 60, "finished")
+    assert len(longer.live) == 2

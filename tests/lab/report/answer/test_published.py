@@ -1,0 +1,73 @@
+"""The literature's figures that come with pocketlab: known metrics, known scenarios, arithmetic that holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.report.answer.view import matches
+from lab.scenario.load import SCENARIOS, load
+from lab.scenario.published import published
+from lab.stats.schedule import pipeline
+from lab.trial.metrics import METRICS
+
+FIGURES = published(SCENARIOS / "published.toml")
+
+
+def value(scenario: str, metric: str, **parameters: str | int | bool) -> tuple[float, str]:
+    """Find the one figure of a scenario and metric with these parameters."""
+    found = [
+        f
+        for f in FIGURES
+        if (f.scenario, f.metric) == (scenario, metric) and parameters.items() <= f.parameters.items()
+    ]
+    assert len(found) == 1
+    return found[0].value, found[0].kind
+
+
+def test_every_figure_has_a_known_metric_and_the_paper_as_its_source() -> None:
+    """A figure without a source is a rumour."""
+    assert len(FIGURES) == 17
+    assert {f.metric for f in FIGURES} <= set(METRICS)
+    assert all("arXiv 2411.10640" in f.source for f in FIGURES)
+
+
+def test_what_the_paper_prints() -> None:
+    """Table 5 and Fig. 5 of arXiv 2411.10640."""
+    assert value("vit_batch", "encode_s", patches_per_batch=4) == (2.06, "published")
+    assert value("vit_batch", "vit_s", patches_per_batch=4) == (1.9, "published")
+    assert value("prefill_tokens", "prefill_s") == (2.7, "published")
+    assert value("throughput", "decode_tokens_per_s") == (24.4, "published")
+    assert value("load", "load_s") == (0.47, "published")
+
+
+def test_what_is_derived_follows_from_what_is_printed() -> None:
+    """Sums and schedules of 160, 40, 800 and 300 ms; 2048 tokens in 2.7 s."""
+    large, small = (0.16, 0.8), (0.04, 0.3)
+
+    def takes(*batches: tuple[float, float]) -> tuple[float, float]:
+        found = pipeline([b[0] for b in batches], [b[1] for b in batches])
+        return round(found.makespan, 6), round(found.serial, 6)
+
+    piped, serial = takes(large, large, small)
+    assert piped == 2.06
+    assert value("pipeline_overlap", "encode_s", patches_per_batch=4, pipelined=False) == (serial, "derived")
+    first, _ = takes(small, large, large)
+    assert value("pipeline_overlap", "encode_s", order="smallest_first") == (first, "derived")
+    piped, serial = takes(*[small] * 9)
+    assert value("vit_batch", "encode_s", patches_per_batch=1) == (piped, "derived")
+    assert value("pipeline_overlap", "encode_s", patches_per_batch=1) == (serial, "derived")
+    assert value("vit_batch", "vit_s", patches_per_batch=1) == (round(9 * 0.3, 6), "derived")
+    assert value("throughput", "first_token_s") == (round(2.06 + 2.7, 6), "derived")
+    assert value("first_token", "first_token_s", coupled=True) == (round(2.06 + 2.7, 6), "derived")
+    assert value("first_token", "first_token_s", coupled=False) == (2.7, "derived")
+    assert value("prefill_tokens", "prefill_tokens_per_s") == (int(2048 / 2.7), "derived")
+
+
+@pytest.mark.parametrize("name", sorted({f.scenario for f in FIGURES}))
+def test_every_figure_is_about_a_cell_of_its_scenario(name: str) -> None:
+    """A figure that matches nothing would never be shown."""
+    cells = load(SCENARIOS / f"{name}.toml").cells
+
+    for figure in FIGURES:
+        if figure.scenario == name:
+            assert any(matches(figure, cell) for cell in cells), figure

@@ -1,0 +1,108 @@
+"""What `lab explain` advises can be done, and is true of the run it is said of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from device_agents.contract import InvalidReason, Iteration
+from lab.records import Run, Trial
+from lab.report.evidence import Evidence, evidence_of
+from lab.report.explain.view import explain
+from lab.report.reasons import REASONS
+from tests.lab.report.report_runs import CELLS, ENCODE, bad, fine, kept_of, run_of
+
+SIDE = replace(run_of(CELLS), comparison="0192f3a1-0000-7abc-8def-001122334455")
+"""A run that is one side of a comparison."""
+
+
+def advised(run: Run, kept: Sequence[Evidence]) -> str:
+    """Return all that is advised about a run."""
+    return " ".join(explain(run, kept, ENCODE).advice)
+
+
+def short_trials(folder: Path, *, warmups: int, measured: int) -> list[Evidence]:
+    """Make four trials of few iterations of which nobody can tell whether they settled, with their events."""
+    events = [
+        Iteration(
+            iteration=number,
+            phase="warmup" if number < warmups else "measure",
+            start_ns=10**9 * number,
+            duration_ns=10**8,
+        )
+        for number in range(warmups + measured)
+    ]
+    (folder / "events.jsonl").write_text("".join(f"{event.model_dump_json()}\n" for event in events))
+    trials = [replace(t, state="unknown", samples={"encode_s": (0.1,) * measured}) for t in fine(4, CELLS[:1])]
+    return [evidence_of(trial, folder) for trial in trials]
+
+
+def test_a_side_of_a_comparison_goes_on_with_the_other_side() -> None:
+    """`lab run --resume` refuses it, as both sides are measured in turn."""
+    words = advised(replace(SIDE, status="interrupted"), kept_of(fine(4)))
+
+    assert "The run is interrupted: `lab compare --resume 0192f3a1-0000` measures what is missing." in words
+    assert "lab run" not in words
+
+
+@pytest.mark.parametrize("reason", list(InvalidReason))
+def test_no_reason_sends_a_side_of_a_comparison_to_a_command_that_refuses_it(reason: InvalidReason) -> None:
+    """What to go on with depends on the run, which a reason does not know."""
+    assert "lab run" not in REASONS[reason].do
+    assert "lab run" not in advised(SIDE, kept_of([bad(fine(1)[0], reason, "")]))
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_run_that_is_being_measured_is_left_alone(count: int) -> None:
+    """Unless its lab was killed, which nothing in it tells."""
+    words = advised(run_of(CELLS, status="running"), kept_of(fine(2)[:count]))
+
+    assert "The run is still being measured: ask again when it has ended." in words
+    assert "If its lab was killed, `lab run --resume 0192f3a1-7c4e` goes on." in words
+    assert "Nothing" not in words
+
+
+def test_a_run_without_a_trial_is_not_said_to_be_fine() -> None:
+    """Its trials cannot be as they should be: there are none."""
+    assert advised(run_of(CELLS), []) == "Measure it again: it has no trial."
+
+
+def test_only_lab_run_can_be_asked_for_more_iterations(tmp_path: Path) -> None:
+    """`lab compare` takes the plan of its scenario."""
+    kept = short_trials(tmp_path, warmups=0, measured=5)
+
+    assert "(`lab run --iterations 10`)" in advised(run_of(CELLS[:1]), kept)
+    assert "--iterations" not in advised(replace(SIDE, cells=CELLS[:1]), kept)
+    assert "(plan.iterations of its scenario)" in advised(replace(SIDE, cells=CELLS[:1]), kept)
+
+
+@pytest.mark.parametrize(
+    ("warmups", "measured", "state", "enough"),
+    [
+        (2, 9, "steadiness not told in 11 iterations", True),
+        (2, 7, "steadiness not told: 9 iterations of the 10 it takes", False),
+    ],
+)
+def test_warm_up_counts_among_the_iterations_that_steadiness_takes(
+    tmp_path: Path, warmups: int, measured: int, state: str, enough: bool
+) -> None:
+    """A trial is judged by all of its iterations, as the bundled self-check's two and nine."""
+    kept = short_trials(tmp_path, warmups=warmups, measured=measured)
+    found = explain(run_of(CELLS[:1]), kept, ENCODE)
+
+    assert {line.state for line in found.lines} == {state}
+    assert any("10 iterations are the least, warm-up included" in step for step in found.advice) != enough
+
+
+def test_a_trial_that_never_settled_is_told_with_all_its_iterations(tmp_path: Path) -> None:
+    """It was judged by them."""
+    kept = short_trials(tmp_path, warmups=3, measured=12)
+    unsettled: list[Trial] = [replace(one.trial, state="unsteady") for one in kept]
+    found = explain(
+        run_of(CELLS[:1]), [replace(one, trial=t) for one, t in zip(kept, unsettled, strict=True)], ENCODE
+    )
+
+    assert found.lines[0].state == "never settled in 15 iterations"

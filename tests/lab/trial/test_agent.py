@@ -1,0 +1,219 @@
+"""Agents run in their own process group on this machine, and what they write is read strictly."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.device.cores import measuring
+from lab.device.local import LocalTransport, SystemClock, connect, start_time
+from lab.device.transport import Process
+from lab.errors import DeviceLost, DeviceRefused
+from lab.trial.agent import QUIET, Errand, Launch, Outcome, carry_out
+from lab.trial.folder import read_events
+
+END = b'{"event":"end","spans":0,"iterations":0,"outputs":0}\n'
+
+
+def carried_out(folder: Path, code: str, *, timeout_s: float = 20.0) -> Outcome:
+    """Run a line of Python as if it were an agent."""
+    launch = Launch(
+        folder=str(folder),
+        files={"job.json": b"{}"},
+        argv=(sys.executable, "-c", code),
+        environment={"PATH": os.environ["PATH"], **QUIET},
+        outputs=("events.jsonl", "stdout.txt", "stderr.txt"),
+    )
+    return carry_out(Errand(launch, LocalTransport(), folder, timeout_s, SystemClock()))
+
+
+def test_status_and_output_are_kept(tmp_path: Path) -> None:
+    """What the process printed lies in files, and its status is the outcome's."""
+    outcome = carried_out(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+
+    assert (outcome.returncode, outcome.timed_out, outcome.lost) == (3, False, "")
+    assert (tmp_path / "stdout.txt").read_text() == "out\n"
+    assert (tmp_path / "stderr.txt").read_text() == "err\n"
+    assert (tmp_path / "job.json").read_bytes() == b"{}"
+
+
+def test_an_agent_sees_only_the_environment_it_is_given(tmp_path: Path) -> None:
+    """Telemetry is off, threads are one, and nothing of the lab's own environment leaks in."""
+    carried_out(tmp_path, "import os; print(sorted(k for k in os.environ if k != 'LC_CTYPE'))")
+
+    assert (tmp_path / "stdout.txt").read_text() == f"{sorted(['PATH', *QUIET])}\n"
+    assert QUIET["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+def test_a_time_out_ends_the_whole_group(tmp_path: Path) -> None:
+    """A hanging agent's children end with it."""
+    code = (
+        "import pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "pathlib.Path('child').write_text(str(child.pid))\n"
+        "time.sleep(60)\n"
+    )
+    outcome = carried_out(tmp_path, code, timeout_s=2.0)
+
+    child = int((tmp_path / "child").read_text())
+    assert outcome.timed_out
+    assert outcome.returncode is None
+    assert not runs(child)
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process still runs; a zombie does not."""
+    path = Path(f"/proc/{pid}/stat")
+    for _ in range(100):
+        if not path.exists() or path.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}:
+            return False
+        os.sched_yield()
+    return True
+
+
+def test_a_process_is_not_ended_when_its_pid_is_anothers(tmp_path: Path) -> None:
+    """Pid and start time must both match: here the start time is another's, and the process lives on."""
+    transport = LocalTransport()
+    process = transport.start(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        environment={},
+        folder=str(tmp_path),
+        stdout=str(tmp_path / "out"),
+        stderr=str(tmp_path / "err"),
+    )
+    LocalTransport().kill(Process(process.pid, process.started + 1))
+    assert transport.wait(process, timeout_s=0.0) is None
+
+    transport.kill(process)
+    assert transport.wait(process, timeout_s=0.0) == -9
+
+
+def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """A missing agent is the device's refusal, in words."""
+    with pytest.raises(DeviceRefused, match="cannot start the agent `/no/such`"):
+        LocalTransport().start(
+            ["/no/such"],
+            environment={},
+            folder=str(tmp_path),
+            stdout=str(tmp_path / "o"),
+            stderr=str(tmp_path / "e"),
+        )
+
+
+def test_this_machine_says_what_it_is() -> None:
+    """The host's identity is stable, and its cores are those it may use."""
+    device = connect()
+
+    assert device.identity == connect().identity
+    assert device.identity.cores == tuple(sorted(os.sched_getaffinity(0)))
+    assert len(device.identity.fingerprint) == 16
+
+
+def test_whole_lines_are_events_and_half_a_line_is_told() -> None:
+    """A file cut in its last line gives the events before it, and the half."""
+    reading = read_events(END + b'{"event":"sp')
+
+    assert [event.event for event in reading.events] == ["end"]
+    assert reading.malformed is None
+    assert reading.half_line == '{"event":"sp'
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"\n", "Invalid JSON"),
+        (b"loading\n", "Invalid JSON"),
+        (b'{"event":"party"}\n', "party"),
+        (b'{"event":"end","spans":0,"iterations":0}\n', "end.outputs: Field required"),
+        (b'{"event":"end","spans":0,"iterations":0,"outputs":0,"mood":1}\n', "end.mood: Extra inputs"),
+        (b'{"event":"end","spans":-1,"iterations":0,"outputs":0}\n', "end.spans"),
+    ],
+)
+def test_the_first_line_that_is_no_event_is_quoted(line: bytes, problem: str) -> None:
+    """Nothing unknown, missing or stray is passed over: line number, text and reason are reported."""
+    reading = read_events(END + line + END)
+
+    assert reading.malformed is not None
+    assert reading.malformed.line == 2
+    assert reading.malformed.excerpt == line.decode().rstrip("\n")
+    assert problem in reading.malformed.problem
+
+
+def test_a_second_lab_waits_and_is_then_refused(tmp_path: Path) -> None:
+    """Who holds the lock is named; the waiting one tells once, and gives up at its limit."""
+    told: list[str] = []
+    naps: list[float] = []
+    path = tmp_path / "lock"
+
+    with (
+        measuring(path, wait_s=0),
+        pytest.raises(DeviceRefused, match=rf"another lab \(pid {os.getpid()}\) is measuring"),
+        measuring(path, wait_s=2, tell=told.append, sleep=naps.append),
+    ):
+        pass
+
+    assert len(told) == 1
+    assert sum(naps) == 2
+    with measuring(path, wait_s=0):
+        pass
+
+
+def test_the_agent_of_a_killed_lab_is_ended_by_the_next(tmp_path: Path) -> None:
+    """The lock's note names the orphan by pid and start time; the next holder ends it."""
+    transport = LocalTransport()
+    orphan = transport.start(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        environment={},
+        folder=str(tmp_path),
+        stdout=str(tmp_path / "out"),
+        stderr=str(tmp_path / "err"),
+    )
+    path = tmp_path / "lock"
+    path.write_text(f'{{"pid": 1, "agent": {orphan.pid}, "started": {start_time(orphan.pid)}}}')
+
+    with measuring(path, wait_s=0):
+        pass
+
+    assert transport.wait(orphan, timeout_s=5.0) == -9
+
+
+class Unplugged(LocalTransport):
+    """A machine at the end of a cable that is out whenever something is to be ended."""
+
+    def kill(self, process: Process) -> None:
+        """End it, though nobody hears of it."""
+        super().kill(process)
+        raise DeviceLost("the cable is out")
+
+
+def interrupted(errand: Errand) -> Errand:
+    """Return an errand in which Ctrl-C is pressed once the process runs."""
+
+    def started(process: Process | None) -> None:
+        raise KeyboardInterrupt
+
+    return replace(errand, started=started)
+
+
+@pytest.mark.parametrize("transport", [LocalTransport(), Unplugged()])
+def test_ctrl_c_is_told_and_the_agent_ended_even_if_the_cable_is_out(
+    tmp_path: Path, transport: LocalTransport
+) -> None:
+    """An interrupt is no lost device: the run must not go on; nor does an agent whose start could not be noted."""
+    launch = Launch(str(tmp_path), {}, (sys.executable, "-c", "import time; time.sleep(60)"), {}, ())
+    seen: list[Process] = []
+    start = transport.start
+
+    def remembered(*args: object, **named: object) -> Process:
+        seen.append(start(*args, **named))  # type: ignore[arg-type]
+        return seen[0]
+
+    transport.start = remembered  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(interrupted(Errand(launch, transport, tmp_path, 20.0, SystemClock())))
+
+    assert not runs(seen[0].pid)
