@@ -104,7 +104,7 @@ class Store:
         if (folder / "run.json").exists():
             raise StoreError(f"{folder}: this run is there already; a run is created once")
         with disk_errors(f"create run {run.id}", folder):
-            make_folder(folder / "trials")
+            make_folder(self.trials_folder(run.id))
             write_atomically(folder / "run.json", encode(RunFile(run=run)))
         self._indexed(lambda engine: index.put_run(engine, run))
 
@@ -114,9 +114,16 @@ class Store:
             write_atomically(self._folder(run.id) / "run.json", encode(RunFile(run=run)))
         self._indexed(lambda engine: index.put_run(engine, run, self.trials(run.id)))
 
+    def trials_folder(self, run_id: str) -> Path:
+        """Return the folder that holds a run's trials, each in a folder named by its number: ``0001``."""
+        return self._folder(run_id) / "trials"
+
     def trial_folder(self, run_id: str, number: int) -> Path:
-        """Return the folder of a trial, made if need be; what a cut trial left in it is left there."""
-        folder = self._folder(run_id) / "trials" / f"{number:04d}"
+        """Return the folder of a trial. Make it if it is missing; leave what a cut trial left in it.
+
+        Raises `DiskFull` and `StoreError`.
+        """
+        folder = self.trials_folder(run_id) / f"{number:04d}"
         with disk_errors(f"start trial {number}", folder):
             return make_folder(folder)
 
@@ -318,7 +325,7 @@ class Store:
             return sorted(path.stem for path in (self.root / "selfchecks").glob("[!.]*.json"))
 
     def _trial_files(self, run_id: str) -> list[Path]:
-        files = (self._folder(run_id) / "trials").glob("*/trial.json")
+        files = self.trials_folder(run_id).glob("*/trial.json")
         return sorted(
             (path for path in files if path.parent.name.isdigit()), key=lambda path: int(path.parent.name)
         )
