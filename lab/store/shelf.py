@@ -85,17 +85,22 @@ def find(root: Path, text: str) -> Build:
 
 def lines(root: Path) -> list[LineFile]:
     """Read every line, by name; raises `StoreError` naming a damaged file."""
-    return [read(LineFile, path) for path in sorted((root / "lines").glob("*.json"))]
+    return [read(LineFile, _line_path(root, name)) for name in names(root)]
+
+
+def names(root: Path) -> list[str]:
+    """Return the names of the lines, sorted."""
+    return sorted(path.stem for path in (root / "lines").glob("[!.]*.json"))
 
 
 def read_line(root: Path, name: str) -> LineFile | None:
     """Read one line, or return None when there is none of that name."""
-    path = root / "lines" / f"{name}.json"
+    path = _line_path(root, name)
     return read(LineFile, path) if path.exists() else None
 
 
 def _write_line(root: Path, line: LineFile) -> LineFile:
-    path = root / "lines" / f"{line.line}.json"
+    path = _line_path(root, line.line)
     with disk_errors(f"write line {line.line}", path):
         write_atomically(path, encode(line))
     return line
@@ -140,4 +145,8 @@ def _copy(build: Build, aside: Path) -> None:
 
 
 def _known(root: Path) -> str:
-    return ", ".join(path.stem for path in sorted((root / "lines").glob("*.json"))) or "none"
+    return ", ".join(names(root)) or "none"
+
+
+def _line_path(root: Path, name: str) -> Path:
+    return root / "lines" / f"{name}.json"
