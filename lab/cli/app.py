@@ -166,7 +166,7 @@ def doctor(data: Data = DATA) -> None:
 
 @app.command(epilog="Example: `lab reindex --data lab-data`")
 def reindex(data: Data = DATA) -> None:
-    """Rebuild the index from the raw files alone: after it was lost, damaged or moved."""
+    """Rebuild the index of this data root from its raw files alone, after these were changed by hand."""
     typer.echo(f"Indexed again: {opened(data).reindex()}")
 
 

@@ -138,7 +138,7 @@ def test_a_rebuild_replaces_only_the_rows_of_its_own_root(shared: str, tmp_path:
 
 
 def test_a_run_of_another_root_is_answered_with_the_place_where_it_lies(shared: str, tmp_path: Path) -> None:
-    """A comparison too; an id that no root knows is answered as ever."""
+    """A comparison too. An id that no other root knows is answered as ever, also one whose files are gone."""
     with closing(Store(tmp_path / "a", shared)) as ours, closing(Store(tmp_path / "b", shared)) as theirs:
         theirs.create_run(run_of("b_0"))
         theirs.save_comparison(comparison_of(1))
@@ -149,7 +149,9 @@ def test_a_run_of_another_root_is_answered_with_the_place_where_it_lies(shared: 
             ours.run("b_")
         with pytest.raises(StoreError, match=f"comparison {comparison_of(1).id} {words} .*{todo}"):
             ours.comparison("018f")
-        for unknown in ("c", "b%", "bx", ""):
+        ours.create_run(run_of("a0"))
+        shutil.rmtree(ours.root / "runs" / "a0")
+        for unknown in ("a0", "c", "b%", "bx", ""):
             with pytest.raises(StoreError, match="no run has an id that begins") as caught:
                 ours.run(unknown)
             assert "another data root" not in str(caught.value)

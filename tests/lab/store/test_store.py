@@ -114,24 +114,16 @@ def test_a_run_without_a_trial_is_sealed_too(store: Store) -> None:
     assert pq.read_table(store.root / "runs" / run_of().id / "samples.parquet").num_rows == 0
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ('{"format": 1, "trial": {"num', "damaged, not JSON"),
-        ('{"format": 1, "trial": {"number": 1}}', "damaged: trial.block: Field required"),
-        ('{"format": 2, "attempt": {}}', "written in format 2, this lab knows 1; update pocketlab"),
-    ],
-)
-def test_a_damaged_file_is_named(store: Store, content: str, words: str) -> None:
+def test_a_damaged_file_is_named(store: Store) -> None:
     """The lab opens all the same, and says which file it cannot read."""
     store.create_run(run_of())
     path = store.trial_folder(run_of().id, 1) / "trial.json"
-    path.write_text(content)
+    path.write_text('{"format": 1, "trial": {"num')
 
     with reopened(store) as again:
         assert again.runs() == [run_of()]
         for read in (lambda: again.trials(run_of().id), again.reindex):
-            with pytest.raises(StoreError, match=re.escape(f"{path}: {words}")):
+            with pytest.raises(StoreError, match=re.escape(f"{path}: damaged, not JSON")):
                 read()
 
 
@@ -238,7 +230,9 @@ def test_a_full_disk_costs_nothing_that_was_saved(small_disk: Path) -> None:
     store.save_trial(run_of().id, trial_of(1))
     ballast = fill(small_disk)
 
-    with pytest.raises(DiskFull, match=r"no space left on the disk that holds .*goes on with `lab run --resume`"):
+    with pytest.raises(
+        DiskFull, match=r"no space left on the disk that holds .*then resume with `lab run --resume`"
+    ):
         store.save_trial(run_of().id, trial_of(2))
     with pytest.raises(DiskFull):
         store.finish_run(run_of().id, "interrupted")
