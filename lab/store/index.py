@@ -70,6 +70,7 @@ class Index:
         self._root = root
         self._owner = owner
         self._engine = _engine(url)
+        self._writer = self._engine.execution_options(writes=True)
         try:
             self._make_tables()
         except StoreError:  # another root may have made them at this moment
@@ -172,7 +173,7 @@ class Index:
     def _make_tables(self) -> None:
         """Make the tables of this version if they are missing, and note where the root lies now."""
         row = {name: getattr(self._owner, name) for name in ("id", "host", "path")}
-        with errors(self._engine, self._root), self._engine.begin() as connection:
+        with errors(self._engine, self._root), self._writer.begin() as connection:
             names = set(sa.inspect(connection).get_table_names())
             if runs.name not in names and any(_is_ours(name) for name in names):
                 log.warning(
@@ -190,7 +191,7 @@ class Index:
 
         The update changes nothing. It locks the root's row, in any database.
         """
-        with errors(self._engine, self._root), self._engine.begin() as connection:
+        with errors(self._engine, self._root), self._writer.begin() as connection:
             connection.execute(roots.update().where(roots.c.id == self._owner.id).values(id=self._owner.id))
             yield connection
 
@@ -264,6 +265,8 @@ def _engine(url: str) -> sa.Engine:
 def _prepare_sqlite(engine: sa.Engine) -> None:
     """Turn on the write-ahead log and patience, and let a transaction include changes of tables.
 
+    A transaction that will write locks the database at its beginning. One that read first could not wait for
+    another writer: SQLite refuses it at once, because what it read is out of date.
     The two events are SQLAlchemy's own recipe for the last (its dialect's page "Pysqlite", "Serializable
     isolation / Savepoints / Transactional DDL").
     """
@@ -277,7 +280,8 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def _begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _is_full(error: sa.exc.SQLAlchemyError, root: Path) -> bool:

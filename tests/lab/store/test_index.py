@@ -157,9 +157,9 @@ def test_a_run_of_another_root_is_answered_with_the_place_where_it_lies(shared: 
             assert "another data root" not in str(caught.value)
 
 
-def test_roots_may_open_an_empty_database_at_the_same_moment(postgres: str, tmp_path: Path) -> None:
-    """Each makes the tables that it finds missing; the one that comes second uses those of the first."""
-    stores = [Store(tmp_path / str(number), postgres) for number in range(8)]
+def test_roots_may_open_an_empty_database_at_the_same_moment(shared: str, tmp_path: Path) -> None:
+    """Each makes the tables that it finds missing, or uses those of another that was first."""
+    stores = [Store(tmp_path / str(number), shared) for number in range(8)]
     for number, store in enumerate(stores):
         (store.root / "runs" / "a0").mkdir()
         text = encode(RunFile(record=run_of("a0", f"2026-01-0{number + 1}T00:00:00.000Z")))
