@@ -24,7 +24,7 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
     trials = list(store.trials(record.id))
     metric = METRICS[header["metric"]]
     lasting = "duration_s" in document.get("plan", {})
-    folder = store.root / "runs" / record.id / "trials"
+    folder = store.trials_folder(record.id)
     others = [METRICS[name] for name in WORKLOADS[kind].metrics if name != metric.name]
     found = answer(
         record,

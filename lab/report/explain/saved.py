@@ -19,6 +19,6 @@ def explained(store: Store, record: Run) -> Explanation:
     from lab.trial.metrics import METRICS
 
     metric = METRICS[tomllib.loads(record.scenario_toml)["scenario"]["metric"]]
-    folder = store.root / "runs" / record.id / "trials"
+    folder = store.trials_folder(record.id)
     kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in store.trials(record.id)]
     return explanation_of(record, kept, metric)
