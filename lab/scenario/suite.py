@@ -10,11 +10,11 @@ from typing import Annotated
 from pydantic import Field
 
 from device_agents.contract import Name
-from lab.documents import Table, check, nearest, parse, read_text
+from lab.documents import Table, check, nearest, parse, read_text, same_name
 from lab.errors import ScenarioError
 from lab.scenario import load as scenario
-from lab.scenario.load import SCENARIOS, _same_name
-from lab.scenario.plan import Scenario, _Plan
+from lab.scenario.load import SCENARIOS
+from lab.scenario.plan import Plan, Scenario
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class _SuiteFile(Table):
 
 def load_suite(path: Path) -> Suite:
     """Read a suite and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
-    file = check(_SuiteFile, parse(read_text(path, "suite"), path), at=str(path))
-    _same_name(path, file.suite.name)
-    plan = check(_Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
+    file = check(_SuiteFile, parse(read_text(path, "suite"), str(path)), at=str(path))
+    same_name(file.suite.name, path.stem, at=str(path))
+    plan = check(Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
     names = file.suite.scenarios
     beside = sorted(other.stem for other in path.parent.glob("*.toml") if other != path)
     for i, name in enumerate(names):
