@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
+
 from device_agents.contract import Name
 from lab.documents import Table, check, nearest, parse, read_text, same_name
 from lab.errors import ScenarioError
-from lab.records import Cell, Parameter
+from lab.records import Cell, Parameter, Run
 from lab.scenario.plan import Gates, Plan, Scenario, Words, check_closed_loop
 from lab.scenario.workloads import WORKLOADS
 
@@ -31,6 +33,27 @@ class _ScenarioFile(Table):
     cells: list[dict[str, object]] | None = None
     plan: Plan = Plan()
     gates: Gates = Gates()
+
+
+class Heading(BaseModel):
+    """The keys of a saved scenario that its results are shown with.
+
+    All other keys are ignored: results can be shown even if this version of the lab rejects the rest of their
+    scenario. `duration_s` is None unless trials last on purpose.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str = Field(validation_alias=AliasPath("scenario", "question"))
+    metric: str = Field(validation_alias=AliasPath("scenario", "metric"))
+    kind: str = Field(validation_alias=AliasPath("workload", "kind"))
+    duration_s: float | None = Field(None, validation_alias=AliasPath("plan", "duration_s"))
+
+
+def heading_of(run: Run) -> Heading:
+    """Return the heading of a run's own copy of its scenario; raises `ScenarioError` that names the run."""
+    at = f"the scenario of run {run.id}"
+    return check(Heading, parse(run.scenario_toml, at), at=at)
 
 
 def load(path: Path, *, plan: Mapping[str, float | int] | None = None) -> Scenario:

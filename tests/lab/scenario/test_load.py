@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.errors import ScenarioError
-from lab.records import Published
-from lab.scenario.load import SCENARIOS, load
+from lab.records import Cell, Published
+from lab.scenario.load import SCENARIOS, heading_of, load, read
 from lab.scenario.plan import Gates, Plan
 from lab.scenario.published import published
 from lab.scenario.suite import load_suite
 from lab.scenario.workloads import WORKLOADS
 from lab.trial.metrics import METRICS
+from tests.lab.report.report_runs import run_of
 
 HEADER = '[scenario]\nname = "x"\nquestion = "Which?"\nmetric = "encode_s"\n'
 WORK = '[workload]\nkind = "encode_image"\ninput = "screen"\n'
@@ -93,6 +95,34 @@ def test_a_plan_may_be_left_out_and_overridden(tmp_path: Path) -> None:
     assert load(path).gates == Gates(max_gap=0.10)
     with pytest.raises(ScenarioError, match=r"\[plan\]: unknown key 'block'; did you mean 'blocks'\?"):
         load(path, plan={"block": 2})
+
+
+def test_a_scenario_can_be_read_from_text(tmp_path: Path) -> None:
+    """It equals the one read from a file of that name; messages open with where the text comes from."""
+    text = HEADER + WORK + SWEEP
+
+    assert read(text, "x", at="run 7") == load(write(tmp_path, text))
+    with pytest.raises(ScenarioError, match=r"^run 7: 'name' is 'x', but the file is called 'y'"):
+        read(text, "y", at="run 7")
+    with pytest.raises(ScenarioError, match=r"^run 7: 'scenario\.metric' is missing$"):
+        read(text.replace('metric = "encode_s"\n', ""), "x", at="run 7")
+
+
+def test_a_saved_scenario_with_unknown_keys_still_has_its_heading() -> None:
+    """Results stay readable after a key goes out of use; what they cannot do without is named."""
+    run = run_of([Cell("x", {})])
+    text = HEADER + WORK + "[gates]\nformer_key = 1\n"
+
+    found = heading_of(replace(run, scenario_toml=text))
+
+    assert (found.question, found.metric, found.kind, found.duration_s) == (
+        "Which?",
+        "encode_s",
+        "encode_image",
+        None,
+    )
+    with pytest.raises(ScenarioError, match=rf"^the scenario of run {run.id}: 'workload\.kind' is missing$"):
+        heading_of(replace(run, scenario_toml=HEADER))
 
 
 REFUSED = {
