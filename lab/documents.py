@@ -45,12 +45,12 @@ def _opens_with(path: Path, table: str) -> bool:
         return False
 
 
-def parse(text: str, at: str) -> dict[str, object]:
-    """Return the document; raises `ScenarioError` that opens with `at` and says where it is not TOML."""
+def parse(text: str, path: Path | str) -> dict[str, object]:
+    """Return the document; raises `ScenarioError` with line and column where it is no TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{at}: not TOML: {error}") from error
+        raise ScenarioError(f"{path}: not TOML: {error}") from error
 
 
 def check(
@@ -70,12 +70,6 @@ def check(
         ]
         lines = [f"{at}: {line}" for line in words]
         raise ScenarioError("\n".join(lines)) from error
-
-
-def same_name(name: str, wanted: str, *, at: str) -> None:
-    """Refuse a document whose `name` is not that of its file; raises `ScenarioError`."""
-    if name != wanted:
-        raise ScenarioError(f"{at}: 'name' is {name!r}, but the file is called {wanted!r}; make them equal")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

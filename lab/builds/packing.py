@@ -115,7 +115,7 @@ def _described(folder: Path) -> _Description:
     if not path.exists():
         return _Description()
     try:
-        return check(_Description, parse(read_text(path), str(path)), at=str(path))
+        return check(_Description, parse(read_text(path), path), at=str(path))
     except ScenarioError as error:
         raise BuildError(str(error)) from error
 

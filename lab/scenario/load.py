@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
 from device_agents.contract import Name
-from lab.documents import Table, check, nearest, parse, read_text, same_name
+from lab.documents import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
 from lab.records import Cell, Parameter, Run
 from lab.scenario.plan import Gates, Plan, Scenario, Words, check_closed_loop
@@ -92,6 +92,12 @@ def read(text: str, name: str, *, at: str, plan: Mapping[str, float | int] | Non
         gates=file.gates,
         toml=text,
     )
+
+
+def same_name(name: str, wanted: str, *, at: str) -> None:
+    """Refuse a scenario or suite whose `name` is not that of its file; raises `ScenarioError`."""
+    if name != wanted:
+        raise ScenarioError(f"{at}: 'name' is {name!r}, but the file is called {wanted!r}; make them equal")
 
 
 def _kind(at: str, fixed: dict[str, object]) -> str:

@@ -29,5 +29,5 @@ class _PublishedFile(Table):
 
 def published(path: Path) -> tuple[Published, ...]:
     """Read figures from the literature, in the order of the file; raises `ScenarioError`."""
-    file = check(_PublishedFile, parse(read_text(path, "figure"), str(path)), at=str(path))
+    file = check(_PublishedFile, parse(read_text(path, "figure"), path), at=str(path))
     return tuple(Published(**figure.model_dump()) for figure in file.figure)

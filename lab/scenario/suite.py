@@ -10,10 +10,10 @@ from typing import Annotated
 from pydantic import Field
 
 from device_agents.contract import Name
-from lab.documents import Table, check, nearest, parse, read_text, same_name
+from lab.documents import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
 from lab.scenario import load as scenario
-from lab.scenario.load import SCENARIOS
+from lab.scenario.load import SCENARIOS, same_name
 from lab.scenario.plan import Plan, Scenario
 
 
@@ -39,7 +39,7 @@ class _SuiteFile(Table):
 
 def load_suite(path: Path) -> Suite:
     """Read a suite and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
-    file = check(_SuiteFile, parse(read_text(path, "suite"), str(path)), at=str(path))
+    file = check(_SuiteFile, parse(read_text(path, "suite"), path), at=str(path))
     same_name(file.suite.name, path.stem, at=str(path))
     plan = check(Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
     names = file.suite.scenarios
