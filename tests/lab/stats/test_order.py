@@ -15,7 +15,8 @@ from lab.errors import NotEnoughData
 from lab.records import Interval
 from lab.stats.best import centres, contenders
 from lab.stats.interval import Looks, cell_interval
-from lab.stats.order import Floats, bounds, depths
+from lab.stats.order import bounds, depths
+from lab.stats.sample import Floats
 
 positive = st.floats(min_value=1e-6, max_value=1e6)
 

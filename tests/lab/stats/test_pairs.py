@@ -42,7 +42,7 @@ def test_the_chance_of_a_new_pair_is_student_s_predictive_one() -> None:
 def test_a_ratio_that_is_none_is_refused(wrong: float) -> None:
     """Such a pair was never valid."""
     for ask in (p_once, lambda ratios: chance_worse(ratios, "lower")):
-        with pytest.raises(ValueError, match="finite and above zero"):
+        with pytest.raises(ValueError, match="finite values above zero"):
             ask([1.0, 1.0, 1.0, wrong])
 
 

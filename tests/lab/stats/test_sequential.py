@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from lab.errors import NotEnoughData
 from lab.stats.interval import Looks
-from lab.stats.sequential import P_VALUES, _tails, p_value, reaches, sequential, visible
+from lab.stats.sequential import P_VALUES, nominal_tails, p_value, reaches, sequential, visible
 
 LOOKS = Looks()
 pairs = st.lists(st.floats(min_value=0.8, max_value=1.25), min_size=6, max_size=24)
@@ -30,7 +30,7 @@ def test_the_error_is_spent_as_the_power_family_says() -> None:
     sums = np.cumsum(np.random.default_rng(1).normal(size=(400_000, 9)), axis=1)
     inside = np.ones(len(sums), dtype=bool)
     spent = 0.0
-    for look, tail in zip(range(4, 10), _tails(9, 4, 0.025, 1.5), strict=True):
+    for look, tail in zip(range(4, 10), nominal_tails(9, 4, 0.025, 1.5), strict=True):
         crossed = inside & (sums[:, look - 1] / math.sqrt(look) > -ndtri(tail))
         spent += float(crossed.mean())
         inside &= ~crossed
