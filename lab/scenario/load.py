@@ -101,7 +101,7 @@ def same_name(name: str, wanted: str, *, at: str) -> None:
 
 
 def _kind(at: str, fixed: dict[str, object]) -> str:
-    """Take the kind out of the workload's table."""
+    """Remove the kind from the table of the workload and return it; raises `ScenarioError`."""
     if "kind" not in fixed:
         raise ScenarioError(f"{at}: 'workload.kind' is missing; known kinds: {', '.join(WORKLOADS)}")
     kind = fixed.pop("kind")
@@ -138,7 +138,7 @@ def _cells(at: str, file: _ScenarioFile, fixed: dict[str, object], kind: str) ->
 
 
 def _choices(at: str, file: _ScenarioFile) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield (table's name, chosen parameters) for each cell."""
+    """Yield (name of the table, chosen parameters) for each cell."""
     if file.sweep is not None and file.cells is not None:
         raise ScenarioError(f"{at}: has both [sweep] and [[cells]]; keep one of them")
     if file.cells is not None:

@@ -1,4 +1,4 @@
-"""Suites: scenarios that are run one after the other, under one plan."""
+"""Suites: scenarios that run one after the other under one plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.scenario.plan import Plan, Scenario
 
 @dataclass(frozen=True)
 class Suite:
-    """Scenarios that run one after the other; `plan` overrides what they say themselves."""
+    """Scenarios that run one after the other; `plan` overrides keys of their own plans."""
 
     name: str
     scenarios: tuple[str, ...]
@@ -38,7 +38,7 @@ class _SuiteFile(Table):
 
 
 def load_suite(path: Path) -> Suite:
-    """Read a suite and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
+    """Read a suite, and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
     file = check(_SuiteFile, parse(read_text(path, "suite"), path), at=str(path))
     same_name(file.suite.name, path.stem, at=str(path))
     plan = check(Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
@@ -58,7 +58,7 @@ def load_suite(path: Path) -> Suite:
 def scenarios_of(name: str | None, suite: str | None, overrides: Mapping[str, int]) -> list[Scenario]:
     """Return the scenarios to run: one by name or path, or all of the suite.
 
-    A suite's plan overrides the scenarios' own; a scenario named without a suite keeps its own.
+    A suite's plan, and then `overrides`, override the scenarios' own plans. Raises `ScenarioError`.
     """
     chosen = None if suite is None else load_suite(SCENARIOS / f"{suite}.toml")
     plan = {**(chosen.plan if chosen else {}), **overrides}
