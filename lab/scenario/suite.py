@@ -12,8 +12,7 @@ from pydantic import Field
 from device_agents.contract import Name
 from lab.documents import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
-from lab.scenario import load as scenario
-from lab.scenario.load import SCENARIOS, same_name
+from lab.scenario.load import SCENARIOS, load, same_name
 from lab.scenario.plan import Plan, Scenario
 
 
@@ -63,10 +62,10 @@ def scenarios_of(name: str | None, suite: str | None, overrides: Mapping[str, in
     chosen = None if suite is None else load_suite(SCENARIOS / f"{suite}.toml")
     plan = {**(chosen.plan if chosen else {}), **overrides}
     if name is None and chosen is not None:
-        return [scenario.load(SCENARIOS / f"{each}.toml", plan=plan) for each in chosen.scenarios]
+        return [load(SCENARIOS / f"{each}.toml", plan=plan) for each in chosen.scenarios]
     if name is None:
         raise ScenarioError(
             "wanted a scenario or a suite, found neither: lab run vit_batch, or lab run --suite quick"
         )
     path = Path(name) if name.endswith(".toml") else SCENARIOS / f"{name}.toml"
-    return [scenario.load(path, plan=plan)]
+    return [load(path, plan=plan)]

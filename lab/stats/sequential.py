@@ -56,7 +56,7 @@ def sequential(ratios: Sequence[float], looks: Looks) -> Interval:
         raise ValueError(f"wanted ratios that are finite and above zero, found {list(ratios)}")
     n = len(ratios)
     if n > looks.most:
-        raise ValueError(f"wanted {looks.most} pairs at most, as the looks were paid for; found {n}")
+        raise ValueError(f"wanted {looks.most} pairs at most, the looks being fixed in advance; found {n}")
     logs = np.log(np.asarray(ratios, dtype=np.float64))
     centre = float(logs.mean()) if np.ptp(logs) else float(logs[0])
     estimate = math.exp(centre)
