@@ -49,7 +49,7 @@ def _opens_with(path: Path, table: str) -> bool:
         return False
 
 
-def parse(text: str, path: Path) -> dict[str, object]:
+def parse(text: str, path: Path | str) -> dict[str, object]:
     """Return the document; raise `ScenarioError` with line and column when the text is not TOML."""
     try:
         return tomllib.loads(text)

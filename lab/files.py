@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,12 @@ def make_folder(path: Path) -> Path:
         path.mkdir(exist_ok=True)
         sync(path.parent)
     return path
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in lower-case hex; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
