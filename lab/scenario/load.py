@@ -22,8 +22,8 @@ LOOP_BLOCKS = 4
 LOOP_MOST = 6
 """Trials at which a closed loop's first interval can be had (docs/adr/0012: order statistics, looked at often)."""
 
-SCENARIOS = Path(__file__).parent.parent.parent / "scenarios"
-"""The scenarios that come with pocketlab."""
+SCENARIOS = (Path(__file__).parent / "bundled").resolve()
+"""The scenarios that come with pocketlab: `bundled` is a link to `scenarios/`, and a wheel has the files."""
 
 Words = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
