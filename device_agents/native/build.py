@@ -23,12 +23,12 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from device_agents.debian import DebianError, cache_folder, download, unpack
 
 SOURCES = Path(__file__).parent
-CONSTRAINTS = SOURCES.parents[1] / "constraints.txt"
 PYTHON = "3.11"
 """The wheel's Python: its library is the same for all, and one named wheel makes one bundle id."""
 
@@ -94,8 +94,8 @@ def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Pat
 def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
     """Fill a bundle for a Linux ABI; returns how it is started and the runtime's release."""
     if importlib.util.find_spec("ziglang") is None:
-        raise BuildError("wanted the compiler `ziglang`, found none in this Python: make setup")
-    release = pinned("onnxruntime", CONSTRAINTS.read_text(encoding="utf-8"))
+        raise BuildError("wanted the compiler `ziglang`, found none here: `pip install 'pocketlab[agents]'`")
+    release = metadata.version("onnxruntime")  # the host's agent runs on the same
     with zipfile.ZipFile(_wheel(release, linux.wheel, cache)) as wheel:
         (folder / "libonnxruntime.so").write_bytes(wheel.read(f"onnxruntime/capi/libonnxruntime.so.{release}"))
     includes = _headers(cache, ["libonnxruntime-dev", "nlohmann-json3-dev"])
@@ -141,14 +141,6 @@ def android_compiler(ndk: Path | None) -> Path:
             f"wanted the NDK's compiler at {path}, found nothing: name an unpacked NDK for Linux, r26 or newer"
         )
     return path
-
-
-def pinned(package: str, constraints: str) -> str:
-    """Return the release that a constraints file pins; raises `BuildError` without one."""
-    found = re.search(rf"^{re.escape(package)}==(\S+)$", constraints, flags=re.MULTILINE)
-    if found is None:
-        raise BuildError(f"wanted a pin of {package} in {CONSTRAINTS}, found none")
-    return found[1]
 
 
 def compile_agent(compiler: Sequence[str], includes: Sequence[Path], agent: Path, cache: Path) -> None:
