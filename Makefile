@@ -14,7 +14,7 @@ ABI      ?= x86_64
 NETWORK  ?=
 BUDGET   ?= 900
 DATA     ?= lab-data
-# One scenario keeps its own plan unless a suite is named.
+# A single scenario keeps its own plan unless you name a suite.
 SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(origin SUITE))),--suite $(SUITE)),--suite $(SUITE))
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
@@ -28,7 +28,7 @@ help:  ## list the verbs
 	  echo "                             DEVICE=host|all|NAME|SERIAL|soc:MT6989, or several with commas ($(BIN)/lab devices lists them)"
 	@echo "  after make setup, everything else: $(BIN)/lab --help"
 
-setup: $(VENV)/.ready  ## make .venv with pinned versions (once)
+setup: $(VENV)/.ready  ## create .venv with pinned versions (once)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "pocketlab wants Python 3.11 or newer, found $$($(PYTHON) --version): name another with PYTHON=python3.12"; exit 2; }
@@ -39,7 +39,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: the lines above say why; all of it is in $(VENV)/setup.log"; exit 2; }
 	@touch $@
 
-build: setup  ## make the reference build BUILD=model-recipe (tiny|nano|bench - fp32|w8|w8a8|paper) if the lab has none
+build: setup  ## make the reference build BUILD=(tiny|nano|bench)-(fp32|w8|w8a8|paper) unless the lab has it
 	@said=$$($(BIN)/lab builds show $(BUILD) 2>&1 > /dev/null) || { set -e; \
 	  [[ "$$said" == *"no build '"* ]] || { echo "$$said"; exit 2; }; \
 	  [[ "$(BUILD)" =~ ^(tiny|nano|bench)-(fp32|w8|w8a8|paper)$$ ]] || { echo "$$said"; echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper, e.g. BUILD=nano-w8a8"; exit 2; }; \
@@ -53,14 +53,14 @@ run-scenario: build  ## run SUITE=quick on DEVICE=host (or all), or one SCENARIO
 	@$(BIN)/lab run $(SCENARIO) $(SUITE_OPTION) --build $(BUILD) --device "$$DEVICE"
 run-scenario: export DEVICE := $(DEVICE)
 
-selfcheck: build  ## how often verdicts on DEVICE=host are wrong, and the smallest change it can show (15 minutes)
+selfcheck: build  ## measure how often verdicts on DEVICE=host are wrong, and the smallest change they show (15 min)
 	@$(BIN)/lab selfcheck --build $(BUILD) --device "$$DEVICE" --budget $(BUDGET)
 selfcheck: export DEVICE := $(DEVICE)
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
 	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")
 
-llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and add it with the bench model as bench-llama
+llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and add the build bench-llama
 	@$(BIN)/lab builds show bench-llama > /dev/null 2>&1 || { set -e; \
 	  folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  $(BIN)/python -m device_agents.adapters.llama_build --out "$$folder"; \
@@ -68,30 +68,30 @@ llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and
 	  $(BIN)/lab builds add "$$folder/build" --line bench-llama; }
 	@echo "measure it: $(BIN)/lab run prefill_tokens --build bench-llama   (docs/foreign-tools.md)"
 
-farm-up: setup  ## have PHONES=2 virtual phones running, ABI=x86_64 or arm64 (emulated); wants root
+farm-up: setup  ## start PHONES=2 virtual phones, ABI=x86_64 or arm64 (emulated); needs root
 	@test -f $(DATA)/agents/$(ABI)/bundle.json || $(MAKE) --no-print-directory agent ABI=$(ABI)
 	@$(BIN)/python -m device_agents.virtual_phone up --phones $(PHONES) --abi $(ABI) $(if $(NETWORK),--network "$(NETWORK)")
 	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices connect $$address || exit 2; done
 
-farm-down: setup  ## end all virtual phones; nothing of them stays
+farm-down: setup  ## stop all virtual phones and remove everything of theirs
 	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices disconnect $$address || true; done
 	@$(BIN)/python -m device_agents.virtual_phone down
 
-test: setup  ## ruff, mypy, import-linter and pytest
+test: setup  ## run everything: ruff, mypy, import-linter and pytest
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
 
-test-arm64: setup  ## the native agent and the plan `once` on an emulated arm64 phone (minutes: qemu is slow)
+test-arm64: setup  ## test the native agent and the plan `once` on an emulated arm64 phone (minutes)
 	@$(BIN)/python -m pytest -m arm64
 
 lint: setup  ## format and check the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: setup  ## the speed claims, each measured against a named rival in one run (about 20 minutes; phones want root)
+bench: setup  ## measure each speed claim against a named rival (about 20 minutes; phones need root)
 	@for line in nano-paper bench-paper bench-w8a8; do $(MAKE) --no-print-directory build BUILD=$$line || exit 2; done
 	@$(BIN)/python -m benchmarks
 
-doctor: setup  ## what is missing on this machine, and how to get it
+doctor: setup  ## report what is missing on this machine, and how to get it
 	@$(BIN)/lab doctor
 
-clean:  ## remove .venv and caches; results in DATA stay
+clean:  ## remove .venv and caches, but keep the results in DATA
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

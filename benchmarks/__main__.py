@@ -1,4 +1,4 @@
-"""Run the benchmarks: all, or those named. Exit code 1 when a claim was not met."""
+"""Run all benchmarks, or those named. Exit code 1 if a claim was not met."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
     "push_candidates": (push.compare, ()),
     "vitals": (vitals.run, ()),
 }
-"""What runs, and the build lines it runs on (none: it brings its own); each build states its own result."""
+"""Timed benchmarks, and the build lines each runs on (none: it makes its own data); one result per build."""
 
 STATISTICS: Mapping[str, Callable[[], bool]] = {
     "verdicts": verdicts.run,
@@ -49,13 +49,13 @@ STATISTICS: Mapping[str, Callable[[], bool]] = {
     "coverage": coverage.run,
     "warm_up": warm_up.run,
 }
-"""What judges the statistics: seeded, without builds, and without the machine's lock, because nothing is timed."""
+"""Benchmarks of the statistics: seeded, without builds, and without the machine's lock: they time nothing."""
 
 
 def main() -> int:
-    """Parse, run, say what was found."""
+    """Parse, run, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which, of {', '.join((*ALL, *STATISTICS))} (default: all)")
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join((*ALL, *STATISTICS))} (default: all)")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETLAB_DATA", "lab-data")))
     arguments = parser.parse_args()
     names = arguments.names or [*ALL, *STATISTICS]
@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def judge_statistics(names: list[str]) -> bool:
-    """Run those named; True if every claim was met."""
+    """Run the named benchmarks of the statistics; True if every claim was met."""
     met = True
     for name in names:
         print(f"\n{(sys.modules[STATISTICS[name].__module__].__doc__ or name).splitlines()[0]}", flush=True)
@@ -84,12 +84,12 @@ def judge_statistics(names: list[str]) -> bool:
 
 
 def run(names: list[str], store: Store) -> int:
-    """Run those named on the store's builds, holding the machine's measuring lock."""
+    """Run the named benchmarks on the store's builds, under the machine's measuring lock; return the exit code."""
     print(machine())
     met = True
     for name in names:
         benchmark, lines = ALL[name]
-        if not isinstance(benchmark, partial):  # which goes on under the heading before it
+        if not isinstance(benchmark, partial):  # a partial continues under the previous heading
             print(f"\n{(sys.modules[benchmark.__module__].__doc__ or name).splitlines()[0]}", flush=True)
         for folder in [store.find_build(line).folder for line in lines] or [store.root]:
             met = benchmark(folder) and met

@@ -1,7 +1,7 @@
-"""1. What the agent's timing costs: its stage function against a bare loop over the same session.
+"""1. The cost of the agent's timing: its stage function against a bare loop over the same session.
 
-Rival: `session.run_with_iobinding(binding)` and nothing else, on the same session and the same memory, pair
-by pair in one process (processes differ by several per cent, so they are never compared). Claim: the 95 %
+Rival: `session.run_with_iobinding(binding)` alone, on the same session and the same memory, pair by pair in
+one process (processes differ by several per cent, so we never compare across them). Claim: the 95 %
 interval of the ratio lies inside 0.98 to 1.02, for `vit` at batch 4 and `llm` at one token.
 """
 
@@ -24,7 +24,7 @@ PAIRS = {"vit, batch 4": 200, "llm, one token": 1000}
 
 
 def run(build: Path) -> bool:
-    """Print both ratios; True when both intervals lie inside the claim."""
+    """Print both ratios; True if both intervals lie inside the claim."""
     package = open_package(build)
     sizes = package.manifest.dimensions
     unit = ExecutionUnit(CORES)
@@ -56,7 +56,7 @@ def run(build: Path) -> bool:
         found = a_over_b(staged, bare, PAIRS[name])
         inside = found.low is not None and found.high is not None and found.low > LOW and found.high < HIGH
         typical = float(np.median([(end - start) * 1e-6 for _, _, _, start, end, *_ in spans]))
-        print(f"  {name} ({typical:.1f} ms a run): stage function / bare loop = {told(found)}", end="")
+        print(f"  {name} ({typical:.1f} ms per run): stage function / bare loop = {told(found)}", end="")
         print(f" -> {'inside' if inside else 'NOT inside'} {LOW} to {HIGH}")
         good = good and inside
     return good

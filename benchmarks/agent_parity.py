@@ -1,9 +1,9 @@
-"""4. Whether the two agents measure the same: the native agent against the reference, process by process.
+"""4. Parity of the two agents' measurements: the native agent against the reference, process by process.
 
 Rival: the reference agent, on this machine, with the same job, the same cores and the same release of ONNX
-Runtime. Processes alternate, ABBA, because they differ by several per cent from one start to the next; a process
-is told by the median of its measured iterations. Claim: over at least 30 pairs, the 95 % interval of the ratio
-native / reference lies inside 0.9 to 1.1, for `encode_image` at batch 4 and `prefill` at 128 tokens.
+Runtime. Processes alternate, ABBA, because they differ by several per cent from one start to the next; each
+process counts by the median of its measured iterations. Claim: over at least 30 pairs, the 95 % interval of the
+ratio native / reference lies inside 0.9 to 1.1, for `encode_image` at batch 4 and `prefill` at 128 tokens.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INPUT = "screen"
 
 
 def run(build_folder: Path, pairs: int = PAIRS) -> bool:
-    """Build the native agent for this machine, and print both ratios; True when both lie inside the claim."""
+    """Build the native agent for this machine and print both ratios; True if both lie inside the claim."""
     native = cache_folder() / "bundles" / "parity-x86_64"
     native.parent.mkdir(parents=True, exist_ok=True)
     build("x86_64", native, cache=cache_folder())
@@ -50,14 +50,14 @@ def run(build_folder: Path, pairs: int = PAIRS) -> bool:
             found = robust_ratio(ratios)
             inside = found.low is not None and found.high is not None and found.low > LOW and found.high < HIGH
             typical = statistics.median(theirs for _, theirs in medians) * 1e3
-            print(f"  {name} ({typical:.1f} ms an iteration): native / reference = {told(found)}", end="")
+            print(f"  {name} ({typical:.1f} ms per iteration): native / reference = {told(found)}", end="")
             print(f" -> {'inside' if inside else 'NOT inside'} {LOW} to {HIGH}", flush=True)
             good = good and inside
     return good
 
 
 def works(build_folder: Path) -> Mapping[str, Mapping[str, object]]:
-    """Return the workloads that are compared, for the build's own image."""
+    """Return the workloads to compare, for the build's own image."""
     manifest = Manifest.model_validate_json((build_folder / "manifest.json").read_bytes())
     source = Input.model_validate_json((build_folder / manifest.inputs[INPUT] / "input.json").read_bytes())
     tiles = len(source.placement.order) if source.placement is not None else 0
@@ -85,7 +85,7 @@ def job_for(build_folder: Path, work: Mapping[str, object]) -> dict[str, object]
 
 
 def alternate(agents: tuple[Sequence[str], Sequence[str]], job: Path, pairs: int) -> list[tuple[float, float]]:
-    """Run both agents in turn, ABBA ABBA ...; returns the median seconds of each process, by pair."""
+    """Run both agents in turn, ABBA ABBA ...; return the median seconds of each process, by pair."""
     medians: list[tuple[float, float]] = []
     for pair in range(pairs):
         found = [0.0, 0.0]
@@ -96,7 +96,7 @@ def alternate(agents: tuple[Sequence[str], Sequence[str]], job: Path, pairs: int
 
 
 def median_s(agent: Sequence[str], job: Path) -> float:
-    """Run one process to its end; returns the median of its measured iterations."""
+    """Run one process to its end; return the median seconds of its measured iterations."""
     events = job.with_name("events.jsonl")
     subprocess.run([*agent, "run", "--job", str(job), "--events", str(events)], check=True)
     read = [parse_event.validate_json(line) for line in events.read_bytes().splitlines()]

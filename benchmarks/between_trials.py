@@ -1,4 +1,4 @@
-"""What the lab takes between two trials on a virtual phone: everything but the agent's own work."""
+"""The lab's time between two trials on a virtual phone: everything except the agent's own work."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from lab.device.local import SystemClock
 from lab.device.transport import Device
 from lab.records import Run, Trial
 from lab.run.bench import Bench
-from lab.run.fleet import present
+from lab.run.delivery import present
 from lab.run.runner import open_run
 from lab.run.runner import run as measure
 from lab.scenario.load import SCENARIOS, load
 from lab.store import Store
-from lab.trial.agent import EVENTS, read_events
+from lab.trial.folder import EVENTS, read_events
 
 TRIALS = 21
 LIMIT_S = 0.5
-"""What is claimed: the lab's share of a trial's period stays under it."""
+"""Claim: the lab's share of a trial's period stays below this."""
 
 
 def run(build: Path) -> bool:
-    """Measure the `null` scenario on a virtual phone, and take the agent's own work off each trial's period."""
+    """Measure the `null` scenario on a virtual phone, and subtract the agent's work from each trial's period."""
     agents = build.parent.parent / "agents"
     try:
         with phones(1) as farm, tempfile.TemporaryDirectory(prefix="pocketlab-between-") as folder:
@@ -52,10 +52,10 @@ def run(build: Path) -> bool:
 
 
 def between(device: Device, build: Build, folder: Path) -> list[float]:
-    """Return the seconds from one trial's start to the next's, less what the agent worked in between.
+    """Return the seconds from each trial's start to the next, less the agent's work in between.
 
-    The agent's work counts from its first event to the end of its last iteration: starting its process and
-    ending it is taken as the lab's, so this says too much rather than too little.
+    The agent's work counts from its first event to the end of its last iteration. Starting and ending its
+    process counts as the lab's time, so the result is too high rather than too low.
     """
     store = Store(folder)
 
@@ -71,7 +71,7 @@ def between(device: Device, build: Build, folder: Path) -> list[float]:
     trials = list(measure(record, scenario, bench))
     wrong = [trial for trial in trials if not trial.valid]
     if wrong:
-        raise SystemExit(f"trial {wrong[0].number} does not count: {wrong[0].detail}")
+        raise SystemExit(f"wanted valid trials, found trial {wrong[0].number} invalid: {wrong[0].detail}")
     starts = [datetime.fromisoformat(trial.started_utc).timestamp() for trial in trials]
     works = list(map(partial(worked, store, record), trials))
     store.close()

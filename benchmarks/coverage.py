@@ -1,6 +1,6 @@
-"""Coverage: how often the intervals that the lab prints hold the truth, for every n they are printed at.
+"""Coverage: how often the lab's intervals contain the true value, at every n for which it prints them.
 
-Plain and sequential intervals on generated noise, quantiles on samples whose quantile is known.
+Tests plain and sequential intervals on generated noise, and quantiles on samples with known quantiles.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from benchmarks import noise
 from benchmarks.noise import CV, Floats
 from benchmarks.verdicts import ratios
 from lab.records import Interval
-from lab.stats.best import CELL_TRIALS, MIN_TRIALS, cell_interval, interval
 from lab.stats.compare import ratio
+from lab.stats.interval import CELL_TRIALS, MOST_PAIRS, Looks, cell_interval, interval
 from lab.stats.many import judge_many
 from lab.stats.plan import cell_width
 from lab.stats.quantiles import needed, quantile
-from lab.stats.sequential import MOST_PAIRS, Looks, sequential
+from lab.stats.sample import MIN_TRIALS
+from lab.stats.sequential import sequential
 
 SEED = 95
 SAMPLES = 2_000
 CELL_SAMPLES = 10_000
-"""More of these: five trials hold the truth in .9375 by algebra, and .93 must lie clearly outside chance."""
+"""More samples: coverage of five trials is .9375 by algebra, which must clearly differ from .93."""
 LEAST = 0.93
-"""The issue's figure, at a nominal 0.95."""
+"""The required coverage, at a nominal 0.95."""
 
 COUNTS = (*range(MIN_TRIALS, 25), 32, 48, 96)
 CELL_COUNTS = tuple(n for n in COUNTS if n >= CELL_TRIALS)
 FEWER = (5, 6, 7, 8, 9, 10, 12, 16, 24)
 TARGETS = (0.02, 0.03, 0.04)
-"""Half-widths that a closed loop is told to reach, at 3 % between trials."""
+"""Target half-widths of a closed loop, at 3 % between trials."""
 
 
 def holds(found: Interval, truth: float) -> bool:
-    """Tell whether an interval was printed and holds the truth."""
+    """Return True if an interval was printed and contains the true value."""
     return found.low is not None and found.high is not None and found.low <= truth <= found.high
 
 
@@ -47,7 +48,7 @@ def share(calls: Iterator[bool]) -> float:
 
 
 def plain(draws: Floats, truths: Floats, n: int) -> float:
-    """Coverage of a cell's interval, looked at once: the truth is the median of what its trials are drawn from."""
+    """Return the coverage of a cell's interval at one look; the true value is the median of the trials' source."""
     return share(
         holds(cell_interval(np.exp(row[:n]).tolist(), looks=None), math.exp(truth))
         for row, truth in zip(draws, truths, strict=True)
@@ -55,7 +56,7 @@ def plain(draws: Floats, truths: Floats, n: int) -> float:
 
 
 def stopped(draws: Floats, truths: Floats, target: float) -> tuple[float, float]:
-    """Coverage of a cell's interval where a closed loop stops by its width, and the mean trials it took."""
+    """Return the coverage of a cell's interval when a closed loop stops by width, and the mean trials it took."""
     looks, held, took = Looks(towards_one=0.5), [], []
     for row, truth in zip(np.exp(draws).tolist(), truths, strict=True):
         n = next(
@@ -68,7 +69,7 @@ def stopped(draws: Floats, truths: Floats, target: float) -> tuple[float, float]
 
 
 def price(draws: Floats, n: int) -> float:
-    """Mean width of a cell's interval over that of Student's t on the same trials, in logarithms."""
+    """Return the mean width of a cell's interval over that of Student's t on the same trials, in logarithms."""
 
     def width(found: Interval) -> float:
         return math.log((found.high or 1.0) / (found.low or 1.0))
@@ -79,7 +80,7 @@ def price(draws: Floats, n: int) -> float:
 
 
 def paired(draws: Floats, n: int) -> float:
-    """Coverage of a fixed comparison's ratio: 7 % slower, blocks that drift by 10 %."""
+    """Return the coverage of a fixed comparison's ratio: 7 % slower, blocks that drift by 10 %."""
     blocks = np.exp(np.linspace(0, math.log(1.1), n))
 
     def sides(row: Floats) -> Interval:
@@ -90,13 +91,13 @@ def paired(draws: Floats, n: int) -> float:
 
 
 def one_look(draws: Floats, n: int, slower: float) -> float:
-    """Coverage of the sequential interval at one look, at a given true change."""
+    """Return the coverage of the sequential interval at one look, for a given true change."""
     shifted = np.exp(draws[:, :n] + math.log1p(slower))
     return share(holds(sequential(row.tolist(), Looks()), 1 + slower) for row in shifted)
 
 
 def at_the_end(draws: Floats, slower: float) -> tuple[float, float]:
-    """Coverage over all looks together, and of the interval that is printed when the comparison stops."""
+    """Return the coverage over all looks together, and of the interval printed when the comparison stops."""
     looks, truth = Looks(), math.log1p(slower)
     judged = judge_many(draws + truth, looks, truth)
     last = (np.exp(row[: int(n)] + truth).tolist() for row, n in zip(draws, judged.pairs, strict=True))
@@ -104,14 +105,14 @@ def at_the_end(draws: Floats, slower: float) -> tuple[float, float]:
 
 
 def of_quantile(q: float, n: int, generator: np.random.Generator) -> float:
-    """Coverage of a quantile's interval on log-normal samples; 1 where nothing is printed."""
+    """Return the coverage of a quantile's interval on log-normal samples; 1 if no interval is printed."""
     truth = math.exp(float(ndtri(q)))
     found = [quantile(row.tolist(), q) for row in generator.lognormal(0, 1, (1000, n))]
     return share(holds(one, truth) for one in found if one) if any(found) else 1.0
 
 
 def told(name: str, shares: Mapping[int, float]) -> bool:
-    """Print the least coverage over n; True if it is not under LEAST."""
+    """Print the lowest coverage over n; True if it is at least LEAST."""
     worst = min(shares, key=lambda n: shares[n])
     met = shares[worst] >= LEAST
     words = "" if met else " NOT MET"
@@ -120,7 +121,7 @@ def told(name: str, shares: Mapping[int, float]) -> bool:
 
 
 def fixed() -> bool:
-    """Intervals of cells, looked at once and stopped by width, and ratios that are looked at once."""
+    """Check intervals of cells, at one look and when stopped by width, and ratios at one look."""
     met, generator = True, np.random.default_rng(SEED + 1)
     for name in ("normal", "lognormal", "heavy tails", "two modes", "bursts"):
         draws = noise.OWN[name](np.random.default_rng(SEED), CELL_SAMPLES, 2 * max(COUNTS))
@@ -140,9 +141,9 @@ def fixed() -> bool:
 
 
 def dependent() -> None:
-    """What no interval of one session can hold: trials that lean on each other. Shown, not required."""
+    """Print the coverage for dependent trials, which no interval of one session can guarantee; no requirement."""
     for name, truth in (("correlated", 0.0), ("drift", math.log(1.1) / 2)):
-        source = noise.normal if name == "drift" else noise.OWN[name]  # the drift is added: whole at every n
+        source = noise.normal if name == "drift" else noise.OWN[name]  # the drift is added below, whole at every n
         draws = source(np.random.default_rng(SEED), SAMPLES, 24)
         found = []
         for n in (6, 12, 24):
@@ -153,7 +154,7 @@ def dependent() -> None:
 
 
 def cell(name: str, draws: Floats, truths: Floats, counts: Sequence[int]) -> bool:
-    """A cell's interval: its coverage at every n, the price on normal noise, and where a closed loop stops."""
+    """Check a cell's interval: coverage at every n, relative width on normal noise, and closed-loop stopping."""
     met = told(f"interval of a cell, {name}", {n: plain(draws, truths, n) for n in counts})
     if name == "normal":
         found = ", ".join(f"{n}: {price(draws[:SAMPLES], n):.2f}" for n in FEWER)
@@ -169,7 +170,7 @@ def cell(name: str, draws: Floats, truths: Floats, counts: Sequence[int]) -> boo
 
 
 def running() -> bool:
-    """The sequential interval: at each look, over all looks together, and when the comparison stops."""
+    """Check the sequential interval: at each look, over all looks together, and when the comparison stops."""
     looks, met = Looks(), True
     for name in ("normal", "lognormal", "heavy tails", "drift", "bursts"):
         draws = ratios(noise.OWN[name], SEED, SAMPLES, looks.most)
@@ -184,7 +185,7 @@ def running() -> bool:
 
 
 def quantiles() -> bool:
-    """Order-statistic intervals wherever a quantile is printed."""
+    """Check order-statistic intervals at every n for which a quantile is printed."""
     generator, met = np.random.default_rng(SEED), True
     for q in (0.5, 0.9, 0.95, 0.99):
         counts = [n for n in (11, 12, 15, 20, 50, 64, 100, 130, 300, 662, 1000) if n >= needed(q)]
@@ -193,7 +194,7 @@ def quantiles() -> bool:
 
 
 def run() -> bool:
-    """Print the least coverage over n of each kind of interval; True if none is under .93."""
+    """Print the lowest coverage over n of each kind of interval; True if all are at least .93."""
     print(f"  spread {CV:.0%} a side, {SAMPLES:,} samples (of cells {CELL_SAMPLES:,}), seed {SEED}")
     dependent()
     return all([fixed(), running(), quantiles()])

@@ -1,7 +1,7 @@
-"""Many cells in one comparison: how often a gate fails that should, and that should not.
+"""Many cells in one comparison: how often a gate fails when it should, and when it should not.
 
-Each cell is measured as `lab compare` measures it: up to 24 pairs at 3 % a side, judged after each, until its
-verdict stands among so many. Beside it: cells that stop at their own first verdict, as if each were alone.
+Each cell is measured as by `lab compare`: up to 24 pairs at 3 % a side, judged after each, until its verdict
+holds among that many cells. For comparison: cells that stop at their own first verdict, as if each were alone.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import numpy as np
 from benchmarks.noise import CV, Floats
 from lab.stats.compare import Judgement, judge
 from lab.stats.families import failing, settled
-from lab.stats.sequential import Looks, p_value
+from lab.stats.interval import Looks
+from lab.stats.sequential import p_value
 
 SEED = 20261127
 SESSIONS = 200
 SLOWER = 0.06
 CASES = ((1, 0), (1, 1), (3, 1), (6, 0), (6, 1), (6, 6), (10, 1), (24, 1))
-"""Cells, and how many of them are slower."""
+"""Numbers of cells, and of slower cells among them."""
 
 
 def outcome(logs: Floats, family: int, looks: Looks) -> tuple[Judgement, float, int]:
-    """Return what stands of one cell, its p, and the pairs it took, when it is one of `family`."""
+    """Return the final judgement of one cell out of `family`, its p and the pairs it took."""
     ratios = np.exp(logs).tolist()
     for n in range(looks.first, looks.most + 1):
         found = judge(dict(enumerate(ratios[:n])), dict.fromkeys(range(n), 1.0), "lower", looks)
@@ -32,7 +33,7 @@ def outcome(logs: Floats, family: int, looks: Looks) -> tuple[Judgement, float, 
 
 
 def gate(logs: Floats, family: int, looks: Looks) -> tuple[bool, float]:
-    """Return whether the gate fails on cells given as log ratios (cells, pairs), and the mean pairs of a cell."""
+    """Judge cells of log ratios (cells, pairs); return True if the gate fails, and the mean pairs per cell."""
     cells = [outcome(row, family, looks) for row in logs]
     fails = failing({str(place): p for place, (_, p, _) in enumerate(cells)})
     worse = {str(place) for place, (found, _, _) in enumerate(cells) if found.verdict == "regressed"}
@@ -40,9 +41,9 @@ def gate(logs: Floats, family: int, looks: Looks) -> tuple[bool, float]:
 
 
 def run() -> bool:
-    """Print the table; True if a slower cell fails the gate in 95 %, and unchanged ones in at most 5 %."""
+    """Print the table; True if the gate fails in 95 % with a slower cell, and in at most 5 % without."""
     looks, generator, met = Looks(), np.random.default_rng(SEED), True
-    print(f"  cells | {SLOWER:.0%} slower | gate fails | pairs a cell | stopped alone: gate fails | pairs a cell")
+    print(f"  cells | {SLOWER:.0%} slower | gate fails | pairs per cell | alone: gate fails | pairs per cell")
     for cells, slower in CASES:
         logs = generator.normal(0, CV * np.sqrt(2), (SESSIONS, cells, looks.most))
         logs[:, :slower] += np.log1p(SLOWER)

@@ -1,8 +1,8 @@
-"""Noise to judge statistics on: seeded generators of our own, and the development data where they are at hand.
+"""Noise to test statistics on: seeded generators of our own, and the development data if available.
 
-A source gives the trial medians of a session in time order, as logarithms: (sessions, trials), with nothing
-changed in it. Every trial has the same spread, 3 % (the coefficient of variation of one side; the ratio of a
-pair then varies by sqrt(2) times that, unless what disturbs the two is shared).
+A source returns the trial medians of each session in time order, as logarithms: (sessions, trials), without
+any change in them. Every trial has the same spread, 3 % (the coefficient of variation of one side; the ratio of
+a pair then varies by sqrt(2) times that, unless both share the disturbance).
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Floats = npt.NDArray[np.float64]
 Source = Callable[[np.random.Generator, int, int], Floats]
 
 CV = 0.03
-"""Between trials of one side: the issue's condition, in its harder reading (sides vary independently)."""
+"""Spread between trials of one side, in the harder reading of the requirement: sides vary independently."""
 
 DATA = "POCKETLAB_REGRESSION_DATA"
 
 
 def development_data() -> Path | None:
-    """Return the folder of the development data, or None; they are not ours to ship."""
+    """Return the folder of the development data, or None; we may not ship them."""
     named = os.environ.get(DATA)
     return Path(named) if named and Path(named).is_dir() else None
 
 
 def absent() -> str:
-    """Say what is skipped, and why."""
-    return f"  skipped: the development data ({DATA} names no folder); they may be used, not shipped"
+    """Return the message that says what is skipped and why."""
+    return f"  skipped: the development data ({DATA} names no folder); we may use them, but not ship them"
 
 
 def _unit(values: Floats) -> Floats:
@@ -40,22 +40,22 @@ def _unit(values: Floats) -> Floats:
 
 
 def normal(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
-    """Independent normal logarithms: the reading the targets are first held against."""
+    """Return independent normal logarithms, the first noise that the targets apply to."""
     return generator.normal(0, CV, (sessions, trials))
 
 
 def lognormal(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
-    """A long right tail: the logarithms are themselves log-normal, skewness 2.3."""
+    """Return a long right tail: the logarithms are themselves log-normal, skewness 2.3."""
     return _unit(generator.lognormal(0, 0.6, (sessions, trials)))
 
 
 def heavy_tails(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
-    """Student's t with three degrees of freedom."""
+    """Return Student's t with three degrees of freedom."""
     return np.asarray(generator.standard_t(3, (sessions, trials)) * CV / np.sqrt(3), dtype=np.float64)
 
 
 def correlated(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
-    """AR(1) with 0.8 from trial to trial."""
+    """Return AR(1) noise with coefficient 0.8 from trial to trial."""
     values = np.empty((sessions, trials))
     values[:, 0] = generator.normal(0, 1, sessions)
     for place in range(1, trials):
@@ -64,18 +64,18 @@ def correlated(generator: np.random.Generator, sessions: int, trials: int) -> Fl
 
 
 def drift(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
-    """A device that slows by 10 % over the session, under independent noise of CV."""
+    """Return a device that slows by 10 % over the session, plus independent noise of CV."""
     return normal(generator, sessions, trials) + np.linspace(0, np.log(1.1), trials)
 
 
 def bursts(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
-    """One trial in twenty up to 20 % slower, the others quiet, together CV."""
+    """Return noise with one trial in twenty up to 20 % slower, the others quiet, CV in total."""
     slow = (generator.random((sessions, trials)) < 0.05) * generator.uniform(0.05, 0.2, (sessions, trials))
     return _unit(slow + generator.normal(0, 0.01, (sessions, trials)))
 
 
 def two_modes(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
-    """One process in four lands in a slower mode, four narrow spreads away."""
+    """Return noise with one process in four in a slower mode, four narrow standard deviations away."""
     mode = generator.random((sessions, trials)) < 0.25
     return _unit(4.0 * mode + generator.normal(0, 1, (sessions, trials)))
 
@@ -103,7 +103,7 @@ def null_series(folder: Path) -> Iterator[tuple[str, Floats]]:
 def of_data(folder: Path) -> Iterator[tuple[str, Source]]:
     """Yield a source for each family: sessions are stretches of a series in its order, at a spread of CV.
 
-    Nights are drawn without order, as they were made.
+    Nights are drawn without order, because they were generated that way.
     """
     for name, series in null_series(folder):
         yield name, shuffled(series) if name == "data: nights" else stretches(series)
@@ -127,7 +127,7 @@ def stretches(series: Floats) -> Source:
 
 
 def shuffled(series: Floats) -> Source:
-    """Return a source of values drawn from random series without order and without repetition."""
+    """Return a source of values drawn from random series, without order and without replacement."""
     scaled = _scaled(series)
 
     def draw(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
@@ -138,9 +138,9 @@ def shuffled(series: Floats) -> Source:
 
 
 def redrawn(series: Floats) -> Callable[[np.random.Generator, int, int], tuple[Floats, Floats]]:
-    """Return a source of values drawn with repetition, and of the median of the series each session is from.
+    """Return a source of values drawn with replacement, and of the median of each session's series.
 
-    Each series is its own population, with mean zero: so its trials are exchangeable whatever its order was.
+    Each series is its own population, with mean zero, so its trials are exchangeable whatever their order was.
     """
     scaled = _scaled(series)
 

@@ -1,4 +1,4 @@
-"""Two pieces of work against each other in one process, in ABBA order."""
+"""Time two pieces of work against each other in one process, in ABBA order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lab.stats.compare import MIN_PAIRS, ratio, robust_ratio
 Work = Callable[[], object]
 
 CORES = tuple(sorted(os.sched_getaffinity(0)))
-"""The cores this process was given, read before anything pins a thread to one of them."""
+"""The cores of this process, read before anything pins a thread to one of them."""
 
 
 def alternate(a: Work, b: Work, pairs: int, warmup: int = 3) -> tuple[dict[int, float], dict[int, float]]:
-    """Time a and b in turn, ABBA ABBA ...; returns seconds by pair for each. Slow drift hits both alike."""
+    """Time a and b in turn, ABBA ABBA ...; return the seconds of each by pair. Slow drift affects both equally."""
     for _ in range(warmup):
         a()
         b()
@@ -29,16 +29,16 @@ def alternate(a: Work, b: Work, pairs: int, warmup: int = 3) -> tuple[dict[int, 
 
 
 def timed(work: Work) -> float:
-    """Seconds that one call takes."""
+    """Return the seconds that one call takes."""
     start = monotonic_ns()
     work()
     return (monotonic_ns() - start) * 1e-9
 
 
 def a_over_b(a: Work, b: Work, pairs: int) -> Interval:
-    """The ratio of their times: Hodges-Lehmann over pairs where there are many, Student's t on logs otherwise.
+    """Return the ratio of their times: Hodges-Lehmann over many pairs, Student's t on logs over few.
 
-    Pairs come from one process: the interval is about this process, as the claim is.
+    All pairs come from one process: the interval is about this process, like the claim.
     """
     first, second = alternate(a, b, pairs)
     if pairs < MIN_PAIRS:
@@ -47,7 +47,7 @@ def a_over_b(a: Work, b: Work, pairs: int) -> Interval:
 
 
 def told(interval: Interval) -> str:
-    """``1.003 (95 % interval 0.998 to 1.008, 240 pairs)``."""
+    """Return ``1.003 (95 % interval 0.998 to 1.008, 240 pairs)``."""
     return (
         f"{interval.estimate:.3f} ({interval.level:.0%} interval {interval.low:.3f} to {interval.high:.3f}, "
         f"{interval.n} pairs)"
@@ -55,7 +55,7 @@ def told(interval: Interval) -> str:
 
 
 def machine() -> str:
-    """Where this ran, for the log."""
+    """Describe this machine, for the log."""
     model = next(
         (
             line.partition(":")[2].strip()

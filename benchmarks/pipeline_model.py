@@ -1,8 +1,8 @@
 """2. Overlap: the agent's two-unit pipeline against the schedule model, and the real model's possible gain.
 
-Stand-ins compute (SHA-256 over a calibrated number of bytes, no sleeps), a tenth of the paper's stage times,
-each unit on a core of its own. Claim: the pipeline's time is within 5 % of what the model says of the same
-stages timed alone. Then the nano build: CPU side, block side, the saving possible and the saving reached.
+Stand-ins compute (SHA-256 over a calibrated number of bytes, no sleeps) for a tenth of the paper's stage times,
+each unit on its own core. Claim: the pipeline's time is within 5 % of the model's prediction from the same
+stages timed alone. Then the nano build: CPU side, block side, possible and actual saving.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Work = Callable[[], object]
 
 
 def run(build: Path) -> bool:
-    """Print the model's figures, the stand-ins' and the real model's; True when the claim holds."""
+    """Print the figures of the schedule model, the stand-ins and the real model; True if the claim holds."""
     paper_model()
     good = stand_ins()
     real_model(build)
@@ -44,7 +44,7 @@ def run(build: Path) -> bool:
 
 
 def paper_model() -> None:
-    """The model on the paper's stage times."""
+    """Print the schedule model on the paper's stage times."""
     for order in ((4, 4, 1), (1, 4, 4)):
         found = pipeline([PAPER_CPU_MS[b] for b in order], [PAPER_NPU_MS[b] for b in order])
         print(
@@ -57,9 +57,9 @@ def paper_model() -> None:
 
 
 def stand_ins() -> bool:
-    """Run calibrated computation through the agent's pipeline and compare with the model."""
+    """Run calibrated computation through the agent's pipeline and compare it with the model."""
     if len(CORES) < 2:
-        print("  stand-ins: NOT tested, they want two cores and this process may use one")
+        print("  stand-ins: NOT tested: wanted two cores, found one")
         return False
     cpu, npu = ExecutionUnit((CORES[0],)), ExecutionUnit((CORES[1],))
     good = True
@@ -86,7 +86,7 @@ def stand_ins() -> bool:
 
 
 def measured_over_model(units: Pipeline, batches: list[tuple[Work, Work]]) -> Interval:
-    """Each round times every stage alone, on its unit, then all of them piped; the ratio is per round."""
+    """Time in each round every stage alone, on its unit, then all of them piped; return the ratio per round."""
     measured: dict[int, float] = {}
     modelled: dict[int, float] = {}
     for number in range(ROUNDS):
@@ -101,7 +101,7 @@ def measured_over_model(units: Pipeline, batches: list[tuple[Work, Work]]) -> In
 
 
 def clocked(work: Work, times: list[float], index: int) -> Work:
-    """`work`, which also writes its seconds into `times`."""
+    """Return `work` that also writes its seconds into `times`."""
 
     def clock() -> None:
         start = monotonic_ns()
@@ -112,7 +112,7 @@ def clocked(work: Work, times: list[float], index: int) -> Work:
 
 
 def calibrate(units: Pipeline) -> tuple[float, float]:
-    """Bytes a millisecond that each unit hashes: the fastest of five looks."""
+    """Return the bytes that each unit hashes per millisecond: the fastest of five measurements."""
     size = 20_000_000
     best = [0.0, 0.0]
     for _ in range(5):
@@ -123,7 +123,7 @@ def calibrate(units: Pipeline) -> tuple[float, float]:
 
 
 def burn(size: float) -> Work:
-    """Hash about `size` bytes, a cached block at a time; the interpreter's lock is free meanwhile."""
+    """Return work that hashes about `size` bytes in cached blocks, without the interpreter's lock."""
     block = bytes(64 * 1024)
     repeats = max(1, round(size / len(block)))
 
@@ -136,11 +136,11 @@ def burn(size: float) -> Work:
 
 
 def real_model(build: Path) -> None:
-    """4 + 4 + 1 tiles of the bundled screen, serial and piped alternating on the same two cores."""
+    """Encode 4 + 4 + 1 tiles of the bundled screen, alternating serial and piped on the same two cores."""
     package = open_package(build)
     source = read_input(package, "screen")
     if len(CORES) < 2:
-        print("  real model: skipped, it wants two cores")
+        print("  real model: skipped: wanted two cores, found one")
         return
     cpu, npu = ExecutionUnit((CORES[0],)), ExecutionUnit((CORES[1],))
     units: Units = dict.fromkeys(Graph, npu) | {Graph.TILE: cpu, Graph.PATCH_EMBED: cpu}
@@ -178,7 +178,7 @@ def real_model(build: Path) -> None:
 
 
 def by_batch(spans: list[RawSpan], stages: tuple[Stage, ...]) -> list[float]:
-    """Median seconds that each batch spends in `stages`, together."""
+    """Return the median seconds of each batch in all `stages` together."""
     total: list[float] = []
     for index in sorted({span[2] for span in spans if span[0].stage in stages}):
         parts = [

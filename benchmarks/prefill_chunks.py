@@ -1,8 +1,8 @@
-"""3. Prefilling 128 tokens a call against one token a call, on the `bench` build.
+"""3. Prefill with 128 tokens per call against one token per call, on the `bench` build.
 
-Rival: the same graph, cache and prompt, one token a call. Claim: at least 4 times the tokens/s, on
+Rival: the same graph, cache and prompt, one token per call. Claim: at least 4 times the tokens/s, on
 `bench-w8a8`. `bench-paper` (W4) is shown without a claim: on a processor without VNNI its products of 128 rows
-run at float32's speed, while one token reads half the bytes.
+run at the speed of float32, while one token reads half the bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROMPT, CHUNK, PAIRS, AT_LEAST = 256, 128, 8, 4.0
 
 
 def run(build: Path, *, claimed: bool = True) -> bool:
-    """Print the ratio of rates; True when the interval lies above the claim, or none is made for this build."""
+    """Print the ratio of rates; True if the interval lies above the claim, or this build has no claim."""
     package = open_package(build)
     sizes = package.manifest.dimensions
     unit = ExecutionUnit(CORES)

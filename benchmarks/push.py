@@ -1,4 +1,4 @@
-"""Push of a 1 GB build, proven on the device, against plain `adb push` of the same bytes, which proves nothing."""
+"""Push of a 1 GB build, verified on the device, against plain `adb push` of the same bytes, unverified."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ from lab.records import DeviceIdentity
 PAIRS = 5
 LARGE, SMALL = 10_000_000, (100, 2_000, 40_000, 300_000)
 FLOOR, AIM = 0.6, 0.85
-"""Of the speed of plain `adb push`: what is claimed of one phone, and what was aimed at."""
+"""Claim and aim for one phone, as a share of the speed of plain `adb push`."""
 
 FLOOR_OF_FOUR = 0.7
-"""The same for four phones at once, of what four plain pushes at once reach together."""
+"""Claim for four phones at once, as a share of the speed of four plain pushes at once."""
 
 PLAIN = "/data/local/tmp/plain"
 ROUNDS = 3
-"""How often each way of sending is tried when they are compared with each other."""
+"""Repetitions of each way of sending when they are compared with each other."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Virtual phones, the adb server they are attached to, and what is sent to them."""
+    """Virtual phones, their adb server, and the folder of the data to send."""
 
     server: Server
     devices: Sequence[Device]
     folder: Path
 
     def adb(self, device: Device, *arguments: str) -> None:
-        """Run the adb binary on a phone; raises when it fails."""
+        """Run the adb binary on a phone; raise CalledProcessError if it fails."""
         transport = device.transport
         assert isinstance(transport, AdbTransport)
         argv = [
@@ -65,7 +65,7 @@ class Bench:
         subprocess.run(argv, check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
     def empty(self, device: Device) -> None:
-        """Remove what was pushed, and let the disks come to rest."""
+        """Remove the pushed files and flush the disks."""
         device.transport.shell(
             ["rm", "-rf", PLAIN, f"{lease.SCRATCH}/blobs", f"{lease.SCRATCH}/parts"], timeout_s=60
         )
@@ -73,7 +73,7 @@ class Bench:
 
 
 def run(_: Path) -> bool:
-    """Measure the claims on virtual phones of the benchmark's own."""
+    """Measure the claims on virtual phones of our own; True if all hold or there are no phones."""
     try:
         with phones(4) as bench:
             one = package(bench.folder, 100)
@@ -85,7 +85,7 @@ def run(_: Path) -> bool:
 
 
 def compare(_: Path) -> bool:
-    """Compare the ways of sending and proving; nothing is claimed."""
+    """Compare the ways of sending and verifying; makes no claim."""
     try:
         with phones(1) as bench:
             candidates(bench, package(bench.folder, 100))
@@ -96,7 +96,7 @@ def compare(_: Path) -> bool:
 
 @contextmanager
 def phones(count: int) -> Iterator[Bench]:
-    """Start virtual phones and an adb server; both are gone afterwards. Raises `FarmError`."""
+    """Start virtual phones and an adb server; end both afterwards. Raises `FarmError`."""
     farm.check("x86_64")
     with tempfile.TemporaryDirectory(prefix="pocketlab-push-") as name, ExitStack() as stack:
         folder, port = Path(name), free_port()
@@ -118,14 +118,14 @@ def phones(count: int) -> Iterator[Bench]:
 
 @contextmanager
 def attached(server: Server, name: str, address: str) -> Iterator[Device]:
-    """Attach a phone to the server, as a device that leaves little free."""
+    """Attach a phone to the server, as a device with a small disk reserve."""
     connect_tcp(server, address)
     identity = DeviceIdentity(name, "virtual", "benchmark", "benchmark", (0,))
     yield Device(identity, AdbTransport(server, address), ("agent",), {}, lease.SCRATCH, reserve_bytes=100_000_000)
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody uses."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -133,7 +133,7 @@ def free_port() -> int:
 
 
 def package(folder: Path, large: int) -> Package:
-    """Write so many files of random bytes and a few small ones, as a build."""
+    """Write a build of `large` files of 10 MB and a few small ones, all random bytes."""
     build = folder / f"build-{large}"
     build.mkdir()
     files = []
@@ -145,7 +145,7 @@ def package(folder: Path, large: int) -> Package:
 
 
 def pairs(ours: Callable[[], object], plain: Callable[[], object], rest: Callable[[], object]) -> list[float]:
-    """Time both in turn, ABBA, each after a rest; return the times of the plain one over ours, by pair."""
+    """Time both in turn, ABBA, each after `rest`; return plain seconds over ours, by pair."""
     ratios = []
     for pair in range(PAIRS):
         seconds = {}
@@ -158,14 +158,14 @@ def pairs(ours: Callable[[], object], plain: Callable[[], object], rest: Callabl
 
 
 def told(ratios: Sequence[float]) -> str:
-    """``0.91 of plain adb push (0.85 to 0.97, 5 pairs)``."""
+    """Return ``0.91 of the speed of plain adb push (0.85 to 0.97, 5 pairs)``."""
     middle = statistics.median(ratios)
     spread = f"{min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs"
     return f"{middle:.2f} of the speed of plain adb push ({spread})"
 
 
 def against_adb(bench: Bench, build: Package) -> bool:
-    """First push to one phone."""
+    """Measure the first push to one phone; True if it meets the claim."""
     device, size = bench.devices[0], sum(file.bytes for file in build.files)
 
     def ours() -> None:
@@ -178,12 +178,12 @@ def against_adb(bench: Bench, build: Package) -> bool:
 
     print(f"first push of {size / 1e9:.2f} GB in {len(build.files)} files, lease included:")
     ratios = pairs(ours, plain, lambda: bench.empty(device))
-    print(f"  {told(ratios)}; claimed {FLOOR}, aimed at {AIM}")
+    print(f"  {told(ratios)} (claim: {FLOOR}, aim: {AIM})")
     return statistics.median(ratios) >= FLOOR
 
 
 def again(bench: Bench, build: Package) -> bool:
-    """The same build again, and with one file changed."""
+    """Push the same build again, then with one file changed; True if only changes are sent, within a second."""
     device = bench.devices[0]
     seconds: list[float] = []
     found: list[Pushed] = []
@@ -199,7 +199,7 @@ def again(bench: Bench, build: Package) -> bool:
         one = push([changed], device, fence=held.fence)
     middle, sent = statistics.median(seconds), sum(each.sent_bytes for each in found)
     print(
-        f"again: {sent} bytes sent, {middle:.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), all hashed anew "
+        f"again: {sent} bytes sent, {middle:.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), all rehashed "
         f"{full_s:.2f} s\none file of {LARGE:,} bytes changed: {one.sent_files} sent, {one.sent_bytes:,} bytes"
     )
     as_claimed = all(each.verified == "quick" for each in found) and (one.sent_files, one.sent_bytes) == (1, LARGE)
@@ -207,7 +207,7 @@ def again(bench: Bench, build: Package) -> bool:
 
 
 def four_at_once(bench: Bench, build: Package) -> bool:
-    """First push to four phones at once, a quarter of the bytes to each."""
+    """Measure the first push to four phones at once, a quarter of the bytes each; True if it meets the claim."""
 
     def at_once(work: Callable[[Device], None]) -> None:
         with ThreadPoolExecutor(len(bench.devices)) as pool:
@@ -224,12 +224,12 @@ def four_at_once(bench: Bench, build: Package) -> bool:
         lambda: at_once(lambda device: bench.adb(device, "push", str(build.folder), PLAIN)),
         lambda: at_once(bench.empty),
     )
-    print(f"  {told(ratios)}; claimed {FLOOR_OF_FOUR}")
+    print(f"  {told(ratios)} (claim: {FLOOR_OF_FOUR})")
     return statistics.median(ratios) >= FLOOR_OF_FOUR
 
 
 def candidates(bench: Bench, build: Package) -> None:
-    """Print how long each way takes to have all files on the phone, hashed there (the first: not hashed)."""
+    """Print the seconds each way takes to get all files to the phone and hash them there (the first: no hash)."""
     device = bench.devices[0]
     transport = device.transport
     assert isinstance(transport, AdbTransport)
@@ -258,13 +258,13 @@ def candidates(bench: Bench, build: Package) -> None:
             phone.sync.push(source, target)
 
     ways: Mapping[str, Sequence[Callable[[], object]]] = {
-        "adb push, nothing hashed": [adb_push],
+        "adb push, not hashed": [adb_push],
         "adb push, then hashed": [adb_push, hashed],
         "adb push -Z (no compression), then hashed": [lambda: adb_push("-Z"), hashed],
         "adbutils' sync, then hashed": [adbutils_sync, hashed],
-        "one append stream and one hash a file": [lambda: [transport.upload(*file) for file in files]],
-        "sync protocol, nothing waited for, then hashed": [lambda: transport.upload_many(files), hashed],
-        "sync protocol, nothing waited for, hashed beside": [beside],
+        "one append stream and one hash per file": [lambda: [transport.upload(*file) for file in files]],
+        "sync protocol without waiting, then hashed": [lambda: transport.upload_many(files), hashed],
+        "sync protocol without waiting, hashed meanwhile": [beside],
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS):

@@ -1,7 +1,7 @@
-"""The same sessions judged by the rules of other tools: false verdicts and what is found, side by side.
+"""The rules of other tools on the same sessions: false verdicts and changes found, side by side.
 
-A session is 48 trials of 30 iterations in time order, one device, two builds; each rule takes of it what it
-would have measured. Each tool is judged on data it was not written for; what is compared is the rule.
+A session is 48 trials of 30 iterations in time order, on one device, of two builds; each rule uses the part it
+would have measured. No tool was written for these data; only the rules are compared.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from scipy.stats import mannwhitneyu
 
 from benchmarks import noise
 from benchmarks.noise import Floats
+from lab.stats.interval import Looks
 from lab.stats.many import judge_many
-from lab.stats.sequential import Looks
 
 SEED = 4
 SESSIONS = 2_000
 TRIALS, ITERATIONS = 48, 30
 WITHIN_CV = 0.01
-"""Inside a trial; the median over the JMH processes of the development data's origin is 1.0 %."""
+"""Spread inside a trial; the median over the JMH processes behind the development data is 1.0 %."""
 
 LAG_ONE = 0.43
 """Correlation of neighbouring iterations: the median over the same processes."""
@@ -34,7 +34,7 @@ Rule = Callable[[Floats, Floats], tuple[Flags, float]]
 
 
 def ours(old: Floats, new: Floats) -> tuple[Flags, float]:
-    """Sequential verdict on trial medians paired by block, 24 pairs at most."""
+    """Judge trial medians paired by block, sequentially, with at most 24 pairs."""
     logs = np.log(np.median(new, axis=2) / np.median(old, axis=2))
     judged = judge_many(logs, Looks(most=logs.shape[1]))
     changed = (judged.verdicts == "regressed") | (judged.verdicts == "improved")
@@ -42,16 +42,16 @@ def ours(old: Floats, new: Floats) -> tuple[Flags, float]:
 
 
 def llama_bench(old: Floats, new: Floats) -> tuple[Flags, float]:
-    """Mean and standard deviation of five repetitions in one process; changed when the bands do not overlap."""
+    """Compare mean and standard deviation of five repetitions in one process; changed if bands do not overlap."""
     a, b = old[:, 0, :5], new[:, 0, :5]
     reach = a.std(axis=1, ddof=1) + b.std(axis=1, ddof=1)
     return np.abs(a.mean(axis=1) - b.mean(axis=1)) > reach, 2
 
 
 def fai_pep(old: Floats, new: Floats) -> tuple[Flags, float]:
-    """FAI-PEP's only detector: both latest medians beyond the p90 of 14 earlier p90s, plus a tenth of their range.
+    """FAI-PEP's only detector: both latest medians exceed the p90 of 14 earlier p90s plus a tenth of their range.
 
-    Finds slow-downs only (benchmarking/regression_detectors of facebook/FAI-PEP, Apache-2.0; the rule, not code).
+    Finds only slow-downs (benchmarking/regression_detectors of facebook/FAI-PEP, Apache-2.0; the rule, not code).
     """
     p90s = np.sort(np.percentile(old[:, :14], 90, axis=2), axis=1)
     limit = p90s[:, int(14 * 9 / 10)] + (p90s[:, -1] - p90s[:, 0]) / 10
@@ -59,7 +59,7 @@ def fai_pep(old: Floats, new: Floats) -> tuple[Flags, float]:
 
 
 def mann_whitney(old: Floats, new: Floats) -> tuple[Flags, float]:
-    """Two-sided Mann-Whitney at .05 on the pooled iterations of five trials a side."""
+    """Run a two-sided Mann-Whitney test at .05 on the pooled iterations of five trials per side."""
     a, b = (side[:, :5].reshape(len(side), -1) for side in (old, new))
     return np.asarray(mannwhitneyu(a, b, axis=1, method="asymptotic").pvalue < 0.05), 10
 
@@ -73,7 +73,7 @@ RULES: Mapping[str, Rule] = {
 
 
 def generated(generator: np.random.Generator) -> Floats:
-    """Sessions at 3 % between trials and 1 % of correlated noise within."""
+    """Return sessions with 3 % between trials and 1 % of correlated noise within."""
     within = generator.normal(0, 1, (SESSIONS, TRIALS, ITERATIONS))
     for place in range(1, ITERATIONS):
         within[..., place] = LAG_ONE * within[..., place - 1] + np.sqrt(1 - LAG_ONE**2) * within[..., place]
@@ -82,7 +82,7 @@ def generated(generator: np.random.Generator) -> Floats:
 
 
 def processes(generator: np.random.Generator, folder: Path) -> Floats:
-    """Sessions of real processes: each trial a stretch of the steady part of a process of one benchmark."""
+    """Return sessions of real processes: each trial is a stretch of a process's steady part, of one benchmark."""
     labels = json.loads((folder / "warmup_dev_labels.json").read_text(encoding="utf-8"))
     with np.load(folder / "warmup_dev.npz") as arrays:
         names, seconds = arrays["names"].tolist(), arrays["seconds"].astype(np.float64)
@@ -107,7 +107,7 @@ def table(sessions: Floats) -> Iterator[tuple[str, list[float], float]]:
 
 
 def run() -> bool:
-    """Print both tables; nothing is claimed of others, so nothing can fail."""
+    """Print both tables; True always, because this makes no claim about other tools."""
     sets = {"generated, 3 % between, 1 % within": generated(np.random.default_rng(SEED))}
     folder = noise.development_data()
     if folder:
@@ -115,7 +115,7 @@ def run() -> bool:
     else:
         print(noise.absent())
     for title, sessions in sets.items():
-        print(f"  {title}: called changed at 0 % | 5 % | 10 % | trials a comparison")
+        print(f"  {title}: called changed at 0 % | 5 % | 10 % | trials per comparison")
         for name, shares, trials in table(sessions):
             print(f"    {name}: {' | '.join(f'{share:.3f}' for share in shares)} | {trials:.1f}", flush=True)
     return True

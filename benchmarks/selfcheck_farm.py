@@ -1,8 +1,8 @@
 """5. `lab selfcheck` on two virtual phones while a neighbour comes and goes on the other core.
 
 Claim: in the live part no comparison of a build with itself is called changed, and every injected 10 % is found.
-The work is placed on the first core; the neighbour, pinned to the last, copies memory for a few seconds and rests
-for a few, drawn by a seed, and so disturbs by memory and caches. By itself, for a shorter look:
+The work runs on the first core; the neighbour, pinned to the last, alternately copies memory and rests for a few
+seconds (seeded), so it disturbs through memory and caches. A shorter run:
 `python -m benchmarks.selfcheck_farm --budget 300 --comparisons 2 --injected 1`.
 """
 
@@ -36,10 +36,10 @@ from lab.store import Store
 
 SEED = 20261123
 ON_S, OFF_S = (2.0, 6.0), (1.0, 5.0)
-"""How long the neighbour works and rests: shorter than a comparison, longer than a trial of nano-paper."""
+"""Seconds that the neighbour works and rests: shorter than a comparison, longer than a trial of nano-paper."""
 
 BYTES = 64 * 2**20
-"""What it copies over and over: more than the caches of a core hold."""
+"""Bytes that it copies repeatedly: more than the caches of a core hold."""
 
 LINE = "benchmark"
 
@@ -51,9 +51,9 @@ def run(
     comparisons: int = COMPARISONS,
     injected: int = INJECTED,
 ) -> bool:
-    """Check both phones, one after the other; True when nothing alike was called changed and all was found."""
+    """Check both phones in turn; True if nothing unchanged was called changed and every slow-down was found."""
     if len(CORES) < 2:
-        print("not measured: this machine has one core, and a neighbour needs another")
+        print("not measured: wanted two cores, one of them for a neighbour; found one")
         return True
     try:
         with phones(2) as farm, tempfile.TemporaryDirectory(prefix="pocketlab-selfcheck-") as name:
@@ -63,7 +63,7 @@ def run(
             environment = os.environ | {
                 "POCKETLAB_DATA": str(data),
                 "POCKETLAB_ADB_SERVER": f"{farm.server.host}:{farm.server.port}",
-                "POCKETLAB_LOCK": str(Path(name) / "lock"),  # the machine's is ours while benchmarks run
+                "POCKETLAB_LOCK": str(Path(name) / "lock"),  # this process holds the machine's own lock
             }
             lab(environment, "builds", "add", str(build), "--line", LINE)
             serials = [each.transport.serial for each in farm.devices if isinstance(each.transport, AdbTransport)]
@@ -84,7 +84,7 @@ def run(
 
 
 def told(record: SelfCheck) -> bool:
-    """Print what a phone's self-check found; True when no live verdict was false and no slow-down was missed."""
+    """Print a phone's self-check; True if no live verdict was false and no slow-down was missed."""
     count = tally(record)
     whole = count.alike == record.wanted and count.slowed == record.wanted_injected
     met = whole and not count.false and count.found == count.slowed
@@ -95,12 +95,12 @@ def told(record: SelfCheck) -> bool:
 
 
 def lab(environment: dict[str, str], *arguments: str) -> None:
-    """Run the command `lab`, its tables and progress shown; raises when it fails."""
+    """Run the command `lab` and show its output; raise CalledProcessError if it fails."""
     subprocess.run([sys.executable, "-m", "lab.cli", *arguments], env=environment, check=True)
 
 
 def on_the_first_core(folder: Path) -> Path:
-    """Write the bundled scenario with its work on the first core alone."""
+    """Write the bundled scenario with its work on the first core only."""
     text = (SCENARIOS / "selfcheck.toml").read_text(encoding="utf-8")
     path = folder / "selfcheck.toml"
     path.write_text(text.replace("[workload]\n", '[workload]\nplacement = "first"\n'), encoding="utf-8")
@@ -112,7 +112,7 @@ def on_the_first_core(folder: Path) -> Path:
 
 @contextmanager
 def neighbour(core: int, seed: int) -> Iterator[None]:
-    """Have a process that comes and goes on a core."""
+    """Run a process that works and rests in turn on a core."""
     process = multiprocessing.get_context("spawn").Process(target=compete, args=(core, seed), daemon=True)
     process.start()
     try:
@@ -125,7 +125,7 @@ def neighbour(core: int, seed: int) -> Iterator[None]:
 
 
 def compete(core: int, seed: int) -> None:
-    """Copy memory on one core for a while, rest for a while, and so on without an end."""
+    """Copy memory on one core for a while, rest for a while, and repeat forever."""
     os.sched_setaffinity(0, {core})
     times = random.Random(seed)
     source, target = np.ones(BYTES // 8), np.empty(BYTES // 8)
@@ -137,7 +137,7 @@ def compete(core: int, seed: int) -> None:
 
 
 def main() -> int:
-    """Parse and run; 1 when the claim was not met."""
+    """Parse and run; return 1 if the claim was not met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selfcheck_farm", description=__doc__)
     parser.add_argument("--build", default="nano-paper", help="a build's line, the start of its id, or its folder")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("POCKETLAB_DATA", "lab-data")))

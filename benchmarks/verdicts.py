@@ -1,7 +1,7 @@
-"""Verdicts: how often they are wrong, what they find, and the device time they take.
+"""Verdicts: how often they are wrong, how many changes they find, and their device time.
 
-The issue's conditions: a budget of 24 pairs at 3 % between trials of a side, 0, 5, 6 and 10 % slower; then
-the same noise for the rules of other tools.
+Conditions: a budget of 24 pairs at 3 % between trials of a side, 0, 5, 6 and 10 % slower. The benchmark
+`rivals` applies the rules of other tools to such noise.
 """
 
 from __future__ import annotations
@@ -13,23 +13,22 @@ import numpy as np
 
 from benchmarks import noise
 from benchmarks.noise import Floats, Source
-from lab.stats.best import interval
 from lab.stats.compare import judge, verdict
+from lab.stats.interval import Looks, interval
 from lab.stats.many import judge_many
-from lab.stats.sequential import Looks
 
 SEED = 20261123
 SESSIONS = 20_000
 CHECKED = 200
 FIXED_PAIRS = 14
-"""The design whose device time is the measure: the issue's."""
+"""Pairs of the fixed design whose device time is the reference."""
 
 SLOWER = (0.0, 0.05, 0.06, 0.10)
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Shares of sessions by verdict, mean pairs, and the share whose every interval held the truth."""
+    """Shares of sessions by verdict, mean pairs, and the share whose intervals all contain the true value."""
 
     regressed: float
     improved: float
@@ -39,12 +38,12 @@ class Rates:
 
     @property
     def changed(self) -> float:
-        """Regressed or improved."""
+        """Return the share called regressed or improved."""
         return self.regressed + self.improved
 
 
 def ratios(source: Source, seed: int, sessions: int, pairs: int) -> Floats:
-    """Return log ratios (sessions, pairs) of two equal builds measured ABBA or BAAB by chance."""
+    """Return log ratios (sessions, pairs) of two equal builds, measured ABBA or BAAB at random."""
     generator = np.random.default_rng(seed)
     trials = source(generator, sessions, 2 * pairs).reshape(sessions, pairs, 2)
     flips = generator.random((sessions, (pairs + 1) // 2)) < 0.5
@@ -54,7 +53,7 @@ def ratios(source: Source, seed: int, sessions: int, pairs: int) -> Floats:
 
 
 def sequential_rates(logs: Floats, looks: Looks, slower: float) -> Rates:
-    """Judge every session as a running comparison would, on arrays; :func:`check` holds it to the library."""
+    """Judge every session on arrays, as a running comparison would; :func:`check` compares with the library."""
     found = judge_many(logs + np.log1p(slower), looks, float(np.log1p(slower)))
     share = {word: float(np.mean(found.verdicts == word)) for word in ("regressed", "improved", "same")}
     pairs, covered = float(found.pairs.mean()), float(found.covered.mean())
@@ -62,7 +61,7 @@ def sequential_rates(logs: Floats, looks: Looks, slower: float) -> Rates:
 
 
 def check(logs: Floats, looks: Looks) -> bool:
-    """Tell whether lab.stats.compare.judge, asked pair by pair, says what the arrays say."""
+    """Return True if lab.stats.compare.judge, called pair by pair, agrees with the arrays."""
     judged = judge_many(logs, looks)
     for row, expected, taken in zip(logs, judged.verdicts, judged.pairs, strict=True):
         for n in range(1, looks.most + 1):
@@ -75,7 +74,7 @@ def check(logs: Floats, looks: Looks) -> bool:
 
 
 def fixed_rates(logs: Floats, slower: float) -> Rates:
-    """Judge the first 14 pairs once, with the plain interval; on fewer sessions, one call each."""
+    """Judge the first 14 pairs once, with the plain interval; uses the first 2000 sessions, one call each."""
     words = [
         verdict(interval(np.exp(row[:FIXED_PAIRS] + np.log1p(slower)).tolist()), "lower") for row in logs[:2000]
     ]
@@ -84,7 +83,7 @@ def fixed_rates(logs: Floats, slower: float) -> Rates:
 
 
 def targets(rates: Mapping[float, Rates]) -> dict[str, tuple[float, bool]]:
-    """Return the issue's figures 1 and 2, each with whether it is met."""
+    """Return the required figures, each with True if it is met."""
     time = float(np.mean([rates[slower].pairs for slower in (0.0, 0.05, 0.10)])) / FIXED_PAIRS
     null, five, six = rates[0.0], rates[0.05], rates[0.06]
     return {
@@ -97,7 +96,7 @@ def targets(rates: Mapping[float, Rates]) -> dict[str, tuple[float, bool]]:
 
 
 def run() -> bool:
-    """Print the table of every source; True if the normal one and all others of ours meet every target."""
+    """Print a row for every source; True if each of them meets every target."""
     looks = Looks()
     sources = [*noise.OWN.items()]
     folder = noise.development_data()

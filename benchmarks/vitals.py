@@ -1,4 +1,4 @@
-"""What the vitals' sampler costs: CPU time of all its processes over the time that passed, on host and phone."""
+"""The cost of the vitals sampler: CPU time of all its processes over elapsed time, on host and phone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lab.device.transport import Device, Process
 from lab.device.vitals import look as vitals
 
 SECONDS = 120
-"""How long a sampler is watched: at the claim it would use 120 of the ticks that Linux counts in."""
+"""Seconds to watch a sampler: at the claimed limit it would use 120 of Linux's clock ticks."""
 
 LIMIT = 0.01
-"""What is claimed: under one per cent of a core (device_care.md, section 5)."""
+"""Claim: under one per cent of a core (device_care.md, section 5)."""
 
 
 def run(_: Path) -> bool:
-    """Measure both; True when both stay under the claim."""
+    """Measure both; True if both stay below the claim."""
     with tempfile.TemporaryDirectory(prefix="pocketlab-vitals-") as name:
         met = told("host", local.connect(), f"{name}/vitals", Path(name) / "host.jsonl")
         try:
@@ -36,10 +36,10 @@ def run(_: Path) -> bool:
 
 
 def told(what: str, device: Device, folder: str, target: Path) -> bool:
-    """Print what a sampler costs on a device; True when it is under the claim."""
+    """Print the cost of a sampler on a device; True if it is below the claim."""
     process = vitals.begin(device, folder)
     try:
-        time.sleep(2)  # what finding the sensors costs is paid once, not a second
+        time.sleep(2)  # finding the sensors is a one-time cost: leave it out
         first, began = cpu_s(device, process), time.monotonic()
         time.sleep(SECONDS)
         share = (cpu_s(device, process) - first) / (time.monotonic() - began)
@@ -52,13 +52,13 @@ def told(what: str, device: Device, folder: str, target: Path) -> bool:
     met = share < LIMIT
     print(
         f"{what}: {100 * share:.2f} % of a core for {len(read)} lines of {sensors} readings and the counters, "
-        f"{found:.2f} s of CPU in all (claim: under {100 * LIMIT:g} %{'' if met else '; NOT MET'})"
+        f"{found:.2f} s of CPU in total (claim: under {100 * LIMIT:g} %{'' if met else '; NOT MET'})"
     )
     return met
 
 
 def cpu_s(device: Device, process: Process) -> float:
-    """CPU seconds of the sampler's process group, with the children that have ended (proc(5), stat 14 to 17)."""
+    """Return the CPU seconds of the sampler's process group, ended children included (proc(5), stat 14 to 17)."""
     done = device.transport.shell(["sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null"], timeout_s=20)
     group = [line.rpartition(")")[2].split() for line in done.stdout.splitlines()]
     mine = [fields for fields in group if len(fields) > 14 and fields[2] == str(process.pid)]

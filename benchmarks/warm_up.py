@@ -1,7 +1,7 @@
-"""Warm-up: the start of the steady part that a trial's own iterations show, against labelled processes.
+"""Warm-up: the start of the steady part, found from a trial's own iterations, against labelled processes.
 
-Sixty JMH benchmarks x ten processes x 3,000 points with algorithmic labels, of the development data; and
-online: the first 30, 100 and 300 points alone.
+Uses the development data's sixty JMH benchmarks x ten processes x 3,000 points with algorithmic labels; and
+online, only the first 30, 100 and 300 points.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from lab.stats.steady import Steady, steady
 PREFIXES = (30, 100, 300)
 NEAR = 0.01
 SETTLED_POINTS = 10
-"""A prefix counts as settled when the labelled steady part is that long in it."""
+"""A prefix counts as settled if it contains this many points of the labelled steady part."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process: its points in seconds, and the labelled first steady one (-1: never)."""
+    """One process: its points in seconds, and the labelled index of the first steady one (-1: never)."""
 
     seconds: Floats
     label: int
 
     @property
     def truth(self) -> float:
-        """The median of the labelled steady part."""
+        """Return the median seconds of the labelled steady part."""
         return float(np.median(self.seconds[self.label :]))
 
 
@@ -46,17 +46,17 @@ def processes(folder: Path) -> Iterator[Process]:
 
 
 def off(found: Steady, process: Process) -> float:
-    """Return how far our steady level lies from the labelled one, as a share; infinite where we found none."""
+    """Return the log distance of our steady level from the labelled one; infinite if we found none."""
     return abs(np.log(found.level / process.truth)) if found.level else float("inf")
 
 
 def share(flags: Sequence[bool]) -> str:
-    """``.84 of 532``."""
+    """Return the share of True as ``0.840 of 532``."""
     return f"{np.mean(flags):.3f} of {len(flags)}" if flags else "- of 0"
 
 
 def whole(all_of_them: Sequence[Process]) -> bool:
-    """Judge whole series; True if acceptance number 8 is met."""
+    """Judge whole series; True if 80 % of the settling ones come near and 80 % of the others are found."""
     found = [steady(process.seconds.tolist()) for process in all_of_them]
     settling = [(f, p) for f, p in zip(found, all_of_them, strict=True) if p.label >= 0]
     never = [f.state == "never steady" for f, p in zip(found, all_of_them, strict=True) if p.label < 0]
@@ -68,33 +68,33 @@ def whole(all_of_them: Sequence[Process]) -> bool:
         f"{share([off(f, p) <= 0.05 for f, p in settling])}"
     )
     print(
-        f"  never settles, found: {share(never)} (>= .8); right when said: {share(claimed)}; "
-        f"said of settling ones: {share([f.state != 'steady' for f, _ in settling])}"
+        f"  never settles, found: {share(never)} (>= .8); correct when claimed: {share(claimed)}; "
+        f"settling ones not called steady: {share([f.state != 'steady' for f, _ in settling])}"
     )
     found_near = [off(f, p) <= NEAR for f, p in settling if f.level]
-    print(f"  where a level was given, within 1 %: {share(found_near)}{'' if met else ' NOT MET'}")
+    print(f"  where we give a level, within 1 %: {share(found_near)}{'' if met else ' NOT MET'}")
     return met
 
 
 def online(all_of_them: Sequence[Process], length: int) -> None:
-    """Judge the first points alone: what is called steady too early, and what is missed."""
+    """Judge only the first `length` points: print the share called steady too early, and the share missed."""
     found = [steady(process.seconds[:length].tolist()) for process in all_of_them]
     pairs = list(zip(found, all_of_them, strict=True))
     settled = [(f, p) for f, p in pairs if 0 <= p.label <= length - SETTLED_POINTS]
     not_yet = [f.state == "steady" for f, p in pairs if p.label < 0 or p.label > length - SETTLED_POINTS]
     said = [(f, p) for f, p in pairs if f.state == "steady" and p.label >= 0]
     print(
-        f"  first {length}: settled and seen so {share([f.state == 'steady' for f, _ in settled])}; "
+        f"  first {length}: settled and called steady {share([f.state == 'steady' for f, _ in settled])}; "
         f"not settled yet but called steady {share(not_yet)}"
     )
     print(
-        f"    levels given (of processes that settle some day) within 1 %: "
+        f"    levels given (of processes that settle at some point) within 1 %: "
         f"{share([off(f, p) <= NEAR for f, p in said])}; within 5 %: {share([off(f, p) <= 0.05 for f, p in said])}"
     )
 
 
 def run() -> bool:
-    """Print the figures; True if acceptance number 8 is met, or cannot be judged here."""
+    """Print the figures; True if the required shares are met, or the development data are absent."""
     folder = noise.development_data()
     if folder is None:
         print(noise.absent())

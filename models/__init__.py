@@ -1,1 +1,1 @@
-"""The system under test: BlueLM-V-3B's architecture in torch, and how it becomes a build."""
+"""The system under test: BlueLM-V-3B's architecture in torch, and its export as a build."""

@@ -1,13 +1,13 @@
-"""Does a build answer like torch? Runs its graphs in ONNX Runtime and measures how far they lie from the oracle.
+"""Check a build against torch: run its graphs in ONNX Runtime and measure their distance from the oracle.
 
-Written apart from the agents on purpose: the export must not be judged by the code it will be run with.
+Shares no code with the agents: the code that runs an export must not be the code that judges it.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the library is loaded, or it reports usage
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set before the library loads, or it reports usage
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ from models.prepare import Prepared, tiles_of
 Floats = npt.NDArray[np.float32]
 
 FP32_LIMIT = 1e-4
-"""Relative error a float32 export may show against torch: about a thousand roundings of 2**-24."""
+"""Largest allowed relative error of a float32 export against torch: about a thousand roundings of 2**-24."""
 
 LAST_POSITIONS = 256
-"""Logit positions, at the end of the prompt, that the logit figures are means over."""
+"""Logit figures are means over this many positions at the end of the prompt."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,10 @@ class Finding:
     undecided_margin: float
 
     def tolerance(self) -> Tolerance:
-        """Half as much again as was measured, for other kernels on other processors, and a floor for fp32.
+        """Return 1.5 times the measured errors, plus a floor for fp32.
 
-        The fingerprint estimates a distance with 9 % standard error, so the half also covers three of these.
+        The extra half allows for other kernels on other processors. The fingerprint estimates a distance
+        with 9 % standard error, so the half also covers three standard errors.
         """
         return Tolerance(
             features=1.5 * self.error.feature_relative_error + FP32_LIMIT,
@@ -54,7 +55,7 @@ class Finding:
 
 
 def tolerance(findings: Sequence[Finding]) -> Tolerance:
-    """What a trial may be off by: the widest that any reference input needs."""
+    """Return the tolerance for trials: the widest that any reference input needs."""
     each = [finding.tolerance() for finding in findings]
     return Tolerance(
         features=max(t.features for t in each),
@@ -64,7 +65,7 @@ def tolerance(findings: Sequence[Finding]) -> Tolerance:
 
 
 class Runtime:
-    """The graphs of a build folder, each in a session of its own."""
+    """The graphs of a build folder, one session each."""
 
     def __init__(self, folder: Path) -> None:
         self.sessions = {
@@ -73,12 +74,12 @@ class Runtime:
         }
 
     def run(self, graph: Graph, **inputs: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
-        """Outputs of one graph, in the order it declares them."""
+        """Run one graph; return its outputs in the order it declares them."""
         outputs: list[npt.NDArray[np.generic]] = self.sessions[graph].run(None, inputs)
         return outputs
 
     def tiles(self, pixels: npt.NDArray[np.uint8], placement: Placement, side: int) -> Floats:
-        """[H, W, 3] -> [n, 3, S, S] by the `tile` graph."""
+        """Run the `tile` graph: [H, W, 3] -> [n, 3, S, S]."""
         bottom = placement.rows * side - placement.fit_height - placement.top
         right = placement.columns * side - placement.fit_width - placement.left
         return np.asarray(
@@ -94,14 +95,14 @@ class Runtime:
         )
 
     def encode(self, tiles: Floats) -> Floats:
-        """[n, 3, S, S] -> image tokens [n * T, H], all tiles in one batch."""
+        """Encode all tiles in one batch: [n, 3, S, S] -> image tokens [n * T, H]."""
         embeddings = self.run(Graph.PATCH_EMBED, tiles=tiles)[0]
         features = self.run(Graph.VIT, embeddings=embeddings)[0]
         tokens = np.asarray(self.run(Graph.PROJECT, features=features)[0], dtype=np.float32)
         return tokens.reshape(-1, tokens.shape[-1])
 
     def logits(self, model: Mllm, prompt: Floats, positions: npt.NDArray[np.int64], cache: str) -> Floats:
-        """The whole prompt [n, H] in one call -> logits [k, V] at `positions`."""
+        """Run the whole prompt [n, H] in one call -> logits [k, V] at `positions`."""
         language = model.config.language
         shape = (1, language.key_value_heads, language.cache_tokens, language.head_dim)
         empty = np.zeros(shape, dtype=np.int8 if cache == "int8" else np.float32)
@@ -119,7 +120,7 @@ class Runtime:
 
 
 def relative_error(found: Floats, wanted: Floats) -> float:
-    """||found - wanted|| / ||wanted||."""
+    """Return ||found - wanted|| / ||wanted||."""
     return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
 
 
@@ -127,11 +128,11 @@ def relative_error(found: Floats, wanted: Floats) -> float:
 def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
     """Compare every graph of a build with torch on a prepared prompt and its image, if it has one.
 
-    The language model is fed the build's own image tokens and embeddings, so its error is that of the
-    whole system, as a user meets it.
+    The language model receives the build's own image tokens and embeddings, so its error is that of the
+    whole system, as a user sees it.
     """
     runtime = Runtime(folder)
-    features = wanted_features = np.ones((1, 1), dtype=np.float32)  # no image: nothing to be wrong about
+    features = wanted_features = np.ones((1, 1), dtype=np.float32)  # without an image, equal features
     tile_error = 0.0
     if prepared.pixels is not None and prepared.features is not None and prepared.input.placement is not None:
         side = model.config.vision.tile_pixels
@@ -171,7 +172,7 @@ def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
 
 
 def divergence(wanted: Floats, found: Floats) -> float:
-    """Mean Kullback-Leibler divergence of softmax(found) from softmax(wanted), [k, V] each, in nats."""
+    """Return the mean Kullback-Leibler divergence of softmax(found) from softmax(wanted), [k, V] each, in nats."""
     p = torch.log_softmax(torch.from_numpy(wanted).double(), dim=-1)
     q = torch.log_softmax(torch.from_numpy(found).double(), dim=-1)
     return max(0.0, float((p.exp() * (p - q)).sum(-1).mean()))

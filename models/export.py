@@ -1,9 +1,14 @@
-"""A model and a precision recipe -> a Build folder, checked against torch before it is called one.
+"""Export a model with a precision recipe as a Build folder, after a check against torch.
 
 python -m models.export nano --recipe paper --out folder
 """
 
 from __future__ import annotations
+
+from models.extras import need
+
+if __name__ == "__main__":  # before the imports below would fail with a traceback
+    need("export", "models", "torch", "onnx_ir", "PIL")
 
 import argparse
 import hashlib
@@ -39,24 +44,24 @@ from models.quantize import BLOCK, RECIPES, Recipe
 from models.sample_image import draw_screen
 
 BUILDABLE = ("tiny", "nano", "bench")
-"""Presets that fit this exporter; bluelm_v_3b has its configuration and cost only, so far."""
+"""Presets this exporter can write; bluelm_v_3b has only a configuration and a cost so far."""
 
 BATCHES = (1, 2, 3, 4, 5, 6)
 TOKENS = (1, 32, 128, 512, 2048)
-"""Shapes the graphs are meant for: the paper's, and those between them (Fig. 7 and 8)."""
+"""Shapes the graphs are meant for: the paper's (Fig. 7 and 8) and those in between."""
 
 INSTRUCTION = (
     "This is a screenshot of a phone. Read what is on it from the top to the bottom, name the app, say what "
     "the chart shows and which of the cards asks for an answer today, and then draft that answer in two short "
     "and friendly sentences. If any text is cut off, say so and do not guess."
 )
-"""The bundled request; the reference input cuts or fills it to the paper's 2048 prompt tokens."""
+"""The bundled request; the reference input cuts or pads it to the paper's 2048 prompt tokens."""
 
 Say = Callable[[str], None]
 
 
 def reference_input(model: Mllm) -> Prepared:
-    """The bundled screen at two by four tiles; 2048 prompt tokens where a tile costs 196, as in the paper."""
+    """Prepare the bundled screen at two by four tiles: 2048 prompt tokens if a tile is 196, as in the paper."""
     side = model.config.vision.tile_pixels
     pixels = draw_screen(width=2 * side, height=4 * side)
     prompt_tokens = reference_prompt_tokens(model.config)
@@ -64,12 +69,12 @@ def reference_input(model: Mllm) -> Prepared:
 
 
 def reference_prompt_tokens(config: MllmConfig) -> int:
-    """Tokens of the bundled screen and request: nine tiles, and text that fills them to the paper's 2048."""
+    """Return the tokens of the bundled screen and request: nine tiles and 284 of text, the paper's 2048."""
     return 9 * config.tokens_per_tile + 284
 
 
 def text_input(model: Mllm) -> Prepared:
-    """The bundled request alone, without an image."""
+    """Prepare the bundled request alone, without an image."""
     return prepare(model, "text", None, INSTRUCTION)
 
 
@@ -90,7 +95,7 @@ def write_graphs(model: Mllm, recipe: Recipe, prepared: Sequence[Prepared], fold
 
 
 def cache_largest(prepared: Sequence[Prepared]) -> tuple[list[Tensor], list[Tensor]]:
-    """The largest key and value of each channel [G, E] in each layer, over the reference prompts."""
+    """Return the largest key and value of each channel [G, E] in each layer, over the reference prompts."""
 
     def largest(tensors: list[list[Tensor]], counts: list[int]) -> list[Tensor]:
         layers = zip(*tensors, strict=True)
@@ -105,7 +110,7 @@ def cache_largest(prepared: Sequence[Prepared]) -> tuple[list[Tensor], list[Tens
 
 
 def graph_file(graph: Graph, folder: Path) -> GraphFile:
-    """What the manifest says of one graph."""
+    """Describe one graph for the manifest."""
     shapes: list[dict[str, int]] = [{}]
     if graph in (Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT):
         shapes = [{"batch": batch} for batch in BATCHES]
@@ -116,7 +121,7 @@ def graph_file(graph: Graph, folder: Path) -> GraphFile:
 
 
 def dimensions(config: MllmConfig) -> Dimensions:
-    """The sizes an agent needs."""
+    """Return the sizes an agent needs."""
     return Dimensions(
         tile_pixels=config.vision.tile_pixels,
         vision_tokens_per_tile=config.vision.tokens,
@@ -132,7 +137,7 @@ def dimensions(config: MllmConfig) -> Dimensions:
 
 
 def precision(recipe: Recipe) -> dict[str, Precision]:
-    """How each component is stored and computed, and where that departs from the paper's table (sec. 3.4)."""
+    """Describe how each component is stored and computed, and where it departs from the paper (sec. 3.4)."""
     blocks = f"symmetric, block {BLOCK}, round to nearest"
     words = {
         "float32": ("float32", "float32"),
@@ -161,7 +166,7 @@ def precision(recipe: Recipe) -> dict[str, Precision]:
 
 
 def manifest(model: Mllm, recipe: Recipe, findings: Sequence[Finding], folder: Path, seed: int) -> Manifest:
-    """Describe the folder as it stands; the first finding is the reference screen's, whose errors are reported."""
+    """Describe the folder as it is; reports the errors of the first finding, the reference screen's."""
     config = model.config
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
     inputs = {p.parent.name: p.parent.relative_to(folder).as_posix() for p in files if p.name == "input.json"}
@@ -198,16 +203,16 @@ def manifest(model: Mllm, recipe: Recipe, findings: Sequence[Finding], folder: P
 
 
 def export(preset: str, recipe_name: str, folder: Path, *, seed: int, extra: Sequence[Prepared], say: Say) -> str:
-    """Write a build into `folder`, which must be new or empty; returns the build's id.
+    """Write a build into `folder`, which must be new or empty; return the build's id.
 
-    Raises PrepareError when the folder is in use or the graphs do not answer as torch does.
+    Raises PrepareError if the folder holds files or the graphs do not answer as torch does.
     """
     if folder.exists() and any(folder.iterdir()):
         raise PrepareError(f"wanted a new or empty folder for the build, found files in {folder}: name another")
     recipe = RECIPES[recipe_name]
     say(f"{preset}: weights from seed {seed}")
     model = random_mllm(PRESETS[preset], seed)
-    say("asking the fp32 oracle for golden outputs")
+    say("computing golden outputs with the fp32 oracle")
     prepared = [reference_input(model), text_input(model), *extra]
     folder.mkdir(parents=True, exist_ok=True)
     for one in prepared:
@@ -224,13 +229,13 @@ def export(preset: str, recipe_name: str, folder: Path, *, seed: int, extra: Seq
     say(
         f"against fp32: features off by {error.feature_relative_error:.2g} (cosine {error.feature_cosine:.6f}), "
         f"logits by {error.logit_relative_error:.2g} (KL {error.logit_kl_nats:.2g} nats), "
-        f"same first choice at {error.top1_agreement:.1%} of {error.positions} positions"
+        f"same top-1 token at {error.top1_agreement:.1%} of {error.positions} positions"
     )
     return content_id(document)
 
 
 def refuse_wrong(recipe: Recipe, finding: Finding) -> None:
-    """A float32 export must equal torch; a quantised one must at least resemble it."""
+    """Raise PrepareError unless a float32 export equals torch, and a quantised one resembles it."""
     limit = FP32_LIMIT if recipe.name == "fp32" else 0.5
     worst = {
         "tile": (finding.tiles, FP32_LIMIT),
@@ -241,18 +246,18 @@ def refuse_wrong(recipe: Recipe, finding: Finding) -> None:
         if not found <= allowed:
             raise PrepareError(
                 f"wanted the exported {what} within {allowed:g} of torch, found {found:.3g}: "
-                f"the graph is wrong, or this ONNX Runtime computes it differently"
+                f"the graph is wrong, or this ONNX Runtime differs; try the version that constraints.txt pins"
             )
 
 
 def main() -> int:
-    """Export from the command line; returns the exit code."""
+    """Export from the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
     parser.add_argument("preset", choices=BUILDABLE)
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="paper")
     parser.add_argument("--seed", type=int, default=0, help="seed of the weights (default 0)")
-    parser.add_argument("--image", type=Path, help="add an input of your own: an image file ...")
-    parser.add_argument("--instruction", default="Describe this image.", help="... and what to ask of it")
+    parser.add_argument("--image", type=Path, help="an image file to add as an input of your own")
+    parser.add_argument("--instruction", default="Describe this image.", help="what to ask about --image")
     parser.add_argument("--out", type=Path, required=True, help="a new or empty folder")
     parser.add_argument("--force", action="store_true", help="empty the folder first if it holds a build")
     arguments = parser.parse_args()

@@ -1,11 +1,16 @@
-"""A preset's language model as a .gguf, so that llama.cpp can be measured on the shape and weights of our builds.
+"""Export a preset's language model as a .gguf, to measure llama.cpp on the shape and weights of our builds.
 
 python -m models.gguf_export bench --program llama-bench --out folder
 
-The folder is one that `lab builds add` packs: the model, the program, and a `foreign.toml`.
+`lab builds add` packs the folder: the model, the program, and a `foreign.toml`.
 """
 
 from __future__ import annotations
+
+from models.extras import need
+
+if __name__ == "__main__":  # before the imports below would fail with a traceback
+    need("gguf_export", "models,agents", "torch", "onnx_ir", "PIL", "gguf")
 
 import argparse
 import shutil
@@ -77,15 +82,21 @@ def write_gguf(model: LanguageModel, name: str, path: Path) -> None:
 
 
 def refuse_unlike(config: LanguageConfig, name: str) -> None:
-    """Raise PrepareError for what the `llama` architecture has no word for: scalings, tied tables, odd rows."""
-    if config.tied or {config.embedding_scale, config.residual_scale, config.logit_scale} != {1.0}:
-        raise PrepareError(f"{name}: wanted an untied model without scalings, which `llama` in llama.cpp is")
+    """Raise PrepareError for what the `llama` architecture cannot express: scalings, tied tables, odd rows."""
+    scalings = (config.embedding_scale, config.residual_scale, config.logit_scale)
+    if config.tied or set(scalings) != {1.0}:
+        raise PrepareError(
+            f"{name}: wanted an untied model without scalings, as llama.cpp's `llama` is; found tied="
+            f"{config.tied}, scalings {scalings}: choose another preset"
+        )
     if odd := [size for size in (config.hidden, config.mlp, config.heads * config.head_dim) if size % 32]:
-        raise PrepareError(f"{name}: wanted rows in whole blocks of 32 for q4_0, found rows of {odd}")
+        raise PrepareError(
+            f"{name}: wanted rows in whole blocks of 32 for q4_0, found rows of {odd}: choose another preset"
+        )
 
 
 def tensors(model: LanguageModel) -> Iterator[tuple[str, Array, GGMLQuantizationType]]:
-    """Yield (name, values, storage) of every tensor, under the names llama.cpp gives them."""
+    """Yield (name, values, storage) of every tensor, with llama.cpp's names."""
     config = model.config
     wide, narrow = config.heads * config.head_dim, config.key_value_heads * config.head_dim
     yield "token_embd.weight", array(model.embedding.weight), TABLE
@@ -107,25 +118,25 @@ def tensors(model: LanguageModel) -> Iterator[tuple[str, Array, GGMLQuantization
 
 
 def neighbours(rows: Array, heads: int) -> Array:
-    """Reorder [heads * E, H] so that the pairs a rotation turns lie side by side, as `llama` has them.
+    """Reorder [heads * E, H] so that the pairs of a rotation are adjacent, as in `llama`.
 
-    Ours are the first and the second half of a head (:func:`models.language.rotate`).
+    Our pairs are the first and the second half of a head (:func:`models.language.rotate`).
     """
     halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, rows.shape[1])
     return halves.swapaxes(1, 2).reshape(rows.shape)
 
 
 def array(tensor: Tensor) -> Array:
-    """A float32 copy on the host."""
+    """Return the values as float32 on the host."""
     return tensor.detach().float().numpy()
 
 
 def export(preset: str, program: Path, folder: Path, seed: int) -> None:
-    """Write the folder; raises PrepareError when it is in use or there is no such program."""
+    """Write the folder; raise PrepareError if it holds files or `program` does not exist."""
     if folder.exists() and any(folder.iterdir()):
         raise PrepareError(f"wanted a new or empty folder, found files in {folder}: name another")
     if not program.is_file():
-        raise PrepareError(f"wanted llama.cpp's llama-bench, found no such file: {program} (`make llama-bench`)")
+        raise PrepareError(f"wanted llama.cpp's llama-bench, found no file {program}: see `make llama-bench`")
     model = random_mllm(PRESETS[preset], seed)
     folder.mkdir(parents=True, exist_ok=True)
     write_gguf(model.language, preset, folder / f"{preset}-q4_0.gguf")
@@ -136,7 +147,7 @@ def export(preset: str, program: Path, folder: Path, seed: int) -> None:
 
 
 def main() -> int:
-    """Export from the command line; returns the exit code."""
+    """Export from the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.gguf_export", description=__doc__)
     parser.add_argument("preset", choices=BUILDABLE)
     parser.add_argument("--program", type=Path, required=True, help="llama-bench for the device's ABI")

@@ -1,7 +1,7 @@
-"""The stage graphs of a build: each torch module written out as the ONNX graph that runtimes execute.
+"""The stage graphs of a build: each torch module as the ONNX graph that runtimes execute.
 
 Graphs are written by hand, not traced: they use ONNX Runtime's fused operators (MatMulNBits,
-GroupQueryAttention with a quantised cache) that tracing does not reach, and every node is meant.
+GroupQueryAttention with a quantised cache) that tracing cannot produce, and every node is intended.
 `batch` and `tokens` are free dimensions, so all shapes of a stage share one graph and one weight file.
 """
 
@@ -57,7 +57,7 @@ class Net:
         self.outputs.append(value)
 
     def constant(self, name: str, value: Tensor | npt.NDArray[np.generic]) -> Value:
-        """A weight or a small constant; asking for the same name again returns the same one."""
+        """Return the weight or small constant of that name; a later call with the name returns the same one."""
         if name not in self.constants:
             array = (
                 value.detach().contiguous().numpy() if isinstance(value, Tensor) else np.ascontiguousarray(value)
@@ -66,11 +66,11 @@ class Net:
         return self.constants[name]
 
     def integers(self, *values: int) -> Value:
-        """An int64 vector, for shapes and axes."""
+        """Return a constant int64 vector, for shapes and axes."""
         return self.constant("i_" + "_".join(map(str, values)), np.array(values, dtype=np.int64))
 
     def scalar(self, value: float) -> Value:
-        """A float32 scalar."""
+        """Return a constant float32 scalar."""
         return self.constant(f"f_{value}", np.array(value, dtype=np.float32))
 
     def op(self, kind: str, *inputs: Value | None, domain: str = "", **attributes: Attribute) -> Value:
@@ -84,7 +84,7 @@ class Net:
         return self.tape.op_multi_out(kind, inputs, attributes, num_outputs=outputs, domain=domain)
 
     def linear(self, name: str, x: Value, weight: Tensor, bias: Tensor | None, storage: Storage) -> Value:
-        """X [..., K] times weight [N, K] transposed, plus bias, with the weight stored as `storage`."""
+        """Multiply x [..., K] by weight [N, K] transposed and add the bias; the weight is stored as `storage`."""
         if storage == "float32":
             y = self.op("MatMul", x, self.constant(f"{name}.weight", weight.T))
         elif storage == "w8a8":
@@ -94,7 +94,7 @@ class Net:
         return y if bias is None else self.op("Add", y, self.constant(f"{name}.bias", bias))
 
     def _linear_blocks(self, name: str, x: Value, weight: Tensor, storage: Storage) -> Value:
-        """MatMulNBits. W4 asks for accuracy level 4, which ONNX Runtime's Arm kernels require."""
+        """Append MatMulNBits. W4 sets accuracy level 4, which ONNX Runtime's Arm kernels require."""
         blocks = quantize_blocks(weight, 4 if storage == "w4" else 8)
         return self.op(
             "MatMulNBits",
@@ -110,7 +110,7 @@ class Net:
         )
 
     def _linear_w8a8(self, name: str, x: Value, weight: Tensor) -> Value:
-        """INT8 activations with one scale a token, so that a batch changes no token's result."""
+        """Use INT8 activations with one scale per token, so that batching changes no token's result."""
         codes, scales = quantize_rows(weight)
         largest = self.op("ReduceMax", self.op("Abs", x), self.integers(-1), keepdims=1)
         step = self.op("Div", self.op("Max", largest, self.scalar(1e-12)), self.scalar(127.0))
@@ -122,12 +122,12 @@ class Net:
         return self.op("Mul", scaled, self.constant(f"{name}.scales", scales))
 
     def norm(self, name: str, x: Value, layer: nn.LayerNorm) -> Value:
-        """LayerNorm over the last axis."""
+        """Append a LayerNorm over the last axis."""
         weight, bias = self.constant(f"{name}.weight", layer.weight), self.constant(f"{name}.bias", layer.bias)
         return self.op("LayerNormalization", x, weight, bias, axis=-1, epsilon=layer.eps)
 
     def save(self, folder: Path, name: str) -> None:
-        """Write `name`.onnx and, for all weights of 256 bytes and more, `name`.bin beside it."""
+        """Write `name`.onnx and, for weights of 256 bytes or more, `name`.bin beside it."""
         graph = ir.Graph(
             self.inputs,
             self.outputs,
@@ -142,10 +142,10 @@ class Net:
 
 
 def tile_graph(config: MllmConfig) -> Net:
-    """Resize and normalise: image and its placement -> tiles [n, 3, S, S] in `order`, thumbnail = 0.
+    """Resize and normalise: image and placement -> tiles [n, 3, S, S] in `order`, where 0 is the thumbnail.
 
-    Bicubic with coefficient -0.5, antialiased, weights outside the image left out: Pillow's and torch's
-    filter. Without `exclude_outside` ONNX Runtime departs from both at the edges by up to 7 % of the range.
+    Bicubic with coefficient -0.5, antialiased, without weights outside the image: Pillow's and torch's
+    filter. Without `exclude_outside` ONNX Runtime differs from both at the edges by up to 7 % of the range.
     """
     side = config.vision.tile_pixels
     net = Net()
@@ -179,7 +179,7 @@ def tile_graph(config: MllmConfig) -> Net:
 
 
 def patch_embed_graph(module: PatchEmbedding, config: MllmConfig) -> Net:
-    """The convolution; kept in float32 by every recipe, since the paper runs it on the CPU."""
+    """Build the convolution: float32 in every recipe, because the paper runs it on the CPU."""
     vision = config.vision
     net = Net()
     tiles = net.input("tiles", FLOAT, ("batch", 3, vision.tile_pixels, vision.tile_pixels))
@@ -195,7 +195,7 @@ def patch_embed_graph(module: PatchEmbedding, config: MllmConfig) -> Net:
 
 
 def vit_graph(module: VisionBlocks, config: MllmConfig, storage: Storage) -> Net:
-    """The transformer blocks and the final norm."""
+    """Build the transformer blocks and the final norm."""
     vision = config.vision
     net = Net()
     shape = ("batch", vision.tokens, vision.hidden)
@@ -217,7 +217,7 @@ def vit_graph(module: VisionBlocks, config: MllmConfig, storage: Storage) -> Net
 
 
 def project_graph(module: Projector, config: MllmConfig, storage: Storage) -> Net:
-    """The 2x2 downsampler and the MLP."""
+    """Build the 2x2 downsampler and the MLP."""
     side, hidden = module.side, config.vision.hidden
     half, odd = (side + 1) // 2, side % 2
     net = Net()
@@ -235,7 +235,7 @@ def project_graph(module: Projector, config: MllmConfig, storage: Storage) -> Ne
 
 
 def embed_graph(model: LanguageModel, table: str) -> Net:
-    """Token ids -> embeddings, from a float32 table or an INT8 one with a scale a row."""
+    """Build token ids -> embeddings, from a float32 table or an INT8 one with one scale per row."""
     net = Net()
     ids = net.input("ids", INT64, ("tokens",))
     weight = model.embedding.weight * model.config.embedding_scale
@@ -253,7 +253,7 @@ def embed_graph(model: LanguageModel, table: str) -> Net:
 def llm_graph(
     model: LanguageModel, storage: Storage, cache_largest: tuple[list[Tensor], list[Tensor]] | None
 ) -> Net:
-    """The decoder; `cache_largest` (keys, values; [G, E] a layer) makes the KV cache INT8."""
+    """Build the decoder; `cache_largest` (keys, values; [G, E] per layer) makes the KV cache INT8."""
     config = model.config
     cache_type = FLOAT if cache_largest is None else INT8
     cache_shape = (1, config.key_value_heads, config.cache_tokens, config.head_dim)

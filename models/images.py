@@ -1,4 +1,4 @@
-"""The one place that decodes image files: whatever it can read leaves as RGB8 pixels, upright and opaque."""
+"""Decode image files, here and nowhere else, into RGB8 pixels, upright and opaque."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ RGB8 = npt.NDArray[np.uint8]
 """Pixels, [height, width, 3]: red, green, blue, 8 bits each, row by row from the top left."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
-"""What is tried, by content, never by file name. Formats that start another program (EPS) are left out."""
+"""Formats to try, by content, never by file name. Excludes those that start another program (EPS)."""
 
 MIN_SIDE_PIXELS = 2
-"""Shortest side: one pixel shows nothing, and where one is found it is a tracker or a slip. Our choice."""
+"""Shortest side: an image one pixel wide shows nothing; it is a tracking pixel or a mistake. Our choice."""
 
 MAX_SIDE_PIXELS = 16384
-"""Longest side: screenshots and photographs stay below it. Our choice."""
+"""Longest side: screenshots and photographs are smaller. Our choice."""
 
 MAX_PIXELS = 89_478_485
 """Largest area: Pillow's own threshold for a decompression bomb, a quarter of a gibibyte as RGB8."""
 
 WHITE = (255, 255, 255, 255)
-"""What lies behind transparent pixels: the page an image is shown on. Our choice; the paper names none."""
+"""Background of transparent pixels: the page that shows the image. Our choice; the paper names none."""
 
 _ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4
 _UPRIGHT = {
@@ -42,7 +42,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# what Pillow's decoders let through on damaged files, besides OSError
+# what Pillow's decoders raise on damaged files, besides OSError
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -59,22 +59,22 @@ _DAMAGE = (
 
 
 def read_image(path: Path) -> RGB8:
-    """Decode an image file to RGB8 [height, width, 3], the way a viewer would show it.
+    """Decode an image file to RGB8 [height, width, 3], as a viewer would show it.
 
-    EXIF orientation is applied (an unreadable one is ignored); the first frame of an animation counts;
-    transparency is composited over white; 16-bit channels are scaled to 8; CMYK and palettes become RGB;
-    colour profiles are not applied.
+    Applies EXIF orientation (ignores an unreadable one), takes the first frame of an animation, composites
+    transparency over white, scales 16-bit channels to 8, converts CMYK and palettes to RGB, and does not
+    apply colour profiles.
 
-    Raises PrepareError for anything that is not a regular file, is no image of :data:`FORMATS`, is damaged or
-    cut short, has a side outside :data:`MIN_SIDE_PIXELS` to :data:`MAX_SIDE_PIXELS`, or more than
-    :data:`MAX_PIXELS` in all.
+    Raises PrepareError if the path is not a regular file, or the file is not an image of :data:`FORMATS`, is
+    damaged or truncated, has a side outside :data:`MIN_SIDE_PIXELS` to :data:`MAX_SIDE_PIXELS`, or has more
+    than :data:`MAX_PIXELS` pixels.
     """
     try:
         if not path.is_file():
             found = "something that is not a regular file" if path.exists() else "no such file"
             raise _refusal(path, found, "give the path of an image file")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # bombs are refused below; damaged metadata is no damaged picture
+            warnings.simplefilter("ignore")  # bombs are refused below; damaged metadata does not matter
             return _decode(path)
     except UnidentifiedImageError as error:
         raise _refusal(path, "no image of these formats", "convert it to PNG or JPEG") from error
@@ -82,7 +82,7 @@ def read_image(path: Path) -> RGB8:
         raise _refusal(path, f"too many pixels ({error!r})", "scale it down first") from error
     except _DAMAGE as error:
         found = f"a file that cannot be read or decoded ({error!r})"
-        raise _refusal(path, found, "check that it is whole and opens in a viewer") from error
+        raise _refusal(path, found, "check that it is complete and opens in a viewer") from error
 
 
 def _decode(path: Path) -> RGB8:
@@ -98,7 +98,7 @@ def _decode(path: Path) -> RGB8:
 
 def _check_size(path: Path, width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE_PIXELS:
-        raise _refusal(path, f"one of {width}x{height} pixels", "give one that shows something")
+        raise _refusal(path, f"one of {width}x{height} pixels", "use a larger image")
     if max(width, height) > MAX_SIDE_PIXELS or width * height > MAX_PIXELS:
         raise _refusal(path, f"one of {width}x{height} pixels", "scale it down or crop it first")
 
@@ -117,14 +117,14 @@ def _sixteen_bit(path: Path, image: Image.Image) -> RGB8:
         found = f"{image.mode} values from {values.min()} to {values.max()}, whose black and white are unknown"
         raise _refusal(path, found, "save it with 8 or 16 bits a channel")
     see_through = image.info.get("transparency")
-    if isinstance(see_through, int):  # PNG's tRNS chunk: one grey value that is transparent
+    if isinstance(see_through, int):  # PNG's tRNS chunk: the one transparent grey value
         values = np.where(values == see_through, 0xFFFF, values)
     grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return EXIF's orientation, 1 (upright) where there is none or it cannot be read."""
+    """Return the EXIF orientation, or 1 (upright) if it is missing or unreadable."""
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except _DAMAGE:
@@ -133,7 +133,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _refusal(path: Path, found: str, remedy: str) -> PrepareError:
-    """Return the error for a file; its name is quoted and escaped, so that it cannot speak to a terminal."""
+    """Return the error for a file; the quoted and escaped name cannot send control codes to a terminal."""
     wanted = (
         f"an image ({', '.join(FORMATS)}) of at least {MIN_SIDE_PIXELS} and at most {MAX_SIDE_PIXELS} pixels "
         f"a side, {MAX_PIXELS} in all"

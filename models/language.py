@@ -1,9 +1,9 @@
-"""The language model: a decoder with rotary positions, grouped keys and a cache filled chunk by chunk.
+"""The language model: a decoder with rotary positions, grouped-query attention and a cache filled by chunks.
 
-BlueLM-3B's own sizes are not published; the shape here covers its public stand-ins (LLaMA-like and
+The sizes of BlueLM-3B are not published; this architecture covers its public stand-ins (LLaMA-like and
 MiniCPM-2B, whose three scalings are `embedding_scale`, `residual_scale` and `logit_scale`).
 
-Shapes: t new tokens behind p cached ones, H hidden, G key-value heads of size E, V vocabulary. One
+Shapes: t new tokens after p cached ones, H hidden, G key-value heads of size E, V vocabulary. One
 sequence at a time: a phone serves one user.
 """
 
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """Sizes of the decoder; `cache_tokens` is the longest prompt plus answer."""
+    """Sizes of the decoder; `cache_tokens` limits prompt plus answer."""
 
     layers: int
     hidden: int
@@ -46,21 +46,21 @@ class Cache:
 
     @staticmethod
     def empty(config: LanguageConfig) -> Cache:
-        """A cache with room for `cache_tokens` and nothing in it."""
+        """Return an empty cache with room for `cache_tokens`."""
         shape = (config.key_value_heads, config.cache_tokens, config.head_dim)
         layers = range(config.layers)
         return Cache([torch.zeros(shape) for _ in layers], [torch.zeros(shape) for _ in layers])
 
 
 def rotary_tables(config: LanguageConfig) -> tuple[Tensor, Tensor]:
-    """Cosines and sines, each [cache_tokens, E / 2] (RoFormer, arXiv 2104.09864, eq. 15)."""
+    """Return cosines and sines, each [cache_tokens, E / 2] (RoFormer, arXiv 2104.09864, eq. 15)."""
     exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim
     angles = torch.outer(torch.arange(config.cache_tokens, dtype=torch.float64), config.rope_base**-exponents)
     return angles.cos().float(), angles.sin().float()
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn [heads, t, E] by its positions; the first and second half of E are the pairs."""
+    """Rotate [heads, t, E] by position; the first and second half of E form the pairs."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
@@ -119,7 +119,7 @@ class Block(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Embeddings in, logits out; ids become embeddings by :meth:`embed`, so image tokens can join."""
+    """Embeddings in, logits out; :meth:`embed` makes embeddings of ids, so that image tokens can join them."""
 
     cosine: Tensor
     sine: Tensor
@@ -139,18 +139,18 @@ class LanguageModel(nn.Module):
 
     @property
     def layers(self) -> list[Block]:
-        """The blocks, as what they are."""
+        """Return the blocks, typed."""
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def embed(self, ids: Tensor) -> Tensor:
-        """[t] ids -> [t, H]."""
+        """Embed ids: [t] -> [t, H]."""
         out: Tensor = self.embedding(ids) * self.config.embedding_scale
         return out
 
     def forward(self, embeddings: Tensor, cache: Cache, positions: Tensor) -> Tensor:
-        """[t, H] behind the cache -> logits [k, V] at `positions` [k] of the chunk; the cache grows by t.
+        """Run [t, H] after the cache -> logits [k, V] at `positions` [k] of the chunk; the cache grows by t.
 
-        Raises ValueError when the cache has no room for t more tokens.
+        Raises ValueError if the cache has no room for t more tokens.
         """
         room = self.config.cache_tokens - cache.tokens
         if embeddings.shape[0] > room:

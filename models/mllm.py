@@ -16,7 +16,7 @@ from models.vision import PatchEmbedding, VisionBlocks, VisionConfig
 
 @dataclass(frozen=True)
 class MllmConfig:
-    """A vision encoder, a language model and what joins them."""
+    """A vision encoder and a language model, which a projector joins."""
 
     name: str
     vision: VisionConfig
@@ -24,7 +24,7 @@ class MllmConfig:
 
     @property
     def tokens_per_tile(self) -> int:
-        """What one tile costs the language model: 196 at 384 pixels."""
+        """Return the language-model tokens of one tile: 196 at 384 pixels."""
         return downsampled_tokens(self.vision.side)
 
 
@@ -51,17 +51,17 @@ PRESETS: dict[str, MllmConfig] = {
     config.name: config
     for config in (
         MllmConfig(
-            name="tiny",  # tests and emulated phones: a few milliseconds a stage
+            name="tiny",  # tests and emulated phones: a few milliseconds per stage
             vision=VisionConfig(tile_pixels=56, patch_pixels=14, hidden=64, mlp=128, layers=2, heads=2),
             language=LanguageConfig(2, 64, 128, 2, 1, 32, 512, 4096),
         ),
         MllmConfig(
-            name="nano",  # bundled: the paper's tiles and tokens, at a size two cores can bear
+            name="nano",  # bundled: the paper's tiles and tokens, small enough for two cores
             vision=VisionConfig(tile_pixels=384, patch_pixels=14, hidden=128, mlp=512, layers=3, heads=2),
             language=LanguageConfig(4, 256, 704, 4, 2, 64, 512, 4096),
         ),
         MllmConfig(
-            name="bench",  # about 200 M language parameters: large enough that overhead is small
+            name="bench",  # about 200 M language parameters: large enough to make overhead small
             vision=VisionConfig(tile_pixels=384, patch_pixels=14, hidden=384, mlp=1536, layers=4, heads=6),
             language=LanguageConfig(12, 1024, 3072, 16, 8, 64, 32000, 4096),
         ),
@@ -71,7 +71,7 @@ PRESETS: dict[str, MllmConfig] = {
 
 
 class Mllm(nn.Module):
-    """Tiles and token ids in, text tokens out; in fp32 it is the oracle every build is checked against."""
+    """Tiles and token ids in, text tokens out; in fp32 the oracle that every build is checked against."""
 
     def __init__(self, config: MllmConfig) -> None:
         super().__init__()
@@ -82,19 +82,19 @@ class Mllm(nn.Module):
         self.language = LanguageModel(config.language)
 
     def encode(self, tiles: Tensor) -> Tensor:
-        """[N, 3, S, S] -> image tokens [N * T, H], tile after tile."""
+        """Encode [N, 3, S, S] -> image tokens [N * T, H], tile by tile."""
         tokens: Tensor = self.projector(self.vision(self.patch_embedding(tiles)))
         return tokens.flatten(0, 1)
 
     def prefill(self, prompt: Tensor, cache: Cache, parallel_tokens: int) -> Tensor:
-        """Fill the cache with prompt embeddings [n, H], `parallel_tokens` a call -> last logits [V]."""
+        """Fill the cache with prompt embeddings [n, H], `parallel_tokens` per call -> last logits [V]."""
         logits = torch.empty(0)
         for chunk in torch.split(prompt, parallel_tokens):
             logits = self.language(chunk, cache, torch.tensor([len(chunk) - 1]))[0]
         return logits
 
     def decode(self, logits: Tensor, cache: Cache) -> Iterator[tuple[int, float]]:
-        """Greedy token ids and their top-1 minus top-2 logit, one call a token, without end."""
+        """Yield greedy token ids and their top-1 minus top-2 logit, one call per token, endlessly."""
         while True:
             top = logits.topk(2)
             token = int(top.indices[0])
@@ -103,7 +103,7 @@ class Mllm(nn.Module):
 
 
 def random_mllm(config: MllmConfig, seed: int) -> Mllm:
-    """Seeded weights of a sane scale: they time like trained ones and answer nonsense.
+    """Return a model with seeded weights of a sane scale; it is as fast as a trained one but answers nonsense.
 
     Matrices are normal with variance 1 / inputs, which keeps activations near unit size through the
     layers (LeCun et al., Efficient BackProp, 1998, sec. 4.6); norms are 1, biases small.

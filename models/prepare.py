@@ -1,12 +1,17 @@
-"""An image file and an instruction -> an Input: pixels, grid, prompt and the oracle's answers.
+"""Prepare an image file and an instruction as an Input: pixels, grid, prompt and the oracle's answers.
 
     python -m models.prepare photo.jpg --instruction "What is this?" --model nano --out folder
 
-Everything an agent would otherwise have to decide is decided here, once: decoding, the grid, where the
-image lies on it, the prompt's order and the golden outputs, which the fp32 torch model computes.
+Decides once, here, what agents would otherwise have to decide: decoding, the grid, the image's place on
+it and the prompt's order. The fp32 torch model computes the golden outputs.
 """
 
 from __future__ import annotations
+
+from models.extras import need
+
+if __name__ == "__main__":  # before the imports below would fail with a traceback
+    need("prepare", "models", "torch", "PIL")
 
 import argparse
 import hashlib
@@ -42,10 +47,10 @@ from models.resolution import choose_grid, place, square_candidates
 Pixels = npt.NDArray[np.uint8]
 
 ORACLE_TOKENS = 128
-"""Greedy tokens the oracle answers with: the longest answer a scenario may check."""
+"""Greedy tokens in the oracle's answer: the longest answer a scenario may check."""
 
 ORACLE_CHUNK = 512
-"""Prompt tokens a call when the oracle prefills; its answer does not depend on it."""
+"""Prompt tokens per call when the oracle prefills; they do not affect its answer."""
 
 CANDIDATES = square_candidates(4)
 """1:1 to 4:4: implied by the paper's training up to 16 patches (arXiv 2411.10640, Tab. 8)."""
@@ -53,7 +58,7 @@ CANDIDATES = square_candidates(4)
 
 @dataclass(frozen=True)
 class Prepared:
-    """An Input, the pixels it names, and what calibrating a quantised cache needs."""
+    """An Input, the pixels it names, and the tensors that calibrate a quantised cache."""
 
     input: Input
     pixels: Pixels | None
@@ -66,8 +71,8 @@ class Prepared:
 def tiles_of(pixels: Pixels, placement: Placement, tile: int) -> Tensor:
     """Cut an image [H, W, 3] into tiles [n, 3, tile, tile] in `order`, as the `tile` graph must.
 
-    Bicubic with antialiasing on black, then (x / 255 - 0.5) / 0.5 (SigLIP). The paper names no filter;
-    LLaVA-NeXT's code, which its rule builds on, takes Pillow's default, which is this one.
+    Bicubic with antialiasing on black, then (x / 255 - 0.5) / 0.5 (SigLIP). The paper names no filter; its
+    rule builds on LLaVA-NeXT's code, which uses Pillow's default, this filter.
     """
     planes = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
 
@@ -87,10 +92,10 @@ def tiles_of(pixels: Pixels, placement: Placement, tile: int) -> Tensor:
 def prepare(
     model: Mllm, name: str, pixels: Pixels | None, instruction: str, *, prompt_tokens: int | None = None
 ) -> Prepared:
-    """Decide everything about one image and instruction, and ask the oracle.
+    """Prepare one image and instruction, and ask the oracle.
 
-    `prompt_tokens` asks for an exact length: the instruction is cut, or filled with blanks, to reach it.
-    Raises PrepareError when the prompt and an answer do not fit the model's cache.
+    `prompt_tokens` sets an exact length: the instruction is cut, or padded with spaces, to reach it.
+    Raises PrepareError if the prompt and an answer do not fit into the model's cache.
     """
     config = model.config
     placement: Placement | None = None
@@ -107,7 +112,10 @@ def prepare(
     if prompt_tokens is not None:
         room = prompt_tokens - image_tokens - len(before) - len(after)
         if room < 0:
-            raise PrepareError(f"wanted a prompt of {prompt_tokens} tokens; image and template alone take more")
+            raise PrepareError(
+                f"wanted a prompt of {prompt_tokens} tokens, found {prompt_tokens - room} in image and template "
+                "alone: ask for a longer prompt"
+            )
         ask = (ask + tokenizer.encode(" ") * room)[:room]
     total = len(before) + image_tokens + len(ask) + len(after)
     limit = config.language.cache_tokens - ORACLE_TOKENS
@@ -115,7 +123,7 @@ def prepare(
         raise PrepareError(
             f"wanted a prompt of at most {limit} tokens (the cache of {config.name} holds "
             f"{config.language.cache_tokens}, {ORACLE_TOKENS} are for the answer); found {total}, of which "
-            f"{image_tokens} are the image's: shorten the instruction"
+            f"{image_tokens} are for the image: shorten the instruction"
         )
     segments = [Segment(ids=before), *([] if features is None else [Segment(ids=None)]), Segment(ids=ask + after)]
     prompt, logits, cache, tokens = ask_oracle(model, segments, features)
@@ -150,12 +158,12 @@ def ask_oracle(
 
 
 def told(values: Tensor) -> Fingerprint:
-    """The fingerprint of a tensor."""
+    """Return the fingerprint of a tensor."""
     return fingerprint(values.numpy())
 
 
 def image_of(pixels: Pixels) -> Image:
-    """What an Input says of its pixels."""
+    """Describe pixels [H, W, 3] for an Input."""
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(pixels.tobytes()).hexdigest()
     return Image(path="pixels.rgb8", sha256=digest, width=width, height=height)
@@ -170,13 +178,13 @@ def write_input(prepared: Prepared, folder: Path) -> None:
 
 
 def main() -> int:
-    """Prepare one input from the command line; returns the exit code."""
+    """Prepare one input from the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.prepare", description=__doc__)
     parser.add_argument("image", type=Path)
     parser.add_argument("--instruction", required=True)
     parser.add_argument("--model", choices=["tiny", "nano", "bench"], default="nano")
     parser.add_argument("--seed", type=int, default=0, help="seed of the model's weights (default 0)")
-    parser.add_argument("--name", default="mine", help="what scenarios call it (default mine)")
+    parser.add_argument("--name", default="mine", help="the input's name in scenarios (default mine)")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     try:

@@ -1,8 +1,8 @@
-"""From vision tokens to language tokens: the 2x2 downsampler and the MLP projector.
+"""The 2x2 downsampler and the MLP projector, from vision tokens to language tokens.
 
 BlueLM-V-3B (arXiv 2411.10640, sec. 3.3) joins every 2x2 tokens into one "as in VILA", so 729 become 196.
 VILA's public code pads 27x27 with a zero row and column to 28x28, then LayerNorm, Linear, GELU, Linear.
-Its reshape leaves the grid transposed; ours stays row-major, since no VILA weights are loaded.
+Its reshape leaves the grid transposed; ours stays row-major, because we load no VILA weights.
 
 Shapes: B tiles, P = side**2 vision tokens of D, T = ceil(side / 2)**2 language tokens of H.
 """
@@ -14,12 +14,12 @@ from torch.nn import functional
 
 
 def downsampled_tokens(side: int) -> int:
-    """Language tokens for a side x side grid: 27 -> 14 * 14 = 196."""
+    """Return the language tokens of a side x side grid: 27 -> 14 * 14 = 196."""
     return ((side + 1) // 2) ** 2
 
 
 def downsample(features: Tensor, side: int) -> Tensor:
-    """[B, P, D] -> [B, T, 4D]: each 2x2 square side by side, as (0,0) (0,1) (1,0) (1,1)."""
+    """Join each 2x2 square, as (0,0) (0,1) (1,0) (1,1): [B, P, D] -> [B, T, 4D]."""
     batch, _, hidden = features.shape
     grid = features.view(batch, side, side, hidden)
     odd = side % 2
@@ -30,7 +30,7 @@ def downsample(features: Tensor, side: int) -> Tensor:
 
 
 class Projector(nn.Module):
-    """[B, P, D] -> [B, T, H]."""
+    """LayerNorm, Linear, GELU, Linear on joined squares: [B, P, D] -> [B, T, H]."""
 
     def __init__(self, side: int, vision_hidden: int, hidden: int) -> None:
         super().__init__()

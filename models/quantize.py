@@ -1,4 +1,4 @@
-"""Precision recipes, and the arithmetic that turns float32 weights into what a build stores.
+"""Precision recipes, and the arithmetic that converts float32 weights to what a build stores.
 
 BlueLM-V-3B (arXiv 2411.10640, sec. 3.4) stores the ViT and the projector in INT8, the language model in
 INT4 and the KV cache in INT8. Group size, symmetry and calibration are not published; ours: symmetric,
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 Storage = Literal["float32", "w4", "w8", "w8a8"]
 BLOCK = 32
-"""Weights a scale is shared by: the block ONNX Runtime's Arm kernels need (MLAS, KleidiAI)."""
+"""Weights that share one scale: the block size that ONNX Runtime's Arm kernels need (MLAS, KleidiAI)."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Blocks:
     """A matrix [N, K] in blocks along K, in MatMulNBits' layout.
 
     `packed` is uint8 [N, K / block, block * bits / 8], low nibble first, offset by 2**(bits - 1);
-    `scales` is float32 [N, K / block]. K that is no multiple of the block (SigLIP's 4304) is padded with
-    zeros up to one, in the packed weights only.
+    `scales` is float32 [N, K / block]. If K is not a multiple of the block (SigLIP's 4304), zeros pad the
+    packed weights, and only those, to one.
     """
 
     packed: Tensor
@@ -57,7 +57,7 @@ class Blocks:
     columns: int
 
     def dequantize(self) -> Tensor:
-        """Back to float32 [N, K], padding dropped."""
+        """Return the weights as float32 [N, K], without padding."""
         rows = self.packed.shape[0]
         codes = self.packed
         if self.bits == 4:
@@ -81,15 +81,15 @@ def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int = BLOCK) -> 
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """[N, K] -> codes uint8 [N, K] around 128 and one scale a row, float32 [N].
+    """Round [N, K] to codes uint8 [N, K] around 128 and one scale per row, float32 [N].
 
-    Unsigned, since x86 processors without VNNI saturate products of unsigned activations and signed
-    8-bit weights: the same model would answer differently from machine to machine.
+    Unsigned, because x86 processors without VNNI saturate products of unsigned activations and signed
+    8-bit weights: the same model would give different answers on different machines.
     """
     scales = weight.abs().amax(-1).clamp_min(1e-30) / 127
     return (torch.round(weight / scales[:, None]) + 128).to(torch.uint8), scales
 
 
 def cache_scale(largest: Tensor) -> Tensor:
-    """Largest magnitude of each channel [G, E] -> its INT8 scale; what exceeds it is clipped."""
+    """Return the INT8 scale for the largest magnitude of each channel [G, E]; larger values are clipped."""
     return largest.clamp_min(1e-6) / 127

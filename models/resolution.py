@@ -1,4 +1,4 @@
-"""Dynamic resolution: which grid of tiles an image is cut into, and how it lies on that grid.
+"""Dynamic resolution: choose the grid of tiles for an image and place the image on it.
 
 Three published rules choose the grid (:func:`choose_grid`):
 
@@ -7,8 +7,8 @@ Three published rules choose the grid (:func:`choose_grid`):
 - ``internvl``: ``find_closest_aspect_ratio`` in OpenGVLab/InternVL, ``internvl_chat/internvl/train/dataset.py``.
 
 A grid is (columns, rows), written 2:4 in the paper; widths come before heights everywhere. The rules
-compare floating-point numbers and depend on the path through the candidates, so they are loops over
-floats here too: exact fractions, or a minimum over a key, would choose differently now and then.
+compare floating-point numbers, each candidate with the one kept so far, so they are loops over floats here
+too: exact fractions, or a minimum over a key, would sometimes choose another grid.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Grid = tuple[int, int]
 """Columns, rows."""
 
 Rule = Literal["relaxed", "llava_next", "internvl"]
-"""Whose rule chooses the grid, and whose code places the image on it."""
+"""The rule that chooses the grid, and the published code that places the image on it."""
 
 TILE = 384
 """Side of a tile in pixels: the input of SigLIP-so400m-patch14-384, the paper's encoder."""
@@ -33,12 +33,12 @@ ALPHA = 0.1
 """The relaxed rule's margin: a share of the resolution kept so far (BlueLM-V-3B, Algorithm 1)."""
 
 TOKENS_PER_TILE = 196
-"""Tokens a tile costs the language model: 27 x 27, padded to 28 x 28, in blocks of 2 x 2 (BlueLM-V-3B)."""
+"""Language-model tokens per tile: 27 x 27, padded to 28 x 28, in blocks of 2 x 2 (BlueLM-V-3B)."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A grid the relaxed rule accepted on its way, with the pixels it keeps (`real`) and wastes (`empty`)."""
+    """A grid that the relaxed rule accepted, with the pixels it keeps (`real`) and wastes (`empty`)."""
 
     grid: Grid
     real: int
@@ -48,7 +48,7 @@ class Step:
 def square_candidates(n: int) -> tuple[Grid, ...]:
     """Return the n*n grids from n:n down to 1:1, columns descending, then rows descending.
 
-    The paper only says "descending, e.g. from 3:3 to 1:1"; whether by columns or by area it leaves open.
+    The paper says only "descending, e.g. from 3:3 to 1:1", not whether by columns or by area.
     Its statistics use n = 3; training "up to 16 patches" and 2:4 for phone screens imply n = 4.
     Raises ValueError if `n` is below 1.
     """
@@ -59,8 +59,8 @@ def square_candidates(n: int) -> tuple[Grid, ...]:
 def tile_candidates(max_tiles: int) -> tuple[Grid, ...]:
     """Return InternVL's list: every grid of at most `max_tiles` tiles, by area, then by columns.
 
-    InternVL sorts a set by area and leaves the order inside one area to chance; it never decides
-    (a test shows it for 6, 9 and 12 tiles). InternVL 1.5 was trained with up to 12.
+    InternVL sorts a set by area, so the order within one area is arbitrary; it never affects the choice
+    (a test shows this for 6, 9 and 12 tiles). InternVL 1.5 was trained with up to 12.
     Raises ValueError if `max_tiles` is below 1.
     """
     _at_least_one("max_tiles", max_tiles)
@@ -71,12 +71,12 @@ def tile_candidates(max_tiles: int) -> tuple[Grid, ...]:
 def choose_grid(width: int, height: int, *, rule: Rule, candidates: Sequence[Grid], tile: int = TILE) -> Grid:
     """Choose the grid of `tile`-pixel tiles for an image of width x height pixels, always one of `candidates`.
 
-    ``relaxed`` walks the candidates in descending order (columns, then rows) whatever order they come in;
-    the other two in the order given, which matters for exact ties only.
+    ``relaxed`` visits the candidates in descending order (columns, then rows), whatever their order;
+    the other two visit them in the given order, which matters only for exact ties.
 
-    A hole in the published relaxed rule: when the short side of a very long image scales to 0 pixels on
-    every candidate (1x1153 and beyond with 3x3) it chooses nothing. We then answer as LLaVA-NeXT does: the
-    candidate with the least empty area, 1:1 where that is offered.
+    The published relaxed rule has a gap: if the short side of a very long image scales to 0 pixels on every
+    candidate (1x1153 and beyond with 3x3), it chooses nothing. We then choose as LLaVA-NeXT does: the
+    candidate with the least empty area, which is 1:1 if that is a candidate.
 
     Raises ValueError for a side, a tile or a grid below 1, no candidates, or an unknown rule.
     """
@@ -93,10 +93,10 @@ def choose_grid(width: int, height: int, *, rule: Rule, candidates: Sequence[Gri
 def relaxed_trace(
     width: int, height: int, *, candidates: Sequence[Grid], tile: int = TILE, alpha: float = ALPHA
 ) -> tuple[Step, ...]:
-    """Return every grid the relaxed rule accepted, in order; the last is its choice, none is the hole.
+    """Return every grid the relaxed rule accepted, in order; the last is its choice, an empty tuple is the gap.
 
-    A grid replaces the one kept if it keeps more pixels by over `alpha`, or if it keeps at most `alpha` fewer
-    and wastes less. What is kept may therefore fall. BlueLM-V-3B (arXiv 2411.10640), Algorithm 1.
+    A grid replaces the current one if it keeps more pixels by over `alpha`, or if it loses less than `alpha`
+    and wastes less. The pixels kept may therefore fall. BlueLM-V-3B (arXiv 2411.10640), Algorithm 1.
     """
     _check(width, height, "relaxed", candidates, tile)
     steps: list[Step] = []
@@ -114,10 +114,10 @@ def relaxed_trace(
 def place(width: int, height: int, grid: Grid, *, rule: Rule, tile: int = TILE) -> Placement:
     """Place an image of width x height pixels on a canvas of columns x rows tiles.
 
-    ``relaxed`` and ``llava_next``: as LLaVA-NeXT's ``resize_and_pad_image``, scaled to fit with its aspect kept,
-    centred on black (an odd pixel goes right or below). BlueLM-V-3B leaves this open and builds on that code.
-    ``internvl``: as InternVL's ``dynamic_preprocess``, stretched over the whole canvas.
-    The thumbnail is the whole image squashed to one tile in both; `order` is that of :func:`encode_order`.
+    ``relaxed`` and ``llava_next``: as LLaVA-NeXT's ``resize_and_pad_image``, scaled to fit with the aspect
+    kept, centred on black (an odd pixel goes right or below). BlueLM-V-3B does not specify this and builds on
+    that code. ``internvl``: as InternVL's ``dynamic_preprocess``, stretched over the whole canvas.
+    In both, the thumbnail is the whole image resized to one tile; `order` is that of :func:`encode_order`.
 
     Raises ValueError for a side, a tile or a grid below 1, or an unknown rule.
     """
@@ -146,7 +146,7 @@ def place(width: int, height: int, grid: Grid, *, rule: Rule, tile: int = TILE) 
 def encode_order(grid: Grid, *, rule: Rule) -> tuple[int, ...]:
     """Return the order in which the tiles (1.., row by row) and the thumbnail (0) are encoded.
 
-    ``relaxed`` and ``llava_next``: the thumbnail first, always, so that 1:1 costs two tiles.
+    ``relaxed`` and ``llava_next``: the thumbnail always first, so 1:1 takes two tiles.
     ``internvl``: the thumbnail last, and none for a single tile.
     """
     _check(1, 1, rule, [grid], 1)
@@ -157,12 +157,12 @@ def encode_order(grid: Grid, *, rule: Rule) -> tuple[int, ...]:
 
 
 def image_tokens(grid: Grid, *, rule: Rule, per_tile: int = TOKENS_PER_TILE) -> int:
-    """Return what an image costs in tokens, thumbnail included: 2:4 relaxed is 9 tiles and 1764 tokens."""
+    """Return the tokens of an image, thumbnail included: 2:4 relaxed is 9 tiles and 1764 tokens."""
     return len(encode_order(grid, rule=rule)) * per_tile
 
 
 def _pixels(width: int, height: int, grid: Grid, tile: int) -> tuple[int, int]:
-    """Return the pixels an image keeps on a grid, never more than it has, and those that stay empty."""
+    """Return the pixels that an image keeps on a grid, never more than it has, and the empty ones."""
     target_width, target_height = tile * grid[0], tile * grid[1]
     scale = min(target_width / width, target_height / height)
     real = min(int(width * scale) * int(height * scale), width * height)
@@ -170,7 +170,7 @@ def _pixels(width: int, height: int, grid: Grid, tile: int) -> tuple[int, int]:
 
 
 def _llava_next(width: int, height: int, candidates: Sequence[Grid], tile: int) -> Grid:
-    """Return the grid that keeps most pixels and, among equals, wastes fewest; the first of exact ties."""
+    """Return the grid that keeps the most pixels, then wastes the fewest; the first of exact ties."""
     chosen = candidates[0]
     kept, waste = 0, math.inf
     for grid in candidates:
@@ -181,7 +181,7 @@ def _llava_next(width: int, height: int, candidates: Sequence[Grid], tile: int) 
 
 
 def _internvl(width: int, height: int, candidates: Sequence[Grid], tile: int) -> Grid:
-    """Return the grid of the closest aspect; an equally close, later one if the image fills over half of it."""
+    """Return the grid with the closest aspect; a later tie wins if the image fills over half of it."""
     chosen = candidates[0]
     aspect, best_gap = width / height, math.inf
     for columns, rows in candidates:

@@ -1,7 +1,7 @@
-"""The bundled sample picture: a made-up phone screen, drawn when needed so that no binary is kept.
+"""The bundled sample picture: an invented phone screen, drawn on demand so that we store no binary.
 
-Everything is integer arithmetic, seeded through PCG64's raw stream (which NumPy keeps stable between versions)
-and lettered in Pillow's built-in bitmap font, so that the same seed and size give the same bytes anywhere.
+Uses only integer arithmetic, PCG64's raw stream (which NumPy keeps stable between versions) and Pillow's
+built-in bitmap font, so that the same seed and size give the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from models.images import RGB8
 Colour = tuple[int, int, int]
 
 SEED = 241110640
-"""The default seed: the paper's arXiv number without its point."""
+"""The default seed: the paper's arXiv number without the dot."""
 
 WIDTH, HEIGHT = 768, 1536
-"""The size of the paper's test image (BlueLM-V-3B, arXiv 2411.10640), 2:4 tiles of 384; layout pixels are its."""
+"""The size of the paper's test image (BlueLM-V-3B, arXiv 2411.10640), 2:4 tiles of 384; in layout pixels."""
 
 ADVANCE = 7
-"""Dots from letter to letter: one more than the font's own, in which wide letters touch."""
+"""Dots from letter to letter: one more than the font's own advance, at which wide letters touch."""
 
 FINE = 2
-"""The layout is drawn this much finer, then averaged: the edges of shapes and letters become smooth."""
+"""The layout is drawn this many times larger, then averaged, to smooth the edges of shapes and letters."""
 
 _PAGE, _CARD, _LINE = (241, 243, 247), (255, 255, 255), (226, 229, 235)
 _INK, _GREY, _BLUE, _ORANGE = (28, 31, 38), (116, 122, 134), (40, 98, 226), (240, 138, 36)
@@ -34,7 +34,7 @@ _GREEN, _PURPLE = (38, 158, 110), (138, 84, 204)
 def draw_screen(width: int = WIDTH, height: int = HEIGHT, seed: int = SEED) -> RGB8:
     """Draw the sample phone screen as RGB8 [height, width, 3]: status bar, photo, chart, messages, navigation.
 
-    The layout is of 1:2; another aspect stretches it. The seed moves the mountains and the chart's values.
+    The layout is 1:2; another aspect stretches it. The seed moves the mountains and the chart's values.
     Raises ValueError if a side is below 1.
     """
     if width < 1 or height < 1:
@@ -134,7 +134,7 @@ def _draw_messages(canvas: RGB8) -> None:
 
 
 def _draw_navigation(canvas: RGB8) -> None:
-    """Draw the navigation bar and the system's handle."""
+    """Draw the navigation bar and the system handle."""
     _box(canvas, (0, 1420, WIDTH, 116), _CARD)
     _box(canvas, (0, 1420, WIDTH, 2), _LINE)
     for tab, name in enumerate(["Home", "Photos", "Map", "Chat"]):
@@ -150,7 +150,7 @@ def _box(canvas: RGB8, area: tuple[int, int, int, int], colour: Colour, radius: 
     """Fill a rectangle (x, y, width, height) with round corners; layout pixels."""
     x, y, width, height, radius = (FINE * value for value in (*area, radius))
     rows, columns = np.ogrid[:height, :width]
-    # twice the distance of a pixel's middle to the inner rectangle the corners turn around
+    # twice the distance from a pixel's centre to the inner rectangle, around which the corners curve
     down = np.maximum(0, np.maximum(2 * radius - 2 * rows - 1, 2 * rows + 1 - 2 * (height - radius)))
     across = np.maximum(0, np.maximum(2 * radius - 2 * columns - 1, 2 * columns + 1 - 2 * (width - radius)))
     inside = down**2 + across**2 <= (2 * radius) ** 2 if radius else np.ones((height, width), dtype=bool)
@@ -163,11 +163,11 @@ def _disc(canvas: RGB8, x: int, y: int, radius: int, colour: Colour) -> None:
 
 
 def _text(canvas: RGB8, place: tuple[int, int], text: str, colour: Colour, scale: int) -> None:
-    """Letter from (x, y) in the 6x11 bitmap font, `scale` layout pixels to a dot, its corners rounded."""
+    """Write text from (x, y) in the 6x11 bitmap font, `scale` layout pixels per dot, corners rounded."""
     bits = _lettered(text)
     dot = scale * FINE
     large = np.kron(bits, np.ones((dot, dot), dtype=np.uint8)).astype(np.int64)
-    window = dot + 1 - dot % 2  # odd, so that letters stay where they are
+    window = dot + 1 - dot % 2  # odd, so that letters do not shift
     sums = np.pad(large, window // 2)
     for axis in (0, 1):
         sums = np.lib.stride_tricks.sliding_window_view(sums, window, axis=axis).sum(axis=-1)
@@ -177,7 +177,7 @@ def _text(canvas: RGB8, place: tuple[int, int], text: str, colour: Colour, scale
 
 
 def _lettered(text: str) -> RGB8:
-    """Return a line of text in dots, 0 or 1; each letter is taken between blanks, where the font clips none."""
+    """Return a line of text in dots, 0 or 1; each letter is drawn between spaces, so that the font clips none."""
     font = ImageFont.load_default_imagefont()
     line = np.zeros((11, ADVANCE * len(text) + 12), dtype=np.uint8)
     for index, letter in enumerate(text):
@@ -205,7 +205,7 @@ def _integers(random: np.random.PCG64, count: int, below: int) -> npt.NDArray[np
 
 
 def _averaged(picture: RGB8, size: int, *, axis: int) -> RGB8:
-    """Bring one axis to `size` pixels, each the mean of what it covers (nearest where it grows)."""
+    """Resize one axis to `size` pixels, each the mean of the pixels it covers (nearest when enlarging)."""
     edges = np.arange(size + 1) * picture.shape[axis] // size
     counts = np.maximum(1, np.diff(edges))
     sums: npt.NDArray[np.uint32] = np.add.reduceat(picture, edges[:-1], axis=axis, dtype=np.uint32)

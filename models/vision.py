@@ -1,8 +1,8 @@
-"""The SigLIP vision encoder, split where the paper splits it: a convolution, then transformer blocks.
+"""The SigLIP vision encoder, split as in the paper: a convolution, then transformer blocks.
 
 Architecture: google/siglip-so400m-patch14-384. BlueLM-V-3B (arXiv 2411.10640, sec. 3.3 and Fig. 5) runs
-the patch-embedding convolution on the CPU and the blocks on the NPU, so they are two stages here. Which
-layer's features feed the projector is not published; the last one's, after the final norm, is taken.
+the patch-embedding convolution on the CPU and the blocks on the NPU, so they are two stages here. The
+paper does not say which layer feeds the projector; we take the last one, after the final norm.
 
 Shapes: B tiles, S pixels a side, P = (S // patch)**2 tokens, D hidden.
 """
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """Sizes of the encoder; `tile_pixels` is the side S of the square tile it sees."""
+    """Sizes of the encoder; `tile_pixels` is the side S of its square input tile."""
 
     tile_pixels: int
     patch_pixels: int
@@ -30,12 +30,12 @@ class VisionConfig:
 
     @property
     def side(self) -> int:
-        """Tokens along one side: 384 // 14 = 27; the last 6 pixels of each side are not seen."""
+        """Return the tokens along one side: 384 // 14 = 27; the last 6 pixels of each side are ignored."""
         return self.tile_pixels // self.patch_pixels
 
     @property
     def tokens(self) -> int:
-        """Tokens a tile: 27 * 27 = 729."""
+        """Return the tokens per tile: 27 * 27 = 729."""
         return self.side**2
 
 
@@ -97,7 +97,7 @@ class VisionBlocks(nn.Module):
 
     @property
     def layers(self) -> list[VisionBlock]:
-        """The blocks, as what they are."""
+        """Return the blocks, typed."""
         return [block for block in self.blocks if isinstance(block, VisionBlock)]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from typing import TypeVar
 import pytest
 
 from device_agents.virtual_phone import linux
-from lab.device import roster
+from lab.device.addresses import remember
 from tests.farm_phones import Phone
 from tests.lab_process import COMMAND, ROOT
 
@@ -161,7 +161,7 @@ class Person:
         (agents / "x86_64").symlink_to(bundle)
         (folder / "short.toml").write_text(scenario or decode_scenario(timeout_s=timeout_s))
         self.count, self.processes = 0, list[subprocess.Popen[bytes]]()
-        roster.remember(folder / "data", phone.address)
+        remember(folder / "data", phone.address)
 
     def begin(self, *arguments: str | Path) -> Callable[[], Done]:
         """Start `lab`; return what waits for its end."""

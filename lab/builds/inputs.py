@@ -107,12 +107,6 @@ def _ask_models(image: Path, instruction: str, model: str, seed: int, folder: Pa
         return
     said = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
     last = next((line for line in reversed(said) if line.startswith(_MESSAGE)), said[-1])
-    if last.startswith("ModuleNotFoundError"):
-        raise PrepareError(
-            f"{image}: cannot be prepared: what is right is answered by the fp32 model, which needs torch and "
-            f"Pillow, and this Python ({sys.executable}) says {last}; install them: `make setup`, or "
-            "`pip install -c constraints.txt -e '.[models]'`"
-        )
     raise PrepareError(last.removeprefix(_MESSAGE))
 
 

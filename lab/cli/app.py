@@ -121,7 +121,7 @@ def trace(
     import json
 
     from lab.report.trace import trace_of
-    from lab.trial.agent import EVENTS, read_events
+    from lab.trial.folder import EVENTS, read_events
 
     store = opened(data)
     record = store.run(run)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +15,23 @@ import typer
 from lab.cli.options import DATA, WAIT_S, Data, Wait, console, finite, opened, refuse
 from lab.cli.output import data_option, short, write
 from lab.cli.run import ProfileName, build_option
-from lab.compare.sides import Differs, Wanted, one_scenario, reopened, sides_of
 from lab.errors import LabError, RunError
 
 if TYPE_CHECKING:
     from lab.compare.comparison import Side, Step
     from lab.records import Comparison, Trial
-    from lab.run.fleet import Terms
+    from lab.run.turn import Terms
     from lab.store import Store
+
+
+class Differs(StrEnum):
+    """The dimension a comparison declares, as an option's choices."""
+
+    BUILD = "build"
+    RUNTIME = "runtime"
+    PARAMETER = "parameter"
+    DEVICE = "device"
+
 
 BUDGET_S = 1800.0
 """As `comparison.BUDGET_S`, which is not loaded for `--help`."""
@@ -103,7 +113,9 @@ def compare(
 
     Every trial is saved as it arrives. After Ctrl-C or kill -9 `lab compare --resume` goes on.
     """
-    from lab.cli import work as session
+    from lab.cli.work import teller
+    from lab.compare.sides import Wanted, one_scenario, sides_of
+    from lab.run.benches import terms_of
 
     store = opened(data)
     plan = {"scenario": scenario, "device": device, "budget": budget, "seed": seed, "profile": profile}
@@ -119,23 +131,23 @@ def compare(
         found = _judged(store, runs, differs or Differs.BUILD)
     elif resume:
         refuse("--resume takes nothing that was decided already", B=candidate, differs=differs, **plan)
-        found = _resumed(store, baseline, build or [], session.terms_of(store, wait, console()))
+        found = _resumed(store, baseline, build or [], terms_of(store, wait, tell=teller(console())))
     else:
         if baseline is None or candidate is None:
             raise RunError("wanted what to compare: lab compare A B, or --runs RUN_A RUN_B, or --resume")
-        terms = session.terms_of(store, wait, console())
+        terms = terms_of(store, wait, tell=teller(console()))
         if len(build or []) > 1:
             raise RunError("--build: wanted one build for both sides; two builds to compare are A and B")
         wanted = Wanted(
             (baseline, candidate),
-            differs or Differs.BUILD,
+            (differs or Differs.BUILD).value,
             one_scenario(scenario),
             device or "host",
             next(iter(build or []), None),
-            profile or ProfileName.OBSERVE,
+            (profile or ProfileName.OBSERVE).value,
         )
         sides = sides_of(store, wanted, terms)
-        found = _begun(sides, wanted.differs, seed, BUDGET_S if budget is None else budget)
+        found = _begun(sides, differs or Differs.BUILD, seed, BUDGET_S if budget is None else budget)
     _told(store, found, html)
 
 
@@ -156,6 +168,7 @@ def _resumed(store: Store, named: str | None, folders: Sequence[str], terms: Ter
     """Go on with a comparison on the devices it was begun on; one that is finished is only told again."""
     from lab.compare import comparison as library
     from lab.compare.newest import comparison_to_go_on_with
+    from lab.compare.sides import reopened
     from lab.identifiers import now_utc
 
     comparison = comparison_to_go_on_with(store, named)
@@ -201,7 +214,7 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
 
 def pair_words(step: Step) -> str:
     """Return what a pair brought, in a line: why it is lost, where it is, and how far its cell is."""
-    from lab.stats.best import counted
+    from lab.stats.sample import counted
 
     bad = next((trial for trial in step.trials if not counted(trial, step.comparison.metric)), None)
     change = step.cell.change

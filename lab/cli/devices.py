@@ -86,11 +86,12 @@ def connect(
     """Connect to a phone by TCP, and from now on whenever devices are looked for."""
     from lab.device import roster
     from lab.device.adb import transport as adb
+    from lab.device.addresses import address_of, remember
 
-    named = roster.address_of(address)
+    named = address_of(address)
     server = adb.Server.from_environment()
     adb.connect_tcp(server, named)
-    roster.remember(data, named)
+    remember(data, named)
     found = [entry for entry in roster.look(server, data) if entry.found.serial == named]
     for entry in found:
         typer.echo(f"{named}: {entry.name}, {entry.found.kind}, {entry.found.soc or 'SoC unknown'}, {entry.state}")
@@ -104,17 +105,17 @@ def disconnect(
     data: Data = DATA,
 ) -> None:
     """Let go of a phone reached by TCP, and forget its address."""
-    from lab.device import roster
     from lab.device.adb import transport as adb
+    from lab.device.addresses import address_of, addresses, forget
 
-    named = roster.address_of(address)
+    named = address_of(address)
     server = adb.Server.from_environment()
-    known = named in roster.addresses(data)
+    known = named in addresses(data)
     here = named in {each.serial for each in adb.attached(server)}
     if not known and not here:
-        remembered = ", ".join(roster.addresses(data)) or "none"
+        remembered = ", ".join(addresses(data)) or "none"
         raise DeviceRefused(f"{named}: not connected, and not remembered; remembered addresses: {remembered}")
-    roster.forget(data, named)
+    forget(data, named)
     if here:
         adb.disconnect_tcp(server, named)
     typer.echo(f"{named}: disconnected and forgotten")
@@ -140,12 +141,13 @@ def restore(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A device's name or adb serial.")], data: Data = DATA
 ) -> None:
     """Put back the settings of a device that a lab which crashed, or lost it, left changed."""
-    from lab.cli import work as session
+    from lab.cli.work import teller
     from lab.device import roster
     from lab.device.adb.transport import Server
     from lab.device.care import journal as care_journal
-    from lab.device.care import prepare as care
-    from lab.run import fleet
+    from lab.device.care import restore as care
+    from lab.run.benches import terms_of
+    from lab.run.turn import lease_of
 
     server, store = Server.from_environment(), opened(data)
     here = next((one for one in roster.look(server, data) if name in (one.name, one.found.serial)), None)
@@ -164,7 +166,7 @@ def restore(
         changed = ", ".join(f"{one.setting} (was {one.before})" for one in entries)
         why = here.advice if here is not None else "it is not attached"
         raise DeviceLost(f"{known}: {why}. Attach it and try again. Still changed: {changed}")
-    with fleet.lease_of(device, session.terms_of(store, 0, console()))():
+    with lease_of(device, terms_of(store, 0, tell=teller(console())))():
         done = care.restore(device, data)
     for words in done.told:
         console().print(words, markup=False, highlight=False, soft_wrap=True)
@@ -299,11 +301,13 @@ def probe(
     Reads first; a setting is written only with the value it already has, and read back. Nothing that throttling or
     charging depends on is touched. It takes a minute or two.
     """
-    from lab.cli import work as session
+    from lab.cli.work import teller
     from lab.device import roster
     from lab.device.adb.transport import Server
     from lab.probe import examine as probing
-    from lab.run import fleet
+    from lab.probe.bundle import write_bundle
+    from lab.run.benches import terms_of
+    from lab.run.turn import lease_of
 
     server, store = Server.from_environment(), opened(data)
     chosen = roster.choose(device, roster.look(server, data))
@@ -313,12 +317,12 @@ def probe(
     if entry.held_by:
         raise DeviceRefused(f"{entry.name}: held by {entry.held_by}; probing would disturb it, try again later")
     found = roster.connect(server, entry, data / "agents")
-    terms = session.terms_of(store, 0, console())
-    results = probing.examine(found, lease=fleet.lease_of(found, terms), tell=terms.tell)
+    terms = terms_of(store, 0, tell=teller(console()))
+    results = probing.examine(found, lease=lease_of(found, terms), tell=terms.tell)
     stamp = datetime.now(UTC)
     target = out or Path(f"probe-{re.sub(r'[^A-Za-z0-9.-]', '_', entry.name)}-{stamp:%Y%m%dT%H%M%S}.tar.gz")
     secrets = () if with_serial else (entry.found.serial, entry.name)
-    probing.write_bundle(target, found, results, taken_utc=f"{stamp:%Y-%m-%d %H:%M} UTC", secrets=secrets)
+    write_bundle(target, found, results, taken_utc=f"{stamp:%Y-%m-%d %H:%M} UTC", secrets=secrets)
     _print_results(results)
     typer.echo(f"Wrote {target}: report.md, probes.json and raw outputs; look through it before you send it")
 

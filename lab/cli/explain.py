@@ -12,9 +12,8 @@ from lab.cli.output import write
 from lab.errors import RunError
 
 if TYPE_CHECKING:
-    from lab.records import Run
-    from lab.report.explain.view import Explanation
-    from lab.store import Store
+    pass
+from lab.report.explain.saved import explained
 
 
 def explain(
@@ -46,17 +45,3 @@ def explain(
     except KeyError as error:
         known = f"1 to {max(line.number for line in found.lines)}" if found.lines else "none"
         raise RunError(f"run {record.id} has no trial {trial}; it has {known}") from error
-
-
-def explained(store: Store, record: Run) -> Explanation:
-    """Return the explanation of a saved run; raises `StoreError` for a damaged file of its own."""
-    import tomllib
-
-    from lab.report.evidence import evidence_of
-    from lab.report.explain.view import explain as explanation_of
-    from lab.trial.metrics import METRICS
-
-    metric = METRICS[tomllib.loads(record.scenario_toml)["scenario"]["metric"]]
-    folder = store.root / "runs" / record.id / "trials"
-    kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in store.trials(record.id)]
-    return explanation_of(record, kept, metric)

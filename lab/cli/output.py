@@ -53,7 +53,7 @@ def print_beside(answers: list[Answer]) -> None:
 
 def write_html(path: Path, answers: list[tuple[Answer, list[Trial]]]) -> None:
     """Write one page with all answers."""
-    from lab.report.html import render_html
+    from lab.report.answer.page import render_html
 
     write(path, render_html(answers))
 

@@ -17,8 +17,9 @@ from lab.errors import LabError, RunError
 if TYPE_CHECKING:
     from lab.records import Answer, Run, Trial
     from lab.run.bench import Bench
-    from lab.run.fleet import Ended, Terms
-    from lab.scenario.load import Scenario
+    from lab.run.fleet import Ended
+    from lab.run.turn import Terms
+    from lab.scenario.plan import Scenario
     from lab.store import Store
 
     Answers = list[tuple[Answer, list[Trial]]]
@@ -102,27 +103,30 @@ def run(
     With --image every cell that works on an input works on yours (it needs torch, which answers what is right):
     `lab run throughput --image photo.jpg --instruction "What is this?"`
     """
-    from lab.cli import work as session
+    from lab.cli.work import teller
+    from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, on_own_input, terms_of, with_image
+    from lab.run.resume import unfinished
+    from lab.scenario.suite import scenarios_of
 
     _check_image_options(image, instruction, resume=resume)
     store, answers, failed = opened(data), [], False
-    terms = session.terms_of(store, wait, console())
+    terms = terms_of(store, wait, tell=teller(console()))
     if resume:
         why = "--resume goes on with the plan its run began with"
         refuse(why, suite=suite, seed=seed, blocks=blocks, iterations=iterations)
-        answers = [_resumed(session.unfinished(store, name), store, build, terms)]
+        answers = [_resumed(unfinished(store, name), store, build, terms)]
     else:
         given = {"blocks": blocks, "most": blocks, "iterations": iterations}
         plan = {k: v for k, v in given.items() if v is not None}
         if name is None and suite is None:
             suite = "quick"
-        scenarios = session.scenarios_of(name, suite, plan)
-        line = build or session.DEFAULT_BUILD
-        devices = session.devices_of(store, device, console())
-        benches = session.benches_of(store, devices, line, terms, profile.value)
+        scenarios = scenarios_of(name, suite, plan)
+        line = build or DEFAULT_BUILD
+        devices = devices_of(store, device, tell=terms.tell)
+        benches = benches_of(store, devices, line, terms, profile.value)
         if image is not None:
-            scenarios = [session.on_own_input(chosen) for chosen in scenarios]
-            benches = session.with_image(benches, scenarios, image, instruction, wait)
+            scenarios = [on_own_input(chosen) for chosen in scenarios]
+            benches = with_image(benches, scenarios, image, instruction, wait)
         begin = _Begin(suite or "", line, seed, memory)
         if len(benches) == 1:
             for chosen in scenarios:
@@ -157,11 +161,11 @@ class _Begin:
         self.begun: list[tuple[Run, Bench]] = []
 
     def __call__(self, chosen: Scenario, bench: Bench) -> Run:
-        from lab.cli import work as session
         from lab.run import runner
+        from lab.run.benches import line_of
 
         drawn = secrets.randbelow(2**31) if self.seed is None else self.seed
-        line = session.line_of(bench.store, bench.build, self.line)
+        line = line_of(bench.store, bench.build, self.line)
         record = runner.open_run(chosen, bench, seed=drawn, suite=self.suite, line=line, memory=self.memory)
         self.begun.append((record, bench))
         return record
@@ -169,20 +173,20 @@ class _Begin:
 
 def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> tuple[Answer, list[Trial]]:
     """Go on with a run on the device it was begun on."""
-    from lab.cli import work as session
-    from lab.run import runner
+    from lab.run.benches import benches_of, devices_of
+    from lab.run.resume import profile_of, reopen, rest_of_suite, scenario_of, with_own_inputs
 
     terms = replace(terms, keep=record.id)
-    devices = session.devices_of(store, record.device, console())
-    profile = session.profile_of(record)
-    benches = session.benches_of(store, devices, build or record.build, terms, profile)
-    bench = session.with_own_inputs(benches[0], record)
-    chosen = session.scenario_of(record)
-    runner.reopen(record, chosen, bench)
+    devices = devices_of(store, record.device, tell=terms.tell)
+    profile = profile_of(record)
+    benches = benches_of(store, devices, build or record.build, terms, profile)
+    bench = with_own_inputs(benches[0], record)
+    chosen = scenario_of(record)
+    reopen(record, chosen, bench)
     done, total = len(store.trials(record.id)), len(record.cells) * (record.blocks + record.memory)
     typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
     found = _measured(record, chosen, bench)
-    if rest := session.rest_of_suite(record):
+    if rest := rest_of_suite(record):
         typer.echo(f"Not measured yet of suite {record.suite}: lab run SCENARIO, for {', '.join(rest)}")
     return found
 
@@ -191,6 +195,7 @@ def _measured(record: Run, chosen: Scenario, bench: Bench) -> tuple[Answer, list
     """Measure one run and print its answer; leaves with status 2 when interrupted."""
     from lab.cli import work as session
     from lab.report.answer.saved import answer_of
+    from lab.run.runner import refuse_if_nothing_counts
 
     try:
         ended = session.measure(record, chosen, bench, console())
@@ -201,7 +206,7 @@ def _measured(record: Run, chosen: Scenario, bench: Bench) -> tuple[Answer, list
         raise type(error)(f"{error}\nThe run can go on: {_resume(record, bench)}") from error
     found, trials = answer_of(bench.store, ended)
     print_answer(found)
-    session.refuse_if_nothing_counts(bench.store, ended, trials)
+    refuse_if_nothing_counts(bench.store, ended, trials)
     return found, trials
 
 
@@ -229,8 +234,8 @@ def _everywhere(
 
 def _told(ended: list[Ended], benches: dict[str, Bench]) -> tuple[Answers, list[str]]:
     """Return the answers of runs that ended well, and a message for each that did not."""
-    from lab.cli import work as session
     from lab.report.answer.saved import answer_of
+    from lab.run.runner import refuse_if_nothing_counts
 
     answers: Answers = []
     words: list[str] = []
@@ -243,7 +248,7 @@ def _told(ended: list[Ended], benches: dict[str, Bench]) -> tuple[Answers, list[
             found, trials = answer_of(benches[one.run.id].store, one.run)
             answers.append((found, trials))
             try:
-                session.refuse_if_nothing_counts(benches[one.run.id].store, one.run, trials)
+                refuse_if_nothing_counts(benches[one.run.id].store, one.run, trials)
             except RunError as error:
                 words.append(str(error))
     return answers, words

@@ -16,7 +16,7 @@ from lab.errors import RunError
 if TYPE_CHECKING:
     from lab.records import SelfCheck
     from lab.run.bench import Bench
-    from lab.scenario.load import Scenario
+    from lab.scenario.plan import Scenario
     from lab.store import Store
 
 SCENARIO = "selfcheck"
@@ -81,7 +81,9 @@ def selfcheck(
     It is saved after each comparison, stops when the time is spent and says what could not be shown. Ctrl-C
     keeps what was measured; `--resume` goes on.
     """
-    from lab.cli import work as session
+    from lab.cli.work import teller
+    from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, terms_of
+    from lab.scenario.suite import scenarios_of
 
     store = opened(data)
     begun_with = {"comparisons": comparisons, "injected": injected, "seed": seed}
@@ -91,10 +93,10 @@ def selfcheck(
         return
     if resume:
         refuse("--resume takes a self-check as it was begun", **begun_with)
-    terms = session.terms_of(store, wait, console())
-    (chosen,) = session.scenarios_of(scenario, None, {})
-    line = build or session.DEFAULT_BUILD
-    benches = session.benches_of(store, session.devices_of(store, device, console()), line, terms)
+    terms = terms_of(store, wait, tell=teller(console()))
+    (chosen,) = scenarios_of(scenario, None, {})
+    line = build or DEFAULT_BUILD
+    benches = benches_of(store, devices_of(store, device, tell=terms.tell), line, terms)
     found = []
     for bench in benches:
         if resume:
@@ -123,13 +125,13 @@ def _begun(
     injected: int,
     budget_s: float,
 ) -> SelfCheck:
-    from lab.cli import work as session
     from lab.compare import selfcheck as library
+    from lab.run.benches import line_of
 
     return library.begin(
         chosen,
         bench,
-        session.line_of(bench.store, bench.build, named),
+        line_of(bench.store, bench.build, named),
         seed=secrets.randbelow(2**31) if seed is None else seed,
         comparisons=comparisons,
         injected=injected,

@@ -21,9 +21,12 @@ from lab.errors import RunError
 from lab.records import Trial
 from lab.run import runner
 from lab.run.bench import Bench, Place, boot_of, inputs_of
+from lab.run.context import context_of
+from lab.run.resume import SUITE
 from lab.run.session import session
-from lab.scenario.load import SCENARIOS, Scenario, load
-from lab.stats.best import counted, trial_median
+from lab.scenario.load import SCENARIOS, load
+from lab.scenario.plan import Scenario
+from lab.stats.sample import counted, trial_median
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +36,6 @@ WITHIN = 0.05
 
 LASTS_S = 24 * 3600.0
 """How long a device that was accepted stays so, in the same boot; a judgement: a night of comparisons."""
-
-SUITE = "acceptance"
-"""The suite that runs of the reference cell say they belong to."""
 
 
 class Reference(BaseModel):
@@ -108,7 +108,7 @@ def accept(bench: Bench, line: str, held: Held, *, tell: Callable[[str], None] =
 def key_of(bench: Bench, scenario: Scenario | None = None) -> str:
     """Return what a reference is remembered by: the device, the build and everything that must agree."""
     chosen = scenario or load(SCENARIOS / "reference.toml")
-    context = runner.context_of(chosen, chosen.cells, bench, inputs_of(chosen.cells, bench))
+    context = context_of(chosen, chosen.cells, bench, inputs_of(chosen.cells, bench))
     known = json.dumps([bench.device.identity.name, sorted(context.facts.items())])
     return hashlib.sha256(known.encode()).hexdigest()[:16]
 

@@ -19,15 +19,16 @@ from lab.device.cores import Held
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
-from lab.run import runner
+from lab.run import resume, runner
 from lab.run.bench import Bench, Place, Watch, inputs_of
+from lab.run.context import context_of
 from lab.run.recovery import let_end
 from lab.run.session import GONE, Session, session
 from lab.run.turn import turn_of
-from lab.scenario.load import Scenario
-from lab.stats.best import counted
+from lab.scenario.plan import Scenario
+from lab.stats.interval import Looks
 from lab.stats.plan import Side as Name
-from lab.stats.sequential import Looks
+from lab.stats.sample import counted
 from lab.store import Store
 
 log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ def reopen(comparison: Comparison, baseline: Side, candidate: Side) -> None:
     """Refuse to go on with a comparison whose surroundings have changed: raises `RunError`."""
     store = baseline.bench.store
     for run_id, side in ((comparison.baseline_run, baseline), (comparison.candidate_run, candidate)):
-        runner.reopen(store.run(run_id), side.scenario, side.bench)
+        resume.reopen(store.run(run_id), side.scenario, side.bench)
 
 
 def state_of(store: Store, comparison: Comparison) -> list[Standing]:
@@ -182,7 +183,7 @@ def next_run(store: Store, comparison: Comparison, now_utc: str) -> str:
 def _subject(side: Side) -> Subject:
     """Return a side as far as it is compared; what was injected on purpose is declared, and left out."""
     inputs = inputs_of(side.scenario.cells, side.bench)
-    context = runner.context_of(side.scenario, side.scenario.cells, side.bench, inputs)
+    context = context_of(side.scenario, side.scenario.cells, side.bench, inputs)
     return Subject(side.bench.device.identity.name, context)
 
 

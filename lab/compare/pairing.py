@@ -10,12 +10,13 @@ from statistics import mean
 
 from lab.records import Cell, CellVerdict, Comparison, Trial
 from lab.run.runner import LEAST_S, PASSING, TRIES
-from lab.stats.best import Medians, counted, medians_by_block
 from lab.stats.compare import Judgement, judge
 from lab.stats.families import settled
+from lab.stats.interval import Looks
 from lab.stats.pairs import cost_s, ratios_by_block
 from lab.stats.plan import Budget, NextPairs, Side, next_pairs
-from lab.stats.sequential import Looks, p_value
+from lab.stats.sample import Medians, counted, medians_by_block
+from lab.stats.sequential import p_value
 from lab.trial.metrics import METRICS
 
 HOPELESS = 3

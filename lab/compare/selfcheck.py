@@ -16,12 +16,12 @@ from lab.device.transport import Clock
 from lab.errors import DeviceRefused, RunError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import CellVerdict, Inject, LiveCheck, SelfCheck
-from lab.run import runner
 from lab.run.bench import Bench, Watch, inputs_of
-from lab.scenario.load import Scenario
-from lab.stats.best import counted, medians_by_block
+from lab.run.context import context_of
+from lab.scenario.plan import Scenario
 from lab.stats.compare import paired
-from lab.stats.sequential import Looks
+from lab.stats.interval import Looks
+from lab.stats.sample import counted, medians_by_block
 
 COMPARISONS, INJECTED = 10, 5
 """A/A comparisons and those with an injected slow-down: what the lab's acceptance asks for at least."""
@@ -145,7 +145,7 @@ def begin(
     record = SelfCheck(
         id=new_run_id(),
         device=bench.device.identity.name,
-        context=runner.context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench)),
+        context=context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench)),
         scenario=scenario.name,
         metric=scenario.metric,
         build=bench.build.id,
@@ -186,7 +186,7 @@ def reopen(record: SelfCheck, scenario: Scenario, bench: Bench) -> None:
             f"self-check {record.id} cannot go on: it was begun with build {record.build_line} "
             f"({record.build[:12]}), found {bench.build.id[:12]}. Name it: --build {record.build[:12]}"
         )
-    now = runner.context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench))
+    now = context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench))
     if changed := record.context.differs_from(now):
         words = "; ".join(f"{name} was {was}, is {found}" for name, (was, found) in changed.items())
         raise RunError(f"self-check {record.id} cannot go on, its verdicts would not be of one kind: {words}")

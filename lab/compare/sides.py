@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from lab.cli.options import console
-from lab.cli.run import ProfileName
+from lab.compare.comparison import Side
 from lab.errors import RunError, ScenarioError
-
-if TYPE_CHECKING:
-    from lab.compare.comparison import Side
-    from lab.records import Cell, Profile, Run
-    from lab.run.bench import Bench
-    from lab.run.fleet import Terms
-    from lab.scenario.load import Scenario
-    from lab.store import Store
-
-
-class Differs(StrEnum):
-    """What a comparison is about."""
-
-    BUILD = "build"
-    RUNTIME = "runtime"
-    PARAMETER = "parameter"
-    DEVICE = "device"
+from lab.records import Cell, Dimension, Profile, Run
+from lab.run.bench import Bench
+from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, line_of
+from lab.run.resume import profile_of, scenario_of
+from lab.run.turn import Terms, leases_of_two
+from lab.scenario.plan import Scenario
+from lab.scenario.suite import scenarios_of
+from lab.store import Store
 
 
 @dataclass(frozen=True)
@@ -34,40 +22,35 @@ class Wanted:
     """What the command was asked to compare: A and B as they were named."""
 
     named: tuple[str, str]
-    differs: Differs
+    differs: Dimension
     scenario: Scenario
     device: str
     build: str | None
-    profile: ProfileName
+    profile: Profile
 
 
 def one_scenario(name: str | None) -> Scenario:
     """Return the scenario that both sides measure; raises `ScenarioError`."""
-    from lab.cli import work as session
-
     if name is None:
         raise ScenarioError("wanted what to measure: --scenario NAME, as decode, prefill_tokens or vit_batch")
-    return session.scenarios_of(name, None, {})[0]
+    return scenarios_of(name, None, {})[0]
 
 
 def sides_of(store: Store, wanted: Wanted, terms: Terms) -> tuple[Side, Side]:
     """Return what is measured on each side; raises as the session does for what is not there."""
-    from lab.cli import work as session
-    from lab.compare.comparison import Side
-
     differs, named = wanted.differs, wanted.named
-    by_build = differs in (Differs.BUILD, Differs.RUNTIME)
+    by_build = differs in ("build", "runtime")
     if by_build and wanted.build is not None:
         raise RunError(f"--differs {differs}: A and B are the builds; leave --build out")
-    lines = named if by_build else (wanted.build or session.DEFAULT_BUILD,) * 2
-    places = named if differs is Differs.DEVICE else (wanted.device,) * 2
+    lines = named if by_build else (wanted.build or DEFAULT_BUILD,) * 2
+    places = named if differs == "device" else (wanted.device,) * 2
     scenarios = [wanted.scenario] * 2
-    if differs is Differs.PARAMETER:
+    if differs == "parameter":
         scenarios = [replace(wanted.scenario, cells=(_cell(wanted.scenario, text),)) for text in named]
     first, second = (
-        Side(scenario, bench, session.line_of(store, bench.build, line))
+        Side(scenario, bench, line_of(store, bench.build, line))
         for scenario, bench, line in zip(
-            scenarios, _benches(store, places, lines, terms, wanted.profile.value), lines, strict=True
+            scenarios, _benches(store, places, lines, terms, wanted.profile), lines, strict=True
         )
     )
     return first, second
@@ -77,21 +60,18 @@ def _benches(
     store: Store, places: Sequence[str], builds: Sequence[str], terms: Terms, profile: Profile | None
 ) -> list[Bench]:
     """Return the bench of each side; on two devices both turns are taken at once."""
-    from lab.cli import work as session
-    from lab.run import fleet
-
-    found = {text: session.devices_of(store, text, console()) for text in dict.fromkeys(places)}
+    found = {text: devices_of(store, text, tell=terms.tell) for text in dict.fromkeys(places)}
     for text, devices in found.items():
         if len(devices) != 1:
             raise RunError(f"wanted one device, {text!r} means {len(devices)}: compare on one at a time")
     first, second = (found[text][0] for text in places)
     benches = [
-        session.benches_of(store, [device], build, terms, profile)[0]
+        benches_of(store, [device], build, terms, profile)[0]
         for device, build in zip((first, second), builds, strict=True)
     ]
     if first.identity.name == second.identity.name:
         return benches
-    leases = fleet.leases_of_two(first, second, terms)
+    leases = leases_of_two(first, second, terms)
     return [replace(bench, lease=lease) for bench, lease in zip(benches, leases, strict=True)]
 
 
@@ -107,19 +87,16 @@ def _cell(chosen: Scenario, text: str) -> Cell:
 
 def reopened(store: Store, runs: tuple[Run, Run], folders: Sequence[str], terms: Terms) -> tuple[Side, Side]:
     """Return the sides whose runs were begun; `folders` hold the builds that lie outside the store."""
-    from lab.cli import work as session
-    from lab.compare.comparison import Side
-
     outside = {store.find_build(folder).id: folder for folder in folders}
     benches = _benches(
         store,
         [run.device for run in runs],
         [outside.get(run.build, run.build) for run in runs],
         terms,
-        session.profile_of(runs[0]),
+        profile_of(runs[0]),
     )
     first, second = (
-        Side(replace(session.scenario_of(run), cells=run.cells), bench, run.build_line, run.inject)
+        Side(replace(scenario_of(run), cells=run.cells), bench, run.build_line, run.inject)
         for run, bench in zip(runs, benches, strict=True)
     )
     return first, second

@@ -10,9 +10,9 @@ from lab.compare.pairing import CellPair, Trials
 from lab.errors import RunError
 from lab.identifiers import new_run_id, now_utc
 from lab.records import CellVerdict, Comparison, Dimension, Run
-from lab.stats.best import medians_by_block
 from lab.stats.compare import ratio, smallest_visible_change
 from lab.stats.pairs import p_once, ratios_by_block
+from lab.stats.sample import medians_by_block
 from lab.store import Store
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from lab.errors import NotEnoughData
 from lab.records import CHANGED, WORSE, LiveCheck, SelfCheck
+from lab.stats.interval import Looks
 from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_found
-from lab.stats.sequential import Looks
 
 SPARE = 1.5
 """How much longer than usual the pairs of one comparison may take: gates, pairs measured anew. A judgement."""

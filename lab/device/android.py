@@ -16,9 +16,8 @@ from pathlib import Path
 
 from lab.device.adb.server import NAME, PROTOCOL, UNREADABLE, checked_name
 from lab.device.adb.transport import AdbTransport, Attached, Server, attached
-from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop
+from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop, own
 from lab.device.lease import SCRATCH
-from lab.device.serials import own
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceError, DeviceRefused
 from lab.records import DeviceIdentity, DeviceKind

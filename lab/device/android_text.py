@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+GENERIC = frozenset({"", "0123456789ABCDEF", "unknown", "null"})
+"""Serials that many devices share (DeviceFarmer/stf README; device_care.md, section 1)."""
+
 
 @dataclass(frozen=True)
 class Thermal:
@@ -84,3 +87,8 @@ def dumpsys_thermal(text: str) -> Thermal:
         {name: value[:40] for value, _, name in said if name not in numbers},
         {name: int(kind) for _, kind, name in said},
     )
+
+
+def own(serialno: str) -> str:
+    """Return a device's own serial, whichever way it is reached; empty where it says none, or one of `GENERIC`."""
+    return "" if serialno in GENERIC else serialno

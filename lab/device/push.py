@@ -19,10 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
-from pydantic import BaseModel, ValidationError
-
 from device_agents.contract import File
-from lab.builds.folder import MANIFEST, Build
 from lab.device import blobs
 from lab.device.blobs import Entry, Folder, Found
 from lab.device.transport import Device
@@ -78,35 +75,6 @@ class SendsMany(Protocol):
     ) -> None:
         """Send whole files to new targets, in this order; what they hold there is not checked."""
         ...
-
-
-def package_of_build(build: Build) -> Package:
-    """Return a build as what is to be on a device: its files, and the manifest that names them."""
-    return Package("builds", build.id, build.folder, (*build.manifest.files, _listed(build.folder, MANIFEST)))
-
-
-def package_of_agent(bundle: Path) -> Package:
-    """Return an agent's bundle as what is to be on a device; raises `BuildError` when its list is broken."""
-    path = bundle / "bundle.json"
-    try:
-        listed = _Bundle.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise BuildError(
-            f"{path}: wanted the list of an agent's files, found: {error}; run `make agent`"
-        ) from error
-    return Package("agents", listed.id, bundle, tuple(listed.files))
-
-
-class _Bundle(BaseModel):
-    """What a push needs of `bundle.json`; the rest says how the agent is started."""
-
-    id: str
-    files: list[File]
-
-
-def _listed(folder: Path, name: str) -> File:
-    content = (folder / name).read_bytes()
-    return File(path=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
 
 def place(device: Device, package: Package) -> str:

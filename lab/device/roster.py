@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +12,11 @@ from pathlib import Path
 from lab.device import android, health, lease
 from lab.device.adb import transport as adb
 from lab.device.adb.transport import Attached, Server
+from lab.device.addresses import addresses, knock
 from lab.device.android import Description
 from lab.device.cores import HOST
 from lab.device.transport import Device
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
-from lab.files import disk_errors, make_folder, write_atomically
 from lab.records import DeviceIdentity
 
 log = logging.getLogger(__name__)
@@ -28,14 +25,10 @@ READY, OFFLINE, AWAY, SILENT = "device", "offline", "away", "silent"
 """States: adb's own words for one that can be used, and for one that it cannot reach now; an address that does not
 answer; a shell that does not."""
 
-ADB_PORT = 5555
-"""What `adb tcpip` and adbd use when no port is named (the AOSP documentation of adb)."""
 
 AT_ONCE = 16
 """How many devices are asked at the same time; a judgement: each costs one thread that waits."""
 
-KNOCK_S = 3.0
-"""How long a remembered address is tried; a judgement: a phone on the same network answers within milliseconds."""
 
 ADVICE = {
     "unauthorized": "unlock its screen and allow USB debugging for this computer; is nothing asked, unplug it and "
@@ -214,46 +207,6 @@ def bare(server: Server, entry: Entry) -> Device:
 # --- devices reached by TCP ----------------------------------------------------------------------------
 
 
-def address_of(text: str) -> str:
-    """Return HOST:PORT, with adb's own port where none is named; raises `DeviceRefused`."""
-    match = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?::(\d{1,5}))?", text)
-    if match is None or int(match[2] or ADB_PORT) not in range(1, 2**16):
-        raise DeviceRefused(f"{text!r}: wanted an address, such as 192.168.1.20:5555 or phone.lan")
-    return f"{match[1]}:{match[2] or ADB_PORT}"
-
-
-def addresses(root: Path) -> list[str]:
-    """Return the addresses that were connected and not disconnected since; a damaged file holds none."""
-    try:
-        found = json.loads(_file(root).read_bytes())
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        log.warning("%s: not readable (%s): no address is remembered", _file(root), error)
-        return []
-    return sorted({each for each in found if isinstance(each, str)}) if isinstance(found, list) else []
-
-
-def remember(root: Path, address: str) -> None:
-    """Connect to an address from now on whenever devices are looked for."""
-    _write(root, sorted({*addresses(root), address}))
-
-
-def forget(root: Path, address: str) -> None:
-    """Do so no more."""
-    _write(root, [each for each in addresses(root) if each != address])
-
-
-def _write(root: Path, found: list[str]) -> None:
-    with disk_errors("remember an address", _file(root)):
-        make_folder(_file(root).parent)
-        write_atomically(_file(root), json.dumps(found, indent=1).encode() + b"\n")
-
-
-def _file(root: Path) -> Path:
-    return root / "devices" / "addresses.json"
-
-
 def _reach(server: Server, root: Path) -> list[Entry]:
     """Connect to remembered addresses that are not attached; return those that do not answer."""
     wanted = addresses(root)
@@ -264,7 +217,7 @@ def _reach(server: Server, root: Path) -> list[Entry]:
     def reach(address: str) -> Entry | None:
         state = AWAY
         try:
-            state = OFFLINE if _knock(server, address) else AWAY
+            state = OFFLINE if knock(server, address) else AWAY
             if states.get(address) == OFFLINE:  # adb would say "already connected", and try again in its own time
                 adb.disconnect_tcp(server, address)
             adb.connect_tcp(server, address)
@@ -275,18 +228,3 @@ def _reach(server: Server, root: Path) -> list[Entry]:
     missing = [address for address in wanted if states.get(address) != READY]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return [each for each in pool.map(reach, missing) if each is not None]
-
-
-def _knock(server: Server, address: str) -> bool:
-    """Say whether something listens at an address, as far as this host can know.
-
-    Raises `DeviceLost` at once where nothing does: adb itself tries for ten seconds.
-    """
-    if not server.on_loopback:
-        return False  # another host may reach what this one cannot
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
-    except OSError as error:
-        raise DeviceLost(f"{address}: does not answer ({error.strerror or error})") from error
-    return True

@@ -13,11 +13,8 @@ from lab.device.vitals.look import battery, skin, soc
 from lab.device.vitals.meaning import chips, skins
 from lab.gate.clocks import Offered
 from lab.gate.idle import Idle
-from lab.records import Vitals
-from lab.scenario.load import Gates
-
-UNGATED = "ungated"
-SENSOR_GONE = "sensor_gone"
+from lab.records import SENSOR_GONE, UNGATED, Vitals
+from lab.scenario.plan import Gates
 
 GONE_LOOKS = 3
 """Looks in a row without a reading after which a sensor is taken to be gone (device_care.md, section 5)."""

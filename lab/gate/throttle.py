@@ -11,9 +11,8 @@ from device_agents.contract import InvalidReason
 from lab.device.vitals.look import battery, skin, soc
 from lab.gate.clocks import Offered
 from lab.gate.ready import place, throttles
-from lab.records import Vitals
-from lab.scenario.load import Gates
-from lab.trial.flaws import Flaw
+from lab.records import Flaw, Vitals
+from lab.scenario.plan import Gates
 
 STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 """Android's thermal statuses by number (device_care.md, section 4)."""

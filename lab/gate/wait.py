@@ -11,7 +11,7 @@ what happens while a trial runs, and what is found out afterwards, is in `lab.th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lab.device.transport import Clock, Device
@@ -19,25 +19,9 @@ from lab.device.vitals.look import frozen, skin, soc
 from lab.errors import DeviceRefused
 from lab.gate.clocks import Offered
 from lab.gate.idle import Idle
-from lab.gate.ready import SENSOR_GONE, SLOPE, UNGATED, Decision, Slope, decide
-from lab.records import Vitals
-from lab.scenario.load import Gates
-from lab.trial.placement import ELSEWHERE, MIXED
-
-BUSY, IDLE_UNKNOWN, SENSOR_STILL = "busy", "idle_unknown", "sensor_still"
-UNSAMPLED, ENDED = "unsampled", "ended"
-FLAGS: Mapping[str, str] = {
-    UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
-    BUSY: "something else kept the device's cores busy when the trial began",
-    IDLE_UNKNOWN: "how cool the device is at rest was not known yet: this trial's start became the measure",
-    SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
-    SENSOR_STILL: "a sensor stood still while its neighbours moved: what it says may be old",
-    UNSAMPLED: "nothing is known of its sensors while it ran: heat in it would not have been seen",
-    ENDED: "heat is what is asked about, and the lab ended it early for the battery's sake: it tells until then",
-    MIXED: "a stage was done by an accelerator and by the CPU, each in part",
-    ELSEWHERE: "an accelerator is claimed, and others used about a core more than before: perhaps for its work",
-}
-"""What a flag says to a reader; none is a reason not to count."""
+from lab.gate.ready import SLOPE, Decision, Slope, decide
+from lab.records import BUSY, FLAGS, IDLE_UNKNOWN, SENSOR_GONE, SENSOR_STILL, UNGATED, Vitals
+from lab.scenario.plan import Gates
 
 TELL_EVERY_S = 60.0
 """How often a long wait is told again: a judgement."""

@@ -8,6 +8,23 @@ from typing import Literal
 
 from device_agents.contract import InvalidReason
 
+UNGATED, BUSY, IDLE_UNKNOWN = "ungated", "busy", "idle_unknown"
+SENSOR_GONE, SENSOR_STILL = "sensor_gone", "sensor_still"
+UNSAMPLED, ENDED, ELSEWHERE, MIXED = "unsampled", "ended", "elsewhere", "mixed"
+FLAGS: Mapping[str, str] = {
+    UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
+    BUSY: "something else kept the device's cores busy when the trial began",
+    IDLE_UNKNOWN: "how cool the device is at rest was not known yet: this trial's start became the measure",
+    SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
+    SENSOR_STILL: "a sensor stood still while its neighbours moved: what it says may be old",
+    UNSAMPLED: "nothing is known of its sensors while it ran: heat in it would not have been seen",
+    ENDED: "heat is what is asked about, and the lab ended it early for the battery's sake: it tells until then",
+    MIXED: "a stage was done by an accelerator and by the CPU, each in part",
+    ELSEWHERE: "an accelerator is claimed, and others used about a core more than before: perhaps for its work",
+}
+"""What a flag says to a reader; none is a reason not to count."""
+
+
 Parameter = str | int | float | bool
 DeviceKind = Literal["host", "virtual", "emulated", "phone"]
 Profile = Literal["observe", "fixed", "rooted"]
@@ -158,222 +175,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """An estimate with a two-sided interval; `low` and `high` are None where none may be printed."""
+class Flaw:
+    """Why a trial does not count, in the contract's word and in a sentence."""
 
-    estimate: float
-    low: float | None
-    high: float | None
-    level: float
-    n: int
-
-
-Verdict = Literal["regressed", "improved", "slower", "faster", "same", "cannot tell", "incomparable"]
-Dimension = Literal["build", "runtime", "parameter", "device"]
-
-WORSE: tuple[Verdict, ...] = ("regressed", "slower")
-CHANGED: tuple[Verdict, ...] = (*WORSE, "improved", "faster")
-"""Verdicts that say that something changed."""
-
-
-@dataclass(frozen=True)
-class CellVerdict:
-    """What a comparison says of one cell, named `cell` on the baseline's side.
-
-    `change` is candidate / baseline; `smallest_visible` the change its pairs could just have shown, as a share;
-    `p` is about valid wherever the looks stopped; `why` says in words why it stopped there.
-    """
-
-    cell: str
-    verdict: Verdict
-    change: Interval | None
-    smallest_visible: float | None
-    p: float
-    pairs: int
-    why: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two runs measured in turn, pair by pair, that differ in one dimension; block n of each is pair n.
-
-    `differs` holds context facts that differ beyond the dimension (fact -> baseline's, candidate's): if there are
-    any, nothing was compared. `looks_most` and `looks_first` are the looks that were paid for before the first.
-    """
-
-    id: str
-    dimension: Dimension
-    scenario: str
-    metric: str
-    device: str
-    baseline_run: str
-    candidate_run: str
-    started_utc: str
-    ended_utc: str | None
-    status: Literal["running", "finished", "interrupted", "failed"]
-    seed: int
-    looks_most: int
-    looks_first: int
-    budget_s: float
-    differs: Mapping[str, tuple[str, str]]
-    cells: tuple[CellVerdict, ...] = ()
-
-
-@dataclass(frozen=True)
-class LiveCheck:
-    """One comparison of a build with itself that a self-check measured.
-
-    `slow_down` is what was injected into the candidate: 1 for none (A/A). `trials` counts its valid ones,
-    `spent_s` its wall-clock seconds.
-    """
-
-    comparison: str
-    slow_down: float
-    found: CellVerdict
-    trials: int
-    spent_s: float
-
-
-@dataclass(frozen=True)
-class ResampledRates:
-    """Verdicts on `n` comparisons drawn from A/A pairs, one side of them made `slow_down` times slower.
-
-    `found` are those that called a change in the right direction, `wrong` those in the other one (in any, where
-    nothing was scaled), `same` and `undecided` (cannot tell) the rest. `pairs` is the mean taken to a verdict.
-    """
-
-    slow_down: float
-    n: int
-    found: int
-    wrong: int
-    same: int
-    undecided: int
-    pairs: float
-
-
-@dataclass(frozen=True)
-class SelfCheck:
-    """What the lab's verdicts on one device are worth: measured live, and resampled from its own A/A pairs.
-
-    `wanted` and `wanted_injected` are the A/A comparisons and those with an injected slow-down (`inject`) that
-    were asked for, `live` those that were measured, in their order. `ratios` are all valid A/A pairs (candidate /
-    baseline) in the order of time, of which `block_pairs` neighbours at a time were drawn. `smallest_found` is
-    the slow-down that 95 % of the comparisons drawn find, as a share; `between_cv` the
-    coefficient of variation between trials of one side, without what a pair shares. `missing` says in words which
-    rates could not be shown, and why.
-    """
-
-    id: str
-    device: str
-    context: Context
-    scenario: str
-    metric: str
-    build: str
-    build_line: str
-    started_utc: str
-    ended_utc: str | None
-    status: Literal["running", "finished", "interrupted", "failed"]
-    seed: int
-    budget_s: float
-    spent_s: float
-    wanted: int
-    wanted_injected: int
-    inject: Inject
-    looks_most: int
-    looks_first: int
-    live: tuple[LiveCheck, ...] = ()
-    aa_trials: int = 0
-    ratios: tuple[float, ...] = ()
-    block_pairs: int = 0
-    resampled: tuple[ResampledRates, ...] = ()
-    smallest_found: float | None = None
-    between_cv: float | None = None
-    missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class CellSummary:
-    """One row of an answer's table.
-
-    `trial_cv` is the coefficient of variation of trial medians, which the interval's width comes from.
-    `between_cv` and `within_cv` are the coefficients of variation of trials and of iterations inside a
-    trial, as variance components (`lab.stats.summary.spread`); None where they cannot be estimated.
-    `unsteady` trials never settled: a state of their own, neither valid here nor invalid.
-    """
-
-    cell: Cell
-    interval: Interval | None
-    valid: int
-    invalid: Mapping[InvalidReason, int]
-    trial_cv: float | None
-    between_cv: float | None
-    within_cv: float | None
-    probability_best: float | None
-    may_be_best: bool
-    unsteady: int = 0
-
-
-@dataclass(frozen=True)
-class Window:
-    """A stretch of a sustained trial: when it began (seconds from the first iteration), its rate, its skin."""
-
-    start_s: float
-    rate: float
-    iterations: int
-    celsius: float | None
-
-
-@dataclass(frozen=True)
-class Sustained:
-    """How a trial that goes on and on holds its rate, window by window of `window_s` seconds.
-
-    `peak` is the best window's rate and begins at `peak_at_s`, `lasting` the rate of the last quarter, `ratio`
-    lasting / peak; `loss_at_s` is when the rate fell a tenth below the peak, None where it did not. All are
-    None where `why` says, in words, why they cannot be told.
-    """
-
-    trial: int
-    cell: str
-    unit: str
-    window_s: float
-    windows: tuple[Window, ...]
-    peak: float | None
-    peak_at_s: float | None
-    lasting: float | None
-    ratio: float | None
-    loss_at_s: float | None
-    why: str
-
-
-@dataclass(frozen=True)
-class Published:
-    """A figure from the literature: printed beside ours, never compared by a verdict.
-
-    `kind` is that of the source: `published` by the authors, `derived` from their figures by arithmetic,
-    or `third_party`.
-    """
-
-    scenario: str
-    metric: str
-    parameters: Mapping[str, Parameter]
-    value: float
-    kind: Literal["published", "derived", "third_party"]
-    source: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a run says to its scenario's question; `curves` are the answer where a scenario lasts on purpose."""
-
-    run: Run
-    question: str
-    metric: Metric
-    summaries: tuple[CellSummary, ...]
-    best: str | None
-    contenders: tuple[str, ...]
-    sentence: str
-    published: tuple[Published, ...]
-    other_metrics: Mapping[str, tuple[Metric, Mapping[str, Interval]]]
-    warnings: tuple[str, ...]
-    curves: tuple[Sustained, ...] = ()
+    reason: InvalidReason
+    detail: str

@@ -11,7 +11,7 @@ from device_agents.contract import Event, Hello, Iteration
 from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
 from lab.records import Trial, Vitals
-from lab.trial.agent import EVENTS, STDERR, read_events
+from lab.trial.folder import EVENTS, STDERR, read_events
 from lab.trial.metrics import NS, iterations_of, measured
 from lab.trial.placement import cores_used
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lab.records import Cell, Interval, Metric, Trial
-from lab.stats.best import LEVEL
+from lab.stats.sample import LEVEL
 from lab.trial import memory
 
 MIB = 2**20

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device_agents.contract import InvalidReason
-from lab.gate.wait import FLAGS as GATE_FLAGS
+from lab.records import FLAGS as GATE_FLAGS
 
 
 @dataclass(frozen=True)

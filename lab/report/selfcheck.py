@@ -15,8 +15,7 @@ from rich.text import Text
 
 from lab.compare.tally import cut_short, tally
 from lab.records import CHANGED, WORSE, LiveCheck, ResampledRates, SelfCheck
-from lab.report.answer.markdown import escape
-from lab.report.wording import KIND_STYLES, KINDS, percent, plain
+from lab.report.wording import KIND_STYLES, KINDS, escape, percent, plain
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.resample import LARGEST, WELL_FOUND, at_least, at_most
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.records import Sustained
-from lab.report.answer.chart import WIDTH, Scale
-from lab.report.explain.view import Explanation, Line
+from lab.report.scale import WIDTH, Scale
 from lab.report.wording import plain, quantity
 
 _LEFT, _RIGHT = 70.0, 940.0
@@ -63,23 +62,6 @@ class Mark:
     title: str
 
 
-def of_trials(found: Explanation) -> Timeline | None:
-    """Lay out a run's trials over time: medians, then temperature, allowed clocks and others' CPU where known.
-
-    None where no trial has a figure.
-    """
-    lines = found.lines
-    wanted = [
-        ("median, % of its cell's mean", [_median(line) for line in lines]),
-        ("temperature, °C: ring at the start, dot the peak", [mark for line in lines for mark in _heat(line)]),
-        ("clock allowed, % of the top", _each(lines, "", _cap, "{:.0f} % of its top clock")),
-        ("others' CPU, cores", _each(lines, "", lambda line: line.evidence.doing.others_cores, "{:.2f} cores")),
-    ]
-    if all(line.relative is None for line in lines):
-        return None
-    return _laid_out([(title, marks, False) for title, marks in wanted if marks])
-
-
 def of_curve(found: Sustained) -> Timeline:
     """Lay out a sustained trial: its rate, window by window, and the skin's temperature where that was read."""
     middle = found.window_s / 2
@@ -93,39 +75,11 @@ def of_curve(found: Sustained) -> Timeline:
         if w.celsius is not None
     ]
     strips = [(f"rate, {found.unit}", rates, True), ("skin, °C", warm, True)]
-    return _laid_out([strip for strip in strips if strip[1]])
+    return laid_out([strip for strip in strips if strip[1]])
 
 
-def _median(line: Line) -> Mark:
-    if line.relative is None:
-        return Mark(line.at_s, None, line.standing, f"trial {line.number} {line.cell}: no figure, {line.reason}")
-    share = 100 * line.relative
-    text = f"trial {line.number} {line.cell}: {share:.1f} % of its cell's mean"
-    return Mark(line.at_s, share, line.standing, f"{text}, {line.reason or line.standing}")
-
-
-def _heat(line: Line) -> list[Mark]:
-    pair = line.evidence.doing.skin or line.evidence.doing.soc or line.evidence.doing.battery
-    if pair is None:
-        return []
-    text = f"trial {line.number}: {pair[0]:.1f} -> {pair[1]:.1f} °C"
-    return [Mark(line.at_s, pair[0], "start", text), Mark(line.at_s, pair[1], "peak", text)]
-
-
-def _cap(line: Line) -> float | None:
-    cap = line.evidence.doing.cap
-    return None if cap is None else 100 * cap[1]
-
-
-def _each(lines: Sequence[Line], style: str, value: Callable[[Line], float | None], words: str) -> list[Mark]:
-    return [
-        Mark(line.at_s, known, style, f"trial {line.number}: {words.format(known)}")
-        for line in lines
-        if (known := value(line)) is not None
-    ]
-
-
-def _laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]]) -> Timeline:
+def laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]]) -> Timeline:
+    """Lay strips of (title, marks, joined by a line) above each other over one axis of time."""
     times = [mark.at_s for _, marks, _ in wanted for mark in marks]
     across = Scale([0.0, *times], _LEFT + 10, _RIGHT - 10, linear=True)
     strips = []

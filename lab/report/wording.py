@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -213,3 +214,8 @@ def _rounded(value: float, decimals: int) -> str:
         return str(value)
     text = f"{round(value, decimals):,.{max(0, decimals)}f}"
     return text if abs(value) >= 10000 else text.replace(",", "")
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown and HTML show as it is, on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&$@])", r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")

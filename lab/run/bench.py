@@ -17,7 +17,7 @@ from lab.device.cores import Held
 from lab.device.transport import Clock, Device, Process
 from lab.errors import DeviceError
 from lab.records import Cell, Profile, Run, Vitals
-from lab.scenario.load import Scenario
+from lab.scenario.plan import Scenario
 from lab.store import Store
 from lab.trial import foreign
 from lab.trial import job as jobs

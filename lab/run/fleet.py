@@ -6,7 +6,6 @@ build has been pushed to all of them at once; a real phone has cores of its own 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,29 +14,20 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from device_agents.contract import File, ForeignManifest, InvalidReason
-from lab.device import cores as turn
-from lab.device.cores import Elsewhere, Held
-from lab.device.transport import Clock, Device, Process
+from device_agents.contract import InvalidReason
+from lab.device.cores import Held
+from lab.device.transport import Clock
 from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, LabError, RunError, StoreError
 from lab.records import Run, Trial
-from lab.run import recovery as leftovers
 from lab.run import runner
 from lab.run.bench import Bench, Watch
-from lab.scenario.load import Scenario
+from lab.scenario.plan import Scenario
 
 if TYPE_CHECKING:
-    from lab.builds.inputs import OwnInput
     from lab.device.lease import Lease as DeviceLease
-    from lab.device.push import Package
+from lab.run.turn import Terms, own_lease, turn_on_cores
 
 log = logging.getLogger(__name__)
-
-Lease = Callable[[], AbstractContextManager[Held]]
-
-
-PUSHES = 5
-"""How often a push over a link that breaks is gone on with; a judgement: each time it is further on."""
 
 
 class Show(Protocol):
@@ -64,27 +54,6 @@ class Ended:
     error: LabError | None
 
 
-@dataclass(frozen=True)
-class Terms:
-    """On which terms turns are taken: as whom, how long to wait for another lab, and whom to tell.
-
-    `elsewhere` ends what a killed lab left on another device that shares our cores; trials of the run `keep`
-    are not ended but gone on with. Whoever waits for a turn ends with `stop`: only the main thread hears Ctrl-C.
-    """
-
-    owner: str
-    wait_s: float
-    tell: Callable[[str], None]
-    elsewhere: Elsewhere
-    keep: str = ""
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def nap(self, seconds: float) -> None:
-        """Wait so long; raises `KeyboardInterrupt` as soon as all are to stop."""
-        if self.stop.wait(seconds):
-            raise KeyboardInterrupt
-
-
 class StoppableClock:
     """A clock that ends whoever looks at it once `stop` is set: the Ctrl-C of a thread.
 
@@ -109,125 +78,6 @@ class StoppableClock:
 
 
 # --- one device's turn ---------------------------------------------------------------------------------
-
-
-def lease_of(device: Device, terms: Terms) -> Lease:
-    """Return how a device's turn is taken: its own lease first, then, if it shares our cores, the machine's.
-
-    In this order everywhere, so that no two labs wait for each other.
-    """
-
-    @contextmanager
-    def taken() -> Iterator[Held]:
-        with ExitStack() as stack:
-            own = None if device.scratch is None else stack.enter_context(_own(device, terms))
-            shared = stack.enter_context(_cores(device, terms)) if device.shares_host else None
-            yield _together(own, shared)
-
-    return taken
-
-
-def leases_of_two(first: Device, second: Device, terms: Terms) -> tuple[Lease, Lease]:
-    """Return how the turns of two devices are taken that are measured in turn: the first's lease takes both.
-
-    Their own leases by name, then the machine's turn once, if one of them shares our cores: the order that
-    everybody keeps. The second's lease is to be entered within the first's.
-    """
-    held: dict[str, Held] = {}
-
-    @contextmanager
-    def of_both() -> Iterator[Held]:
-        with ExitStack() as stack:
-            both = sorted((first, second), key=lambda device: device.identity.name)
-            owns = {d.identity.name: stack.enter_context(_own(d, terms)) for d in both if d.scratch is not None}
-            sharing = next((device for device in both if device.shares_host), None)
-            cores = None if sharing is None else stack.enter_context(_cores(sharing, terms))
-            for device in both:
-                name = device.identity.name
-                shared = replace(cores, note=cores.note_on(name)) if cores and device.shares_host else None
-                held[name] = _together(owns.get(name), shared)
-            yield held[first.identity.name]
-
-    @contextmanager
-    def of_second() -> Iterator[Held]:
-        yield held[second.identity.name]
-
-    return of_both, of_second
-
-
-def _own(device: Device, terms: Terms) -> AbstractContextManager[DeviceLease]:
-    from lab.device import lease  # this and what knows adb is not loaded for runs on this machine
-
-    return lease.held(
-        device, owner=terms.owner, wait_s=terms.wait_s, tell=terms.tell, keep=terms.keep, sleep=terms.nap
-    )
-
-
-def _cores(device: Device, terms: Terms) -> AbstractContextManager[Held]:
-    def elsewhere(name: str, process: Process) -> None:
-        if name != device.identity.name:  # there, its own lease has seen to it
-            terms.elsewhere(name, process)
-
-    return turn.measuring(
-        turn.lock_path(),
-        wait_s=terms.wait_s,
-        tell=terms.tell,
-        sleep=terms.nap,
-        device=device.identity.name,
-        elsewhere=elsewhere,
-    )
-
-
-def _together(own: DeviceLease | None, shared: Held | None) -> Held:
-    """Return one lease for both: what runs is noted in each."""
-    if own is None:
-        return shared or Held(lambda process: None)
-
-    def note(process: Process | None) -> None:
-        own.note(process)
-        if shared is not None:
-            shared.note(process)
-
-    return Held(note, None if shared is None else shared.number, lambda: own.fence, own.again)
-
-
-def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Held], None]:
-    """Return what brings build, own inputs and agent to a bench's device, as far as it lacks them.
-
-    `progress` is told bytes sent and bytes there are to send. A device that goes away meanwhile is waited for,
-    and the rest sent then.
-    """
-    from lab.device.push import package_of_agent, package_of_build, push
-
-    def bring(held: Held) -> None:
-        device = bench.device
-        packages = [package_of_build(bench.build), *map(_package_of_input, bench.own_inputs.values())]
-        if device.bundle is not None and not isinstance(bench.build.manifest, ForeignManifest):  # brings its own
-            packages.append(package_of_agent(device.bundle))
-        for left in reversed(range(PUSHES)):
-            try:
-                push(packages, device, fence=held.fence(), progress=progress)
-                return
-            except DeviceLost as error:
-                if not left:
-                    raise
-                log.warning("%s; waiting for the device, the rest is sent then", error)
-                leftovers.bring_back(device, held)
-
-    return bring
-
-
-def _package_of_input(own: OwnInput) -> Package:
-    """Return an input of the user's own as what is to be on a device."""
-    from lab.device.push import Package
-
-    names = ["input.json", *([own.document.image.path] if own.document.image is not None else [])]
-    contents = {name: (own.folder / name).read_bytes() for name in names}
-    listed = (
-        File(path=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-        for name, content in contents.items()
-    )
-    return Package("inputs", own.id, own.folder, tuple(listed))
 
 
 # --- the fleet -----------------------------------------------------------------------------------------
@@ -367,11 +217,11 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
     with ExitStack() as stack:
         for bench in phones:  # by name: two labs that want the same phones never hold one each
             with _noted(bench, failed, show):
-                held.append((bench, stack.enter_context(_own(bench.device, terms))))
+                held.append((bench, stack.enter_context(own_lease(bench.device, terms))))
         if not held:
             return failed
         try:
-            stack.enter_context(_cores(held[0][0].device, terms))
+            stack.enter_context(turn_on_cores(held[0][0].device, terms))
         except LabError as error:  # another lab measures here: that ends nobody whose cores are its own
             show.say(str(error))
             return failed | {bench.device.identity.name: error for bench, _ in held}

@@ -17,17 +17,15 @@ from lab.files import disk_errors
 from lab.gate import idle, throttle
 from lab.gate import wait as gates
 from lab.gate.clocks import Offered
-from lab.records import Trial, Vitals
+from lab.records import ELSEWHERE, IDLE_UNKNOWN, UNSAMPLED, Flaw, Trial, Vitals
 from lab.run.bench import Bench, Senses
-from lab.scenario.load import Gates
-from lab.trial.agent import EVENTS, Errand, Outcome, carry_out, read_events
-from lab.trial.flaws import Flaw
-from lab.trial.placement import ELSEWHERE, ELSEWHERE_CORES, others_rose
+from lab.scenario.plan import Gates
+from lab.trial.agent import Errand, Outcome, carry_out
+from lab.trial.folder import AFTER, EVENTS, GATE, VITALS, read_events
+from lab.trial.placement import ELSEWHERE_CORES, others_rose
 
 log = logging.getLogger(__name__)
 
-GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
-"""What the device's sensors said before a trial, the last line when it was let begin; during it; and after it."""
 
 FOLDER = "vitals"
 """Where the sampler works: in the trial's folder on the device."""
@@ -184,7 +182,7 @@ class Sensing:
         flaw = throttle.throttled(opened.vitals, during, watched.after, self._wanted, self._offered)
         if opened.timed_out:
             flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)
-        flags = (*trial.flags, *opened.flags, *([gates.UNSAMPLED] if watched.unsampled else []))
+        flags = (*trial.flags, *opened.flags, *([UNSAMPLED] if watched.unsampled else []))
         trial = replace(trial, flags=flags, notes={**trial.notes, "gate_waited_s": opened.waited_s})
         trial = _placed(trial, opened.vitals, during, folder)
         if flaw is None or not (trial.valid or trial.reason is InvalidReason.SPAN_GAP):
@@ -205,9 +203,9 @@ class Sensing:
             (folder / GATE).write_bytes(gate)
         looks, unsampled = _sampled(folder / GATE), not _sampled(folder / VITALS)
         if not looks:
-            return replace(trial, flags=(*trial.flags, *([gates.UNSAMPLED] if unsampled else [])))
+            return replace(trial, flags=(*trial.flags, *([UNSAMPLED] if unsampled else [])))
         opened = gates.passed(looks, self._wanted, self._known(), device, self._offered)
-        if gates.IDLE_UNKNOWN in opened.flags and not opened.timed_out:
+        if IDLE_UNKNOWN in opened.flags and not opened.timed_out:
             self._rest = opened.vitals
         return self.judged(trial, opened, Watched(unsampled=unsampled), folder)
 

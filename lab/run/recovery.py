@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
+from pydantic import ValidationError
+
+from device_agents.contract import Job
 from lab.device.cores import Held
 from lab.device.transport import Device
 from lab.errors import DeviceLost, DeviceRebooted
 from lab.records import Run
 from lab.run.bench import Bench, trial_name
 from lab.run.monitor import FOLDER as SAMPLER
-from lab.scenario.load import Scenario
+from lab.scenario.plan import Scenario
 from lab.trial.agent import PATIENCE_S, trial_folder
+from lab.trial.folder import read_or_empty
 
 log = logging.getLogger(__name__)
 
@@ -80,3 +85,11 @@ def full_disk(device: Device) -> str:
     if free is None or free >= FULL_BYTES:
         return ""
     return f"{device.identity.name}: no space left on the device: {free:,} bytes free in {device.scratch}"
+
+
+def iterations_in(path: Path) -> int | None:
+    """Return how many iterations a job that is kept asks for; None where it cannot be read: it matches none."""
+    try:
+        return Job.model_validate_json(read_or_empty(path)).iterations
+    except ValidationError:
+        return None

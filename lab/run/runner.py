@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import random
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from statistics import mean
 
-from device_agents.contract import ForeignManifest, Input, InvalidReason, content_id
+from device_agents.contract import InvalidReason
 from lab.errors import RunError
 from lab.identifiers import new_run_id
-from lab.records import Cell, Context, Inject, Run, Trial
+from lab.records import Inject, Run, Trial
 from lab.run.bench import Bench, Place, Watch, inputs_of, job_of
+from lab.run.context import context_of
 from lab.run.session import session
-from lab.scenario.load import Scenario
+from lab.scenario.plan import Scenario
 from lab.stats import plan
-from lab.stats.best import medians_by_block
 from lab.stats.pairs import cost_s
 from lab.stats.plan import goes_on, looks_of
-from lab.trial import foreign
+from lab.stats.sample import medians_by_block
+from lab.store import Store
 
 PASSING = {
     InvalidReason.DEVICE_REBOOTED,
@@ -32,8 +30,6 @@ PASSING = {
 }
 """What happened to a trial with these says nothing about the next one, unless `passes` knows better."""
 
-WAITING = {"wait_s", "poll_s", "load_wait_s", "max_gap"}
-"""Gates that say how long is waited, not in which state a trial is measured; `max_gap` is in `cells`."""
 
 TRIES = 3
 """How many blocks a closed loop begins at most for each trial it may count; a judgement."""
@@ -97,70 +93,6 @@ def open_run(
         job_of(record, Place(0, 0, cell), scenario, bench, inputs)
     bench.store.create_run(record)
     return record
-
-
-def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
-    """Refuse to go on with a run whose surroundings have changed: raises `RunError` saying what differs."""
-    if (name := bench.device.identity.name) != record.device:  # two phones of one model have equal Contexts
-        raise RunError(
-            f"run {record.id} cannot go on: it was begun on {record.device}, and what answers to that now calls "
-            f"itself {name}. Attach the first one, or start a new run"
-        )
-    now = context_of(scenario, record.cells, bench, inputs_of(record.cells, bench), record.inject)
-    then = Context({name: fact for name, fact in record.context.facts.items() if not name.startswith("care_")})
-    if changed := then.differs_from(now):  # what care did is compared when it has been done again
-        words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
-        raise RunError(f"run {record.id} cannot go on, its trials could not be compared: {words}. Start a new run")
-
-
-def context_of(
-    scenario: Scenario,
-    cells: Sequence[Cell],
-    bench: Bench,
-    inputs: Mapping[str, Input],
-    inject: Inject | None = None,
-) -> Context:
-    """Return everything that must agree before a run may be compared with another.
-
-    `cells` is a digest of what is measured, so that two files of one name are not taken for one scenario; thread
-    placement is part of it. `gates` is one of how cool and quiet a device must be. `work_NAME` is an input without
-    the answers that are right for it: builds of other weights have other answers, and may be compared. What care
-    does to the device is added when it is done.
-    """
-    identity, manifest = bench.device.identity, bench.build.manifest
-    measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
-    state = {name: value for name, value in asdict(scenario.gates).items() if name not in WAITING}
-    optional = {
-        "duration_s": scenario.plan.duration_s,
-        "inject": None if inject is None else f"{inject.stage} x {inject.slow_down:g}",
-    }
-    return Context(
-        {
-            **{f"device_{name}": value for name, value in bench.device.facts.items()},
-            "device_kind": identity.kind,
-            "device_model": identity.model,
-            "device_fingerprint": identity.fingerprint,
-            "scenario": scenario.name,
-            "cells": _digest(measured),
-            "gates": _digest(state),
-            "profile": bench.profile or "none",
-            "build": bench.build.id,
-            "warmup": str(scenario.plan.warmup),
-            "iterations": str(scenario.plan.iterations),
-            **{name: str(value) for name, value in optional.items() if value is not None},
-            **(foreign.facts(manifest) if isinstance(manifest, ForeignManifest) else {}),
-            **{f"input_{name}": content_id(document) for name, document in inputs.items()},
-            **{f"work_{name}": _work(document) for name, document in inputs.items()},
-        }
-    )
-
-
-def _work(document: Input) -> str:
-    return _digest(document.model_dump(mode="json", exclude={"golden", "name"}))
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def run(
@@ -233,4 +165,18 @@ def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
     raise RunError(
         f"run {record.id} of {record.scenario} on {record.device} stops: "
         f"no trial of its first block was valid. {words}"
+    )
+
+
+def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial]) -> None:
+    """Raise `RunError` for a run that is complete and answers nothing: not one of its trials is valid."""
+    if not trials or any(trial.valid for trial in trials):
+        return
+    first = {trial.reason: trial for trial in reversed(trials)}
+    words = "; ".join(f"{trial.cell}: {trial.reason}: {trial.detail}" for trial in first.values())
+    folder = store.trial_folder(record.id, trials[0].number).parent
+    raise RunError(
+        f"run {record.id} of {record.scenario} on {record.device} is complete, and none of its {len(trials)} "
+        f"trials counts. {words}. What the agents wrote lies in {folder}; put right what they say, then start "
+        "a new run"
     )

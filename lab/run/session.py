@@ -16,40 +16,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from device_agents.contract import ForeignManifest, InvalidReason, Job, Manifest
 from lab.builds.folder import verify
 from lab.builds.inputs import check as check_input
 from lab.device.cores import Held
 from lab.errors import DeviceFull, DeviceLost, LabError
 from lab.files import disk_errors
-from lab.gate.wait import ENDED, Opened
-from lab.records import Run, Trial
+from lab.gate.wait import Opened
+from lab.records import ENDED, MIXED, Run, Trial
 from lab.run.bench import SETTLE, Bench, Place, Progress, Watch, boot_of, inputs_of, job_of, trial_name
-from lab.run.monitor import GATE, Sensing, Watched
-from lab.run.recovery import PILOT, bring_back, end, full_disk, let_end, tidy
+from lab.run.monitor import Sensing, Watched
+from lab.run.pilot import PILOT_ITERATIONS, without_pilot
+from lab.run.recovery import PILOT, bring_back, end, full_disk, iterations_in, let_end, tidy
 from lab.run.turn import turn_of, with_care, with_lapsed
-from lab.scenario.load import Scenario
-from lab.stats.steady import SHORTEST, steady
+from lab.scenario.plan import Scenario
 from lab.store import Store
 from lab.trial import foreign, memory
-from lab.trial.agent import (
-    EVENTS,
-    JOB,
-    STDERR,
-    Errand,
-    Launch,
-    Outcome,
-    Reading,
-    carry_out,
-    collect,
-    launch_for,
-    read_events,
-)
-from lab.trial.judge import judge, until_stopped
+from lab.trial.agent import Errand, Launch, Outcome, carry_out, collect, launch_for
+from lab.trial.folder import BOOT, EVENTS, GATE, JOB, STDERR, TURN, Reading, read_events, read_or_empty
+from lab.trial.judge import State, judge, steadiness, until_stopped
 from lab.trial.metrics import iterations_of, samples_of
-from lab.trial.placement import MIXED
 
 log = logging.getLogger(__name__)
 
@@ -58,19 +44,6 @@ GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
 
 REBOOTS = 3
 """How often a device may reboot while it is made ready, before it is given up; as health.PATIENCE."""
-
-PILOT_ITERATIONS = 3
-"""How many iterations say how long one takes, where a trial is to go on for a given time."""
-
-UNSETTLED_FROM = 30
-"""Iterations, warm-up included, from which a trial is called unsteady: the shortest series that was held
-against labelled ones (docs/verdicts.md). Of ten, a single slow one at the start would decide."""
-
-TURN = "turn"
-"""The file in a trial's folder that says in which of the machine's turns it was begun."""
-
-BOOT = "boot"
-"""The file there that says in which of the device's boots."""
 
 
 @contextmanager
@@ -315,7 +288,7 @@ class Session:
                 self._iterations[place.cell.key] = max(plan.iterations, wanted)
                 failed = None
             else:
-                failed = _without_pilot(self._trial(place, job, outcome, started_utc, errand.folder))
+                failed = without_pilot(self._trial(place, job, outcome, started_utc, errand.folder))
         tidy(self.bench.device, job.trial)
         return outcome, failed
 
@@ -328,9 +301,9 @@ class Session:
         if bench.device.scratch is None:
             return None
         left = bench.store.trial_folder(self.record.id, place.number)
-        begun_in, gate = _bytes(left / TURN).decode() or "None", _bytes(left / GATE)
-        self._boot = _bytes(left / BOOT).decode()
-        iterations = _iterations_in(left / JOB) if self.scenario.plan.duration_s is not None else None
+        begun_in, gate = read_or_empty(left / TURN).decode() or "None", read_or_empty(left / GATE)
+        self._boot = read_or_empty(left / BOOT).decode()
+        iterations = iterations_in(left / JOB) if self.scenario.plan.duration_s is not None else None
         _clean_folder(bench.store, self.record, place.number)
         with self._errand(place, iterations=iterations) as (errand, job):
             outcome = collect(errand)
@@ -358,7 +331,7 @@ class Session:
         """Read what an agent wrote, or what a foreign tool printed."""
         if isinstance(self.bench.build.manifest, ForeignManifest):
             foreign.parse(self.bench.build.manifest, self.bench.build, outcome, folder)
-        return read_events(_bytes(folder / EVENTS))
+        return read_events(read_or_empty(folder / EVENTS))
 
     def _trial(self, place: Place, job: Job, outcome: Outcome, started_utc: str, folder: Path) -> Trial:
         """Judge what lies in a trial's folder, or in that of its pilot."""
@@ -373,7 +346,7 @@ class Session:
             job,
             outcome,
             reading,
-            stderr=_bytes(folder / STDERR).decode(errors="replace"),
+            stderr=read_or_empty(folder / STDERR).decode(errors="replace"),
             manifest=bench.build.manifest,
             inputs=self._inputs,
             timeout_s=self.scenario.plan.timeout_s,
@@ -387,7 +360,7 @@ class Session:
         state: State = "unknown"
         first_steady = 0
         if flaw is None and timed and self.scenario.plan.duration_s is None:  # what lasts need not settle
-            state, first_steady = _steadiness(job, reading)
+            state, first_steady = steadiness(job, reading)
         return Trial(
             number=place.number,
             block=place.block,
@@ -412,7 +385,9 @@ class Session:
 
     def _of_memory(self, trial: Trial, job: Job, looks: Sequence[memory.Look]) -> Trial:
         """Put the figures of a memory pass in the place of those of time, and say what could not be told."""
-        events = read_events(_bytes(self.bench.store.trial_folder(self.record.id, trial.number) / EVENTS)).events
+        events = read_events(
+            read_or_empty(self.bench.store.trial_folder(self.record.id, trial.number) / EVENTS)
+        ).events
         found, manifest = memory.figures(events, looks), self.bench.build.manifest
         flags = [*trial.flags, *found.flags]
         if isinstance(manifest, Manifest) and memory.RSS in found.samples:
@@ -451,37 +426,6 @@ class Session:
             )
 
 
-State = Literal["steady", "unsteady", "unknown"]
-
-
-def _without_pilot(trial: Trial) -> Trial:
-    """Return a trial whose pilot failed: it is not begun, as nobody knows how long it would have taken."""
-    why = trial.detail or "it ended well and told of no iteration"
-    detail = f"its pilot of {PILOT_ITERATIONS} iterations, which says how many fill plan.duration_s, failed: {why}"
-    reason = trial.reason or InvalidReason.NO_WORK
-    return replace(trial, valid=False, reason=reason, detail=detail, samples={}, placement={}, flags=())
-
-
-def _iterations_in(path: Path) -> int | None:
-    """Return how many iterations a job that is kept asks for; None where it cannot be read: it matches none."""
-    try:
-        return Job.model_validate_json(_bytes(path)).iterations
-    except ValidationError:
-        return None
-
-
-def _steadiness(job: Job, reading: Reading) -> tuple[State, int]:
-    """Return what a trial's iterations, warm-up and all, say of it, and which measured one counts first."""
-    durations = [iteration.duration_ns for iteration in iterations_of(reading.events)]
-    if len(durations) < SHORTEST or min(durations) <= 0:
-        return "unknown", 0
-    found = steady(durations)
-    if found.first is None:  # of fewer nobody can tell, and the warm-up that was planned is taken at its word
-        return ("unsteady" if len(durations) >= UNSETTLED_FROM else "unknown"), 0
-    first = max(0, found.first - job.warmup_iterations)
-    return "steady", first
-
-
 @contextmanager
 def _turn_of(bench: Bench, record: Run) -> Iterator[Held]:
     """Hold the device's turn; a run that never got one, and has no trial, is marked interrupted."""
@@ -513,10 +457,6 @@ def _clean_folder(store: Store, record: Run, number: int) -> Path:
             folder.rename(aside / f"{number:04d}-{len(list(aside.glob(f'{number:04d}-*'))) + 1}")
             folder = store.trial_folder(record.id, number)
     return folder
-
-
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
 
 
 def _note_lapsed(store: Store, record: Run, held: Held) -> None:

@@ -11,8 +11,9 @@ from scipy.special import ndtri
 
 from lab.errors import NotEnoughData
 from lab.records import Dimension, Interval, Verdict
-from lab.stats.best import LEVEL, Better, Medians, interval, usable
-from lab.stats.sequential import Looks, sequential, visible
+from lab.stats.interval import Looks, interval
+from lab.stats.sample import LEVEL, Better, Medians, usable
+from lab.stats.sequential import sequential, visible
 
 MIN_PAIRS = 20
 """Pairs from which the signed-rank statistic is taken as normal."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.stats.best import Floats
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
-from lab.stats.sequential import Looks, reaches
+from lab.stats.interval import Looks
+from lab.stats.sample import Floats
+from lab.stats.sequential import reaches
 
 Words = np.ndarray[tuple[int], np.dtype[np.str_]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]

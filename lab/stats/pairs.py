@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import stdtr
 
 from lab.records import Trial
-from lab.stats.best import MIN_TRIALS, Better, Floats, Medians, usable
 from lab.stats.compare import paired
+from lab.stats.sample import MIN_TRIALS, Better, Floats, Medians, usable
 from lab.stats.sequential import P_VALUES
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.records import Run
-from lab.stats.best import MIN_TRIALS, Medians, Spread, cell_interval
 from lab.stats.compare import Judgement
-from lab.stats.sequential import Looks
+from lab.stats.interval import Looks, Spread, cell_interval
+from lab.stats.sample import MIN_TRIALS, Medians
 
 Side = Literal["candidate", "baseline"]
 Stop = Literal["verdict reached", "target reached", "budget spent"]

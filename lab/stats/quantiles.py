@@ -10,7 +10,8 @@ from scipy.stats import binom, mstats
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.best import LEVEL, cell_interval
+from lab.stats.interval import cell_interval
+from lab.stats.sample import LEVEL
 
 NOT_ESTIMABLE = "not estimable"
 """What a table prints where :func:`quantile` answers None."""

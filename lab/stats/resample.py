@@ -17,9 +17,9 @@ from scipy.special import betaincinv
 
 from lab.errors import NotEnoughData
 from lab.records import ResampledRates
-from lab.stats.best import LEVEL, Floats, usable
+from lab.stats.interval import Looks
 from lab.stats.many import judge_many
-from lab.stats.sequential import Looks
+from lab.stats.sample import LEVEL, Floats, usable
 
 SCALES = (1.0, 1.01, 1.02, 1.03, 1.05, 1.10)
 """How much slower one side is made: not at all, and the slow-downs that the lab's acceptance asks about."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,18 +17,8 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.best import LEVEL, MIN_TRIALS, Floats, usable
-
-MOST_PAIRS = 24
-"""Pairs a comparison may take: at 3 % between trials the least that both proves `same` and finds 5 %."""
-
-FIRST_LOOK = 6
-"""Pairs at the first look, three times there and back: what is spent on looks with fewer degrees of freedom
-buys nothing."""
-
-SHARE_TOWARDS_ONE = 0.16
-"""Of the error, what the bound facing 1 may use. A false change costs a person's morning, a false `same` one
-night; 0.8 % and 4.2 % a side meet the acceptance numbers of both (docs/verdicts.md)."""
+from lab.stats.interval import Looks
+from lab.stats.sample import Floats, usable
 
 _POWER_TOWARDS_ONE = 1.5
 _POWER_AWAY = 0.5
@@ -40,32 +29,6 @@ _STEP = 0.05
 
 P_VALUES = tuple(float(p) for p in 10.0 ** -np.arange(1.0, 6.01, 0.1))
 """The levels at which :func:`p_value` asks, rounded up to one of them: ten a decade from .1 to 1e-6."""
-
-
-@dataclass(frozen=True)
-class Looks:
-    """The looks a comparison has paid for: after each pair from `first` to `most`, at a joint `level`.
-
-    `towards_one` is the share of the error that the bound facing 1 may use. At 0.5 the interval is symmetric
-    and both bounds spend early: for a value that is held against nothing.
-    Raises ValueError for looks that cannot be paid for.
-    """
-
-    most: int = MOST_PAIRS
-    first: int = FIRST_LOOK
-    level: float = LEVEL
-    towards_one: float = SHARE_TOWARDS_ONE
-
-    def __post_init__(self) -> None:
-        if not MIN_TRIALS <= self.first <= self.most:
-            raise ValueError(
-                f"wanted a first look at {MIN_TRIALS} pairs or more and no later than the last, "
-                f"found {self.first} of {self.most}"
-            )
-        if not (0 < self.level < 1 and 0 < self.towards_one <= 0.5):
-            raise ValueError(
-                f"wanted a level between 0 and 1 and a share up to 0.5, found {self.level}, {self.towards_one}"
-            )
 
 
 def sequential(ratios: Sequence[float], looks: Looks) -> Interval:

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 from scipy.special import ndtri
 
-from lab.stats.best import Floats, usable
+from lab.stats.sample import Floats, usable
 
 Indices = npt.NDArray[np.int64]
 Cost = Callable[[Indices, Indices], Floats]

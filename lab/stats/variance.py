@@ -14,7 +14,8 @@ import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 from scipy.stats import rankdata
 
-from lab.stats.best import MIN_TRIALS, Floats, spread
+from lab.stats.interval import spread
+from lab.stats.sample import MIN_TRIALS, Floats
 
 ENOUGH = 10
 """Degrees of freedom plus two under which no correlation is claimed: the least n for which Bonett and Wright

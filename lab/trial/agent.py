@@ -11,11 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
-from device_agents.contract import Event, Job, canonical_json, parse_event
+from device_agents.contract import Job, canonical_json
 from lab.device.transport import Clock, Device, Process, Transport
 from lab.errors import DeviceError, DeviceLost, DeviceRebooted
+from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT
 
 QUIET: Mapping[str, str] = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would otherwise report its use
@@ -27,7 +26,6 @@ QUIET: Mapping[str, str] = {
 }
 """Set for every agent: threads belong to the units a job names, not to libraries."""
 
-JOB, EVENTS, STDOUT, STDERR = "job.json", "events.jsonl", "stdout.txt", "stderr.txt"
 LOOK_EVERY_S = 0.25
 """How often events are looked at while an agent runs: the lab shares the cores with it on the host."""
 
@@ -43,9 +41,6 @@ Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 _ITERATION = re.compile(rb'"event":\s*"iteration"')
-
-EXCERPT = 120
-"""How much of a malformed line is quoted."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +73,6 @@ class Outcome:
     rebooted: bool = False
     stopped: str = ""
     whole: bool = True
-
-
-@dataclass(frozen=True)
-class Malformed:
-    """The first line that is no event."""
-
-    line: int
-    excerpt: str
-    problem: str
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What an events file holds: whole events, up to the first that is none, and half a last line."""
-
-    events: tuple[Event, ...]
-    malformed: Malformed | None
-    half_line: str
 
 
 def launch_for(job: Job, device: Device, folder: Path) -> Launch:
@@ -291,29 +268,3 @@ def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int
             if why := patiently(errand.heed):
                 return None, why
     return None, ""
-
-
-def read_events(raw: bytes) -> Reading:
-    """Read one JSON object a line, strictly: nothing unknown, nothing missing, no blank line.
-
-    A last line without its newline is what a dying agent leaves: reported as `half_line`, not malformed.
-    """
-    *lines, half = raw.split(b"\n")
-    events: list[Event] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            events.append(parse_event.validate_json(line))
-        except ValidationError as error:
-            return Reading(tuple(events), Malformed(number, _excerpt(line), _problem(error)), _excerpt(half))
-    return Reading(tuple(events), None, _excerpt(half))
-
-
-def _excerpt(line: bytes) -> str:
-    text = line.decode(errors="replace")
-    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
-
-
-def _problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from device_agents.contract import InvalidReason
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """Why a trial does not count, in the contract's word and in a sentence."""
-
-    reason: InvalidReason
-    detail: str
+from lab.records import Flaw
 
 
 class Found(Exception):  # noqa: N818 - carries a finding out of nested checks, not an error

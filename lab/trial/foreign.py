@@ -20,7 +20,8 @@ from lab.builds.folder import MANIFEST, Build
 from lab.device.transport import Device
 from lab.errors import RunError
 from lab.records import Cell
-from lab.trial.agent import EVENTS, JOB, QUIET, STDERR, STDOUT, Launch, Outcome, trial_folder
+from lab.trial.agent import QUIET, Launch, Outcome, trial_folder
+from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT
 
 ADAPTERS: Mapping[str, str] = MappingProxyType({"llama.cpp": "device_agents.adapters.llama_cpp"})
 """The module that knows a runtime's tool."""

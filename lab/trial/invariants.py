@@ -27,8 +27,9 @@ from device_agents.contract import (
     Span,
     Stage,
 )
+from lab.records import Flaw
 from lab.trial import golden, timing
-from lab.trial.flaws import Flaw, Found
+from lab.trial.flaws import Found
 from lab.trial.metrics import VISION, iterations_of, measured, spans_by_iteration, true_count
 from lab.trial.placement import contradiction, placement
 

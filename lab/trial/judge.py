@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from device_agents.contract import (
     End,
@@ -19,9 +20,18 @@ from device_agents.contract import (
     Output,
     Span,
 )
-from lab.trial.agent import Outcome, Reading
+from lab.stats.steady import SHORTEST, steady
+from lab.trial.agent import Outcome
+from lab.trial.folder import Reading
 from lab.trial.invariants import Findings, Flaw, check
-from lab.trial.metrics import measured
+from lab.trial.metrics import iterations_of, measured
+
+UNSETTLED_FROM = 30
+"""Iterations, warm-up included, from which a trial is called unsteady: the shortest series that was held
+against labelled ones (docs/verdicts.md). Of ten, a single slow one at the start would decide."""
+
+State = Literal["steady", "unsteady", "unknown"]
+
 
 _LINES = (Span, Iteration, Output, Memory)
 
@@ -112,3 +122,15 @@ def _last(events: Sequence[Event]) -> str:
     if not events:
         return "nothing (no event was written)"
     return f"{len(events)} events, the last a `{events[-1].event}`"
+
+
+def steadiness(job: Job, reading: Reading) -> tuple[State, int]:
+    """Return what a trial's iterations, warm-up and all, say of it, and which measured one counts first."""
+    durations = [iteration.duration_ns for iteration in iterations_of(reading.events)]
+    if len(durations) < SHORTEST or min(durations) <= 0:
+        return "unknown", 0
+    found = steady(durations)
+    if found.first is None:  # of fewer nobody can tell, and the warm-up that was planned is taken at its word
+        return ("unsteady" if len(durations) >= UNSETTLED_FROM else "unknown"), 0
+    first = max(0, found.first - job.warmup_iterations)
+    return "steady", first

@@ -36,9 +36,6 @@ ELSEWHERE_CORES = 0.8
 """How many cores everything but the agent uses more than before the trial when an accelerator's claim is no longer
 believed: about one, as `CPU_AT_LEAST`; a judgement, above what drivers and Android's own work take."""
 
-ELSEWHERE, MIXED = "elsewhere", "mixed"
-"""The flags of a trial in which an accelerator is claimed while others rose so, and of one with a stage MIXED."""
-
 
 def placement(spans: Iterable[Span]) -> dict[Stage, Placement]:
     """Return, for each stage that is somebody's work, what did it; `spans` are those of measured iterations.

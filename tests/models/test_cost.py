@@ -1,4 +1,4 @@
-"""Costs against figures that do not come from this code: the papers' sizes and arithmetic on them."""
+"""Costs against figures from outside this code: published sizes, and arithmetic on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHEARED_LLAMA = LanguageConfig(
 
 
 def test_siglip_costs_332_7_gmac_a_tile() -> None:
-    """Linear layers 299.7 GMAC and attention 33.1 GMAC, from SigLIP's public configuration."""
+    """Linear layers take 299.7 GMAC and attention 33.1 GMAC, from SigLIP's public configuration."""
     total = cost.vit(SIGLIP_SO400M)
     linear = SIGLIP_SO400M.tokens * total.weights
 
@@ -45,7 +45,7 @@ def test_the_patch_convolution_costs_half_a_gmac_a_tile() -> None:
 
 
 def test_siglips_blocks_hold_411_million_parameters() -> None:
-    """Counted on the network itself: the matrices, without biases and norms."""
+    """Counted on the network itself: matrices only, without biases and norms."""
     with torch.device("meta"):
         blocks = VisionBlocks(SIGLIP_SO400M)
     parameters = sum(p.numel() for p in blocks.parameters() if p.dim() == 2)
@@ -55,7 +55,7 @@ def test_siglips_blocks_hold_411_million_parameters() -> None:
 
 @pytest.mark.parametrize(("hidden", "millions", "gmacs"), [(2560, 18.364, 3.60), (2304, 15.94, 3.12)])
 def test_the_projector_is_as_large_as_vilas(hidden: int, millions: float, gmacs: float) -> None:
-    """VILA1.5-3b's projector file holds 18.364 M parameters; its cost a tile is 3.60 GMAC."""
+    """VILA1.5-3b's projector file holds 18.364 M parameters; it costs 3.60 GMAC per tile."""
     config = dataclasses.replace(BLUELM, language=dataclasses.replace(MINICPM_2B, hidden=hidden))
     found = cost.project(config)
     with torch.device("meta"):
@@ -72,7 +72,7 @@ def test_the_stand_ins_have_2_7_billion_parameters(config: LanguageConfig, billi
 
 
 def test_parameters_are_those_of_the_network() -> None:
-    """The closed form equals counting, for a preset with every kind of layer."""
+    """The closed form equals a count of a preset with every kind of layer."""
     language = Mllm(PRESETS["tiny"]).language
 
     counted = sum(p.numel() for p in language.parameters())
@@ -82,12 +82,12 @@ def test_parameters_are_those_of_the_network() -> None:
 
 @pytest.mark.parametrize(("config", "megabytes"), [(MINICPM_2B, 377.5), (SHEARED_LLAMA, 335.5)])
 def test_the_int8_cache_of_2048_tokens(config: LanguageConfig, megabytes: float) -> None:
-    """One byte a value, keys and values, all heads."""
+    """One byte per value, keys and values, all heads."""
     assert cost.cache_bytes(config, 2048, 1) / 1e6 == pytest.approx(megabytes, abs=0.05)
 
 
 def test_four_bit_weights_take_about_1_35_gigabytes() -> None:
-    """2.7 billion weights at half a byte; MiniCPM's tied table counts once, as its head."""
+    """2.7 billion weights take half a byte each; MiniCPM's tied table counts once, as its head."""
     found = cost.llm(MINICPM_2B, 1).weight_bytes("w4") / 1e9
 
     assert found == pytest.approx(1.35, abs=0.02)
@@ -102,10 +102,10 @@ def test_a_2048_token_prefill_takes_5_5_tmac() -> None:
 
 
 def test_a_partial_last_chunk_is_paid_in_full() -> None:
-    """130 tokens at 128 a call are two calls of 128."""
+    """130 tokens at 128 per call cost two calls of 128."""
     assert cost.prefill(MINICPM_2B, 130, 128).macs == cost.prefill(MINICPM_2B, 256, 128).macs
 
 
 def test_bench_has_about_200_million_language_parameters() -> None:
-    """The preset for comparisons is as large as it says."""
+    """The preset for comparisons has the size that mllm.py states."""
     assert cost.language_parameters(PRESETS["bench"].language) / 1e6 == pytest.approx(215, abs=5)

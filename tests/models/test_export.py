@@ -1,4 +1,4 @@
-"""Builds against torch: parity, what each recipe costs, and that a wrong graph is not called a build."""
+"""Builds against torch: parity, the error of each recipe, and refusal of a wrong graph."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def manifest_of(folder: Path) -> Manifest:
 
 
 def test_the_fp32_build_is_torch(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
-    """Tiles, features and logits agree to float rounding, and so does every first choice."""
+    """Tiles, features and logits agree up to float rounding, and so does every top-1 token."""
     found = check(tiny_builds["fp32"], tiny, screen, "float32")
 
     assert found.tiles < 1e-5
@@ -37,7 +37,7 @@ def test_the_fp32_build_is_torch(tiny_builds: dict[str, Path], tiny: Mllm, scree
 
 
 def test_each_recipe_costs_what_its_bits_suggest(tiny_builds: dict[str, Path]) -> None:
-    """8-bit weights move features by about a per cent, 4-bit ones logits by some ten; fp32 by nothing."""
+    """8-bit weights move features by about 1 %, 4-bit weights logits by 5 to 50 %, fp32 nothing."""
     errors = {name: manifest_of(folder).recipe_error for name, folder in tiny_builds.items()}
 
     assert errors["fp32"].logit_relative_error < 1e-5
@@ -49,7 +49,7 @@ def test_each_recipe_costs_what_its_bits_suggest(tiny_builds: dict[str, Path]) -
 
 @pytest.mark.parametrize("recipe", ["fp32", "w8", "w8a8", "paper"])
 def test_no_tile_is_changed_by_its_neighbours(tiny_builds: dict[str, Path], recipe: str) -> None:
-    """A tile in a batch of six has the features it has alone, in every recipe."""
+    """A tile has the same features alone and in a batch of six, in every recipe."""
     runtime = Runtime(tiny_builds[recipe])
     tiles = np.random.default_rng(0).standard_normal((6, 3, 56, 56)).astype(np.float32)
 
@@ -60,7 +60,7 @@ def test_no_tile_is_changed_by_its_neighbours(tiny_builds: dict[str, Path], reci
 
 
 def test_the_manifest_names_every_file_by_its_hash(tiny_builds: dict[str, Path]) -> None:
-    """Nothing in the folder is unlisted, nothing listed is otherwise."""
+    """Every file in the folder is listed, and every listed hash matches."""
     folder = tiny_builds["paper"]
     listed = {f.path: f.sha256 for f in manifest_of(folder).files}
     present = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
@@ -71,7 +71,7 @@ def test_the_manifest_names_every_file_by_its_hash(tiny_builds: dict[str, Path])
 
 
 def test_the_paper_recipe_is_the_papers_table(tiny_builds: dict[str, Path]) -> None:
-    """W8 vision and projector, W4 language model, INT8 cache; what departs is said."""
+    """W8 vision and projector, W4 language model, INT8 cache; notes state the differences."""
     found = manifest_of(tiny_builds["paper"])
 
     assert found.precision["vision"].weights.startswith("INT8")
@@ -84,7 +84,7 @@ def test_the_paper_recipe_is_the_papers_table(tiny_builds: dict[str, Path]) -> N
 
 
 def test_the_same_seed_gives_the_same_build(tiny_builds: dict[str, Path], tmp_path: Path) -> None:
-    """Exporting again on this machine yields the same content, hence the same id."""
+    """A second export on this machine gives the same content and so the same id."""
     again = export("tiny", "w8", tmp_path / "again", seed=0, extra=[], say=lambda line: None)
 
     assert again == content_id(manifest_of(tiny_builds["w8"]))
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_build(tiny_builds: dict[str, Path], tmp_pa
 def test_weights_of_another_model_are_not_called_a_build(
     tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared, tmp_path: Path
 ) -> None:
-    """With one graph of seed 1 among those of seed 0 the check finds features far off, and refuses."""
+    """The check refuses one graph of seed 1 among those of seed 0: its features are far off."""
     for path in tiny_builds["fp32"].glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "vit.bin").unlink()
@@ -107,7 +107,7 @@ def test_weights_of_another_model_are_not_called_a_build(
 
 
 def test_nan_is_wrong(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
-    """An error that is not a number is not within any limit."""
+    """An error that is not a number is outside every limit."""
     good = check(tiny_builds["fp32"], tiny, screen, "float32")
     bad = Finding(good.error.model_copy(update={"logit_relative_error": float("nan")}), 0.0, 0.0, 0.0)
 
@@ -116,7 +116,7 @@ def test_nan_is_wrong(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
-    """Files of somebody else are neither mixed with a build nor removed."""
+    """The export neither adds to someone's files nor removes them."""
     (tmp_path / "precious.txt").write_text("mine")
 
     with pytest.raises(PrepareError, match="new or empty folder"):
@@ -134,7 +134,7 @@ def test_divergence_is_that_of_two_known_distributions() -> None:
 
 
 def test_an_int8_cache_keeps_chunks_equal(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
-    """Static cache scales make the quantised cache the same however it was filled."""
+    """With static scales the quantised cache is the same, whether filled whole or in chunks."""
     runtime = Runtime(tiny_builds["paper"])
     prompt = screen.prompt[:64].numpy()
     whole = runtime.logits(tiny, prompt, np.array([63]), "int8")
@@ -159,7 +159,7 @@ def test_an_int8_cache_keeps_chunks_equal(tiny_builds: dict[str, Path], tiny: Ml
 
 
 def test_torch_is_not_left_in_training_mode(tiny: Mllm) -> None:
-    """The oracle answers in evaluation mode and keeps no gradients."""
+    """The oracle runs in evaluation mode and keeps no gradients."""
     assert not tiny.training
     assert not any(p.requires_grad for p in tiny.parameters())
     assert torch.is_grad_enabled()

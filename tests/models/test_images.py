@@ -1,4 +1,4 @@
-"""Decoding: every kind of file becomes the RGB8 pixels a viewer would show, or one clear refusal."""
+"""Decoding: every kind of file becomes the RGB8 pixels a viewer would show, or one clear error."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ NOISE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 
 
 def greys(pixels: np.ndarray) -> list[list[int]]:
-    """Return the red channel of a picture whose channels are all alike."""
+    """Return the red channel of a picture whose channels are all equal."""
     assert (pixels == pixels[:, :, :1]).all()
     rows: list[list[int]] = pixels[:, :, 0].tolist()
     return rows
 
 
 def write_png(path: Path, width: int, height: int, data: bytes, *, depth: int = 8, colour: int = 2) -> Path:
-    """Write a PNG by hand, so that its header may claim anything (PNG specification, sec. 11.2.2)."""
+    """Write a PNG by hand, so that its header can claim anything (PNG specification, sec. 11.2.2)."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
     packed = [
@@ -41,7 +41,7 @@ def write_png(path: Path, width: int, height: int, data: bytes, *, depth: int = 
 
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "PPM"])
 def test_lossless_formats_give_back_their_pixels(tmp_path: Path, file_format: str) -> None:
-    """What was written is read: [height, width, 3], uint8, the caller's own to change."""
+    """The pixels read are those written: [height, width, 3], uint8, and writeable."""
     path = tmp_path / "picture"
     Image.fromarray(NOISE).save(path, file_format)
 
@@ -84,7 +84,7 @@ def test_lossy_formats_come_close(tmp_path: Path, file_format: str) -> None:
 def test_exif_orientation_is_applied(
     tmp_path: Path, orientation: int, upright: list[list[int]], file_format: str
 ) -> None:
-    """A photograph is turned the way the camera was held."""
+    """A photograph is rotated to match how the camera was held."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     large = np.kron(GREY_3X2, np.ones((16, 16), dtype=np.uint8))  # flat 16x16 blocks survive JPEG
@@ -97,14 +97,14 @@ def test_exif_orientation_is_applied(
 
 
 def test_unreadable_exif_is_ignored(tmp_path: Path) -> None:
-    """Damaged metadata is no damaged picture."""
+    """Damaged metadata does not make the picture damaged."""
     Image.fromarray(NOISE).save(tmp_path / "p.png", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
 
     assert (read_image(tmp_path / "p.png") == NOISE).all()
 
 
 def test_transparency_is_composited_over_white(tmp_path: Path) -> None:
-    """The formula is colour * alpha + 255 * (1 - alpha), to a rounding."""
+    """The formula is colour * alpha + 255 * (1 - alpha), up to rounding."""
     rgba = np.array([[[100, 0, 200, 255], [100, 0, 200, 0], [100, 0, 200, 51]]] * 2, dtype=np.uint8)
     Image.fromarray(rgba).save(tmp_path / "p.png")
 
@@ -115,7 +115,7 @@ def test_transparency_is_composited_over_white(tmp_path: Path) -> None:
 
 
 def test_grey_with_alpha_is_composited_over_white(tmp_path: Path) -> None:
-    """Mode LA is treated as RGBA is."""
+    """Mode LA is treated like RGBA."""
     Image.merge("LA", [Image.new("L", (2, 2), 100), Image.fromarray(np.array([[255, 0]] * 2, np.uint8))]).save(
         tmp_path / "p.png"
     )
@@ -125,7 +125,7 @@ def test_grey_with_alpha_is_composited_over_white(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF"])
 def test_a_palette_with_a_transparent_entry_shows_white_there(tmp_path: Path, file_format: str) -> None:
-    """Palette indices become their colours; the transparent one becomes the page."""
+    """Palette indices become their colours; the transparent index becomes white."""
     image = Image.frombytes("P", (3, 2), bytes([0, 1, 2] * 2))
     image.putpalette([255, 0, 0, 0, 128, 0, 9, 9, 9])
     image.save(tmp_path / "p", file_format, transparency=2)
@@ -142,7 +142,7 @@ def test_an_rgb_colour_may_be_the_transparent_one(tmp_path: Path) -> None:
 
 
 def test_one_bit_images_are_black_and_white(tmp_path: Path) -> None:
-    """Mode 1 spans the whole range."""
+    """The two values of mode 1 become 0 and 255."""
     Image.fromarray(np.array([[True, False]] * 2)).save(tmp_path / "p.png")
 
     assert greys(read_image(tmp_path / "p.png")) == [[255, 0]] * 2
@@ -150,7 +150,7 @@ def test_one_bit_images_are_black_and_white(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path, file_format: str) -> None:
-    """65535 = 255 * 257, rounded to nearest: 128 is still black, 129 is one."""
+    """65535 = 255 * 257, rounded to nearest: 128 becomes 0, 129 becomes 1."""
     values = np.array([[0, 128, 129, 257, 32768, 65535]] * 2, dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "p", file_format)
 
@@ -158,7 +158,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path, file_format: str
 
 
 def test_sixteen_bit_grey_may_have_a_transparent_value(tmp_path: Path) -> None:
-    """PNG's tRNS chunk of a 16-bit grey image names the value that shows the page."""
+    """PNG's tRNS chunk of a 16-bit grey image names the value that becomes white."""
     Image.fromarray(np.array([[0, 514, 65535]] * 2, dtype=np.uint16)).save(tmp_path / "p.png", transparency=514)
 
     assert greys(read_image(tmp_path / "p.png")) == [[0, 255, 255]] * 2
@@ -182,7 +182,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_the_first_frame_of_an_animation_counts(tmp_path: Path, file_format: str) -> None:
-    """Later frames are not looked at."""
+    """Later frames are ignored."""
     first, second = (Image.new("RGB", (20, 10), colour) for colour in ("white", "black"))
     first.save(tmp_path / "p", file_format, save_all=True, append_images=[second])
 
@@ -191,15 +191,15 @@ def test_the_first_frame_of_an_animation_counts(tmp_path: Path, file_format: str
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1)])
 def test_a_side_of_one_pixel_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
-    """It shows nothing: the message says how small an image may be, and how small it is."""
+    """The message gives the smallest allowed size and the size found."""
     Image.new("RGB", size, (1, 2, 3)).save(tmp_path / "p.png")
 
-    with pytest.raises(PrepareError, match=rf"at least 2 and .*found one of {size[0]}x{size[1]} pixels: give one"):
+    with pytest.raises(PrepareError, match=rf"at least 2 and .*found one of {size[0]}x{size[1]} pixels: use a"):
         read_image(tmp_path / "p.png")
 
 
 def test_the_shortest_side_allowed_is_read(tmp_path: Path) -> None:
-    """The limit itself is inside."""
+    """The limit itself is allowed."""
     Image.new("RGB", (2, 2), (1, 2, 3)).save(tmp_path / "p.png")
 
     assert read_image(tmp_path / "p.png").tolist() == [[[1, 2, 3]] * 2] * 2
@@ -207,7 +207,7 @@ def test_the_shortest_side_allowed_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(20000, 10), (10, 20000), (MAX_SIDE_PIXELS + 1, 2)])
 def test_a_side_too_long_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
-    """The message says how large it may be, how large it is, and what to do."""
+    """The message gives the largest allowed size, the size found and what to do."""
     Image.new("1", size).save(tmp_path / "wide.png")
 
     with pytest.raises(PrepareError, match=rf"at most 16384 pixels a side.*{size[0]}x{size[1]} pixels: scale it"):
@@ -215,7 +215,7 @@ def test_a_side_too_long_is_refused(tmp_path: Path, size: tuple[int, int]) -> No
 
 
 def test_the_longest_side_allowed_is_read(tmp_path: Path) -> None:
-    """The limit itself is inside."""
+    """The limit itself is allowed."""
     Image.new("1", (16384, 2)).save(tmp_path / "p.png")
 
     assert read_image(tmp_path / "p.png").shape == (2, 16384, 3)
@@ -223,7 +223,7 @@ def test_the_longest_side_allowed_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(16000, 16000), (10000, 10000), (2**31 - 1, 2**31 - 1)])
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, size: tuple[int, int]) -> None:
-    """A header may claim any size; it is judged before a pixel is made."""
+    """A header may claim any size; the check comes before any pixel is decoded."""
     path = write_png(tmp_path / "bomb.png", *size, b"\0" * 1000)
 
     with pytest.raises(PrepareError, match=r"pixels.*: scale it down"):
@@ -231,7 +231,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, si
 
 
 def test_an_image_without_pixels_is_refused(tmp_path: Path) -> None:
-    """A width of zero is nothing to look at, whatever the decoder thinks of it."""
+    """A width of zero is refused, whatever the decoder does with it."""
     with pytest.raises(PrepareError, match="found"):
         read_image(write_png(tmp_path / "empty.png", 0, 5, b""))
 
@@ -239,7 +239,7 @@ def test_an_image_without_pixels_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file_format", FORMATS)
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
 def test_a_truncated_file_is_refused(tmp_path: Path, file_format: str, kept: float) -> None:
-    """Half a picture is never passed on as a whole one."""
+    """Half a picture never passes for a whole one."""
     path = tmp_path / "cut"
     Image.fromarray(NOISE).save(path, file_format)
     whole = path.read_bytes()
@@ -252,7 +252,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, file_format: str, kept: flo
 @given(cut=st.integers(0, 9400), change=st.integers(0, 255))
 @settings(max_examples=150, deadline=None)
 def test_damage_is_refused_or_harmless(cut: int, change: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whatever byte of a file is wrong, the answer is pixels of a sane shape or a PrepareError."""
+    """Whichever byte of a file is wrong, reading returns [..., 3] pixels or raises PrepareError."""
     path = tmp_path_factory.getbasetemp() / "damaged.png"
     Image.fromarray(NOISE).save(path)
     content = bytearray(path.read_bytes())
@@ -269,7 +269,7 @@ def test_damage_is_refused_or_harmless(cut: int, change: int, tmp_path_factory: 
     "content", [b"", b"hello, I am no image\n" * 50, b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\x89PNG\r\n\x1a\n", b"P6"]
 )
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
-    """The name may promise a PNG; the content decides. EPS would start another program."""
+    """The content decides, even if the name ends in .png. EPS would start another program."""
     (tmp_path / "notes.png").write_bytes(content)
 
     with pytest.raises(PrepareError, match=r"notes\.png': wanted an image \(PNG, JPEG.*; found .*: "):
@@ -278,7 +278,7 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("file_format", ["EPS", "ICO", "PCX"])
 def test_other_formats_are_not_even_tried(tmp_path: Path, file_format: str) -> None:
-    """A sound image of a format that is not on the list is no image to us."""
+    """A valid image in a format that is not on the list is refused."""
     Image.new("RGB", (16, 16)).save(tmp_path / "p.png", file_format)
 
     with pytest.raises(PrepareError, match="found no image of these formats: convert it to PNG or JPEG"):
@@ -286,7 +286,7 @@ def test_other_formats_are_not_even_tried(tmp_path: Path, file_format: str) -> N
 
 
 def test_what_a_file_says_is_escaped_too(tmp_path: Path) -> None:
-    """A decoder quotes the file in its complaint; the terminal must not obey it."""
+    """A decoder's error quotes the file; the terminal must not interpret the quote."""
     (tmp_path / "p.ppm").write_bytes(b"P6 \x1b[2J9999999999 1 255\n")
 
     with pytest.raises(PrepareError) as refusal:
@@ -296,7 +296,7 @@ def test_what_a_file_says_is_escaped_too(tmp_path: Path) -> None:
 
 
 def test_values_without_a_known_range_are_refused(tmp_path: Path) -> None:
-    """Floating point says neither what black nor what white is; nor do 32-bit integers beyond 16."""
+    """Neither floats nor 32-bit integers beyond 16 bits define black and white."""
     Image.fromarray(np.array([[0.0, 1.5]] * 2, dtype=np.float32)).save(tmp_path / "f.tiff")
     Image.fromarray(np.array([[0, 70000]] * 2, dtype=np.int32)).save(tmp_path / "i.tiff")
 
@@ -306,7 +306,7 @@ def test_values_without_a_known_range_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    """A missing file, a folder and a pipe each say what they are; the pipe does not hang."""
+    """The message names a missing file, a folder or a device for what it is; a pipe does not hang."""
     os.mkfifo(tmp_path / "pipe")
 
     with pytest.raises(PrepareError, match=r"gone\.png': wanted .*; found no such file"):
@@ -333,7 +333,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_file_name_is_only_a_name(tmp_path: Path, name: str) -> None:
-    """It is read like any other, and a refusal shows it escaped, on one line, fit for any terminal."""
+    """The file is read like any other; an error shows its name escaped, on one line, safe for any terminal."""
     path = tmp_path / name
     path.write_bytes(b"no image")
 
@@ -348,7 +348,7 @@ def test_a_hostile_file_name_is_only_a_name(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["nul\0byte.png", "x" * 300, "file.png/inside"])
 def test_a_name_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
-    """What the system refuses to look up comes back as the same kind of error."""
+    """A name that the system refuses to look up raises the same kind of error."""
     (tmp_path / "file.png").write_bytes(b"")
 
     with pytest.raises(PrepareError, match="wanted an image"):

@@ -1,4 +1,4 @@
-"""The networks' algebra: splits, orders and caches change nothing; expected values are worked by hand."""
+"""The networks' algebra: splits, orders and caches change nothing; expected values are derived by hand."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def test_tokens_of_a_tile_are_the_papers() -> None:
 
 @pytest.mark.parametrize(("side", "tokens"), [(1, 1), (2, 1), (3, 4), (4, 4), (27, 196)])
 def test_an_odd_side_is_padded(side: int, tokens: int) -> None:
-    """A lone last row or column makes squares of its own."""
+    """A single last row or column forms squares of its own."""
     assert downsampled_tokens(side) == tokens
     assert downsample(torch.ones(2, side * side, 5), side).shape == (2, tokens, 20)
 
 
 def test_squares_are_joined_row_by_row() -> None:
-    """Of a 3 x 3 grid numbered 1 to 9 the squares are 1245, 3060, 7800 and 9000: zeros pad, no transposing."""
+    """A 3 x 3 grid numbered 1 to 9 gives squares 1245, 3060, 7800, 9000: zero-padded, not transposed."""
     grid = torch.arange(1.0, 10.0).view(1, 9, 1)
 
     assert downsample(grid, 3).tolist() == [[[1, 2, 4, 5], [3, 0, 6, 0], [7, 8, 0, 0], [9, 0, 0, 0]]]
 
 
 def test_rotation_is_multiplication_by_a_unit_complex_number() -> None:
-    """Each pair (first half, second half) turns by position times frequency."""
+    """Each pair (first half, second half) is rotated by position times frequency."""
     config = PRESETS["tiny"].language
     cosine, sine = rotary_tables(config)
     x = torch.randn(1, 7, config.head_dim, generator=torch.Generator().manual_seed(1))
@@ -54,7 +54,7 @@ def test_rotation_is_multiplication_by_a_unit_complex_number() -> None:
 
 @pytest.mark.parametrize("parallel_tokens", [1, 7, 32, 1000])
 def test_chunked_prefill_is_whole_prefill(tiny: Mllm, screen: Prepared, parallel_tokens: int) -> None:
-    """However many tokens a call takes, the last logits and the cache are the same."""
+    """The last logits and the cache do not depend on the tokens per call."""
     whole, chunked = Cache.empty(tiny.config.language), Cache.empty(tiny.config.language)
     prompt = screen.prompt[:70]
 
@@ -67,7 +67,7 @@ def test_chunked_prefill_is_whole_prefill(tiny: Mllm, screen: Prepared, parallel
 
 
 def test_no_token_sees_its_future(tiny: Mllm, screen: Prepared) -> None:
-    """Changing the last prompt token changes no earlier position's logits."""
+    """A change of the last prompt token leaves the logits of earlier positions alone."""
     positions = torch.arange(20)
     prompt = screen.prompt[:20].clone()
     before = tiny.language(prompt, Cache.empty(tiny.config.language), positions)
@@ -80,7 +80,7 @@ def test_no_token_sees_its_future(tiny: Mllm, screen: Prepared) -> None:
 
 
 def test_attention_with_one_token_seen_returns_its_value(tiny: Mllm) -> None:
-    """The softmax over a single key is 1, so the first token's mix is its own value, through `out`."""
+    """The softmax over a single key is 1, so the first token gets its own value, passed through `out`."""
     attention = tiny.language.layers[0].attention
     cache = Cache.empty(tiny.config.language)
     x = torch.randn(1, 64, generator=torch.Generator().manual_seed(2))
@@ -93,7 +93,7 @@ def test_attention_with_one_token_seen_returns_its_value(tiny: Mllm) -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 5])
 def test_a_batch_of_tiles_is_its_tiles_one_by_one(tiny: Mllm, batch: int) -> None:
-    """Batching is a matter of speed alone."""
+    """Batching does not change the result."""
     tiles = torch.randn(9, 3, 56, 56, generator=torch.Generator().manual_seed(3))
 
     found = torch.cat([tiny.encode(part) for part in torch.split(tiles, batch)])
@@ -102,7 +102,7 @@ def test_a_batch_of_tiles_is_its_tiles_one_by_one(tiny: Mllm, batch: int) -> Non
 
 
 def test_a_full_cache_is_refused_in_words(tiny: Mllm) -> None:
-    """More tokens than the cache holds never wrap around silently."""
+    """Tokens beyond the cache's size raise an error instead of wrapping around."""
     cache = Cache.empty(tiny.config.language)
     cache.tokens = 4090
 

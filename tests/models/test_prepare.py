@@ -1,4 +1,4 @@
-"""From an image and a request to an Input: order, lengths, refusals and the oracle's word."""
+"""From an image and a request to an Input: order, lengths, errors and the oracle's answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models.resolution import place
 
 
 def test_the_reference_screen_is_two_by_four_and_nine_tiles(screen: Prepared) -> None:
-    """Thumbnail first, then eight tiles; 9 x 4 image tokens and 284 of text."""
+    """The thumbnail comes first, then eight tiles: 9 x 4 image tokens and 284 of text."""
     placement = screen.input.placement
     assert placement is not None
 
@@ -32,14 +32,14 @@ def test_the_reference_screen_is_two_by_four_and_nine_tiles(screen: Prepared) ->
 
 
 def test_at_384_pixels_the_prompt_is_the_papers_2048_tokens() -> None:
-    """1764 image tokens and 284 others, for the vision sizes of the bundled model."""
+    """The bundled model's vision sizes give 1764 image tokens and 284 others."""
     nano = PRESETS["nano"]
 
     assert 9 * nano.tokens_per_tile + 284 == 2048
 
 
 def test_the_prompt_is_user_image_request_assistant(tiny: Mllm) -> None:
-    """The template is written once; the image stands before the request."""
+    """The prompt holds the template once, with the image before the request."""
     pixels = np.zeros((56, 56, 3), dtype=np.uint8)
 
     segments = prepare(tiny, "x", pixels, "Hé").input.segments
@@ -53,19 +53,19 @@ def test_the_prompt_is_user_image_request_assistant(tiny: Mllm) -> None:
 
 
 def test_a_prompt_longer_than_the_cache_says_what_fits(tiny: Mllm) -> None:
-    """Room is kept for the answer; the message names the limit and what was found."""
+    """The limit leaves room for the answer; the message gives limit and finding."""
     with pytest.raises(PrepareError, match=r"at most 3968 tokens .* found 5019.* shorten the instruction"):
         prepare(tiny, "x", None, "a" * 5000)
 
 
 def test_a_request_that_leaves_no_room_for_the_image_is_refused(tiny: Mllm) -> None:
-    """An exact length below what image and template need cannot be met."""
+    """An exact length below that of image and template is impossible."""
     with pytest.raises(PrepareError, match="wanted a prompt of 20 tokens"):
         prepare(tiny, "x", np.zeros((112, 112, 3), dtype=np.uint8), "hello", prompt_tokens=20)
 
 
 def test_the_smallest_image_is_a_whole_canvas(tiny: Mllm, tmp_path: Path) -> None:
-    """One pixel is refused where files are read; two by two go through the same path as any other."""
+    """The reader refuses 1x1 pixels; an image of 2x2 is prepared like any other."""
     PillowImage.new("RGB", (1, 1)).save(tmp_path / "one.png")
     with pytest.raises(PrepareError, match="found one of 1x1 pixels"):
         read_image(tmp_path / "one.png")
@@ -79,7 +79,7 @@ def test_the_smallest_image_is_a_whole_canvas(tiny: Mllm, tmp_path: Path) -> Non
 
 
 def test_padding_is_black_and_tiles_are_cut_row_by_row() -> None:
-    """A white 2:1 strip on a 2 x 2 canvas: two half-white tiles above, two below; black is -1, white 1."""
+    """A white 2:1 strip on a 2 x 2 canvas gives two half-white tiles above and two below; black is -1, white 1."""
     white = np.full((56, 112, 3), 255, dtype=np.uint8)
 
     tiles = tiles_of(white, place(112, 56, (2, 2), rule="relaxed", tile=56), 56)
@@ -94,7 +94,7 @@ def test_padding_is_black_and_tiles_are_cut_row_by_row() -> None:
 
 
 def test_goldens_are_the_oracles(tiny: Mllm, screen: Prepared) -> None:
-    """Fingerprints and tokens repeat when torch is asked again, one token a call."""
+    """Torch gives the same fingerprints and tokens again with one token per call."""
     cache = Cache.empty(tiny.config.language)
     logits = tiny.prefill(screen.prompt, cache, 1)
     stream = tiny.decode(logits, cache)
@@ -105,7 +105,7 @@ def test_goldens_are_the_oracles(tiny: Mllm, screen: Prepared) -> None:
 
 
 def test_another_model_has_other_goldens(screen: Prepared) -> None:
-    """The oracle is the model's, not the input's: seed 1 answers otherwise."""
+    """The goldens depend on the model, not only on the input: seed 1 answers differently."""
     other = prepare(
         random_mllm(PRESETS["tiny"], 1), "screen", screen.pixels, screen.input.instruction, prompt_tokens=320
     )
@@ -120,7 +120,7 @@ def _cli(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_writes_an_input_one_can_read_back(tmp_path: Path) -> None:
-    """An image file with a hostile name becomes a folder with input.json and its pixels."""
+    """An image file with a hostile name becomes a folder with input.json and the pixels."""
     image = tmp_path / "a b;$(touch x)'.png"
     PillowImage.new("RGB", (100, 50), "red").save(image)
 
@@ -135,7 +135,7 @@ def test_the_command_writes_an_input_one_can_read_back(tmp_path: Path) -> None:
 
 
 def test_a_text_file_is_refused_with_exit_code_2(tmp_path: Path) -> None:
-    """One line names the file and says what to do; no traceback, no folder."""
+    """The message names the file; there is no traceback and no folder."""
     notes = tmp_path / "notes.png"
     notes.write_text(json.dumps({"not": "an image"}))
 

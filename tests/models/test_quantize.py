@@ -1,4 +1,4 @@
-"""Rounding to blocks, against algebra and against ONNX Runtime's own quantiser."""
+"""Rounding to blocks, against algebra and against ONNX Runtime's kernel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.quantize import BLOCK, quantize_blocks, quantize_rows
 def test_rounding_moves_a_weight_by_half_a_step_at_most(
     rows: int, columns: int, bits: int, seed: int, magnitude: float
 ) -> None:
-    """Every weight comes back within half its block's scale, whatever the shape and the unit."""
+    """Every weight returns within half its block's scale, for any shape and magnitude."""
     weight = magnitude * torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
 
     blocks = quantize_blocks(weight, 4 if bits == 4 else 8)
@@ -32,7 +32,7 @@ def test_rounding_moves_a_weight_by_half_a_step_at_most(
 
 
 def test_codes_lie_low_nibble_first_around_eight() -> None:
-    """-7 and 7 are the ends of 4 bits: codes 1 and 15; zero is 8; padding is zero."""
+    """-7 and 7 are the ends of 4 bits, codes 1 and 15; 0 is code 8, and so is padding."""
     weight = torch.tensor([[-7.0, 7.0, 0.0]])
 
     blocks = quantize_blocks(weight, 4)
@@ -42,7 +42,7 @@ def test_codes_lie_low_nibble_first_around_eight() -> None:
 
 
 def test_siglips_odd_width_is_padded_and_comes_back_whole() -> None:
-    """4304 is no multiple of 32: 135 blocks are stored, 4304 columns return."""
+    """4304 is not a multiple of 32: 135 blocks are stored and 4304 columns returned."""
     blocks = quantize_blocks(torch.ones(1, 4304), 8)
 
     assert blocks.packed.shape == (1, 135, 32)
@@ -50,13 +50,13 @@ def test_siglips_odd_width_is_padded_and_comes_back_whole() -> None:
 
 
 def test_a_block_of_zeros_stays_zero() -> None:
-    """No division by nothing."""
+    """A scale of zero causes no division by zero."""
     assert torch.equal(quantize_blocks(torch.zeros(2, 64), 4).dequantize(), torch.zeros(2, 64))
 
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_the_layout_is_the_one_onnx_runtime_multiplies_with(bits: int) -> None:
-    """MatMulNBits on packed weights equals a float product with the weights they stand for."""
+    """MatMulNBits on packed weights equals a float product with the dequantised weights."""
     import onnx_ir as ir
     import onnxruntime
 

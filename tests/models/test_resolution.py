@@ -1,8 +1,8 @@
-"""The three tiling rules and the placing.
+"""The three tiling rules, and placement on the grid.
 
 Expected grids, traces and token counts are derived from the published rules (BlueLM-V-3B, arXiv 2411.10640,
 Algorithm 1; LLaVA-NeXT `llava/mm_utils.py`; InternVL `dataset.py`) by a separate implementation or by hand.
-What the paper itself prints is marked as printed.
+Figures printed in the paper are marked as printed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WORKED = [
     (1920, 1080, "3:2 4:3 5:3", "2:1 4:2 4:2", "3:2 4:3 4:2"),
     (2000, 500, "3:1 4:1 6:2", "4:1 4:1 4:1", "3:1 4:1 4:1"),
     (4000, 3000, "3:3 4:3 6:5", "3:2 3:2 4:3", "3:3 4:3 3:3"),
-    # 1x5000 is the hole for the relaxed rule: it chooses nothing, and we answer as LLaVA-NeXT does
+    # 1x5000 is the relaxed rule's gap: it chooses nothing, and we choose as LLaVA-NeXT does
     (1, 5000, "1:1 1:1 1:1", "1:6 1:9 1:12", "1:1 1:1 1:1"),
 ]
 
@@ -56,7 +56,7 @@ def grids(text: str) -> list[Grid]:
 
 @pytest.mark.parametrize(("width", "height", "llava_next", "internvl", "relaxed"), WORKED)
 def test_the_worked_examples(width: int, height: int, llava_next: str, internvl: str, relaxed: str) -> None:
-    """Each rule chooses what the published rule gives, on every set of candidates."""
+    """Each rule chooses as published, on every set of candidates."""
     squares = [square_candidates(n) for n in (3, 4, 6)]
     by_tiles = [tile_candidates(n) for n in (6, 9, 12)]
     mixed = [square_candidates(3), square_candidates(4), tile_candidates(9)]
@@ -92,7 +92,7 @@ def test_the_examples_the_paper_prints(
 
 @pytest.mark.parametrize(("width", "height"), [(1080, 2400), (1260, 2800), (1440, 3200)])
 def test_sixteen_tiles_in_any_shape_would_cut_a_phone_screen_3_by_5(width: int, height: int) -> None:
-    """With every grid of at most 16 tiles the relaxed rule leaves the paper's 2:4 for screens."""
+    """With every grid of at most 16 tiles the relaxed rule does not choose the paper's 2:4 for screens."""
     assert choose_grid(width, height, rule="relaxed", candidates=tile_candidates(16)) == (3, 5)
 
 
@@ -113,14 +113,14 @@ def test_sixteen_tiles_in_any_shape_would_cut_a_phone_screen_3_by_5(width: int, 
     ],
 )
 def test_the_relaxed_rule_accepts_grid_after_grid(width: int, height: int, n: int, trace: str) -> None:
-    """Every grid accepted on the way, with its real and empty pixels, derived from Algorithm 1."""
+    """Every accepted grid with its real and empty pixels, derived from Algorithm 1."""
     steps = relaxed_trace(width, height, candidates=square_candidates(n))
 
     assert " ".join(f"{s.grid[0]}:{s.grid[1]} {s.real}/{s.empty}" for s in steps) == trace
 
 
 def test_the_refused_grid_of_500x102_keeps_too_little() -> None:
-    """1:1 would keep 29952 pixels, 41 % less than 2:1, and is refused for that."""
+    """1:1 would keep 29952 pixels, 41 % less than 2:1, so the rule refuses it."""
     alone = relaxed_trace(500, 102, candidates=[(1, 1)])
 
     assert [step.real for step in alone] == [29952]
@@ -128,7 +128,7 @@ def test_the_refused_grid_of_500x102_keeps_too_little() -> None:
 
 
 def test_the_relaxed_rule_may_keep_less_than_it_had() -> None:
-    """A leaner grid replaces a larger one, which no maximum over a key would do."""
+    """A grid with less waste replaces a larger one, which no maximum over a key would do."""
     real = [step.real for step in relaxed_trace(394, 390, candidates=square_candidates(3))]
 
     assert real[-1] == 145920 < max(real) == 153660
@@ -142,7 +142,7 @@ def test_the_relaxed_rule_may_keep_less_than_it_had() -> None:
     ],
 )
 def test_a_larger_grid_must_keep_over_ten_percent_more(width: int, real: list[int], expected: Grid) -> None:
-    """Less of a gain does not pay for more waste: derived from Algorithm 1's alpha of 0.1."""
+    """A smaller gain does not justify more waste: derived from Algorithm 1's alpha of 0.1."""
     steps = relaxed_trace(width, 1000, candidates=[(2, 1), (1, 3)])
 
     assert [step.real for step in steps] == real
@@ -157,7 +157,7 @@ def test_a_larger_grid_must_keep_over_ten_percent_more(width: int, real: list[in
     ],
 )
 def test_internvl_compares_floats(width: int, height: int, max_tiles: int, in_floats: Grid) -> None:
-    """Gaps that tie exactly differ in floating point, where the public code decides."""
+    """Exact ties differ in floating point, which the public code compares."""
     assert choose_grid(width, height, rule="internvl", candidates=tile_candidates(max_tiles)) == in_floats
 
 
@@ -167,7 +167,7 @@ def test_internvl_compares_floats(width: int, height: int, max_tiles: int, in_fl
     [(543, (1, 1)), (544, (2, 2))],
 )
 def test_internvl_takes_the_larger_of_two_equal_shapes_when_half_filled(side: int, expected: Grid) -> None:
-    """1:1 and 2:2 tie exactly; the larger wins once the image has over half its pixels."""
+    """1:1 and 2:2 tie exactly; the larger wins if the image has over half its pixels."""
     assert choose_grid(side, side, rule="internvl", candidates=tile_candidates(6)) == expected
 
 
@@ -176,7 +176,7 @@ def test_internvl_takes_the_larger_of_two_equal_shapes_when_half_filled(side: in
     ("width", "height", "n"), [(1, 1153, 3), (1153, 1, 3), (1, 1537, 4), (2, 2305, 3), (1, 16384, 4)]
 )
 def test_the_hole_in_the_published_rule_is_filled_with_1_to_1(rule: Rule, width: int, height: int, n: int) -> None:
-    """A short side that scales to 0 pixels leaves the relaxed rule without a choice; LLaVA-NeXT says 1:1."""
+    """If the short side scales to 0 pixels, the relaxed rule chooses nothing; LLaVA-NeXT chooses 1:1."""
     candidates = square_candidates(n)
 
     assert relaxed_trace(width, height, candidates=candidates) == ()
@@ -185,19 +185,19 @@ def test_the_hole_in_the_published_rule_is_filled_with_1_to_1(rule: Rule, width:
 
 @pytest.mark.parametrize(("width", "height", "n"), [(1, 1152, 3), (1, 1536, 4), (2, 2304, 3), (1, 1, 3)])
 def test_just_before_the_hole_the_rule_still_chooses(width: int, height: int, n: int) -> None:
-    """The hole begins where the longest column of tiles is shorter than the image is long."""
+    """The gap begins where the image is longer than the longest column of tiles."""
     assert relaxed_trace(width, height, candidates=square_candidates(n)) != ()
 
 
 def test_the_hole_without_1_to_1_takes_the_least_empty_candidate() -> None:
-    """LLaVA-1.6's five grids offer no 1:1, so the choice stays within them."""
+    """LLaVA-1.6's five grids contain no 1:1, so the rule chooses one of them."""
     five = [(1, 2), (2, 1), (2, 2), (3, 1), (1, 3)]
 
     assert choose_grid(1, 5000, rule="relaxed", candidates=five, tile=336) == (1, 2)
 
 
 def test_the_candidates_are_counted_and_ordered() -> None:
-    """Squares descend by columns then rows; InternVL's ascend by area."""
+    """Squares descend by columns, then rows; InternVL's candidates ascend by area."""
     assert square_candidates(2) == ((2, 2), (2, 1), (1, 2), (1, 1))
     assert [len(square_candidates(n)) for n in (3, 4, 6)] == [9, 16, 36]
     assert tile_candidates(4) == ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (1, 4), (2, 2), (4, 1))
@@ -218,14 +218,14 @@ def test_the_candidates_are_counted_and_ordered() -> None:
     ],
 )
 def test_tokens_follow_from_the_grid(grid: Grid, tiles: int, vision_tokens: int, tokens: int) -> None:
-    """A tile is 729 tokens for SigLIP and 196 for the language model; the thumbnail is one more tile."""
+    """A tile is 729 tokens for SigLIP and 196 for the language model; the thumbnail adds one tile."""
     assert len(encode_order(grid, rule="relaxed")) == tiles
     assert image_tokens(grid, rule="relaxed", per_tile=729) == vision_tokens
     assert image_tokens(grid, rule="relaxed") == tokens
 
 
 def test_internvl_spends_one_tile_on_a_single_tile() -> None:
-    """A thumbnail is appended only when there is more than one tile."""
+    """InternVL appends a thumbnail only to more than one tile."""
     assert image_tokens((1, 1), rule="internvl") == 196
     assert image_tokens((1, 1), rule="relaxed") == 392
 
@@ -240,7 +240,7 @@ def test_internvl_spends_one_tile_on_a_single_tile() -> None:
     ],
 )
 def test_the_thumbnail_comes_first_or_last(rule: Rule, grid: Grid, order: tuple[int, ...]) -> None:
-    """LLaVA-NeXT puts the whole image first, InternVL last."""
+    """LLaVA-NeXT encodes the whole image first, InternVL last."""
     assert encode_order(grid, rule=rule) == order
 
 
@@ -259,7 +259,7 @@ def test_the_thumbnail_comes_first_or_last(rule: Rule, grid: Grid, order: tuple[
 def test_an_image_is_padded_as_llava_next_does(
     rule: Rule, size: tuple[int, int], grid: Grid, fit: tuple[int, int], offset: tuple[int, int]
 ) -> None:
-    """The fitted side is rounded up, never beyond the canvas, and centred."""
+    """The fitted side is rounded up, at most to the canvas, and centred."""
     placed = place(*size, grid, rule=rule)
 
     assert (placed.fit_width, placed.fit_height) == fit
@@ -268,7 +268,7 @@ def test_an_image_is_padded_as_llava_next_does(
 
 
 def test_internvl_stretches_the_image_over_the_canvas() -> None:
-    """No padding; the aspect is not kept; the thumbnail is last."""
+    """InternVL adds no padding, does not keep the aspect and puts the thumbnail last."""
     placed = place(380, 76, (5, 1), rule="internvl", tile=448)
 
     assert (placed.fit_width, placed.fit_height, placed.left, placed.top) == (2240, 448, 0, 0)
@@ -295,7 +295,7 @@ def test_nonsense_is_refused_in_words(
 
 
 def test_placing_and_counting_refuse_nonsense_too() -> None:
-    """The same checks guard every way in."""
+    """Every public function makes the same checks."""
     with pytest.raises(ValueError, match="found 0:4"):
         place(10, 10, (0, 4), rule="relaxed")
     with pytest.raises(ValueError, match="found 'padded'"):
@@ -311,7 +311,7 @@ def test_placing_and_counting_refuse_nonsense_too() -> None:
 def test_relaxed_never_needs_more_tiles_than_llava_next(
     width: int, height: int, candidates: tuple[Grid, ...], tile: int
 ) -> None:
-    """The motive of the paper's rule: fewer tiles, never more, on the same candidates."""
+    """The paper's rule aims at fewer tiles than LLaVA-NeXT; it never takes more, on the same candidates."""
     relaxed = choose_grid(width, height, rule="relaxed", candidates=candidates, tile=tile)
     llava_next = choose_grid(width, height, rule="llava_next", candidates=candidates, tile=tile)
 
@@ -325,7 +325,7 @@ def test_relaxed_never_needs_more_tiles_than_llava_next(
     st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=8),
 )
 def test_the_chosen_grid_is_a_candidate(width: int, height: int, rule: Rule, candidates: list[Grid]) -> None:
-    """Whatever the candidates, nothing is made up, the hole included."""
+    """The choice is always one of the candidates, in the gap too."""
     assert choose_grid(width, height, rule=rule, candidates=candidates) in candidates
 
 
@@ -333,7 +333,7 @@ def test_the_chosen_grid_is_a_candidate(width: int, height: int, rule: Rule, can
 def test_the_order_inside_an_equal_area_does_not_matter_to_internvl(
     width: int, height: int, max_tiles: int, shuffler: random.Random
 ) -> None:
-    """The public code sorts a set by area and leaves the rest to chance, which never decides."""
+    """The public code sorts a set by area, so the rest of the order is arbitrary; it never affects the choice."""
     candidates = tile_candidates(max_tiles)
     shuffled = sorted(candidates, key=lambda grid: (grid[0] * grid[1], shuffler.random()))
 
@@ -346,7 +346,7 @@ def test_the_order_inside_an_equal_area_does_not_matter_to_internvl(
 def test_the_relaxed_rule_brings_its_own_order(
     width: int, height: int, candidates: tuple[Grid, ...], shuffler: random.Random
 ) -> None:
-    """Descending is part of the rule, so a list in another order changes nothing."""
+    """The rule sorts the candidates itself, so their order changes nothing."""
     shuffled = shuffler.sample(candidates, len(candidates))
 
     assert choose_grid(width, height, rule="relaxed", candidates=shuffled) == choose_grid(
@@ -358,7 +358,7 @@ def test_the_relaxed_rule_brings_its_own_order(
 def test_an_image_lies_within_its_canvas_and_touches_two_sides(
     width: int, height: int, rule: Rule, grid: Grid, tile: int
 ) -> None:
-    """Nothing is cut off, one direction is filled, the margins differ by at most a pixel."""
+    """Nothing is cut off, one direction is filled, and the margins differ by at most one pixel."""
     placed = place(width, height, grid, rule=rule, tile=tile)
     right = tile * grid[0] - placed.fit_width - placed.left
     below = tile * grid[1] - placed.fit_height - placed.top
@@ -371,7 +371,7 @@ def test_an_image_lies_within_its_canvas_and_touches_two_sides(
 
 @given(SIDES, SIDES, st.sampled_from(["relaxed", "llava_next"]), st.sampled_from(square_candidates(4)))
 def test_padding_keeps_the_aspect_to_a_pixel(width: int, height: int, rule: Rule, grid: Grid) -> None:
-    """The side that is not filled is the exact one rounded up: at least it, and under a pixel more."""
+    """The shorter side is the exact one rounded up: less than one pixel larger."""
     placed = place(width, height, grid, rule=rule)
 
     if placed.fit_width == 384 * grid[0]:
@@ -384,7 +384,7 @@ def test_padding_keeps_the_aspect_to_a_pixel(width: int, height: int, rule: Rule
 
 @given(st.sampled_from(square_candidates(6)), st.sampled_from(RULES))
 def test_every_tile_is_encoded_once(grid: Grid, rule: Rule) -> None:
-    """Tiles 1.. cover the canvas row by row once each; the thumbnail comes at most once."""
+    """Tiles 1.. cover the canvas row by row, each once; the thumbnail appears at most once."""
     order = encode_order(grid, rule=rule)
     tiles = [index for index in order if index > 0]
     corners = {((index - 1) % grid[0], (index - 1) // grid[0]) for index in tiles}

@@ -1,4 +1,4 @@
-"""The bundled sample picture is the same bytes everywhere, in any size asked for."""
+"""The bundled sample picture: the same bytes everywhere, in any size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROGRAM = (
 
 
 def test_another_process_draws_the_same_bytes() -> None:
-    """Nothing depends on the process: hash seed, locale or the order of anything."""
+    """The picture does not depend on hash seed, locale or time zone."""
     other = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=Path(__file__).parents[2],
@@ -34,7 +34,7 @@ def test_another_process_draws_the_same_bytes() -> None:
 
 
 def test_the_default_is_the_size_of_the_papers_image() -> None:
-    """768x1536, 2:4; a picture, not a blank: many colours, and no tile of 384 pixels is flat."""
+    """768x1536, 2:4, and not blank: many colours, and no flat tile of 384 pixels."""
     screen = draw_screen()
 
     assert screen.shape == (1536, 768, 3)
@@ -45,7 +45,7 @@ def test_the_default_is_the_size_of_the_papers_image() -> None:
 
 
 def test_a_small_screen_is_the_large_one_averaged() -> None:
-    """A quarter of the size is the mean of 4x4 blocks, but for the two roundings of each axis."""
+    """A quarter of the size is the mean of 4x4 blocks, up to rounding on each axis."""
     large = draw_screen().reshape(384, 4, 192, 4, 3).mean(axis=(1, 3))
 
     assert np.abs(draw_screen(192, 384) - large).max() <= 2
@@ -58,7 +58,7 @@ def test_any_size_can_be_asked_for(size: tuple[int, int]) -> None:
 
 
 def test_another_seed_draws_another_screen() -> None:
-    """The seed moves the ridges and the chart, and leaves the status bar alone."""
+    """The seed changes the ridges and the chart, but not the status bar."""
     ours, theirs = draw_screen(192, 384), draw_screen(192, 384, seed=1)
 
     assert (ours[:36] == theirs[:36]).all()

@@ -7,26 +7,29 @@ adbd on virtual phones; not verified on a phone.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from lab.device.care import journal
 from lab.device.care.journal import Entry
-from lab.device.care.restore import undo
+from lab.device.care.restore import restore
 from lab.device.care.settings import (
     FIXED,
     LIMITS,
     NOT_HELD,
     OBSERVE,
+    ROOTS,
     SURVEY,
     Knob,
     highest_khz,
     limits,
+    named,
     pins,
     throttled,
 )
@@ -35,6 +38,8 @@ from lab.device.transport import Device
 from lab.errors import DeviceError, DeviceRefused
 from lab.identifiers import now_utc
 from lab.records import Profile
+
+log = logging.getLogger(__name__)
 
 Outcome = Literal["applied", "already", "refused", "unverifiable"]
 
@@ -61,15 +66,6 @@ class Prepared:
     """A device as it is measured on; `told` is what its owner should hear of earlier changes, in sentences."""
 
     settings: tuple[Setting, ...]
-    told: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Restored:
-    """What was put back, what is still to be put back at the next contact, and what the owner should hear."""
-
-    undone: tuple[str, ...] = ()
-    pending: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
 
@@ -106,52 +102,6 @@ def refuse_on_host(device: Device, profile: Profile) -> None:
             f"{device.identity.name}: profile `{profile}` changes a device, and this machine is not changed; "
             "use `observe`"
         )
-
-
-def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time.sleep) -> Restored:
-    """Put back what the journal says of a device, newest first; what somebody else changed since is left alone.
-
-    A device that is away, or refuses, raises nothing: the journal keeps what is to be done, and `told` says so.
-    Call it with the device's lease held. Raises `StoreError` when the journal cannot be read or written.
-    """
-    name = device.identity.name
-    if device.identity.kind == "host":
-        return Restored()
-    book, damage = journal.read(root)
-    told = [damage] if damage else []
-    entries = journal.of(book, name)
-    undone: list[str] = []
-    over: list[Entry] = []
-    try:
-        if book:
-            shell = Shell(device, sleep)
-            entries = journal.of(book, name, shell.serialno)
-        for entry in reversed(entries):
-            became = undo(shell, entry)
-            if became.over:
-                over.append(entry)
-            if became.over and not became.words:
-                undone.append(entry.setting)
-            told += [f"{name}: {became.words}"] if became.words else []
-    except DeviceError as error:
-        told += [f"{name}: went away before everything was put back ({error})"] if entries else []
-    pending = tuple(entry.setting for entry in entries if entry not in over)
-    if pending:
-        told.append(
-            f"{name}: still changed: {', '.join(pending)}; tried again at the next contact, or now with "
-            f"`lab devices restore {name}`"
-        )
-    journal.forget(root, over)
-    return Restored(tuple(undone), pending, tuple(told))
-
-
-def left(device: Device, root: Path) -> tuple[Entry, ...]:
-    """Return what is still to be put back on a device, whatever it was called when it was changed.
-
-    Raises `DeviceLost`, and `StoreError` when the journal cannot be read.
-    """
-    book, _ = journal.read(root)
-    return journal.of(book, device.identity.name, Shell(device).serialno) if book else ()
 
 
 def facts(prepared: Prepared) -> dict[str, str]:
@@ -267,3 +217,32 @@ def _still_pinned(shell: Shell, settings: Sequence[Setting]) -> list[Setting]:
         return replace(one, after=found or "", outcome="unverifiable", detail=detail)
 
     return [judged(one) for one in settings]
+
+
+def lapsed(device: Device, prepared: Prepared) -> tuple[Setting, ...]:
+    """Return what was proven and holds no more, as it reads now; call it before it is put back.
+
+    Android switches the screen off and battery saver on by itself. `detail` tells the owner in a sentence. Nothing
+    is said of what cannot be read now, nor of a device that is away.
+    """
+    proven = [one for one in prepared.settings if one.outcome in ("applied", "already")]
+    try:
+        return tuple(_lapsed(Shell(device), proven)) if proven else ()
+    except DeviceError as error:
+        log.info("%s: whether its settings held to the end is not known: %s", device.identity.name, error)
+        return ()
+
+
+def _lapsed(shell: Shell, proven: list[Setting]) -> Iterator[Setting]:
+    for one in proven:
+        knob = named(one.name, lambda: ROOTS[0][1])  # to read a clock takes no root
+        if knob is None:
+            continue
+        now = shell.read(knob)
+        if now.problem or knob.same(one.wanted, now.text):
+            continue
+        detail = (
+            f"{shell.name}: {one.name} read {one.wanted} when the run began, as wanted, and reads {now.text} at "
+            "its end: it counts as `unverifiable`, and the run is not compared with one in which it held"
+        )
+        yield replace(one, after=now.text, outcome="unverifiable", detail=detail)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from lab.device.care import journal
 from lab.device.care.journal import Entry
-from lab.device.care.settings import Knob, named
+from lab.device.care.settings import (
+    Knob,
+    named,
+)
 from lab.device.care.shell import Shell, another_boot
-from lab.errors import DeviceRefused
+from lab.device.transport import Device
+from lab.errors import DeviceError, DeviceRefused
 
 
 @dataclass(frozen=True)
@@ -56,3 +64,58 @@ def _put_back(shell: Shell, knob: Knob, entry: Entry) -> Undone:
         return Undone(True)
     why = wrote.problem or found.problem or f"the device reported success and reads {found.text}"
     return Undone(False, f"{knob.name} could not be put back to {entry.before}: {why}")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back, what is still to be put back at the next contact, and what the owner should hear."""
+
+    undone: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time.sleep) -> Restored:
+    """Put back what the journal says of a device, newest first; what somebody else changed since is left alone.
+
+    A device that is away, or refuses, raises nothing: the journal keeps what is to be done, and `told` says so.
+    Call it with the device's lease held. Raises `StoreError` when the journal cannot be read or written.
+    """
+    name = device.identity.name
+    if device.identity.kind == "host":
+        return Restored()
+    book, damage = journal.read(root)
+    told = [damage] if damage else []
+    entries = journal.of(book, name)
+    undone: list[str] = []
+    over: list[Entry] = []
+    try:
+        if book:
+            shell = Shell(device, sleep)
+            entries = journal.of(book, name, shell.serialno)
+        for entry in reversed(entries):
+            became = undo(shell, entry)
+            if became.over:
+                over.append(entry)
+            if became.over and not became.words:
+                undone.append(entry.setting)
+            told += [f"{name}: {became.words}"] if became.words else []
+    except DeviceError as error:
+        told += [f"{name}: went away before everything was put back ({error})"] if entries else []
+    pending = tuple(entry.setting for entry in entries if entry not in over)
+    if pending:
+        told.append(
+            f"{name}: still changed: {', '.join(pending)}; tried again at the next contact, or now with "
+            f"`lab devices restore {name}`"
+        )
+    journal.forget(root, over)
+    return Restored(tuple(undone), pending, tuple(told))
+
+
+def left(device: Device, root: Path) -> tuple[Entry, ...]:
+    """Return what is still to be put back on a device, whatever it was called when it was changed.
+
+    Raises `DeviceLost`, and `StoreError` when the journal cannot be read.
+    """
+    book, _ = journal.read(root)
+    return journal.of(book, device.identity.name, Shell(device).serialno) if book else ()

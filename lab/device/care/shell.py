@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.device.android_text import own
 from lab.device.care.settings import ROOTS, Knob, Root
-from lab.device.serials import own
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceLost, DeviceRefused
 

@@ -7,22 +7,20 @@ figures have a panel and a scale of their own: their shape may be read against o
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from lab.records import Answer, CellSummary, Metric, Published, Trial
 from lab.report.answer.view import matches
+from lab.report.scale import WIDTH, Scale
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
-from lab.stats.best import trial_median, usable
+from lab.stats.sample import trial_median, usable
 
-WIDTH = 960.0
 _LEFT, _RIGHT, _TOP = 230.0, 930.0, 30.0
 _SPLIT = (660.0, 720.0)
 _SPREAD = 26.0
-_LOG_FROM = 8.0
 _ROW, _LINE = 46.0, 20.0
 _CHARACTERS = 33
 """How much of a cell's name fits beside its row, and how many lines of it."""
@@ -91,41 +89,6 @@ class Chart:
     ours: Panel
     published: Panel | None
     logarithmic: bool
-
-
-class Scale:
-    """Maps values to pixels, linearly or, where they span so much and are all above zero, by logarithm."""
-
-    def __init__(
-        self,
-        values: Iterable[float],
-        left: float,
-        right: float,
-        *,
-        from_zero: bool = False,
-        linear: bool = False,
-    ) -> None:
-        found = sorted(values)
-        low, high = found[0], found[-1]
-        self.left, self.right = left, right
-        self.log = not (from_zero or linear) and high / low > _LOG_FROM
-        if from_zero:
-            self.low, self.high = 0.0, 1.05 * high
-        elif self.log:
-            self.low, self.high = low / 1.15, high * 1.15
-        else:
-            margin = 0.06 * (high - low) or 0.1 * high or 1.0
-            self.low, self.high = max(0.0, low - margin), high + margin
-
-    def __call__(self, value: float) -> float:
-        if self.log:
-            share = math.log(value / self.low) / math.log(self.high / self.low)
-        else:
-            share = (value - self.low) / (self.high - self.low)
-        return round(self.left + share * (self.right - self.left), 1)
-
-    def ticks(self, room: int) -> list[float]:
-        return _log_ticks(self.low, self.high, room) if self.log else _linear_ticks(self.low, self.high, room)
 
 
 def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
@@ -250,22 +213,3 @@ def _panel(scale: Scale, metric: Metric, title: str, *, room: int) -> Panel:
         )
     texts = tuple((scale(tick), f"{tick / divisor:.10g}") for tick in ticks)
     return Panel(scale.left, scale.right, texts, f"{title} ({unit})")
-
-
-def _linear_ticks(low: float, high: float, room: int) -> list[float]:
-    rough = (high - low) / room
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    first = math.ceil(low / step)
-    return [float(f"{index * step:.12g}") for index in range(first, math.floor(high / step) + 1)]
-
-
-def _log_ticks(low: float, high: float, room: int) -> list[float]:
-    """1, 2 and 5 of each decade, or only 1, or each n-th decade, whichever first leaves few enough."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    choices = [
-        [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)],
-        *([10.0**power for power in range(first, last + 1, each)] for each in range(1, last - first + 2)),
-    ]
-    inside = [[tick for tick in ticks if low <= tick <= high] for ticks in choices]
-    return next((ticks for ticks in inside if len(ticks) <= room), [])

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from lab.records import Answer, Interval, Sustained
 from lab.report.answer.chart import state_of
 from lab.report.wording import (
     cell_phrase,
+    escape,
     estimate,
     interval_head,
     kind_of,
     on_device,
     percent,
-    plain,
     probability,
     quantity,
     ranged,
@@ -59,11 +58,6 @@ def render_markdown(answer: Answer) -> str:
         )
     )
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def escape(text: str) -> str:
-    """Return text that Markdown and HTML show as it is, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&$@])", r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
 
 
 def _curve(curve: Sustained) -> str:

@@ -14,9 +14,9 @@ from rich.text import Text
 from device_agents.contract import Event, Stage
 from lab.records import Answer, Interval, Trial
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, varying
-from lab.stats.best import counted, usable
 from lab.stats.quantiles import NOT_ESTIMABLE, needed, over_trials
-from lab.trial.agent import EVENTS, read_events
+from lab.stats.sample import counted, usable
+from lab.trial.folder import EVENTS, read_events
 from lab.trial.metrics import NS, end_ns, measured, spans_by_iteration
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)

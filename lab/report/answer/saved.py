@@ -10,7 +10,8 @@ from lab.errors import PrepareError
 from lab.records import Answer, Published, Run, Trial
 from lab.report.answer.sustained import curves_of
 from lab.report.answer.view import answer
-from lab.scenario.load import SCENARIOS, published
+from lab.scenario.load import SCENARIOS
+from lab.scenario.published import published
 from lab.scenario.workloads import WORKLOADS
 from lab.store import Store
 from lab.trial.metrics import METRICS

@@ -18,8 +18,9 @@ from lab.report.wording import (
     valid_trials,
     varying,
 )
-from lab.stats.best import MIN_TRIALS, Contenders, Medians, centres
+from lab.stats.best import Contenders, centres
 from lab.stats.compare import ratio
+from lab.stats.sample import MIN_TRIALS, Medians
 
 Others = Mapping[str, tuple[Metric, Mapping[str, Interval]]]
 

@@ -12,7 +12,7 @@ from lab.records import Cell, Metric, Sustained, Trial
 from lab.report.evidence import curve_of
 from lab.report.spark import spark
 from lab.report.wording import cell_phrase, percent, plain, quantity, varying
-from lab.stats.best import usable
+from lab.stats.sample import usable
 from lab.stats.sustained import LOSS, PLANNED_S, sustained
 
 WIDTH = 72

@@ -6,27 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from lab.gate.ready import UNGATED
-from lab.records import Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
+from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.held import held
 from lab.report.reasons import FLAGS
 from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
-from lab.stats.best import (
-    MIN_TRIALS,
-    Contenders,
-    Medians,
-    cell_interval,
-    contenders,
-    counted,
-    medians_by_block,
-    probability_best,
-    spread,
-    trial_cv,
-)
+from lab.stats.best import Contenders, contenders, probability_best
+from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
-from lab.stats.sequential import Looks
+from lab.stats.sample import MIN_TRIALS, Medians, counted, medians_by_block
 from lab.stats.suspicion import suspicions
 
 NOISY_CV = 0.05

@@ -10,7 +10,7 @@ from lab.records import Metric, Run
 from lab.report.evidence import Evidence
 from lab.report.explain.variance import Split
 from lab.report.reasons import reason_words
-from lab.stats.best import counted
+from lab.stats.sample import counted
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import Sources
 

@@ -10,9 +10,10 @@ from statistics import mean
 from lab.records import Metric
 from lab.report.evidence import Evidence
 from lab.report.wording import percent
-from lab.stats.best import Spread, counted
+from lab.stats.interval import Spread
 from lab.stats.pairs import cost_s
 from lab.stats.plan import MEDIAN_COST, iterations_per_trial
+from lab.stats.sample import counted
 from lab.stats.variance import ALPHA, ENOUGH, Sources
 
 BLOCKS = 0.05

@@ -22,7 +22,7 @@ from lab.report.explain.device import care_words, device_words, doing_words, ene
 from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.wording import cell_phrase, listing, percent, plain, varying
-from lab.stats.best import counted, trial_median, usable
+from lab.stats.sample import counted, trial_median, usable
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import Point, Sources, sources
 

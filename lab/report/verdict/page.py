@@ -9,7 +9,8 @@ from lab.records import CHANGED, Answer, Cell, CellSummary, Trial
 from lab.report.answer.chart import Chart, chart
 from lab.report.html import environment
 from lab.report.verdict.view import CellView, View, name_of
-from lab.stats.best import Medians, cell_interval, trial_cv
+from lab.stats.interval import cell_interval, trial_cv
+from lab.stats.sample import Medians
 
 
 def render_verdict_page(found: View, trials: Sequence[Trial], others: Sequence[Trial]) -> str:

@@ -10,9 +10,9 @@ from lab.compare.comparable import refusal
 from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
 from lab.report import selfcheck as selfchecks
 from lab.report.wording import cell_phrase, on_device, percent, plain, varying
-from lab.stats.best import Medians, counted, medians_by_block
 from lab.stats.families import failing, listed
 from lab.stats.pairs import chance_worse, cost_s, ratios_by_block
+from lab.stats.sample import Medians, counted, medians_by_block
 from lab.trial.metrics import METRICS
 
 

@@ -184,7 +184,7 @@ def test_a_build_of_a_newer_protocol_asks_for_a_newer_lab(
     ("name", "found"),
     [
         ("notes.png", "found no image of these formats: convert it to PNG or JPEG"),
-        ("pixel.png", "found one of 1x1 pixels: give one that shows something"),
+        ("pixel.png", "found one of 1x1 pixels: use a larger image"),
         ("wide.png", "found one of 20000x2 pixels: scale it down or crop it first"),
         ("gone.png", "found no such file: give the path of an image file"),
     ],

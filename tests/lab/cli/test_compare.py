@@ -26,8 +26,8 @@ from lab.records import Inject
 from lab.report.verdict.page import render_verdict_page
 from lab.report.verdict.terminal import picture
 from lab.report.verdict.view import view
-from lab.run import fleet
 from lab.run.bench import Bench, boot_of
+from lab.run.turn import Terms, leases_of_two
 from lab.scenario.load import load
 from lab.store import Store
 from tests.lab_process import ROOT, Lab
@@ -204,8 +204,8 @@ def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypa
     monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
     host = local.connect()
     other = replace(host, identity=replace(host.identity, name="other"))
-    terms = fleet.Terms("me", 0.0, lambda words: None, lambda name, process: None)
-    first, second = fleet.leases_of_two(host, other, terms)
+    terms = Terms("me", 0.0, lambda words: None, lambda name, process: None)
+    first, second = leases_of_two(host, other, terms)
 
     with first() as ours_held, second() as theirs_held:
         ours_held.note(Process(1, 2))

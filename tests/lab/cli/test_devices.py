@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.device import roster
+from lab.device.addresses import address_of
 from lab.device.android import Description
 from lab.device.roster import Entry
 from lab.errors import DeviceRefused
@@ -180,9 +181,9 @@ def test_an_address_has_a_port(text: str, address: str | None) -> None:
     """5555 where none is named; nonsense is refused."""
     if address is None:
         with pytest.raises(DeviceRefused, match="wanted an address"):
-            roster.address_of(text)
+            address_of(text)
     else:
-        assert roster.address_of(text) == address
+        assert address_of(text) == address
 
 
 # --- measuring -----------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.work import line_of, scenarios_of
 from lab.device.fake.build import write_fake_build
 from lab.device.local import physical
 from lab.errors import ScenarioError
+from lab.run.benches import line_of
 from lab.scenario.load import SCENARIOS
+from lab.scenario.suite import scenarios_of
 from lab.store import Store
 
 OWN_PLAN = "warmup = 5\niterations = 50\nblocks = 20"

@@ -12,7 +12,6 @@ import pytest
 
 from device_agents.contract import Input, InvalidReason, Job
 from lab.builds.folder import open_build
-from lab.cli.work import scenario_of
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison, reopen, runs_of
 from lab.compare.stored import judge_runs
@@ -24,9 +23,11 @@ from lab.errors import Incomparable, RunError
 from lab.records import CellVerdict, Comparison, Dimension, Inject, Trial
 from lab.report.verdict.view import View, view
 from lab.run.bench import Bench, Progress
+from lab.run.resume import scenario_of
 from lab.run.runner import open_run, run
-from lab.scenario.load import Scenario, load
-from lab.stats.sequential import Looks
+from lab.scenario.load import load
+from lab.scenario.plan import Scenario
+from lab.stats.interval import Looks
 from lab.store import Store
 from tests.fake_lab import batch_scenario, good
 

@@ -13,7 +13,7 @@ from device_agents.contract import InvalidReason
 from lab.gate.clocks import Offered
 from lab.gate.throttle import abort, throttled
 from lab.records import Profile, Vitals
-from lab.scenario.load import Gates
+from lab.scenario.plan import Gates
 
 WANTED = Gates(max_gap=0.1)
 KEEP = replace(WANTED, throttling="keep")

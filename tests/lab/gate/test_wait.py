@@ -18,13 +18,12 @@ from lab.device.lease import SCRATCH
 from lab.device.transport import Device
 from lab.device.vitals import look as senses
 from lab.errors import DeviceRefused
-from lab.gate import wait as gate
 from lab.gate.clocks import Offered
 from lab.gate.idle import Idle
-from lab.gate.ready import SENSOR_GONE, Slope, decide
+from lab.gate.ready import Slope, decide
 from lab.gate.wait import Opened, wait
-from lab.records import DeviceIdentity, DeviceKind, Vitals
-from lab.scenario.load import Gates
+from lab.records import FLAGS, IDLE_UNKNOWN, SENSOR_GONE, SENSOR_STILL, DeviceIdentity, DeviceKind, Vitals
+from lab.scenario.plan import Gates
 from tests.farm_phones import Phone
 from tests.lab_process import ROOT
 
@@ -226,7 +225,7 @@ def test_a_device_whose_rest_is_unknown_is_let_in_and_said_to_be() -> None:
     opened = door.passed()
 
     assert door.journal == ["look"]
-    assert opened.flags == (gate.IDLE_UNKNOWN,)
+    assert opened.flags == (IDLE_UNKNOWN,)
     assert door.told == ["how cool it is at rest is not known yet: skin 34.0 °C, chip 32.0 °C becomes the measure"]
     hot = replace(COOL, celsius={**COOL.celsius, "battery": 36.0})
     assert Door(repeat(hot), idle=None, wanted=replace(WANTED, wait_s=0.0)).passed().timed_out
@@ -449,7 +448,7 @@ def test_a_sensor_that_stands_still_while_the_chip_cools_is_flagged() -> None:
 
     opened = Door(look(n) for n in range(400)).passed()
 
-    assert gate.SENSOR_STILL in opened.flags
+    assert SENSOR_STILL in opened.flags
     assert opened.timed_out == ""
 
 
@@ -552,7 +551,7 @@ def test_the_page_on_measuring_says_what_the_code_says() -> None:
     page = (ROOT / "docs" / "measuring.md").read_text()
 
     keys = {key.name for key in fields(Gates)} - {"max_gap"}
-    assert [flag for flag, words in gate.FLAGS.items() if f"| `{flag}` | {words} |" not in page] == []
+    assert [flag for flag, words in FLAGS.items() if f"| `{flag}` | {words} |" not in page] == []
     assert [key for key in sorted(keys) if f"`{key}`" not in page and f"`{key} = " not in page] == []
 
 

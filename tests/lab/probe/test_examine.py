@@ -15,6 +15,7 @@ from lab.device.fake.phone import FakePhone, fake_device
 from lab.device.transport import Completed
 from lab.errors import DeviceRefused
 from lab.probe import examine as probe
+from lab.probe.bundle import write_bundle
 from lab.probe.catalogue import PROBES, Probe, Setting
 from lab.probe.examine import Result, Verdict
 from tests.farm_phones import Phone
@@ -105,8 +106,8 @@ def test_serials_and_addresses_are_hidden_in_a_bundle(tmp_path: Path) -> None:
     results = [Result("getprop", "everything", "getprop", "available", "R58X1234", raw)]
     device = fake_device(FakePhone({}))
 
-    probe.write_bundle(tmp_path / "hidden.tar.gz", device, results, taken_utc="now", secrets=["10.0.0.9:5555"])
-    probe.write_bundle(tmp_path / "open.tar.gz", device, results, taken_utc="now", secrets=[])
+    write_bundle(tmp_path / "hidden.tar.gz", device, results, taken_utc="now", secrets=["10.0.0.9:5555"])
+    write_bundle(tmp_path / "open.tar.gz", device, results, taken_utc="now", secrets=[])
 
     hidden, shown = texts(tmp_path / "hidden.tar.gz"), texts(tmp_path / "open.tar.gz")
     for secret in ("R58X1234", "351234567890123", "02:00:00:aa:bb:cc", "10.0.0.9:5555"):

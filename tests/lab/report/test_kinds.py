@@ -8,9 +8,9 @@ from rich.console import Console
 
 from lab.records import Answer, Context
 from lab.report.answer.markdown import render_markdown
+from lab.report.answer.page import render_html
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
-from lab.report.html import render_html
 from tests.lab.report.report_runs import ENCODE, NOISE, batches, run_of, trials_of
 
 CELLS = batches(1, 4)

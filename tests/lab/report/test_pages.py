@@ -13,10 +13,11 @@ from rich.console import Console
 
 from lab.records import Answer, Trial
 from lab.report.answer.chart import chart
-from lab.report.answer.markdown import escape, render_markdown
+from lab.report.answer.markdown import render_markdown
+from lab.report.answer.page import render_html
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
-from lab.report.html import render_html
+from lab.report.wording import escape
 from tests.lab.report.report_runs import (
     ENCODE,
     FIRST_TOKEN,

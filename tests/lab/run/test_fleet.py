@@ -23,7 +23,9 @@ from lab.records import DeviceKind, Run, Trial
 from lab.run import fleet
 from lab.run.bench import Bench, Watch
 from lab.run.runner import open_run
-from lab.scenario.load import Scenario, load
+from lab.run.turn import Terms, lease_of
+from lab.scenario.load import load
+from lab.scenario.plan import Scenario
 from lab.store import Store
 from tests.lab_process import null_scenario
 
@@ -76,7 +78,7 @@ class Rack:
 
     def measure(self, *benches: Bench, stop: threading.Event | None = None) -> list[fleet.Ended]:
         """Run both scenarios everywhere."""
-        terms = fleet.Terms("me", 0, self.show.say, lambda name, process: None)
+        terms = Terms("me", 0, self.show.say, lambda name, process: None)
         return fleet.measure(
             benches, self.scenarios, terms, begin=self.begin, show=self.show, stop=stop or threading.Event()
         )
@@ -220,9 +222,9 @@ def test_a_lock_that_cannot_be_opened_is_held_against_no_phone(
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "link"))
     bench = on_our_cores(rack, "a", tmp_path)
-    terms = fleet.Terms("me@here pid 1", 0, rack.show.say, lambda name, process: None)
+    terms = Terms("me@here pid 1", 0, rack.show.say, lambda name, process: None)
 
-    ended = rack.measure(replace(bench, lease=fleet.lease_of(bench.device, terms)))
+    ended = rack.measure(replace(bench, lease=lease_of(bench.device, terms)))
 
     assert "cannot open the measuring lock" in str(ended[0].error)
     assert not (rack.store.root / "devices" / "health.json").exists()
@@ -231,13 +233,13 @@ def test_a_lock_that_cannot_be_opened_is_held_against_no_phone(
 def test_whoever_waits_for_a_turn_hears_the_stop(rack: Rack, tmp_path: Path) -> None:
     """Ctrl-C reaches the main thread alone; a thread must not wait for another lab for a quarter of an hour."""
     device = on_our_cores(rack, "a", tmp_path).device
-    terms = fleet.Terms("me@here pid 1", 900, rack.show.say, lambda name, process: None)
+    terms = Terms("me@here pid 1", 900, rack.show.say, lambda name, process: None)
     threading.Timer(0.2, terms.stop.set).start()
 
     with (
         lease.held(device, owner="you@there pid 2", wait_s=0),
         pytest.raises(KeyboardInterrupt),
-        fleet.lease_of(device, terms)(),
+        lease_of(device, terms)(),
     ):
         pass
 

@@ -24,8 +24,9 @@ from lab.errors import DeviceLost, DeviceRebooted, DeviceRefused
 from lab.records import Run, Trial, Vitals
 from lab.run.bench import Bench, Progress, Senses
 from lab.run.runner import open_run, run
-from lab.scenario.load import Scenario, load
-from lab.stats.sequential import Looks
+from lab.scenario.load import load
+from lab.scenario.plan import Scenario
+from lab.stats.interval import Looks
 from lab.store import Store
 from lab.trial.memory import RSS
 from tests.fake_lab import batch_scenario

@@ -20,9 +20,11 @@ from lab.device.vitals import look as vitals
 from lab.errors import BuildError, DeviceLost, DeviceRefused, RunError, ScenarioError
 from lab.records import Inject, Run, Vitals
 from lab.run.bench import Bench, Senses
-from lab.run.runner import open_run, order, places, reopen, run
-from lab.scenario.load import Scenario, load
-from lab.stats.best import medians_by_block
+from lab.run.resume import reopen
+from lab.run.runner import open_run, order, places, run
+from lab.scenario.load import load
+from lab.scenario.plan import Scenario
+from lab.stats.sample import medians_by_block
 from lab.store import Store
 from tests.fake_lab import batch_scenario, good
 

@@ -8,7 +8,10 @@ import pytest
 
 from lab.errors import ScenarioError
 from lab.records import Published
-from lab.scenario.load import SCENARIOS, Gates, Plan, load, load_suite, published
+from lab.scenario.load import SCENARIOS, load
+from lab.scenario.plan import Gates, Plan
+from lab.scenario.published import published
+from lab.scenario.suite import load_suite
 from lab.scenario.workloads import WORKLOADS
 from lab.trial.metrics import METRICS
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lab.errors import NotEnoughData
-from lab.stats.best import MIN_TRIALS, contenders, interval, probability_best, spread, trial_median, usable
+from lab.stats.best import contenders, probability_best
+from lab.stats.interval import interval, spread
+from lab.stats.sample import MIN_TRIALS, trial_median, usable
 
 positive = st.floats(min_value=1e-6, max_value=1e6)
 medians = st.lists(positive, min_size=4, max_size=12)

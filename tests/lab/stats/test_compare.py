@@ -13,7 +13,7 @@ from scipy import stats
 from lab.errors import NotEnoughData
 from lab.records import Interval
 from lab.stats.compare import judge, ratio, robust_ratio, smallest_visible_change, verdict
-from lab.stats.sequential import Looks
+from lab.stats.interval import Looks
 
 MIRROR = {"regressed": "improved", "improved": "regressed", "same": "same", "cannot tell": "cannot tell"}
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
-from lab.stats.best import cell_interval, centres, contenders
+from lab.stats.best import centres, contenders
+from lab.stats.interval import Looks, cell_interval
 from lab.stats.order import Floats, bounds, depths
-from lab.stats.sequential import Looks
 
 positive = st.floats(min_value=1e-6, max_value=1e6)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.stats.best import Medians, Spread
 from lab.stats.compare import Judgement, judge
+from lab.stats.interval import Looks, Spread
 from lab.stats.plan import (
     Budget,
     NextPairs,
@@ -19,7 +19,7 @@ from lab.stats.plan import (
     next_block,
     next_pairs,
 )
-from lab.stats.sequential import Looks
+from lab.stats.sample import Medians
 
 LOOKS = Looks()
 RICH = Budget(1e6)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lab.errors import NotEnoughData
 from lab.stats.compare import judge
+from lab.stats.interval import Looks
 from lab.stats.many import judge_many
 from lab.stats.resample import (
     SCALES,
@@ -21,7 +22,6 @@ from lab.stats.resample import (
     rates,
     smallest_found,
 )
-from lab.stats.sequential import Looks
 
 LOOKS = Looks()
 SHORT = Looks(most=10, first=6)

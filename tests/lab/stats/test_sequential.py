@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 
 from lab.errors import NotEnoughData
-from lab.stats.sequential import P_VALUES, Looks, _tails, p_value, reaches, sequential, visible
+from lab.stats.interval import Looks
+from lab.stats.sequential import P_VALUES, _tails, p_value, reaches, sequential, visible
 
 LOOKS = Looks()
 pairs = st.lists(st.floats(min_value=0.8, max_value=1.25), min_size=6, max_size=24)

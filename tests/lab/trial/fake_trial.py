@@ -8,7 +8,8 @@ from device_agents.contract import Input, Job, Manifest
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import FakePhone, Fault, fake_device
 from lab.records import Cell, Parameter
-from lab.trial.agent import EVENTS, Errand, Outcome, carry_out, launch_for, read_events
+from lab.trial.agent import Errand, Outcome, carry_out, launch_for
+from lab.trial.folder import EVENTS, read_events
 from lab.trial.invariants import Findings
 from lab.trial.job import job_for
 from lab.trial.judge import judge

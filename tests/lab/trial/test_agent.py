@@ -13,7 +13,8 @@ from lab.device.cores import measuring
 from lab.device.local import LocalTransport, SystemClock, connect, start_time
 from lab.device.transport import Process
 from lab.errors import DeviceLost, DeviceRefused
-from lab.trial.agent import QUIET, Errand, Launch, Outcome, carry_out, read_events
+from lab.trial.agent import QUIET, Errand, Launch, Outcome, carry_out
+from lab.trial.folder import read_events
 
 END = b'{"event":"end","spans":0,"iterations":0,"outputs":0}\n'
 

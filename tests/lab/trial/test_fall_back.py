@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.contract import InvalidReason
-from lab.device import roster
+from lab.device.addresses import remember
 from lab.records import Trial
 from lab.store.raw import TrialFile, read
 from tests.farm_phones import Phone
@@ -73,7 +73,7 @@ def disguise(bundle: Path, target: Path) -> None:
 def dishonest(phone: Phone, native_bundle: Path, lab: Lab, tmp_path: Path) -> dict[str, str]:
     """Attach the phone to a lab whose agent falls back silently; what `lab` needs in its environment."""
     disguise(native_bundle, tmp_path / "data/agents/x86_64")
-    roster.remember(tmp_path / "data", phone.address)
+    remember(tmp_path / "data", phone.address)
     return {"POCKETLAB_ADB_SERVER": f"127.0.0.1:{phone.adb_server}"}
 
 

@@ -15,7 +15,8 @@ from lab.device.android import SCRATCH
 from lab.device.local import SystemClock, connect
 from lab.errors import ScenarioError
 from lab.records import Cell, DeviceIdentity, Parameter
-from lab.trial.agent import EVENTS, Errand, carry_out, read_events
+from lab.trial.agent import Errand, carry_out
+from lab.trial.folder import EVENTS, read_events
 from lab.trial.foreign import launch_for, parse
 from lab.trial.job import job_for
 from lab.trial.judge import judge

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from device_agents.contract import Event, Hello, InvalidReason, Job, Span, Stage
+from lab.records import Flaw
 from lab.trial import timing
-from lab.trial.agent import EVENTS, read_events
-from lab.trial.flaws import Flaw, Found
+from lab.trial.flaws import Found
+from lab.trial.folder import EVENTS, read_events
 from lab.trial.invariants import Findings, check
 from lab.trial.timing import CLOCK_GRAIN_NS
 from tests.lab.trial.fake_trial import setting, tried

@@ -10,7 +10,7 @@ import pytest
 from device_agents.contract import Batch, Event, InvalidReason
 from lab.device.fake.agent import events_of
 from lab.device.fake.phone import Fault
-from lab.trial.agent import EVENTS, read_events
+from lab.trial.folder import EVENTS, read_events
 from lab.trial.invariants import check
 from lab.trial.judge import until_stopped
 from lab.trial.metrics import samples_of

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.device.care.prepare import Prepared, Restored, Setting, prepare, restore
+from lab.device.care.prepare import Prepared, Setting, prepare
+from lab.device.care.restore import Restored, restore
 from lab.device.fake.phone import FakePhone, fake_device
 from lab.device.transport import Completed
 from lab.records import Profile

@@ -11,8 +11,7 @@ import pytest
 from device_agents.contract import Input
 from lab.builds.folder import open_build
 from lab.compare.comparable import Subject, differs_beyond
-from lab.device.care.prepare import facts
-from lab.device.care_lapsed import lapsed
+from lab.device.care.prepare import facts, lapsed
 from lab.device.cores import Held
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import fake_device
@@ -20,7 +19,8 @@ from lab.device.transport import Completed
 from lab.errors import DeviceLost
 from lab.records import Run, Trial
 from lab.run.bench import Bench
-from lab.run.runner import open_run, reopen, run
+from lab.run.resume import reopen
+from lab.run.runner import open_run, run
 from lab.scenario.load import load
 from lab.store import Store
 from tests.fake_lab import batch_scenario

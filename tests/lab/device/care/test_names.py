@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.device.care.prepare import Restored, left, prepare, restore
+from lab.device.care.prepare import prepare
+from lab.device.care.restore import Restored, left, restore
 from lab.device.fake.phone import fake_device
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceLost

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from lab.device.adb.transport import AdbTransport, Server
-from lab.device.care.prepare import Prepared, Setting, facts, prepare, restore
+from lab.device.care.prepare import Prepared, Setting, facts, prepare
+from lab.device.care.restore import restore
 from lab.device.care.settings import FIXED, OBSERVE
 from lab.device.lease import SCRATCH
 from lab.device.transport import Completed, Device

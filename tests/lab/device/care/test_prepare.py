@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from lab.device import local
-from lab.device.care.prepare import Prepared, Restored, Setting, facts, prepare, restore
+from lab.device.care.prepare import Prepared, Setting, facts, prepare
+from lab.device.care.restore import Restored, restore
 from lab.device.care.settings import OBSERVE, limits, pinned_khz, pins, throttled
 from lab.device.fake.phone import FakePhone, fake_device
 from lab.device.transport import Completed

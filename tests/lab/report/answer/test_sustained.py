@@ -15,6 +15,7 @@ from rich.console import Console
 from device_agents.contract import Event, Iteration, Span, Stage, Tokens
 from lab.records import Answer, Inject, Sustained, Trial
 from lab.report.answer.markdown import render_markdown
+from lab.report.answer.page import render_html
 from lab.report.answer.percentiles import percentiles, texts, token_times
 from lab.report.answer.sustained import curves_of
 from lab.report.answer.terminal import render_terminal
@@ -22,7 +23,6 @@ from lab.report.answer.view import answer
 from lab.report.evidence import Doing, Evidence
 from lab.report.explain.page import render_explanation_page
 from lab.report.explain.view import explain
-from lab.report.html import render_html
 from lab.scenario import load as scenario
 from lab.stats.sustained import sustained
 from tests.lab.report.report_runs import DECODE, ENCODE, NOISE, batches, run_of, trials_of

@@ -13,15 +13,13 @@ import pytest
 from rich.console import Console, RenderableType
 
 from device_agents.contract import InvalidReason
-from lab.gate.wait import FLAGS
-from lab.records import Context, Inject, Run, Vitals
+from lab.records import FLAGS, Context, Inject, Run, Vitals
 from lab.report.evidence import Doing, Evidence, doing_of, evidence_of
-from lab.report.explain.page import render_explanation_page
+from lab.report.explain.page import of_trials, render_explanation_page
 from lab.report.explain.terminal import render_explanation, render_trial
 from lab.report.explain.view import Explanation, explain, numbers_of
 from lab.report.reasons import REASONS
 from lab.report.spark import spark
-from lab.report.timeline import of_trials
 from tests.lab.report.report_runs import ENCODE, bad, batches, fine, kept_of, run_of
 
 CELLS = batches(1, 4)

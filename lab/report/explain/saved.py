@@ -1,0 +1,24 @@
+"""From a saved run to its explanation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.records import Run
+    from lab.report.explain.view import Explanation
+    from lab.store import Store
+
+
+def explained(store: Store, record: Run) -> Explanation:
+    """Return the explanation of a saved run; raises `StoreError` for a damaged file of its own."""
+    import tomllib
+
+    from lab.report.evidence import evidence_of
+    from lab.report.explain.view import explain as explanation_of
+    from lab.trial.metrics import METRICS
+
+    metric = METRICS[tomllib.loads(record.scenario_toml)["scenario"]["metric"]]
+    folder = store.root / "runs" / record.id / "trials"
+    kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in store.trials(record.id)]
+    return explanation_of(record, kept, metric)

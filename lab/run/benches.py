@@ -1,0 +1,158 @@
+"""What runs are measured with, from what a person named: devices, terms, benches, inputs."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from lab.builds import inputs
+from lab.builds.folder import Build
+from lab.device import cores as turn
+from lab.device import local
+from lab.device.care import prepare as care
+from lab.device.cores import HOST
+from lab.device.transport import Device, Process
+from lab.device.vitals import look as vitals
+from lab.errors import BuildError, DeviceError, PrepareError, ScenarioError
+from lab.records import Profile
+from lab.run.bench import Bench, Senses
+from lab.run.turn import Terms, lease_of
+from lab.scenario.plan import Scenario
+from lab.store import Store
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BUILD = "nano-paper"
+"""The line measured when none is named: the bundled model in the paper's precision."""
+
+
+def devices_of(store: Store, text: str, *, tell: Callable[[str], None]) -> list[Device]:
+    """Connect to the devices that `text` means; adb is asked only when it means another than this machine.
+
+    Raises `DeviceRefused` for one that is not there or cannot be used, with a list of what is attached.
+    """
+    if text.strip() == HOST:
+        return [local.connect()]
+    from lab.device import roster
+    from lab.device.adb.transport import Server
+
+    server = Server.from_environment()
+    found = roster.choose(text, roster.look(server, store.root), tell=tell)
+    return [
+        local.connect() if isinstance(each, str) else roster.connect(server, each, store.root / "agents")
+        for each in found
+    ]
+
+
+def terms_of(store: Store, wait_s: float, *, tell: Callable[[str], None]) -> Terms:
+    """Return on which terms devices' turns are taken: as this user on this machine."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in containers
+        user = f"user {os.getuid()}"
+    owner = f"{user}@{platform.node() or 'unnamed'} pid {os.getpid()}"
+    return Terms(owner, wait_s, tell, partial(_end_elsewhere, store))
+
+
+def _end_elsewhere(store: Store, name: str, process: Process) -> None:
+    """End what a killed lab left on another device that shares our cores; one that is gone has ended it."""
+    from lab.device import roster
+    from lab.device.adb.transport import AdbTransport, Server
+
+    try:
+        server = Server.from_environment()
+        for entry in roster.look(server, store.root):
+            if entry.name == name and entry.found.state == roster.READY:
+                log.warning("ending agent %d on %s, left behind by a lab that was killed", process.pid, name)
+                AdbTransport(server, entry.found.serial).kill(process)
+    except DeviceError as error:
+        log.warning("what a killed lab may have left on %s could not be ended: %s", name, error)
+
+
+def benches_of(
+    store: Store,
+    devices: Sequence[Device],
+    build: str,
+    terms: Terms,
+    profile: Profile | None = "observe",
+) -> list[Bench]:
+    """Bring together what runs are measured with, one bench a device; refuses a profile it cannot have."""
+    for device in devices:
+        care.refuse_on_host(device, profile or "observe")
+    try:
+        package = store.find_build(build)
+    except BuildError as error:
+        if Path(build).is_dir():
+            raise
+        raise BuildError(f"{error}; `make build` makes the bundled reference model") from error
+    return [
+        Bench(
+            device=device,
+            build=package,
+            store=store,
+            clock=local.SystemClock(),
+            lease=lease_of(device, terms),
+            senses=Senses(vitals.look, vitals.begin, vitals.end),
+            profile=profile,
+            sleep=terms.nap,
+            tell=terms.tell,
+        )
+        for device in devices
+    ]
+
+
+def with_image(
+    benches: Sequence[Bench],
+    scenarios: Sequence[Scenario],
+    image: Path,
+    instruction: str | None,
+    wait_s: float,
+) -> list[Bench]:
+    """Return the benches with an input made of an image and an instruction; prepared in this machine's turn.
+
+    Raises `ScenarioError` when no scenario works on an input, and `PrepareError`.
+    """
+    if not any("input" in cell.parameters for chosen in scenarios for cell in chosen.cells):
+        names = ", ".join(chosen.name for chosen in scenarios)
+        raise ScenarioError(f"--image: scenario {names} works on no input; leave --image out")
+    if not image.is_file():
+        raise PrepareError(
+            f"{str(image)!r}: wanted an image file; found no such file: give the path of an image file"
+        )
+    store, build = benches[0].store, benches[0].build
+    with turn.measuring(turn.lock_path(), wait_s=wait_s):
+        log.info("preparing %s: the fp32 model of build %s says what is right", image, build.id[:12])
+        own = inputs.prepare(store.root, build, image, instruction or inputs.INSTRUCTION)
+    return [replace(bench, own_inputs={inputs.NAME: own}) for bench in benches]
+
+
+def on_own_input(chosen: Scenario) -> Scenario:
+    """Return the scenario with the user's own input in every cell that works on one."""
+    cells = tuple(
+        replace(cell, parameters={**cell.parameters, "input": inputs.NAME}) if "input" in cell.parameters else cell
+        for cell in chosen.cells
+    )
+    if len({repr(sorted(cell.parameters.items())) for cell in cells}) < len(cells):
+        raise ScenarioError(
+            f"--image: scenario {chosen.name} compares inputs, and with yours in all of them its cells would be "
+            "equal; leave --image out"
+        )
+    return replace(chosen, cells=cells)
+
+
+def line_of(store: Store, build: Build, named: str) -> str:
+    """Return the line a build is measured for: the one named, if it holds it; else the first that does.
+
+    A build that was never added goes by its model and recipe.
+    """
+    rows = store.builds()
+    if any((row.id, row.line) == (build.id, named) for row in rows):
+        return named
+    known = {row.id: row.line for row in reversed(rows)}
+    return known.get(build.id, f"{build.manifest.model}-{build.manifest.recipe}")

@@ -1,0 +1,67 @@
+"""A run's Context: everything that must agree before two runs may be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from device_agents.contract import ForeignManifest, Input, content_id
+from lab.records import Cell, Context, Inject
+from lab.run.bench import Bench
+from lab.scenario.plan import Scenario
+from lab.trial import foreign
+
+WAITING = {"wait_s", "poll_s", "load_wait_s", "max_gap"}
+"""Gates that say how long is waited, not in which state a trial is measured; `max_gap` is in `cells`."""
+
+
+def context_of(
+    scenario: Scenario,
+    cells: Sequence[Cell],
+    bench: Bench,
+    inputs: Mapping[str, Input],
+    inject: Inject | None = None,
+) -> Context:
+    """Return everything that must agree before a run may be compared with another.
+
+    `cells` is a digest of what is measured, so that two files of one name are not taken for one scenario; thread
+    placement is part of it. `gates` is one of how cool and quiet a device must be. `work_NAME` is an input without
+    the answers that are right for it: builds of other weights have other answers, and may be compared. What care
+    does to the device is added when it is done.
+    """
+    identity, manifest = bench.device.identity, bench.build.manifest
+    measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
+    state = {name: value for name, value in asdict(scenario.gates).items() if name not in WAITING}
+    optional = {
+        "duration_s": scenario.plan.duration_s,
+        "inject": None if inject is None else f"{inject.stage} x {inject.slow_down:g}",
+    }
+    return Context(
+        {
+            **{f"device_{name}": value for name, value in bench.device.facts.items()},
+            "device_kind": identity.kind,
+            "device_model": identity.model,
+            "device_fingerprint": identity.fingerprint,
+            "scenario": scenario.name,
+            "cells": _digest(measured),
+            "gates": _digest(state),
+            "profile": bench.profile or "none",
+            "build": bench.build.id,
+            "warmup": str(scenario.plan.warmup),
+            "iterations": str(scenario.plan.iterations),
+            **{name: str(value) for name, value in optional.items() if value is not None},
+            **(foreign.facts(manifest) if isinstance(manifest, ForeignManifest) else {}),
+            **{f"input_{name}": content_id(document) for name, document in inputs.items()},
+            **{f"work_{name}": _work(document) for name, document in inputs.items()},
+        }
+    )
+
+
+def _work(document: Input) -> str:
+    return _digest(document.model_dump(mode="json", exclude={"golden", "name"}))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,104 @@
+"""An unfinished run: found, and put together again."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from lab.builds import inputs
+from lab.errors import RunError, ScenarioError
+from lab.records import Context, Profile, Run
+from lab.run.bench import Bench, inputs_of
+from lab.run.context import context_of
+from lab.scenario import load as scenario
+from lab.scenario.load import SCENARIOS
+from lab.scenario.plan import Scenario
+from lab.scenario.suite import load_suite
+from lab.store import Store
+
+SUITE = "acceptance"
+"""The suite that runs of the reference cell say they belong to."""
+
+
+def with_own_inputs(bench: Bench, record: Run) -> Bench:
+    """Return the bench with the inputs a run was begun with that are the user's own, found by content id."""
+    named = {str(cell.parameters["input"]) for cell in record.cells if "input" in cell.parameters}
+    own: dict[str, inputs.OwnInput] = {}
+    for name in sorted(named):
+        found = inputs.find(bench.store.root, record.context.facts.get(f"input_{name}", "none"))
+        if found is not None:
+            own[name] = found
+    return replace(bench, own_inputs=own)
+
+
+def unfinished(store: Store, text: str | None) -> Run:
+    """Return the run to resume: by the start of its id, or the newest that is not finished."""
+    if text not in {None, "last"}:
+        record = store.run(str(text))
+        if record.comparison is not None:
+            raise RunError(
+                f"run {record.id} is a side of a comparison, which goes on as a whole: "
+                f"lab compare --resume {record.comparison}"
+            )
+        if record.status == "finished":
+            raise RunError(
+                f"run {record.id} is finished: there is nothing to resume (`lab show {record.id[:13]}`)"
+            )
+        return record
+    for record in store.runs(1000):
+        if record.status != "finished" and record.comparison is None and record.suite != SUITE:
+            return record
+    raise RunError("there is no unfinished run to resume (`lab runs` lists all)")
+
+
+def scenario_of(record: Run) -> Scenario:
+    """Return a saved run's scenario from its own copy, under the plan it was begun with."""
+    facts = record.context.facts
+    plan: dict[str, float | int] = {}
+    try:
+        plan |= load_suite(SCENARIOS / f"{record.suite}.toml").plan
+    except ScenarioError:  # a suite that is gone cannot say its time-out: the scenario's own holds
+        plan = {}
+    plan |= {
+        "warmup": int(facts["warmup"]),
+        "iterations": int(facts["iterations"]),
+        "blocks": record.blocks,
+        "most": record.blocks,  # none more, unless the run says so: a side of a comparison has no loop of its own
+        **{k: v for k in ("most", "target", "budget_s") if (v := getattr(record, k)) is not None},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{record.scenario}.toml"
+        path.write_text(record.scenario_toml, encoding="utf-8")
+        return scenario.load(path, plan=plan)
+
+
+def profile_of(record: Run) -> Profile | None:
+    """Return the profile a run was begun with; None for one from before there were profiles."""
+    name = record.context.facts["profile"]
+    return None if name == "none" else TypeAdapter[Profile](Profile).validate_python(name)
+
+
+def rest_of_suite(record: Run) -> list[str]:
+    """Return the scenarios that come after a run's own in its suite."""
+    try:
+        names = load_suite(SCENARIOS / f"{record.suite}.toml").scenarios
+    except ScenarioError:
+        return []
+    return list(names[names.index(record.scenario) + 1 :]) if record.scenario in names else []
+
+
+def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
+    """Refuse to go on with a run whose surroundings have changed: raises `RunError` saying what differs."""
+    if (name := bench.device.identity.name) != record.device:  # two phones of one model have equal Contexts
+        raise RunError(
+            f"run {record.id} cannot go on: it was begun on {record.device}, and what answers to that now calls "
+            f"itself {name}. Attach the first one, or start a new run"
+        )
+    now = context_of(scenario, record.cells, bench, inputs_of(record.cells, bench), record.inject)
+    then = Context({name: fact for name, fact in record.context.facts.items() if not name.startswith("care_")})
+    if changed := then.differs_from(now):  # what care did is compared when it has been done again
+        words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
+        raise RunError(f"run {record.id} cannot go on, its trials could not be compared: {words}. Start a new run")
