@@ -23,6 +23,16 @@ def reference_build() -> str:
     return f"`python -m models.export nano --recipe paper --out FOLDER` (after {packages('models')})"
 
 
+def a_build() -> str:
+    """Return how to get a first build: make one, or bring one."""
+    return f"{reference_build()} makes one; `lab builds add FOLDER --line NAME` adds one made elsewhere"
+
+
+def llama_bench() -> str:
+    """Return the command that builds llama.cpp's llama-bench for this machine."""
+    return "`make llama-bench`" if CHECKOUT else "`python -m device_agents.adapters.llama_build --out FOLDER`"
+
+
 def agent(abi: str, out: Path) -> str:
     """Return the command that builds the native agent for an ABI; `out` is where the lab looks for it."""
     if CHECKOUT:

@@ -58,8 +58,7 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
     yield Finding(
         load <= IDLE_LOAD, "no other load on the machine", f"{load:.2f} a core over a minute", "end other work"
     )
-    remedy = f"{remedies.reference_build()} makes one; `lab builds add FOLDER --line NAME` adds one made elsewhere"
-    yield Finding(builds > 0, "a build to measure", str(builds), remedy, fatal=True)
+    yield Finding(builds > 0, "a build to measure", str(builds), remedies.a_build(), fatal=True)
     yield from _phones(data)
 
 
