@@ -25,7 +25,7 @@ def reference_build() -> str:
 
 def a_build() -> str:
     """Return how to get a first build: make one, or bring one."""
-    return f"{reference_build()} makes one; `lab builds add FOLDER --line NAME` adds one made elsewhere"
+    return f"{reference_build()} makes one; `lab builds add FOLDER --line NAME` adds one from its folder"
 
 
 def llama_bench() -> str:

@@ -78,8 +78,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Installe
     folder = tmp_path_factory.mktemp("ein Labor für später")
     worked(finished([sys.executable, "-m", "venv", "--without-pip", "environment"], folder))
     python = folder / "environment/bin/python"
-    install = [*PIP, "--python", python, "install", "--no-compile", "-q", "-c", ROOT / "constraints.txt", wheel]
-    worked(finished(install, folder))
+    pip = [*PIP, "--python", str(python), "install", "--no-compile", "-q"]
+    worked(finished([*pip, "-c", ROOT / "constraints.txt", wheel], folder))
     (folder / "elsewhere").mkdir()
     return Installed(folder / "environment", folder / "elsewhere")
 
@@ -108,6 +108,7 @@ def test_an_installed_lab_measures_a_build_that_was_made_elsewhere(installed: In
     assert before.returncode == 2
     assert "missing  a build to measure: 0  ->  `python -m models.export nano --recipe paper" in before.stdout
     assert "warning  package torch: missing  ->  `pip install 'pocketlab[models]'` (only making" in before.stdout
+    assert "`python -m device_agents.native.build --abi arm64 --out data/agents/arm64`" in before.stdout
     assert not re.search(r"\bmake\s+[a-z-]+", before.stdout), before.stdout
     assert before.stderr == ""
 
