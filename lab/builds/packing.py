@@ -27,6 +27,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from device_agents.contract import PROTOCOL, ForeignManifest, Name, Weights, content_id
+from lab import remedies
 from lab.builds.folder import MANIFEST, Build, file_of, open_build, present
 from lab.documents import Table, check, parse, read_text
 from lab.errors import BuildError, ScenarioError
@@ -69,7 +70,7 @@ def open_or_pack(folder: Path) -> Build:
     if program is None:
         raise BuildError(
             f"{folder}: wanted llama.cpp's `{PROGRAM}` beside {models[0]}, for the device's ABI; found none: copy "
-            f"it there (`make llama-bench` makes one for this machine)"
+            f"it there ({remedies.llama_bench()} makes one for this machine)"
         )
     manifest = _manifest(folder, names, models[0], program)
     return Build(content_id(manifest), folder, manifest)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import File, ForeignManifest
+from lab import remedies
 from lab.builds.folder import MANIFEST, Build, file_of
 from lab.builds.inputs import OwnInput
 from lab.device.cores import Held
@@ -35,7 +36,8 @@ def package_of_agent(bundle: Path) -> Package:
         listed = _Bundle.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise BuildError(
-            f"{path}: wanted the list of an agent's files, found: {error}; run `make agent`"
+            f"{path}: wanted the list of an agent's files, found: {error}; build it again: "
+            f"{remedies.agent(bundle.name, bundle)}"
         ) from error
     return Package("agents", listed.id, bundle, tuple(listed.files))
 
