@@ -22,10 +22,9 @@ from lab.builds.inputs import check as check_input
 from lab.device.cores import Held
 from lab.errors import DeviceFull, DeviceLost, LabError
 from lab.files import disk_errors
-from lab.gate.wait import Opened
 from lab.records import ENDED, MIXED, Run, Trial
 from lab.run.bench import SETTLE, Bench, Place, Progress, Watch, boot_of, inputs_of, job_of, trial_name
-from lab.run.monitor import Sensing, Watched
+from lab.run.monitor import monitor_of
 from lab.run.pilot import PILOT_ITERATIONS, without_pilot
 from lab.run.recovery import PILOT, bring_back, end, full_disk, iterations_in, let_end, tidy
 from lab.run.turn import turn_of, with_care, with_lapsed
@@ -98,8 +97,7 @@ class Session:
         self._looked = False
         self._owed: Callable[[], None] = lambda: None
         self._left: list[str] = []  # on the device, because it was away
-        sensed = bench.senses is not None and bench.device.identity.kind != "emulated"  # none of it is a time
-        self._sensing = Sensing(bench, bench.senses, scenario.gates) if bench.senses and sensed else None
+        self._monitor = monitor_of(bench, scenario.gates)
         self._iterations: dict[str, int] = {}
         for number in [number for number, trial in self.done.items() if trial.reason is InvalidReason.DEVICE_LOST]:
             end(bench.device, trial_name(record.id, number))
@@ -135,8 +133,7 @@ class Session:
 
     def beside(self, trial: Trial) -> None:
         """Take note of another run's trial on this device: it rested until that ended, and may be GONE since."""
-        if self._sensing is not None:
-            self._sensing.ended()
+        self._monitor.ended()
         if trial.reason in GONE:
             self._ready_in = None
 
@@ -195,18 +192,13 @@ class Session:
             log.warning("the settling process of run %s did not end well: %s", self.record.id, outcome)
         return outcome
 
-    def _opened(self, place: Place, folder: Path) -> Opened | None:
-        """Make the device ready and wait until it may be measured; None where nothing is known of its state.
-
-        A device that goes away meanwhile is waited for, and made ready anew.
-        """
+    def _open_gate(self, place: Place, folder: Path) -> None:
+        """Make the device ready and wait until it may be measured; if it goes away meanwhile, start over."""
         for _ in range(REBOOTS):
             if self._ready_in != self.held.fence():
                 self._make_ready()
-            if self._sensing is None:
-                return None
             try:
-                return self._sensing.wait(folder)
+                return self._monitor.wait(folder)
             except DeviceLost as error:
                 log.warning("%s; waiting for the device before trial %d", error, place.number)
                 bring_back(self.bench.device, self.held)
@@ -221,11 +213,9 @@ class Session:
         """Run one fresh agent process behind the gate and judge what it wrote."""
         folder = _clean_folder(self.bench.store, self.record, place.number)
         with disk_errors(f"run trial {place.number} of run {self.record.id}", self.bench.store.root):
-            opened, iterations, failed = self._planned(place, folder)
+            iterations, failed = self._planned(place, folder)
         if failed is not None:
-            if opened is None or self._sensing is None:
-                return failed
-            return self._sensing.judged(failed, opened, Watched(), folder)
+            return self._monitor.judged(failed, folder)
         with self._errand(place, iterations=iterations) as (errand, job):
             started_utc = self.bench.clock.utc()
             if self.bench.device.scratch is not None:
@@ -236,15 +226,11 @@ class Session:
             if watch is not None:
                 started, told = watch.started(errand.started), watch.iterations(errand.iterations)
                 seen = replace(errand, started=started, iterations=told)
-            if opened is None or self._sensing is None:
-                trial = self._trial(place, job, carry_out(seen), started_utc, folder)
-            else:
-                outcome, watched = self._sensing.carry_out(seen)
-                trial = self._trial(place, job, outcome, started_utc, folder)
-                trial = self._sensing.judged(trial, opened, watched, folder)
+            trial = self._trial(place, job, self._monitor.carry_out(seen), started_utc, folder)
+            trial = self._monitor.judged(trial, folder)
             return trial if watch is None else self._of_memory(trial, job, watch.looks)
 
-    def _planned(self, place: Place, folder: Path) -> tuple[Opened | None, int | None, Trial | None]:
+    def _planned(self, place: Place, folder: Path) -> tuple[int | None, Trial | None]:
         """Pass the gate, and say how many iterations a trial has that goes on for a given time; a pilot tells.
 
         Last, the trial as its pilot failed, if it did: then nobody knows how many. A device that goes away in a
@@ -252,14 +238,14 @@ class Session:
         """
         device, cell = self.bench.device, place.cell.key
         for _ in range(REBOOTS):
-            opened = self._opened(place, folder)
+            self._open_gate(place, folder)
             if self.scenario.plan.duration_s is None or place.purpose == "memory":
-                return opened, None, None
+                return None, None
             if cell in self._iterations:
-                return opened, self._iterations[cell], None
+                return self._iterations[cell], None
             outcome, failed = self._pilot(place)
             if not outcome.lost:
-                return opened, self._iterations.get(cell), failed
+                return self._iterations.get(cell), failed
             log.warning("%s; the pilot of trial %d is begun again", outcome.lost, place.number)
             self._ready_in = None
             if outcome.rebooted:
@@ -314,8 +300,7 @@ class Session:
             return None
         log.info("trial %d was on the device already, begun by a lab that is gone", place.number)
         trial = self._trial(place, job, outcome, bench.clock.utc(), errand.folder)
-        if self._sensing is not None:
-            trial = self._sensing.collected(trial, errand, gate)
+        trial = self._monitor.collected(trial, errand, gate)
         if place.purpose == "memory":
             trial = self._of_memory(trial, job, ())
         number = self.held.number

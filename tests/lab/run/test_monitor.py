@@ -222,6 +222,20 @@ def test_a_trial_whose_sampler_could_not_begin_says_so_and_the_next_one_rests_af
     assert trials[1].notes["gate_waited_s"] == pytest.approx(30.0, abs=1)
 
 
+def test_an_emulated_phone_is_neither_waited_for_nor_sampled(make: Callable[..., Lab]) -> None:
+    """It is never timed, so heat cannot spoil its trials."""
+    lab = make()
+    device = lab.bench.device
+    lab.bench = replace(lab.bench, device=replace(device, identity=replace(device.identity, kind="emulated")))
+    lab.phone.vitals = lambda at: replace(HOT, boot_s=at, celsius={"skin": 60.0}, thermal_status=6)
+    record = lab.open()
+
+    (trial,) = lab.go_on(record)
+
+    assert (trial.valid, trial.flags, trial.notes.get("gate_waited_s")) == (True, (), None)
+    assert not (lab.store.trial_folder(record.id, 1) / "vitals.jsonl").exists()
+
+
 def busy_during(lab: Lab, cores: float) -> None:
     """Let the phone be idle at the gate, and this busy in a trial, of which 0.42 cores are the agent's."""
     lab.phone.vitals = lambda at: replace(COOL, boot_s=at, busy_cores=0.1)
