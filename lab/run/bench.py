@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from device_agents.contract import ForeignManifest, Input, Job
 from lab.builds.folder import Build, load_input
@@ -31,30 +31,41 @@ BOOT_S = 10.0
 """How long a device may take to say in which boot it is; a judgement, it reads one small file."""
 
 
-@dataclass(frozen=True)
-class Senses:
-    """How a device's sensors are read: once, and by a sampler beside a trial, for so many seconds at most."""
+Lease = Callable[[], AbstractContextManager[Held]]
+"""How to take a device's turn: hold it for as long as anything is done there."""
 
-    look: Callable[[Device], Vitals]
-    begin: Callable[[Device, str, int], Process]
-    end: Callable[[Device, Process, str, Path], None]
+
+class Senses(Protocol):
+    """A device's sensors, read once or by a sampler beside a trial; the module `lab.device.vitals.look` is one."""
+
+    def look(self, device: Device) -> Vitals:
+        """Read every sensor once."""
+        ...
+
+    def begin(self, device: Device, folder: str, bound_s: int) -> Process:
+        """Start a sampler in `folder` on the device; it lives for `bound_s` at most."""
+        ...
+
+    def end(self, device: Device, process: Process, folder: str, target: Path) -> None:
+        """End the sampler, and bring its samples to `target` on the host."""
+        ...
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What a run is measured with; `lease` gives the device's turn and must be held all along.
+    """What a run is measured with; `lease` takes the device's turn.
 
-    `own_inputs` are the user's own by name; one of the build's that has the same name is not used.
-    `present` brings build, inputs and agent to the device as far as it lacks them; on the host they lie there.
-    Without `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the device
-    is left as it is. `tell` says in a line what a person waits for.
+    `own_inputs` are the user's own by name; they hide the build's inputs of the same name. `present` brings build,
+    inputs and agent to the device, as far as they are missing there; the host reads them where they lie. Without
+    `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the device is left
+    as it is. `tell` reports in one line what a person is waiting for.
     """
 
     device: Device
     build: Build
     store: Store
     clock: Clock
-    lease: Callable[[], AbstractContextManager[Held]]
+    lease: Lease
     own_inputs: Mapping[str, OwnInput] = field(default_factory=dict)
     present: Callable[[Held], None] = lambda held: None
     senses: Senses | None = None

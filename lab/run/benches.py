@@ -13,15 +13,14 @@ from pathlib import Path
 
 from lab.builds import inputs
 from lab.builds.folder import Build
-from lab.device import cores as turn
-from lab.device import local
+from lab.device import cores, local
 from lab.device.care import prepare as care
 from lab.device.cores import HOST
 from lab.device.transport import Device, Process
-from lab.device.vitals import look as vitals
+from lab.device.vitals import look
 from lab.errors import BuildError, DeviceError, PrepareError, ScenarioError
 from lab.records import Profile
-from lab.run.bench import Bench, Senses
+from lab.run.bench import Bench
 from lab.run.turn import Terms, lease_of
 from lab.scenario.plan import Scenario
 from lab.store import Store
@@ -98,7 +97,7 @@ def benches_of(
             store=store,
             clock=local.SystemClock(),
             lease=lease_of(device, terms),
-            senses=Senses(vitals.look, vitals.begin, vitals.end),
+            senses=look,
             profile=profile,
             sleep=terms.nap,
             tell=terms.tell,
@@ -126,7 +125,7 @@ def with_image(
             f"{str(image)!r}: wanted an image file; found no such file: give the path of an image file"
         )
     store, build = benches[0].store, benches[0].build
-    with turn.measuring(turn.lock_path(), wait_s=wait_s):
+    with cores.measuring(cores.lock_path(), wait_s=wait_s):
         log.info("preparing %s: the fp32 model of build %s says what is right", image, build.id[:12])
         own = inputs.prepare(store.root, build, image, instruction or inputs.INSTRUCTION)
     return [replace(bench, own_inputs={inputs.NAME: own}) for bench in benches]

@@ -67,7 +67,7 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
             packages.append(package_of_agent(device.bundle))
         for left in reversed(range(PUSHES)):
             try:
-                push(packages, device, fence=held.fence(), progress=progress)
+                push(packages, device, fence=held.fence, progress=progress)
                 return
             except DeviceLost as error:
                 if not left:

@@ -15,17 +15,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from device_agents.contract import InvalidReason
-from lab.device.cores import Held
 from lab.device.transport import Clock
 from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, LabError, RunError, StoreError
 from lab.records import Run, Trial
 from lab.run import runner
 from lab.run.bench import Bench, Watch
+from lab.run.turn import Terms, own_lease, turn_on_cores
 from lab.scenario.plan import Scenario
 
 if TYPE_CHECKING:
     from lab.device.lease import Lease as DeviceLease
-from lab.run.turn import Terms, own_lease, turn_on_cores
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +74,6 @@ class StoppableClock:
     def utc(self) -> str:
         """Now, in UTC, as ISO 8601."""
         return self._clock.utc()
-
-
-# --- one device's turn ---------------------------------------------------------------------------------
-
-
-# --- the fleet -----------------------------------------------------------------------------------------
 
 
 Begin = Callable[[Scenario, Bench], Run]
@@ -229,7 +222,7 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
         def send(one: tuple[Bench, DeviceLease]) -> None:
             bench, own = one
             with _noted(bench, failed, show):
-                bench.present(Held(lambda process: None, fence=lambda: own.fence, again=own.again))
+                bench.present(own)
 
         with ThreadPoolExecutor(len(held)) as pool:
             _wait([pool.submit(send, one) for one in held])

@@ -19,7 +19,6 @@ from typing import Literal
 from device_agents.contract import ForeignManifest, InvalidReason, Job, Manifest
 from lab.builds.folder import verify
 from lab.builds.inputs import check as check_input
-from lab.device.cores import Held
 from lab.errors import DeviceFull, DeviceLost, LabError
 from lab.files import disk_errors
 from lab.records import ENDED, MIXED, Run, Trial
@@ -27,7 +26,7 @@ from lab.run.bench import SETTLE, Bench, Place, Progress, Watch, boot_of, inputs
 from lab.run.monitor import monitor_of
 from lab.run.pilot import PILOT_ITERATIONS, without_pilot
 from lab.run.recovery import PILOT, bring_back, end, full_disk, iterations_in, let_end, tidy
-from lab.run.turn import turn_of, with_care, with_lapsed
+from lab.run.turn import DeviceTurn, turn_of, with_care, with_facts
 from lab.scenario.plan import Scenario
 from lab.store import Store
 from lab.trial import foreign, memory
@@ -51,7 +50,7 @@ def session(
     scenario: Scenario,
     bench: Bench,
     *,
-    held: Held | None = None,
+    held: DeviceTurn | None = None,
     watch: Watch = lambda progress: None,
 ) -> Iterator[Session]:
     """Take the device's turn for a run, and seal the run at the end, however that comes.
@@ -67,7 +66,7 @@ def session(
             for own in bench.own_inputs.values():
                 check_input(own)
             let_end(record, scenario, bench)
-            if found := turn.care():
+            if found := turn.prepare():
                 record = with_care(record, found)
                 bench.store.update_run(record)
             measuring = Session(record, scenario, bench, turn, watch)
@@ -87,7 +86,7 @@ def session(
 class Session:
     """One run's turn on its device. `done` are its trials so far by number, those of earlier starts included."""
 
-    def __init__(self, record: Run, scenario: Scenario, bench: Bench, held: Held, watch: Watch) -> None:
+    def __init__(self, record: Run, scenario: Scenario, bench: Bench, held: DeviceTurn, watch: Watch) -> None:
         self.record, self.scenario, self.bench, self.held = record, scenario, bench, held
         self.done = {trial.number: trial for trial in bench.store.trials(record.id)}
         self._watch = watch
@@ -175,9 +174,9 @@ class Session:
         """Bring build, inputs and agent to the device, as far as it lacks them, and settle; in one boot."""
         for _ in range(REBOOTS):
             self.bench.present(self.held)
-            with_care(self.record, self.held.care())  # a reboot undoes some of it
+            with_care(self.record, self.held.prepare())  # a reboot undoes some of it
             if not (outcome := self._settle()).rebooted:
-                self._ready_in, self._boot = self.held.fence(), boot_of(self.bench)
+                self._ready_in, self._boot = self.held.fence, boot_of(self.bench)
                 return
             log.warning("%s; beginning again", outcome.lost)
             self.held.again()
@@ -195,7 +194,7 @@ class Session:
     def _open_gate(self, place: Place, folder: Path) -> None:
         """Make the device ready and wait until it may be measured; if it goes away meanwhile, start over."""
         for _ in range(REBOOTS):
-            if self._ready_in != self.held.fence():
+            if self._ready_in != self.held.fence:
                 self._make_ready()
             try:
                 return self._monitor.wait(folder)
@@ -412,7 +411,7 @@ class Session:
 
 
 @contextmanager
-def _turn_of(bench: Bench, record: Run) -> Iterator[Held]:
+def _turn_of(bench: Bench, record: Run) -> Iterator[DeviceTurn]:
     """Hold the device's turn; a run that never got one, and has no trial, is marked interrupted."""
     held = False
     try:
@@ -444,11 +443,11 @@ def _clean_folder(store: Store, record: Run, number: int) -> Path:
     return folder
 
 
-def _note_lapsed(store: Store, record: Run, held: Held) -> None:
+def _note_lapsed(store: Store, record: Run, held: DeviceTurn) -> None:
     """Write into a run's Context what of care does not hold at its end; a failure is told, and ends nothing."""
     try:
         if found := held.lapsed():
-            store.update_run(with_lapsed(store.run(record.id), found))
+            store.update_run(with_facts(store.run(record.id), found))
     except LabError as error:
         log.warning("what no longer held of run %s could not be written down: %s", record.id, error)
 

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from lab.builds.folder import open_build
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison
 from lab.device import local
-from lab.device.cores import Held
 from lab.device.transport import Process
 from lab.identifiers import now_utc
 from lab.records import Inject
@@ -30,6 +27,7 @@ from lab.run.bench import Bench, boot_of
 from lab.run.turn import Terms, leases_of_two
 from lab.scenario.load import load
 from lab.store import Store
+from tests.fake_lab import uncontested
 from tests.lab_process import ROOT, Lab
 
 TOML = """
@@ -52,15 +50,9 @@ throttling = "keep"
 """
 
 
-@contextmanager
-def ours() -> Iterator[Held]:
-    """Hold nothing: this test is alone with its data root."""
-    yield Held(lambda process: None)
-
-
 def bench_of(store: Store, build: Path) -> Bench:
     """Return this machine as the command has it, without its sensors."""
-    return Bench(local.connect(), open_build(build), store, local.SystemClock(), ours, profile="observe")
+    return Bench(local.connect(), open_build(build), store, local.SystemClock(), uncontested, profile="observe")
 
 
 @pytest.fixture

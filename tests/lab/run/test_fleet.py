@@ -12,8 +12,7 @@ import pytest
 
 from device_agents.contract import Input
 from lab.builds.folder import open_build
-from lab.device import cores as turn
-from lab.device import health, lease
+from lab.device import cores, health, lease
 from lab.device.cores import Held
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import FakeClock, FakePhone, Fault, fake_device
@@ -27,6 +26,7 @@ from lab.run.turn import Terms, lease_of
 from lab.scenario.load import load
 from lab.scenario.plan import Scenario
 from lab.store import Store
+from tests.fake_lab import FakeTurn
 from tests.lab_process import null_scenario
 
 
@@ -69,9 +69,9 @@ class Rack:
         device = replace(device, identity=replace(device.identity, name=name, kind=kind))
 
         @contextmanager
-        def lease() -> Iterator[Held]:
+        def lease() -> Iterator[FakeTurn]:
             self.journal.append(f"{name} begins")
-            yield Held(lambda process: None)
+            yield FakeTurn()
             self.journal.append(f"{name} ends")
 
         return Bench(device, self.build, self.store, phone.clock, lease)
@@ -205,7 +205,7 @@ def test_a_machine_that_is_measuring_stops_no_phone_with_cores_of_its_own(
     monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
     crew = [on_our_cores(rack, name, tmp_path) for name in ("a", "b")]
 
-    with turn.measuring(tmp_path / "lock", wait_s=0):
+    with cores.measuring(tmp_path / "lock", wait_s=0):
         ended = rack.measure(*crew, rack.bench("real"))
 
     errors = {one.device: one.error for one in ended}

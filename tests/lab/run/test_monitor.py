@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input, InvalidReason
-from lab.builds.folder import open_build
+from device_agents.contract import InvalidReason
 from lab.compare.comparison import Side, measure, open_comparison
-from lab.device.cores import Held
-from lab.device.fake.build import write_fake_build
-from lab.device.fake.phone import FakePhone, fake_device
+from lab.device.fake.phone import FakePhone
 from lab.device.transport import Device, Process
-from lab.device.vitals import look as vitals
-from lab.device.vitals.lines import write
+from lab.device.vitals import look
+from lab.device.vitals.lines import read, write
 from lab.device.vitals.script import LINES
 from lab.errors import DeviceLost, DeviceRebooted, DeviceRefused
-from lab.records import Run, Trial, Vitals
-from lab.run.bench import Bench, Progress, Senses
-from lab.run.runner import open_run, run
-from lab.scenario.load import load
-from lab.scenario.plan import Scenario
+from lab.records import Run, Vitals
+from lab.run.bench import Progress
+from lab.run.runner import run
 from lab.stats.interval import Looks
-from lab.store import Store
 from lab.trial.memory import RSS
-from tests.fake_lab import batch_scenario
+from tests.fake_lab import FakeLab, batch_scenario, making
 
 TOML = batch_scenario("[3]", blocks=1, rest="[gates]\npause_s = 30\n")
 COOL = Vitals(0.0, celsius={"skin": 30.0, "soc_max": 35.0}, cooling={"cpufreq-cpu0": 0}, thermal_status=0)
@@ -87,43 +81,22 @@ def _half(span: re.Match[bytes]) -> bytes:
     return text[: text.rindex(b":") + 1] + str(duration_ns // 2).encode()
 
 
-class Lab:
-    """A fake phone with sensors, a build and a store in a temporary folder."""
+class Lab(FakeLab):
+    """A fake phone with sensors and cores of its own, whose time passes while the lab sleeps."""
+
+    phone: Phone
 
     def __init__(self, folder: Path, toml: str = TOML) -> None:
-        write_fake_build(folder / "build")
-        document = Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
-        (folder / "probe.toml").write_text(toml)
-        self.scenario: Scenario = load(folder / "probe.toml")
-        self.phone = Phone({"screen": document}, vitals=lambda at: replace(COOL, boot_s=at))
-        self.store = Store(folder / "data")
-        device = fake_device(self.phone)
-        self.bench = Bench(
-            replace(device, identity=replace(device.identity, kind="phone")),
-            open_build(folder / "build"),
-            self.store,
-            self.phone.clock,
-            self.lease,
-            senses=Senses(vitals.look, vitals.begin, vitals.end),
-            sleep=self.sleep,
+        super().__init__(folder, toml, Phone({}, vitals=lambda at: replace(COOL, boot_s=at)))
+        self.turn.number = None
+        identity = replace(self.bench.device.identity, kind="phone")
+        self.bench = replace(
+            self.bench, device=replace(self.bench.device, identity=identity), senses=look, sleep=self.sleep
         )
-
-    @contextmanager
-    def lease(self) -> Iterator[Held]:
-        """Give the device's turn."""
-        yield Held(lambda process: None)
 
     def sleep(self, seconds: float) -> None:
         """Let the phone's own time pass."""
         self.phone.clock.seconds += seconds
-
-    def open(self, *, memory: bool = False) -> Run:
-        """Open a run."""
-        return open_run(self.scenario, self.bench, seed=7, suite="", line="fake", memory=memory)
-
-    def go_on(self, record: Run) -> list[Trial]:
-        """Measure what a run lacks."""
-        return list(run(record, self.scenario, self.bench))
 
     def kill(self, record: Run, number: int, after: int = 0) -> None:
         """Measure until a trial has done more iterations, and be gone: the phone's agent goes on."""
@@ -143,16 +116,8 @@ class Lab:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
-    """Make labs whose stores are closed at the end."""
-    made: list[Lab] = []
-
-    def build(toml: str = TOML) -> Lab:
-        made.append(Lab(tmp_path, toml))
-        return made[-1]
-
-    yield build
-    for lab in made:
-        lab.store.close()
+    """Make labs that are closed at the end."""
+    yield from making(partial(Lab, tmp_path))
 
 
 def test_damaged_samples_cost_no_trial(make: Callable[..., Lab]) -> None:
@@ -160,7 +125,7 @@ def test_damaged_samples_cost_no_trial(make: Callable[..., Lab]) -> None:
     lab = make()
     lab.phone.sampled = b"\xff\x00 what?\n" + write(COOL).encode()
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
 
@@ -171,7 +136,7 @@ def test_a_link_that_breaks_when_a_trial_has_ended_costs_no_sample(make: Callabl
     lab.phone.breaks = 1
     lab.phone.sampled = b"".join(write(replace(HOT, boot_s=at)).encode() for at in (1.0, 2.0, 3.0))
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert (trial.valid, trial.reason) == (False, InvalidReason.THROTTLED)
     assert lab.phone.journal.count("reconnect") == 1
@@ -182,7 +147,7 @@ def test_a_trial_whose_samples_could_not_be_fetched_says_so(make: Callable[..., 
     lab = make()
     lab.phone.breaks = 2
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
     assert trial.flags == ("idle_unknown", "unsampled")
@@ -195,7 +160,7 @@ def test_a_phone_that_restarts_before_its_samples_are_fetched_has_not_ended_its_
     lab = make(TOML.replace("blocks = 1", "blocks = 2"))
     lab.phone.breaks, lab.phone.back = 1, DeviceRebooted("fake phone: back in another boot")
 
-    trials = lab.go_on(lab.open())
+    trials = lab.go_on(lab.begin())
 
     assert [trial.reason for trial in trials] == [InvalidReason.DEVICE_REBOOTED, None]
     assert trials[0].detail == (
@@ -204,19 +169,25 @@ def test_a_phone_that_restarts_before_its_samples_are_fetched_has_not_ended_its_
     assert [line[12:16] for line in lab.phone.journal if "agent" in line] == ["0000", "0001", "0000", "0002"]
 
 
+class Refusing:
+    """Sensors that can be read once, and not sampled."""
+
+    look, end = staticmethod(look.look), staticmethod(look.end)
+
+    def begin(self, device: Device, folder: str, bound_s: int) -> Process:
+        """Refuse."""
+        raise DeviceRefused("fake phone: no sh")
+
+
 def test_a_trial_whose_sampler_could_not_begin_says_so_and_the_next_one_rests_after_it(
     make: Callable[..., Lab],
 ) -> None:
     """It counts; that it has ended is noted as of any other."""
     lab = make(TOML.replace("blocks = 1", "blocks = 2"))
     lab.phone.vitals = Vitals
+    lab.bench = replace(lab.bench, senses=Refusing())
 
-    def refuse(device: Device, folder: str, bound_s: int) -> Process:
-        raise DeviceRefused("fake phone: no sh")
-
-    lab.bench = replace(lab.bench, senses=Senses(vitals.look, refuse, vitals.end))
-
-    trials = lab.go_on(lab.open())
+    trials = lab.go_on(lab.begin())
 
     assert [trial.flags for trial in trials] == [("ungated", "unsampled")] * 2
     assert trials[1].notes["gate_waited_s"] == pytest.approx(30.0, abs=1)
@@ -228,7 +199,7 @@ def test_an_emulated_phone_is_neither_waited_for_nor_sampled(make: Callable[...,
     device = lab.bench.device
     lab.bench = replace(lab.bench, device=replace(device, identity=replace(device.identity, kind="emulated")))
     lab.phone.vitals = lambda at: replace(HOT, boot_s=at, celsius={"skin": 60.0}, thermal_status=6)
-    record = lab.open()
+    record = lab.begin()
 
     (trial,) = lab.go_on(record)
 
@@ -247,7 +218,7 @@ def test_work_in_another_process_is_no_accelerators(make: Callable[..., Lab]) ->
     lab = make()
     busy_during(lab, 1.52)
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
     assert trial.placement["vit"] == "UNKNOWN"
@@ -261,7 +232,7 @@ def test_a_little_more_work_of_others_leaves_an_accelerator_its_work(make: Calla
     lab = make()
     busy_during(lab, 1.02)
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.placement["vit"] == "NPU"
     assert trial.notes["others_rose_cores"] == pytest.approx(0.5, abs=0.01)
@@ -273,7 +244,7 @@ def test_a_stage_that_the_cpu_did_in_part_is_marked(make: Callable[..., Lab]) ->
     lab = make()
     lab.phone.mixes = True
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
     assert trial.placement["vit"] == "MIXED"
@@ -299,7 +270,7 @@ def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> N
 def test_a_trial_that_throttled_while_no_lab_watched_does_not_count(make: Callable[..., Lab]) -> None:
     """The sampler went on as the agent did: what it wrote is asked before the trial is believed."""
     lab = make()
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1)
     lab.phone.files[lab.sampler(record, 1)] = b"".join(
         write(replace(HOT, boot_s=at)).encode() for at in (1.0, 2.0, 3.0)
@@ -316,17 +287,17 @@ def test_the_look_after_a_trial_is_kept_beside_it(make: Callable[..., Lab]) -> N
     """Android's services are asked then, and may know what no sample shows."""
     lab = make()
     lab.phone.vitals = lambda at: replace(COOL, boot_s=at, powered=True)
-    record = lab.open()
+    record = lab.begin()
     lab.go_on(record)
 
-    (after,) = vitals.read(lab.store.trial_folder(record.id, 1) / "after.jsonl")
+    (after,) = read(lab.store.trial_folder(record.id, 1) / "after.jsonl")
     assert after.powered is True
 
 
 def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
     """What a lab left is as good as if it had been followed, and keeps its looks at the gate."""
     lab = make()
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1)
     lab.phone.files[lab.sampler(record, 1)] = write(replace(COOL, boot_s=1.0)).encode()
 
@@ -343,7 +314,7 @@ def test_a_collected_trial_keeps_what_its_gate_knew(make: Callable[..., Lab]) ->
     """The lab died; that the phone was busy, and its rest unknown, is in the looks it left."""
     lab = make(TOML.replace("pause_s = 30", "load_wait_s = 0"))
     lab.phone.vitals = lambda at: replace(COOL, boot_s=at, busy_cores=1.9)
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1)
 
     (trial,) = lab.go_on(record)
@@ -358,7 +329,7 @@ def test_a_trial_that_was_not_to_be_waited_for_is_collected_warm_as_it_began(mak
     lab.phone.vitals = lambda at: replace(
         COOL, boot_s=at, celsius={"skin": 30.0 if lab.phone.started < 2 else 34.0, "soc_max": 35.0}
     )
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 2)
 
     (trial,) = lab.go_on(record)
@@ -370,7 +341,7 @@ def test_a_trial_that_was_not_to_be_waited_for_is_collected_warm_as_it_began(mak
 def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., Lab]) -> None:
     """How many iterations a pilot gave it is in the job it was begun with: twelve, not the two of the plan."""
     lab = make(TOML.replace("blocks = 1", "blocks = 1\nduration_s = 1.2"))
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1, after=3)
     begun = lab.phone.started
 
@@ -385,7 +356,7 @@ def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., L
 def test_a_memory_pass_of_a_killed_lab_has_no_times(make: Callable[..., Lab]) -> None:
     """It is collected as what it was; what nobody looked at meanwhile is n/a."""
     lab = make()
-    record = lab.open(memory=True)
+    record = lab.begin(memory=True)
     lab.kill(record, 2)
 
     (trial,) = lab.go_on(record)

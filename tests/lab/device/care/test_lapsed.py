@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input
-from lab.builds.folder import open_build
 from lab.compare.comparable import Subject, differs_beyond
 from lab.device.care.prepare import facts, lapsed
-from lab.device.cores import Held
-from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import fake_device
 from lab.device.transport import Completed
 from lab.errors import DeviceLost
 from lab.records import Run, Trial
-from lab.run.bench import Bench
 from lab.run.resume import reopen
-from lab.run.runner import open_run, run
-from lab.scenario.load import load
-from lab.store import Store
-from tests.fake_lab import batch_scenario
+from lab.run.runner import run
+from tests.fake_lab import FakeLab, batch_scenario
 from tests.lab.device.care.android_phone import AS_BOUGHT, SECURITY, Android, as_bought, ready
 
 SCREEN_OFF = (
@@ -109,34 +102,13 @@ def test_nothing_is_said_of_what_cannot_be_looked_at(android: Android, tmp_path:
 # --- what becomes of the run ---------------------------------------------------------------------------------
 
 
-class Lab:
-    """A store, a scenario of one cell, and a phone with Android's settings that also runs agents."""
+class Lab(FakeLab):
+    """A phone with Android's settings that also runs agents; `told` is what its owner hears."""
 
     def __init__(self, folder: Path, phone: Android) -> None:
-        write_fake_build(folder / "build")
-        phone.inputs = {
-            "screen": Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
-        }
-        (folder / "probe.toml").write_text(batch_scenario("[1]", warmup=1, blocks=2))
-        self.scenario, self.store = load(folder / "probe.toml"), Store(folder / "data")
+        super().__init__(folder, batch_scenario("[1]", warmup=1, blocks=2), phone)
         self.told: list[str] = []
-        self.bench = Bench(
-            device=fake_device(phone),
-            build=open_build(folder / "build"),
-            store=self.store,
-            clock=phone.clock,
-            lease=self._lease,
-            profile="observe",
-            tell=self.told.append,
-        )
-
-    @contextmanager
-    def _lease(self) -> Iterator[Held]:
-        yield Held(lambda process: None)
-
-    def begin(self) -> Run:
-        """Open a run."""
-        return open_run(self.scenario, self.bench, seed=7, suite="quick", line="fake")
+        self.bench = replace(self.bench, profile="observe", tell=self.told.append)
 
     def measured(self, meanwhile: Callable[[Trial], object] = lambda trial: None) -> Run:
         """Measure a run, and return what the store says of it."""
@@ -151,7 +123,7 @@ def lab(tmp_path: Path, android: Android) -> Iterator[Lab]:
     """Make a lab, and let go of its index in the end."""
     made = Lab(tmp_path, android)
     yield made
-    made.store.close()
+    made.close()
 
 
 def test_a_screen_that_went_off_during_a_run_is_told_and_recorded(lab: Lab, android: Android) -> None:
