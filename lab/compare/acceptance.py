@@ -19,7 +19,7 @@ from lab.device.book import Book
 from lab.errors import RunError
 from lab.records import Trial
 from lab.run import runner
-from lab.run.bench import Bench, Place, boot_of, inputs_of
+from lab.run.bench import Bench, boot_of, inputs_of
 from lab.run.context import context_of
 from lab.run.resume import SUITE
 from lab.run.session import session
@@ -27,6 +27,7 @@ from lab.run.turn import DeviceTurn
 from lab.scenario.load import SCENARIOS, load
 from lab.scenario.plan import Scenario
 from lab.stats.sample import counted, trial_median
+from lab.trial.job import Place
 
 log = logging.getLogger(__name__)
 

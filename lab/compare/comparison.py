@@ -19,7 +19,7 @@ from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
 from lab.run import resume, runner
-from lab.run.bench import Bench, Place, Watch, inputs_of
+from lab.run.bench import Bench, Watch, inputs_of
 from lab.run.context import context_of
 from lab.run.recovery import let_end
 from lab.run.session import GONE, Session, session
@@ -29,6 +29,7 @@ from lab.stats.interval import Looks
 from lab.stats.plan import Side as Name
 from lab.stats.sample import counted
 from lab.store import Store
+from lab.trial.job import Place
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from lab.builds.inputs import OwnInput
 from lab.device.cores import Held
 from lab.device.push import Package, push
 from lab.errors import BuildError, DeviceLost
-from lab.run import recovery as leftovers
 from lab.run.bench import Bench
+from lab.run.recovery import bring_back
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
                 if not left:
                     raise
                 log.warning("%s; waiting for the device, the rest is sent then", error)
-                leftovers.bring_back(device, held)
+                bring_back(device, held)
 
     return bring
 

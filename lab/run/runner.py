@@ -11,7 +11,7 @@ from device_agents.contract import InvalidReason
 from lab.errors import RunError
 from lab.identifiers import new_run_id
 from lab.records import Inject, Run, Trial
-from lab.run.bench import Bench, Place, Watch, inputs_of, job_of
+from lab.run.bench import Bench, Watch, inputs_of, job_of
 from lab.run.context import context_of
 from lab.run.session import session
 from lab.scenario.plan import Scenario
@@ -20,6 +20,7 @@ from lab.stats.pairs import cost_s
 from lab.stats.plan import goes_on, looks_of
 from lab.stats.sample import medians_by_block
 from lab.store import Store
+from lab.trial.job import Place
 
 PASSING = {
     InvalidReason.DEVICE_REBOOTED,
