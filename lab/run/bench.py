@@ -30,9 +30,8 @@ SETTLE = Cell("settle", {"placement": "all"})
 BOOT_S = 10.0
 """How long a device may take to name its boot; a judgement: it reads one small file."""
 
-
 Lease = Callable[[], AbstractContextManager[Held]]
-"""How to take a device's turn: hold it for as long as anything is done there."""
+"""How to take a device's turn; hold it while anything is done there."""
 
 
 class Senses(Protocol):

@@ -21,16 +21,16 @@ from lab.run.recovery import bring_back
 log = logging.getLogger(__name__)
 
 PUSHES = 5
-"""How often a push over a link that breaks is gone on with; a judgement: each time it is further on."""
+"""How often a push is tried over a link that breaks; a judgement: each try goes on where the last one stopped."""
 
 
 def package_of_build(build: Build) -> Package:
-    """Return a build as what is to be on a device: its files, and the manifest that names them."""
+    """Return a build as a package for a device: its files, and the manifest that names them."""
     return Package("builds", build.id, build.folder, (*build.manifest.files, _listed(build.folder, MANIFEST)))
 
 
 def package_of_agent(bundle: Path) -> Package:
-    """Return an agent's bundle as what is to be on a device; raises `BuildError` when its list is broken."""
+    """Return an agent's bundle as a package for a device; raises `BuildError` when its list is broken."""
     path = bundle / "bundle.json"
     try:
         listed = _Bundle.model_validate_json(path.read_bytes())
@@ -42,7 +42,7 @@ def package_of_agent(bundle: Path) -> Package:
 
 
 class _Bundle(BaseModel):
-    """What a push needs of `bundle.json`; the rest says how the agent is started."""
+    """The part of `bundle.json` that a push needs; the rest says how to start the agent."""
 
     id: str
     files: list[File]
@@ -54,10 +54,10 @@ def _listed(folder: Path, name: str) -> File:
 
 
 def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Held], None]:
-    """Return what brings build, own inputs and agent to a bench's device, as far as it lacks them.
+    """Return a function that brings build, own inputs and agent to a bench's device, as far as they are missing.
 
-    `progress` is told bytes sent and bytes there are to send. A device that goes away meanwhile is waited for,
-    and the rest sent then.
+    It calls `progress` with the bytes sent and the bytes in total. If the device disconnects, it waits for it and
+    sends the rest. Raises as :func:`lab.device.push.push` does.
     """
 
     def bring(held: Held) -> None:
@@ -72,14 +72,14 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
             except DeviceLost as error:
                 if not left:
                     raise
-                log.warning("%s; waiting for the device, the rest is sent then", error)
+                log.warning("%s; waiting for the device, to send the rest", error)
                 bring_back(device, held)
 
     return bring
 
 
 def _package_of_input(own: OwnInput) -> Package:
-    """Return an input of the user's own as what is to be on a device."""
+    """Return an input of the user's own as a package for a device."""
     names = ["input.json", *([own.document.image.path] if own.document.image is not None else [])]
     contents = {name: (own.folder / name).read_bytes() for name in names}
     listed = (

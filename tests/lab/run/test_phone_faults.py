@@ -243,7 +243,7 @@ def test_a_push_goes_on_when_the_phone_is_back(person: Person, big_build: Path, 
     done = ended()
 
     assert done.returncode == 0, done.stderr
-    assert "the rest is sent then" in done.words
+    assert "waiting for the device, to send the rest" in done.words
     assert person.trials() == ["ok", "ok"]
     assert pad_of(big_build) in sizes(person.phone, "blobs")
     assert sizes(person.phone, "parts") == {}

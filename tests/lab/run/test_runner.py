@@ -431,7 +431,7 @@ def test_a_run_does_not_go_on_on_another_phone_of_the_same_model(make: Callable[
     device = lab.bench.device
     other = replace(lab.bench, device=replace(device, identity=replace(device.identity, name="fake-2")))
 
-    with pytest.raises(RunError, match="begun on fake, and what answers to that now calls itself fake-2"):
+    with pytest.raises(RunError, match="begun on fake, and the device found there now is fake-2"):
         reopen(record, lab.scenario, other)
 
 
