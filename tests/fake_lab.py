@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+
+import pytest
 
 from device_agents.contract import Input
 from lab.builds.folder import open_build
@@ -133,3 +136,36 @@ def making(lab: Callable[Asked, Made]) -> Iterator[Callable[Asked, Made]]:
     yield make
     for each in made:
         each.close()
+
+
+TOML = batch_scenario("[1, 3]", warmup=1, blocks=2)
+
+
+class ScriptedLab(FakeLab):
+    """A lab whose phone plays a script."""
+
+    def __init__(self, folder: Path, script: Callable[[int], Fault] = good, toml: str = TOML) -> None:
+        super().__init__(folder, toml, FakePhone({}, script=script))
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., ScriptedLab]]:
+    """Make labs whose phones play scripts; they are closed at the end."""
+    yield from making(partial(ScriptedLab, tmp_path))
+
+
+class Wanderer(FakePhone):
+    """A phone that comes back after the lab's patience has ended; what it ran goes on meanwhile."""
+
+    away = 1
+
+    def find(self, folder: str) -> Process | None:
+        """The agent of the lost trial still runs."""
+        return Process(2, started=2) if folder.endswith("-0002") and self.started == 3 else None
+
+    def reconnect(self, *, timeout_s: float) -> None:
+        """Stay away the first time."""
+        if self.away:
+            self.away -= 1
+            super().reconnect(timeout_s=timeout_s)
+        self.journal.append("is back")

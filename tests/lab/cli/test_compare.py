@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,12 @@ from lab.builds.folder import open_build
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison
 from lab.device import local
-from lab.device.transport import Process
 from lab.identifiers import now_utc
 from lab.records import Inject
 from lab.report.verdict.page import render_verdict_page
 from lab.report.verdict.terminal import picture
 from lab.report.verdict.view import view
 from lab.run.bench import Bench, boot_of
-from lab.run.turn import Terms, leases_of_two
 from lab.scenario.load import load
 from lab.store import Store
 from tests.fake_lab import uncontested
@@ -189,22 +186,6 @@ def test_what_makes_no_sense_is_refused_in_words(lab: Lab, arguments: tuple[str,
 
     assert (done.returncode, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.replace("│", " ").split())
-
-
-def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for himself; what runs is noted under the device that it runs on."""
-    monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
-    host = local.connect()
-    other = replace(host, identity=replace(host.identity, name="other"))
-    terms = Terms("me", 0.0, lambda words: None, lambda name, process: None)
-    first, second = leases_of_two(host, other, terms)
-
-    with first() as ours_held, second() as theirs_held:
-        ours_held.note(Process(1, 2))
-        assert json.loads((tmp_path / "lock").read_text())["device"] == "host"
-        theirs_held.note(Process(3, 4))
-        assert json.loads((tmp_path / "lock").read_text())["device"] == "other"
-    assert ours_held.number == theirs_held.number
 
 
 def test_the_picture_of_pairs() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from device_agents.contract import Input
 from lab.builds.folder import open_build
-from lab.device import cores, health, lease
+from lab.device import cores, health
 from lab.device.cores import Held
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import FakeClock, FakePhone, Fault, fake_device
@@ -228,20 +228,6 @@ def test_a_lock_that_cannot_be_opened_is_held_against_no_phone(
 
     assert "cannot open the measuring lock" in str(ended[0].error)
     assert not (rack.store.root / "devices" / "health.json").exists()
-
-
-def test_whoever_waits_for_a_turn_hears_the_stop(rack: Rack, tmp_path: Path) -> None:
-    """Ctrl-C reaches the main thread alone; a thread must not wait for another lab for a quarter of an hour."""
-    device = on_our_cores(rack, "a", tmp_path).device
-    terms = Terms("me@here pid 1", 900, rack.show.say, lambda name, process: None)
-    threading.Timer(0.2, terms.stop.set).start()
-
-    with (
-        lease.held(device, owner="you@there pid 2", wait_s=0),
-        pytest.raises(KeyboardInterrupt),
-        lease_of(device, terms)(),
-    ):
-        pass
 
 
 def test_the_clock_interrupts_once() -> None:

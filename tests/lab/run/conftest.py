@@ -1,0 +1,5 @@
+"""What tests of runs share."""
+
+from __future__ import annotations
+
+from tests.fake_lab import make  # noqa: F401 - a fixture
