@@ -1,4 +1,4 @@
-"""A run's Context holds what was measured and in which state, and not how long was waited for it."""
+"""A run's Context holds what was measured and in which state, but not how long the lab waited for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fake_lab import ScriptedLab
 
 
 def test_how_cool_a_device_must_be_is_part_of_what_was_measured(make: Callable[..., ScriptedLab]) -> None:
-    """How long is waited for that is not."""
+    """How long the lab waits for that state is not."""
     lab = make()
     facts = lab.begin().context
     cooler = replace(lab.scenario, gates=replace(lab.scenario.gates, battery_celsius_most=30.0))

@@ -1,4 +1,4 @@
-"""Sensors around trials on a fake phone: what damaged ones cost, who rests when, what a killed lab left behind."""
+"""Monitor trials on a fake phone: damaged samples, rest between trials, and what a killed lab left behind."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Phone(FakePhone):
         return process
 
     def find(self, folder: str) -> Process | None:
-        """Return the agent of a trial whose lab is gone."""
+        """Return the agent of a trial whose lab died."""
         if not self.away:
             return None
         number = next((n for n, path in self._events.items() if path == f"{folder}/events.jsonl"), None)
@@ -99,7 +99,7 @@ class Lab(FakeLab):
         self.phone.clock.seconds += seconds
 
     def kill(self, record: Run, number: int, after: int = 0) -> None:
-        """Measure until a trial has done more iterations, and be gone: the phone's agent goes on."""
+        """Measure until a trial has done more iterations, then die: the phone's agent goes on."""
 
         def gone(progress: Progress) -> None:
             if (progress.place.number, progress.iterations > after) == (number, True):
@@ -121,7 +121,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
 
 def test_damaged_samples_cost_no_trial(make: Callable[..., Lab]) -> None:
-    """A line that is none says nothing of heat; the trial is judged by what else is known."""
+    """A malformed line says nothing of heat; the trial is judged by what else is known."""
     lab = make()
     lab.phone.sampled = b"\xff\x00 what?\n" + write(COOL).encode()
 
@@ -131,7 +131,7 @@ def test_damaged_samples_cost_no_trial(make: Callable[..., Lab]) -> None:
 
 
 def test_a_link_that_breaks_when_a_trial_has_ended_costs_no_sample(make: Callable[..., Lab]) -> None:
-    """The samples are fetched once more, and say that it throttled."""
+    """The samples are fetched again, and show that the phone throttled."""
     lab = make()
     lab.phone.breaks = 1
     lab.phone.sampled = b"".join(write(replace(HOT, boot_s=at)).encode() for at in (1.0, 2.0, 3.0))
@@ -143,7 +143,7 @@ def test_a_link_that_breaks_when_a_trial_has_ended_costs_no_sample(make: Callabl
 
 
 def test_a_trial_whose_samples_could_not_be_fetched_says_so(make: Callable[..., Lab]) -> None:
-    """Whether it throttled is not known; it counts, and its reader is told."""
+    """Whether it throttled is unknown; it counts, flagged as unsampled."""
     lab = make()
     lab.phone.breaks = 2
 
@@ -156,7 +156,7 @@ def test_a_trial_whose_samples_could_not_be_fetched_says_so(make: Callable[..., 
 def test_a_phone_that_restarts_before_its_samples_are_fetched_has_not_ended_its_trial(
     make: Callable[..., Lab],
 ) -> None:
-    """Nobody knows what made it restart; what comes next is measured on a phone that was made ready anew."""
+    """Nobody knows what made it restart; the phone is made ready again before the next trial."""
     lab = make(TOML.replace("blocks = 1", "blocks = 2"))
     lab.phone.breaks, lab.phone.back = 1, DeviceRebooted("fake phone: back in another boot")
 
@@ -182,7 +182,7 @@ class Refusing:
 def test_a_trial_whose_sampler_could_not_begin_says_so_and_the_next_one_rests_after_it(
     make: Callable[..., Lab],
 ) -> None:
-    """It counts; that it has ended is noted as of any other."""
+    """It counts, and the next trial rests after it as after any other."""
     lab = make(TOML.replace("blocks = 1", "blocks = 2"))
     lab.phone.vitals = Vitals
     lab.bench = replace(lab.bench, senses=Refusing())
@@ -214,7 +214,7 @@ def busy_during(lab: Lab, cores: float) -> None:
 
 
 def test_work_in_another_process_is_no_accelerators(make: Callable[..., Lab]) -> None:
-    """The agent was idle, and something else used a core: a vendor's service on the CPU, for all we know."""
+    """The agent was idle, and another process used a core: it may be a vendor's service that works on the CPU."""
     lab = make()
     busy_during(lab, 1.52)
 
@@ -240,7 +240,7 @@ def test_a_little_more_work_of_others_leaves_an_accelerator_its_work(make: Calla
 
 
 def test_a_stage_that_the_cpu_did_in_part_is_marked(make: Callable[..., Lab]) -> None:
-    """Half a CPU beside an accelerator contradicts no claim; whoever reads the answer must know of it."""
+    """Half a CPU beside an accelerator contradicts no claim, but the reader of the answer must know of it."""
     lab = make()
     lab.phone.mixes = True
 
@@ -252,7 +252,7 @@ def test_a_stage_that_the_cpu_did_in_part_is_marked(make: Callable[..., Lab]) ->
 
 
 def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> None:
-    """Nothing tells how warm the phone is: each trial waits until the one before, whosever, is long enough ago."""
+    """Nothing shows how warm the phone is: each trial waits long enough after the one before, of either side."""
     lab = make()
     lab.phone.vitals = Vitals
     side = Side(lab.scenario, lab.bench, "fake")
@@ -268,7 +268,7 @@ def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> N
 
 
 def test_a_trial_that_throttled_while_no_lab_watched_does_not_count(make: Callable[..., Lab]) -> None:
-    """The sampler went on as the agent did: what it wrote is asked before the trial is believed."""
+    """The sampler went on as the agent did: its samples are judged before the trial counts."""
     lab = make()
     record = lab.begin()
     lab.kill(record, 1)
@@ -295,7 +295,7 @@ def test_the_look_after_a_trial_is_kept_beside_it(make: Callable[..., Lab]) -> N
 
 
 def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
-    """What a lab left is as good as if it had been followed, and keeps its looks at the gate."""
+    """A trial that ran on without its lab counts as if it had been followed, and keeps its looks at the gate."""
     lab = make()
     record = lab.begin()
     lab.kill(record, 1)
@@ -311,7 +311,7 @@ def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
 
 
 def test_a_collected_trial_keeps_what_its_gate_knew(make: Callable[..., Lab]) -> None:
-    """The lab died; that the phone was busy, and its rest unknown, is in the looks it left."""
+    """The looks that the lab left show that the phone was busy and its temperatures at rest unknown."""
     lab = make(TOML.replace("pause_s = 30", "load_wait_s = 0"))
     lab.phone.vitals = lambda at: replace(COOL, boot_s=at, busy_cores=1.9)
     record = lab.begin()
@@ -324,7 +324,7 @@ def test_a_collected_trial_keeps_what_its_gate_knew(make: Callable[..., Lab]) ->
 
 
 def test_a_trial_that_was_not_to_be_waited_for_is_collected_warm_as_it_began(make: Callable[..., Lab]) -> None:
-    """Only a run's first trial is waited for: the second one counts however warm it began."""
+    """Only a run's first trial waits at the gate: the second one counts however warm it began."""
     lab = make(TOML.replace("blocks = 1", "blocks = 2").replace("pause_s = 30", 'start = "first trial"'))
     lab.phone.vitals = lambda at: replace(
         COOL, boot_s=at, celsius={"skin": 30.0 if lab.phone.started < 2 else 34.0, "soc_max": 35.0}
@@ -339,7 +339,7 @@ def test_a_trial_that_was_not_to_be_waited_for_is_collected_warm_as_it_began(mak
 
 
 def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., Lab]) -> None:
-    """How many iterations a pilot gave it is in the job it was begun with: twelve, not the two of the plan."""
+    """The job that it was begun with has the pilot's number of iterations: twelve, not the two of the plan."""
     lab = make(TOML.replace("blocks = 1", "blocks = 1\nduration_s = 1.2"))
     record = lab.begin()
     lab.kill(record, 1, after=3)
@@ -354,7 +354,7 @@ def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., L
 
 
 def test_a_memory_pass_of_a_killed_lab_has_no_times(make: Callable[..., Lab]) -> None:
-    """It is collected as what it was; what nobody looked at meanwhile is n/a."""
+    """It is collected as a memory pass; figures that needed a look meanwhile are n/a."""
     lab = make()
     record = lab.begin(memory=True)
     lab.kill(record, 2)

@@ -1,4 +1,4 @@
-"""A pilot says how many iterations fill a trial; what becomes of the trial when it fails."""
+"""A pilot finds how many iterations fill a trial; if it fails, so does the trial."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.run.runner import run
 from tests.fake_lab import ScriptedLab, Wanderer, batch_scenario
 
 LASTING = batch_scenario("[3]", blocks=2).replace("blocks = 2", "blocks = 2\nduration_s = 1.2")
-"""Iterations of 100 ms that fill 1.2 s are twelve, as a pilot of three says."""
+"""Twelve iterations of 100 ms fill 1.2 s, as a pilot of three finds."""
 
 
 def iterations_of(lab: ScriptedLab, record: Run, number: int) -> int:
@@ -25,7 +25,7 @@ def iterations_of(lab: ScriptedLab, record: Run, number: int) -> int:
 
 
 def started(lab: ScriptedLab) -> list[str]:
-    """Return what was done, without notes; `ilot` is a pilot."""
+    """Return the journal without notes; `ilot` is a pilot."""
     return [line for line in lab.phone.journal if not line.startswith("note")]
 
 
@@ -45,7 +45,7 @@ def test_a_pilot_says_how_many_iterations_fill_the_time(make: Callable[..., Scri
 
 
 def test_a_reboot_in_a_pilot_makes_the_device_ready_anew(make: Callable[..., ScriptedLab]) -> None:
-    """No trial runs on a phone that nobody prepared, and none of two iterations passes for a long one."""
+    """No trial runs on a phone that was not prepared, and none gets the plan's two iterations."""
     lab = make(lambda number: "reboots" if number == 1 else "none", LASTING)
     record = lab.begin()
 
@@ -63,7 +63,7 @@ def test_a_reboot_in_a_pilot_makes_the_device_ready_anew(make: Callable[..., Scr
 
 
 def test_a_phone_that_reboots_in_every_pilot_is_given_up(make: Callable[..., ScriptedLab]) -> None:
-    """Three times; the run can be gone on with later."""
+    """After three times; the run can be resumed later."""
     lab = make(lambda number: "reboots" if number % 2 else "none", LASTING)  # the even ones settle
     record = lab.begin()
 
@@ -75,7 +75,7 @@ def test_a_phone_that_reboots_in_every_pilot_is_given_up(make: Callable[..., Scr
 
 
 def test_a_pilot_that_was_lost_is_begun_again_when_the_phone_is_back(make: Callable[..., ScriptedLab]) -> None:
-    """In the same boot too nothing is believed of the phone; the run goes on without a trial lost."""
+    """Even in the same boot the phone is made ready again; the run goes on and loses no trial."""
     lab = make(lambda number: "lost" if number == 1 else "none", LASTING)
     phone = Wanderer(lab.phone.inputs, script=lab.phone.script, clock=lab.phone.clock)
     bench, record = replace(lab.bench, device=fake_device(phone)), lab.begin()

@@ -1,4 +1,4 @@
-"""What a lost trial or an earlier attempt left on a device is ended and removed before the next one."""
+"""The leftovers of a lost trial or an earlier attempt are ended and removed before the next one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.fake_lab import ScriptedLab, Wanderer
 def test_what_an_earlier_attempt_left_on_the_phone_is_not_read_as_the_next_one(
     make: Callable[..., ScriptedLab],
 ) -> None:
-    """A cut trial's folder is emptied there before the trial is begun again."""
+    """The phone's folder of a cut trial is removed before the trial begins again."""
     lab = make()
     record = lab.begin()
     stale = f"/data/local/tmp/pocketlab/trials/{record.id}-0001/rc"
@@ -47,7 +47,7 @@ def test_a_lost_agent_is_ended_before_the_next_one_starts(make: Callable[..., Sc
 
 
 def test_who_resumes_a_run_ends_the_agents_of_its_lost_trials(make: Callable[..., ScriptedLab]) -> None:
-    """They are saved as lost, so nobody collects them; the lease leaves them alone for the sake of this run."""
+    """They are saved as lost, so nobody collects them, and the lease spares what belongs to this run."""
     lab = make(script=lambda number: "lost" if number == 2 else "none")
     phone = Wanderer(lab.phone.inputs, script=lab.phone.script, clock=lab.phone.clock)
     bench, record = replace(lab.bench, device=fake_device(phone)), lab.begin()

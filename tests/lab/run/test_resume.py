@@ -14,7 +14,7 @@ from tests.fake_lab import TOML, ScriptedLab
 
 
 def test_an_interrupted_run_is_marked_and_resumed_where_it_stopped(make: Callable[..., ScriptedLab]) -> None:
-    """Closing the generator after one trial saves it; going on measures only the other three, in order."""
+    """The trial before the cut is saved; resuming measures only the other three, in order."""
     lab = make()
     record = lab.begin()
     trials = run(record, lab.scenario, lab.bench)
@@ -41,7 +41,7 @@ def test_a_run_does_not_go_on_in_other_surroundings(make: Callable[..., Scripted
 
 
 def test_a_run_does_not_go_on_on_another_phone_of_the_same_model(make: Callable[..., ScriptedLab]) -> None:
-    """An address may be another phone's by now; all that a Context says of the two is equal."""
+    """An address may belong to another phone by now, and the Contexts of two phones of one model are equal."""
     lab = make()
     record = lab.begin()
     device = lab.bench.device

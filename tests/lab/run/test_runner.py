@@ -57,7 +57,7 @@ def test_a_run_in_order(make: Callable[..., ScriptedLab]) -> None:
 
 
 def test_every_block_holds_every_cell_once_in_an_order_of_its_own(make: Callable[..., ScriptedLab]) -> None:
-    """Cells are shuffled by seed and block: the same seed gives the same order, another another."""
+    """Cells are shuffled by seed and block: the same seed gives the same order, another seed another one."""
     lab = make(toml=TOML.replace("[1, 3]", "[1, 2, 3, 4, 5, 6]").replace("blocks = 2", "blocks = 4"))
     record = lab.begin(seed=1)
     places = order(record)
@@ -72,7 +72,7 @@ def test_every_block_holds_every_cell_once_in_an_order_of_its_own(make: Callable
 
 
 def test_a_hopeless_run_stops_after_its_first_block(make: Callable[..., ScriptedLab]) -> None:
-    """When no trial of the first block counts the run fails, in words."""
+    """When no trial of the first block counts, the run fails and says why."""
     lab = make(script=lambda number: "wrong_output")
     record = lab.begin()
 
@@ -113,7 +113,7 @@ def uneven(job: Job) -> float:
 
 
 def test_a_closed_loop_goes_on_with_the_cell_that_is_still_wide(make: Callable[..., ScriptedLab]) -> None:
-    """A cell without spread is done at the first interval, six trials; the other has the most it may have."""
+    """A cell without spread is done at the first interval, after six trials; the other gets as many as it may."""
     lab = make(toml=LOOP)
     lab.phone.stage_s = uneven
     record = lab.begin()
@@ -153,7 +153,7 @@ def test_waiting_at_the_gate_is_part_of_what_the_next_trial_costs(make: Callable
 
 
 def test_the_memory_pass_is_counted_among_the_trials_to_come(make: Callable[..., ScriptedLab]) -> None:
-    """Two cells, two blocks, and one more of each: no trial is told to be the fifth of four."""
+    """Two cells in two blocks, and one more of each: progress never says 5 of 4."""
     lab = make()
     record = lab.begin(memory=True)
     totals: set[int] = set()
@@ -209,7 +209,7 @@ def test_the_memory_pass_comes_last_and_is_not_timed(make: Callable[..., Scripte
 def test_a_slow_down_that_was_asked_for_is_part_of_the_run(
     make: Callable[..., ScriptedLab],
 ) -> None:
-    """A run that tests the lab can be taken for no other: the job, the record and the Context say so."""
+    """A run that tests the lab cannot be mistaken for another: the job, the record and the Context say so."""
     lab = make()
     record = open_run(lab.scenario, lab.bench, seed=7, suite="", line="fake", inject=Inject("vit", 1.1))
 

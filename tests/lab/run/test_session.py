@@ -39,7 +39,7 @@ def test_a_good_trial_keeps_its_samples_and_raw_lines(make: Callable[..., Script
 
 
 def test_an_invalid_trial_is_kept_and_the_run_goes_on(make: Callable[..., ScriptedLab]) -> None:
-    """The second trial dies: it stays, with its reason, and is not tried again."""
+    """The second trial dies: it is kept with its reason, and not tried again."""
     lab = make(script=lambda number: "dies" if number == 2 else "none")
     record = lab.begin()
 
@@ -50,7 +50,7 @@ def test_an_invalid_trial_is_kept_and_the_run_goes_on(make: Callable[..., Script
 
 
 def test_a_link_that_breaks_costs_no_sample(make: Callable[..., ScriptedLab]) -> None:
-    """The agent goes on without the lab, which reads on when the phone is back."""
+    """The agent goes on without the lab, which continues reading when the phone is back."""
     lab = make(script=lambda number: "blinks" if number == 2 else "none")
     record = lab.begin()
 
@@ -62,7 +62,7 @@ def test_a_link_that_breaks_costs_no_sample(make: Callable[..., ScriptedLab]) ->
 
 
 def test_a_reboot_costs_its_trial_and_the_run_goes_on_from_a_known_state(make: Callable[..., ScriptedLab]) -> None:
-    """After another boot nothing is believed: the lease is taken again, the build pushed, a process settles."""
+    """After a reboot the phone is made ready again: lease, push, and a settling process."""
     lab = make(script=lambda number: "reboots" if number == 2 else "none")
     record = lab.begin()
 
@@ -82,7 +82,7 @@ def test_a_reboot_costs_its_trial_and_the_run_goes_on_from_a_known_state(make: C
 
 
 def test_a_phone_that_stays_away_ends_the_run_which_can_go_on_later(make: Callable[..., ScriptedLab]) -> None:
-    """The lost trial is kept with its reason; the run says that it lacks the others."""
+    """The lost trial is kept with its reason; the run is interrupted, to be resumed."""
     lab = make(script=lambda number: "lost" if number == 2 else "none")
     record = lab.begin()
 
@@ -167,7 +167,7 @@ def test_an_altered_build_is_not_measured(make: Callable[..., ScriptedLab]) -> N
 def test_an_empty_phone_that_nothing_charges_ends_the_run_which_can_go_on(
     make: Callable[..., ScriptedLab], empty_from: int
 ) -> None:
-    """In the first block or in the middle: no agent starts, nothing is waited for, no trial spent."""
+    """In the first block or in the middle: no agent starts, the lab does not wait, and no trial is spent."""
     lab = make()
     slept: list[float] = []
     lab.bench = replace(lab.bench, senses=look, sleep=slept.append)

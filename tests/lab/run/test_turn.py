@@ -1,4 +1,4 @@
-"""A device's turn: what is taken in which order, who hears the stop, and which settings held to its end."""
+"""A device's turn: two share the machine's, a stop ends the wait for it, and settings that lapse are reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCREEN_OFF = (
 
 
 def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for himself; what runs is noted under the device that it runs on."""
+    """The second does not wait for the first; each agent is noted under the device that it runs on."""
     monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
     host = local.connect()
     other = replace(host, identity=replace(host.identity, name="other"))
@@ -45,7 +45,7 @@ def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypa
 
 
 def test_whoever_waits_for_a_turn_hears_the_stop(tmp_path: Path) -> None:
-    """Ctrl-C reaches the main thread alone; a thread must not wait for another lab for a quarter of an hour."""
+    """Ctrl-C reaches only the main thread; the others must not wait on for a quarter of an hour."""
     device = replace(fake_device(FakePhone({})), transport=LocalTransport(), scratch=str(tmp_path / "phone"))
     terms = Terms("me@here pid 1", 900, lambda words: None, lambda name, process: None)
     threading.Timer(0.2, terms.stop.set).start()
@@ -82,14 +82,14 @@ class Lab(FakeLab):
 
 @pytest.fixture
 def lab(tmp_path: Path, android: Android) -> Iterator[Lab]:
-    """Make a lab, and let go of its index in the end."""
+    """Make a lab that is closed at the end."""
     made = Lab(tmp_path, android)
     yield made
     made.close()
 
 
 def test_a_screen_that_went_off_during_a_run_is_told_and_recorded(lab: Lab, android: Android) -> None:
-    """The run is finished, it is put back as before, and it is not comparable with one in which it held."""
+    """The run finishes, the phone is restored, and a run in which the setting held is not comparable."""
     held = lab.measured()
     assert lab.told == []
 
@@ -106,7 +106,7 @@ def test_a_screen_that_went_off_during_a_run_is_told_and_recorded(lab: Lab, andr
 
 
 def test_a_run_in_which_a_setting_lapsed_goes_on_and_stays_what_it_is(lab: Lab, android: Android) -> None:
-    """Some trials were measured without it, and nobody knows which: set again, it counts as unverifiable."""
+    """Some trials were measured without it, and nobody knows which: even when set again it is unverifiable."""
     record = lab.begin()
     trials = run(record, lab.scenario, lab.bench)
     next(trials)
