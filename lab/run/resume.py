@@ -13,8 +13,7 @@ from lab.errors import RunError, ScenarioError
 from lab.records import Context, Profile, Run
 from lab.run.bench import Bench, inputs_of
 from lab.run.context import context_of
-from lab.scenario import load as scenario
-from lab.scenario.load import SCENARIOS
+from lab.scenario.load import SCENARIOS, load
 from lab.scenario.plan import Scenario
 from lab.scenario.suite import load_suite
 from lab.store import Store
@@ -72,7 +71,7 @@ def scenario_of(record: Run) -> Scenario:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{record.scenario}.toml"
         path.write_text(record.scenario_toml, encoding="utf-8")
-        return scenario.load(path, plan=plan)
+        return load(path, plan=plan)
 
 
 def profile_of(record: Run) -> Profile | None:

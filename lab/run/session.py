@@ -144,7 +144,7 @@ class Session:
 
     # --- before a trial ----------------------------------------------------------------------------------
 
-    def _begun(self, place: Place, folder: Path) -> Piloted:
+    def _get_ready(self, place: Place, folder: Path) -> Piloted:
         """Make the device ready, wait at the gate, and run a pilot if need be; start over if it goes away."""
         device = self.bench.device
         for _ in range(REBOOTS):
@@ -193,10 +193,10 @@ class Session:
     def _measured(self, place: Place) -> Trial:
         """Run one fresh agent process behind the gate, and judge what it wrote."""
         folder = empty_folder(self.bench.store, self.record.id, place.number)
-        begun = self._begun(place, folder)
-        if begun.failed is not None:
-            return self._monitor.judged(begun.failed, folder)
-        attempt = self._attempts.begin(place, boot=self._boot, iterations=begun.iterations)
+        piloted = self._get_ready(place, folder)
+        if piloted.failed is not None:
+            return self._monitor.judged(piloted.failed, folder)
+        attempt = self._attempts.begin(place, boot=self._boot, iterations=piloted.iterations)
         if self.bench.device.scratch is not None:  # for whoever collects it should we die
             (folder / TURN).write_text(str(self.held.number))
             (folder / BOOT).write_text(self._boot)
