@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.device.fake.build import write_fake_build
 from lab.device.local import physical
 from lab.errors import ScenarioError
-from lab.run.benches import line_of
 from lab.scenario.load import SCENARIOS
 from lab.scenario.suite import scenarios_of
-from lab.store import Store
 
 OWN_PLAN = "warmup = 5\niterations = 50\nblocks = 20"
 
@@ -44,18 +41,6 @@ def test_neither_scenario_nor_suite_is_refused() -> None:
     """There would be nothing to measure."""
     with pytest.raises(ScenarioError, match="wanted a scenario or a suite"):
         scenarios_of(None, None, {})
-
-
-def test_a_build_in_two_lines_is_measured_for_the_one_named(tmp_path: Path) -> None:
-    """A run belongs to the history it was asked for, not to the last line in the alphabet."""
-    write_fake_build(tmp_path / "build")
-    store = Store(tmp_path / "data")
-    build = store.add_build(tmp_path / "build", "nano-paper")
-    store.add_build(tmp_path / "build", "release")
-
-    assert line_of(store, build, "nano-paper") == "nano-paper"
-    assert line_of(store, build, "release") == "release"
-    assert line_of(store, build, build.id[:8]) == "nano-paper"
 
 
 @pytest.mark.parametrize(
