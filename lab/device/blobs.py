@@ -184,48 +184,9 @@ def digests(device: Device, fence: int, folder: str, sizes: Mapping[str, int]) -
     if not sizes:
         return {}
     script = f"cd {folder} || exit\nsha256sum {' '.join(sorted(sizes))} 2>&1 || true\n"
-    return _digests(run(device, fence, script, timeout_s=SHORT_S + sum(sizes.values()) / SLOWEST_HASH))
-
-
-def _digests(printed: str) -> dict[str, str]:
+    printed = run(device, fence, script, timeout_s=SHORT_S + sum(sizes.values()) / SLOWEST_HASH)
     found = re.findall(r"^([0-9a-f]{64})[ *]+([0-9a-f]{64})$", printed, re.MULTILINE)
     return {name: digest for digest, name in found}
-
-
-_WATCH = """cd parts || exit
-arrived() {{ [ -e "$2" ] || {{ [ -z "$2" ] && [ "$(stat -c %s "$1" 2>/dev/null)" = {last_bytes} ]; }}; }}
-prove() {{ [ -z "$ready" ] || sha256sum $ready; ready=; }}
-set -- {names}
-idle=0 ready=
-while [ $# -gt 0 ] && [ ! -e stop ] && [ $idle -lt {patience} ]; do
-  if arrived "$1" "${{2-}}"; then
-    ready="$ready $1" idle=0
-    shift
-  elif [ -n "$ready" ]; then
-    prove
-  else
-    idle=$((idle + 1))
-    sleep 0.05
-  fi
-done
-prove
-"""
-
-
-def watch(device: Device, fence: int, sizes: Mapping[str, int], *, timeout_s: float) -> dict[str, str]:
-    """Hash files of `parts` as they arrive one after another, in the order of `sizes`; return the digests.
-
-    A file is whole when the next one has begun, the last when it has its size. Ends early after
-    :func:`stop_watching`, or when nothing arrived for a minute.
-    """
-    last_bytes = list(sizes.values())[-1]
-    script = _WATCH.format(names=" ".join(sizes), last_bytes=last_bytes, patience=60 * 20)
-    return _digests(run(device, fence, script, timeout_s=timeout_s))
-
-
-def stop_watching(device: Device, fence: int) -> None:
-    """Let a :func:`watch` end with what has arrived."""
-    run(device, fence, ": > parts/stop")
 
 
 # --- what changes --------------------------------------------------------------------------------------
@@ -235,7 +196,7 @@ def prepare(
     device: Device, fence: int, *, damaged: Iterable[str], evicted: Iterable[str], parts: Iterable[str]
 ) -> None:
     """Remove blobs and parts, and packages that would lack an evicted one; say that a push is under way."""
-    script = ": > sending || exit\nrm -f parts/stop\n"
+    script = ": > sending || exit\n"
     evicted = sorted(evicted)
     for folder, names in (("blobs", [*damaged, *evicted]), ("parts", sorted(parts))):
         script += "".join(f"rm -rf {folder}/{name}\n" for name in names)

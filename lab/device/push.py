@@ -13,7 +13,6 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -23,7 +22,7 @@ from device_agents.contract import File
 from lab.device import blobs
 from lab.device.blobs import Entry, Folder, Found
 from lab.device.transport import Device
-from lab.errors import BuildError, DeviceError, DeviceFull, DeviceRefused
+from lab.errors import BuildError, DeviceFull, DeviceRefused
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +38,6 @@ conversation, where what was on its way is lost. A judgement: at most a second o
 
 TOGETHER = 300
 """How many small files go in one conversation: their names are one script on the device."""
-
-SLOWEST_LINK = 1_000_000
-"""Bytes a second below which a link is no use (as in lab.device.adb)."""
 
 
 @dataclass(frozen=True)
@@ -213,29 +209,14 @@ class _Push:
         return {sha: size for sha, size in parts.items() if digests.get(sha) == _prefix(missing[sha].path, size)}
 
     def _send_together(self, some: Mapping[str, _Source]) -> Mapping[str, _Source]:
-        """Send files in one conversation while the device hashes those that have arrived; return the damaged."""
-        sizes = {sha: source.size for sha, source in some.items()}
-        total = sum(sizes.values())
+        """Send files in one conversation, then hash them on the device; return those that arrived damaged."""
         transport, before = self.device.transport, self.sent
         if not isinstance(transport, SendsMany):
             return some
-        limit_s = blobs.SHORT_S + total / SLOWEST_LINK + total / blobs.SLOWEST_HASH
         files = [(source.path, f"{self.device.scratch}/parts/{sha}") for sha, source in some.items()]
-        with ThreadPoolExecutor(1) as beside:
-            watching = beside.submit(blobs.watch, self.device, self.fence, sizes, timeout_s=limit_s)
-            try:
-                transport.upload_many(files, progress=lambda sent: self._told(before + sent))
-            except BaseException:
-                self._call_off()
-                raise
-            digests = watching.result()
-        return self._landed(some, digests)
-
-    def _call_off(self) -> None:
-        try:
-            blobs.stop_watching(self.device, self.fence)
-        except DeviceError as error:
-            log.debug("the device's hashing ends by itself: %s", error)
+        transport.upload_many(files, progress=lambda sent: self._told(before + sent))
+        sizes = {sha: source.size for sha, source in some.items()}
+        return self._landed(some, blobs.digests(self.device, self.fence, "parts", sizes))
 
     def _send_one(self, sha: str, source: _Source, offset: int) -> Mapping[str, _Source]:
         """Send the rest of a file; return it if it arrived damaged."""

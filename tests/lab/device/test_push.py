@@ -69,6 +69,23 @@ class Counted(LocalTransport):
         return digest
 
 
+class Together(Counted):
+    """A machine that also takes many files at once, and can spoil the first of them."""
+
+    def upload_many(
+        self, files: Sequence[tuple[Path, str]], *, progress: Callable[[int], None] = lambda sent: None
+    ) -> None:
+        """Copy them."""
+        self.calls.append(f"send {len(files)}")
+        sent = 0
+        for source, target in files:
+            data = source.read_bytes()
+            Path(target).write_bytes(b"?" + data[1:] if self.spoil else data)
+            self.spoil = 0
+            sent += len(data)
+            progress(sent)
+
+
 def package(folder: Path, content: Mapping[str, bytes], name: str = "build-1") -> Package:
     """Write files, and return them as a package."""
     for path, data in content.items():
@@ -274,6 +291,25 @@ def test_a_file_that_arrives_damaged_is_sent_once_more(device: Device, held: lea
     with pytest.raises(DeviceRefused, match=r"phone-1: .*/big arrived damaged twice"):
         push([other], device, fence=held.fence)
     assert not blob(device, b"z" * 9000).exists()
+
+
+def test_files_sent_together_are_hashed_in_one_call(tmp_path: Path) -> None:
+    """After the conversation; the one that arrived damaged is sent again by itself."""
+    transport = Together()
+    transport.spoil = 1
+    device = replace(here(tmp_path / "scratch"), transport=transport)
+    build = package(tmp_path / "build", {f"part-{n}": b"%d" % n * 900 for n in range(5)})
+    with lease.held(device, owner="me", wait_s=0) as mine:
+        push([], device, fence=mine.fence)
+        calls(device)
+        done = push([build], device, fence=mine.fence)
+
+    sent = calls(device)
+    assert sent.count("send 5") == 1
+    assert sent.count("upload from 0") == 1
+    assert sent[sent.index("send 5") :][:4] == ["send 5", "shell", "shell", "upload from 0"]  # hash, then land
+    assert (done.sent_files, done.sent_bytes) == (5, 5 * 900 + 900)
+    assert contents(place(device, build)) == {f"part-{n}": b"%d" % n * 900 for n in range(5)}
 
 
 def test_a_file_that_is_not_what_its_package_says_is_refused(
