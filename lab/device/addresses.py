@@ -8,7 +8,7 @@ import re
 import socket
 from pathlib import Path
 
-from lab.device.adb.transport import Server
+from lab.device.adb.server import Server
 from lab.errors import DeviceLost, DeviceRefused
 from lab.files import disk_errors, make_folder, write_atomically
 

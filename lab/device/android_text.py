@@ -28,6 +28,11 @@ class Thermal:
     kinds: Mapping[str, int] = field(default_factory=dict)
 
 
+def number(text: str) -> float | None:
+    """Read a plain decimal number; None for anything else, including `nan` and `1e999`."""
+    return float(text) if re.fullmatch(r"-?\d{1,18}(\.\d{1,9})?", text) else None
+
+
 def getprop(text: str) -> dict[str, str]:
     """Read `getprop`: one ``[name]: [value]`` a line; a value may go over several."""
     return dict(re.findall(r"^\[([^\]\n]+)\]: \[(.*?)\]$", text, re.MULTILINE | re.DOTALL))

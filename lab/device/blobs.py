@@ -19,17 +19,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.device.lease import TAKEN_OVER, only_while_held, taken_over
-from lab.device.transport import Device
+from lab.device.transport import SLOWEST_HASH, Device
 from lab.errors import BuildError, DeviceBusy, DeviceFull, DeviceRefused
-
-KINDS = ("builds", "inputs", "agents")
 
 INLINE = 30_000
 """Characters of a script that travel as an argument; a longer one goes as a file (adb takes requests of 64 KiB,
 and quoting lengthens it)."""
-
-SLOWEST_HASH = 20_000_000
-"""Bytes a second that a device hashes at least; a judgement: emulated arm64 is the slowest there is."""
 
 SHORT_S = 60.0
 """The deadline of a script that hashes nothing; they take some 20 ms for a hundred files."""

@@ -19,6 +19,7 @@ from time import monotonic
 import psutil
 
 import device_agents
+from lab.device.android_text import cpus
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
 from lab.identifiers import now_utc
@@ -206,21 +207,10 @@ def physical(siblings: Mapping[int, str]) -> tuple[int, ...]:
     `siblings` maps each allowed CPU to what Linux lists, e.g. ``0,8`` or ``0-1``; anything else counts as a
     core of its own. Two execution units on one physical core would measure each other.
     """
-    kept: dict[frozenset[int], int] = {}
+    kept: dict[tuple[int, ...], int] = {}
     for cpu in sorted(siblings):
-        kept.setdefault(_listed(siblings[cpu]) or frozenset({cpu}), cpu)
+        kept.setdefault(cpus(siblings[cpu]) or (cpu,), cpu)
     return tuple(sorted(kept.values()))
-
-
-def _listed(text: str) -> frozenset[int]:
-    """Read a Linux CPU list; empty when it is none."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
-            return frozenset()
-        found |= set(range(int(first), int(last or first) + 1))
-    return frozenset(found)
 
 
 def code_digest(folder: Path) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, get_args, runtime_checkable
 
 from device_agents.contract import File
 from lab.device import blobs
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 Kind = Literal["builds", "inputs", "agents"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Progress = Callable[[int, int], None]
 """Told (bytes sent so far, bytes to send)."""
 
@@ -304,8 +305,8 @@ class _Push:
 
 def _folder(package: Package) -> Folder:
     """Return a package as links; raises `BuildError` for names that no device should see."""
-    if package.kind not in blobs.KINDS or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", package.id):
-        raise BuildError(f"{package.kind}/{package.id!r}: wanted {'|'.join(blobs.KINDS)} and a plain id")
+    if package.kind not in KINDS or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", package.id):
+        raise BuildError(f"{package.kind}/{package.id!r}: wanted {'|'.join(KINDS)} and a plain id")
     links: dict[str, str] = {}
     for file in package.files:
         known = links.setdefault(blobs.checked(file.path), file.sha256)

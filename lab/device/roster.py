@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.device import android, health, lease
-from lab.device.adb import transport as adb
-from lab.device.adb.transport import Attached, Server
+from lab.device.adb.server import Attached, Server, attached, connect_tcp, disconnect_tcp
+from lab.device.adb.transport import AdbTransport
 from lab.device.addresses import addresses, knock
 from lab.device.android import Description
 from lab.device.cores import HOST
@@ -88,7 +88,7 @@ def look(server: Server, root: Path) -> list[Entry]:
     Raises `DeviceError` when the adb server cannot be reached.
     """
     missing = _reach(server, root)
-    present = adb.attached(server)
+    present = attached(server)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda each: described(server, each), present))
         entries = list(pool.map(lambda each: _entry(server, root, each), _distinct(found)))
@@ -98,12 +98,12 @@ def look(server: Server, root: Path) -> list[Entry]:
     return sorted([*entries, *(each for each in missing if each.name not in here)], key=lambda entry: entry.name)
 
 
-def described(server: Server, attached: Attached) -> Description:
+def described(server: Server, device: Attached) -> Description:
     """Describe one device; one that does not answer in time is described as such."""
     try:
-        return android.describe(server, attached)
+        return android.describe(server, device)
     except DeviceError as error:
-        return _unknown(attached.serial, SILENT, str(error))
+        return _unknown(device.serial, SILENT, str(error))
 
 
 def _unknown(serial: str, state: str, detail: str) -> Description:
@@ -131,7 +131,7 @@ def _entry(server: Server, root: Path, found: Description) -> Entry:
     held_by = ""
     if found.state == READY:
         try:
-            holder = lease.holder(adb.AdbTransport(server, found.serial))
+            holder = lease.holder(AdbTransport(server, found.serial))
             held_by = holder.owner if holder else ""
         except DeviceError as error:
             found = replace(found, state=SILENT, detail=str(error))
@@ -197,7 +197,7 @@ def bare(server: Server, entry: Entry) -> Device:
     found = entry.found
     return Device(
         identity=DeviceIdentity(entry.name, found.kind or "phone", found.soc, "", ()),
-        transport=adb.AdbTransport(server, found.serial),
+        transport=AdbTransport(server, found.serial),
         agent=(),
         environment={},
         scratch=lease.SCRATCH,
@@ -212,15 +212,15 @@ def _reach(server: Server, root: Path) -> list[Entry]:
     wanted = addresses(root)
     if not wanted:
         return []
-    states = {each.serial: each.state for each in adb.attached(server)}
+    states = {each.serial: each.state for each in attached(server)}
 
     def reach(address: str) -> Entry | None:
         state = AWAY
         try:
             state = OFFLINE if knock(server, address) else AWAY
             if states.get(address) == OFFLINE:  # adb would say "already connected", and try again in its own time
-                adb.disconnect_tcp(server, address)
-            adb.connect_tcp(server, address)
+                disconnect_tcp(server, address)
+            connect_tcp(server, address)
         except (DeviceLost, DeviceRefused) as error:
             return Entry(_unknown(address, state, str(error)))
         return None

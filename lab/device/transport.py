@@ -13,6 +13,9 @@ from typing import Protocol
 
 from lab.records import DeviceIdentity
 
+SLOWEST_HASH = 20_000_000
+"""Bytes a second that any device hashes at least. A judgement: emulated arm64 is the slowest we have."""
+
 
 @dataclass(frozen=True)
 class Completed:

@@ -33,16 +33,13 @@ from lab.device.adb.server import (
     translated,
 )
 from lab.device.adb.wire import CHUNK, SLOWEST_LINK, STALL_S, Ended, Link, WireRefused
-from lab.device.transport import Completed, Process
+from lab.device.transport import SLOWEST_HASH, Completed, Process
 from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, DeviceRebooted, DeviceRefused
 
 __all__ = ["AdbTransport", "Attached", "Fence", "Server", "attached", "connect_tcp", "disconnect_tcp", "track"]
 
 SHORT_S = 30.0
 """Deadline of a call that moves few bytes: more than the stall rule, so that the stall is what is reported."""
-
-SLOWEST_HASH = 20_000_000
-"""Bytes a second a device hashes at least, in silence: a judgement; emulated arm64 is the slowest there is."""
 
 LOOK_AGAIN_S = 0.5
 """How often a device that went away is looked for."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
+from lab.device.android_text import number
 from lab.device.vitals.script import STALL_S
 from lab.errors import StoreError
 from lab.records import Vitals
@@ -45,8 +45,6 @@ WHY: Mapping[str, str] = {
 """The sampler's words for why a sensor gave nothing, for people."""
 
 NONE = "this device has none"
-
-_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,9})?")
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid", strict=True))
@@ -104,15 +102,15 @@ def vitals_of(text: str, where: str) -> tuple[Vitals, ...]:
     lines = text.split("\n")
     found: list[Vitals] = []
     before: Ticks | None = None
-    for number, line in enumerate(lines[:-1], start=1):
+    for place, line in enumerate(lines[:-1], start=1):
         if not line.strip():
             continue
         try:
             said = parse(line)
         except ValueError as error:
-            if not lines[number].strip() and number < len(lines) - 1:
+            if not lines[place].strip() and place < len(lines) - 1:
                 continue
-            message = f"{where}, line {number}: wanted vitals, found {line[:80]!r} ({error})"
+            message = f"{where}, line {place}: wanted vitals, found {line[:80]!r} ({error})"
             raise StoreError(f"{message}; the file was changed or is damaged: its trial has no vitals") from error
         if isinstance(said, Vitals):
             found.append(said)
@@ -229,11 +227,6 @@ def _place(name: str) -> str:
         return f"{'other ' if sensor == 'others' else ''}{_GROUPS.get(group, group)}"
     named = {"zones": sensor, "clock": f"{sensor} clock", "cap": f"{sensor} cap", "top": f"{sensor} cap"}
     return _PLACES.get(name) or named.get(group) or f"{_GROUPS.get(group, group)} {sensor}"
-
-
-def number(said: str) -> float | None:
-    """Read a plain decimal number; None for anything else, `nan` and `1e999` too."""
-    return float(said) if _NUMBER.fullmatch(said) else None
 
 
 def _number(name: str, said: str | None, missing: dict[str, str]) -> float | None:

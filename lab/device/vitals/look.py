@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from lab.device.android_text import dumpsys_battery, dumpsys_thermal
+from lab.device.android_text import dumpsys_battery, dumpsys_thermal, number
 from lab.device.transport import Device, Process
 from lab.device.vitals import script
 from lab.device.vitals.lines import (
     Reading,
     fill_battery,
     judged,
-    number,
     parse,
     plausible,
     read,

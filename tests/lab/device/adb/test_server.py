@@ -100,7 +100,7 @@ def test_our_server_is_started_again_after_its_death(free_port: int) -> None:
 def test_no_server_is_started_on_another_host() -> None:
     """The message says where one is missing, and how to start it there."""
     with pytest.raises(DeviceLost, match=r"192\.0\.2\.1:5037: does not answer .* start it there"):
-        Server("192.0.2.1", 5037)._started(OSError("no route"), 1.0, 1.0)
+        Server("192.0.2.1", 5037).link(within_s=0.2)  # TEST-NET-1: nothing is there (RFC 5737)
 
 
 def test_a_server_of_another_protocol_is_refused_not_killed(

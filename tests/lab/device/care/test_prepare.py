@@ -170,7 +170,7 @@ def test_this_machine_is_never_changed(tmp_path: Path) -> None:
     assert prepare(local.connect(), "observe", tmp_path) == Prepared(())
     assert restore(local.connect(), tmp_path) == Restored()
     for profile in ("fixed", "rooted"):
-        with pytest.raises(DeviceRefused, match="this machine is not changed; use `observe`"):
+        with pytest.raises(DeviceRefused, match="the lab never changes this machine; use `observe`"):
             prepare(local.connect(), profile, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -337,7 +337,7 @@ def test_what_somebody_else_changed_is_left_alone_and_told(android: Android, tmp
     assert android.settings["system/screen_off_timeout"] == "60000"
     assert restored.told == (
         "fake: screen_brightness reads 200, and the lab had set it to 1: somebody else changed it since, "
-        "so it is left alone (it was 102)",
+        "so the lab leaves it alone (it was 102)",
     )
     assert journalled(tmp_path) == []
 
@@ -439,7 +439,7 @@ def test_a_journal_line_that_is_somebody_elses_runs_nothing(android: Android, tm
     restored = put_back(android, tmp_path)
 
     assert restored.pending == ("policy0_../../x",)
-    assert "is not known to this version of the lab; it was 1" in restored.told[0]
+    assert "this version of the lab does not know policy0_../../x; it was 1" in restored.told[0]
 
 
 def test_without_room_for_the_journal_nothing_is_changed(android: Android, small_disk: Path) -> None:
@@ -459,7 +459,7 @@ def test_a_journal_that_cannot_be_read_stops_the_lab(android: Android, tmp_path:
     (tmp_path / "devices/care.json").mkdir(parents=True)
     before = android.state()
 
-    with pytest.raises(StoreError, match="it says what to put back on devices"):
+    with pytest.raises(StoreError, match="It says what to restore on devices"):
         prepared(android, tmp_path)
     assert android.state() == before
 
@@ -558,7 +558,7 @@ def test_without_root_nothing_is_pinned_and_the_refusal_says_what_was_tried(
 ) -> None:
     """Before anything was changed."""
     before = android.state()
-    with pytest.raises(DeviceRefused, match=r"takes root.*uid 0: runs as uid 2000.*su 0: .*not found.*`observe`"):
+    with pytest.raises(DeviceRefused, match=r"needs root.*uid 0: runs as uid 2000.*su 0: .*not found.*`observe`"):
         prepared(android, tmp_path, "rooted")
 
     assert (android.state(), journalled(tmp_path)) == (before, [])
