@@ -124,7 +124,7 @@ def test_a_name_is_the_serial_unless_it_says_nothing() -> None:
 def test_no_device_is_called_what_means_something_else(word: str) -> None:
     """`--device host` is this machine, and never a phone that says it is."""
     assert name_of(word, "192.168.0.5:5555", []) == "192.168.0.5:5555"
-    with pytest.raises(DeviceRefused, match="which means something else here"):
+    with pytest.raises(DeviceRefused, match="which means something else to the lab"):
         name_of(word, word, [])
 
 

@@ -106,7 +106,7 @@ def test_status_and_both_outputs_are_told_apart(transport: AdbTransport) -> None
 def test_a_command_past_its_deadline_is_ended_on_the_device(transport: AdbTransport) -> None:
     """Closing the socket would leave it running."""
     begin = time.monotonic()
-    with pytest.raises(DeviceLost, match=r"`sleep` did not end within 0\.5 s, and was ended"):
+    with pytest.raises(DeviceLost, match=r"`sleep` did not end within 0\.5 s, and was killed"):
         transport.shell(["sleep", "4321"], timeout_s=0.5)
     assert time.monotonic() - begin < 5
     assert running(transport, "sleep 4321") == 0
@@ -128,7 +128,7 @@ def test_an_upload_is_hashed_on_the_device_and_resumed_inside_the_file(
     transport.pull(target, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == content
     assert transport.follow(target, 2_999_999) == content[2_999_999:]
-    with pytest.raises(DeviceRefused, match="only 3000001 bytes are there to go on from"):
+    with pytest.raises(DeviceRefused, match="only 3000001 bytes are there to resume from"):
         source.write_bytes(content * 2)
         transport.upload(source, target, offset=4_000_000)
 
@@ -246,16 +246,16 @@ def test_an_agent_killed_for_memory_is_noticed(transport: AdbTransport, phone: P
 def test_two_starts_in_one_folder_are_one_too_many(transport: AdbTransport) -> None:
     """A start whose answer was lost is not repeated blindly."""
     process = start(transport, "sleep 4325")
-    with pytest.raises(DeviceRefused, match="something started there still runs"):
+    with pytest.raises(DeviceRefused, match="a program started there still runs"):
         start(transport, "sleep 4325")
     transport.kill(process)
 
 
 def test_an_agent_that_is_not_there_is_refused(transport: AdbTransport) -> None:
     """Before anything is started; a folder that is missing too."""
-    with pytest.raises(DeviceRefused, match="not there, or not executable: push the agent again"):
+    with pytest.raises(DeviceRefused, match="does not exist or is not executable: push the agent again"):
         transport.start(["./agent"], environment={}, folder=TRIAL, stdout=f"{TRIAL}/o", stderr=f"{TRIAL}/e")
-    with pytest.raises(DeviceRefused, match="that folder is not there"):
+    with pytest.raises(DeviceRefused, match="that folder does not exist"):
         transport.start(["sh"], environment={}, folder="/data/none", stdout="/data/o", stderr="/data/e")
     assert transport.find(TRIAL) is None
 

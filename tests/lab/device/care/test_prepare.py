@@ -126,7 +126,7 @@ def test_a_command_that_hangs_is_asked_once(android: Android, tmp_path: Path) ->
     def hangs(line: str, does: Callable[[], Completed]) -> Completed:
         if line.startswith("settings"):
             hung.append(line)
-            raise DeviceLost("`settings` did not end within 20 s, and was ended")
+            raise DeviceLost("`settings` did not end within 20 s, and was killed")
         return does()
 
     android.answers = hangs
@@ -145,7 +145,7 @@ def test_a_write_that_hangs_is_undone_all_the_same(android: Android, tmp_path: P
     def hangs(line: str, does: Callable[[], Completed]) -> Completed:
         done = does()
         if line == "cmd deviceidle disable":
-            raise DeviceLost("`cmd` did not end within 20 s, and was ended")
+            raise DeviceLost("`cmd` did not end within 20 s, and was killed")
         return done
 
     android.answers = hangs

@@ -117,11 +117,11 @@ def test_what_was_written_before_types_were_kept_is_judged_by_androids_own_names
         ("-274000", "said -274000, which means no reading"),
         ("0", "said 0, which means no reading"),
         ("125000", "said 125000, which means no reading"),
-        ("999999", "said 999999, which nothing in a phone can be"),
-        ("-40001", "said -40001, which nothing in a phone can be"),
-        ("nan", "said 'nan', which is no number"),
-        ("1e3", "said '1e3', which is no number"),
-        ("Permission denied", "said 'Permission denied', which is no number"),
+        ("999999", "said 999999, which is impossible in a phone"),
+        ("-40001", "said -40001, which is impossible in a phone"),
+        ("nan", "said 'nan', which is not a number"),
+        ("1e3", "said '1e3', which is not a number"),
+        ("Permission denied", "said 'Permission denied', which is not a number"),
     ],
 )
 def test_what_is_no_temperature_is_missing_with_what_was_said(tmp_path: Path, said: str, why: str) -> None:
@@ -638,4 +638,4 @@ def test_hostile_names_and_values_of_sensors_break_no_line(device: Device, phone
     assert found.celsius["cpu???????reboot???n?id?"] == 41.0
     assert found.celsius["cpu same"] == found.celsius["cpu same thermal_zone92"] == 41.0
     (odd,) = [name for name in found.missing if name.startswith("cpu ")]
-    assert found.missing[odd] == "said '5000 characters', which is no number"
+    assert found.missing[odd] == "said '5000 characters', which is not a number"
