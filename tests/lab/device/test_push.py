@@ -17,10 +17,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from device_agents.contract import File
-from lab.device import blobs, lease
+from lab.device import lease
 from lab.device import push as pushing
 from lab.device.adb.transport import AdbTransport, Server
-from lab.device.blobs import Entry, Stat
 from lab.device.local import LocalTransport
 from lab.device.push import Package, Pushed, place, push
 from lab.device.transport import Completed, Device
@@ -497,24 +496,6 @@ def test_an_id_that_is_no_plain_word_is_refused(device: Device, held: lease.Leas
     """It becomes a folder's name on the device."""
     with pytest.raises(BuildError, match="a plain id"):
         push([Package("builds", name, Path(), ())], device, fence=held.fence)
-
-
-STATS = st.builds(Stat, st.integers(0, 2**40), st.integers(-(2**31), 2**40), st.integers(0, 2**50))
-ENTRIES = st.builds(Entry, STATS, st.integers(0, 10**9), st.integers(0, 10**9))
-SHAS = st.binary(min_size=32, max_size=32).map(bytes.hex)
-
-
-@given(st.dictionaries(SHAS, ENTRIES, max_size=5))
-def test_a_ledger_reads_as_it_was_written(entries: dict[str, Entry]) -> None:
-    """Every line comes back."""
-    assert blobs.parsed(blobs.ledger("a-boot", entries).decode().splitlines()) == entries
-
-
-@given(st.lists(st.text(max_size=100), max_size=5))
-def test_a_ledger_with_garbage_proves_nothing(lines: list[str]) -> None:
-    """It is read without a complaint, and what is no line of ours counts for nothing."""
-    assert blobs.parsed(lines) == {}
-    assert blobs.parsed(["pocketlab-ledger 1 boot", *lines]) == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage\n\xff\xfe", b"pocketlab-ledger 1 other-boot\n"])
