@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 
 from device_agents.contract import File
 from lab.device import lease
-from lab.device import push as pushing
 from lab.device.adb.transport import AdbTransport, Server
 from lab.device.local import LocalTransport
-from lab.device.push import Package, Pushed, place, push
+from lab.device.push import BIG, Package, Pushed, place, push
 from lab.device.transport import Completed, Device
 from lab.errors import BuildError, DeviceError, DeviceFull, DeviceLost, DeviceRefused
 from lab.records import DeviceIdentity
@@ -668,4 +667,4 @@ def test_over_the_wire_a_stalled_link_is_given_up(phone: Phone, far: Device, tmp
 def test_the_threshold_is_within_the_tests_reach() -> None:
     """The tests above send one file by itself and the others together."""
     sizes = sorted(map(len, WIRE.values()))
-    assert sizes[-2] < pushing.BIG < sizes[-1]
+    assert sizes[-2] < BIG < sizes[-1]
