@@ -22,6 +22,7 @@ import device_agents
 from lab.device.android_text import cpus
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
+from lab.files import sha256
 from lab.identifiers import now_utc
 from lab.records import DeviceIdentity
 
@@ -84,8 +85,7 @@ class LocalTransport:
             write.truncate()
             shutil.copyfileobj(read, write)
             progress(write.tell() - offset)
-        with path.open("rb") as copy:
-            return hashlib.file_digest(copy, "sha256").hexdigest()
+        return sha256(path)
 
     def pull(self, source: str, target: Path) -> None:
         """Copy a file; a missing one becomes empty, and one that is already in place stays."""
