@@ -260,7 +260,7 @@ def test_what_is_no_temperature_is_no_reading_and_costs_no_trial(somebody: Calla
     assert person.trials() == ["ok"]
     missing = looks(person, 1)[-1].missing
     assert missing["cpu-cold"] == "said -274000, which means no reading"
-    assert missing["cpu-none"] == "said 'NaN', which is no number"
+    assert missing["cpu-none"] == "said 'NaN', which is not a number"
     assert missing.keys() >= {"cpu-hot", "cpu-zero"}
     assert "no reading of cpu-cold: said -274000" in explained(person)
 

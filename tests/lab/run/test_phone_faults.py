@@ -317,7 +317,7 @@ def test_a_flipped_bit_is_found_at_the_next_lease_and_that_blob_sent_again(perso
     ("fault", "words"),
     [
         ("unauthorized", "unauthorized; unlock its screen and allow USB debugging for this computer"),
-        ("offline", "offline; adb sees it and gets no answer: unplug it and plug it in again"),
+        ("offline", "offline; adb sees it but gets no answer: replug it"),
         ("unplug", "to forget it: lab devices disconnect"),
     ],
 )
