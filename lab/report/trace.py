@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from device_agents.contract import Event, Iteration, Span
+from lab.errors import RunError
+from lab.records import Run
+from lab.store import Store
+from lab.trial.folder import EVENTS, read_events
 from lab.trial.metrics import spans_by_iteration
 
 Json = str | int | float | None
@@ -31,6 +35,30 @@ def trace_of(title: str, events: Sequence[Event], *, iteration: int | None = Non
         names += _thread(number, key[2], number)
     whole = [_whole(i, origin_ns) for i in iterations]
     return {"traceEvents": [*names, *whole, *(_span(span, tracks[_track(span)], origin_ns) for span in spans)]}
+
+
+def trace_of_saved(
+    store: Store, record: Run, trial: int | None = None, iteration: int | None = None
+) -> tuple[int, dict[str, list[TraceEvent]]]:
+    """Return the number and the trace of a saved trial; without `trial` of the first valid one.
+
+    Trial 0 is the uncounted first process. Raises `RunError` for a trial or an iteration that is not there.
+    """
+    trials = {found.number: found for found in store.trials(record.id)}
+    valid = [number for number, found in sorted(trials.items()) if found.valid]
+    number = trial if trial is not None else next(iter(valid or sorted(trials)), None)
+    path = None if number is None else store.root / "runs" / record.id / "trials" / f"{number:04d}" / EVENTS
+    if number is None or path is None or not path.is_file():
+        known = f"0 to {max(trials)}" if trials else "none"
+        raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
+    events = read_events(path.read_bytes()).events
+    numbers = sorted(event.iteration for event in events if event.event == "iteration")
+    if iteration is not None and iteration not in numbers:
+        raise RunError(
+            f"trial {number} of run {record.id} has no iteration {iteration}; it has {numbers or 'none'}"
+        )
+    cell = trials[number].cell if number in trials else "settling"
+    return number, trace_of(f"{record.scenario} {cell} trial {number}", events, iteration=iteration)
 
 
 def _track(span: Span) -> tuple[int, str, str]:

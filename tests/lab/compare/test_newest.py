@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.compare import pair_words
 from lab.compare.comparison import Step
 from lab.compare.newest import comparison_to_go_on_with, newest_that_judged, selfcheck_to_go_on_with
 from lab.errors import RunError
 from lab.records import CellVerdict, Comparison, Trial
+from lab.report.verdict.pair import pair_words
 from lab.store import Store
 from tests.lab_process import Lab
 from tests.saved_checks import CHECKED, EMPTY
