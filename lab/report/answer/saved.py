@@ -8,6 +8,7 @@ from dataclasses import replace
 from lab.builds import inputs
 from lab.errors import PrepareError
 from lab.records import Answer, Published, Run, Trial
+from lab.report.answer.kept import digest, keep
 from lab.report.answer.sustained import curves_of
 from lab.report.answer.view import answer
 from lab.scenario.load import SCENARIOS
@@ -18,13 +19,14 @@ from lab.trial.metrics import METRICS
 
 
 def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
-    """Return a run's answer, from its own copy of the scenario, and the trials it rests on."""
+    """Return a run's answer, from its own copy of the scenario, and the trials it rests on; keep the answer."""
+    folder = store.root / "runs" / record.id
+    computed_from = digest(folder)  # before anything is read: what changes meanwhile makes the kept answer invalid
     document = tomllib.loads(record.scenario_toml)
     header, kind = document["scenario"], document["workload"]["kind"]
     trials = list(store.trials(record.id))
     metric = METRICS[header["metric"]]
     lasting = "duration_s" in document.get("plan", {})
-    folder = store.root / "runs" / record.id / "trials"
     others = [METRICS[name] for name in WORKLOADS[kind].metrics if name != metric.name]
     found = answer(
         record,
@@ -33,10 +35,13 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
         metric=metric,
         other_metrics=others,
         published=figures(),
-        curves=curves_of(trials, folder, metric) if lasting else None,
+        curves=curves_of(trials, folder / "trials", metric) if lasting else None,
     )
-    warnings = (*_foreign(record), *found.warnings, *_own_inputs(store, record))
-    return replace(found, warnings=warnings), trials
+    own = _own_inputs(store, record)
+    found = replace(found, warnings=(*_foreign(record), *found.warnings, *own))
+    if not own:  # an input of the user's own lies outside the run's folder
+        keep(folder, computed_from, found)
+    return found, trials
 
 
 def _foreign(record: Run) -> list[str]:
