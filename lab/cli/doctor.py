@@ -1,4 +1,4 @@
-"""What is missing on this machine, and how to get it."""
+"""The command `lab doctor`: what is missing on this machine, and how to get it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,37 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+import typer
+
+from lab.cli.options import DATA, Data, opened
 from lab.device.local import cores, host_facts
+from lab.errors import LabError
 
 FREE_GIB = 5.0
 """Free disk wanted: room for the environment's and the builds' growth; a judgement."""
 
 IDLE_LOAD = 0.5
 """Load per core above which other work is on the machine; a judgement, the one used for phones at rest."""
+
+
+def doctor(data: Data = DATA) -> None:
+    """Report what is missing on this machine and how to get it.
+
+    Exit status 2 means that nothing can be measured.
+    """
+    builds_known = 0
+    try:
+        builds_known = len(opened(data).builds())
+    except LabError as error:
+        typer.echo(f"missing  the results at {data}: {error}")
+    fatal = False
+    for finding in examine(data, builds_known):
+        fatal |= finding.fatal and not finding.ok
+        remedy = "" if finding.ok else f"  ->  {finding.remedy}"
+        mark = "ok     " if finding.ok else "missing" if finding.fatal else "warning"
+        typer.echo(f"{mark}  {finding.what}: {finding.found}{remedy}")
+    if fatal:
+        raise typer.Exit(2)
 
 
 @dataclass(frozen=True)

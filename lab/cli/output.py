@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
 
 from lab.errors import RunError
-
-if TYPE_CHECKING:
-    from lab.records import Answer, Run, Trial
+from lab.records import Answer, Run
+from lab.report.answer.beside import render_beside, together
+from lab.report.answer.terminal import render_terminal
 
 
 def short(run_id: str) -> str:
@@ -21,41 +22,14 @@ def short(run_id: str) -> str:
     return run_id[:13]
 
 
-def print_answer(found: Answer) -> None:
-    """Print an answer on stdout."""
-    from rich.console import Console
-
-    from lab.report.answer.terminal import render_terminal
-
+def print_answers(answers: Sequence[Answer]) -> None:
+    """Print answers on stdout, then one table for each scenario that several of them are about."""
     console = Console()
-    console.print()
-    console.print(render_terminal(found))
-
-
-def print_percentiles(found: Answer, trials: list[Trial], folder: Path) -> None:
-    """Print percentiles of iterations and tokens; `folder` holds the run's trials."""
-    from rich.console import Console
-
-    from lab.report.answer.percentiles import percentiles, render_percentiles
-
-    Console().print(render_percentiles(percentiles(found, trials, folder)))
-
-
-def print_beside(answers: list[Answer]) -> None:
-    """Print runs of one scenario in one table, where there are several."""
-    from rich.console import Console
-
-    from lab.report.answer.beside import render_beside, together
-
+    for answer in answers:
+        console.print()
+        console.print(render_terminal(answer))
     for group in together(answers):
-        Console().print(render_beside(group))
-
-
-def write_html(path: Path, answers: list[tuple[Answer, list[Trial]]]) -> None:
-    """Write one page with all answers."""
-    from lab.report.answer.page import render_html
-
-    write(path, render_html(answers))
+        console.print(render_beside(group))
 
 
 def write(path: Path, text: str) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from lab.cli import app
+from lab.cli.app import COMMANDS
 from lab.device.fake.build import write_fake_build
 from tests.lab_process import null_scenario
 
@@ -22,15 +21,11 @@ ROOT = Path(__file__).parents[3]
 def commands() -> Iterator[tuple[str, Any]]:
     """Yield every command with its full name."""
 
-    def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-        children = getattr(command, "commands", None)
-        if not children:
-            yield name, command
-            return
-        for child, found in children.items():
-            yield from walk(f"{name} {child}", found)
-
-    yield from walk("lab", typer.main.get_command(app))
+    for name, command in COMMANDS.items():
+        loaded = command.load(name)
+        yield f"lab {name}", loaded
+        for child, found in getattr(loaded, "commands", {}).items():
+            yield f"lab {name} {child}", found
 
 
 def lab(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
