@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class InvalidReason(StrEnum):
-    """Why a trial does not count. A trial has one reason: the first that was found."""
+    """Why a trial does not count. A trial has one reason: the first one found."""
 
     AGENT_ERROR = "agent_error"
     AGENT_DIED = "agent_died"
