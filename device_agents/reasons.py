@@ -1,4 +1,4 @@
-"""The contract's reasons not to count a trial: a file of their own, so that results can be read without pydantic."""
+"""The contract's reasons not to count a trial, in a file of their own: reading results needs no pydantic."""
 
 from __future__ import annotations
 

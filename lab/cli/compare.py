@@ -34,13 +34,11 @@ def compare(
         str | None,
         typer.Argument(
             metavar="A",
-            help="The baseline: a build (line, start of an id, folder), cell or device. With --resume: the start of "
-            "a comparison's id.",
+            help="The baseline: a build (line, start of an id, folder), cell or device. With --resume: the start "
+            "of a comparison's id.",
         ),
     ] = None,
-    candidate: Annotated[
-        str | None, typer.Argument(metavar="B", help="The candidate, of the same kind.")
-    ] = None,
+    candidate: Annotated[str | None, typer.Argument(metavar="B", help="The candidate, of the same kind.")] = None,
     *,
     scenario: Annotated[str | None, typer.Option(help="What to measure: a scenario's name or .toml file.")] = None,
     device: Annotated[

@@ -50,9 +50,10 @@ def list_devices(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list for programs instead of a table.")] = False,
     data: Data = DATA,
 ) -> None:
-    """List this machine and every attached device: kind, state, temperature, and who holds it.
+    """List this machine and every attached device; connect, disconnect and release devices.
 
-    A line below the table says what to do about each device that cannot be used.
+    A row says what a device is, its state, its temperature and who holds it. A line below the table says what to do
+    about each device that cannot be used.
     """
     if context.invoked_subcommand is not None:
         return

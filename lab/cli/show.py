@@ -34,9 +34,7 @@ def runs(
 
 
 def show(
-    runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", help="Starts of run ids, or last.")
-    ] = None,
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN", help="Starts of run ids, or last.")] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write one self-contained page with tables and charts.")
     ] = None,

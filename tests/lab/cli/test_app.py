@@ -13,22 +13,26 @@ import pytest
 
 from lab.cli.app import COMMANDS
 from lab.device.fake.build import write_fake_build
+from lab.report.answer.saved import answer_of
+from lab.store import Store
 from tests.lab_process import null_scenario
+from tests.saved_answers import saved_run
 
 ROOT = Path(__file__).parents[3]
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Yield every command with its full name."""
-
+    """Yield every command that does something, with its full name."""
     for name, command in COMMANDS.items():
         loaded = command.load(name)
-        yield f"lab {name}", loaded
-        for child, found in getattr(loaded, "commands", {}).items():
+        children = getattr(loaded, "commands", {})
+        if not children or getattr(loaded, "invoke_without_command", False):
+            yield f"lab {name}", loaded
+        for child, found in children.items():
             yield f"lab {name} {child}", found
 
 
-def lab(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
+def lab(*arguments: str, data: Path, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run `lab` as a person does."""
     environment = {
         **os.environ,
@@ -38,7 +42,7 @@ def lab(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
         "POCKETLAB_ADB_SERVER": "none",  # no address: no server is asked, and none is started
     }
     return subprocess.run(
-        [sys.executable, "-m", "lab.cli", *arguments],
+        [sys.executable, *python, "-m", "lab.cli", *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -52,12 +56,54 @@ def test_every_command_is_explained_and_documented(name: str, command: Any) -> N
     assert all(getattr(parameter, "help", None) for parameter in command.params if parameter.name != "help")
 
 
-def test_help_needs_nothing_heavy() -> None:
-    """`lab --help` loads neither numpy nor the store, and nothing in the lab loads torch or the runtime."""
-    code = "import sys, lab.cli; print([m for m in ('numpy', 'sqlalchemy', 'torch', 'scipy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_line_of_help_is_the_first_line_of_the_commands_own(name: str) -> None:
+    """`lab --help` imports no command, so its lines stand twice; they must not drift apart."""
+    own = COMMANDS[name].load(name).help
 
-    assert done.stdout == "[]\n"
+    assert own is not None
+    assert COMMANDS[name].help == own.splitlines()[0]
+
+
+HEAVY = {
+    "adbutils",
+    "alembic",
+    "jinja2",
+    "numpy",
+    "pandas",
+    "psutil",
+    "pyarrow",
+    "pydantic",
+    "scipy",
+    "sqlalchemy",
+}
+"""What the lab depends on and takes more than a tenth of a second of CPU time to import, or nearly."""
+
+HEAVY_FOR_HELP = {*HEAVY, "rich"}
+
+
+def imported(*arguments: str, data: Path) -> set[str]:
+    """Return the packages that a command imports."""
+    done = lab(*arguments, data=data, python=("-X", "importtime"))
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    found = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    assert "typer" in found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"), [(("--help",), HEAVY_FOR_HELP), (("runs",), HEAVY), (("show",), HEAVY)]
+)
+def test_a_command_that_only_looks_imports_nothing_heavy(
+    tmp_path: Path, arguments: tuple[str, ...], heavy: set[str]
+) -> None:
+    """Help, the list of runs, and an answer that was kept: this is what makes them start at once."""
+    store = Store(tmp_path)
+    answer_of(store, saved_run(store))
+    store.close()
+
+    assert not imported(*arguments, data=tmp_path) & heavy
 
 
 @pytest.mark.parametrize(
