@@ -52,8 +52,8 @@ def list_devices(
 ) -> None:
     """List this machine and every attached device; connect, disconnect and release devices.
 
-    A row says what a device is, its state, its temperature and who holds it. A line below the table says what to do
-    about each device that cannot be used.
+    A row says what a device is, its state, its temperature and who holds it. A line below the table says what to
+    do about each device that cannot be used.
     """
     if context.invoked_subcommand is not None:
         return
