@@ -11,11 +11,9 @@ from device_agents.contract import Event, Hello, Iteration
 from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
 from lab.records import Trial, Vitals
-from lab.trial.folder import EVENTS, STDERR, read_events
+from lab.trial.folder import AFTER, EVENTS, GATE, STDERR, VITALS, read_events, read_or_empty
 from lab.trial.metrics import NS, iterations_of, measured
 from lab.trial.placement import cores_used
-
-GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
 
 TAIL = 600
 """How many characters of what the agent said last are kept."""
@@ -70,7 +68,7 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     problems: list[str] = []
     gate = _vitals(folder / GATE, problems)
     during = _vitals(folder / VITALS, problems)
-    events = read_events(_bytes(folder / EVENTS)).events
+    events = read_events(read_or_empty(folder / EVENTS)).events
     doing = doing_of(gate, during, events)
     if not gate and not during:
         why = "; ".join(problems) or "no sensor was read around it"
@@ -78,7 +76,7 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     waited = trial.notes.get("gate_waited_s")
     if waited is None and len(gate) > 1:
         waited = gate[-1].boot_s - gate[0].boot_s
-    words = _bytes(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
+    words = read_or_empty(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
     spent_s = [iteration.duration_ns * NS for iteration in measured(events)]
     iteration_s = sum(spent_s) / len(spent_s) if spent_s else None
     warmups = len(iterations_of(events)) - len(spent_s)
@@ -118,7 +116,7 @@ def curve_of(folder: Path) -> tuple[list[tuple[float, float]], list[tuple[float,
 
     An iteration's value is its duration in seconds; either list is empty where nothing was kept.
     """
-    events = read_events(_bytes(folder / EVENTS)).events
+    events = read_events(read_or_empty(folder / EVENTS)).events
     durations = [
         (event.start_ns / 1e9, event.duration_ns / 1e9)
         for event in events
@@ -146,7 +144,3 @@ def _vitals(path: Path, problems: list[str]) -> tuple[Vitals, ...]:
     except StoreError as error:
         problems.append(str(error))
         return ()
-
-
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""

@@ -18,19 +18,13 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(
-        plain=wording.plain,
-        percent=wording.percent,
-        probability=wording.probability,
-    )
+    found.filters.update(plain=wording.plain)
     found.globals.update(
-        estimate=wording.estimate,
-        interval_head=wording.interval_head,
-        ranged=wording.ranged,
         quantity=wording.quantity,
-        cell_phrase=wording.cell_phrase,
-        varying=wording.varying,
         kind_of=wording.kind_of,
         on_device=wording.on_device,
+        device_note=wording.device_note,
+        origin=wording.origin,
+        published=wording.PUBLISHED,
     )
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device_agents.contract import InvalidReason
-from lab.records import FLAGS as GATE_FLAGS
+from lab import records
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,8 @@ REASONS: Mapping[InvalidReason, Words] = {
 }
 """Every reason there is; a test keeps it so."""
 
-FLAGS: Mapping[str, str] = {**GATE_FLAGS, "collected": "begun by a lab that was gone, and fetched later"}
+FLAGS: Mapping[str, str] = {**records.FLAGS, "collected": "begun by a lab that was gone, and fetched later"}
 """What a trial that counts all the same is marked with."""
-
-STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
-"""Android's thermal statuses by number (PowerManager.THERMAL_STATUS_*)."""
 
 
 def reason_words(reason: InvalidReason | None) -> Words:

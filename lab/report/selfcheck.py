@@ -6,24 +6,21 @@ happen, the lower one of what should.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from lab.compare.tally import cut_short, tally
-from lab.records import CHANGED, WORSE, LiveCheck, ResampledRates, SelfCheck
+from lab.records import CHANGED, WORSE, Interval, LiveCheck, ResampledRates, SelfCheck
+from lab.report import markdown, terminal
+from lab.report.table import Column, Head, Table, table
 from lab.report.wording import KIND_STYLES, KINDS, escape, percent, plain
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.resample import LARGEST, WELL_FOUND, at_least, at_most
 
 BAR = 30
 """Characters of a bar that stands for all."""
-
-_LIVE = ("", "injected", "verdict", "change", "95 % interval", "pairs", "s")
-_RESAMPLED = ("slower by", "found", "wrong", "same", "cannot tell", "pairs")
 
 
 def upper(k: int, n: int) -> str:
@@ -110,10 +107,8 @@ def render_terminal(record: SelfCheck) -> RenderableType:
     parts: list[RenderableType] = [Text(plain(title), style=f"bold {KIND_STYLES.get(kind, '')}".strip())]
     parts += [Text(words, style="green" if fine else "yellow") for words in sentences(record)]
     parts += [Text(plain(f"! {words}"), style="yellow") for words in record.missing]
-    if record.live:
-        parts.append(_table("live", _LIVE, _live_rows(record), [_style(one) for one in record.live]))
+    parts += [terminal.draw(found) for found in tables(record)]
     if record.resampled:
-        parts.append(_table("resampled", _RESAMPLED, _resampled_rows(record), [""] * len(record.resampled)))
         parts.append(Text("found, by slow-down"))
         parts += [Text(f"  {bar}") for bar in bars(record.resampled)]
     parts += [Text(words, style="dim") for words in notes(record)]
@@ -128,10 +123,8 @@ def render_markdown(record: SelfCheck) -> str:
         *(escape(words) for words in sentences(record)),
         "\n".join(f"- {escape(words)}" for words in record.missing),
     ]
-    if record.live:
-        blocks.append(_markdown(_LIVE, _live_rows(record)))
+    blocks += [markdown.draw(found) for found in tables(record)]
     if record.resampled:
-        blocks.append(_markdown(_RESAMPLED, _resampled_rows(record)))
         blocks.append("```\n" + "\n".join(bars(record.resampled)) + "\n```")
     blocks += [escape(words) for words in (*notes(record), _origin(record))]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -146,41 +139,43 @@ def bars(found: Sequence[ResampledRates]) -> list[str]:
     ]
 
 
-def _live_rows(record: SelfCheck) -> list[list[str]]:
-    rows = []
-    for number, live in enumerate(record.live, start=1):
-        change = live.found.change
-        limits = (
-            "none"
-            if change is None or change.low is None or change.high is None
-            else f"{change.low:.3f} to {change.high:.3f}"
-        )
-        rows.append(
-            [
-                str(number),
-                "-" if live.slow_down == 1 else _scale(live.slow_down),
-                "cut short" if cut_short(record, live) else live.found.verdict,
-                "none" if change is None else f"{change.estimate:.3f}",
-                limits,
-                str(live.found.pairs),
-                f"{live.spent_s:.0f}",
-            ]
-        )
-    return rows
-
-
-def _resampled_rows(record: SelfCheck) -> list[list[str]]:
-    return [
-        [
-            _scale(one.slow_down),
-            "-" if one.slow_down == 1 else lower(one.found, one.n),
-            upper(one.wrong, one.n),
-            lower(one.same, one.n) if _is_same(one.slow_down) else upper(one.same, one.n),
-            upper(one.undecided, one.n),
-            f"{one.pairs:.1f}",
-        ]
-        for one in record.resampled
+def tables(record: SelfCheck) -> list[Table]:
+    """Return the live comparisons and the resampled ones, those of the two that there are; bounds below rates."""
+    live: list[Column[tuple[int, LiveCheck]]] = [
+        Column(Head(""), lambda at: str(at[0])),
+        Column(Head("injected"), lambda at: "-" if at[1].slow_down == 1 else _scale(at[1].slow_down)),
+        Column(Head("verdict"), lambda at: "cut short" if cut_short(record, at[1]) else at[1].found.verdict),
+        Column(Head("change"), lambda at: _change(at[1].found.change)[0]),
+        Column(Head("95 % interval"), lambda at: _change(at[1].found.change)[1]),
+        Column(Head("pairs"), lambda at: str(at[1].found.pairs)),
+        Column(Head("s"), lambda at: f"{at[1].spent_s:.0f}"),
     ]
+    resampled: list[Column[ResampledRates]] = [
+        Column(Head("slower by"), lambda one: _scale(one.slow_down)),
+        Column(Head("found"), lambda one: "-" if one.slow_down == 1 else _below(lower(one.found, one.n))),
+        Column(Head("wrong"), lambda one: _below(upper(one.wrong, one.n))),
+        Column(Head("same"), lambda one: _below((lower if _is_same(one.slow_down) else upper)(one.same, one.n))),
+        Column(Head("cannot tell"), lambda one: _below(upper(one.undecided, one.n))),
+        Column(Head("pairs"), lambda one: f"{one.pairs:.1f}"),
+    ]
+    drawn = [
+        table(live, list(enumerate(record.live, start=1)), standing=lambda at: _standing(at[1]), title="live"),
+        table(resampled, record.resampled, title="resampled"),
+    ]
+    return [each for each in drawn if each.rows]
+
+
+def _change(change: Interval | None) -> tuple[str, str]:
+    """Return the estimate and its interval, of the ratio B / A."""
+    if change is None:
+        return "none", "none"
+    if change.low is None or change.high is None:
+        return f"{change.estimate:.3f}", "none"
+    return f"{change.estimate:.3f}", f"{change.low:.3f} to {change.high:.3f}"
+
+
+def _below(rate: str) -> str:
+    return rate.replace(" (", "\n(")
 
 
 def _is_same(slow_down: float) -> bool:
@@ -188,26 +183,12 @@ def _is_same(slow_down: float) -> bool:
     return slow_down <= 1 + SAME_WITHIN + 1e-9
 
 
-def _style(live: LiveCheck) -> str:
-    """Return how a live verdict is shown: false ones stand out."""
+def _standing(live: LiveCheck) -> str:
+    """Return `wrong` for a false verdict and `missed` for one that could not tell a slow-down."""
     right = live.found.verdict not in CHANGED if live.slow_down == 1 else live.found.verdict in WORSE
-    false = not right and live.found.verdict != "cannot tell"
-    return "bold red" if false else "" if right else "yellow"
-
-
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head, justify="right")
-    for row, style in zip(rows, styles, strict=True):
-        cells = (plain(cell).replace(" (", "\n(") for cell in row)  # a bound below its rate: five fit 80 columns
-        table.add_row(*map(Text, cells), style=style)
-    return table
-
-
-def _markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *([escape(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    if right:
+        return ""
+    return "missed" if live.found.verdict == "cannot tell" else "wrong"
 
 
 def _origin(record: SelfCheck) -> str:

@@ -39,6 +39,10 @@ KIND_STYLES = {"host": "", "virtual": "blue", "emulated": "bold yellow", "phone"
 """Figures of different kinds have different colours wherever there are colours."""
 
 
+PUBLISHED = "Published figures: another device and another model, shown and never compared"
+"""What stands above figures from the literature."""
+
+
 def kind_of(run: Run) -> str:
     """Return the kind of the device a run was measured on: `host`, `virtual`, `emulated`, `phone` or `unknown`."""
     return run.context.facts.get("device_kind", "unknown")
@@ -48,6 +52,19 @@ def on_device(run: Run) -> str:
     """Return the device and what its kind means, e.g. ``virtual-1, a virtual phone: this machine's cores, …``."""
     kind = kind_of(run)
     return plain(f"{run.device}, {KINDS.get(kind, f'of kind {kind}')}")
+
+
+def device_note(run: Run) -> str:
+    """Return a line that names a device and its kind; empty for this machine and for unknown kinds."""
+    return "" if kind_of(run) in ("host", "unknown") else f"On {on_device(run)}."
+
+
+def origin(run: Run) -> str:
+    """Return in a line what a run measured, with what, where and when."""
+    return plain(
+        f"{run.scenario} on {run.device}, build {run.build_line} ({run.build[:12]}), {run.started_utc}, "
+        f"seed {run.seed}, run {run.id} ({run.status})"
+    )
 
 
 def plain(text: str) -> str:

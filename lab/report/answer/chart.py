@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.records import Answer, CellSummary, Metric, Published, Trial
-from lab.report.answer.view import matches
+from lab.report.answer.view import Standing, matches, standing_of
 from lab.report.scale import WIDTH, Scale
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
 from lab.stats.sample import trial_median, usable
@@ -25,8 +25,6 @@ _ROW, _LINE = 46.0, 20.0
 _CHARACTERS = 33
 """How much of a cell's name fits beside its row, and how many lines of it."""
 _LINES = 3
-
-State = Literal["best", "contender", "beaten", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Row:
     y: float
     label: str
     lines: tuple[str, ...]
-    state: State
+    standing: Standing
     band: tuple[float, ...]
     title: str
     marks: tuple[Mark, ...]
@@ -125,15 +123,6 @@ def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
     )
 
 
-def state_of(answer: Answer, summary: CellSummary) -> State:
-    """Return how a cell fared: unknown means too few valid trials to be judged."""
-    if summary.cell.key == answer.best:
-        return "best"
-    if summary.cell.key in answer.contenders:
-        return "contender"
-    return "unknown" if summary.may_be_best or answer.best is None else "beaten"
-
-
 def _row(
     answer: Answer,
     summary: CellSummary,
@@ -160,7 +149,7 @@ def _row(
         y=y,
         label=label,
         lines=_lines(label),
-        state=state_of(answer, summary),
+        standing=standing_of(answer, summary),
         band=band,
         title=title,
         marks=tuple(_mark(t, metric, y + _offset(t.block, own), scale) for t in own),

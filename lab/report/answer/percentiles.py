@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
 from device_agents.contract import Event, Stage
 from lab.records import Answer, Interval, Trial
-from lab.report.wording import cell_phrase, estimate_with_interval, plain, varying
+from lab.report.table import Column, Head, Table, table
+from lab.report.wording import cell_phrase, estimate_with_interval, varying
 from lab.stats.quantiles import NOT_ESTIMABLE, needed, over_trials
 from lab.stats.sample import counted, usable
-from lab.trial.folder import EVENTS, read_events
+from lab.trial.folder import EVENTS, read_events, read_or_empty
 from lab.trial.metrics import NS, end_ns, measured, spans_by_iteration
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
@@ -41,11 +38,11 @@ def percentiles(found: Answer, trials: Sequence[Trial], folder: Path) -> tuple[R
     """
     rows = []
     for cell in found.run.cells:
-        name = cell_phrase(cell, varying(found.run.cells)) if len(found.run.cells) > 1 else cell.key
+        name = cell_phrase(cell, varying(found.run.cells))
         own = [trial for trial in trials if trial.cell == cell.key and counted(trial, found.metric.name)]
         iterations = [counted(trial, found.metric.name) for trial in own]
         tokens = [
-            token_times(read_events(_bytes(folder / f"{t.number:04d}" / EVENTS)).events, t.first_steady)
+            token_times(read_events(read_or_empty(folder / f"{t.number:04d}" / EVENTS)).events, t.first_steady)
             for t in own
         ]
         for what, unit, samples in (
@@ -71,19 +68,24 @@ def token_times(events: Sequence[Event], first_steady: int = 0) -> tuple[float, 
     return tuple(found)
 
 
-def render_percentiles(rows: Sequence[Row]) -> Table:
-    """Return a table for a terminal; what is not estimable says so."""
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    several = len({row.cell for row in rows}) > 1
-    for name in (*(["cell"] if several else []), "of", "a trial", *(f"p{100 * q:g}" for q in QUANTILES)):
-        table.add_column(name)
-    for row in rows:
-        first = [row.cell] if several else []
-        table.add_row(*(Text(plain(text)) for text in (*first, row.what, str(row.most), *texts(row))))
+def percentiles_table(rows: Sequence[Row]) -> Table:
+    """Return the percentiles as a table; one that cannot be estimated says so."""
+
+    def figures_at(place: int) -> Column[Row]:
+        return Column(Head(f"p{100 * QUANTILES[place]:g}", "words"), lambda row: texts(row)[place])
+
+    columns: list[Column[Row]] = [
+        Column(Head("cell", "words"), lambda row: row.cell, len({row.cell for row in rows}) > 1),
+        Column(Head("of", "words"), lambda row: row.what),
+        Column(Head("samples", "words"), lambda row: str(row.most)),
+        *map(figures_at, range(len(QUANTILES))),
+    ]
     least = ", ".join(f"p{100 * q:g} {needed(q)}" for q in QUANTILES)
-    table.caption = Text(f"{NOT_ESTIMABLE}: too few samples in every trial; the least are {least}")
-    table.caption_justify = "left"
-    return table
+    return table(
+        columns,
+        rows,
+        note=f"samples: the most in one trial. {NOT_ESTIMABLE}: too few samples in every trial; needed: {least}",
+    )
 
 
 def texts(row: Row) -> tuple[str, ...]:
@@ -94,7 +96,3 @@ def texts(row: Row) -> tuple[str, ...]:
 def _short(found: Interval, unit: str) -> str:
     text = estimate_with_interval(found, unit)
     return text.replace("95 % interval ", "").partition(" (no interval")[0]
-
-
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""

@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
-from lab.report.held import held
 from lab.report.reasons import FLAGS
 from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
 from lab.stats.best import Contenders, contenders, probability_best
 from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
-from lab.stats.sample import MIN_TRIALS, Medians, counted, medians_by_block
+from lab.stats.sample import LEVEL, MIN_TRIALS, Medians, counted, medians_by_block
 from lab.stats.suspicion import suspicions
+from lab.trial import memory
+
+Standing = Literal["best", "tied", "behind", "not judged"]
+
+MIB = 2**20
 
 NOISY_CV = 0.05
 """Above this variation between trials a cell is named as noisy: the share above which omnimind-ai/OmniInfer
@@ -71,7 +76,7 @@ def answer(
         contenders=() if curves is not None else choice.may_be_best,
         sentence=said,
         published=() if emulated else _matching(published, run, {metric.name, *others}),
-        other_metrics=others | held(run.cells, trials),
+        other_metrics=others | _memory(run.cells, trials),
         warnings=_warnings(run, trials, metric, summaries, choice=choice, curves=curves),
         curves=tuple(curves or ()),
     )
@@ -86,6 +91,15 @@ def _of_emulated(trials: Sequence[Trial]) -> str:
         f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are no measurements and "
         "are compared with nothing."
     )
+
+
+def standing_of(answer: Answer, summary: CellSummary) -> Standing:
+    """Return how a cell fared; `not judged` has too few valid trials."""
+    if summary.cell.key == answer.best:
+        return "best"
+    if summary.cell.key in answer.contenders:
+        return "tied"
+    return "not judged" if summary.may_be_best or answer.best is None else "behind"
 
 
 def matches(figure: Published, cell: Cell) -> bool:
@@ -132,6 +146,25 @@ def _intervals(
     return {key: cell_interval(list(found.values()), looks=looks) for key, found in medians.items() if found}
 
 
+def _memory(cells: Sequence[Cell], trials: Sequence[Trial]) -> dict[str, tuple[Metric, Mapping[str, Interval]]]:
+    """Return metric -> (what it is, cell -> MiB) of the valid trials of the memory pass; empty without one.
+
+    One trial a cell has no interval. Of a repeated pass the largest value counts, as for any peak.
+    """
+    found: dict[str, tuple[Metric, Mapping[str, Interval]]] = {}
+    passed = [trial for trial in trials if trial.valid and trial.purpose == "memory"]
+    for name, metric in memory.METRICS.items():
+        peaks = {
+            cell.key: max(values)
+            for cell in cells
+            if (values := [t.samples[name][0] for t in passed if t.cell == cell.key and t.samples.get(name)])
+        }
+        if peaks:
+            shown = Metric(name, metric.label, "MiB", metric.better)
+            found[name] = shown, {key: Interval(peak / MIB, None, None, LEVEL, 1) for key, peak in peaks.items()}
+    return found
+
+
 def _matching(published: Sequence[Published], run: Run, metrics: set[str]) -> tuple[Published, ...]:
     return tuple(
         figure
@@ -176,11 +209,11 @@ def _warnings(
         s for s in summaries if any(t.cell == s.cell.key and t.notes.get("golden_checked") == 0 for t in measured)
     ]
     if unchecked:
-        which = listing([cell_short(s.cell, names) if names else s.cell.key for s in unchecked])
+        which = listing([cell_short(s.cell, names) for s in unchecked])
         found.append(f"Outputs of {which} were counted, not compared: the oracle answered whole prompts only.")
     noisy = [(s, s.trial_cv) for s in summaries if s.trial_cv is not None and s.trial_cv > NOISY_CV]
     if noisy:
-        which = listing([cell_short(s.cell, names) if names else s.cell.key for s, _ in noisy])
+        which = listing([cell_short(s.cell, names) for s, _ in noisy])
         least, most = (percent(pick(cv for _, cv in noisy)) for pick in (min, max))
         span = most if least == most else f"{least.removesuffix(' %')} to {most}"
         found.append(f"Noisy: trials of {which} vary by {span}.")
@@ -218,7 +251,7 @@ def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence
     wide = [(s, width) for s, width in widths if width > run.target]
     if not wide:
         return []
-    told = listing([f"{cell_short(s.cell, names) if names else s.cell.key} to {percent(w)}" for s, w in wide])
+    told = listing([f"{cell_short(s.cell, names)} to {percent(w)}" for s, w in wide])
     ended = all(s.valid >= (run.most or 0) for s, _ in wide)
     why = f"after {run.most} trials, plan.most" if ended else "when the time ran out (plan.budget_s)"
     return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. It stopped {why}."]

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from lab.gate.throttle import STATUS
 from lab.records import Run
 from lab.report.evidence import Evidence
-from lab.report.reasons import STATUS
 from lab.report.wording import listing, percent, plain, quantity
 from lab.trial.energy import energy
 

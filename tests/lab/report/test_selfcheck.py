@@ -118,7 +118,7 @@ def test_markdown_says_the_same() -> None:
     text = render_markdown(RECORD)
 
     assert "| 10 | - | faster | 1.000 | 0.980 to 1.020 | 8 | 32 |" in text
-    assert "| 10 % | 1000 of 1000 (≥ 99.7 %) | 0 of 1000 (≤ 0.3 %)" in text
+    assert "| 10 % | 1000 of 1000<br>(≥ 99.7 %) | 0 of 1000<br>(≤ 0.3 %)" in text
     assert "\n 10 % ███" in text
     assert text.endswith("\n")
 

@@ -82,8 +82,8 @@ def test_only_lab_run_can_be_asked_for_more_iterations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("warmups", "measured", "state", "enough"),
     [
-        (2, 9, "steadiness not told in 11 iterations", True),
-        (2, 7, "steadiness not told: 9 iterations of the 10 it takes", False),
+        (2, 9, "steadiness unknown after 11 iterations", True),
+        (2, 7, "steadiness unknown: 9 iterations of the 10 needed", False),
     ],
 )
 def test_warm_up_counts_among_the_iterations_that_steadiness_takes(
