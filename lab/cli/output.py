@@ -36,21 +36,19 @@ def print_percentiles(found: Answer, trials: list[Trial], folder: Path) -> None:
     """Print percentiles of iterations and tokens; `folder` holds the run's trials."""
     from rich.console import Console
 
-    from lab.report.answer.percentiles import percentiles, percentiles_table
-    from lab.report.terminal import draw
+    from lab.report.answer.percentiles import percentiles, render_percentiles
 
-    Console().print(draw(percentiles_table(percentiles(found, trials, folder))))
+    Console().print(render_percentiles(percentiles(found, trials, folder)))
 
 
 def print_beside(answers: list[Answer]) -> None:
     """Print runs of one scenario in one table, where there are several."""
     from rich.console import Console
 
-    from lab.report.answer.beside import beside_table, together
-    from lab.report.terminal import draw
+    from lab.report.answer.beside import render_beside, together
 
     for group in together(answers):
-        Console().print(draw(beside_table(group)))
+        Console().print(render_beside(group))
 
 
 def write_html(path: Path, answers: list[tuple[Answer, list[Trial]]]) -> None:

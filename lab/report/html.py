@@ -1,4 +1,4 @@
-"""The environment of every HTML page: escaping, and the words of the report."""
+"""The Jinja environment of every HTML page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.report import wording
 
 
 def environment() -> jinja2.Environment:
-    """Return what every page is rendered with: escaping, and the words of the report."""
+    """Return the environment that renders pages: it escapes all text and knows the words of the report."""
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

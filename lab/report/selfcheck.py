@@ -1,7 +1,7 @@
-"""A self-check in a terminal and as Markdown: what verdicts on this device are worth.
+"""A self-check in a terminal and as Markdown: how far to trust verdicts on this device.
 
-Every rate is k of n with its exact one-sided 95 % bound (Clopper and Pearson): the upper one of what should not
-happen, the lower one of what should.
+Every rate is k of n with its exact one-sided 95 % bound (Clopper and Pearson): the upper bound of what should not
+happen, the lower bound of what should.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.resample import LARGEST, WELL_FOUND, at_least, at_most
 
 BAR = 30
-"""Characters of a bar that stands for all."""
+"""Characters of a full bar."""
 
 
 def upper(k: int, n: int) -> str:
-    """Return e.g. ``0 of 10 (≤ 25.9 %)``: what should not happen; ``none measured`` without any."""
+    """Return e.g. ``0 of 10 (≤ 25.9 %)``, for what should not happen; ``none measured`` when n is 0."""
     return f"{k} of {n} (≤ {_bound(at_most(k, n))})" if n else "none measured"
 
 
 def lower(k: int, n: int) -> str:
-    """Return e.g. ``5 of 5 (≥ 54.9 %)``: what should happen; ``none measured`` without any."""
+    """Return e.g. ``5 of 5 (≥ 54.9 %)``, for what should happen; ``none measured`` when n is 0."""
     return f"{k} of {n} (≥ {_bound(at_least(k, n))})" if n else "none measured"
 
 
 def quote(record: SelfCheck) -> str:
-    """Return in one line what verdicts on this device are worth, to be printed beside each of them."""
+    """Return in one line how far to trust verdicts on this device; printed beside each of them."""
     count = tally(record)
     parts = [
-        f"called changed though alike: {upper(count.false, count.alike)}",
+        f"equal builds called changed: {upper(count.false, count.alike)}",
         f"{_injected(record)} slow-downs found: {lower(count.found, count.slowed)}",
     ]
     if record.smallest_found is not None:
-        parts.append(f"slow-downs found in {percent(WELL_FOUND)}: from {percent(record.smallest_found)} on")
+        parts.append(f"found in {percent(WELL_FOUND)} of cases: slow-downs from {percent(record.smallest_found)}")
     day = record.started_utc[:10]
     return plain(f"Self-check of {record.device}, {day}, {record.scenario}: " + "; ".join(parts))
 
 
 def step(record: SelfCheck) -> str:
-    """Return in a line what the newest live comparison said, and how much is left."""
+    """Return a line with the newest live comparison's verdict and the time left."""
     live, total = record.live[-1], record.wanted + record.wanted_injected
     what = "alike" if live.slow_down == 1 else f"{_scale(live.slow_down)} injected"
     change = "" if live.found.change is None else f", B / A {live.found.change.estimate:.3f}"
@@ -60,7 +60,7 @@ def step(record: SelfCheck) -> str:
 
 
 def sentences(record: SelfCheck) -> list[str]:
-    """Return what was found, in words: live, resampled, and the smallest change."""
+    """Return the results in words: live, resampled, and the smallest slow-down that is found."""
     count = tally(record)
     found = [
         f"Live: {record.build_line} against itself, called changed: {upper(count.false, count.alike)}. "
@@ -68,9 +68,9 @@ def sentences(record: SelfCheck) -> list[str]:
     ]
     if record.smallest_found is not None:
         found.append(
-            f"The smallest slow-down that is found here in {percent(WELL_FOUND)} of the resampled comparisons is "
-            f"{percent(record.smallest_found)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called a change, "
-            "by policy."
+            f"The smallest slow-down found in {percent(WELL_FOUND)} of the resampled comparisons is "
+            f"{percent(record.smallest_found)}; by policy nothing under {_scale(1 + SMALLEST_EFFECT)} is called a "
+            "change."
         )
     elif record.resampled:
         found.append(
@@ -81,7 +81,7 @@ def sentences(record: SelfCheck) -> list[str]:
 
 
 def notes(record: SelfCheck) -> list[str]:
-    """Return how to read the rates: what they rest on and what is assumed."""
+    """Return how to read the rates: their data and their assumptions."""
     spread = "" if record.between_cv is None else f", {percent(record.between_cv)} between trials of a side"
     found = [
         f"A/A trials: {record.aa_trials}, pairs: {len(record.ratios)}{spread}. Bounds: exact, one-sided, 95 %."
@@ -89,10 +89,10 @@ def notes(record: SelfCheck) -> list[str]:
     if record.resampled:
         pairs = len(record.ratios)
         found += [
-            f"Resampled: blocks of {record.block_pairs} pairs next to each other in time, drawn from all {pairs}; "
-            "of each comparison a side drawn by chance is slowed. Assumed: slower work is as noisy, as a share. "
-            f"Their bounds are about the drawing, not about there being {pairs} pairs only.",
-            "`wrong` is a change called in the other direction, at 0 % in any; `same` is right up to "
+            f"Resampled: blocks of {record.block_pairs} consecutive pairs, drawn from all {pairs}; in each "
+            "comparison a side chosen at random is slowed. Assumption: slower work has the same relative noise. "
+            f"The bounds cover the drawing, not the fact that there are only {pairs} pairs.",
+            "`wrong`: a change called in the other direction (at 0 %: in any direction). `same` is right up to "
             f"{_scale(1 + SAME_WITHIN)}.",
         ]
     return found
@@ -117,7 +117,7 @@ def render_terminal(record: SelfCheck) -> RenderableType:
 
 
 def render_markdown(record: SelfCheck) -> str:
-    """Return the same as Markdown; ends with a newline."""
+    """Return the same as Markdown, ending with a newline."""
     blocks = [
         f"### What are verdicts on {escape(record.device)} worth?",
         *(escape(words) for words in sentences(record)),
@@ -131,7 +131,7 @@ def render_markdown(record: SelfCheck) -> str:
 
 
 def bars(found: Sequence[ResampledRates]) -> list[str]:
-    """Return a line for each slow-down, its bar as long as the share of comparisons that found it."""
+    """Return a line for each slow-down, with a bar for the share of comparisons that found it."""
     return [
         f"{_scale(one.slow_down):>5} {'█' * round(BAR * one.found / one.n):<{BAR}} {_share(one.found, one.n)}"
         for one in found
@@ -140,7 +140,7 @@ def bars(found: Sequence[ResampledRates]) -> list[str]:
 
 
 def tables(record: SelfCheck) -> list[Table]:
-    """Return the live comparisons and the resampled ones, those of the two that there are; bounds below rates."""
+    """Return the tables of live and of resampled comparisons, without empty ones; bounds stand below rates."""
     live: list[Column[tuple[int, LiveCheck]]] = [
         Column(Head(""), lambda at: str(at[0])),
         Column(Head("injected"), lambda at: "-" if at[1].slow_down == 1 else _scale(at[1].slow_down)),
@@ -166,7 +166,7 @@ def tables(record: SelfCheck) -> list[Table]:
 
 
 def _change(change: Interval | None) -> tuple[str, str]:
-    """Return the estimate and its interval, of the ratio B / A."""
+    """Return the estimate of the ratio B / A, and its interval."""
     if change is None:
         return "none", "none"
     if change.low is None or change.high is None:
@@ -179,7 +179,7 @@ def _below(rate: str) -> str:
 
 
 def _is_same(slow_down: float) -> bool:
-    """Tell whether `same` is right of this slow-down; its edge, which no float hits exactly, is within."""
+    """Return whether `same` is right for this slow-down; the edge, which no float hits exactly, included."""
     return slow_down <= 1 + SAME_WITHIN + 1e-9
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.table import Table as RichTable
+
 from lab.records import Answer, Cell
 from lab.report.table import Column, Head, Table, table
+from lab.report.terminal import draw
 from lab.report.wording import cell_short, estimate, kind_of, span, varying
 
 FACT = "source"
@@ -20,7 +23,7 @@ def source_of(answer: Answer) -> str:
 def together(answers: Sequence[Answer]) -> list[list[Answer]]:
     """Return the answers that ask the same question of several builds or devices, grouped by scenario.
 
-    Answers of emulated phones are left out: their times are no measurements.
+    Answers of emulated phones are left out: their times are not measurements.
     """
     by_scenario: dict[tuple[object, ...], list[Answer]] = {}
     for answer in answers:
@@ -51,6 +54,11 @@ def beside_table(answers: Sequence[Answer]) -> Table:
         note="Shown, not compared: builds may differ in precision and in what their runtime counts. "
         "parsed: printed by a foreign tool, whose outputs were not checked.",
     )
+
+
+def render_beside(answers: Sequence[Answer]) -> RichTable:
+    """Return the table for a terminal."""
+    return draw(beside_table(answers))
 
 
 def _figure(answer: Answer, key: str, unit: str) -> str:

@@ -1,8 +1,8 @@
-"""Where the marks of an answer's chart lie: numbers in, positions out; the page template draws them.
+"""The layout of an answer's chart: numbers in, positions out; the page template draws them.
 
-One row a cell. A dot is a trial, at its median, from the first block (top) to the last (bottom), so that
-a slope is drift. Invalid trials are hollow. The band is the interval, its line the estimate. Published
-figures have a panel and a scale of their own: their shape may be read against ours, their size may not.
+Each cell has a row. A dot is a trial, at its median, from the first block (top) to the last (bottom), so a
+slope is drift. Invalid trials are hollow. The band is the interval, its line the estimate. Published figures
+have a panel and a scale of their own: compare their shape with ours, not their size.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SPLIT = (660.0, 720.0)
 _SPREAD = 26.0
 _ROW, _LINE = 46.0, 20.0
 _CHARACTERS = 33
-"""How much of a cell's name fits beside its row, and how many lines of it."""
+"""How many characters of a cell's name fit in a line beside its row; `_LINES` is how many lines."""
 _LINES = 3
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A trial: its place, whether it counts, and what it is in words."""
+    """A trial: its position, whether it counts, and a tooltip."""
 
     x: float
     y: float
@@ -39,7 +39,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Diamond:
-    """A published figure: its place, whether it was derived, and what it is in words."""
+    """A published figure: its position, its kind (`published` or `derived`), and a tooltip."""
 
     x: float
     y: float
@@ -52,7 +52,7 @@ class Diamond:
 
 @dataclass(frozen=True)
 class Row:
-    """One cell. `band` is (low, estimate, high) in pixels, or the estimate alone, or nothing."""
+    """One cell. `band` is (low, estimate, high) in pixels, the estimate alone, or empty."""
 
     y: float
     label: str
@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Panel:
-    """One scale: its ends in pixels, its ticks (pixel, text) and its title."""
+    """One scale: its ends in pixels, its ticks as (pixel, text) and its title."""
 
     left: float
     right: float
@@ -76,7 +76,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """Everything the template needs; `published` is None where no figure is about the headline metric."""
+    """Everything the template needs; `published` is None where no figure is of the headline metric."""
 
     width: float
     height: float
@@ -90,7 +90,7 @@ class Chart:
 
 
 def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
-    """Lay out an answer's chart; None when no trial holds a value of the headline metric."""
+    """Return an answer's chart; None when no trial has a value of the headline metric."""
     metric = answer.metric
     shown = [t for t in trials if t.samples.get(metric.name) and usable(t.samples[metric.name])]
     if not shown:

@@ -1,4 +1,4 @@
-"""Percentiles of iterations and of the times between tokens, where there are enough of them to print one."""
+"""Percentiles of iterations and of the times between tokens, where there are enough samples to print one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from rich.table import Table as RichTable
+
 from device_agents.contract import Event, Stage
 from lab.records import Answer, Interval, Trial
 from lab.report.table import Column, Head, Table, table
+from lab.report.terminal import draw
 from lab.report.wording import cell_phrase, estimate_with_interval, varying
 from lab.stats.quantiles import NOT_ESTIMABLE, needed, over_trials
 from lab.stats.sample import counted, usable
@@ -21,7 +24,7 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Row:
-    """The percentiles of one cell: of `what` (iterations or tokens), most samples of a trial, in `unit`."""
+    """The percentiles of one cell: of `what` (iterations or tokens), in `unit`; `most` samples in one trial."""
 
     cell: str
     what: str
@@ -31,10 +34,10 @@ class Row:
 
 
 def percentiles(found: Answer, trials: Sequence[Trial], folder: Path) -> tuple[Row, ...]:
-    """Return a row a cell for the headline metric's iterations, and one for its tokens where it streams any.
+    """Return for each cell a row of the headline metric's iterations, and one of its tokens where it streams any.
 
-    Each trial's own percentile, over trials (`lab.stats.quantiles.over_trials`); only trials and iterations that
-    count. `folder` holds the run's trials by number.
+    Each figure is the trials' own percentile, summarised over trials (`lab.stats.quantiles.over_trials`); only
+    trials and iterations that count enter. `folder` holds the run's trials by number.
     """
     rows = []
     for cell in found.run.cells:
@@ -56,7 +59,7 @@ def percentiles(found: Answer, trials: Sequence[Trial], folder: Path) -> tuple[R
 
 
 def token_times(events: Sequence[Event], first_steady: int = 0) -> tuple[float, ...]:
-    """Return the seconds from each visible token to the next, of the iterations that count; none where parsed."""
+    """Return the seconds from each visible token to the next, in iterations that count; none for parsed spans."""
     found: list[float] = []
     by_iteration = spans_by_iteration(events)
     for iteration in measured(events)[first_steady:]:
@@ -88,8 +91,13 @@ def percentiles_table(rows: Sequence[Row]) -> Table:
     )
 
 
+def render_percentiles(rows: Sequence[Row]) -> RichTable:
+    """Return the table for a terminal."""
+    return draw(percentiles_table(rows))
+
+
 def texts(row: Row) -> tuple[str, ...]:
-    """Return a row's figures, with their interval over trials where there is one."""
+    """Return a row's figures, each with its interval over trials where there is one."""
     return tuple(NOT_ESTIMABLE if found is None else _short(found, row.unit) for found in row.values)
 
 

@@ -81,7 +81,7 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
         ),
         Column(Head("standing", "words"), lambda s: standing_of(answer, s), several and not narrow),
     ]
-    meant = "emulated, no measurement" if emulated else f"{metric.better} is better"
+    meant = "emulated, not a measurement" if emulated else f"{metric.better} is better"
     return table(
         columns,
         answer.summaries,

@@ -1,4 +1,4 @@
-"""From trials to the answer of a scenario's question: summaries, the best cell, what may be it, and why not."""
+"""From trials to the answer of a scenario's question: summaries, the best cell, those tied with it, warnings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Standing = Literal["best", "tied", "behind", "not judged"]
 MIB = 2**20
 
 NOISY_CV = 0.05
-"""Above this variation between trials a cell is named as noisy: the share above which omnimind-ai/OmniInfer
-PR 268 writes no result at all."""
+"""A cell whose trials vary by more is called noisy; above the same share omnimind-ai/OmniInfer PR 268 writes no
+result at all."""
 
 
 def answer(
@@ -38,12 +38,12 @@ def answer(
     published: Sequence[Published] = (),
     curves: Sequence[Sustained] | None = None,
 ) -> Answer:
-    """Return what a run says to its scenario's question, by the headline `metric`.
+    """Return a run's answer to its scenario's question, by the headline `metric`.
 
-    `other_metrics` are summarised beside it where trials hold them. `published` figures of the scenario
-    ride along when they match a cell on every parameter they name; nothing is computed from them.
-    Invalid trials are counted by reason and enter no figure, and neither do trials that never settled. With
-    `curves` (none: no trial has one) the scenario lasts on purpose, and they are its answer, not an interval.
+    `other_metrics` are summarised beside it where trials hold them. `published` figures of the scenario are kept
+    when they match a cell on every parameter they name; nothing is computed from them. Invalid trials are counted
+    by reason and enter no figure; trials that never settled enter none either. For a sustained scenario `curves`
+    are the answer instead of an interval (empty: no trial has one).
     """
     cells = {cell.key: medians_by_block(trials, cell.key, metric.name) for cell in run.cells}
     emulated = kind_of(run) == "emulated"
@@ -83,13 +83,13 @@ def answer(
 
 
 def _of_emulated(trials: Sequence[Trial]) -> str:
-    """Say what an emulated phone can show: that the code runs there and its answers are right."""
+    """Return what an emulated phone can show: that the code runs there and its outputs are right."""
     counted = sum(trial.valid for trial in trials)
     if not counted:
-        return "No answer: no valid trial. Emulated: its times would be no measurements."
+        return "No answer: no valid trial. Emulated: its times would not be measurements."
     return (
-        f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are no measurements and "
-        "are compared with nothing."
+        f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are not measurements "
+        "and are never compared."
     )
 
 
@@ -103,7 +103,7 @@ def standing_of(answer: Answer, summary: CellSummary) -> Standing:
 
 
 def matches(figure: Published, cell: Cell) -> bool:
-    """Tell whether a published figure is about a cell: equal on every parameter that it names."""
+    """Return whether a published figure is about a cell: equal on every parameter that it names."""
     return all(
         name in cell.parameters and cell.parameters[name] == value for name, value in figure.parameters.items()
     )
@@ -187,7 +187,7 @@ def _warnings(
     names = varying(run.cells)
     found = _injected(run)
     if run.status != "finished":
-        found.append(f"The run is {run.status}: not every planned trial is here.")
+        found.append(f"The run is {run.status}: planned trials are missing.")
     invalid = sum(1 for trial in measured if not trial.valid)
     if invalid:
         found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
@@ -224,13 +224,13 @@ def _warnings(
     edge = _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)
-    if kind_of(run) != "emulated":  # its times are no measurements
+    if kind_of(run) != "emulated":  # its times are not measurements
         found += [f"Suspect: {words}." for words in suspicions(run, measured)]
     return tuple(found)
 
 
 def _injected(run: Run) -> list[str]:
-    """Warn of a slow-down that the lab asked for: such figures are nobody's."""
+    """Warn of a slow-down that the lab injected: such figures say nothing about the build."""
     if run.inject is None:
         return []
     return [
@@ -240,7 +240,7 @@ def _injected(run: Run) -> list[str]:
 
 
 def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence[str]) -> list[str]:
-    """Say which cells a closed loop left less precise than its plan asks for."""
+    """Return which cells a closed loop left less precise than its plan asks for."""
     if run.status != "finished" or run.target is None or not goes_on(run):
         return []
     widths = [
@@ -254,11 +254,11 @@ def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence
     told = listing([f"{cell_short(s.cell, names)} to {percent(w)}" for s, w in wide])
     ended = all(s.valid >= (run.most or 0) for s, _ in wide)
     why = f"after {run.most} trials, plan.most" if ended else "when the time ran out (plan.budget_s)"
-    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. It stopped {why}."]
+    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. The run stopped {why}."]
 
 
 def _flagged(run: Run, measured: Sequence[Trial]) -> str:
-    """Say in one line what trials that count are marked with, and how many; every trial of a host is ungated."""
+    """Return in one line the flags of trials that count, with counts; every trial on a host is ungated."""
     always = {UNGATED} if run.context.facts.get("device_kind") == "host" else set()
     flags = Counter(flag for trial in measured if trial.valid for flag in trial.flags if flag not in always)
     told = [
@@ -268,7 +268,7 @@ def _flagged(run: Run, measured: Sequence[Trial]) -> str:
 
 
 def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | None) -> str | None:
-    """Say so when the best cell is the last one that was tried upwards: the optimum may lie beyond."""
+    """Return a warning when the best cell is the largest that was tried: the optimum may lie beyond."""
     if len(names) != 1 or len(summaries) < 3 or best is None:
         return None
     values = {s.cell.key: s.cell.parameters.get(names[0]) for s in summaries}

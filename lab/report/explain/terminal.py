@@ -141,7 +141,7 @@ def _told(line: Line) -> list[RenderableType]:
     about = [*line.remarks, *([line.state] if line.detail and line.standing == "counts" else [])]
     if about:
         lines.append(_indented("; ".join(about), 4))
-    if not line.device.startswith("device not known"):
+    if not line.device.startswith("device unknown"):
         lines.append(_indented(line.device, 4))
     return list(lines)
 

@@ -1,4 +1,4 @@
-"""Why each trial of a run counted or not, what the device did, where the variance comes from, what to do next.
+"""The explanation of a run: why trials counted or not, the device, the sources of variance, what to do next.
 
 Pure: from a run and the evidence of its trials to words and numbers; `terminal` and `page` draw them.
 """

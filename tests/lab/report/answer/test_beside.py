@@ -7,9 +7,8 @@ from dataclasses import replace
 from rich.console import Console
 
 from lab.records import Answer, Context
-from lab.report.answer.beside import beside_table, source_of, together
+from lab.report.answer.beside import render_beside, source_of, together
 from lab.report.answer.view import answer
-from lab.report.terminal import draw
 from tests.lab.report.report_runs import ENCODE, NOISE, batches, run_of, trials_of
 
 CELLS = batches(1, 4)
@@ -28,7 +27,7 @@ def test_a_row_a_run_says_where_its_figures_come_from() -> None:
     ours, theirs = answered("nano-paper", 1.0), answered("bench-llama", 2.0, source="parsed")
     console = Console(width=120)
     with console.capture() as capture:
-        console.print(draw(beside_table([ours, theirs])))
+        console.print(render_beside([ours, theirs]))
     text = capture.get()
 
     assert [source_of(ours), source_of(theirs)] == ["measured", "parsed"]

@@ -234,7 +234,7 @@ def test_warnings_name_what_weakens_the_answer() -> None:
     steady = [replace(t, samples={"encode_s": (t.samples["encode_s"][1],) * 3}) for t in trials]
     found = answer(run_of(cells, status="interrupted"), steady, question="?", metric=ENCODE)
 
-    assert found.warnings[0] == "The run is interrupted: not every planned trial is here."
+    assert found.warnings[0] == "The run is interrupted: planned trials are missing."
     assert found.warnings[1].startswith("Noisy: trials of 1, 2 and 4 vary by 1")
     assert found.warnings[-1] == (
         "The best cell is the largest patches_per_batch that was tried: the true optimum may lie beyond."
@@ -256,7 +256,7 @@ def test_a_closed_loop_that_stopped_short_of_its_target_says_so() -> None:
     told = said(asked)
     assert len(told) == 1
     assert told[0].startswith("Less precise than plan.target asks (2.0 %): 2 to ")
-    assert told[0].endswith("It stopped when the time ran out (plan.budget_s).")
+    assert told[0].endswith("The run stopped when the time ran out (plan.budget_s).")
     assert said(replace(asked, target=0.5)) == said(run_of(cells)) == []
     assert said(replace(asked, blocks=4, most=6))[0].endswith("after 6 trials, plan.most.")
 
