@@ -1,4 +1,4 @@
-"""From a trial's spans to a trace that Perfetto opens: one track for each execution unit.
+"""A trial's spans as a trace that Perfetto opens: one track for each execution unit.
 
 Format: the JSON array format of Chrome's Trace Event Format document, with complete events (``ph = "X"``)
 and metadata events (``ph = "M"``); times are microseconds from the first event.
@@ -20,11 +20,11 @@ TraceEvent = dict[str, Json | dict[str, Json]]
 
 PROCESS = 1
 RANK = {"cpu": 0, "npu": 1, "user": 3}
-"""Tracks from top to bottom: the paper's two units, then any other, then what a user waits for."""
+"""Tracks from top to bottom: the paper's two units, then any other, then the user's wait."""
 
 
 def trace_of(title: str, events: Sequence[Event], *, iteration: int | None = None) -> dict[str, list[TraceEvent]]:
-    """Return the trace of all iterations, or of one; an unknown one gives an empty trace."""
+    """Return the trace of all iterations, or of one; an unknown iteration gives an empty trace."""
     iterations = [e for e in events if isinstance(e, Iteration) and iteration in (None, e.iteration)]
     found = spans_by_iteration(events)
     spans = [span for i in iterations for span in found.get(i.iteration, [])]
@@ -62,7 +62,7 @@ def trace_of_saved(
 
 
 def _track(span: Span) -> tuple[int, str, str]:
-    """Sort key and name of a span's track: what executed it, or the user."""
+    """Return the sort key and the name of a span's track: the unit that executed it, or the user."""
     if span.role == "user":
         return RANK["user"], "user", "user"
     return RANK.get(span.role, 2), span.unit, f"{span.role} (unit {span.unit})"

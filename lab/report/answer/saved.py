@@ -1,4 +1,4 @@
-"""From a saved run to its answer: what `lab run` and `lab show` print."""
+"""The answer of a saved run, which `lab run` and `lab show` print."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
 
 
 def _foreign(record: Run) -> list[str]:
-    """Say what a foreign tool's figures are worth."""
+    """Return a warning where a foreign tool printed the figures."""
     facts = record.context.facts
     if facts.get("source") != "parsed":
         return []
     return [
-        f"Parsed: the durations are those that {facts.get('device_agent', 'a foreign tool')} printed. It works on "
-        "tokens of its own: how many is checked, what comes out is not."
+        f"Parsed: {facts.get('device_agent', 'a foreign tool')} printed the durations. It works on tokens of its "
+        "own: their number is checked, its output is not."
     ]
 
 
 def _own_inputs(store: Store, record: Run) -> list[str]:
-    """Say what the user's own inputs are: the scenario's question and published figures are about others."""
+    """Return a warning for each input of the user's own: question and published figures are about others."""
     named = sorted({str(cell.parameters["input"]) for cell in record.cells if "input" in cell.parameters})
     words: list[str] = []
     for name in named:
         try:
             own = inputs.find(store.root, record.context.facts.get(f"input_{name}", "none"))
-        except PrepareError as error:  # results are shown all the same
+        except PrepareError as error:  # results are shown nevertheless
             words.append(str(error))
             continue
         if own is not None:

@@ -87,7 +87,7 @@ def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_buil
     assert done.returncode == 0, done.stderr
     assert "cannot tell" in done.stdout
     assert "A, the baseline" in done.stdout
-    assert "Not known: how often verdicts on host are wrong. Find out: lab selfcheck" in " ".join(
+    assert "Unknown: how often verdicts on host are wrong. To find out: lab selfcheck" in " ".join(
         done.stdout.split()
     )
     assert "<svg" in page.read_text()
