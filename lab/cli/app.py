@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from lab.cli.options import log_to_stderr
+from lab.cli.quick import QuickCommand, quick
 from lab.errors import LabError
 
 INTERRUPTED = 130
@@ -38,7 +39,7 @@ class Command:
         found = getattr(import_module(module), attribute)
         if not isinstance(found, typer.Typer):
             function, found = found, typer.Typer(add_completion=False, rich_markup_mode=None)
-            found.command(name, epilog=f"Example: `{self.example}`")(function)
+            found.command(name, cls=QuickCommand, epilog=f"Example: `{self.example}`")(function)
         return cast("TyperCommand | TyperGroup", get_command(found))
 
 
@@ -59,7 +60,7 @@ COMMANDS: Mapping[str, Command] = {
         "lab selfcheck --device host --budget 900",
     ),
     "runs": Command(
-        "lab.cli.show:runs",
+        "lab.cli.runs:runs",
         "List runs, newest first: scenario, build, device, and whether the run finished.",
         "lab runs --limit 5",
     ),
@@ -110,6 +111,10 @@ class LazyGroup(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = {name: TyperCommand(name, short_help=each.help) for name, each in COMMANDS.items()}
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, `--help` among them."""
+        return quick(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Import the command that `args` name; typer calls this to run it and for its help."""

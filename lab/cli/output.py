@@ -1,4 +1,4 @@
-"""What several commands print or write: answers, pages, where results lie."""
+"""What several commands print or write: files, where results lie, the options that a hint needs."""
 
 from __future__ import annotations
 
@@ -7,33 +7,23 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from lab.errors import RunError
-from lab.records import Answer, Run
-from lab.report.answer.beside import render_beside, together
-from lab.report.answer.terminal import render_terminal
+
+if TYPE_CHECKING:
+    from lab.records import Run
 
 
 def short(run_id: str) -> str:
-    """Return the start of a run's id that names it: a UUIDv7's first 13 characters are its millisecond."""
+    """Return the start of a run's id that names it: the first 13 characters of a UUIDv7 are its millisecond."""
     return run_id[:13]
 
 
-def print_answers(answers: Sequence[Answer]) -> None:
-    """Print answers on stdout, then one table for each scenario that several of them are about."""
-    console = Console()
-    for answer in answers:
-        console.print()
-        console.print(render_terminal(answer))
-    for group in together(answers):
-        console.print(render_beside(group))
-
-
 def write(path: Path, text: str) -> None:
-    """Write a file the user asked for; raises `RunError`."""
+    """Write a file that the user asked for; raise `RunError` when it cannot be written."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -41,17 +31,17 @@ def write(path: Path, text: str) -> None:
     typer.echo(f"Wrote {path}")
 
 
-def where(root: Path, runs: list[Run], data: Path) -> None:
-    """Say where the results lie and how to look further."""
+def where(root: Path, runs: Sequence[Run], data: Path) -> None:
+    """Print where the results are and what to do with them."""
     ids = " ".join(short(found.id) for found in runs)
     option = data_option(data)
     program = "lab" if shutil.which("lab") else os.path.relpath(Path(sys.executable).with_name("lab"))
     typer.echo(f"Results: {root}")
     typer.echo(f"  {program} show {ids}{option} --html report.html   # one page: charts, every trial, the context")
-    typer.echo(f"  {program} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track a unit")
+    typer.echo(f"  {program} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track per unit")
 
 
 def data_option(data: Path) -> str:
-    """Return the option that names this data root, or nothing where it is the default."""
+    """Return the option that names this data root, or nothing when it is the default."""
     default = Path(os.environ.get("POCKETLAB_DATA") or "lab-data")
     return "" if data.absolute() == default.absolute() else f" --data {data}"

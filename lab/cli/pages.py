@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lab.cli.answers import print_answers
 from lab.cli.options import opened
-from lab.cli.output import print_answers, write
+from lab.cli.output import write
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
 from lab.report.answer.percentiles import percentiles, render_percentiles

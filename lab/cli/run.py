@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.answers import print_answers
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
-from lab.cli.output import data_option, print_answers, short, where, write
+from lab.cli.output import data_option, short, where, write
 from lab.cli.work import at_work, build_option
 from lab.errors import LabError, RunError
 from lab.records import Answer, Profile, Run, Trial

@@ -8,8 +8,8 @@ from dataclasses import replace
 from lab.builds import inputs
 from lab.errors import PrepareError
 from lab.records import Answer, Published, Run, Trial
+from lab.report.answer.curves import curves_of
 from lab.report.answer.kept import digest, keep
-from lab.report.answer.sustained import curves_of
 from lab.report.answer.view import answer
 from lab.scenario.load import SCENARIOS
 from lab.scenario.published import published

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from lab.records import Cell, Metric, Sustained, Trial
-from lab.report.evidence import curve_of
+from lab.records import Cell, Sustained
 from lab.report.spark import spark
 from lab.report.wording import cell_phrase, percent, plain, quantity, varying
-from lab.stats.sample import usable
-from lab.stats.sustained import LOSS, PLANNED_S, sustained
+from lab.stats.sustained import LOSS, PLANNED_S
 
 WIDTH = 72
 """Characters of a line of bars: fits 80 columns with some room."""
-
-
-def curves_of(trials: Sequence[Trial], folder: Path, metric: Metric) -> tuple[Sustained, ...]:
-    """Return the curve of each valid trial that was timed; `folder` holds the run's trials by number.
-
-    A metric in seconds becomes a rate, its reciprocal. Trials whose raw lines do not match their samples are left
-    out.
-    """
-    found = []
-    for trial in trials:
-        values = trial.samples.get(metric.name, ())
-        if not trial.valid or trial.purpose != "time" or not values or not usable(values):
-            continue
-        iterations, warm = curve_of(folder / f"{trial.number:04d}")
-        if len(iterations) < len(values):  # a trial ended early has one more: its last iteration does not count
-            continue
-        rates = [1 / value for value in values] if metric.unit == "s" else list(values)
-        unit = "1/s" if metric.unit == "s" else metric.unit
-        points = [(start, rate) for (start, _), rate in zip(iterations, rates, strict=False)]
-        found.append(sustained(points, trial=trial.number, cell=trial.cell, unit=unit, celsius=warm))
-    return tuple(found)
 
 
 def lasting_sentence(curves: Sequence[Sustained], cells: Sequence[Cell]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lab.records import Answer, CellSummary, Interval, Metric, Published, Sustained, Trial, Window
-from lab.report.answer.view import standing_of
+from lab.report.answer.standing import standing_of
 from lab.report.table import Column, Head, Row, Table, table
 from lab.report.wording import (
     cell_phrase,

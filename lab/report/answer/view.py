@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
 from lab.report.answer.sentence import sentence
@@ -18,8 +17,6 @@ from lab.stats.plan import goes_on, looks_of
 from lab.stats.sample import LEVEL, MIN_TRIALS, Medians, counted, medians_by_block
 from lab.stats.suspicion import suspicions
 from lab.trial import memory
-
-Standing = Literal["best", "tied", "behind", "not judged"]
 
 MIB = 2**20
 
@@ -91,15 +88,6 @@ def _of_emulated(trials: Sequence[Trial]) -> str:
         f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are not measurements "
         "and are never compared."
     )
-
-
-def standing_of(answer: Answer, summary: CellSummary) -> Standing:
-    """Return how a cell fared; `not judged` has too few valid trials."""
-    if summary.cell.key == answer.best:
-        return "best"
-    if summary.cell.key in answer.contenders:
-        return "tied"
-    return "not judged" if summary.may_be_best or answer.best is None else "behind"
 
 
 def matches(figure: Published, cell: Cell) -> bool:

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from device_agents.contract import Event, Iteration, Span, Stage, Tokens
 from lab.records import Answer, Inject, Sustained, Trial
+from lab.report.answer.curves import curves_of
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
 from lab.report.answer.percentiles import percentiles, texts, token_times
-from lab.report.answer.sustained import curves_of
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
 from lab.report.evidence import Doing, Evidence
