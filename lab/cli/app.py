@@ -98,7 +98,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "reindex": Command(
         "lab.cli.reindex:reindex",
-        "Rebuild the index from the raw files alone, after it was lost, damaged or moved.",
+        "Rebuild the index of this data root from its raw files alone, after these were changed by hand.",
         "lab reindex --data lab-data",
     ),
 }

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from device_agents.contract import ForeignManifest
+from lab import remedies
 from lab.builds import folder as builds_on_disk
 from lab.cli.options import DATA, Data, opened
 
@@ -40,7 +41,7 @@ def list_builds(data: Data = DATA) -> None:
             mark,
         )
     if not table.row_count:
-        typer.echo("No build yet: make build")
+        typer.echo(f"No build yet: {remedies.a_build()}")
         return
     Console().print(table)
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lab import remedies
 from lab.cli.options import DATA, Data, opened, tell
 from lab.device import health, roster
 from lab.device.adb import transport as adb
@@ -75,7 +76,8 @@ def list_devices(
                 typer.echo(f"! {entry.name}: {entry.advice}")
         if not entries and failure is None:
             typer.echo(
-                "No phone is attached. A virtual one: make farm-up; one over TCP: lab devices connect ADDRESS"
+                f"No phone is attached. Start a virtual one: {remedies.virtual_phone()}; connect one "
+                "over TCP: `lab devices connect ADDRESS`"
             )
     if failure is not None:
         raise failure

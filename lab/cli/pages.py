@@ -27,5 +27,5 @@ def show_trials(data: Path, named: Sequence[str], *, html: Path | None, markdown
     if html is None and markdown is None:
         for found, trials in answers:
             print_answers([found])
-            folder = store.root / "runs" / found.run.id / "trials"
-            Console().print(render_percentiles(percentiles(found, trials, folder)))
+            rows = percentiles(found, trials, store.trials_folder(found.run.id))
+            Console().print(render_percentiles(rows))

@@ -8,5 +8,5 @@ from lab.cli.options import DATA, Data, opened
 
 
 def reindex(data: Data = DATA) -> None:
-    """Rebuild the index from the raw files alone, after it was lost, damaged or moved."""
+    """Rebuild the index of this data root from its raw files alone, after these were changed by hand."""
     typer.echo(f"Rebuilt the index: {opened(data).reindex()}")

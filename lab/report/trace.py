@@ -47,7 +47,7 @@ def trace_of_saved(
     trials = {found.number: found for found in store.trials(record.id)}
     valid = [number for number, found in sorted(trials.items()) if found.valid]
     number = trial if trial is not None else next(iter(valid or sorted(trials)), None)
-    path = None if number is None else store.root / "runs" / record.id / "trials" / f"{number:04d}" / EVENTS
+    path = None if number is None else store.trials_folder(record.id) / f"{number:04d}" / EVENTS
     if number is None or path is None or not path.is_file():
         known = f"0 to {max(trials)}" if trials else "none"
         raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 
 from lab.builds import inputs
@@ -11,7 +10,7 @@ from lab.records import Answer, Published, Run, Trial
 from lab.report.answer.curves import curves_of
 from lab.report.answer.kept import digest, keep
 from lab.report.answer.view import answer
-from lab.scenario.load import SCENARIOS
+from lab.scenario.load import SCENARIOS, heading_of
 from lab.scenario.published import published
 from lab.scenario.workloads import WORKLOADS
 from lab.store import Store
@@ -20,27 +19,25 @@ from lab.trial.metrics import METRICS
 
 def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
     """Return a run's answer, from its own copy of the scenario, and the trials it rests on; keep the answer."""
-    folder = store.root / "runs" / record.id
-    computed_from = digest(folder)  # before anything is read: what changes meanwhile makes the kept answer invalid
-    document = tomllib.loads(record.scenario_toml)
-    header, kind = document["scenario"], document["workload"]["kind"]
+    folder = store.trials_folder(record.id)
+    computed_from = digest(folder.parent)  # before anything is read: a change meanwhile makes the answer invalid
+    scenario = heading_of(record)
     trials = list(store.trials(record.id))
-    metric = METRICS[header["metric"]]
-    lasting = "duration_s" in document.get("plan", {})
-    others = [METRICS[name] for name in WORKLOADS[kind].metrics if name != metric.name]
+    metric = METRICS[scenario.metric]
+    others = [METRICS[name] for name in WORKLOADS[scenario.kind].metrics if name != metric.name]
     found = answer(
         record,
         trials,
-        question=header["question"],
+        question=scenario.question,
         metric=metric,
         other_metrics=others,
         published=figures(),
-        curves=curves_of(trials, folder / "trials", metric) if lasting else None,
+        curves=curves_of(trials, folder, metric) if scenario.duration_s is not None else None,
     )
     own = _own_inputs(store, record)
     found = replace(found, warnings=(*_foreign(record), *found.warnings, *own))
     if not own:  # an input of the user's own lies outside the run's folder
-        keep(folder, computed_from, found)
+        keep(folder.parent, computed_from, found)
     return found, trials
 
 
