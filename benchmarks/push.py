@@ -251,7 +251,7 @@ def candidates(bench: Bench, build: Package) -> None:
             assert all(sha == digest for sha, digest in watching.result().items())
 
     def adbutils_sync() -> None:
-        from adbutils import AdbClient
+        from adbutils import AdbClient  # noqa: PLC0415 - a rival, imported by nobody else
 
         phone = AdbClient(bench.server.host, bench.server.port).device(transport.serial)
         for source, target in files:

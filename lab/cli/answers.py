@@ -12,10 +12,15 @@ from lab.report.answer.terminal import render_terminal
 
 
 def print_answers(answers: Sequence[Answer]) -> None:
-    """Print answers, then one table for each scenario that several of them are about."""
+    """Print answers, then the tables of :func:`print_beside`."""
     console = Console()
     for answer in answers:
         console.print()
         console.print(render_terminal(answer))
+    print_beside(answers)
+
+
+def print_beside(answers: Sequence[Answer]) -> None:
+    """Print one table for each scenario that several answers are about."""
     for group in together(answers):
-        console.print(render_beside(group))
+        Console().print(render_beside(group))

@@ -48,7 +48,7 @@ Wait = Annotated[
 
 def opened(data: Path) -> Store:
     """Return the store at `data`; POCKETLAB_INDEX may name another database for its index."""
-    from lab.store import Store
+    from lab.store import Store  # noqa: PLC0415 - its database takes longer to import than `lab runs` may take
 
     return Store(data, os.environ.get("POCKETLAB_INDEX"))
 
@@ -56,7 +56,7 @@ def opened(data: Path) -> Store:
 @cache
 def console() -> Console:
     """Return the console for messages and progress. It is stderr: stdout holds results only."""
-    from rich.console import Console
+    from rich.console import Console  # noqa: PLC0415 - `lab --help` has no message to draw
 
     return Console(stderr=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lab.cli.answers import print_answers
+from lab.cli.answers import print_answers, print_beside
 from lab.cli.options import opened
 from lab.cli.output import write
 from lab.report.answer.markdown import render_markdown
@@ -29,3 +29,4 @@ def show_trials(data: Path, named: Sequence[str], *, html: Path | None, markdown
             print_answers([found])
             rows = percentiles(found, trials, store.trials_folder(found.run.id))
             Console().print(render_percentiles(rows))
+        print_beside([found for found, _ in answers])

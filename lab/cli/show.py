@@ -27,7 +27,7 @@ def show(
     """Print the answers of runs: tables, intervals, and what was not valid and why."""
     named = runs or ["last"]
     if html is not None or markdown is not None or percentiles:
-        from lab.cli.pages import show_trials
+        from lab.cli.pages import show_trials  # noqa: PLC0415 - pages and statistics: answers need neither
 
         show_trials(data, named, html=html, markdown=markdown)
     else:
@@ -36,7 +36,7 @@ def show(
 
 def _computed(data: Path, text: str) -> Answer:
     """Compute the answer of a run, and keep it."""
-    from lab.report.answer.saved import answer_of
+    from lab.report.answer.saved import answer_of  # noqa: PLC0415 - the statistics: kept answers need none
 
     store = opened(data)
     return answer_of(store, store.run(text))[0]

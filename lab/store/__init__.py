@@ -18,6 +18,6 @@ def __getattr__(name: str) -> object:
     """Import what `__all__` names (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from lab.store import store
+    from lab.store import store  # noqa: PLC0415 - the reason for this function
 
     return getattr(store, name)

@@ -155,7 +155,7 @@ class Server:
 
 def _start_server(port: int) -> str:
     """Start adb's server in the background on loopback; return what it complained about."""
-    from adbutils import adb_path  # 0.3 s to import, and rarely needed
+    from adbutils import adb_path  # noqa: PLC0415 - 0.3 s to import, and rarely needed
 
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
