@@ -24,7 +24,6 @@ from lab.device.transport import Process
 from lab.identifiers import now_utc
 from lab.records import Inject
 from lab.report.verdict.page import render_verdict_page
-from lab.report.verdict.terminal import picture
 from lab.report.verdict.view import view
 from lab.run.bench import Bench, boot_of
 from lab.run.turn import Terms, leases_of_two
@@ -213,11 +212,3 @@ def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypa
         theirs_held.note(Process(3, 4))
         assert json.loads((tmp_path / "lock").read_text())["device"] == "other"
     assert ours_held.number == theirs_held.number
-
-
-def test_the_picture_of_pairs() -> None:
-    """Sixty-one columns, no change in the middle, the interval's ends, a digit where pairs share a column."""
-    dots, scale = picture([1.06, 1.0, 1.0, 1 / 1.06], None)
-
-    assert (dots[0], dots[30], dots[60], len(dots)) == ("•", "2", "•", 61)
-    assert scale.startswith("-5.7 %") and scale.endswith("+6.0 %")
