@@ -101,7 +101,7 @@ class Subject:
 def differs_beyond(dimension: Dimension, baseline: Subject, candidate: Subject) -> dict[str, tuple[str, str]]:
     """Return the facts that differ although the dimension does not allow it; empty when the two are comparable.
 
-    An emulated phone's times are no measurements: listed even though both are emulated.
+    An emulated phone's times are not measurements, so its kind is listed even where both are emulated.
     """
     ours, theirs = ({**side.context.facts, "device": side.device} for side in (baseline, candidate))
     found = Context(ours).differs_from(Context(theirs))
@@ -145,5 +145,7 @@ _REMEDIES = (
 
 def _remedy(name: str, pair: tuple[str, str]) -> str:
     if name == "device_kind" and "emulated" in pair:
-        return "An emulated phone shows that things run, its times are no measurements: measure on another device."
+        return (
+            "An emulated phone shows that things run; its times are not measurements. Measure on another device."
+        )
     return next(words for pattern, words in _REMEDIES if fnmatchcase(name, pattern))

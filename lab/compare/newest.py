@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lab.compare.tally import tally, whole
 from lab.errors import RunError
@@ -63,3 +64,35 @@ def selfcheck_to_go_on_with(records: Sequence[SelfCheck], *, longer: bool) -> Se
 def lacking(record: SelfCheck) -> bool:
     """Tell whether a self-check has not measured all that it was asked for."""
     return len(whole(record).live) < record.wanted + record.wanted_injected
+
+
+def newest_selfcheck(store: Store, device: str) -> tuple[SelfCheck, SelfCheck]:
+    """Return a device's newest self-check that judged anything (else the newest), and the newest of all.
+
+    Raises `RunError` when it has none.
+    """
+    found = store.selfchecks(device)
+    if not found:
+        raise RunError(f"{device}: no self-check of it yet; make one with `lab selfcheck --device {device}`")
+    return newest_that_judged(found) or found[0], found[0]
+
+
+def selfcheck_to_resume(store: Store, device: str, budget_s: float | None) -> SelfCheck:
+    """Return the self-check of a device to be resumed, with `budget_s` seconds in total where that is given.
+
+    Raises `RunError` when there is none, and when it has taken that long already.
+    """
+    found = selfcheck_to_go_on_with(store.selfchecks(device), longer=budget_s is not None)
+    if found is None:
+        more = "" if budget_s is not None else "; to extend one that spent its budget, add --budget SECONDS"
+        raise RunError(
+            f"{device}: there is no self-check to resume (`lab selfcheck --show` prints the newest){more}"
+        )
+    if budget_s is None:
+        return found
+    if budget_s <= found.spent_s:
+        raise RunError(
+            f"self-check {found.id} has taken {found.spent_s:.0f} s already: wanted a --budget of more than that, "
+            f"for all of it, found {budget_s:g}"
+        )
+    return replace(found, budget_s=budget_s)

@@ -19,7 +19,6 @@ from lab.device import local
 from lab.identifiers import now_utc
 from lab.records import Inject
 from lab.report.verdict.page import render_verdict_page
-from lab.report.verdict.terminal import picture
 from lab.report.verdict.view import view
 from lab.run.bench import Bench, boot_of
 from lab.scenario.load import load
@@ -76,7 +75,7 @@ def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_buil
     assert done.returncode == 0, done.stderr
     assert "cannot tell" in done.stdout
     assert "A, the baseline" in done.stdout
-    assert "Not known: how often verdicts on host are wrong. Find out: lab selfcheck" in " ".join(
+    assert "Unknown: how often verdicts on host are wrong. To find out: lab selfcheck" in " ".join(
         done.stdout.split()
     )
     assert "<svg" in page.read_text()
@@ -186,11 +185,3 @@ def test_what_makes_no_sense_is_refused_in_words(lab: Lab, arguments: tuple[str,
 
     assert (done.returncode, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.replace("│", " ").split())
-
-
-def test_the_picture_of_pairs() -> None:
-    """Sixty-one columns, no change in the middle, the interval's ends, a digit where pairs share a column."""
-    dots, scale = picture([1.06, 1.0, 1.0, 1 / 1.06], None)
-
-    assert (dots[0], dots[30], dots[60], len(dots)) == ("•", "2", "•", 61)
-    assert scale.startswith("-5.7 %") and scale.endswith("+6.0 %")

@@ -143,4 +143,4 @@ def test_the_newest_self_check_that_judged_something_is_quoted_beside_a_verdict(
     _, after = compared(lab, runs)
 
     assert "how often verdicts on host are wrong" not in before, "there is no verdict"
-    assert "Self-check of host, 2026-01-02, selfcheck: called changed though alike: 0 of 1" in after
+    assert "Self-check of host, 2026-01-02, selfcheck: equal builds called changed: 0 of 1" in after

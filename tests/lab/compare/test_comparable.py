@@ -120,13 +120,13 @@ def test_a_cell_may_name_an_input_that_the_other_does_not() -> None:
 
 
 def test_an_emulated_phone_is_compared_with_nothing() -> None:
-    """Not even with itself: its times are no measurements."""
+    """Not even with itself: its times are not measurements."""
     emulated = Subject("p1", Context(FACTS | {"device_kind": "emulated"}))
 
     differs = differs_beyond("build", emulated, emulated)
 
     assert differs == {"device_kind": ("emulated", "emulated")}
-    assert "its times are no measurements" in refusal("build", differs)
+    assert "its times are not measurements" in refusal("build", differs)
 
 
 def test_a_refusal_names_each_fact_with_both_values_and_each_remedy_once() -> None:

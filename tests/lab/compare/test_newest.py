@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.compare import pair_words
-from lab.compare.comparison import Step
 from lab.compare.newest import comparison_to_go_on_with, newest_that_judged, selfcheck_to_go_on_with
 from lab.errors import RunError
-from lab.records import CellVerdict, Comparison, Trial
+from lab.records import Comparison
 from lab.store import Store
 from tests.lab_process import Lab
 from tests.saved_checks import CHECKED, EMPTY
@@ -117,18 +115,3 @@ def test_show_prints_the_newest_that_tells_something_and_names_the_newer_one(lab
     words = " ".join(done.stderr.split())
     assert f"host: a newer self-check, begun {EMPTY.started_utc}, is interrupted and has judged nothing; " in words
     assert f"--resume --device host --build {EMPTY.build}" in words
-
-
-def test_a_pair_says_why_it_is_lost() -> None:
-    """A trial that never settled is valid, and counts as little as one that is not."""
-    trial = Trial(
-        1, 0, "c", True, None, "", "2026-01-01T00:00:00Z", 2.0, {"decode_s": (1.0,) * 30}, state="unsteady"
-    )
-    cell = CellVerdict("c", "cannot tell", None, None, 1.0, 0, "")
-    dead = replace(trial, valid=False, reason=None, state="unknown")
-
-    assert pair_words(Step(CUT, cell, (trial,))) == (
-        "c: does not count: it never settled; no pair yet, cannot tell"
-    )
-    assert pair_words(Step(CUT, cell, (dead,))).startswith("c: does not count: it has no figure; ")
-    assert pair_words(Step(CUT, cell, (replace(trial, state="steady"),))) == "c: no pair yet, cannot tell"

@@ -123,7 +123,7 @@ def test_a_slow_down_that_the_agent_leaves_on_is_noticed(make: Callable[..., Set
 
 
 def test_an_emulated_device_has_nothing_to_check(make: Callable[..., Setting]) -> None:
-    """Its times are no measurements."""
+    """Its times are not measurements."""
     setting = make()
     device = setting.bench.device
     emulated = replace(device, identity=replace(device.identity, kind="emulated"))

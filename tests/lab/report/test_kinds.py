@@ -44,7 +44,7 @@ def test_this_machine_is_not_called_anything() -> None:
     assert not any("phone:" in text for text in shown(answer_on("host")))
 
 
-def test_emulated_times_are_no_measurements_and_rank_nothing() -> None:
+def test_emulated_times_are_not_measurements_and_rank_nothing() -> None:
     """Twelve valid trials say that it works; no cell is best, none has a chance of being it."""
     found = answer_on("emulated")
 
@@ -52,6 +52,6 @@ def test_emulated_times_are_no_measurements_and_rank_nothing() -> None:
     assert found.contenders == ()
     assert [summary.probability_best for summary in found.summaries] == [None, None]
     assert found.sentence.startswith(
-        "It works: 12 valid trials of 12. Emulated: the times below are no measurements"
+        "It works: 12 valid trials of 12. Emulated: the times below are not measurements"
     )
     assert all("emulated" in text for text in shown(found))

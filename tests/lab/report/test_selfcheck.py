@@ -79,7 +79,7 @@ def test_a_terminal_shows_the_live_and_the_resampled_rates() -> None:
     assert "virtual-1 worth? (a virtual phone" in flat
     assert "nano-paper against itself, called changed: 1 of 10 (≤ 39.4 %)" in flat
     assert "With 10 % injected into prefill, found: 5 of 5 (≥ 54.9 %)" in flat
-    assert "found here in 95 % of the resampled comparisons is 4.6 %; under 3 % nothing" in flat
+    assert "found in 95 % of the resampled comparisons is 4.6 %; by policy nothing under 3 % is called" in flat
     assert "5 % 960 of 1000 0 of 1000 30 of 1000 10 of 1000 11.2 (≥ 94.8 %) (≤ 0.3 %)" in flat
     assert "A/A trials: 160, pairs: 80, 0.87 % between trials" in flat
     assert "612 of 900 s" in flat
@@ -118,7 +118,7 @@ def test_markdown_says_the_same() -> None:
     text = render_markdown(RECORD)
 
     assert "| 10 | - | faster | 1.000 | 0.980 to 1.020 | 8 | 32 |" in text
-    assert "| 10 % | 1000 of 1000 (≥ 99.7 %) | 0 of 1000 (≤ 0.3 %)" in text
+    assert "| 10 % | 1000 of 1000<br>(≥ 99.7 %) | 0 of 1000<br>(≤ 0.3 %)" in text
     assert "\n 10 % ███" in text
     assert text.endswith("\n")
 
@@ -126,8 +126,8 @@ def test_markdown_says_the_same() -> None:
 def test_a_verdict_can_quote_what_it_is_worth() -> None:
     """One line, with the day."""
     assert quote(RECORD) == (
-        "Self-check of virtual-1, 2026-11-23, selfcheck: called changed though alike: 1 of 10 (≤ 39.4 %); "
-        "10 % slow-downs found: 5 of 5 (≥ 54.9 %); slow-downs found in 95 %: from 4.6 % on"
+        "Self-check of virtual-1, 2026-11-23, selfcheck: equal builds called changed: 1 of 10 (≤ 39.4 %); "
+        "10 % slow-downs found: 5 of 5 (≥ 54.9 %); found in 95 % of cases: slow-downs from 4.6 %"
     )
 
 

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from device_agents.contract import Event, Iteration, Span, Stage, Tokens
 from lab.records import Answer, Inject, Sustained, Trial
+from lab.report.answer.curves import curves_of
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
 from lab.report.answer.percentiles import percentiles, texts, token_times
-from lab.report.answer.sustained import curves_of
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
 from lab.report.evidence import Doing, Evidence
@@ -68,7 +68,7 @@ def test_a_curve_is_the_answer_and_no_interval_is() -> None:
     found, _ = lasting(hot_phone())
 
     assert found.sentence == (
-        "18.0 tokens/s last, 75 % of the peak of 24.0 tokens/s at 0 min; 10 % are lost after 6 min "
+        "18.0 tokens/s sustained, 75 % of the peak of 24.0 tokens/s at 0 min; it lost 10 % after 6 min "
         "(skin at 37.5 °C)."
     )
     text = printed(found)
@@ -79,7 +79,7 @@ def test_a_curve_is_the_answer_and_no_interval_is() -> None:
 
 @pytest.mark.parametrize(
     ("last", "words"),
-    [(10.0, "10 % are never lost."), (8.0, "the last 1 min lost 10 %, and whether that lasts is not known.")],
+    [(10.0, "it never lost 10 %."), (8.0, "it lost 10 % in the last 1 min, too late to tell whether that lasts.")],
 )
 def test_a_slow_last_minute_is_told_as_what_it_is(last: float, words: str) -> None:
     """Ten minutes at 10 tokens/s, the last at another rate: no loss that lasts, and not none either."""

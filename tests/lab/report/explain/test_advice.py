@@ -44,7 +44,7 @@ def test_a_side_of_a_comparison_goes_on_with_the_other_side() -> None:
     """`lab run --resume` refuses it, as both sides are measured in turn."""
     words = advised(replace(SIDE, status="interrupted"), kept_of(fine(4)))
 
-    assert "The run is interrupted: `lab compare --resume 0192f3a1-0000` measures what is missing." in words
+    assert "The run is interrupted: `lab compare --resume 0192f3a1-0000` measures the missing trials." in words
     assert "lab run" not in words
 
 
@@ -61,7 +61,7 @@ def test_a_run_that_is_being_measured_is_left_alone(count: int) -> None:
     words = advised(run_of(CELLS, status="running"), kept_of(fine(2)[:count]))
 
     assert "The run is still being measured: ask again when it has ended." in words
-    assert "If its lab was killed, `lab run --resume 0192f3a1-7c4e` goes on." in words
+    assert "If its lab was killed, `lab run --resume 0192f3a1-7c4e` resumes it." in words
     assert "Nothing" not in words
 
 
@@ -82,8 +82,8 @@ def test_only_lab_run_can_be_asked_for_more_iterations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("warmups", "measured", "state", "enough"),
     [
-        (2, 9, "steadiness not told in 11 iterations", True),
-        (2, 7, "steadiness not told: 9 iterations of the 10 it takes", False),
+        (2, 9, "steadiness unknown after 11 iterations", True),
+        (2, 7, "steadiness unknown: 9 iterations of the 10 needed", False),
     ],
 )
 def test_warm_up_counts_among_the_iterations_that_steadiness_takes(
@@ -94,7 +94,7 @@ def test_warm_up_counts_among_the_iterations_that_steadiness_takes(
     found = explain(run_of(CELLS[:1]), kept, ENCODE)
 
     assert {line.state for line in found.lines} == {state}
-    assert any("10 iterations are the least, warm-up included" in step for step in found.advice) != enough
+    assert any("that takes at least 10 iterations, warm-up included" in step for step in found.advice) != enough
 
 
 def test_a_trial_that_never_settled_is_told_with_all_its_iterations(tmp_path: Path) -> None:

@@ -94,6 +94,6 @@ def test_how_many_iterations_a_trial_should_have_is_told_by_cochrans_optimum() -
     words = variance_words(found, split_of(kept, found, ENCODE))[-1]
 
     assert "about 27 iterations a trial" in words
-    assert "a trial costs 30.0 s before its first, and then 1 s each" in words
+    assert "a trial costs 30.0 s before its first, then 1 s each" in words
     untimed = [replace(one, iteration_s=None) for one in kept]
     assert not any("goes furthest" in each for each in variance_words(found, split_of(untimed, found, ENCODE)))

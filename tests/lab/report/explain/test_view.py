@@ -61,7 +61,7 @@ def test_72_fine_trials_take_one_line() -> None:
 
     assert "72 trials: 72 count." in text
     assert "Trials 1-72 (72 of 72): fine (all steady)" in text
-    assert "Nothing: its trials are as they should be." in text
+    assert "Nothing: the trials are as they should be." in text
     assert len(text.splitlines()) < 30
 
 
@@ -80,10 +80,10 @@ def test_the_odd_ones_are_told_and_the_others_are_not(width: int) -> None:
     words = flat(text)
     assert "72 trials: 65 count, 6 invalid and 1 never settled." in words
     assert "Trials 1-16, 18-40, 46-50, 52-72 (65 of 72): fine (all steady)" in words
-    assert "Trial 17: invalid, wrong_output: what came out is not what the reference model answers" in words
+    assert "Trial 17: invalid, wrong_output: its output differs from the reference model's" in words
     assert "17 (1 patch per batch) at 01:16:00: features lie 0.31 from the oracle's" in words
     assert "Trials 41-45 (5 of 72): invalid, agent_died" in words and "likewise 44-45" in words
-    assert "1. agent_died (5 of 72 trials). Look for what ended it: memory" in words
+    assert "1. agent_died (5 of 72 trials). Find out what ended it: lack of memory" in words
     assert words.index("invalid, agent_died") < words.index("): fine ("), "what is wrong comes first"
 
 
@@ -94,7 +94,7 @@ def test_what_is_true_of_most_trials_is_said_once() -> None:
 
     assert words.count(FLAGS["busy"]) == 1
     assert f"12 of 12 trials: {FLAGS['busy']}" in words
-    assert "1. 12 of 12 trials ran on a busy device (1.9 cores were used by others)" in words
+    assert "1. 12 of 12 trials ran on a busy device (others used 1.9 cores)" in words
 
 
 @pytest.mark.parametrize("kind", ["host", "phone"])
@@ -104,7 +104,7 @@ def test_only_who_could_read_a_temperature_is_told_how(kind: str) -> None:
     run = replace(run_of(CELLS), context=Context({"device_kind": kind}))
     words = flat(printed(render_explanation(explained(kept_of(trials), run))))
 
-    assert ("12 of 12 trials began at an unknown temperature: `lab probe` says" in words) == (kind == "phone")
+    assert ("12 of 12 trials began at an unknown temperature: `lab probe` shows" in words) == (kind == "phone")
 
 
 def test_one_flagged_trial_is_a_remark() -> None:
@@ -142,7 +142,7 @@ def test_a_throttled_phone_is_told_by_its_sensors() -> None:
 
     assert found.lines[0].device == (
         "waited 42.0 s at the gate; battery 31.0 -> 31.5 °C; skin 30.5 -> 36.5 °C; chip 40.0 -> 71.0 °C; policy4 "
-        "allowed 62 % of its top clock at least; throttled by cpufreq-cpu4; thermal status moderate"
+        "always allowed at least 62 % of its top clock; throttled by cpufreq-cpu4; thermal status moderate"
     )
     assert "throttling reported in 1 of 1 trials" in found.device
     assert found.advice[0].startswith("throttled (1 of 1 trials). Cool it before")
@@ -189,8 +189,8 @@ def test_an_older_run_without_sensors_says_so(tmp_path: Path) -> None:
     kept = [evidence_of(trial, tmp_path / f"{trial.number:04d}") for trial in fine(4)]
     found = explained(kept)
 
-    assert "nothing is known of the device in 8 of 8 trials: no sensor was read around it" in found.device
-    assert "device not known" in found.lines[0].device
+    assert "the device is unknown in 8 of 8 trials: no sensor was read around it" in found.device
+    assert "device unknown" in found.lines[0].device
 
 
 def test_a_damaged_file_is_named_and_hides_no_other(tmp_path: Path) -> None:
