@@ -499,7 +499,7 @@ def test_a_phone_that_is_steady_but_not_what_it_was_is_told_so(make: Callable[..
     begin(lab)
     lab.phone.replies, lab.phone.stage_s = {BOOT: "boot-2\n"}, lambda job: 0.02
 
-    with pytest.raises(RunError, match="steady, but not what it was"):
+    with pytest.raises(RunError, match="steady, but has changed since"):
         begin(lab)
 
 

@@ -85,7 +85,7 @@ def test_where_no_comparison_can_go_on_it_says_so(store: Store) -> None:
     """With what to do instead."""
     store.save_comparison(replace(on(2), status="finished"))
 
-    with pytest.raises(RunError, match="there is no comparison to go on with: begin one with `lab compare A B`"):
+    with pytest.raises(RunError, match="there is no comparison to resume: start one with `lab compare A B`"):
         comparison_to_go_on_with(store, None)
 
 

@@ -159,7 +159,7 @@ def test_a_spent_budget_ends_it_in_words() -> None:
     assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
     assert found.missing == (
         "only 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % injected were judged "
-        "within 200 s: a pair took 4 s, waiting at gates included; all of them take 1440 s at most "
+        "within 200 s: a pair took 4 s, including waits at gates; all of them need at most 1440 s "
         "(--budget 1440)",
     )
 
@@ -170,7 +170,7 @@ def test_too_few_pairs_leave_the_rates_out_in_words() -> None:
 
     assert (found.resampled, found.smallest_found, found.block_pairs) == ((), None, 0)
     assert found.missing == (
-        "no rates by slow-down and no smallest one that is found: wanted 30 A/A pairs (60 trials), found 24",
+        "no rates by slow-down and no smallest slow-down that is found: wanted 30 A/A pairs (60 trials), found 24",
     )
 
 

@@ -154,7 +154,7 @@ def test_an_emulated_device_has_nothing_to_check(make: Callable[..., Setting]) -
     emulated = replace(device, identity=replace(device.identity, kind="emulated"))
     setting.bench = replace(setting.bench, device=emulated)
 
-    with pytest.raises(DeviceRefused, match="is emulated: no time it takes is a measurement"):
+    with pytest.raises(DeviceRefused, match="is emulated: its times are not measurements"):
         setting.begin()
 
 
