@@ -23,12 +23,12 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from device_agents.debian import DebianError, cache_folder, download, unpack
 
 SOURCES = Path(__file__).parent
-CONSTRAINTS = SOURCES.parents[1] / "constraints.txt"
 PYTHON = "3.11"
 """The Python of the wheel to download. Every wheel holds the same library; naming one gives one bundle id."""
 
@@ -94,8 +94,8 @@ def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Pat
 def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
     """Fill a bundle for a Linux ABI; return its start command and the runtime's release."""
     if importlib.util.find_spec("ziglang") is None:
-        raise BuildError("wanted the compiler `ziglang`, found none in this Python: run make setup")
-    release = pinned("onnxruntime", CONSTRAINTS.read_text(encoding="utf-8"))
+        raise BuildError("wanted the compiler `ziglang`, found none here: `pip install 'pocketlab[agents]'`")
+    release = metadata.version("onnxruntime")  # the host's agent runs on the same
     with zipfile.ZipFile(_wheel(release, linux.wheel, cache)) as wheel:
         (folder / "libonnxruntime.so").write_bytes(wheel.read(f"onnxruntime/capi/libonnxruntime.so.{release}"))
     includes = _headers(cache, ["libonnxruntime-dev", "nlohmann-json3-dev"])
@@ -147,14 +147,6 @@ def android_compiler(ndk: Path | None) -> Path:
     return path
 
 
-def pinned(package: str, constraints: str) -> str:
-    """Return the release that a constraints file pins; raises `BuildError` without one."""
-    found = re.search(rf"^{re.escape(package)}==(\S+)$", constraints, flags=re.MULTILINE)
-    if found is None:
-        raise BuildError(f"wanted a pin of {package} in {CONSTRAINTS}, found none: add {package}==RELEASE")
-    return found[1]
-
-
 def compile_agent(compiler: Sequence[str], includes: Sequence[Path], agent: Path, cache: Path) -> None:
     """Compile every source into one program; raises `BuildError` with the compiler's output."""
     sources = sorted(str(path.name) for path in SOURCES.glob("*.cpp"))
@@ -188,8 +180,8 @@ def _wheel(release: str, platform: str, cache: Path) -> Path:
         for path in Path(aside).glob(pattern):
             return path.rename(folder / path.name)
     raise BuildError(
-        f"wanted onnxruntime {release} for {platform}, pip found none: check the network and the pin in "
-        f"{CONSTRAINTS}: {done.stderr.strip()[-500:]}"
+        f"wanted onnxruntime {release} for {platform}, pip found none: check the network and the "
+        f"installed onnxruntime: {done.stderr.strip()[-500:]}"
     )
 
 

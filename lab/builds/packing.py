@@ -17,7 +17,6 @@ Nothing is written into the folder. One `.gguf` with llama.cpp's `llama-bench` b
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -27,8 +26,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from device_agents.contract import PROTOCOL, File, ForeignManifest, Name, Weights, content_id
-from lab.builds.folder import MANIFEST, Build, open_build, present
+from device_agents.contract import PROTOCOL, ForeignManifest, Name, Weights, content_id
+from lab import remedies
+from lab.builds.folder import MANIFEST, Build, file_of, open_build, present
 from lab.documents import Table, check, parse, read_text
 from lab.errors import BuildError, ScenarioError
 
@@ -70,7 +70,7 @@ def open_or_pack(folder: Path) -> Build:
     if program is None:
         raise BuildError(
             f"{folder}: wanted llama.cpp's `{PROGRAM}` beside {models[0]}, for the device's ABI; found none: copy "
-            f"it there (`make llama-bench` makes one for this machine)"
+            f"it there ({remedies.llama_bench()} makes one for this machine)"
         )
     manifest = _manifest(folder, names, models[0], program)
     return Build(content_id(manifest), folder, manifest)
@@ -106,7 +106,7 @@ def _manifest(folder: Path, names: Sequence[str], weight_file: str, program: str
         prompt_tokens=told.prompt_tokens,
         weights=Weights(**told.weights.model_dump()),
         notes=told.notes,
-        files=[_file(folder, name) for name in names],
+        files=[file_of(folder, name) for name in names],
     )
 
 
@@ -118,16 +118,6 @@ def _described(folder: Path) -> _Description:
         return check(_Description, parse(read_text(path), path), at=str(path))
     except ScenarioError as error:
         raise BuildError(str(error)) from error
-
-
-def _file(folder: Path, name: str) -> File:
-    path = folder / name
-    try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            return File(path=name, sha256=digest, bytes=stream.tell())
-    except OSError as error:
-        raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
 
 
 def _abi(program: Path) -> str:

@@ -21,6 +21,7 @@ import psutil
 import device_agents
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
+from lab.files import sha256
 from lab.identifiers import now_utc
 from lab.records import DeviceIdentity
 
@@ -83,8 +84,7 @@ class LocalTransport:
             write.truncate()
             shutil.copyfileobj(read, write)
             progress(write.tell() - offset)
-        with path.open("rb") as copy:
-            return hashlib.file_digest(copy, "sha256").hexdigest()
+        return sha256(path)
 
     def pull(self, source: str, target: Path) -> None:
         """Copy a file; one that is already where it should be stays, a missing one becomes empty."""

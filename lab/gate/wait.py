@@ -71,7 +71,7 @@ def wait(
     faked, or when the battery is too low and nothing charges it; and what `look` raises.
     """
     if device.identity.kind == "host":  # its chip follows every program on it within seconds: no rest to return to
-        idle, gates = None, replace(gates, battery_celsius_most=math.inf, cap_share_least=0.0)
+        idle, gates = None, gates.model_copy(update={"battery_celsius_most": math.inf, "cap_share_least": 0.0})
     cores = len(device.identity.cores)
     looks: list[Vitals] = []
     offered = offered or Offered()
@@ -117,7 +117,7 @@ def passed(
 ) -> Opened:
     """Return how the gate was passed by a lab that is gone, from its looks and as :func:`wait` would."""
     if gates.start == "first trial" and len(looks) == 1:  # it was not waited for, or needed no waiting
-        gates = replace(gates, start="never")
+        gates = gates.model_copy(update={"start": "never"})
     offered = offered or Offered()
     for look in looks:
         offered.note(look)
