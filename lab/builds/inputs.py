@@ -6,8 +6,6 @@ import hashlib
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +14,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import device_agents
 from device_agents.contract import Input, content_id
 from lab.builds.folder import Build
 from lab.errors import PrepareError
 from lab.files import disk_errors, make_folder, sync
+from lab.islands import run_module
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +93,10 @@ def check(own: OwnInput) -> None:
 
 def _ask_models(image: Path, instruction: str, model: str, seed: int, folder: Path) -> None:
     """Run `python -m models.prepare`; its message, if it has one, is the user's."""
-    argv = [sys.executable, "-P", "-m", "models.prepare", f"--instruction={instruction}", "--name", NAME]
-    argv += ["--model", model, "--seed", str(seed), "--out", str(folder), "--", os.path.abspath(image)]  # noqa: PTH100 - links are left to whoever opens it
-    path = [str(Path(device_agents.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    arguments = [f"--instruction={instruction}", "--name", NAME, "--model", model, "--seed", str(seed)]
+    arguments += ["--out", str(folder), "--", os.path.abspath(image)]  # noqa: PTH100 - links are left to whoever opens it
     try:
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, errors="replace", check=False)
+        done = run_module("models.prepare", *arguments)
     except ValueError as error:  # a NUL byte in a name or an instruction
         raise PrepareError(f"{str(image)!r} or its instruction cannot be passed on: {error}") from error
     if done.returncode == 0:
