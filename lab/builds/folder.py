@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import PROTOCOL, File, ForeignManifest, Input, Manifest, content_id, manifest_of
+from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
 from lab.errors import BuildError
 
 MANIFEST = "manifest.json"
@@ -37,16 +38,19 @@ class Build:
         return self.manifest.inputs if isinstance(self.manifest, Manifest) else {}
 
 
-def open_build(folder: Path) -> Build:
-    """Read and check the manifest, not the files (see :func:`verify`).
+def open_build(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
+    """Read and check the manifest, but not the files (see :func:`verify`).
 
-    Raises `BuildError` when there is none, when it is broken, or of a newer protocol.
+    Raises `BuildError` when the manifest is missing, broken, of a newer protocol, or names a runtime that
+    `runtimes` lacks.
     """
     path = folder / MANIFEST
     if not folder.is_dir():
         raise BuildError(f"{folder}: wanted the folder of a build, found {_found(folder)}; check the path")
     _stays_inside(folder, path)
     manifest = _read(manifest_of, path)
+    if isinstance(manifest, ForeignManifest):
+        runtime_of(manifest, runtimes)
     listed = {file.path for file in manifest.files}
     for name in _named(manifest):
         if name not in listed:
