@@ -1,4 +1,4 @@
-"""Builds in a folder: opened, verified file by file, and their inputs read."""
+"""Opening and verifying the build in a folder, and reading its inputs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
 from lab.errors import BuildError
 
 MANIFEST = "manifest.json"
-REMEDY = "export the build again, or copy it anew from where it is whole"
+REMEDY = "export the build again, or copy it again from an intact folder"
 SHOWN = 10
-"""How many damaged files a message lists; a folder that is wrong altogether would list all of them."""
+"""How many damaged files a message lists: in the wrong folder every file is damaged."""
 
 Document = TypeVar("Document", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Build:
-    """A build that lies in `folder`; `id` is the content id of its manifest."""
+    """The build in `folder`; `id` is the content id of its manifest."""
 
     id: str
     folder: Path
@@ -34,7 +34,7 @@ class Build:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """The inputs it brought, by name: their folders. A foreign build brings none."""
+        """The folders of its inputs by name; a foreign build has none."""
         return self.manifest.inputs if isinstance(self.manifest, Manifest) else {}
 
 
@@ -87,7 +87,7 @@ def load_input(build: Build, name: str) -> Input:
 
 
 def _read(check: Callable[[object], Document], path: Path) -> Document:
-    """Read a JSON document, its protocol before all else: a newer one may mean anything by the rest."""
+    """Read a JSON document; check its protocol first: in a newer one any other key may mean something else."""
     try:
         raw: object = json.loads(path.read_bytes())
     except FileNotFoundError as error:
@@ -111,7 +111,7 @@ def _read(check: Callable[[object], Document], path: Path) -> Document:
 
 
 def _named(manifest: Manifest | ForeignManifest) -> Iterator[str]:
-    """Yield every file that the manifest needs by name."""
+    """Yield every file that the manifest refers to by name."""
     if isinstance(manifest, ForeignManifest):
         yield from (manifest.weight_file, manifest.program)
         return
@@ -126,7 +126,7 @@ def _input_file(place: str) -> str:
 
 
 def _misfits(build: Build) -> Iterator[str]:
-    """Yield a line for each file that is missing, extra, of the wrong size, or no file of this folder."""
+    """Yield a line for each file that is missing, extra, of the wrong size, or a link out of the folder."""
     there = set(present(build.folder))
     listed = {file.path for file in build.manifest.files}
     for file in build.manifest.files:
@@ -160,7 +160,7 @@ def _sha256(folder: Path, file: File) -> str:
 
 
 def present(folder: Path) -> Iterator[str]:
-    """Yield every entry below `folder` that is no plain folder; a link to a folder is not followed."""
+    """Yield the path of every file and link below `folder`; links to folders are not followed."""
     for parent, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         yield from ((Path(parent) / name).relative_to(folder).as_posix() for name in (*files, *links))

@@ -36,7 +36,7 @@ from lab.errors import BuildError, ScenarioError
 DESCRIPTION = "foreign.toml"
 
 MACHINES: Mapping[int, str] = MappingProxyType({3: "x86", 40: "arm", 62: "x86_64", 183: "arm64", 243: "riscv64"})
-"""`e_machine` of an ELF header (elf.h: EM_386, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV) -> our word."""
+"""`e_machine` of an ELF header (elf.h: EM_386, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV) -> our name."""
 
 
 class _Weights(Table):

@@ -226,7 +226,9 @@ def test_a_device_whose_rest_is_unknown_is_let_in_and_said_to_be() -> None:
 
     assert door.journal == ["look"]
     assert opened.flags == (IDLE_UNKNOWN,)
-    assert door.told == ["how cool it is at rest is not known yet: skin 34.0 °C, chip 32.0 °C becomes the measure"]
+    assert door.told == [
+        "its idle temperature is not known yet; this look becomes the reference: skin 34.0 °C, chip 32.0 °C"
+    ]
     hot = replace(COOL, celsius={**COOL.celsius, "battery": 36.0})
     assert Door(repeat(hot), idle=None, wanted=replace(WANTED, wait_s=0.0)).passed().timed_out
 
@@ -274,8 +276,8 @@ def test_what_a_profile_set_is_the_measure_of_cut_clocks() -> None:
 
     assert first.timed_out == ""
     assert later.timed_out == (
-        "the device was not ready within 5 s: policy7 is allowed 75% of the highest clock that a gate saw it "
-        "have, wanted at least 85%"
+        "the device was not ready within 5 s: policy7 is allowed 75% of the highest clock seen at a gate, "
+        "wanted at least 85%"
     )
 
 
@@ -343,8 +345,8 @@ def test_a_phone_without_sensors_rests_between_trials_and_says_so() -> None:
     assert opened.waited_s == 120.0
     assert door.journal == ["look", *["sleep 5", "look"] * 24]
     assert door.told == [
-        "resting: neither case nor chip can be read, so it is left to cool unseen; 120 s left to wait",
-        "resting: neither case nor chip can be read, so it is left to cool unseen; 60 s left to wait",
+        "resting: neither case nor chip can be read, so it is given time to cool; 120 s left to wait",
+        "resting: neither case nor chip can be read, so it is given time to cool; 60 s left to wait",
     ]
     assert (opened.flags, opened.timed_out, opened.load_waited_s) == (("ungated",), "", 0.0)
     assert Door([BARE], idle=None, rested_s=600.0).passed().waited_s == 0.0
@@ -484,7 +486,7 @@ def test_a_device_whose_clock_stands_still_is_given_up_at_the_bound(clock: Calla
     opened = door.passed()
 
     assert opened.waited_s == 90.0
-    assert "vtskin-max is watched for 0 s of the 60 s that it must hold still" in opened.timed_out
+    assert "vtskin-max was watched for 0 s of the 60 s that it must hold still" in opened.timed_out
 
 
 class Backwards(FakeClock):

@@ -119,8 +119,8 @@ def test_a_first_token_before_its_prefill_is_not_believed(judged: Callable[..., 
 
     assert flaw.reason is InvalidReason.SPAN_GAP
     assert flaw.detail == (
-        "iteration 1: the first token is said to have taken 150.000 ms, but the encoding (100.000 ms) and the "
-        "prefill (70.000 ms) in it take longer"
+        "iteration 1: the first token is reported after 150.000 ms, but its parts, the encoding (100.000 ms) and "
+        "the prefill (70.000 ms), take longer"
     )
 
 
