@@ -22,7 +22,7 @@ CLOCK_DRIFT = 0.01
 clock that jumps by an amount that matters; a judgement."""
 
 HOST_GRAIN_NS = 100_000_000
-"""How much shorter the host's measure of a trial may be than the device's beside the drift (0.1 s); a judgement."""
+"""How much shorter than the device's the host's time of a trial may be beside the drift (0.1 s); a judgement."""
 
 
 def clocks(hello: Hello, iterations: Sequence[Iteration], spans: Iterable[Span], wall_s: float | None) -> None:
