@@ -15,34 +15,42 @@ NETWORK  ?=
 BUDGET   ?= 900
 DATA     ?= lab-data
 # A single scenario keeps its own plan unless you name a suite.
-SUITE_OPTION = $(if $(SCENARIO),$(if $(filter command environment,$(firstword $(origin SUITE))),--suite $(SUITE)),--suite $(SUITE))
+SUITE_NAMED = $(filter command environment,$(firstword $(origin SUITE)))
+SUITE_OPTION = $(if $(SCENARIO),$(if $(SUITE_NAMED),--suite $(SUITE)),--suite $(SUITE))
+FARM = $(BIN)/python -m device_agents.virtual_phone
+PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup agent llama-bench build run-scenario selfcheck farm-up farm-down test test-arm64 bench lint doctor clean
+.PHONY: help setup agent llama-bench build run-scenario selfcheck farm-up farm-down
+.PHONY: check test test-arm64 bench lint doctor clean
 
 help:  ## list the verbs
 	@echo "pocketlab: make VERB [NAME=value ...]"; echo
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "  make run-scenario takes SCENARIO=vit_batch  BUILD=nano-paper  SUITE=quick|full|once  DATA=lab-data"; \
-	  echo "                             DEVICE=host|all|NAME|SERIAL|soc:MT6989, or several with commas ($(BIN)/lab devices lists them)"
+	  echo "                             DEVICE=host|all|NAME|SERIAL|soc:MT6989, or several with commas"; \
+	  echo "                             ($(BIN)/lab devices lists them)"
 	@echo "  after make setup, everything else: $(BIN)/lab --help"
 
 setup: $(VENV)/.ready  ## create .venv with pinned versions (once)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "pocketlab wants Python 3.11 or newer, found $$($(PYTHON) --version): name another with PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "pocketlab needs Python 3.11 or newer, found $$($(PYTHON) --version)"; \
+	  echo "name another: make setup PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing what constraints.txt pins (a few minutes the first time; log: $(VENV)/setup.log)"
-	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt torch==2.13.0 > $(VENV)/setup.log 2>&1 \
-	  && $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[models,agents,dev]' >> $(VENV)/setup.log 2>&1 \
-	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: the lines above say why; all of it is in $(VENV)/setup.log"; exit 2; }
+	@$(PIP_INSTALL) torch==2.13.0 > $(VENV)/setup.log 2>&1 \
+	  && $(PIP_INSTALL) -e '.[models,agents,dev]' >> $(VENV)/setup.log 2>&1 \
+	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: see above; the whole log is $(VENV)/setup.log"; exit 2; }
 	@touch $@
 
 build: setup  ## make the reference build BUILD=(tiny|nano|bench)-(fp32|w8|w8a8|paper) unless the lab has it
 	@said=$$($(BIN)/lab builds show $(BUILD) 2>&1 > /dev/null) || { set -e; \
 	  [[ "$$said" == *"no build '"* ]] || { echo "$$said"; exit 2; }; \
-	  [[ "$(BUILD)" =~ ^(tiny|nano|bench)-(fp32|w8|w8a8|paper)$$ ]] || { echo "$$said"; echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper, e.g. BUILD=nano-w8a8"; exit 2; }; \
+	  [[ "$(BUILD)" =~ ^(tiny|nano|bench)-(fp32|w8|w8a8|paper)$$ ]] || { echo "$$said"; \
+	    echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper, e.g. BUILD=nano-w8a8"; exit 2; }; \
 	  model=$${BUILD%%-*}; recipe=$${BUILD#*-}; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  echo "no build $(BUILD) yet: making it from models/ ($$model, recipe $$recipe)"; \
 	  $(BIN)/python -m models.export $$model --recipe $$recipe --out "$$folder/build" > "$$folder/id"; \
@@ -58,7 +66,8 @@ selfcheck: build  ## measure how often verdicts on DEVICE=host are wrong, and th
 selfcheck: export DEVICE := $(DEVICE)
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
-	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")
+	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) \
+	  $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")
 
 llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and add the build bench-llama
 	@$(BIN)/lab builds show bench-llama > /dev/null 2>&1 || { set -e; \
@@ -70,15 +79,22 @@ llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and
 
 farm-up: setup  ## start PHONES=2 virtual phones, ABI=x86_64 or arm64 (emulated); needs root
 	@test -f $(DATA)/agents/$(ABI)/bundle.json || $(MAKE) --no-print-directory agent ABI=$(ABI)
-	@$(BIN)/python -m device_agents.virtual_phone up --phones $(PHONES) --abi $(ABI) $(if $(NETWORK),--network "$(NETWORK)")
-	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices connect $$address || exit 2; done
+	@$(FARM) up --phones $(PHONES) --abi $(ABI) $(if $(NETWORK),--network "$(NETWORK)")
+	@for address in $$($(FARM) addresses); do $(BIN)/lab devices connect $$address || exit 2; done
 
 farm-down: setup  ## stop all virtual phones and remove everything of theirs
-	@for address in $$($(BIN)/python -m device_agents.virtual_phone addresses); do $(BIN)/lab devices disconnect $$address || true; done
-	@$(BIN)/python -m device_agents.virtual_phone down
+	@for address in $$($(FARM) addresses); do $(BIN)/lab devices disconnect $$address || true; done
+	@$(FARM) down
 
-test: setup  ## run everything: ruff, mypy, import-linter and pytest
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
+STYLE = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+# Two workers; tests that share a costly fixture go to one of them (LANES in tests/conftest.py).
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: setup  ## the inner loop: style, types, layers, and the tests that need no phone, export or wait
+	@$(STYLE) && $(PYTEST) -m 'not slow and not arm64'
+
+test: setup  ## run everything: style, types, layers, and every test
+	@$(STYLE) && $(PYTEST)
 
 test-arm64: setup  ## test the native agent and the plan `once` on an emulated arm64 phone (minutes)
 	@$(BIN)/python -m pytest -m arm64

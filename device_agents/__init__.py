@@ -1,1 +1,1 @@
-"""Programs that run on devices, and the contract that the whole lab shares with them."""
+"""Programs that run on devices, and the contract that all of pocketlab shares."""

@@ -1,10 +1,10 @@
-"""The bridge between the three islands: Manifest, Input, Job and Event, and the only enums.
+"""The contract between the three islands: Manifest, Input, Job, Event and the only enums.
 
 `models/` writes a :class:`Manifest` and :class:`Input`, `lab/` writes a :class:`Job`, agents write
-:class:`Event` lines. Agents in other languages follow `contract.schema.json`, which is generated from
-here (``python -m device_agents.schema --write``), and `PROTOCOL.md`, whose tables are generated too.
+:class:`Event` lines. Agents in other languages follow `contract.schema.json` and `PROTOCOL.md`; the
+schema and the tables of the page are generated from this module (``python -m device_agents.schema --write``).
 
-Times are nanoseconds of the device's monotonic clock. Paths are relative, with forward slashes, and
+Times are nanoseconds of the device's monotonic clock. Paths are relative, use forward slashes, and
 never leave the folder they are relative to.
 """
 
@@ -23,14 +23,14 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
 PROTOCOL = 1
-"""The version this file describes. A reader refuses a higher one; a lower one is upgraded or refused."""
+"""The version that this file describes. A reader refuses a higher one, and upgrades or refuses a lower one."""
 
 PROJECTIONS = 64
 """How many random projections an output carries: one for each bit of a 64-bit hash."""
 
 
 class Stage(StrEnum):
-    """What a span timed. The order is that of one generation."""
+    """The work that a span timed, in the order of one generation."""
 
     LOAD = "load"
     TILE = "tile"
@@ -64,11 +64,11 @@ ROLES: Mapping[Stage, str] = MappingProxyType(
         Stage.UNLOAD: "cpu",
     }
 )
-"""The unit each stage belongs to in the paper's system (arXiv 2411.10640, sec. 3.2 to 3.4), wherever it ran."""
+"""The unit of each stage in the paper's system (arXiv 2411.10640, sec. 3.2 to 3.4), wherever the stage ran."""
 
 
 class Graph(StrEnum):
-    """The networks a build consists of. `llm` serves both prefill and decode."""
+    """The networks of a build. `llm` serves both prefill and decode."""
 
     TILE = "tile"
     PATCH_EMBED = "patch_embed"
@@ -93,7 +93,7 @@ class ErrorClass(StrEnum):
 
 
 class InvalidReason(StrEnum):
-    """Why a trial does not count. A trial has one reason: the first that was found."""
+    """Why a trial does not count. A trial has one reason: the first one found."""
 
     AGENT_ERROR = "agent_error"
     AGENT_DIED = "agent_died"
@@ -130,11 +130,11 @@ Positive = Annotated[int, Field(ge=1)]
 Real = Annotated[
     float, WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
 ]
-"""A computed number. A broken network answers NaN; JSON has no word for it, so it travels as a string."""
+"""A computed number. A broken network may compute NaN or infinity; JSON has neither, so they are strings."""
 
 
 class Contract(BaseModel):
-    """Frozen, and deaf to no key: an unknown key is an error, never ignored."""
+    """The base of every document: frozen; it rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
@@ -143,7 +143,7 @@ class Contract(BaseModel):
 
 
 class File(Contract):
-    """One file of a build: what `lab builds verify` and a push check."""
+    """One file of a build, with the size and hash that `lab builds verify` and a push check."""
 
     path: RelativePath
     sha256: Sha256
@@ -151,17 +151,17 @@ class File(Contract):
 
 
 class GraphFile(Contract):
-    """One graph: `shapes` lists what it may be run with, `weights` the files it shares with others."""
+    """One graph file: `shapes` lists the shapes it may run with, `weights` the files it shares with others."""
 
     path: RelativePath
-    weights: list[RelativePath] = Field(description="weight files the graph maps, shared between shapes")
+    weights: list[RelativePath] = Field(description="weight files that the graph maps, shared between shapes")
     shapes: list[dict[str, Positive]] = Field(
-        description="static shapes to run it with, by symbol: `batch` of tiles or `tokens` in parallel"
+        description="static shapes to run it with, by symbol: tiles in a `batch`, or `tokens` in parallel"
     )
 
 
 class Precision(Contract):
-    """How one component is stored and computed, and where that departs from the paper."""
+    """How one component is stored and computed; `note` says where that departs from the paper."""
 
     weights: str
     activations: str
@@ -171,9 +171,9 @@ class Precision(Contract):
 class Tolerance(Contract):
     """How far an output may lie from the fp32 oracle before a trial is `wrong_output`.
 
-    `features` and `logits` bound ||output - golden|| / ||golden|| as estimated from the projections.
-    `margin` bounds the oracle's top-1 minus top-2 logit at the first token that differs: where the
-    oracle itself is that undecided, quantisation may decide otherwise.
+    `features` and `logits` bound ||output - golden|| / ||golden||, estimated from the projections.
+    `margin` bounds the oracle's top-1 minus top-2 logit at the first token that differs: below it the
+    oracle itself is undecided, and quantisation may choose another token.
     """
 
     features: float = Field(gt=0)
@@ -182,33 +182,33 @@ class Tolerance(Contract):
 
 
 class RecipeError(Contract):
-    """What the precision recipe costs, measured by the export against the fp32 oracle."""
+    """The error that the precision recipe adds, measured by the export against the fp32 oracle."""
 
     feature_relative_error: float
     feature_cosine: float
     logit_relative_error: float
     logit_kl_nats: float
     top1_agreement: float
-    positions: Positive = Field(description="logit positions the three logit figures are means over")
+    positions: Positive = Field(description="number of logit positions that the three logit figures average")
 
 
 class Dimensions(Contract):
-    """The sizes an agent needs to allocate and to check."""
+    """The sizes that an agent needs to allocate memory and to check its work."""
 
     tile_pixels: Positive
     vision_tokens_per_tile: Positive
     vision_hidden: Positive
-    tokens_per_tile: Positive = Field(description="tokens a tile costs the language model")
+    tokens_per_tile: Positive = Field(description="tokens that a tile takes up in the language model")
     hidden: Positive
     layers: Positive
     key_value_heads: Positive
     head_dim: Positive
     vocabulary: Positive
-    cache_tokens: Positive = Field(description="positions the key-value cache holds")
+    cache_tokens: Positive = Field(description="positions that the key-value cache holds")
 
 
 class Tokenizer(Contract):
-    """`bytes`: token id = byte + `first_byte`; ids below are special. Public BPE kinds may follow."""
+    """`bytes`: token id = byte + `first_byte`; lower ids are special. Public BPE kinds may follow."""
 
     kind: Literal["bytes"]
     first_byte: Count
@@ -216,15 +216,15 @@ class Tokenizer(Contract):
 
 
 class Weights(Contract):
-    """Where the weights came from. `random` weights measure speed honestly and answer nonsense."""
+    """Where the weights came from. With `random` weights speeds are real and answers are nonsense."""
 
     origin: Literal["trained", "random", "checkpoint"]
-    source: str = Field(description="the seed, the training run or the checkpoint, so that it can be had again")
-    seed: int | None = Field(default=None, description="what `random` weights are drawn from, in models/")
+    source: str = Field(description="the seed, the training run or the checkpoint to get the weights from again")
+    seed: int | None = Field(default=None, description="the seed from which models/ draws `random` weights")
 
 
 class Manifest(Contract):
-    """One build: immutable, and named by the SHA-256 of this document (:func:`content_id`)."""
+    """One build: immutable, named by the SHA-256 of this document (:func:`content_id`)."""
 
     protocol: Positive
     runtime: Literal["onnxruntime", "stand_in"]
@@ -237,7 +237,7 @@ class Manifest(Contract):
     tolerance: Tolerance
     recipe_error: RecipeError
     tokenizer: Tokenizer
-    inputs: dict[Name, RelativePath] = Field(description="name of a reference input -> its folder")
+    inputs: dict[Name, RelativePath] = Field(description="name of a reference input -> its folder in the build")
     weights: Weights
     notes: list[str] = Field(default_factory=list)
     files: list[File]
@@ -246,20 +246,20 @@ class Manifest(Contract):
 class ForeignManifest(Contract):
     """A build that another project's tool runs: packed by the lab, named like any build (:func:`content_id`).
 
-    It has no graphs, inputs or golden outputs: the tool works on random token ids of its own and prints
-    durations. What it computed cannot be checked; how much it did can.
+    It has no graphs, inputs or golden outputs: the tool makes up random token ids and prints durations.
+    The lab can check how much the tool computed, not what.
     """
 
     protocol: Positive
     runtime: Name = Field(description="whose tool runs it, as the lab's table of runtimes names it: llama.cpp")
     model: Name
     recipe: Name
-    weight_file: RelativePath = Field(description="what the tool loads: the .gguf")
+    weight_file: RelativePath = Field(description="the file that the tool loads: the .gguf")
     program: RelativePath = Field(description="the tool itself: llama-bench, for the device's ABI")
-    abi: str = Field(description="the program's machine, from its ELF header: x86_64, arm64, ...; or script")
+    abi: str = Field(description="machine of the program, from its ELF header: x86_64, arm64, ...; or `script`")
     kv_cache: Name = Field(description="type of the key-value cache, as the tool calls it: f16, q8_0")
     prompt_tokens: dict[Name, Positive] = Field(
-        description="input a scenario names -> how many tokens the tool works on in its place"
+        description="input that a scenario names -> how many tokens the tool works on instead"
     )
     weights: Weights
     notes: list[str] = Field(default_factory=list)
@@ -276,7 +276,7 @@ def manifest_of(document: object) -> Manifest | ForeignManifest:
 
 
 class Placement(Contract):
-    """How an image lies on its canvas of columns x rows tiles; chosen once by `models/`."""
+    """Where an image lies on its canvas of columns x rows tiles; chosen once, by `models/`."""
 
     rule: str
     columns: Positive
@@ -285,7 +285,7 @@ class Placement(Contract):
     fit_height: Positive
     left: Count
     top: Count
-    order: list[Count] = Field(description="0 = thumbnail, 1.. = tiles row by row; the order they are encoded in")
+    order: list[Count] = Field(description="order of encoding: 0 = thumbnail, 1.. = tiles row by row")
 
 
 class Image(Contract):
@@ -298,13 +298,13 @@ class Image(Contract):
 
 
 class Segment(Contract):
-    """A run of the prompt: `ids`, or the image's tokens when `ids` is None."""
+    """A stretch of the prompt: `ids`, or the image's tokens when `ids` is None."""
 
     ids: list[Count] | None
 
 
 class Fingerprint(Contract):
-    """A tensor told by its norm and 64 sums under random signs (:func:`fingerprint`)."""
+    """A tensor's shape, norm and 64 sums under random signs (:func:`fingerprint`)."""
 
     shape: list[Positive]
     norm: Real
@@ -312,14 +312,14 @@ class Fingerprint(Contract):
 
 
 class TokenTrail(Contract):
-    """Greedy token ids, and how decided each was: top-1 minus top-2 logit."""
+    """Greedy token ids, each with its margin: top-1 minus top-2 logit."""
 
     ids: list[Count]
     margins: list[Real]
 
 
 class Golden(Contract):
-    """What the fp32 torch oracle answers for an input."""
+    """The fp32 torch oracle's outputs for an input."""
 
     features: Fingerprint | None = Field(description="projected image tokens, in `order`")
     logits: Fingerprint = Field(description="logits after the last prompt token")
@@ -327,7 +327,7 @@ class Golden(Contract):
 
 
 class Input(Contract):
-    """What a workload works on; content-addressed by :func:`content_id`."""
+    """The input of a workload; content-addressed by :func:`content_id`."""
 
     protocol: Positive
     name: Name
@@ -343,14 +343,14 @@ class Input(Contract):
 
 
 class Batch(Contract):
-    """One launch of the vision graphs: `true` tiles, run at the graph's shape `padded`."""
+    """One launch of the vision graphs: `true` tiles, run at the graph's batch size `padded`."""
 
     true: Positive
     padded: Positive
 
 
 class LoadWork(Contract):
-    """Open every graph and close it again."""
+    """Open every graph, then close them all."""
 
     kind: Literal["load"] = "load"
 
@@ -365,16 +365,16 @@ class EncodeImageWork(Contract):
 
 
 class PrefillWork(Contract):
-    """The input's prompt through the language model, `parallel_tokens` a call."""
+    """Run the input's prompt through the language model, `parallel_tokens` a call."""
 
     kind: Literal["prefill"] = "prefill"
     input: Name
-    prompt_tokens: Positive = Field(description="true tokens: the first of the input's prompt")
+    prompt_tokens: Positive = Field(description="true tokens, taken from the start of the input's prompt")
     parallel_tokens: Positive
 
 
 class DecodeWork(Contract):
-    """`new_tokens` one by one behind a cache already filled with `context_tokens`."""
+    """Decode `new_tokens` one by one, after a cache already filled with `context_tokens`."""
 
     kind: Literal["decode"] = "decode"
     input: Name
@@ -409,7 +409,7 @@ class EvaluateWork(Contract):
 
 
 class NullWork(Contract):
-    """Nothing at all: what remains is the lab's own cost."""
+    """No work: it measures the lab's own cost."""
 
     kind: Literal["null"] = "null"
 
@@ -434,7 +434,7 @@ class Inject(Contract):
 
 
 class Job(Contract):
-    """What an agent is asked to do, once."""
+    """The work that an agent does once, in one process."""
 
     protocol: Positive
     trial: str
@@ -446,29 +446,31 @@ class Job(Contract):
     stages: dict[Graph, Name] = Field(description="which unit runs which graph")
     inputs: dict[Name, str] = Field(
         default_factory=dict,
-        description="inputs outside the build: name -> folder on the device; one of the build's name hides it",
+        description="inputs outside the build: name -> folder on the device; one hides the build's of that name",
     )
     memory_pass: bool = False
     inject: Inject | None = None
 
 
 class Command(Contract):
-    """How an adapter wants a foreign tool started on the device: the answer of its `prepare`.
+    """How to start a foreign tool on the device: the output of an adapter's `prepare`.
 
-    `files` (name -> text) are put into the trial's folder, `argv` is run there, `outputs` are brought back.
+    The lab puts `files` (name -> text) into the trial's folder, runs `argv` there and fetches `outputs`.
     """
 
     argv: Annotated[list[str], Field(min_length=1)]
     environment: dict[str, str]
     files: dict[RelativePath, str] = Field(default_factory=dict)
-    outputs: list[RelativePath] = Field(default_factory=list, description="beside stdout and stderr")
+    outputs: list[RelativePath] = Field(
+        default_factory=list, description="files to fetch besides stdout and stderr"
+    )
 
 
 # --- Events ----------------------------------------------------------------------------------------
 
 
 class Hello(Contract):
-    """First line: who runs, where. The three clocks are read together."""
+    """First line: which agent runs, and where. The three clocks are read together."""
 
     event: Literal["hello"] = "hello"
     protocol: Positive
@@ -479,14 +481,14 @@ class Hello(Contract):
     abi: str
     cpu_features: list[str]
     units: dict[Name, list[Count]]
-    pid: Count = Field(description="0: a foreign tool, whose output does not tell")
+    pid: Count = Field(description="0 for a foreign tool, whose output does not give it")
     monotonic_ns: int
     boot_ns: int
     real_ns: int
 
 
 class Tokens(Contract):
-    """How much a span worked on: what counts, and what was computed."""
+    """How much a span worked on: `true` is what counts, `padded` what was computed."""
 
     true: Count
     padded: Count
@@ -502,15 +504,15 @@ class Span(Contract):
     parent: Stage | None = None
     start_ns: int
     duration_ns: Count
-    role: str = Field(description="the unit's name in the paper's words: cpu, npu; user for what a user waits for")
-    unit: str = Field(description="what executed it, e.g. cpu0-1")
+    role: str = Field(description="the paper's name of the unit: cpu or npu; user for the time that a user waits")
+    unit: str = Field(description="the unit that executed it, e.g. cpu0-1")
     thread: Count
     cpu_ns: Count = Field(
-        description="CPU time: the thread's on a one-core unit, the process's otherwise; 0 where it was parsed"
+        description="CPU time: the thread's on a one-core unit, the process's otherwise; 0 for a parsed span"
     )
     count: Tokens | None = Field(default=None, description="tiles for vision stages, tokens for the others")
     source: Literal["measured", "parsed"] = Field(
-        default="measured", description="parsed: a duration printed by a foreign tool; its start is not known"
+        default="measured", description="parsed: a foreign tool printed the duration; the start is unknown"
     )
 
 
@@ -525,7 +527,7 @@ class Iteration(Contract):
 
 
 class Output(Contract):
-    """What an iteration produced: a fingerprint of features or logits, or token ids."""
+    """The result of an iteration: a fingerprint of features or logits, or token ids."""
 
     event: Literal["output"] = "output"
     kind: Literal["features", "logits", "tokens"]
@@ -535,7 +537,7 @@ class Output(Contract):
 
 
 class Memory(Contract):
-    """Resident memory, only in the separate pass."""
+    """Resident memory, reported only in the separate memory pass."""
 
     event: Literal["memory"] = "memory"
     iteration: Count
@@ -544,7 +546,7 @@ class Memory(Contract):
 
 
 class Error(Contract):
-    """The agent gives up; nothing but `end` may follow."""
+    """The agent gives up; only `end` may follow."""
 
     event: Literal["error"] = "error"
     error: ErrorClass
@@ -568,23 +570,24 @@ parse_event: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def content_id(document: Manifest | ForeignManifest | Input) -> str:
-    """SHA-256 of the document's canonical JSON (sorted keys, no spaces): its name in the lab."""
+    """Return the SHA-256 of the document's canonical JSON (sorted keys, no spaces): its name in the lab."""
     return hashlib.sha256(canonical_json(document)).hexdigest()
 
 
 def canonical_json(document: BaseModel) -> bytes:
-    """Return the one byte form a document is hashed and written in."""
+    """Return the bytes that a document is hashed and written as."""
     return json.dumps(
         document.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True
     ).encode()
 
 
 def fingerprint(values: npt.NDArray[np.float32]) -> Fingerprint:
-    """Tell a tensor of any shape by its norm and 64 signed sums.
+    """Return the norm and 64 signed sums of a tensor of any shape.
 
-    Element i (row-major) is hashed with SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) of i + 1; bit k of
-    the hash is its sign in sum k. Each squared sum expects ||values||^2, so two fingerprints estimate the
-    distance of two tensors with a relative standard error of 1/sqrt(128) (:func:`relative_distance`).
+    Element i (row-major) has the hash SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) of i + 1; bit k of
+    the hash gives its sign in sum k. The expected square of each sum is ||values||^2, so two fingerprints
+    estimate the distance of two tensors with a relative standard error of 1/sqrt(128)
+    (:func:`relative_distance`).
     """
     flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
     sums = np.zeros(PROJECTIONS, dtype=np.float64)
@@ -602,6 +605,6 @@ def fingerprint(values: npt.NDArray[np.float32]) -> Fingerprint:
 
 
 def relative_distance(found: Fingerprint, golden: Fingerprint) -> float:
-    """Estimate ||found - golden|| / ||golden|| from two fingerprints; NaN and infinity stay themselves."""
+    """Estimate ||found - golden|| / ||golden|| from two fingerprints; NaN and infinity propagate."""
     difference = np.subtract(found.projections, golden.projections)
     return float(np.sqrt(np.mean(difference**2)) / golden.norm)

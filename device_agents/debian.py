@@ -1,12 +1,12 @@
-"""Debian packages of any architecture, downloaded and unpacked without root, the machine's own left alone.
+"""Downloads and unpacks Debian packages of any architecture, without root and without changing this machine.
 
-apt is run on a state of its own (lists, cache, architecture). The mirror is read from the machine's apt
-configuration and only the suite is replaced, so that no address is written anywhere here::
+apt runs on its own state (lists, cache, architecture). The mirror comes from the machine's apt configuration, with
+another suite, so this module contains no address::
 
     for package in download(["libc6", "libstdc++6"], architecture="arm64", cache=cache_folder()):
         unpack(package, folder)
 
-What was downloaded once is used again without asking the network: delete `<cache>/debian` to get newer versions.
+A package is downloaded once and then reused without the network: delete `<cache>/debian` to get newer versions.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SUITE = "trixie"
-"""Debian 13: the first stable release that carries both `adbd` and `libonnxruntime-dev`."""
+"""Debian 13: the first stable release with both `adbd` and `libonnxruntime-dev`."""
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-"""Where the package debian-archive-keyring puts the keys that sign Debian's lists."""
+"""The keys that sign Debian's lists, from the package debian-archive-keyring."""
 
 FORMAT = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
 
 
 class DebianError(Exception):
-    """Debian packages could not be had; the message says what to do."""
+    """Debian packages could not be downloaded or unpacked; the message says what to do."""
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: ``$POCKETLAB_CACHE``, otherwise ``~/.cache/pocketlab``."""
+    """Return the folder for downloads: ``$POCKETLAB_CACHE``, otherwise ``~/.cache/pocketlab``."""
     named = os.environ.get("POCKETLAB_CACHE")
     return Path(named) if named else Path.home() / ".cache" / "pocketlab"
 
 
 def mirror() -> str:
-    """Return the address this machine gets Debian from.
+    """Return the address of this machine's Debian mirror.
 
-    ``$POCKETLAB_DEBIAN_MIRROR`` goes first, for machines that are not Debian. Raises `DebianError`.
+    ``$POCKETLAB_DEBIAN_MIRROR`` takes precedence; other systems than Debian need it. Raises `DebianError`.
     """
     if named := os.environ.get("POCKETLAB_DEBIAN_MIRROR"):
         return named
@@ -57,7 +57,7 @@ def mirror() -> str:
 
 
 def mirror_in(targets: str, codename: str) -> str | None:
-    """Pick the address of the release itself (not its updates) out of apt's list of targets."""
+    """Return the address of the release itself (not its updates) from apt's list of targets."""
     for line in targets.splitlines():
         uri, _, rest = line.partition(" ")
         if rest == f"{codename} main":
@@ -66,37 +66,41 @@ def mirror_in(targets: str, codename: str) -> str | None:
 
 
 def download(names: Sequence[str], *, architecture: str, cache: Path, suite: str = SUITE) -> list[Path]:
-    """Return the package files of `names`, in that order, downloading those that the cache lacks.
+    """Return the package files of `names`, in that order; download those that the cache lacks.
 
-    A file is written aside and renamed: an interrupted download leaves nothing that looks whole. Raises
-    `DebianError` when apt is missing, has no mirror, or does not find a package.
+    A file is written under another name and then renamed: an interrupted download leaves nothing that looks
+    complete. Raises `DebianError` when apt is missing, has no mirror, or does not find a package.
     """
     folder = cache / "debian" / suite / architecture
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "lock").open("wb") as lock:  # two builds at once: the second finds what the first got
+    with (folder.parent / "lock").open(
+        "wb"
+    ) as lock:  # of two concurrent builds the second uses what the first downloaded
         fcntl.flock(lock, fcntl.LOCK_EX)
         if missing := [name for name in names if _cached(folder, name) is None]:
             _fetch(missing, architecture, suite, folder)
     found = {name: _cached(folder, name) for name in names}
     if lost := [name for name, path in found.items() if path is None]:
-        raise DebianError(f"apt said it downloaded {' '.join(lost)} for {architecture}, and {folder} has none")
+        raise DebianError(
+            f"apt reported that it downloaded {' '.join(lost)} for {architecture}; {folder} has none"
+        )
     return [path for path in found.values() if path is not None]
 
 
 def unpack(package: Path, folder: Path) -> None:
-    """Unpack a package's files into `folder`; nothing of it is run."""
+    """Unpack a package's files into `folder`, without running its scripts."""
     folder.mkdir(parents=True, exist_ok=True)
     _run(["dpkg-deb", "-x", str(package), str(folder)])
 
 
 def _cached(folder: Path, name: str) -> Path | None:
-    """Return the newest file of a package: its name ends before the first underscore."""
+    """Return the newest file of a package, whose name ends at the first underscore."""
     found = sorted(folder.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime)
     return found[-1] if found else None
 
 
 def _fetch(names: Sequence[str], architecture: str, suite: str, folder: Path) -> None:
-    """Let apt update lists of its own and download `names` into `folder`; its signatures are checked by apt."""
+    """Make apt update its own lists, check their signatures and download `names` into `folder`."""
     if not KEYRING.exists():
         raise DebianError(f"wanted Debian's keys in {KEYRING}, found nothing: apt install debian-archive-keyring")
     state = folder.parent / f"state-{architecture}"
@@ -111,7 +115,7 @@ def _fetch(names: Sequence[str], architecture: str, suite: str, folder: Path) ->
     options = {
         "APT::Architecture": architecture,
         "APT::Architectures": architecture,
-        "APT::Sandbox::User": "root",  # the cache is the caller's own folder, which apt's user may not enter
+        "APT::Sandbox::User": "root",  # apt's own user may not enter the caller's cache folder
         "Acquire::Languages": "none",
         "Dir::Cache": state / "cache",
         "Dir::Etc::SourceList": sources,
@@ -129,10 +133,10 @@ def _fetch(names: Sequence[str], architecture: str, suite: str, folder: Path) ->
 
 
 def _run(argv: Sequence[str], folder: Path | None = None) -> str:
-    """Run one of Debian's tools; its last words are the error's."""
+    """Run one of Debian's tools; the error quotes the end of its output."""
     if shutil.which(argv[0]) is None:
         raise DebianError(
-            f"wanted {argv[0]}, found none: Debian's packages are fetched with apt and dpkg, so run this on "
+            f"wanted {argv[0]}, found none: fetching Debian's packages needs apt and dpkg, so run this on "
             "Debian (or in a container of it) and copy the result"
         )
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
@@ -144,7 +148,7 @@ def _run(argv: Sequence[str], folder: Path | None = None) -> str:
 
 
 def _os_release() -> dict[str, str]:
-    """Read the machine's own description; empty where there is none."""
+    """Return the fields of /etc/os-release; empty when there is none."""
     try:
         lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
     except OSError:

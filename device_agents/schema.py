@@ -1,6 +1,6 @@
-"""Generates what other languages and people read from `contract.py`: the JSON Schema and PROTOCOL.md's tables.
+"""Generates the JSON Schema and the tables of PROTOCOL.md from `contract.py`.
 
-``python -m device_agents.schema --write`` writes both; without it, exit code 1 says that they are out of date.
+``python -m device_agents.schema --write`` writes both files; without ``--write``, exit code 1 means out of date.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ SCHEMA = HERE / "contract.schema.json"
 PAGE = HERE / "PROTOCOL.md"
 
 STAGES: Mapping[Stage, str] = {
-    Stage.LOAD: "one graph file is opened",
-    Stage.TILE: "pixels are resized, padded, cut into tiles and normalised: once an image",
+    Stage.LOAD: "open one graph file",
+    Stage.TILE: "resize, pad, cut into tiles and normalise the pixels: once for each image",
     Stage.PATCH_EMBED: "the convolution of one batch of tiles",
     Stage.VIT: "the transformer blocks of one batch",
     Stage.PROJECT: "downsampler and projector of one batch",
-    Stage.EMBED: "token ids become embeddings: the whole prompt (index 0), then one token",
-    Stage.PREFILL: "one chunk of the prompt through the language model",
-    Stage.FIRST_TOKEN: "what a user waits: from image and instruction both given to the first token's text",
-    Stage.SWAP: "the runtime exchanges the prefill graph for the decode graph",
-    Stage.DECODE: "one token through the language model",
-    Stage.SAMPLE: "logits become a token id (greedy)",
-    Stage.DETOKENISE: "a token id becomes visible text",
-    Stage.UNLOAD: "one graph file is closed",
+    Stage.EMBED: "turn token ids into embeddings: the whole prompt (index 0), then one token",
+    Stage.PREFILL: "run one chunk of the prompt through the language model",
+    Stage.FIRST_TOKEN: "the user's wait: from image and instruction given to the first token's text",
+    Stage.SWAP: "the runtime replaces the prefill graph by the decode graph",
+    Stage.DECODE: "run one token through the language model",
+    Stage.SAMPLE: "turn logits into a token id (greedy)",
+    Stage.DETOKENISE: "turn a token id into visible text",
+    Stage.UNLOAD: "close one graph file",
 }
 
 ERRORS: Mapping[ErrorClass, str] = {
     ErrorClass.LOAD: "a build, graph, weight or input file is missing, damaged, or not for this runtime",
-    ErrorClass.OOM: "memory could not be had",
+    ErrorClass.OOM: "memory could not be allocated",
     ErrorClass.UNIT_UNAVAILABLE: "a core or accelerator that the job names cannot be used",
-    ErrorClass.BAD_JOB: "the job is not one, contradicts the build, or asks for what this agent cannot do",
-    ErrorClass.VERSION: "job or manifest are of a newer protocol",
+    ErrorClass.BAD_JOB: "the file is not a job, contradicts the build, or asks for something this agent cannot do",
+    ErrorClass.VERSION: "job or manifest use a newer protocol",
     ErrorClass.NO_WORK: "the runtime reported success and did nothing",
     ErrorClass.DISK_FULL: "a file could not be written; the events file itself may end early (see Exit codes)",
     ErrorClass.TIMEOUT: "the agent stopped waiting for its runtime",
-    ErrorClass.CRASH: "anything nobody foresaw; the message names the exception",
+    ErrorClass.CRASH: "anything unforeseen; the message names the exception",
 }
 
 _WORKS = (
@@ -98,7 +98,7 @@ def schema() -> str:
 
 
 def page(text: str) -> str:
-    """Return PROTOCOL.md's text with every generated part filled in anew; KeyError for an unknown marker."""
+    """Return PROTOCOL.md's text with every generated part replaced; raises `KeyError` for an unknown marker."""
 
     def fill(found: re.Match[str]) -> str:
         return f"{found['open']}\n{TABLES[found['name']]()}\n{found['close']}"
@@ -109,7 +109,7 @@ def page(text: str) -> str:
 
 
 def main() -> int:
-    """Write both files with ``--write``; otherwise return 1 when one is out of date."""
+    """Write both files with ``--write``; without it, return 1 when one is out of date."""
     parser = argparse.ArgumentParser(prog="python -m device_agents.schema", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write contract.schema.json and PROTOCOL.md")
     write = parser.parse_args().write
@@ -131,7 +131,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def _stages() -> str:
-    return _table(("stage", "role", "what it is"), [(f"`{s}`", ROLES[s], STAGES[s]) for s in Stage])
+    return _table(("stage", "role", "meaning"), [(f"`{s}`", ROLES[s], STAGES[s]) for s in Stage])
 
 
 def _errors() -> str:
@@ -139,7 +139,7 @@ def _errors() -> str:
 
 
 def _models(kinds: tuple[type[BaseModel], ...], tag: str) -> str:
-    """One row a field of each model; the tag that tells the models apart is the first column."""
+    """Return a table with one row for each field of each model; the first column is the model's tag."""
     rows: list[tuple[str, ...]] = []
     for kind in kinds:
         fields = kind.model_json_schema()["properties"]
@@ -159,7 +159,7 @@ def _models(kinds: tuple[type[BaseModel], ...], tag: str) -> str:
 
 
 def _kind(said: JsonSchemaValue) -> str:
-    """Say a field's JSON type in a word or two."""
+    """Return a field's JSON type in a word or two."""
     if "$ref" in said:
         return str(said["$ref"]).rpartition("/")[2]
     if "anyOf" in said:
@@ -176,7 +176,7 @@ def _kind(said: JsonSchemaValue) -> str:
 
 
 def _vector() -> str:
-    """Give the fingerprint of the tensor [1, -2, 0.5], in full."""
+    """Return the complete fingerprint of the tensor [1, -2, 0.5]."""
     return (
         "```json\n"
         + contract.fingerprint(np.array([1.0, -2.0, 0.5], dtype=np.float32)).model_dump_json()
@@ -191,7 +191,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "workloads": lambda: _models(_WORKS, "kind"),
     "vector": _vector,
 }
-"""The generated parts of PROTOCOL.md, by the name in their marker."""
+"""The generated parts of PROTOCOL.md, by their name in the marker."""
 
 if __name__ == "__main__":
     sys.exit(main())

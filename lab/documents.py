@@ -1,4 +1,4 @@
-"""TOML files that people write: read, checked against a model, and refused with file and key."""
+"""TOML files that people write: read, check against a model, and refuse naming file and key."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class Table(BaseModel):
-    """A table of a file: frozen, strict (``"4"`` is not 4), and deaf to no key."""
+    """A table of a file: frozen, strict (``"4"`` is not 4); rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def read_text(path: Path, table: str = "") -> str:
-    """Return the text of a file; raises `ScenarioError` naming it and those beside it that have such a table."""
+    """Return the text of a file.
+
+    Raises `ScenarioError` when it cannot be read. If it does not exist, the message names the TOML files beside it
+    that contain ``[table]``.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -38,15 +42,15 @@ def read_text(path: Path, table: str = "") -> str:
 
 
 def _opens_with(path: Path, table: str) -> bool:
-    """Tell whether a file has a table ``[table]``, if one is named; one that cannot be read has none."""
+    """Tell whether a file contains ``[table]``: always if `table` is empty, never if the file is unreadable."""
     try:
         return not table or table in tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False
 
 
-def parse(text: str, path: Path) -> dict[str, object]:
-    """Return the document; raises `ScenarioError` with line and column where it is no TOML."""
+def parse(text: str, path: Path | str) -> dict[str, object]:
+    """Return the document; raise `ScenarioError` with line and column when the text is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -56,9 +60,9 @@ def parse(text: str, path: Path) -> dict[str, object]:
 def check(
     model: type[Checked], values: Mapping[str, object], *, at: str, tables: Mapping[str, str] | None = None
 ) -> Checked:
-    """Return `values` as a `model`; raises `ScenarioError` with one line for each key that is wrong.
+    """Return `values` as a `model`; raise `ScenarioError` with one line for each wrong key.
 
-    `at` opens each line: the file. `tables` says which table a key came from, where that is not `at`.
+    Each line begins with `at`, the file. `tables` gives the table of a key, where it is not the whole file.
     """
     try:
         return model.model_validate(dict(values))
@@ -73,7 +77,7 @@ def check(
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'x'? `` when one of the known words is close, else nothing."""
+    """Return ``did you mean 'x'? `` when a known word is close, else an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {close[0]!r}? " if close else ""
 
@@ -98,7 +102,7 @@ def _words(model: type[BaseModel], problem: ErrorDetails) -> str:
 
 
 def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
-    """Return the keys of the table at `place`, following nested models (a list index changes nothing)."""
+    """Return the keys of the table at `place`. Follow nested models; skip the indexes of lists."""
     for part in place:
         field = model.model_fields.get(part)
         if field is None:

@@ -5,18 +5,18 @@
     ├── BuildError               a build that is missing, damaged, or of another protocol
     ├── PrepareError             an image, prompt or model that could not be prepared
     ├── DeviceError
-    │   ├── DeviceLost           transient: the device went away; trying again may help
-    │   │   └── DeviceRebooted   it came back, and what it was doing is gone
-    │   └── DeviceRefused        stable: the device said no; trying again will not help
-    │       ├── DeviceFull       no space left on the device; what it has so far stays there
-    │       └── DeviceBusy       another lab has it, or the cores it shares; it is not the device's fault
-    ├── RunError                 a run that cannot go on, or of which too little was valid
-    ├── Incomparable             two sides that differ in more than what is to be compared
+    │   ├── DeviceLost           transient: the device disconnected; a retry may help
+    │   │   └── DeviceRebooted   it came back after a reboot; its work is lost
+    │   └── DeviceRefused        stable: the device said no; a retry will not help
+    │       ├── DeviceFull       no space left on the device; files already sent stay
+    │       └── DeviceBusy       another lab is using it, or the cores it shares; no fault of the device
+    ├── RunError                 a run that cannot continue, or had too little that was valid
+    ├── Incomparable             two sides that differ beyond the dimension compared
     ├── StoreError               results that cannot be written or read
-    │   └── DiskFull             no space left; what was saved before is safe
-    └── NotEnoughData            a statistic asked of too few samples
+    │   └── DiskFull             no space left; everything saved before is safe
+    └── NotEnoughData            too few samples for a statistic
 
-A message says what was wanted, what was found, which device or file, and what to do next.
+A message names what was wanted, what was found, which device or file, and what to do next.
 """
 
 from __future__ import annotations
@@ -39,35 +39,35 @@ class PrepareError(LabError):
 
 
 class DeviceError(LabError):
-    """Something about a device."""
+    """A problem with a device."""
 
 
 class DeviceLost(DeviceError):  # noqa: N818 - the words of the design
-    """Transient: the device went away; trying again may help."""
+    """Transient: the device disconnected; a retry may help."""
 
 
 class DeviceRebooted(DeviceLost):
-    """The device came back in another boot: what ran there is gone, and so is what was proven there."""
+    """The device came back in another boot: what ran there is lost, and checks made there no longer hold."""
 
 
 class DeviceRefused(DeviceError):  # noqa: N818 - the words of the design
-    """Stable: the device said no; trying again will not help."""
+    """Stable: the device said no; a retry will not help."""
 
 
 class DeviceFull(DeviceRefused):
-    """No space left on the device; what it has so far stays there."""
+    """No space left on the device; files already sent stay there."""
 
 
 class DeviceBusy(DeviceRefused):
-    """Another lab has the device, or the cores that it shares."""
+    """Another lab is using the device, or the cores that it shares; no fault of the device."""
 
 
 class RunError(LabError):
-    """A run that cannot go on, or of which too little was valid."""
+    """A run that cannot continue, or had too little that was valid."""
 
 
 class Incomparable(LabError):  # noqa: N818 - the words of the design
-    """Two sides that differ in more than what is to be compared; nothing was measured."""
+    """Two sides that differ beyond the dimension compared; nothing was measured."""
 
 
 class StoreError(LabError):
@@ -75,8 +75,8 @@ class StoreError(LabError):
 
 
 class DiskFull(StoreError):  # noqa: N818 - the words of the design
-    """No space left; what was saved before is safe."""
+    """No space left; everything saved before is safe."""
 
 
 class NotEnoughData(LabError):  # noqa: N818 - the words of the design
-    """A statistic asked of too few samples."""
+    """Too few samples for a statistic."""

@@ -1,9 +1,10 @@
-"""Files that are either wholly there or not there at all, whatever happens to the process or the disk."""
+"""Files that are either complete or absent, whatever happens to the process or the disk."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,18 +30,18 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
 
 
 def disk_full(doing: str, path: Path) -> DiskFull:
-    """Return the one message for a full disk."""
+    """Return the error for a full disk: one message everywhere."""
     return DiskFull(
         f"could not {doing}: no space left on the disk that holds {path}; "
-        "everything saved before is safe: free some space; what had begun goes on with `lab run --resume`, or "
-        "`lab compare --resume` or `lab selfcheck --resume` where it was one of these"
+        "everything saved before is safe: free some space, then resume with `lab run --resume`, `lab compare "
+        "--resume` or `lab selfcheck --resume`"
     )
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write aside, sync, rename, sync the folder: a reader sees the old file or the new one, never a part.
+    """Write a temporary file, sync it, rename it, sync the folder: readers see the old file or the new one.
 
-    Raises `OSError`; what was written aside is removed then. One writer a path at a time.
+    Raises `OSError`, and then removes the temporary file. Only one process may write a path at a time.
     """
     aside = path.with_name(f".{path.name}.part")
     try:
@@ -56,7 +57,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Make a file, or the names in a folder, survive a power cut."""
+    """Make a file, or the names in a folder, survive a power cut; raise `OSError`."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -65,7 +66,7 @@ def sync(path: Path) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and its parents durably; one that is there already is left as it is."""
+    """Make a folder and its parents so that they survive a power cut; leave an existing one as it is."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
@@ -73,9 +74,15 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in lower-case hex; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` against other processes of this machine; the kernel frees it if we die."""
+    """Hold the lock file `path` against other processes of this machine; the kernel releases it if we die."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Names and times that the lab gives to what it measures."""
+"""Ids and times of the lab's records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 
 def new_run_id(now_ns: int | None = None) -> str:
-    """Return a UUIDv7, so that ids sort by the time they were made.
+    """Return a UUIDv7, so that ids sort by creation time.
 
     Layout of RFC 9562, sec. 5.7: 48 bits of Unix milliseconds, version 7, 12 bits that continue the
     clock below the millisecond (sec. 6.2, method 3), variant 2, 62 random bits. `now_ns` is Unix time.
@@ -21,5 +21,5 @@ def new_run_id(now_ns: int | None = None) -> str:
 
 
 def now_utc() -> str:
-    """Return the time as ISO 8601 in UTC, to the millisecond: ``2026-11-23T01:02:03.456Z``."""
+    """Return the current time as ISO 8601 in UTC, to the millisecond: ``2026-11-23T01:02:03.456Z``."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,8 @@ def bundle_of(abi: str) -> Path:
     if importlib.util.find_spec("ziglang") is None:
         pytest.skip("the native agent is compiled with ziglang, which is not installed: make setup")
     sources = [*sorted(SOURCES.glob("*.cpp")), *sorted(SOURCES.glob("*.h")), SOURCES / "build.py"]
-    state = hashlib.sha256(b"".join(path.read_bytes() for path in (*sources, ROOT / "constraints.txt")))
+    inputs = [*(path.read_bytes() for path in sources), metadata.version("onnxruntime").encode()]
+    state = hashlib.sha256(b"".join(inputs))
     folder = cache_folder() / "bundles" / f"{abi}-{state.hexdigest()[:16]}"
     if not folder.exists():
         try:

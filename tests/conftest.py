@@ -21,6 +21,28 @@ if TYPE_CHECKING:  # the lab's tests need no torch
     from models.mllm import Mllm
     from models.prepare import Prepared
 
+LANES = {
+    "phones": {"phones", "emulated_phone", "adb_server"},
+    "exports": {"tiny_build", "tiny_builds", "native", "native_bundle", "wheel"},
+}
+"""Fixtures that cost much, by the lane that shares them. Tests of a lane run one after the other in one
+process, so that each is made once; the rest runs beside them (`pytest -n 2 --dist loadgroup`)."""
+
+COSTLY = {"browser_page", "postgres_server", "wheel", "lab"}
+"""Fixtures that cost seconds too, but need no lane: a browser, a database, a wheel, `lab` as a process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test its lane, and the mark `slow` to those that need what costs much."""
+    for item in items:
+        wanted = set(getattr(item, "fixturenames", ()))
+        if "agent" in wanted and getattr(item, "callspec", None) is not None:
+            wanted.add(str(item.callspec.params.get("agent", "")))  # type: ignore[attr-defined]
+        lane = next((name for name, fixtures in LANES.items() if fixtures & wanted), "")
+        if lane or COSTLY & wanted:
+            item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group(lane or item.path.name + str(item.path.parent)))
+
 
 @pytest.fixture(scope="session")
 def tiny_build(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -24,9 +24,9 @@ from adbutils import adb_path
 
 from device_agents.virtual_phone import farm
 from device_agents.virtual_phone import phone as core
+from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.init import ENVIRONMENT
-from device_agents.virtual_phone.supervisor import ask
 
 ADB = Path(adb_path())
 

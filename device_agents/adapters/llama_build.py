@@ -1,9 +1,9 @@
-"""llama.cpp's `llama-bench` for this machine, from the source that the PyPI sdist of `llama-cpp-python` carries.
+"""Builds llama.cpp's `llama-bench` for this machine from the source in the PyPI sdist of `llama-cpp-python`.
 
 python -m device_agents.adapters.llama_build --out FOLDER
 
-The program is linked statically, so that it runs on a virtual phone of this machine as well, and is kept in
-the cache. A phone of another ABI wants one of your own (docs/foreign-tools.md). Nothing is installed.
+The program is linked statically, so that it also runs on this machine's virtual phones, and is kept in the
+cache. For a phone of another ABI bring your own (docs/foreign-tools.md). Nothing is installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 PACKAGE, VERSION = "llama-cpp-python", "0.3.36"
 SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
-"""Of the sdist; it holds llama.cpp 0.5.0-dev under vendor/ (MIT)."""
+"""SHA-256 of the sdist, which contains llama.cpp 0.5.0-dev under vendor/ (MIT)."""
 
 SOURCE = f"{PACKAGE.replace('-', '_')}-{VERSION}/vendor/llama.cpp"
 PROGRAM = "llama-bench"
@@ -32,10 +32,10 @@ OPTIONS = {
     "BUILD_SHARED_LIBS": "OFF",
     "GGML_STATIC": "ON",
     "CMAKE_EXE_LINKER_FLAGS": "-static",
-    "GGML_NATIVE": "ON",  # the instructions of this machine: as fast here as its users have it
-    "GGML_OPENMP": "OFF",  # its own threads, which --cpu-mask places
+    "GGML_NATIVE": "ON",  # all instructions of this machine, as its users build it
+    "GGML_OPENMP": "OFF",  # use its own threads, which --cpu-mask places
     "GGML_LLAMAFILE": "OFF",  # off as in llama.cpp's recipe for phones (docs/android.md)
-    "LLAMA_BUILD_COMMIT": f"{PACKAGE}-{VERSION}",  # otherwise that of whatever repository lies around it
+    "LLAMA_BUILD_COMMIT": f"{PACKAGE}-{VERSION}",  # otherwise that of any repository around it
     "LLAMA_BUILD_NUMBER": "0",
     "LLAMA_OPENSSL": "OFF",
     "LLAMA_CURL": "OFF",
@@ -44,21 +44,21 @@ OPTIONS = {
     "LLAMA_BUILD_SERVER": "OFF",
     "LLAMA_BUILD_APP": "OFF",
     "LLAMA_BUILD_UI": "OFF",
-    "LLAMA_USE_PREBUILT_UI": "OFF",  # nothing is fetched while building
+    "LLAMA_USE_PREBUILT_UI": "OFF",  # the build fetches nothing
 }
 
 _STEP = re.compile(r"^\[\s*(\d+)(?:%|/(\d+))")
-"""How make (``[ 12%]``) and ninja (``[16/133]``) say how far they are."""
+"""The progress lines of make (``[ 12%]``) and ninja (``[16/133]``)."""
 
 Say = Callable[[str], None]
 
 
-class BuildFailed(Exception):  # noqa: N818 - an outcome told to a person, not a kind of error
-    """No program could be made; the text says why and what to do."""
+class BuildFailed(Exception):  # noqa: N818 - an outcome reported to a person, not a kind of error
+    """The program could not be built; the message says why and what to do."""
 
 
 def cached(jobs: int, say: Say) -> Path:
-    """Return the program from the cache, made first if it is not there; raises `BuildFailed`."""
+    """Return the program from the cache; build it first if it is missing; raises `BuildFailed`."""
     root = Path(os.environ.get("POCKETLAB_CACHE") or Path.home() / ".cache" / "pocketlab")
     kept = root / "llama.cpp" / f"{VERSION}-{platform.machine()}" / PROGRAM
     if kept.is_file():
@@ -78,12 +78,12 @@ def _want_tools() -> None:
     if missing:
         raise BuildFailed(
             f"wanted cmake and a C++17 compiler to build {PROGRAM}, missing: {', '.join(missing)}; on Debian: "
-            "apt-get install cmake g++. One that you have already can be put beside the .gguf instead"
+            "apt-get install cmake g++. Or put a llama-bench that you already have beside the .gguf"
         )
 
 
 def _source(folder: Path, say: Say) -> Path:
-    """Fetch the pinned sdist through pip, which checks its hash, and unpack llama.cpp."""
+    """Fetch the pinned sdist with pip, which checks its hash, and unpack llama.cpp."""
     say(f"fetching the source: {PACKAGE} {VERSION} (77 MB)")
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n", encoding="utf-8")
@@ -117,13 +117,13 @@ def _made(source: Path, jobs: int, say: Say) -> Path:
             last = percent // 10
             say(f"compiling: {percent} %")
 
-    say(f"compiling with {jobs} at once; on a slow or busy machine that takes a quarter of an hour")
+    say(f"compiling, {jobs} files at a time; on a slow or busy machine this takes a quarter of an hour")
     _follow(["cmake", "--build", str(out), "--target", PROGRAM, "--parallel", str(jobs)], step)
     return out / "bin" / PROGRAM
 
 
 def _follow(argv: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Run a command, telling each line it prints; raises `BuildFailed` with its last ones."""
+    """Run a command and pass on each line that it prints; raises `BuildFailed` with the last lines."""
     lines: list[str] = []
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -140,10 +140,12 @@ def _last(lines: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Put the program into a folder; returns 0, or 2 when it cannot be made."""
+    """Put the program into a folder; return 0, or 2 when it cannot be built."""
     parser = argparse.ArgumentParser(prog="python -m device_agents.adapters.llama_build", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="where to put llama-bench")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="compilers at once")
+    parser.add_argument("--out", type=Path, required=True, help="folder for llama-bench")
+    parser.add_argument(
+        "--jobs", type=int, default=len(os.sched_getaffinity(0)), help="files to compile at a time"
+    )
     chosen = parser.parse_args(arguments)
     try:
         program = cached(chosen.jobs, lambda words: print(f"  {words}", file=sys.stderr, flush=True))  # noqa: T201 - progress

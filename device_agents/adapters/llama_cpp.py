@@ -1,11 +1,11 @@
-"""llama.cpp's `llama-bench` as an agent: prefill and decode rates on random tokens.
+"""The adapter of llama.cpp's `llama-bench`: prefill and decode rates on random tokens.
 
 ``python -m device_agents.adapters.llama_cpp prepare --job J --manifest M`` prints a `Command`;
 ``… parse --job J --manifest M --stdout F --stderr F --returncode N --events E`` writes the events.
 
-The grammar is that of ``-o jsonl``: one object a test, whose keys differ from build to build, so they are
-looked up by name. `samples_ns` holds one duration a repetition: of `n_prompt` tokens in batches of
-`n_ubatch`, or of `n_gen` single tokens behind `n_depth` cached ones (llama.cpp, tools/llama-bench). It
+The output format is that of ``-o jsonl``: one object for each test. Its keys differ between builds, so they are
+looked up by name. `samples_ns` holds one duration for each repetition: of `n_prompt` tokens in batches of
+`n_ubatch`, or of `n_gen` single tokens after `n_depth` cached ones (llama.cpp, tools/llama-bench). It
 excludes tokeniser and sampler.
 """
 
@@ -45,10 +45,10 @@ from device_agents.reference.units import label_of
 AGENT, AGENT_VERSION = "llama-bench", "adapter 0.1.0"
 
 TAIL = 300
-"""How many characters of the tool's last words are quoted."""
+"""The number of characters that a message quotes from the end of the tool's output."""
 
 NOT_PINNED = "failed to set affinity"
-"""What ggml says on stderr when a thread could not be put on its cores; it goes on all the same."""
+"""The text that ggml prints on stderr when it cannot pin a thread to its cores; it still goes on."""
 
 SIGNS: Mapping[str, ErrorClass] = {
     "invalid parameter": ErrorClass.BAD_JOB,
@@ -61,11 +61,11 @@ SIGNS: Mapping[str, ErrorClass] = {
     "unable to allocate": ErrorClass.OOM,
     "bad_alloc": ErrorClass.OOM,
 }
-"""What a failing `llama-bench`, or the shell that could not start it, says on stderr -> the contract's class."""
+"""Text on stderr of a failing `llama-bench`, or of the shell that could not start it -> the contract's class."""
 
 
 class Result(BaseModel):
-    """What is read of one line of ``-o jsonl``; keys that a build does not print are left out."""
+    """The fields read from one line of ``-o jsonl``; those with a default are not printed by every build."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -83,18 +83,17 @@ class Result(BaseModel):
 
 
 def prepare(job: Job, manifest: ForeignManifest) -> Command:
-    """Say how `llama-bench` is started for a job; raises `AgentError` (`bad_job`) for what it cannot do.
+    """Return how to start `llama-bench` for a job; raises `AgentError` (`bad_job`) for what it cannot do.
 
-    Its own warm-up is switched off: warm-up iterations are repetitions like the others, and are told apart
-    by their place.
+    Its own warm-up is switched off: the first repetitions are the job's warm-up iterations.
     """
     work, cores = job.work, _cores(job)
     if job.inject is not None or job.memory_pass:
-        raise bad_job("llama-bench can neither be slowed down (`inject`) nor say its memory (`memory_pass`)")
+        raise bad_job("llama-bench can neither be slowed down (`inject`) nor report its memory (`memory_pass`)")
     if isinstance(work, PrefillWork):
         batch = max(work.prompt_tokens, work.parallel_tokens)
         amount = ["-p", f"{work.prompt_tokens}", "-n", "0", "-b", f"{batch}", "-ub", f"{work.parallel_tokens}"]
-    elif isinstance(work, DecodeWork) and work.new_tokens > 1:  # the first comes from the prefill, untimed
+    elif isinstance(work, DecodeWork) and work.new_tokens > 1:  # the first token comes from the prefill, untimed
         batch = max(work.context_tokens, work.parallel_tokens)
         amount = ["-p", "0", "-n", f"{work.new_tokens - 1}", "-d", f"{work.context_tokens}"]
         amount += ["-b", f"{batch}", "-ub", f"{work.parallel_tokens}"]
@@ -115,12 +114,12 @@ def prepare(job: Job, manifest: ForeignManifest) -> Command:
             *place,
             *repeat,
         ],
-        environment={"LD_LIBRARY_PATH": folder},  # libraries that were packed beside the program
+        environment={"LD_LIBRARY_PATH": folder},  # libraries packed beside the program
     )
 
 
 def parse(job: Job, manifest: ForeignManifest, *, stdout: str, stderr: str, returncode: int) -> list[Event]:
-    """Turn what `llama-bench` left into events; anything but one clean result is an `error`, never a number."""
+    """Turn the output of `llama-bench` into events; anything but one clean result becomes an `error`."""
     try:
         result = _result(job, stdout, stderr, returncode)
     except AgentError as error:
@@ -130,7 +129,7 @@ def parse(job: Job, manifest: ForeignManifest, *, stdout: str, stderr: str, retu
 
 
 def _result(job: Job, stdout: str, stderr: str, returncode: int) -> Result:
-    """Read the one result of a run that ended well and did what the job asks; raises `AgentError`."""
+    """Read the result of a run that succeeded and did what the job asks; raises `AgentError` otherwise."""
     if returncode != 0:
         raise _failure(returncode, stderr)
     if NOT_PINNED in stderr:
@@ -157,7 +156,7 @@ def _result(job: Job, stdout: str, stderr: str, returncode: int) -> Result:
 
 
 def _as_asked(job: Job, result: Result) -> None:
-    """Raise `AgentError` when the tool says that it ran something else; amounts are left to the reader."""
+    """Raise `AgentError` when the tool says that it ran something else; the reader checks the amounts."""
     work, cores = job.work, _cores(job)
     wanted: dict[str, object] = {"n_threads": len(cores)}
     if isinstance(work, PrefillWork):
@@ -174,7 +173,7 @@ def _as_asked(job: Job, result: Result) -> None:
 
 
 def _timed(job: Job, result: Result) -> list[Event]:
-    """Return a span and an iteration for each sample, laid end to end from 0: only durations are known."""
+    """Return a span and an iteration for each sample, end to end from 0: only durations are known."""
     prefill = isinstance(job.work, PrefillWork)
     stage = Stage.PREFILL if prefill else Stage.DECODE
     tokens = result.n_prompt if prefill else result.n_gen
@@ -204,7 +203,7 @@ def _timed(job: Job, result: Result) -> list[Event]:
 
 
 def _hello(job: Job, manifest: ForeignManifest, result: Result | None) -> Hello:
-    """Say who ran, as far as its output tells: no pid and no monotonic clock."""
+    """Return the `hello` event, with what the output says: it has no pid and no monotonic clock."""
     version = "unknown" if result is None else f"build {result.build_number} ({result.build_commit})"
     return Hello(
         protocol=PROTOCOL,
@@ -227,7 +226,7 @@ def _end(samples: int) -> End:
 
 
 def _real_ns(text: str) -> int:
-    """Read `test_time`, when the test began to the second; 0 when there is none."""
+    """Read `test_time`, the start of the test to the second; return 0 when there is none."""
     try:
         return int(datetime.fromisoformat(text).timestamp()) * 1_000_000_000
     except ValueError:
@@ -246,10 +245,12 @@ def _failure(returncode: int, stderr: str) -> AgentError:
 
 
 def _cores(job: Job) -> list[int]:
-    """Return the cores of the unit that the language model runs on; raises `AgentError` (`bad_job`)."""
+    """Return the cores of the language model's unit; raises `AgentError` (`bad_job`) when it has none."""
     name = job.stages.get(Graph.LLM)
     if name not in job.units:
-        raise bad_job(f"the job says no unit for the language model: stages {job.stages}, units {list(job.units)}")
+        raise bad_job(
+            f"the job names no unit for the language model: stages {job.stages}, units {list(job.units)}"
+        )
     return sorted(set(job.units[name].cores))
 
 
@@ -262,17 +263,19 @@ def _tail(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one step; returns 0, or 1 with one line `adapter: CLASS: message` on stderr."""
+    """Run one step; return 0, or 1 after one line `adapter: CLASS: message` on stderr."""
     parser = argparse.ArgumentParser(prog="device_agents.adapters.llama_cpp", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
-    before = steps.add_parser("prepare", help="print how llama-bench is started, as a Command")
-    after = steps.add_parser("parse", help="turn what llama-bench printed into events")
+    before = steps.add_parser("prepare", help="print how to start llama-bench, as a Command")
+    after = steps.add_parser("parse", help="turn the output of llama-bench into events")
     for step in (before, after):
-        step.add_argument("--job", type=Path, required=True, help="what is asked: JSON, see PROTOCOL.md")
+        step.add_argument("--job", type=Path, required=True, help="the job: JSON, see PROTOCOL.md")
         step.add_argument("--manifest", type=Path, required=True, help="the build's manifest.json")
     for name in ("stdout", "stderr", "events"):
         after.add_argument(f"--{name}", type=Path, required=True)
-    after.add_argument("--returncode", type=int, required=True, help="-n when signal n ended it")
+    after.add_argument(
+        "--returncode", type=int, required=True, help="the tool's exit status; -n when signal n ended it"
+    )
     chosen = parser.parse_args(arguments)
     try:
         job = Job.model_validate_json(chosen.job.read_bytes())

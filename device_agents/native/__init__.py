@@ -1,1 +1,1 @@
-"""The native agent: C++17 over ONNX Runtime's C API, for phones; and how it is built."""
+"""The native agent for phones, C++17 on ONNX Runtime's C API, and its build."""

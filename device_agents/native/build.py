@@ -1,11 +1,11 @@
-"""Builds the native agent into a self-contained bundle: ``python -m device_agents.native.build --abi A --out F``.
+"""Build the native agent into a self-contained bundle: ``python -m device_agents.native.build --abi A --out F``.
 
-A bundle holds the agent, ONNX Runtime, and, for a Linux ABI, the C and C++ libraries with their own dynamic
-loader, so that it needs nothing on the device. `bundle.json` says how it is started. The same inputs give the
-same bundle id: the SHA-256 over the sorted lines "path sha256".
+A bundle holds the agent and ONNX Runtime. For a Linux ABI it also holds the C and C++ libraries and their dynamic
+loader, so that it needs nothing of the device. `bundle.json` says how to start it. The same inputs give the same
+bundle id: the SHA-256 over the sorted lines "path sha256".
 
-android-arm64 is the same source for Android's own libc, built with the user's NDK and archive of ONNX Runtime
-for Android. Neither can be had where this was written: that build has not been run, nor its result.
+android-arm64 is the same source for Android's own libc, built with the user's NDK and archive of ONNX Runtime for
+Android. Its authors had neither: they have not run that build, nor its result.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from device_agents.debian import DebianError, cache_folder, download, unpack
 
 SOURCES = Path(__file__).parent
-CONSTRAINTS = SOURCES.parents[1] / "constraints.txt"
 PYTHON = "3.11"
-"""The wheel's Python: its library is the same for all, and one named wheel makes one bundle id."""
+"""The Python of the wheel to download. Every wheel holds the same library; naming one gives one bundle id."""
 
 ANDROID_API = 28
-"""Android 9, the first whose libc has everything the agent asks for; MT6989 phones left the shop with 14."""
+"""Android 9: the first whose libc has everything that the agent uses. MT6989 phones were sold with Android 14."""
 
 LIBRARIES = (
     "libc.so.6",
@@ -44,14 +44,14 @@ LIBRARIES = (
     "librt.so.1",
     "libstdc++.so.6",
 )
-"""What libonnxruntime.so and the agent ask the loader for; a test asks the loader whether it is all."""
+"""The libraries that the agent and libonnxruntime.so load; a test checks that none is missing."""
 
 FLAGS = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-s")
 
 
 @dataclass(frozen=True)
 class Linux:
-    """A Linux ABI: what each tool calls it."""
+    """A Linux ABI by the name that each tool gives it."""
 
     target: str
     debian: str
@@ -63,17 +63,17 @@ ABIS: Mapping[str, Linux] = {
     "x86_64": Linux("x86_64-linux-gnu.2.28", "amd64", "manylinux_2_28_x86_64", "ld-linux-x86-64.so.2"),
     "arm64": Linux("aarch64-linux-gnu.2.28", "arm64", "manylinux_2_28_aarch64", "ld-linux-aarch64.so.1"),
 }
-"""glibc 2.28 is what the wheels are built for."""
+"""The targets name glibc 2.28, which the wheels are built for."""
 
 
 class BuildError(Exception):
-    """The bundle could not be built; the message says what to do."""
+    """The bundle cannot be built; the message says what to do."""
 
 
 def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Path | None = None) -> str:
-    """Build the bundle of an ABI into `out`, replacing what is there; returns its id.
+    """Build the bundle of an ABI into `out`, replacing an older one, and return its id.
 
-    It is made beside `out` and renamed: an interrupted build leaves the old bundle. Raises `BuildError` and
+    It is built beside `out` and then renamed: an interrupted build leaves the old bundle. Raises `BuildError` and
     `DebianError`.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +92,10 @@ def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Pat
 
 
 def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
-    """Fill a bundle for a Linux ABI; returns how it is started and the runtime's release."""
+    """Fill a bundle for a Linux ABI; return its start command and the runtime's release."""
     if importlib.util.find_spec("ziglang") is None:
-        raise BuildError("wanted the compiler `ziglang`, found none in this Python: make setup")
-    release = pinned("onnxruntime", CONSTRAINTS.read_text(encoding="utf-8"))
+        raise BuildError("wanted the compiler `ziglang`, found none here: `pip install 'pocketlab[agents]'`")
+    release = metadata.version("onnxruntime")  # the host's agent runs on the same
     with zipfile.ZipFile(_wheel(release, linux.wheel, cache)) as wheel:
         (folder / "libonnxruntime.so").write_bytes(wheel.read(f"onnxruntime/capi/libonnxruntime.so.{release}"))
     includes = _headers(cache, ["libonnxruntime-dev", "nlohmann-json3-dev"])
@@ -111,17 +111,20 @@ def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
 
 
 def _android(folder: Path, cache: Path, ndk: Path | None, aar: Path | None) -> tuple[list[str], str]:
-    """Fill a bundle for Android's own libc, with the user's NDK and archive of ONNX Runtime for Android."""
+    """Fill a bundle for Android's own libc; return its start command and the runtime's release."""
     compiler = android_compiler(ndk)
     if aar is None or not zipfile.is_zipfile(aar):
         raise BuildError(
             f"wanted the archive of ONNX Runtime for Android (onnxruntime-android-VERSION.aar), found "
-            f"{aar or 'none named'}: --ort-aar FILE (make: ORT_AAR=FILE)"
+            f"{aar or 'none'}: name it with --ort-aar FILE (make: ORT_AAR=FILE)"
         )
     library, header = "jni/arm64-v8a/libonnxruntime.so", "headers/onnxruntime_c_api.h"
     with zipfile.ZipFile(aar) as archive, tempfile.TemporaryDirectory() as unpacked:
         if missing := {library, header} - set(archive.namelist()):
-            raise BuildError(f"{aar}: wanted an archive of ONNX Runtime for Android; it has no {sorted(missing)}")
+            raise BuildError(
+                f"{aar}: wanted an archive of ONNX Runtime for Android, found one without {sorted(missing)}: "
+                "name another with --ort-aar FILE"
+            )
         archive.extractall(unpacked, [name for name in archive.namelist() if name.startswith("headers/")])
         (folder / "libonnxruntime.so").write_bytes(archive.read(library))
         includes = [Path(unpacked) / "headers", *_headers(cache, ["nlohmann-json3-dev"])]
@@ -134,25 +137,18 @@ def _android(folder: Path, cache: Path, ndk: Path | None, aar: Path | None) -> t
 def android_compiler(ndk: Path | None) -> Path:
     """Return the NDK's compiler for 64-bit Arm; raises `BuildError` without one."""
     if ndk is None:
-        raise BuildError("android-arm64 is built with Android's NDK: --ndk FOLDER (make: NDK=FOLDER)")
+        raise BuildError("android-arm64 needs Android's NDK: name it with --ndk FOLDER (make: NDK=FOLDER)")
     path = ndk / "toolchains/llvm/prebuilt/linux-x86_64/bin" / f"aarch64-linux-android{ANDROID_API}-clang++"
     if not path.exists():
         raise BuildError(
-            f"wanted the NDK's compiler at {path}, found nothing: name an unpacked NDK for Linux, r26 or newer"
+            f"wanted the NDK's compiler at {path}, found nothing: name an unpacked NDK for Linux, r26 or newer, "
+            "with --ndk FOLDER"
         )
     return path
 
 
-def pinned(package: str, constraints: str) -> str:
-    """Return the release that a constraints file pins; raises `BuildError` without one."""
-    found = re.search(rf"^{re.escape(package)}==(\S+)$", constraints, flags=re.MULTILINE)
-    if found is None:
-        raise BuildError(f"wanted a pin of {package} in {CONSTRAINTS}, found none")
-    return found[1]
-
-
 def compile_agent(compiler: Sequence[str], includes: Sequence[Path], agent: Path, cache: Path) -> None:
-    """Compile every source into one program; raises `BuildError` with the compiler's words."""
+    """Compile every source into one program; raises `BuildError` with the compiler's output."""
     sources = sorted(str(path.name) for path in SOURCES.glob("*.cpp"))
     command = [
         *compiler,
@@ -171,7 +167,7 @@ def compile_agent(compiler: Sequence[str], includes: Sequence[Path], agent: Path
 
 
 def _wheel(release: str, platform: str, cache: Path) -> Path:
-    """Return the wheel of ONNX Runtime for a platform, from the cache or by pip; written aside and renamed."""
+    """Return the wheel of ONNX Runtime for a platform, from the cache, which holds whole files only, or by pip."""
     folder = cache / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
     pattern = f"onnxruntime-{release}-*{platform}.whl"
@@ -183,7 +179,10 @@ def _wheel(release: str, platform: str, cache: Path) -> Path:
         done = subprocess.run([*pip, *wanted], capture_output=True, text=True, check=False)
         for path in Path(aside).glob(pattern):
             return path.rename(folder / path.name)
-    raise BuildError(f"pip found no onnxruntime {release} for {platform}: {done.stderr.strip()[-500:]}")
+    raise BuildError(
+        f"wanted onnxruntime {release} for {platform}, pip found none: check the network and the "
+        f"installed onnxruntime: {done.stderr.strip()[-500:]}"
+    )
 
 
 def _headers(cache: Path, packages: Sequence[str]) -> list[Path]:
@@ -192,7 +191,8 @@ def _headers(cache: Path, packages: Sequence[str]) -> list[Path]:
     for package in download(packages, architecture="amd64", cache=cache):
         folder = cache / "headers" / package.stem
         if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=_made(folder.parent), prefix="unpack-") as aside:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix="unpack-") as aside:
                 unpack(package, Path(aside) / "root")
                 if not folder.exists():
                     (Path(aside) / "root").rename(folder)
@@ -200,16 +200,13 @@ def _headers(cache: Path, packages: Sequence[str]) -> list[Path]:
     return folders
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _library(root: Path, name: str) -> Path:
-    """Find a library in unpacked packages, as a file: links in them are absolute or relative to their own root."""
+    """Find a library in unpacked packages: a file, or a link to one (an absolute link there may lead nowhere)."""
     found = [path for path in sorted(root.rglob(name)) if path.is_file()]
     if not found:
-        raise BuildError(f"Debian's packages brought no {name}: delete the cache folder `debian` and build again")
+        raise BuildError(
+            f"wanted {name} in Debian's packages, found none: delete the cache folder `debian` and build again"
+        )
     return found[0]
 
 
@@ -222,18 +219,18 @@ def _describe(folder: Path, abi: str, argv: list[str], runtime: str) -> str:
         files.append({"path": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)})
     lines = "".join(f"{file['path']} {file['sha256']}\n" for file in files)
     bundle_id = hashlib.sha256(lines.encode()).hexdigest()
-    told = {"abi": abi, "id": bundle_id, "agent": "native", "runtime": runtime, "argv": argv, "files": files}
-    (folder / "bundle.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    bundle = {"abi": abi, "id": bundle_id, "agent": "native", "runtime": runtime, "argv": argv, "files": files}
+    (folder / "bundle.json").write_text(json.dumps(bundle, indent=1) + "\n", encoding="utf-8")
     return bundle_id
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build one bundle; returns 0, or 2 with the reason on stderr."""
+    """Build one bundle; return 0, or 2 after printing the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m device_agents.native.build", description=__doc__)
     parser.add_argument("--abi", required=True, choices=[*ABIS, "android-arm64"])
-    parser.add_argument("--out", required=True, type=Path, help="the bundle's folder; replaced when it is there")
-    parser.add_argument("--ndk", type=Path, help="android-arm64: the unpacked NDK")
-    parser.add_argument("--ort-aar", type=Path, help="android-arm64: ONNX Runtime's archive for Android")
+    parser.add_argument("--out", required=True, type=Path, help="the bundle's folder, replaced if it exists")
+    parser.add_argument("--ndk", type=Path, help="for android-arm64: the unpacked NDK")
+    parser.add_argument("--ort-aar", type=Path, help="for android-arm64: the archive of ONNX Runtime for Android")
     chosen = parser.parse_args(arguments)
     try:
         found = build(chosen.abi, chosen.out, cache=cache_folder(), ndk=chosen.ndk, aar=chosen.ort_aar)

@@ -14,281 +14,171 @@ constexpr const char* ROLES[] = {"cpu",  "cpu", "cpu", "npu", "npu", "cpu", "npu
                                  "user", "npu", "npu", "cpu", "cpu", "cpu"};
 constexpr const char* GRAPHS[] = {"tile", "patch_embed", "vit", "project", "embed", "llm"};
 
+// Returns where `text` stands among `names`.
+size_t position(const std::vector<std::string>& names, const std::string& text, const std::string& where) {
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end()) {
+    throw Malformed(where + ": wanted one of " + listed(names) + ", found " + quote(text));
+  }
+  return static_cast<size_t>(found - names.begin());
+}
+
 template <class Enum, size_t N>
 Enum member(const char* const (&names)[N], const std::string& text, const std::string& where) {
-  for (size_t i = 0; i < N; ++i) {
-    if (text == names[i]) return static_cast<Enum>(i);
-  }
-  throw Malformed(where + ": wanted one of " + listed(std::vector<std::string>(names, names + N)) + ", found " +
-                  quote(text));
+  return static_cast<Enum>(position({names, names + N}, text, where));
 }
 
-std::string shown(const Json& json) {
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return text.size() <= 80 ? text : text.substr(0, 80) + "...";
-}
-
-Malformed wrong(const std::string& where, const std::string& wanted, const Json& found) {
-  return Malformed((where.empty() ? "(whole file)" : where) + ": wanted " + wanted + ", found " + shown(found));
-}
-
-int64_t whole(const Json& json, const std::string& where, int64_t least) {
-  const bool fits = json.is_number_integer() && !(json.is_number_unsigned() && json.get<uint64_t>() > INT64_MAX);
-  if (!fits || json.get<int64_t>() < least) {
-    throw wrong(where, "a whole number of at least " + std::to_string(least), json);
-  }
-  return json.get<int64_t>();
-}
-
-std::string text(const Json& json, const std::string& where) {
-  if (!json.is_string()) throw wrong(where, "text", json);
-  return json.get<std::string>();
-}
-
-double real(const Json& json, const std::string& where) {
-  if (!json.is_number()) throw wrong(where, "a number", json);
-  return json.get<double>();
-}
-
-// A computed number: JSON has no word for NaN, so it travels as a string.
-void computed(const Json& json, const std::string& where) {
-  if (!json.is_number() && json != "NaN" && json != "Infinity" && json != "-Infinity") {
-    throw wrong(where, "a number, \"NaN\", \"Infinity\" or \"-Infinity\"", json);
-  }
-}
-
-std::string a_name(const std::string& found, const std::string& where) {
-  const auto letter = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
-  const auto inner = [&](char c) { return letter(c) || c == '.' || c == '_' || c == '-'; };
-  if (found.empty() || found.size() > 64 || !letter(found[0]) || !std::all_of(found.begin(), found.end(), inner)) {
-    throw Malformed(where + ": wanted a name (up to 64 of A-Z a-z 0-9 . _ -), found " + quote(found));
-  }
-  return found;
-}
-
-std::string relative_path(const Json& json, const std::string& where) {
-  const std::string path = text(json, where);
-  const bool odd = path.empty() || path[0] == '/' || path.find('\\') != std::string::npos ||
-                   path.find('\0') != std::string::npos || ("/" + path + "/").find("/../") != std::string::npos;
-  if (odd) throw wrong(where, "a relative path that stays in its folder", json);
-  return path;
-}
-
-const Json& a_list(const Json& json, const std::string& where, size_t least = 0) {
-  if (!json.is_array() || json.size() < least) throw wrong(where, "a list of at least " + std::to_string(least), json);
-  return json;
-}
-
-std::vector<int64_t> wholes(const Json& json, const std::string& where, size_t least = 0) {
-  std::vector<int64_t> found;
-  for (const Json& item : a_list(json, where, least)) found.push_back(whole(item, where, 0));
-  return found;
-}
-
-// One object of a document. `done` refuses every key that nobody asked for.
-class Object {
+// A value of a document and its place there, which every error names.
+class Value {
  public:
-  Object(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
-    if (!json.is_object()) throw wrong(where_, "an object", json);
+  Value(const Json& json, std::string where) : json_(json), where_(std::move(where)) {}
+
+  const std::string& where() const { return where_; }
+  bool is_null() const { return json_.is_null(); }
+
+  // A field of an object that must have it.
+  Value operator[](const std::string& key) {
+    const Json* found = find(key);
+    if (found == nullptr) throw Malformed(at(key) + ": required, and missing");
+    return {*found, at(key)};
+  }
+
+  // A field of an object; nothing when it is missing or null.
+  std::optional<Value> optional(const std::string& key) {
+    const Json* found = find(key);
+    return found == nullptr || found->is_null() ? std::nullopt : std::optional(Value(*found, at(key)));
+  }
+
+  // Refuses an object that has a field nobody read.
+  void refuse_unread() const {
+    for (const auto& [key, value] : json_.items()) {
+      if (read_.count(key) == 0) throw Malformed(at(key) + ": this protocol has no such key, found " + shown(value));
+    }
+  }
+
+  // Every field of an object, in the document's order.
+  std::vector<std::pair<std::string, Value>> fields() const {
+    if (!json_.is_object()) throw wrong("an object");
+    std::vector<std::pair<std::string, Value>> found;
+    for (const auto& [key, value] : json_.items()) found.emplace_back(key, Value(value, at(key)));
+    return found;
+  }
+
+  std::vector<Value> list(size_t least = 0) const {
+    if (!json_.is_array() || json_.size() < least) throw wrong("a list of at least " + std::to_string(least));
+    std::vector<Value> found;
+    for (const Json& item : json_) found.emplace_back(item, at(std::to_string(found.size())));
+    return found;
+  }
+
+  int64_t whole(int64_t least) const {
+    const bool fits = json_.is_number_integer() && !(json_.is_number_unsigned() && json_.get<uint64_t>() > INT64_MAX);
+    if (!fits || json_.get<int64_t>() < least) throw wrong("a whole number of at least " + std::to_string(least));
+    return json_.get<int64_t>();
+  }
+
+  std::vector<int64_t> wholes(size_t least = 0) const {
+    std::vector<int64_t> found;
+    for (const Value& item : list(least)) found.push_back(item.whole(0));
+    return found;
+  }
+
+  std::string text() const {
+    if (!json_.is_string()) throw wrong("text");
+    return json_.get<std::string>();
+  }
+
+  std::string one_of(const std::vector<std::string>& words) const { return words[position(words, text(), where_)]; }
+
+  // A path that stays in the folder it is relative to.
+  std::string path() const {
+    const std::string found = text();
+    if (found.empty() || found[0] == '/' || found.find('\\') != std::string::npos ||
+        found.find('\0') != std::string::npos || ("/" + found + "/").find("/../") != std::string::npos) {
+      throw wrong("a relative path that stays in its folder");
+    }
+    return found;
+  }
+
+  double real() const {
+    if (!json_.is_number()) throw wrong("a number");
+    return json_.get<double>();
+  }
+
+  bool flag() const {
+    if (!json_.is_boolean()) throw wrong("true or false");
+    return json_.get<bool>();
+  }
+
+  Malformed wrong(const std::string& wanted) const {
+    return Malformed((where_.empty() ? "(whole file)" : where_) + ": wanted " + wanted + ", found " + shown(json_));
+  }
+
+ private:
+  static std::string shown(const Json& json) {
+    const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text.size() <= 80 ? text : text.substr(0, 80) + "...";
   }
 
   std::string at(const std::string& key) const { return where_.empty() ? key : where_ + "." + key; }
 
-  const Json& operator[](const char* key) {
-    const Json* found = optional(key);
-    if (found == nullptr) throw Malformed(at(key) + ": required, and missing");
-    return *found;
-  }
-
-  const Json* optional(const char* key) {
-    asked_.insert(key);
+  const Json* find(const std::string& key) {
+    if (!json_.is_object()) throw wrong("an object");
+    read_.insert(key);
     const auto found = json_.find(key);
     return found == json_.end() ? nullptr : &*found;
   }
 
-  int64_t count(const char* key) { return pocketlab::whole((*this)[key], at(key), 0); }
-  int64_t positive(const char* key) { return pocketlab::whole((*this)[key], at(key), 1); }
-  std::string text(const char* key) { return pocketlab::text((*this)[key], at(key)); }
-  std::string name(const char* key) { return a_name(text(key), at(key)); }
-  std::string path(const char* key) { return relative_path((*this)[key], at(key)); }
-  double real(const char* key) { return pocketlab::real((*this)[key], at(key)); }
-  const Json& list(const char* key, size_t least = 0) { return a_list((*this)[key], at(key), least); }
-  Object object(const char* key) { return {(*this)[key], at(key)}; }
-
-  bool flag(const char* key, std::optional<bool> otherwise = {}) {
-    const Json* found = optional(key);
-    if (found == nullptr && otherwise) return *otherwise;
-    const Json& json = (*this)[key];
-    if (!json.is_boolean()) throw wrong(at(key), "true or false", json);
-    return json.get<bool>();
-  }
-
-  std::string one_of(const char* key, const std::vector<std::string>& words) {
-    const std::string found = text(key);
-    if (std::find(words.begin(), words.end(), found) == words.end()) {
-      throw Malformed(at(key) + ": wanted one of " + listed(words) + ", found " + quote(found));
-    }
-    return found;
-  }
-
-  std::string sha256(const char* key) {
-    const std::string found = text(key);
-    if (found.size() != 64 || found.find_first_not_of("0123456789abcdef") != std::string::npos) {
-      throw Malformed(at(key) + ": wanted 64 digits of SHA-256, found " + quote(found));
-    }
-    return found;
-  }
-
-  template <class Each>
-  void each(Each&& visit) const {
-    for (const auto& [key, value] : json_.items()) visit(key, value, at(key));
-  }
-
-  void done() const {
-    for (const auto& [key, value] : json_.items()) {
-      if (asked_.count(key) == 0) throw Malformed(at(key) + ": this protocol has no such key, found " + shown(value));
-    }
-  }
-
- private:
   const Json& json_;
   std::string where_;
-  std::set<std::string> asked_;
+  std::set<std::string> read_;
 };
 
-GraphFile graph_file_of(const Json& json, const std::string& where) {
-  Object object(json, where);
-  GraphFile file;
-  file.path = object.path("path");
-  for (const Json& path : object.list("weights")) file.weights.push_back(relative_path(path, object.at("weights")));
-  for (const Json& listed : object.list("shapes")) {
-    std::map<std::string, int64_t> shape;
-    Object(listed, object.at("shapes")).each([&](const std::string& symbol, const Json& size, const std::string& at) {
-      shape[symbol] = whole(size, at, 1);
-    });
-    file.shapes.push_back(std::move(shape));
-  }
-  object.done();
-  return file;
+// The contract's Name: `hello` repeats the names of the units, and its reader accepts no others.
+bool is_name(const std::string& text) {
+  const auto letter = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  const auto inner = [&](char c) { return letter(c) || c == '.' || c == '_' || c == '-'; };
+  return !text.empty() && text.size() <= 64 && letter(text[0]) && std::all_of(text.begin(), text.end(), inner);
 }
 
-Dimensions dimensions_of(Object object) {
-  Dimensions sizes{};
-  sizes.tile_pixels = object.positive("tile_pixels");
-  sizes.vision_tokens_per_tile = object.positive("vision_tokens_per_tile");
-  sizes.vision_hidden = object.positive("vision_hidden");
-  sizes.tokens_per_tile = object.positive("tokens_per_tile");
-  sizes.hidden = object.positive("hidden");
-  sizes.layers = object.positive("layers");
-  sizes.key_value_heads = object.positive("key_value_heads");
-  sizes.head_dim = object.positive("head_dim");
-  sizes.vocabulary = object.positive("vocabulary");
-  sizes.cache_tokens = object.positive("cache_tokens");
-  object.done();
-  return sizes;
-}
-
-// What the agent has no use for is checked all the same: a document that is half wrong is wrong.
-void check_about(Object& top) {
-  top.object("precision").each([](const std::string&, const Json& json, const std::string& where) {
-    Object precision(json, where);
-    precision.text("weights");
-    precision.text("activations");
-    if (precision.optional("note") != nullptr) precision.text("note");
-    precision.done();
-  });
-  Object tolerance = top.object("tolerance");
-  for (const char* key : {"features", "logits", "margin"}) {
-    const double bound = tolerance.real(key);
-    if (bound < 0 || (bound == 0 && std::string(key) != "margin")) {
-      throw wrong(tolerance.at(key), "a positive number", tolerance[key]);
-    }
-  }
-  tolerance.done();
-  Object error = top.object("recipe_error");
-  for (const char* key : {"feature_relative_error", "feature_cosine", "logit_relative_error", "logit_kl_nats",
-                          "top1_agreement"}) {
-    computed(error[key], error.at(key));
-  }
-  error.positive("positions");
-  error.done();
-  Object weights = top.object("weights");
-  weights.one_of("origin", {"trained", "random", "checkpoint"});
-  weights.text("source");
-  if (const Json* seed = weights.optional("seed"); seed != nullptr && !seed->is_null()) {
-    whole(*seed, weights.at("seed"), INT64_MIN);
-  }
-  weights.done();
-  if (top.optional("notes") != nullptr) {
-    for (const Json& note : top.list("notes")) text(note, "notes");
-  }
-}
-
-void check_fingerprint(Object object) {
-  for (const Json& size : object.list("shape")) whole(size, object.at("shape"), 1);
-  computed(object["norm"], object.at("norm"));
-  if (object.list("projections").size() != PROJECTIONS) throw Malformed(object.at("projections") + ": wanted 64");
-  for (const Json& sum : object.list("projections")) computed(sum, object.at("projections"));
-  object.done();
-}
-
-void check_golden(Object object) {
-  if (!object["features"].is_null()) check_fingerprint(object.object("features"));
-  check_fingerprint(object.object("logits"));
-  Object tokens = object.object("tokens");
-  wholes(tokens["ids"], tokens.at("ids"));
-  for (const Json& margin : tokens.list("margins")) computed(margin, tokens.at("margins"));
-  tokens.done();
-  object.done();
-}
-
-std::vector<Batch> batches_of(Object& object) {
-  std::vector<Batch> batches;
-  for (const Json& json : object.list("batches", 1)) {
-    Object batch(json, object.at("batches"));
-    batches.push_back({batch.positive("true"), batch.positive("padded")});
-    batch.done();
-  }
-  return batches;
-}
-
-Work work_of(Object object) {
+Work work_of(Value from) {
   Work work;
-  work.kind = object.one_of("kind", {"load", "encode_image", "prefill", "decode", "generate", "evaluate", "null"});
+  work.kind = from["kind"].one_of({"load", "encode_image", "prefill", "decode", "generate", "null"});
   const bool encodes = work.kind == "encode_image" || work.kind == "generate";
   const bool prefills = work.kind == "prefill" || work.kind == "decode" || work.kind == "generate";
-  if (encodes || prefills) work.input = object.name("input");
+  if (encodes || prefills) work.input = from["input"].text();
   if (encodes) {
-    work.batches = batches_of(object);
-    work.pipelined = object.flag("pipelined");
+    for (Value& batch : from["batches"].list(1)) {
+      work.batches.push_back({batch["true"].whole(1), batch["padded"].whole(1)});
+      batch.refuse_unread();
+    }
+    work.pipelined = from["pipelined"].flag();
   }
-  if (prefills) work.parallel_tokens = object.positive("parallel_tokens");
-  if (work.kind == "prefill") work.prompt_tokens = object.positive("prompt_tokens");
+  if (prefills) work.parallel_tokens = from["parallel_tokens"].whole(1);
+  if (work.kind == "prefill") work.prompt_tokens = from["prompt_tokens"].whole(1);
   if (work.kind == "decode") {
-    work.context_tokens = object.positive("context_tokens");
-    work.new_tokens = object.positive("new_tokens");
+    work.context_tokens = from["context_tokens"].whole(1);
+    work.new_tokens = from["new_tokens"].whole(1);
   }
   if (work.kind == "generate") {
-    work.new_tokens = whole(object["new_tokens"], object.at("new_tokens"), 2);
-    work.coupled = object.flag("coupled");
-    if (const Json* delay = object.optional("instruction_delay_s"); delay != nullptr && !delay->is_null()) {
-      work.instruction_delay_s = real(*delay, object.at("instruction_delay_s"));
-    }
-    work.release_vision = object.flag("release_vision", false);
+    work.new_tokens = from["new_tokens"].whole(2);
+    work.coupled = from["coupled"].flag();
+    if (const auto delay = from.optional("instruction_delay_s")) work.instruction_delay_s = delay->real();
+    if (const auto release = from.optional("release_vision")) work.release_vision = release->flag();
   }
-  if (work.kind == "evaluate") object.path("items");
-  object.done();
+  from.refuse_unread();
   return work;
 }
 
-std::optional<Inject> inject_of(Object& top) {
-  const Json* found = top.optional("inject");
-  if (found == nullptr || found->is_null()) return {};
-  Object object(*found, "inject");
-  Inject inject{member<Stage>(STAGES, object.text("stage"), object.at("stage")), object.real("slow_down")};
-  if (!(inject.slow_down > 1)) throw wrong(object.at("slow_down"), "more than 1", object["slow_down"]);
-  object.done();
-  return inject;
+GraphFile graph_file_of(Value from) {
+  GraphFile file;
+  file.path = from["path"].path();
+  for (const Value& path : from["weights"].list()) file.weights.push_back(path.path());
+  for (const Value& listed : from["shapes"].list()) {
+    std::map<std::string, int64_t>& shape = file.shapes.emplace_back();
+    for (const auto& [symbol, size] : listed.fields()) shape[symbol] = size.whole(1);
+  }
+  return file;
 }
 
 }  // namespace
@@ -304,97 +194,79 @@ const std::vector<GraphFile>* Manifest::files_of(Graph graph) const {
   return nullptr;
 }
 
+int64_t read_protocol(const Json& found) { return Value(found, "")["protocol"].whole(1); }
+
 Job read_job(const Json& found) {
-  Object top(found, "");
+  Value top(found, "");
+  top["protocol"];  // `read_protocol` has checked it
+  top["trial"];     // for the lab
   Job job;
-  top.positive("protocol");
-  top.text("trial");
-  job.build = top.text("build");
-  job.work = work_of(top.object("work"));
-  job.warmup_iterations = top.count("warmup_iterations");
-  job.iterations = top.positive("iterations");
-  top.object("units").each([&](const std::string& unit, const Json& json, const std::string& where) {
-    Object object(json, where);
-    job.units.emplace_back(a_name(unit, where), wholes(object["cores"], object.at("cores"), 1));
-    object.done();
-  });
-  top.object("stages").each([&](const std::string& graph, const Json& json, const std::string& where) {
-    job.stages.emplace_back(member<Graph>(GRAPHS, graph, where), a_name(text(json, where), where));
-  });
-  if (top.optional("inputs") != nullptr) {
-    top.object("inputs").each([&](const std::string& input, const Json& json, const std::string& where) {
-      job.inputs[a_name(input, where)] = text(json, where);
-    });
+  job.build = top["build"].text();
+  job.work = work_of(top["work"]);
+  job.warmup_iterations = top["warmup_iterations"].whole(0);
+  job.iterations = top["iterations"].whole(1);
+  for (auto& [unit, value] : top["units"].fields()) {
+    if (!is_name(unit)) throw Malformed(value.where() + ": wanted a name (up to 64 of A-Z a-z 0-9 . _ -)");
+    job.units.emplace_back(unit, value["cores"].wholes(1));
+    value.refuse_unread();
   }
-  job.memory_pass = top.flag("memory_pass", false);
-  job.inject = inject_of(top);
-  top.done();
+  for (const auto& [graph, unit] : top["stages"].fields()) {
+    job.stages.emplace_back(member<Graph>(GRAPHS, graph, unit.where()), unit.text());
+  }
+  if (const auto inputs = top.optional("inputs")) {
+    for (const auto& [input, folder] : inputs->fields()) job.inputs[input] = folder.text();
+  }
+  if (const auto memory_pass = top.optional("memory_pass")) job.memory_pass = memory_pass->flag();
+  if (auto inject = top.optional("inject")) {
+    const Value stage = (*inject)["stage"], slow_down = (*inject)["slow_down"];
+    job.inject = Inject{member<Stage>(STAGES, stage.text(), stage.where()), slow_down.real()};
+    if (!(job.inject->slow_down > 1)) throw slow_down.wrong("more than 1");
+    inject->refuse_unread();
+  }
+  top.refuse_unread();
   return job;
 }
 
 Manifest read_manifest(const Json& found) {
-  Object top(found, "");
+  Value top(found, "");
   Manifest manifest;
-  top.positive("protocol");
-  manifest.runtime = top.one_of("runtime", {"onnxruntime", "stand_in"});
-  top.name("model");
-  top.name("recipe");
-  manifest.dimensions = dimensions_of(top.object("dimensions"));
-  top.object("graphs").each([&](const std::string& graph, const Json& json, const std::string& where) {
+  top["runtime"].one_of({"onnxruntime"});
+  Value sizes = top["dimensions"];
+  const auto size = [&](const char* key) { return sizes[key].whole(1); };
+  manifest.dimensions = {size("tile_pixels"), size("vision_tokens_per_tile"), size("vision_hidden"),
+                         size("tokens_per_tile"), size("hidden"), size("layers"), size("key_value_heads"),
+                         size("head_dim"), size("vocabulary"), size("cache_tokens")};
+  for (const auto& [graph, listed] : top["graphs"].fields()) {
     std::vector<GraphFile> files;
-    for (const Json& file : a_list(json, where)) files.push_back(graph_file_of(file, where));
-    manifest.graphs.emplace_back(member<Graph>(GRAPHS, graph, where), std::move(files));
-  });
-  manifest.int8_cache = top.one_of("kv_cache", {"float32", "int8"}) == "int8";
-  Object tokenizer = top.object("tokenizer");
-  tokenizer.one_of("kind", {"bytes"});
-  manifest.first_byte = tokenizer.count("first_byte");
-  tokenizer.count("end");
-  tokenizer.done();
-  top.object("inputs").each([&](const std::string& input, const Json& json, const std::string& where) {
-    manifest.inputs[a_name(input, where)] = relative_path(json, where);
-  });
-  for (const Json& json : top.list("files")) {
-    Object file(json, "files");
-    manifest.bytes[file.path("path")] = file.count("bytes");
-    file.sha256("sha256");
-    file.done();
+    for (const Value& file : listed.list()) files.push_back(graph_file_of(file));
+    manifest.graphs.emplace_back(member<Graph>(GRAPHS, graph, listed.where()), std::move(files));
   }
-  check_about(top);
-  top.done();
+  manifest.int8_cache = top["kv_cache"].one_of({"float32", "int8"}) == "int8";
+  Value tokenizer = top["tokenizer"];
+  tokenizer["kind"].one_of({"bytes"});
+  manifest.first_byte = tokenizer["first_byte"].whole(0);
+  for (const auto& [input, folder] : top["inputs"].fields()) manifest.inputs[input] = folder.path();
+  for (Value& file : top["files"].list()) manifest.bytes[file["path"].path()] = file["bytes"].whole(0);
   return manifest;
 }
 
 Input read_input(const Json& found) {
-  Object top(found, "");
+  Value top(found, "");
   Input input;
-  top.positive("protocol");
-  input.name = top.name("name");
-  if (!top["image"].is_null()) {
-    Object image = top.object("image");
-    input.image = Image{image.path("path"), image.positive("width"), image.positive("height")};
-    image.sha256("sha256");
-    image.done();
+  if (Value image = top["image"]; !image.is_null()) {
+    input.image = Image{image["path"].path(), image["width"].whole(1), image["height"].whole(1)};
   }
-  if (!top["placement"].is_null()) {
-    Object placement = top.object("placement");
-    placement.text("rule");
-    input.placement = Placement{placement.positive("columns"),    placement.positive("rows"),
-                                placement.positive("fit_width"),  placement.positive("fit_height"),
-                                placement.count("left"),          placement.count("top"),
-                                wholes(placement["order"], placement.at("order"))};
-    placement.done();
+  if (Value placement = top["placement"]; !placement.is_null()) {
+    input.placement = Placement{placement["columns"].whole(1),   placement["rows"].whole(1),
+                                placement["fit_width"].whole(1), placement["fit_height"].whole(1),
+                                placement["left"].whole(0),      placement["top"].whole(0),
+                                placement["order"].wholes()};
   }
-  for (const Json& json : top.list("segments")) {
-    Object segment(json, "segments");
-    const Json& ids = segment["ids"];
-    input.segments.push_back(ids.is_null() ? std::nullopt : std::optional(wholes(ids, segment.at("ids"))));
-    segment.done();
+  for (Value& segment : top["segments"].list()) {
+    const Value ids = segment["ids"];
+    input.segments.push_back(ids.is_null() ? std::nullopt : std::optional(ids.wholes()));
   }
-  input.prompt_tokens = top.positive("prompt_tokens");
-  top.text("instruction");
-  check_golden(top.object("golden"));
-  top.done();
+  input.prompt_tokens = top["prompt_tokens"].whole(1);
   return input;
 }
 
@@ -420,23 +292,23 @@ Fingerprint fingerprint(const float* values, const std::vector<int64_t>& shape) 
 std::string quote(const std::string& text) { return "'" + text + "'"; }
 
 std::string listed(const std::vector<std::string>& names) {
-  std::string told;
-  for (const std::string& each : names) told += (told.empty() ? "" : ", ") + quote(each);
-  return "[" + told + "]";
+  std::string words;
+  for (const std::string& each : names) words += (words.empty() ? "" : ", ") + quote(each);
+  return "[" + words + "]";
 }
 
 std::string listed(const std::vector<int64_t>& numbers) {
-  std::string told;
-  for (int64_t number : numbers) told += (told.empty() ? "" : ", ") + std::to_string(number);
-  return "[" + told + "]";
+  std::string words;
+  for (int64_t number : numbers) words += (words.empty() ? "" : ", ") + std::to_string(number);
+  return "[" + words + "]";
 }
 
 std::string listed(const std::map<std::string, int64_t>& shape) {
-  std::string told;
+  std::string words;
   for (const auto& [symbol, size] : shape) {
-    told += (told.empty() ? "" : ", ") + quote(symbol) + ": " + std::to_string(size);
+    words += (words.empty() ? "" : ", ") + quote(symbol) + ": " + std::to_string(size);
   }
-  return "{" + told + "}";
+  return "{" + words + "}";
 }
 
 }  // namespace pocketlab

@@ -1,6 +1,8 @@
-// What the lab and the agent say to each other: ../contract.py in C++, read as strictly as there.
+// ../contract.py in C++: what the lab and the agent write to each other, as far as the agent uses it.
 //
-// Only what the agent works with is kept; everything else of a document is checked and dropped.
+// Every field that the agent uses is checked. Any other field of a job is refused: if the agent ignored a parameter,
+// the number would be wrong. Other fields of a manifest or an input are skipped: the lab checks both before it pushes
+// them.
 #pragma once
 
 #include <array>
@@ -40,7 +42,6 @@ struct Dimensions {
 };
 
 struct Manifest {
-  std::string runtime;
   Dimensions dimensions;
   std::vector<std::pair<Graph, std::vector<GraphFile>>> graphs;  // in the document's order
   bool int8_cache;
@@ -62,7 +63,7 @@ struct Image {
 };
 
 struct Input {
-  std::string name;
+  std::string name;  // by which the job asks for it
   std::optional<Image> image;
   std::optional<Placement> placement;
   std::vector<std::optional<std::vector<int64_t>>> segments;  // nothing: the image's tokens
@@ -73,7 +74,7 @@ struct Batch {
   int64_t true_tiles, padded;
 };
 
-// One workload; `kind` decides which of the other fields mean something.
+// One workload; `kind` decides which of the other fields are set.
 struct Work {
   std::string kind, input;
   std::vector<Batch> batches;
@@ -98,10 +99,11 @@ struct Job {
   std::optional<Inject> inject;
 };
 
-// Each throws `Malformed` ("where: what is wrong") for a document that is not one.
+// A document that cannot be used: "where: what is wrong". Thrown by all four below.
 struct Malformed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+int64_t read_protocol(const Json& found);  // of any document; the first thing to read
 Job read_job(const Json& found);
 Manifest read_manifest(const Json& found);
 Input read_input(const Json& found);
@@ -112,10 +114,10 @@ struct Fingerprint {
   std::array<double, PROJECTIONS> projections{};
 };
 
-// Tells a tensor by its norm and 64 sums under random signs (PROTOCOL.md, Outputs).
+// Returns a tensor's norm and its 64 sums under random signs (PROTOCOL.md, Outputs).
 Fingerprint fingerprint(const float* values, const std::vector<int64_t>& shape);
 
-// Says names or numbers as the reference agent's messages do: ['a', 'b'], [0, 1].
+// Names and numbers for messages, written as the reference agent writes them: 'a', ['a', 'b'], [0, 1].
 std::string quote(const std::string& text);
 std::string listed(const std::vector<std::string>& names);
 std::string listed(const std::vector<int64_t>& numbers);

@@ -1,4 +1,4 @@
-// The one exception of the agent: a job it gives up, with the contract's class for the reason.
+// The agent's one exception: why it gives up a job, as one of the contract's error classes.
 #pragma once
 
 #include <stdexcept>
@@ -6,7 +6,7 @@
 
 namespace pocketlab {
 
-// PROTOCOL.md, Errors; `no_work` and `timeout` are for runtimes that may do or wait for nothing: not this one.
+// PROTOCOL.md, Errors. Not here: `no_work` and `timeout`, which this runtime never causes.
 enum class ErrorClass { load, oom, unit_unavailable, bad_job, version, disk_full, crash };
 
 const char* name(ErrorClass error);
@@ -18,10 +18,10 @@ struct Failure : std::runtime_error {
 
 inline Failure bad_job(const std::string& words) { return {ErrorClass::bad_job, words}; }
 
-// Gives the exception being handled its class; what nobody foresaw is a `crash` that names it.
+// Turns the exception being handled into a `Failure`; an unforeseen one becomes a `crash` that names it.
 Failure current_failure();
 
-// True when the text is a runtime's way of saying that memory could not be had.
+// Returns whether a runtime's message says that memory ran out.
 bool allocation_failed(const std::string& words);
 
 }  // namespace pocketlab

@@ -10,29 +10,32 @@ namespace {
 
 int64_t padded_to(int64_t tokens, int64_t chunk) { return (tokens + chunk - 1) / chunk * chunk; }
 
-// `bad_job` unless the prompt exists and, padded or continued, fits the cache.
-void check_lengths(const Manifest& manifest, const Input& source, int64_t prompt, int64_t parallel, int64_t new_tokens) {
-  const auto told = [](int64_t number) { return std::to_string(number); };
+// Throws `bad_job` unless the input has the prompt and the cache holds it with its padding and its new tokens.
+void check_lengths(const Manifest& manifest, const Input& source, int64_t prompt, int64_t parallel,
+                   int64_t new_tokens) {
   const int64_t cache = manifest.dimensions.cache_tokens;
+  const int64_t padded = padded_to(prompt, parallel), continued = prompt + new_tokens - 1;
+  const std::string asked = "a prompt of " + std::to_string(prompt) + " tokens";
+  const std::string held = " positions; the cache holds " + std::to_string(cache);
   if (prompt > source.prompt_tokens) {
-    throw bad_job(told(prompt) + " prompt tokens asked for; input " + quote(source.name) + " has " +
-                  told(source.prompt_tokens));
+    throw bad_job(std::to_string(prompt) + " prompt tokens asked for; input " + quote(source.name) + " has " +
+                  std::to_string(source.prompt_tokens));
   }
-  if (padded_to(prompt, parallel) > cache) {
-    throw bad_job("a prompt of " + told(prompt) + " tokens in chunks of " + told(parallel) + " fills " +
-                  told(padded_to(prompt, parallel)) + " positions; the cache holds " + told(cache) +
+  if (padded > cache) {
+    throw bad_job(asked + " in chunks of " + std::to_string(parallel) + " fills " + std::to_string(padded) + held +
                   ": take a shorter prompt, another chunk or a build with a longer cache");
   }
-  if (prompt + new_tokens - 1 > cache) {
-    throw bad_job("a prompt of " + told(prompt) + " tokens and " + told(new_tokens) + " new ones need " +
-                  told(prompt + new_tokens - 1) + " positions; the cache holds " + told(cache) + ": ask for fewer");
+  if (continued > cache) {
+    throw bad_job(asked + " and " + std::to_string(new_tokens) + " new ones need " + std::to_string(continued) + held +
+                  ": ask for fewer");
   }
 }
 
-// NaN is the largest, as it is for NumPy: a broken network is seen, not hidden.
+// Orders logits. NaN is the largest, as in NumPy, so that a broken network shows.
 bool less(float a, float b) { return a < b || (std::isnan(b) && !std::isnan(a)); }
 
-// How many bytes a character of UTF-8 has by its first, and the range of its second (Unicode 16, table 3-7); 0: none.
+// A UTF-8 character by its first byte: its length (0: not a first byte) and the range of its second byte (Unicode 16,
+// table 3-7).
 struct Lead {
   size_t length;
   uint8_t low, high;
@@ -71,11 +74,8 @@ Decoder::Decoder(const Package& package, const ExecutionUnit& unit, const std::s
   std::map<std::string, Session> sessions;
   for (int64_t tokens : shapes) {
     const GraphFile& file = graph_file(manifest, Graph::llm, {{"tokens", tokens}});
-    auto session = sessions.find(file.path);
-    if (session == sessions.end()) {
-      Session opened = open_session(package.folder, manifest, Graph::llm, file, unit);
-      session = sessions.emplace(file.path, opened).first;
-    }
+    Session& session = sessions[file.path];
+    if (!session.get()) session = open_session(package.folder, manifest, Graph::llm, file, unit);
     Bound inputs{{"embeddings", Tensor::zeros({1, tokens, sizes.hidden})},
                  {"last_position", last_position_},
                  {"total_tokens", total_},
@@ -85,7 +85,7 @@ Decoder::Decoder(const Package& package, const ExecutionUnit& unit, const std::s
       inputs.emplace_back("past_" + name, tensor);
       outputs.emplace_back("present_" + name, tensor);
     }
-    bound_.emplace(tokens, BoundGraph(session->second, inputs, outputs));
+    bound_.emplace(tokens, BoundGraph(session, inputs, outputs));
   }
 }
 
@@ -120,7 +120,7 @@ std::string Detokeniser::feed(int64_t token) {
       pending_ += static_cast<char>(next);
       return pending_.size() == lead.length ? std::exchange(pending_, "") : "";
     }
-    visible = REPLACEMENT;  // for the character that broke off
+    visible = REPLACEMENT;  // for the unfinished character
     pending_.clear();
   }
   const size_t length = lead_of(next).length;
@@ -159,7 +159,7 @@ Language::Language(const Package& package, const Units& units, const Input& sour
   ids_.reserve(static_cast<size_t>(new_tokens));
 }
 
-// Says which rows of the prompt each segment fills, and how many are text.
+// Binds each segment to the rows of the prompt that it fills, and counts the rows of text.
 void Language::lay_out(const Session& embed, const Input& source, const std::optional<Tensor>& image_tokens) {
   const int64_t hidden = prompt_.shape()[1];
   int64_t row = 0;
@@ -241,7 +241,7 @@ void Language::embed_prompt() const {
   for (const auto& [tokens, rows] : images_) rows.copy_from(tokens);
 }
 
-// Takes the likeliest token, end of sequence or not, and keeps the logits for `trail`.
+// Takes the likeliest token, be it the end of sequence, and keeps the logits for `trail`.
 void Language::sample(int64_t index) {
   const float* logits = decoder_.logits().as<float>();
   const int64_t token = std::max_element(logits, logits + vocabulary_, less) - logits;

@@ -1,4 +1,4 @@
-// The language model: a prompt through the shared key-value cache in chunks, then greedy token by token.
+// The language model: it runs a prompt in chunks, then decodes greedily, token by token, on one key-value cache.
 #pragma once
 
 #include <map>
@@ -18,20 +18,20 @@ struct TokenTrail {
   std::vector<double> margins;
 };
 
-// The `llm` graph with its cache, bound once for chunks and once for single tokens. Each layer's keys and values
-// [1, heads, cache, head] are bound both as past and as present, so that the graph writes into them in place.
+// The `llm` graph and its cache, bound once for each number of tokens at a time (`shapes`). Each layer's keys and
+// values [1, heads, cache, head] are bound both as past and as present: the graph updates them in place.
 class Decoder {
  public:
   Decoder(const Package& package, const ExecutionUnit& unit, const std::set<int64_t>& shapes);
 
-  // Empties the cache: nothing of an earlier run can be read by the next.
+  // Empties the cache, so that the next run reads nothing of an earlier one.
   void reset();
 
-  // Runs embeddings [1, tokens, hidden], of which the first `real` count. The cache advances by `real`: what the
-  // padding wrote is overwritten by the next run.
+  // Runs embeddings [1, tokens, hidden], of which the first `real` count. The cache advances by `real`, so that the
+  // next run overwrites what the padding wrote.
   void step(const Tensor& embeddings, int64_t real);
 
-  // [1, vocabulary]: of the last true token of the last run.
+  // [1, vocabulary], after the last true token of the last run.
   const Tensor& logits() const { return logits_; }
 
  private:
@@ -39,11 +39,11 @@ class Decoder {
   int64_t past_ = 0;
   Tensor logits_, last_position_, total_, position_;
   std::map<int64_t, BoundGraph> bound_;   // by tokens at a time
-  std::map<int64_t, const void*> given_;  // whose embeddings are bound now
+  std::map<int64_t, const void*> given_;  // the memory bound as its embeddings now
 };
 
-// The `bytes` tokenizer backwards, as it streams: a character appears when its last byte has come, and what is not
-// UTF-8 becomes U+FFFD.
+// Turns tokens of the `bytes` tokenizer into text as they come: a character appears with its last byte, and bytes that
+// are not UTF-8 become U+FFFD.
 class Detokeniser {
  public:
   explicit Detokeniser(int64_t first_byte) : first_byte_(first_byte) {}
@@ -55,22 +55,22 @@ class Detokeniser {
   std::string pending_;  // the bytes of an unfinished character
 };
 
-// The language half of a build, loaded for a number of prompt tokens, a chunk and new tokens. `image_tokens`
-// [tiles, tokens per tile, hidden] is read at every prefill, so it may be filled later. Throws `bad_job`, `load`.
+// The language half of a build, loaded and bound for one prompt length, chunk size and number of new tokens.
+// `image_tokens` [tiles, tokens per tile, hidden] is read at every prefill, so it may be filled later.
 class Language {
  public:
   Language(const Package& package, const Units& units, const Input& source, const std::optional<Tensor>& image_tokens,
            int64_t prompt_tokens, int64_t parallel_tokens, int64_t new_tokens, const std::optional<Inject>& inject);
 
-  // Forgets cache, text and tokens; not part of any timed stage.
+  // Empties cache, text and tokens; untimed.
   void reset();
 
-  // Embeds the prompt and runs it in chunks: one `embed` span and a `prefill` span a chunk. The last chunk is padded
-  // with zeros at its end.
+  // Embeds the prompt and runs it in chunks: one `embed` span, then one `prefill` span a chunk. Zeros fill the last
+  // chunk up.
   void prefill(Spans& spans, int64_t iteration);
 
-  // Makes tokens `first` to `last` - 1 visible; token 0 is sampled from the prefill's logits. Each later token costs an
-  // `embed`, a `decode`, a `sample` and a `detokenise` span; the index of each is the number of the token they lead to.
+  // Makes tokens `first` to `last` - 1 visible. Token 0 is sampled from the prefill's logits (`sample`, `detokenise`);
+  // each later one adds the spans `embed`, `decode`, `sample` and `detokenise`, whose index is the token's number.
   void decode(Spans& spans, int64_t iteration, int64_t first, int64_t last);
 
   TokenTrail trail() const;

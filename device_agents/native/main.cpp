@@ -1,5 +1,6 @@
-// The native agent: `agent run --job job.json --events events.jsonl`. One job from hello to end; what it does and
-// writes is said in ../PROTOCOL.md, and the agent in ../reference/ is the one it must agree with.
+// The native agent: `agent run --job job.json --events events.jsonl` does one job, from hello to end. ../PROTOCOL.md
+// says what it does and writes; it must agree with the agent in ../reference/.
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -15,15 +16,15 @@
 namespace pocketlab {
 namespace {
 
-// Says on stderr, in one line, why the agent gives up.
-void tell(ErrorClass error, const std::string& words) {
+// Prints on stderr, in one line, why the agent gives up.
+void report(ErrorClass error, const std::string& words) {
   std::istringstream stream(words);
   std::string line;
   for (std::string word; stream >> word;) line += " " + word;
   std::fprintf(stderr, "agent: %s:%s\n", name(error), line.c_str());
 }
 
-// Resident set and its peak so far (kB there are 1024 bytes).
+// Returns the resident set and its peak so far (a kB in that file is 1024 bytes).
 Memory memory_now() {
   std::ifstream status("/proc/self/status");
   Memory memory{0, 0};
@@ -36,7 +37,7 @@ Memory memory_now() {
   return memory;
 }
 
-// Opens the build and iterates; a failure to write events is the one thing that cannot be told in events.
+// Opens the build and iterates; returns the failure, if any. `Unwritable` goes to the caller: no event can report it.
 std::optional<Failure> work(const Job& job, Recorder& recorder) {
   try {
     const Units units = open_units(job);
@@ -72,7 +73,7 @@ int run_job(const char* argv0, const char* job_path, const char* events_path) {
   recorder.hello(job);
   if (!failure) failure = work(*job, recorder);
   if (failure) {
-    tell(failure->error, failure->what());
+    report(failure->error, failure->what());
     recorder.error(*failure);
   }
   recorder.end(job ? job->inject : std::nullopt);
@@ -97,10 +98,10 @@ int main(int count, char** arguments) {
   if (job == nullptr || events == nullptr) return pocketlab::wrong_command_line();
   try {
     return pocketlab::run_job(arguments[0], job, events);
-  } catch (const pocketlab::Unwritable& problem) {  // stderr is all that is left
+  } catch (const pocketlab::Unwritable& problem) {
     const bool full = problem.code == ENOSPC || problem.code == EDQUOT;
-    pocketlab::tell(full ? pocketlab::ErrorClass::disk_full : pocketlab::ErrorClass::crash,
-                    std::string(events) + ": " + problem.what());
+    pocketlab::report(full ? pocketlab::ErrorClass::disk_full : pocketlab::ErrorClass::crash,
+                      std::string(events) + ": " + problem.what());
     return 1;
   }
 }

@@ -12,10 +12,10 @@
 namespace pocketlab {
 namespace {
 
-constexpr uint32_t API = 21;  // what the header describes; every later release answers to it
+constexpr uint32_t API = 21;  // the header's version; every later release still offers it
 
 const OrtApi* api = nullptr;
-OrtEnv* environment = nullptr;  // as long as the process
+OrtEnv* environment = nullptr;  // lives as long as the process
 const char* version = "none";
 
 const std::map<Graph, std::vector<std::string>> INPUTS = {
@@ -34,8 +34,8 @@ void check(OrtStatus* status) {
   throw Failure(allocation_failed(words) ? ErrorClass::oom : ErrorClass::crash, "onnxruntime: " + words);
 }
 
-// The folder the agent was started from. /proc/self/exe is not asked first: a bundle that brings its own loader is
-// started through it, and a bundle made of links would be resolved.
+// Returns the agent's folder. /proc/self/exe comes second: in a bundle with its own loader it is that loader, and in a
+// bundle of links it is where the link leads.
 std::filesystem::path own_folder(const char* argv0) {
   const std::filesystem::path named(argv0 == nullptr ? "" : argv0);
   if (named.has_parent_path()) return named.parent_path();
@@ -45,9 +45,9 @@ std::filesystem::path own_folder(const char* argv0) {
 
 using Options = std::unique_ptr<OrtSessionOptions, void (*)(OrtSessionOptions*)>;
 
-// One thread a core, each on its own, one operator at a time: the calling thread is the first of them and is pinned by
-// ExecutionUnit::pin, the library's own threads are the others (core numbers count from 1 there). Waiting threads spin
-// inside a run and sleep between runs: why, is written in ../reference/sessions.py.
+// One thread on each core, one operator at a time. The calling thread is the first, pinned by ExecutionUnit::pin; the
+// library's own threads are the others (it counts cores from 1). Waiting threads spin inside a run and sleep between
+// runs; ../reference/sessions.py says why.
 Options options_for(const ExecutionUnit& unit) {
   OrtSessionOptions* made = nullptr;
   check(api->CreateSessionOptions(&made));
@@ -84,7 +84,8 @@ void load_runtime(const char* argv0) {
   const std::string path = named != nullptr ? named : (own_folder(argv0) / "libonnxruntime.so").string();
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    throw Failure(ErrorClass::load, std::string(dlerror()) + ": push the agent again, or name a library in POCKETLAB_ORT");
+    throw Failure(ErrorClass::load,
+                  std::string(dlerror()) + ": push the agent again, or name a library in POCKETLAB_ORT");
   }
   const auto base = reinterpret_cast<const OrtApiBase* (*)()>(dlsym(library, "OrtGetApiBase"));
   const OrtApi* found = base == nullptr ? nullptr : base()->GetApi(API);
@@ -215,9 +216,9 @@ Session open_session(const std::filesystem::path& folder, const Manifest& manife
 }
 
 BoundGraph::BoundGraph(Session session, const Bound& inputs, const Bound& outputs)
-    : session_(std::make_shared<Session>(std::move(session))) {
+    : session_(std::move(session)) {
   OrtIoBinding* made = nullptr;
-  check(api->CreateIoBinding(session_->get(), &made));
+  check(api->CreateIoBinding(session_.get(), &made));
   binding_ = {made, api->ReleaseIoBinding};
   for (const auto& [name, tensor] : inputs) bind_input(name, tensor);
   for (const auto& [name, tensor] : outputs) {
@@ -229,7 +230,7 @@ void BoundGraph::bind_input(const std::string& name, const Tensor& tensor) {
   check(api->BindInput(binding_.get(), name.c_str(), keep("input " + name, tensor)));
 }
 
-void BoundGraph::run() const { check(api->RunWithBinding(session_->get(), nullptr, binding_.get())); }
+void BoundGraph::run() const { check(api->RunWithBinding(session_.get(), nullptr, binding_.get())); }
 
 OrtValue* BoundGraph::keep(const std::string& name, const Tensor& tensor) {
   static OrtMemoryInfo* const memory = [] {

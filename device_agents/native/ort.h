@@ -1,5 +1,5 @@
-// ONNX Runtime through its C API and dlopen, so that one agent runs with any release from 1.21 on; sessions on the
-// cores of their unit; graphs run on memory that is bound once.
+// ONNX Runtime: the library, opened by dlopen and used through its C API, so that one agent runs with any release from
+// 1.21 on; sessions on the cores of their unit; graphs bound to memory once.
 #pragma once
 
 #include <onnxruntime_c_api.h>
@@ -16,15 +16,15 @@
 
 namespace pocketlab {
 
-// Loads the library: `$POCKETLAB_ORT`, otherwise libonnxruntime.so beside the agent. Telemetry is turned off before,
-// for the library latches that choice when it is loaded. Throws `load`.
+// Loads the library: `$POCKETLAB_ORT`, otherwise libonnxruntime.so beside the agent. Turns telemetry off first: the
+// library reads that setting once, when it is loaded. Throws `load`.
 void load_runtime(const char* argv0);
 
-// The release that is loaded, e.g. 1.32.0; "none" before `load_runtime` succeeded.
+// Returns the release that is loaded, e.g. 1.32.0; "none" before `load_runtime` succeeded.
 const char* runtime_version();
 
-// Memory to bind: float, i8, i32, i64 or u8, touched when made, so that no page is first touched while something is
-// timed. Copies share their memory; `rows` and `reshaped` are views.
+// Memory to bind: float, i8, i32, i64 or u8. Every page is touched when the memory is allocated, so that none is first
+// touched while something is timed. Copies share their memory; `rows` and `reshaped` are views.
 class Tensor {
  public:
   Tensor() = default;
@@ -52,7 +52,8 @@ class Tensor {
 // One opened graph file.
 class Session {
  public:
-  // Opens `path` with one thread a core, each on its own; throws the library's error.
+  Session() = default;
+  // Opens `path` with one thread for each core of the unit; throws the library's error.
   Session(const std::filesystem::path& path, const ExecutionUnit& unit);
   OrtSession* get() const { return session_.get(); }
   std::vector<std::string> inputs() const;
@@ -61,19 +62,20 @@ class Session {
   std::shared_ptr<OrtSession> session_;
 };
 
-// Finds the file that may be run with `shape`; `bad_job` when the manifest lists no such shape.
+// Returns the file of a graph that may be run with `shape`. Throws `load` when the build has no such graph, `bad_job`
+// when the manifest lists no such shape.
 const GraphFile& graph_file(const Manifest& manifest, Graph graph, const std::map<std::string, int64_t>& shape);
 
 // Opens one graph of a build on its unit. Throws `load` when a file is missing, is not as long as the manifest says,
-// cannot be read by the library, or has other inputs than the contract's. (Hashes are the lab's to check, when it
-// pushes a build: reading every byte here would warm the file cache that `load` wants to measure.)
+// cannot be opened by the library, or lacks one of the contract's inputs. Hashes are not checked here but by the lab,
+// when it pushes a build: reading every byte would warm the file cache, which the workload `load` measures.
 Session open_session(const std::filesystem::path& folder, const Manifest& manifest, Graph graph, const GraphFile& file,
                      const ExecutionUnit& unit);
 
 using Bound = std::vector<std::pair<std::string, Tensor>>;  // name -> memory
 
-// A session whose inputs and outputs are memory that the caller keeps writing to and reading from. Nothing is copied:
-// memory bound as `past_key_0` and as `present_key_0` is updated in place.
+// A session bound to memory that the caller writes inputs to and reads outputs from. Nothing is copied: memory bound
+// both as `past_key_0` and as `present_key_0` is updated in place.
 class BoundGraph {
  public:
   BoundGraph() = default;
@@ -82,7 +84,7 @@ class BoundGraph {
   void run() const;
 
  private:
-  std::shared_ptr<Session> session_;
+  Session session_;
   std::shared_ptr<OrtIoBinding> binding_;
   std::map<std::string, std::pair<Tensor, std::shared_ptr<OrtValue>>> kept_;
 

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -12,37 +11,47 @@
 namespace pocketlab {
 namespace {
 
-// Reads and checks a document; its protocol is looked at first, for a newer one may have other keys.
+// Returns a small file's bytes; throws `error`.
+std::string read_bytes(const std::filesystem::path& path, ErrorClass error, const char* remedy = "") {
+  std::error_code problem;
+  std::string found;
+  const auto size = std::filesystem::file_size(path, problem);
+  if (!problem) {
+    found.resize(size);
+    errno = 0;
+    if (!std::ifstream(path, std::ios::binary).read(found.data(), static_cast<std::streamsize>(size))) {
+      problem = {errno ? errno : EIO, std::generic_category()};
+    }
+  }
+  if (problem) throw Failure(error, path.string() + ": " + problem.message() + remedy);
+  return found;
+}
+
+// Reads and checks a document. The protocol is checked first: a newer one may have other fields.
 template <class Read>
 auto document(const std::filesystem::path& path, ErrorClass error, Read&& read) {
   Json found;
   try {
-    found = Json::parse(read_bytes(path));
-  } catch (const std::system_error& problem) {
-    throw Failure(error, path.string() + ": " + problem.code().message());
-  } catch (const Json::parse_error& problem) {
-    std::string words = problem.what();  // which quotes what it read, UTF-8 or not
+    found = Json::parse(read_bytes(path, error));
+  } catch (const Json::exception& problem) {
+    std::string words = problem.what();  // quotes what it read, UTF-8 or not
     for (char& letter : words) letter = static_cast<unsigned char>(letter) < 0x80 ? letter : '?';
     throw Failure(error, path.string() + ": wanted JSON: " + words);
   }
-  if (found.is_object() && found.contains("protocol")) {
-    const Json& protocol = found["protocol"];
-    if (protocol.is_number_integer() && protocol > PROTOCOL) {
-      throw Failure(ErrorClass::version, path.string() + ": protocol " + protocol.dump() + "; this agent speaks " +
-                                             std::to_string(PROTOCOL) + ": use a newer agent");
-    }
-  }
   try {
+    if (const int64_t protocol = read_protocol(found); protocol > PROTOCOL) {
+      throw Failure(ErrorClass::version, path.string() + ": protocol " + std::to_string(protocol) +
+                                             "; this agent speaks " + std::to_string(PROTOCOL) + ": use a newer agent");
+    }
     return read(found);
   } catch (const Malformed& problem) {
     throw Failure(error, path.string() + ": " + problem.what());
   }
 }
 
-template <class Value>
-std::vector<std::string> names_of(const std::map<std::string, Value>& found) {
+std::vector<std::string> names_of(const std::map<std::string, std::string>& folders) {
   std::vector<std::string> names;
-  for (const auto& [name, value] : found) names.push_back(name);
+  for (const auto& [name, folder] : folders) names.push_back(name);
   return names;
 }
 
@@ -62,48 +71,26 @@ Job open_job(const std::filesystem::path& path) { return document(path, ErrorCla
 
 Package open_package(const Job& job) {
   const std::filesystem::path folder = job.build;
-  Manifest manifest = document(folder / "manifest.json", ErrorClass::load, read_manifest);
-  if (manifest.runtime != "onnxruntime") {
-    throw Failure(ErrorClass::load, folder.string() + ": a build for " + quote(manifest.runtime) +
-                                        "; this agent runs 'onnxruntime' builds");
-  }
-  return {folder, std::move(manifest), job.inputs};
+  return {folder, document(folder / "manifest.json", ErrorClass::load, read_manifest), job.inputs};
 }
 
 Input open_input(const Package& package, const std::string& name) {
-  return document(package.input_folder(name) / "input.json", ErrorClass::load, read_input);
+  Input input = document(package.input_folder(name) / "input.json", ErrorClass::load, read_input);
+  input.name = name;
+  return input;
 }
 
 Tensor read_pixels(const Package& package, const Input& source) {
   if (!source.image || !source.placement) throw bad_job("input " + quote(source.name) + " has no image to encode");
   const std::filesystem::path path = package.input_folder(source.name) / source.image->path;
   Tensor pixels = Tensor::zeros({source.image->height, source.image->width, 3}, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
-  std::string found;
-  try {
-    found = read_bytes(path);
-  } catch (const std::system_error& problem) {
-    throw Failure(ErrorClass::load, path.string() + ": " + problem.code().message() + ": push the build again");
-  }
+  const std::string found = read_bytes(path, ErrorClass::load, ": push the build again");
   if (found.size() != pixels.bytes()) {
     throw Failure(ErrorClass::load, path.string() + ": wanted " + std::to_string(pixels.bytes()) + " bytes, found " +
                                         std::to_string(found.size()) + ": push the build again");
   }
   std::memcpy(pixels.as<char>(), found.data(), found.size());
   return pixels;
-}
-
-std::string read_bytes(const std::filesystem::path& path) {
-  std::error_code problem;
-  if (std::filesystem::is_directory(path, problem)) {
-    throw std::system_error(EISDIR, std::generic_category(), path.string());
-  }
-  errno = 0;
-  std::ifstream stream(path, std::ios::binary);
-  std::string found{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.is_open() || stream.bad()) {
-    throw std::system_error(errno ? errno : EIO, std::generic_category(), path.string());
-  }
-  return found;
 }
 
 }  // namespace pocketlab

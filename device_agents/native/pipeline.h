@@ -1,4 +1,4 @@
-// The two-unit pipeline: while one unit works on a batch, the other prepares the next.
+// The pipeline of two units: while one works on a batch, the other prepares the next.
 #pragma once
 
 #include <atomic>
@@ -15,9 +15,9 @@
 
 namespace pocketlab {
 
-// CPU stages run on the calling thread, NPU stages on a thread kept for the pipeline's life. Where both units are the
-// same one, everything runs on the calling thread, one stage after the other. NPU stage i starts when CPU stage i is
-// done and the NPU is free (BlueLM-V-3B, arXiv 2411.10640, Fig. 5).
+// Runs CPU stages on the calling thread and NPU stages on a thread of its own. If both units are the same, all stages
+// run on the calling thread, in order. NPU stage i starts when CPU stage i is done and the NPU is free (BlueLM-V-3B,
+// arXiv 2411.10640, Fig. 5).
 class Pipeline {
  public:
   using StagePair = std::pair<std::function<void()>, std::function<void()>>;  // of one batch: CPU, NPU
@@ -26,9 +26,9 @@ class Pipeline {
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
 
-  // Runs every batch in order and returns when the last NPU stage is done. Serial: the same threads on the same cores,
-  // but CPU stage i + 1 waits for NPU stage i. The first exception of either side is thrown here, after the other side
-  // has come to rest.
+  // Runs every batch in order and returns when the last NPU stage is done. Not pipelined: the same threads on the same
+  // cores, but CPU stage i + 1 waits for NPU stage i. Throws the first exception of either side after both have
+  // stopped.
   void run(const std::vector<StagePair>& batches, bool pipelined);
 
  private:

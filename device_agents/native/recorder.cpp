@@ -39,15 +39,15 @@ const std::set<std::string> CPU_FEATURES = {
     "avx_vnni", "amx_tile", "amx_int8",
     "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svei8mm", "sme", "sme2"};
 
-// The features of interest, sorted, that every core has.
+// Returns those of `CPU_FEATURES` that every core has, sorted.
 std::vector<std::string> cpu_features() {
   std::ifstream cpuinfo("/proc/cpuinfo");
   std::optional<std::set<std::string>> common;
   for (std::string line; std::getline(cpuinfo, line);) {
-    const size_t colon = line.find(':');
-    const std::string key = line.substr(0, line.find_last_not_of(" \t", colon - (colon ? 1 : 0)) + 1);
-    if (colon == std::string::npos || (key != "flags" && key != "Features")) continue;
-    std::istringstream words(line.substr(colon + 1));
+    std::istringstream words(line);  // flags : fpu vme ...
+    std::string key, colon;
+    words >> key >> colon;
+    if ((key != "flags" && key != "Features") || colon != ":") continue;
     std::set<std::string> here;
     for (std::string word; words >> word;) {
       if (CPU_FEATURES.count(word) && (!common || common->count(word))) here.insert(word);

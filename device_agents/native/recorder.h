@@ -1,4 +1,4 @@
-// The events file: spans are buffered while an iteration runs and written when it is over.
+// The events file. Spans are buffered while an iteration runs, and written after it.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace pocketlab {
 
-// What an iteration produced: a fingerprint of features or logits, or token ids.
+// An iteration's result: a fingerprint of features or logits, or token ids.
 struct Output {
   const char* kind;
   std::optional<Fingerprint> fingerprint;
@@ -28,22 +28,21 @@ struct Memory {
   int64_t resident_bytes, peak_bytes;
 };
 
-// The events file cannot be written; only stderr is left.
+// Thrown when the events file cannot be written; only stderr is left for the reason.
 struct Unwritable : std::runtime_error {
   explicit Unwritable(int code);
   int code;
 };
 
-// Writes events, one JSON object a line, and counts them for `end`. Nothing is written between two calls of the
-// methods below, so the file system is never touched inside an iteration. Each method writes its lines at once;
-// `Unwritable` (a full disk, say) goes to the caller.
+// Writes events, one JSON object a line, and counts them for `end`. Each method writes its lines at once and throws
+// `Unwritable` if it cannot (a full disk, say). Nothing is written between calls: an iteration never touches the file.
 class Recorder {
  public:
   explicit Recorder(const char* path);  // creates or empties the file
   ~Recorder();
   Recorder(const Recorder&) = delete;
 
-  Spans spans;  // what `run_stage` adds to
+  Spans spans;  // of the iteration in progress; `run_stage` adds to them
 
   void hello(const std::optional<Job>& job);
   void iteration(const Iteration& iteration, const std::vector<Output>& outputs, const std::optional<Memory>& memory);

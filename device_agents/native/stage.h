@@ -1,4 +1,4 @@
-// The stage function: the one place where the agent times anything.
+// `run_stage`: the one place where the agent times anything.
 #pragma once
 
 #include <sys/syscall.h>
@@ -12,21 +12,22 @@
 
 namespace pocketlab {
 
-// What a stage is and where it runs.
+// A stage and the unit that runs it.
 struct Place {
   Stage stage;
-  const ExecutionUnit* unit;  // outlives every span: it belongs to the session
+  const ExecutionUnit* unit;  // outlives every span
 };
 
 struct Span {
   Place place;
-  int64_t iteration, index, start_ns, end_ns, cpu_ns, thread, true_count, padded;  // 0, 0: no count
+  int64_t iteration, index, start_ns, end_ns, cpu_ns, thread;
+  int64_t true_count, padded;  // 0, 0: no count
 };
 
-// The spans of the iteration in flight. Two units may add at once.
+// The spans of the iteration in progress. Two units may add at the same time.
 class Spans {
  public:
-  Spans() { spans_.reserve(4096); }  // so that hardly any iteration waits for memory
+  Spans() { spans_.reserve(4096); }  // few iterations need more, so that few wait for memory
 
   void add(const Span& span) {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -41,11 +42,11 @@ class Spans {
   std::vector<Span> spans_;
 };
 
-// Makes what began at `start_ns` take `factor` times as long, by really computing on the calling thread.
+// Computes on the calling thread until the work that began at `start_ns` has taken `factor` times as long.
 void burn(int64_t start_ns, double factor);
 
-// Runs `work` once and adds its span; a slow-down injected into this stage is part of it. Nothing is added when
-// `work` throws. The CPU clock is read outside the two wall-clock readings, so that its system call is not timed.
+// Runs `work` once and adds its span, which includes a slow-down injected into this stage. Adds nothing if `work`
+// throws. The CPU clock is read outside the two wall-clock readings, so that its system call is not timed.
 template <class Work>
 void run_stage(Work&& work, Spans& spans, const Place& place, const std::optional<Inject>& inject, int64_t iteration,
                int64_t index, int64_t true_count = 0, int64_t padded = 0) {

@@ -13,16 +13,17 @@
 namespace pocketlab {
 namespace {
 
+// Returns e.g. cpu0,2-3.
 std::string label_of(const std::vector<int64_t>& sorted) {
-  std::string told;
+  std::string ranges;
   for (size_t i = 0; i < sorted.size();) {
     size_t end = i;
     while (end + 1 < sorted.size() && sorted[end + 1] == sorted[end] + 1) ++end;
-    told += (told.empty() ? "" : ",") + std::to_string(sorted[i]);
-    if (end > i) told += "-" + std::to_string(sorted[end]);
+    ranges += (ranges.empty() ? "" : ",") + std::to_string(sorted[i]);
+    if (end > i) ranges += "-" + std::to_string(sorted[end]);
     i = end + 1;
   }
-  return "cpu" + told;
+  return "cpu" + ranges;
 }
 
 std::vector<int64_t> allowed_cores() {

@@ -1,4 +1,4 @@
-// Execution units: named sets of cores, and how a thread is put on one.
+// Execution units: sets of cores, and how to pin a thread to one.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace pocketlab {
 
-// A set of cores that does one thing at a time; `label` is what spans call it, e.g. cpu0-1.
+// A set of cores that does one thing at a time; `label` is its name in spans, e.g. cpu0-1.
 class ExecutionUnit {
  public:
   explicit ExecutionUnit(std::vector<int64_t> cores);
@@ -20,10 +20,10 @@ class ExecutionUnit {
   bool operator==(const ExecutionUnit& other) const { return cores_ == other.cores_; }
   bool operator!=(const ExecutionUnit& other) const { return !(*this == other); }
 
-  // Puts the calling thread on the unit's first core; the runtime's own threads take the others.
+  // Pins the calling thread to the unit's first core; the runtime's own threads take the others.
   void pin() const;
 
-  // CPU time so far in ns: the calling thread's on a one-core unit, the process's otherwise.
+  // Returns the CPU time used so far: the calling thread's on a one-core unit, the process's otherwise.
   int64_t cpu_ns() const;
 
  private:
@@ -31,10 +31,10 @@ class ExecutionUnit {
   std::string label_;
 };
 
-using Units = std::map<Graph, ExecutionUnit>;  // which unit runs which graph
+using Units = std::map<Graph, ExecutionUnit>;  // the unit that runs each graph
 
-// Throws `unit_unavailable` for a core that this process may not use, and `bad_job` for a core named twice in one
-// unit or a graph whose unit the job does not have.
+// Throws `unit_unavailable` for a core that this process may not use, and `bad_job` for a core that one unit names
+// twice or a graph whose unit the job does not define.
 Units open_units(const Job& job);
 
 int64_t monotonic_ns();

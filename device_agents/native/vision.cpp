@@ -8,7 +8,7 @@
 namespace pocketlab {
 namespace {
 
-// `bad_job` unless the batches hold each of the input's tiles exactly once.
+// Throws `bad_job` unless the batches hold each of the input's tiles exactly once.
 void check_batches(const Input& source, const std::vector<Batch>& batches) {
   if (!source.placement) throw bad_job("input " + quote(source.name) + " has no image to encode");
   const auto tiles = static_cast<int64_t>(source.placement->order.size());
@@ -26,7 +26,7 @@ void check_batches(const Input& source, const std::vector<Batch>& batches) {
   }
 }
 
-// `bad_job` unless the convolution and the blocks have cores of their own, where they are to overlap.
+// Throws `bad_job` when units that are to overlap share a core, or when a stage is not on the unit of its side.
 void check_units(const Units& units, bool pipelined) {
   const auto &first = units.at(Graph::patch_embed), &second = units.at(Graph::vit);
   std::vector<int64_t> shared;
@@ -36,11 +36,11 @@ void check_units(const Units& units, bool pipelined) {
     throw bad_job("pipelined needs two units with no core in common; both have cores " + listed(shared));
   }
   if (units.at(Graph::tile) != first || second != units.at(Graph::project)) {
-    throw bad_job("tile and patch_embed share a unit, and so do vit and project: change the job's stages");
+    throw bad_job("tile and patch_embed must share a unit, and so must vit and project: change the job's stages");
   }
 }
 
-// What the `tile` graph is given: the pixels and where they lie on the canvas of tiles.
+// Returns the inputs of the `tile` graph: the pixels and their place on the canvas of tiles.
 Bound tile_inputs(const Tensor& pixels, const Placement& placement, int64_t tile_pixels) {
   const int64_t bottom = placement.rows * tile_pixels - placement.top - placement.fit_height;
   const int64_t right = placement.columns * tile_pixels - placement.left - placement.fit_width;
@@ -70,18 +70,14 @@ Vision::Vision(const Package& package, const Units& units, const Input& source, 
   tiles_ = Tensor::zeros({tiles, 3, sizes.tile_pixels, sizes.tile_pixels});
   std::set<int64_t> shapes;
   for (const Batch& batch : batches) shapes.insert(batch.padded);
-  std::map<std::pair<Graph, int64_t>, const GraphFile*> files;  // all are looked up before the first is opened
   for (Graph graph : {Graph::patch_embed, Graph::vit, Graph::project}) {
-    for (int64_t shape : shapes) files[{graph, shape}] = &graph_file(package.manifest, graph, {{"batch", shape}});
-  }
-  std::map<std::pair<Graph, std::string>, Session> opened;
-  for (const auto& [key, file] : files) {
-    auto found = opened.find({key.first, file->path});
-    if (found == opened.end()) {
-      Session session = open_session(package.folder, package.manifest, key.first, *file, units.at(key.first));
-      found = opened.emplace(std::make_pair(key.first, file->path), session).first;
+    std::map<std::string, Session> opened;  // one file may serve several shapes
+    for (int64_t shape : shapes) {
+      const GraphFile& file = graph_file(package.manifest, graph, {{"batch", shape}});
+      Session& session = opened[file.path];
+      if (!session.get()) session = open_session(package.folder, package.manifest, graph, file, units.at(graph));
+      sessions_[{graph, shape}] = session;
     }
-    sessions_.emplace(key, found->second);
   }
   const GraphFile& tile_file = graph_file(package.manifest, Graph::tile, {});
   Session tile = open_session(package.folder, package.manifest, Graph::tile, tile_file, units.at(Graph::tile));
@@ -94,7 +90,7 @@ Vision::Vision(const Package& package, const Units& units, const Input& source, 
   }
 }
 
-// Whole batches work on views of the shared memory, padded ones on copies.
+// Binds one batch. A batch without padding works on views of the shared memory, a padded one on copies.
 Vision::Launch Vision::bind(const Batch& batch, int64_t start, const Dimensions& sizes) {
   const int64_t padded = batch.padded, real = batch.true_tiles;
   const Tensor tiles = tiles_.rows(start, real), tokens = tokens_.rows(start, real);

@@ -1,4 +1,4 @@
-// Image to image tokens: tile, convolve, blocks, projector, batch by batch on one unit or two.
+// Image to image tokens: tiles, convolution, blocks, projector, batch by batch on one unit or two.
 #pragma once
 
 #include <functional>
@@ -25,7 +25,7 @@ class Vision {
   const Tensor& tokens() const { return tokens_; }
 
  private:
-  struct Launch {  // one batch: its work on the CPU side and on the NPU side
+  struct Launch {  // one batch and its three computations
     std::function<void()> patch_embed, vit, project;
     Batch batch;
   };
@@ -37,13 +37,13 @@ class Vision {
   std::optional<Inject> inject_;
   bool pipelined_;
   Tensor tokens_, tiles_;
-  std::map<std::pair<Graph, int64_t>, Session> sessions_;  // by graph and batch
+  std::map<std::pair<Graph, int64_t>, Session> sessions_;  // by graph and batch size
   BoundGraph tile_;
   std::vector<Launch> launches_;
   Pipeline pipeline_;
 };
 
-// Encodes an input's image untimed, in the largest batches the build offers; an empty optional without an image.
+// Encodes an input's image untimed, in the largest batches the build offers; returns nothing without an image.
 std::optional<Tensor> encode_beforehand(const Package& package, const Units& units, const Input& source);
 
 }  // namespace pocketlab

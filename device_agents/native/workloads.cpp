@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <list>
 #include <set>
@@ -15,8 +14,8 @@
 namespace pocketlab {
 namespace {
 
-// Fingerprints, computed again only when the bytes changed: runs of one process mostly repeat them.
-class Told {
+// Computes a fingerprint again only when the bytes changed: the iterations of one process mostly repeat them.
+class FingerprintCache {
  public:
   Fingerprint fingerprint(const Tensor& values, const std::vector<int64_t>& shape) {
     const char* data = values.as<char>();
@@ -27,7 +26,7 @@ class Told {
     return found_;
   }
 
-  // Image tokens as the oracle sees them: one row a token.
+  // Image tokens as the oracle shapes them: one row a token.
   Output features(const Tensor& tokens) {
     return {"features", fingerprint(tokens, {tokens.shape()[0] * tokens.shape()[1], tokens.shape()[2]}), {}};
   }
@@ -77,13 +76,13 @@ class Encode : public Workload {
   Encode(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
       : vision_(package, units, open_input(package, work.input), work.batches, work.pipelined, inject) {}
 
-  void reset() override { vision_.tokens().clear(); }  // so that an iteration that computes nothing is seen
+  void reset() override { vision_.tokens().clear(); }  // so that an iteration that computes nothing shows
   void run(Spans& spans, int64_t iteration) override { vision_.encode(spans, iteration); }
-  std::vector<Output> outputs() override { return {told_.features(vision_.tokens())}; }
+  std::vector<Output> outputs() override { return {cache_.features(vision_.tokens())}; }
 
  private:
   Vision vision_;
-  Told told_;
+  FingerprintCache cache_;
 };
 
 Language language_for(const Package& package, const Units& units, const Work& work, int64_t prompt_tokens,
@@ -93,7 +92,7 @@ Language language_for(const Package& package, const Units& units, const Work& wo
           work.new_tokens, inject};
 }
 
-// The first tokens of a prompt through the language model; its image is encoded beforehand.
+// The first tokens of a prompt through the language model; the image is encoded before, untimed.
 class Prefill : public Workload {
  public:
   Prefill(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
@@ -101,14 +100,14 @@ class Prefill : public Workload {
 
   void reset() override { language_.reset(); }
   void run(Spans& spans, int64_t iteration) override { language_.prefill(spans, iteration); }
-  std::vector<Output> outputs() override { return {told_.logits(language_.last_logits())}; }
+  std::vector<Output> outputs() override { return {cache_.logits(language_.last_logits())}; }
 
  private:
   Language language_;
-  Told told_;
+  FingerprintCache cache_;
 };
 
-// New tokens behind a cache that is filled anew, untimed, before every iteration.
+// New tokens after a prompt, with which the cache is filled, untimed, before every iteration.
 class Decode : public Workload {
  public:
   Decode(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
@@ -127,13 +126,14 @@ class Decode : public Workload {
   Language language_;
 };
 
+// Throws `bad_job` for what a `generate` may not ask for.
 const Work& checked(const Work& work) {
   const auto& delay = work.instruction_delay_s;
   if (work.release_vision) {
-    throw bad_job("release_vision: this agent keeps the vision graphs; ask with release_vision = false");
+    throw bad_job("release_vision: this agent keeps the vision graphs; set release_vision = false");
   }
   if (work.coupled && delay) {
-    throw bad_job("instruction_delay_s needs coupled = false: coupled, both are given at the start");
+    throw bad_job("instruction_delay_s needs coupled = false: when coupled, both are given at the start");
   }
   if (delay && !(*delay >= 0 && *delay < 3600)) {
     throw bad_job("instruction_delay_s: wanted 0 to 3600 seconds, found " + std::to_string(*delay));
@@ -141,7 +141,7 @@ const Work& checked(const Work& work) {
   return work;
 }
 
-// Image and instruction to streamed text, both given at once or the instruction later.
+// Image and instruction to streamed text; both are given at the start, or the instruction later.
 class Generate : public Workload {
  public:
   Generate(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
@@ -157,7 +157,7 @@ class Generate : public Workload {
     language_.reset();
   }
 
-  // Encodes, waits for the instruction if it is not there yet, prefills, and streams.
+  // Encodes, waits for the instruction, prefills, and streams.
   void run(Spans& spans, int64_t iteration) override {
     const int64_t image_given = monotonic_ns();
     vision_.encode(spans, iteration);
@@ -175,7 +175,7 @@ class Generate : public Workload {
   }
 
  private:
-  // When image and instruction were both given, after waiting for the user if need be.
+  // Waits until image and instruction are both given; returns when that was.
   int64_t instruction_given(int64_t image_given) const {
     if (work_.coupled) return image_given;
     if (!work_.instruction_delay_s) return monotonic_ns();
@@ -192,10 +192,10 @@ class Generate : public Workload {
   Input source_;
   Vision vision_;
   Language language_;
-  Told features_, logits_;
+  FingerprintCache features_, logits_;
 };
 
-// The stages a slow-down may be injected into: those that compute.
+// Returns the stages that a slow-down may be injected into: those that compute.
 std::set<Stage> stages_of(const std::string& kind) {
   const std::set<Stage> vision{Stage::tile, Stage::patch_embed, Stage::vit, Stage::project};
   const std::set<Stage> decode{Stage::embed, Stage::decode, Stage::sample, Stage::detokenise};
@@ -233,14 +233,13 @@ std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, 
     if (!units.count(graph)) missing.push_back(name(graph));
   }
   if (!missing.empty()) throw bad_job("the job's stages give no unit to " + listed(sorted(missing)));
-  const std::string& kind = job.work.kind;
+  const std::string& kind = job.work.kind;  // one of the six that `read_job` accepts
   if (kind == "null") return std::make_unique<Workload>();
   if (kind == "load") return std::make_unique<Load>(package, units, job.inject);
   if (kind == "encode_image") return std::make_unique<Encode>(package, units, job.work, job.inject);
   if (kind == "prefill") return std::make_unique<Prefill>(package, units, job.work, job.inject);
   if (kind == "decode") return std::make_unique<Decode>(package, units, job.work, job.inject);
-  if (kind == "generate") return std::make_unique<Generate>(package, units, job.work, job.inject);
-  throw bad_job(kind + ": this agent cannot do it; it does load, encode_image, prefill, decode, generate, null");
+  return std::make_unique<Generate>(package, units, job.work, job.inject);
 }
 
 }  // namespace pocketlab

@@ -1,4 +1,4 @@
-// The workloads: what one iteration of each does, and what it leaves to be checked.
+// The workloads: what one iteration of each does, and its outputs.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace pocketlab {
 
-// Opened once; then, for each iteration: reset, run, and what came out.
+// Opened once; then, for each iteration: `reset`, `run`, `outputs`.
 class Workload {
  public:
   virtual ~Workload() = default;
@@ -21,7 +21,7 @@ class Workload {
   virtual std::vector<Output> outputs() { return {}; }  // of the last run; untimed
 };
 
-// Opens what the job asks for; throws `bad_job` for what this agent cannot do. `package` and `units` must outlive it.
+// Opens the job's workload; throws `bad_job` for what this agent cannot do. `package` and `units` must outlive it.
 std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units);
 
 }  // namespace pocketlab

@@ -1,8 +1,8 @@
-"""The reference agent: Python and ONNX Runtime in a process of its own; the host's agent, the others' oracle.
+"""The reference agent: Python and ONNX Runtime in their own process; the host's agent, and the others' oracle.
 
-ONNX Runtime 1.29 and newer report their use over the network unless told not to (microsoft/onnxruntime
-pull request 27379), and keep an identifier of the machine in the user's home. The choice is latched when
-the library is loaded, so it is made here, before any module of this package can import it.
+Unless disabled, telemetry of ONNX Runtime 1.29 and newer reports usage over the network (microsoft/onnxruntime
+pull request 27379) and keeps an identifier of the machine in the user's home. The library reads the setting
+once, when it is loaded, so this module sets it before any module of the package can import the library.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from device_agents.reference.session import run_job, tell
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one job; returns 0, or 1 when it failed (argparse exits with 2 on a wrong command line)."""
+    """Run one job and return 0, or 1 when it failed (argparse exits with 2 on a wrong command line)."""
     parser = argparse.ArgumentParser(prog="device_agents.reference", description=__doc__)
     run = parser.add_subparsers(dest="verb", required=True).add_parser("run", help="do one job and exit")
     run.add_argument("--job", type=Path, required=True, help="what to do: JSON, see PROTOCOL.md")
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with chosen.events.open("wb") as stream:
             return run_job(chosen.job, stream)
-    except OSError as error:  # the events cannot be written: stderr is all that is left
+    except OSError as error:  # the events cannot be written: only stderr is left
         tell(as_failure(error))
         return 1
 

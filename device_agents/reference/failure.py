@@ -1,4 +1,4 @@
-"""The one exception of the agent: a job it gives up, with the contract's class for the reason."""
+"""The agent's one exception: why it gives up a job, as one of the contract's classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from device_agents.contract import ErrorClass
 
 
 class AgentError(Exception):
-    """The agent gives up; `error` is the contract's class, the text is for a person."""
+    """The agent gives up; `error` is the contract's class, the message is for people."""
 
     def __init__(self, error: ErrorClass, message: str) -> None:
         super().__init__(message)
@@ -16,12 +16,12 @@ class AgentError(Exception):
 
 
 def bad_job(message: str) -> AgentError:
-    """Make the failure of a job that asks for something impossible."""
+    """Return the error for a job that asks for something impossible."""
     return AgentError(ErrorClass.BAD_JOB, message)
 
 
 def as_failure(error: Exception) -> AgentError:
-    """Give any exception its class; what nobody foresaw is a `crash` that names the exception."""
+    """Return any exception as an `AgentError`; an unforeseen one is a `crash` that names the exception."""
     if isinstance(error, AgentError):
         return error
     words = f"{type(error).__name__}: {error}"
@@ -34,5 +34,5 @@ def as_failure(error: Exception) -> AgentError:
 
 
 def _allocation_failed(words: str) -> bool:
-    """ONNX Runtime turns std::bad_alloc into an exception of its own; only its text tells."""
+    """Recognise ONNX Runtime's own exception for std::bad_alloc, which only its text identifies."""
     return any(sign in words for sign in ("bad_alloc", "bad allocation", "Failed to allocate memory"))

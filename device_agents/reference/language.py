@@ -1,4 +1,4 @@
-"""The language model: a prompt through the shared key-value cache in chunks, then greedy token by token."""
+"""The language model: prefill of a prompt in chunks, then greedy decoding over the same key-value cache."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from device_agents.reference.units import ExecutionUnit, Units
 class Decoder:
     """The `llm` graph with its cache, bound once for chunks and once for single tokens.
 
-    Each layer's keys and values [1, heads, cache, head] are bound both as past and as present, so that the
-    graph writes into them in place. `logits` [1, vocabulary] are those of the last true token of the last run.
+    Each layer's keys and values [1, heads, cache, head] are bound both as past and as present: the graph
+    updates them in place. `logits` [1, vocabulary] belong to the last true token of the last run.
     """
 
     def __init__(self, package: Package, unit: ExecutionUnit, shapes: set[int]) -> None:
@@ -47,15 +47,15 @@ class Decoder:
             self._bound[tokens] = self._bind(sessions[file.path], zeros((1, tokens, sizes.hidden)))
 
     def reset(self) -> None:
-        """Empty the cache: nothing of an earlier run can be read by the next."""
+        """Empty the cache, so that the next run can read nothing of an earlier one."""
         for array in self._cache.values():
             array.fill(0)
         self.past = 0
 
     def step(self, embeddings: Array, true: int) -> None:
-        """Run embeddings [1, tokens, hidden], of which the first `true` count.
+        """Run embeddings [1, tokens, hidden]; the first `true` count, the rest is padding.
 
-        The cache advances by `true`: what the padding wrote is overwritten by the next run.
+        The cache advances by `true`: the next run overwrites what the padding wrote.
         """
         tokens = embeddings.shape[1]
         graph = self._bound[tokens]
@@ -69,7 +69,7 @@ class Decoder:
         self.past += true
 
     def graph(self, tokens: int) -> BoundGraph:
-        """Return the graph as bound for `tokens` at a time, one of the shapes it was opened for."""
+        """Return the graph bound for `tokens` at a time, one of the shapes it was opened with."""
         return self._bound[tokens]
 
     def _bind(self, session: onnxruntime.InferenceSession, embeddings: Array) -> BoundGraph:
@@ -85,9 +85,9 @@ class Decoder:
 
 
 class Language:
-    """The language half of a build, loaded for a number of prompt tokens, a chunk and new tokens.
+    """The language half of a build, loaded for given numbers of prompt tokens, tokens a chunk and new tokens.
 
-    `image_tokens` [tiles, tokens per tile, hidden] is read at every :meth:`prefill`, so it may be filled later.
+    Every :meth:`prefill` reads `image_tokens` [tiles, tokens per tile, hidden], which may be filled later.
     After a prefill `last_logits` [1, vocabulary] holds the logits after the last prompt token; `text` grows as
     tokens become visible. Raises :class:`AgentError` (`bad_job`, `load`).
     """
@@ -131,16 +131,16 @@ class Language:
         }
 
     def reset(self) -> None:
-        """Forget cache, text and tokens; not part of any timed stage."""
+        """Empty the cache and drop text and tokens; untimed."""
         self._decoder.reset()
         self._detokeniser.finish()
         self._ids.clear()
         self.text.clear()
 
     def prefill(self, spans: list[RawSpan], iteration: int) -> None:
-        """Embed the prompt and run it in chunks; appends one `embed` span and a `prefill` span a chunk.
+        """Embed the prompt and run it in chunks; append one `embed` span, and a `prefill` span for each chunk.
 
-        The last chunk is padded with zeros at its end.
+        The last chunk is padded at its end with zeros.
         """
 
         def run(work: Callable[[], None], stage: Stage, index: int, true: int, padded: int) -> None:
@@ -160,8 +160,8 @@ class Language:
     def decode(self, spans: list[RawSpan], iteration: int, first: int, last: int) -> None:
         """Make tokens `first` to `last` - 1 visible; token 0 is sampled from the prefill's logits.
 
-        Each later token costs an `embed`, a `decode`, a `sample` and a `detokenise` span; the index of each is the
-        number of the token they lead to.
+        Each later token takes an `embed`, a `decode`, a `sample` and a `detokenise` span, whose index is the
+        number of that token.
         """
 
         def run(work: Callable[[], None], stage: Stage, index: int) -> None:
@@ -181,7 +181,7 @@ class Language:
             run(self._detokenise, Stage.DETOKENISE, index)
 
     def trail(self) -> TokenTrail:
-        """Return the tokens so far and how decided each was: top-1 minus top-2 logit."""
+        """Return the tokens so far, each with its margin: top-1 minus top-2 logit."""
         top = np.partition(self._history[: len(self._ids)], -2, axis=1)[:, -2:].astype(np.float64)
         return TokenTrail(ids=list(self._ids), margins=[float(high - low) for low, high in top])
 
@@ -192,7 +192,7 @@ class Language:
             rows[...] = tokens
 
     def _sample(self, index: int) -> None:
-        """Take the likeliest token, end of sequence or not, and keep the logits for :meth:`trail`."""
+        """Take the most likely token, even the end of sequence, and keep the logits for :meth:`trail`."""
         logits = self._decoder.logits[0]
         token = int(logits.argmax())
         self._history[index] = logits
@@ -203,7 +203,7 @@ class Language:
         self.text.append(self._detokeniser.feed(self._ids[-1]))
 
     def _lay_out(self, embed: onnxruntime.InferenceSession, source: Input, image_tokens: Array | None) -> int:
-        """Say which rows of the prompt each segment fills, and return how many are text."""
+        """Assign the prompt's rows to its segments, and return how many of the rows are text."""
         hidden, row = self._prompt.shape[1], 0
         for segment in source.segments:
             room = max(0, self._true - row)
@@ -227,7 +227,7 @@ class Language:
 def check_lengths(
     manifest: Manifest, source: Input, prompt_tokens: int, parallel_tokens: int, new_tokens: int
 ) -> None:
-    """Raise `bad_job` unless the prompt exists and, padded or continued, fits the cache."""
+    """Raise `bad_job` unless the prompt has that many tokens and, padded or continued, fits the cache."""
     cache = manifest.dimensions.cache_tokens
     if prompt_tokens > source.prompt_tokens:
         raise bad_job(f"{prompt_tokens} prompt tokens asked for; input {source.name!r} has {source.prompt_tokens}")

@@ -1,4 +1,4 @@
-"""Reading what the job names: the build's manifest, its inputs and their pixels, each refused in plain words."""
+"""Reads a job and the files it names: the build's manifest, its inputs and their pixels."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Document = TypeVar("Document", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Package:
-    """A build opened for reading; `inputs` are the folders of a job's own, which go before the build's."""
+    """A build opened for reading; `inputs` are the folders of the job's own inputs, which take precedence."""
 
     folder: Path
     manifest: Manifest
     inputs: Mapping[str, Path] = field(default_factory=dict)
 
     def input_folder(self, name: str) -> Path:
-        """Return where an input lies; `bad_job` when neither job nor build has one of that name."""
+        """Return an input's folder; `bad_job` when neither job nor build has one of that name."""
         if name in self.inputs:
             return self.inputs[name]
         if name not in self.manifest.inputs:
@@ -39,12 +39,12 @@ class Package:
 
 
 def read_job(path: Path) -> Job:
-    """Read a job; raises `bad_job` when it is not one and `version` when it is of a newer protocol."""
+    """Read a job; raises `bad_job` when the file is not a job, and `version` for a newer protocol."""
     return _read(path, Job, ErrorClass.BAD_JOB)
 
 
 def open_package(folder: Path, inputs: Mapping[str, Path] | None = None) -> Package:
-    """Open a build; raises `load` when it is not one this agent runs and `version` for a newer protocol."""
+    """Open a build; raises `load` when this agent cannot run it, and `version` for a newer protocol."""
     manifest = _read(folder / "manifest.json", Manifest, ErrorClass.LOAD)
     if manifest.runtime != "onnxruntime":
         raise AgentError(
@@ -77,7 +77,7 @@ def read_pixels(package: Package, source: Input) -> npt.NDArray[np.uint8]:
 
 
 def _read(path: Path, kind: type[Document], error: ErrorClass) -> Document:
-    """Read and check a document; its protocol is looked at first, for a newer one may have other keys."""
+    """Read and check a document, its protocol first: a newer one may have other keys."""
     try:
         found = json.loads(path.read_bytes())
     except OSError as problem:

@@ -1,6 +1,6 @@
 """The two-unit pipeline: while one unit works on a batch, the other prepares the next.
 
-Stages are plain callables, so that a benchmark can drive it with stand-ins. They must give up the
+Stages are plain callables, so that a benchmark can drive the pipeline with stand-ins. They must release the
 interpreter's lock while they compute (ONNX Runtime, NumPy and hashlib do), or the units wait for each other::
 
     with Pipeline(ExecutionUnit((0,)), ExecutionUnit((1,))) as pipeline:
@@ -24,9 +24,9 @@ Batch = tuple[Work, Work]
 
 
 class Pipeline:
-    """Two units; CPU stages run on the calling thread, NPU stages on a thread kept for the pipeline's life.
+    """Two units: CPU stages run on the calling thread, NPU stages on a thread that lives as long as the pipeline.
 
-    Where both units are the same one, everything runs on the calling thread, one stage after the other.
+    If both units are the same, everything runs on the calling thread, one stage after the other.
     """
 
     def __init__(self, cpu: ExecutionUnit, npu: ExecutionUnit) -> None:
@@ -41,10 +41,10 @@ class Pipeline:
             self._thread.start()
 
     def run(self, batches: Sequence[Batch], *, pipelined: bool) -> None:
-        """Run every batch in order; return when the last NPU stage is done.
+        """Run every batch in order, and return when the last NPU stage is done.
 
         Serial (`pipelined` false): the same threads on the same cores, but CPU stage i + 1 waits for NPU
-        stage i. The first exception of either side is raised here, after the other side has come to rest.
+        stage i. Raises the first exception of either side, after the other side has stopped.
         """
         self._cpu.pin()
         if self._thread is None:
@@ -71,7 +71,7 @@ class Pipeline:
                 raise failure
 
     def close(self) -> None:
-        """Let the NPU thread end."""
+        """End the NPU thread."""
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
@@ -91,7 +91,7 @@ class Pipeline:
             try:
                 if not self._failed:
                     work()
-            except BaseException as error:  # noqa: BLE001  (handed to the thread that waits for it)
+            except BaseException as error:  # noqa: BLE001  (passed to the waiting thread)
                 self._failed = True
                 self._done.put(error)
             else:

@@ -12,9 +12,9 @@ from device_agents.reference.stage import RawSpan, span_of
 class Recorder:
     """Writes events, one JSON object a line, and counts them for `end`.
 
-    `spans` is what :func:`device_agents.reference.stage.run_stage` appends to. Nothing is written between
-    two calls of the methods below, so the file system is never touched inside an iteration. Each method writes its
-    lines at once and flushes them; `OSError` (a full disk, say) goes to the caller.
+    :func:`device_agents.reference.stage.run_stage` appends to `spans`. Only the methods below write, so an
+    iteration never touches the file system. Each method writes its lines at once and flushes them; raises
+    `OSError` (for instance when the disk is full).
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -43,7 +43,7 @@ class Recorder:
         self._write([Error(error=error, message=message)])
 
     def end(self, inject: Inject | None) -> None:
-        """Write the last line: how many events of each kind the reader should have."""
+        """Write the last line: how many events of each kind the reader should have received."""
         end = End(spans=self._spans, iterations=self._iterations, outputs=self._outputs, inject=inject)
         self._write([end])
 

@@ -1,4 +1,4 @@
-"""One job from hello to end: the loop around a workload, and what is written when it fails."""
+"""One job from `hello` to `end`: iterates a workload and reports its failure."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from device_agents.reference.recorder import Recorder
 _X86 = "avx avx2 f16c fma avx512f avx512bw avx512vl avx512_vnni avx512_bf16 avx512_fp16 avx_vnni amx_tile amx_int8"
 _ARM = "asimd asimdhp asimddp i8mm bf16 sve sve2 svei8mm sme sme2"
 CPU_FEATURES = frozenset(_X86.split() + _ARM.split())
-"""The /proc/cpuinfo flags that choose kernels in ONNX Runtime's CPU provider (x86 `flags`, Arm `Features`)."""
+"""The /proc/cpuinfo flags by which ONNX Runtime's CPU provider chooses kernels (x86 `flags`, Arm `Features`)."""
 
 
 def run_job(job_path: Path, stream: BinaryIO) -> int:
-    """Do one job and write its events; returns the exit code: 0, or 1 after an `error` event.
+    """Run one job, write its events and return the exit code: 0, or 1 after an `error` event.
 
     Raises `OSError` when the events themselves cannot be written.
     """
@@ -46,12 +46,12 @@ def run_job(job_path: Path, stream: BinaryIO) -> int:
 
 
 def tell(failure: AgentError) -> None:
-    """Say on stderr, in one line, why the agent gives up."""
+    """Write one line to stderr: why the agent gives up."""
     sys.stderr.write(f"agent: {failure.error.value}: {' '.join(str(failure).split())}\n")
 
 
 def hello(job: Job | None) -> Hello:
-    """Say who runs where; the three clocks are read together."""
+    """Return the first event: which agent runs, and where. The three clocks are read together."""
     import onnxruntime
 
     monotonic, boot, real = time.monotonic_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time_ns()
@@ -72,7 +72,7 @@ def hello(job: Job | None) -> Hello:
 
 
 def cpu_features(cpuinfo: str) -> list[str]:
-    """Pick the features of interest, sorted, that every core of a /proc/cpuinfo text has."""
+    """Return the features of `CPU_FEATURES` that every core in a /proc/cpuinfo text has, sorted."""
     cores = [
         set(line.partition(":")[2].split())
         for line in cpuinfo.splitlines()
@@ -82,7 +82,7 @@ def cpu_features(cpuinfo: str) -> list[str]:
 
 
 def memory_of(status: str, iteration: int) -> Memory:
-    """Read resident set and peak from a /proc/self/status text (kB there are 1024 bytes)."""
+    """Read resident set and peak from a /proc/self/status text (whose kB are 1024 bytes)."""
     values = {line.partition(":")[0]: line.partition(":")[2].split() for line in status.splitlines()}
     return Memory(
         iteration=iteration,
@@ -92,9 +92,9 @@ def memory_of(status: str, iteration: int) -> Memory:
 
 
 def _work(job: Job, recorder: Recorder) -> AgentError | None:
-    """Open the build and iterate; returns the failure instead of raising it.
+    """Open the build and iterate; return a failure instead of raising it.
 
-    A failure to write events is the one thing that cannot be told in events: it is raised.
+    Raises only `OSError`, when the events cannot be written: no event can report that.
     """
     from device_agents.reference.units import open_units
     from device_agents.reference.workloads import open_workload
@@ -108,7 +108,7 @@ def _work(job: Job, recorder: Recorder) -> AgentError | None:
         try:
             for iteration in range(job.warmup_iterations + job.iterations):
                 workload.reset()
-                gc.collect()  # between iterations, so that it never falls into one
+                gc.collect()  # between iterations, so never inside one
                 start = time.monotonic_ns()
                 workload.run(recorder.spans, iteration)
                 duration = time.monotonic_ns() - start
@@ -126,7 +126,7 @@ def _work(job: Job, recorder: Recorder) -> AgentError | None:
                 writing = False
         finally:
             workload.close()
-    except Exception as error:  # the contract's `crash`: whatever nobody foresaw
+    except Exception as error:  # unforeseen: the contract's `crash`
         if writing and isinstance(error, OSError):
             raise
         return as_failure(error)

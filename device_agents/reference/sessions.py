@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions: one for each graph, on the cores of its unit, run on memory that is bound once."""
+"""ONNX Runtime sessions: one for each graph, on its unit's cores, with memory that is bound once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INPUTS: Mapping[Graph, tuple[str, ...]] = {
     Graph.EMBED: ("ids",),
     Graph.LLM: ("embeddings", "last_position", "total_tokens", "positions"),
 }
-"""The inputs every build's graphs have; `llm` has the caches `past_key_0`, `past_value_0`, ... besides."""
+"""The inputs of every build's graphs; `llm` also has the caches `past_key_0`, `past_value_0`, ..."""
 
 _LIBRARY_ERRORS: tuple[type[Exception], ...] = (
     native.EPFail,
@@ -41,22 +41,22 @@ _LIBRARY_ERRORS: tuple[type[Exception], ...] = (
 
 
 def options_for(unit: ExecutionUnit) -> onnxruntime.SessionOptions:
-    """Return the session options of a unit: one thread a core, each on its own, one operator at a time.
+    """Return the session options of a unit: one thread on each core, one operator at a time.
 
-    The calling thread is the first of them and is pinned by :meth:`ExecutionUnit.pin`; the library's own
-    threads are the others (core numbers count from 1 there).
+    The calling thread is the first, pinned by :meth:`ExecutionUnit.pin`; the library starts and pins the others
+    (it counts cores from 1).
 
     Waiting threads spin inside a run and sleep between runs. Measured on two pinned cores of a shared EPYC
-    with onnxruntime 1.32, alternating: 24 products of one row by 512 x 512 take 1.36 ms so against 1.9 ms
-    without spinning (4 of 256 x 256: 0.17 against 0.22 ms). Spinning on between runs would take a core
-    from the other unit; with another program on the same cores, 128 rows are better off without (6.2 against
-    8.0 ms), which the lab's turns rule out.
+    with onnxruntime 1.32, alternating: 24 products of one row by 512 x 512 take 1.36 ms with spinning and
+    1.9 ms without (4 of 256 x 256: 0.17 and 0.22 ms). Spinning between runs as well would take a core from
+    the other unit. With another program on the same cores, 128 rows are faster without spinning (6.2 against
+    8.0 ms), but the lab's turns rule that out.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(unit.cores)
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3  # errors only: warnings would fill stderr, where our own line must be seen
+    options.log_severity_level = 3  # errors only: warnings would bury our own line on stderr
     if len(unit.cores) > 1:
         others = ";".join(str(core + 1) for core in unit.cores[1:])
         options.add_session_config_entry("session.intra_op_thread_affinities", others)
@@ -65,7 +65,7 @@ def options_for(unit: ExecutionUnit) -> onnxruntime.SessionOptions:
 
 
 def graph_file(manifest: Manifest, graph: Graph, shape: Mapping[str, int]) -> GraphFile:
-    """Find the file that may be run with `shape`; `bad_job` when the manifest lists no such shape."""
+    """Return the file that may run with `shape`; `bad_job` when the manifest lists no such shape."""
     files = manifest.graphs.get(graph, [])
     if not files:
         raise AgentError(ErrorClass.LOAD, f"the build's manifest has no graph {graph.value!r}: export it again")
@@ -81,9 +81,9 @@ def open_session(
 ) -> onnxruntime.InferenceSession:
     """Open one graph on its unit.
 
-    Raises :class:`AgentError` (`load`) when a file is missing, is not as long as the manifest says, cannot
-    be read by the library, or has other inputs than the contract's. (Hashes are the lab's to check, when it
-    pushes a build: reading every byte here would warm the file cache that `load` wants to measure.)
+    Raises :class:`AgentError` (`load`) when a file is missing, does not have the manifest's size, cannot be
+    read by the library, or lacks an input of the contract. (The lab checks hashes when it pushes a build:
+    reading every byte here would warm the file cache, which `load` measures.)
     """
     sizes = {listed.path: listed.bytes for listed in manifest.files}
     for path in (file.path, *file.weights):
@@ -112,10 +112,10 @@ def open_session(
 
 
 class BoundGraph:
-    """A session whose inputs and outputs are NumPy arrays the caller keeps writing to and reading from.
+    """A session whose inputs and outputs are NumPy arrays that the caller writes to and reads from.
 
-    Nothing is copied: the library works on the arrays' own memory, so an array that is bound as `past_key_0`
-    and `present_key_0` is updated in place.
+    Nothing is copied: the library works on the arrays' own memory, so it updates an array in place that is bound
+    as `past_key_0` and `present_key_0`.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ def _contiguous(name: str, array: Array) -> Array:
 
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Array:
-    """Allocate memory to bind: touched now, so that no page is first touched while something is timed."""
+    """Allocate memory to bind, and touch every page now rather than first in a timed stage."""
     array = np.empty(shape, dtype=dtype)
     array.fill(0)
     return array

@@ -1,7 +1,7 @@
-"""The stage function: the one place where the agent times anything.
+"""The stage function: the only place where the agent times anything.
 
-Reading the four clocks and appending a tuple costs about 3 microseconds, so that even a stage of a millisecond is
-not disturbed by half a per cent; a benchmark compares it with a bare loop over the same session::
+Reading the four clocks and appending a tuple costs about 3 microseconds, less than half a per cent of a stage
+of one millisecond; a benchmark compares it with a bare loop over the same session::
 
     spans: list[RawSpan] = []
     place = Place(Stage.VIT, unit)
@@ -26,12 +26,12 @@ RawSpan = tuple["Place", int, int, int, int, int, int, int, int]
 """place, iteration, index, start_ns, end_ns, cpu_ns, thread, true count, padded count (0, 0: no count)."""
 
 _BURN = bytes(4096)
-"""About 3 microseconds of SHA-256, for which CPython gives up its lock (it does above 2047 bytes)."""
+"""About 3 microseconds of SHA-256, during which CPython releases its lock (it does above 2047 bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a stage is and where it runs: everything about its spans that is known beforehand."""
+    """A stage and the unit that runs it: everything about its spans that is known in advance."""
 
     stage: Stage
     unit: ExecutionUnit
@@ -50,11 +50,11 @@ def run_stage(  # noqa: PLR0917  (keywords cost time where every microsecond is 
     true: int = 0,
     padded: int = 0,
 ) -> Result:
-    """Run `work` once, append its span to `spans`, and return what it returned.
+    """Run `work` once, append its span to `spans`, and return the result.
 
-    The CPU clock is the thread's on a one-core unit and the process's otherwise. It is read outside the
-    two wall-clock readings, so that its system call is not part of the duration. Nothing is appended when
-    `work` raises. Safe from several threads at once: appending to a list is atomic.
+    The CPU clock is the thread's on a one-core unit and the process's otherwise. It is read before the first
+    and after the second wall-clock reading, so the duration does not include its system call. Nothing is
+    appended when `work` raises. Safe from several threads at once: appending to a list is atomic.
     """
     cpu_clock = place.unit.cpu_clock
     cpu_before = cpu_clock()
@@ -67,9 +67,9 @@ def run_stage(  # noqa: PLR0917  (keywords cost time where every microsecond is 
 
 
 def slowed(work: Callable[[], Result], factor: float) -> Callable[[], Result]:
-    """Return `work` made `factor` times as long by really computing: hashing, on the calling thread.
+    """Return `work` made `factor` times as long by real computation: hashing, on the calling thread.
 
-    The hash gives up the interpreter's lock, so that another unit's thread is not slowed with it.
+    The hash releases the interpreter's lock, so that it does not slow the thread of another unit.
     """
 
     def slower() -> Result:
@@ -89,7 +89,7 @@ def injected(work: Callable[[], Result], stage: Stage, inject: Inject | None) ->
 
 
 def span_of(raw: RawSpan) -> Span:
-    """Turn a buffered tuple into the contract's span; done after the iteration, never inside."""
+    """Turn a buffered tuple into the contract's span; called after the iteration, never inside it."""
     place, iteration, index, start, end, cpu, thread, true, padded = raw
     return Span(
         stage=place.stage,

@@ -1,4 +1,4 @@
-"""Token ids to text, as it streams: a character appears when its last byte has come."""
+"""Streams token ids as text: a character appears when its last byte arrives."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from device_agents.contract import Tokenizer
 
 
 class Detokeniser:
-    """The `bytes` tokenizer backwards: id - `first_byte` is a byte of UTF-8; other ids are silent."""
+    """The inverse of the `bytes` tokenizer: id - `first_byte` is a byte of UTF-8; other ids have no text."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._first = tokenizer.first_byte
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def feed(self, token: int) -> str:
-        """Return the text that this token completes: often none, and U+FFFD for what is not UTF-8."""
+        """Return the text that this token completes: often none; U+FFFD for invalid UTF-8."""
         byte = token - self._first
         return self._decoder.decode(bytes([byte])) if 0 <= byte < 256 else ""
 
     def finish(self) -> str:
-        """Return what is left of an unfinished character, and forget it."""
+        """Return the rest of an unfinished character, and forget it."""
         rest = self._decoder.decode(b"", final=True)
         self._decoder.reset()
         return rest

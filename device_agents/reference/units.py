@@ -1,4 +1,4 @@
-"""Execution units: named sets of cores, and how a thread is put on one."""
+"""Execution units: named sets of cores that threads can be pinned to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from device_agents.reference.failure import AgentError, bad_job
 
 @dataclass(frozen=True)
 class ExecutionUnit:
-    """A set of cores that does one thing at a time; `label` is what spans call it, e.g. ``cpu0-1``."""
+    """A set of cores that does one thing at a time; `label` is its name in spans, e.g. ``cpu0-1``."""
 
     cores: tuple[int, ...]
     label: str = field(init=False)
@@ -25,7 +25,7 @@ class ExecutionUnit:
         object.__setattr__(self, "cpu_clock", clock)
 
     def pin(self) -> None:
-        """Put the calling thread on the unit's first core; the runtime's own threads take the others."""
+        """Pin the calling thread to the unit's first core; the runtime's own threads take the others."""
         os.sched_setaffinity(0, {self.cores[0]})
 
 
@@ -45,10 +45,10 @@ Units = dict[Graph, ExecutionUnit]
 
 
 def open_units(job: Job) -> Units:
-    """Turn the job's units into real ones, by graph.
+    """Return the job's execution units by graph.
 
-    Raises :class:`AgentError` (`unit_unavailable`) for a core that this process may not use, and (`bad_job`)
-    for a core named twice in one unit, or a graph without a unit.
+    Raises :class:`AgentError`: `unit_unavailable` for a core that this process may not use, `bad_job`
+    for a core named twice in one unit or a graph without a unit.
     """
     allowed = os.sched_getaffinity(0)
     opened: dict[str, ExecutionUnit] = {}

@@ -1,4 +1,4 @@
-"""Image to image tokens: tile, convolve, blocks, projector, batch by batch on one unit or two."""
+"""The vision model: tiles, convolution, blocks and projector, batch by batch, on one unit or two."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from device_agents.reference.units import Units
 
 @dataclass(frozen=True)
 class _Launch:
-    """One batch: its work on the CPU side and on the NPU side, with the counts of its spans."""
+    """One batch: its stages on the CPU and NPU sides, and the counts for its spans."""
 
     patch_embed: Callable[[], object]
     vit: Callable[[], object]
@@ -32,7 +32,7 @@ class _Launch:
 class Vision:
     """The vision half of a build, loaded and bound for one list of batches.
 
-    `tokens` [tiles, tokens per tile, hidden] is written by :meth:`encode`, in the placement's order.
+    :meth:`encode` writes `tokens` [tiles, tokens per tile, hidden], in the placement's order.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Vision:
         self._pipeline = Pipeline(units[Graph.PATCH_EMBED], units[Graph.VIT])
 
     def encode(self, spans: list[RawSpan], iteration: int) -> None:
-        """Encode the image once; appends a `tile` span and three spans a batch."""
+        """Encode the image once; append a `tile` span, and three spans for each batch."""
         self._pipeline.run(
             [self._stages(spans, iteration, index) for index in range(len(self._launches))],
             pipelined=self._pipelined,
@@ -113,7 +113,7 @@ class Vision:
         return cpu_stage, npu_stage
 
     def _bind(self, batch: Batch, start: int, patch_shape: tuple[int, int]) -> _Launch:
-        """Bind a batch: whole batches work on slices of the shared buffers, padded ones on copies."""
+        """Bind a batch: full batches use slices of the shared buffers, padded ones use copies."""
         true, padded = batch.true, batch.padded
         tiles, tokens = self._tiles[start : start + true], self.tokens[start : start + true]
         launch_tiles = tiles if padded == true else zeros((padded, *tiles.shape[1:]))
@@ -153,7 +153,7 @@ def check_two_units(units: Units) -> None:
 
 
 def tile_inputs(pixels: Array, placement: Placement, tile_pixels: int) -> dict[str, Array]:
-    """Return what the `tile` graph is given: the pixels and where they lie on the canvas of tiles."""
+    """Return the inputs of the `tile` graph: the pixels, and where they lie on the canvas of tiles."""
     bottom = placement.rows * tile_pixels - placement.top - placement.fit_height
     right = placement.columns * tile_pixels - placement.left - placement.fit_width
     if bottom < 0 or right < 0:

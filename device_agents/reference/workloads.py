@@ -1,4 +1,4 @@
-"""The workloads: what one iteration of each does, and what it leaves to be checked."""
+"""The workloads: each defines the work of one iteration and the outputs to check."""
 
 from __future__ import annotations
 
@@ -34,38 +34,38 @@ from device_agents.reference.vision import Vision
 
 
 class Workload(Protocol):
-    """Opened once; then, for each iteration: reset, run, and what came out."""
+    """Opened once; then `reset`, `run` and `outputs` are called for each iteration."""
 
     def reset(self) -> None:
-        """Make the next run start from nothing; untimed."""
+        """Clear all state before the next run; untimed."""
 
     def run(self, spans: list[RawSpan], iteration: int) -> None:
-        """Do the work once; its wall time is the iteration's."""
+        """Do the work once; its wall time is that of the iteration."""
 
     def outputs(self, iteration: int) -> list[Output]:
-        """Return what the last run produced; untimed."""
+        """Return the outputs of the last run; untimed."""
 
     def close(self) -> None:
         """End threads."""
 
 
 class Null:
-    """Nothing at all."""
+    """No work."""
 
     stages: frozenset[Stage] = frozenset()
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is no state."""
 
     def run(self, spans: list[RawSpan], iteration: int) -> None:
         """Do nothing."""
 
     def outputs(self, iteration: int) -> list[Output]:
-        """Return nothing."""
+        """Return no output."""
         return []
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Do nothing: there is no thread."""
 
 
 class Load(Null):
@@ -87,7 +87,7 @@ class Load(Null):
         self._unloads = [Place(Stage.UNLOAD, unit) for unit in placed]
 
     def run(self, spans: list[RawSpan], iteration: int) -> None:
-        """Append a `load` span a graph file, then an `unload` span each."""
+        """Append a `load` span for each graph file, then an `unload` span for each."""
         for index, (opener, place) in enumerate(zip(self._openers, self._loads, strict=True)):
             run_stage(injected(opener, Stage.LOAD, self._inject), spans, place, iteration, index)
         for index, place in enumerate(self._unloads):
@@ -100,7 +100,7 @@ class Load(Null):
 
 
 class Encode(Null):
-    """Image to image tokens."""
+    """Encode an image into image tokens."""
 
     stages = frozenset({Stage.TILE, Stage.PATCH_EMBED, Stage.VIT, Stage.PROJECT})
 
@@ -110,7 +110,7 @@ class Encode(Null):
         self._told = _Told()
 
     def reset(self) -> None:
-        """Empty the tokens, so that an iteration that computes nothing is seen."""
+        """Zero the tokens, so that an iteration that computes nothing is noticed."""
         self._vision.tokens.fill(0)
 
     def run(self, spans: list[RawSpan], iteration: int) -> None:
@@ -128,7 +128,7 @@ class Encode(Null):
 
 
 class Prefill(Null):
-    """The first tokens of a prompt through the language model; its image is encoded beforehand."""
+    """Run the first tokens of a prompt through the language model; its image is encoded in advance."""
 
     stages = frozenset({Stage.EMBED, Stage.PREFILL})
 
@@ -151,7 +151,7 @@ class Prefill(Null):
         self._language.reset()
 
     def run(self, spans: list[RawSpan], iteration: int) -> None:
-        """Prefill."""
+        """Prefill the prompt."""
         self._language.prefill(spans, iteration)
 
     def outputs(self, iteration: int) -> list[Output]:
@@ -161,7 +161,7 @@ class Prefill(Null):
 
 
 class Decode(Null):
-    """New tokens behind a cache that is filled anew, untimed, before every iteration."""
+    """Decode new tokens; the cache is filled with the context before every iteration, untimed."""
 
     stages = frozenset({Stage.EMBED, Stage.DECODE, Stage.SAMPLE, Stage.DETOKENISE})
 
@@ -180,7 +180,7 @@ class Decode(Null):
         )
 
     def reset(self) -> None:
-        """Fill the cache with the context."""
+        """Empty the cache and fill it with the context."""
         self._language.reset()
         self._language.prefill([], 0)
 
@@ -194,7 +194,7 @@ class Decode(Null):
 
 
 class Generate(Null):
-    """Image and instruction to streamed text, both given at once or the instruction later."""
+    """Generate streamed text from an image and an instruction, given together or the instruction later."""
 
     stages = Encode.stages | Prefill.stages | Decode.stages
 
@@ -227,7 +227,7 @@ class Generate(Null):
         self._language.reset()
 
     def run(self, spans: list[RawSpan], iteration: int) -> None:
-        """Encode, wait for the instruction if it is not there yet, prefill, and stream."""
+        """Encode, wait for the instruction if it has not been given yet, prefill, and stream."""
         image_given = time.monotonic_ns()
         self._vision.encode(spans, iteration)
         both_given = self._instruction_given(image_given)
@@ -253,7 +253,7 @@ class Generate(Null):
         self._vision.close()
 
     def _instruction_given(self, image_given: int) -> int:
-        """Return when image and instruction were both given, waiting for the user if need be."""
+        """Return the time at which image and instruction were both given; wait for the user if necessary."""
         if self._work.coupled:
             return image_given
         if self._work.instruction_delay_s is None:
@@ -265,7 +265,7 @@ class Generate(Null):
 
 
 def open_workload(job: Job, package: Package, units: Units) -> Workload:
-    """Open what the job asks for; raises `bad_job` for what this agent cannot do."""
+    """Open the job's workload; raises `bad_job` for work that this agent cannot do."""
     check_inject(job)
     missing = set(package.manifest.graphs) - set(units)
     if missing:
@@ -296,7 +296,7 @@ STAGES: dict[str, frozenset[Stage]] = {
     "decode": Decode.stages,
     "generate": Generate.stages,
 }
-"""The stages a slow-down may be injected into, by workload: those that compute."""
+"""The stages that a slow-down may be injected into, by workload: those that compute."""
 
 
 def check_inject(job: Job) -> None:
@@ -310,7 +310,7 @@ def check_inject(job: Job) -> None:
 
 
 def encode_beforehand(package: Package, units: Units, source: Input) -> Array | None:
-    """Encode an input's image untimed, in the largest batches the build offers; None without an image."""
+    """Encode an input's image untimed, in the largest batches of the build; return None without an image."""
     if source.placement is None:
         return None
     left = len(source.placement.order)
@@ -330,7 +330,7 @@ def encode_beforehand(package: Package, units: Units, source: Input) -> Array | 
 
 
 class _Told:
-    """Fingerprints, computed again only when the bytes changed: runs of one process mostly repeat them."""
+    """Caches a fingerprint, and computes it again only if the bytes change: one process mostly repeats them."""
 
     def __init__(self) -> None:
         self._bytes = b""
@@ -344,5 +344,5 @@ class _Told:
 
 
 def _rows(tokens: Array) -> Array:
-    """View [tiles, tokens per tile, hidden] as the oracle does: one row a token."""
+    """View [tiles, tokens per tile, hidden] as the oracle does, with one row for each token."""
     return tokens.reshape(-1, tokens.shape[-1])

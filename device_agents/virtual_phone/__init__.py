@@ -1,1 +1,1 @@
-"""Virtual phones: containers of this machine's kernel with Android's look and a real adbd."""
+"""Virtual phones: containers on this machine's kernel that look like Android and run a real adbd."""

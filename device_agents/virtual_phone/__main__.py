@@ -1,4 +1,4 @@
-"""The farm's command line.
+"""The command line of the farm of virtual phones.
 
 python -m device_agents.virtual_phone up --phones 2 [--abi x86_64|arm64] | down | status | addresses
 python -m device_agents.virtual_phone fault NAME FAULT [ARGUMENT ...]
@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from device_agents.virtual_phone import farm
+from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import KIND, Phone
-from device_agents.virtual_phone.supervisor import ask
 
 
 def _say(line: str) -> None:
@@ -32,7 +32,7 @@ def _table(phones: Sequence[Phone]) -> None:
             answer = ask(phone, "status", deadline_s=5.0)
             state = (str(answer["said"]), str(answer["wire"]))
         except FarmError:
-            state = ("lost (up starts it again, down removes it)", "-")
+            state = ("lost (`up` restarts it, `down` removes it)", "-")
         rows.append((phone.name, phone.address, phone.abi, phone.kind, *state))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -49,14 +49,14 @@ def _number(text: str) -> int:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m device_agents.virtual_phone", description="Virtual phones.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    up = verbs.add_parser("up", help="have phones running")
+    up = verbs.add_parser("up", help="start phones, and leave running ones alone")
     up.add_argument("--phones", type=_number, default=1)
     up.add_argument("--abi", choices=sorted(KIND), default="x86_64")
-    up.add_argument("--network", default="", help="first three numbers of the phones' loopback addresses")
-    verbs.add_parser("down", help="end all phones; nothing stays")
-    verbs.add_parser("status", help="which phones there are")
-    verbs.add_parser("addresses", help="what adb connects to, one a line")
-    fault = verbs.add_parser("fault", help="do harm to one phone; `restore` undoes it")
+    up.add_argument("--network", default="", help="first three numbers of their addresses, such as 127.0.90")
+    verbs.add_parser("down", help="end all phones and remove everything of them")
+    verbs.add_parser("status", help="list the phones and their state")
+    verbs.add_parser("addresses", help="print the addresses for adb connect, one on each line")
+    fault = verbs.add_parser("fault", help="inject a fault into one phone; the fault `restore` undoes all")
     fault.add_argument("name")
     fault.add_argument("fault")
     fault.add_argument("argument", nargs="*")
@@ -64,7 +64,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do one verb; 2 when it cannot be done."""
+    """Run one command; return 0, or 2 when it fails."""
     arguments = _arguments(argv)
     try:
         if arguments.verb == "up":
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _print(phone.address)
         else:
             found = farm.phones(farm.root())
-            _table(found) if found else _print("no phones: `up` starts some")
+            _table(found) if found else _print("no phones: start some with `up`")
     except FarmError as error:
         _say(str(error))
         return 2

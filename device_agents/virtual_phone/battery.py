@@ -1,4 +1,4 @@
-"""The charge of a virtual phone's battery: what USB brings in, less what the phone uses."""
+"""The charge of a virtual phone's battery: the power from USB less the power the phone uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHARGING, DISCHARGING, FULL = 2, 3, 5  # android.os.BatteryManager, as in device
 
 @dataclass(frozen=True)
 class Battery:
-    """Charge in uAh, current in uA (positive: into the battery), and whether power comes in."""
+    """Charge in uAh, current in uA (positive: into the battery), and whether USB power is on."""
 
     charge_uah: float = 0.65 * FULL_UAH  # device_care.md section 6: run at 40 to 80 %
     current_ua: float = 0.0
@@ -19,12 +19,12 @@ class Battery:
 
     @property
     def level(self) -> int:
-        """Percent, as Android shows it."""
+        """Charge in percent, as Android shows it."""
         return round(100 * self.charge_uah / FULL_UAH)
 
     @property
     def voltage_mv(self) -> int:
-        """Between 3.5 V empty and 4.4 V full, on a straight line (judgement)."""
+        """Voltage on a straight line between 3.5 V empty and 4.4 V full (judgement)."""
         return round(3500 + 900 * self.charge_uah / FULL_UAH)
 
     @property
@@ -36,7 +36,7 @@ class Battery:
 
 
 def step(battery: Battery, *, seconds: float, watts: float, powered: bool) -> Battery:
-    """Return the battery after `seconds` of a phone that uses `watts`, with USB power or without."""
+    """Return the battery after a phone has used `watts` for `seconds`; `powered` means USB power is on."""
     surplus = (USB_WATTS if powered else 0.0) - watts
     current_ua = surplus / (battery.voltage_mv / 1000) * 1e6
     charge = min(max(battery.charge_uah + current_ua * seconds / 3600, 0.0), FULL_UAH)

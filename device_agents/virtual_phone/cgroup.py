@@ -1,4 +1,4 @@
-"""CPU and memory limits of one phone, through whichever control groups (v1 or v2) this machine has."""
+"""CPU and memory limits of one phone, by the control groups that this machine has (v1 or v2)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _V1 = ("cpu", "cpuacct", "memory")
 
 
 def folders(name: str, mounts: str | None = None) -> dict[str, Path]:
-    """Where a group of this name lies for each of cpu, cpuacct and memory; those not to be had are missing.
+    """Return the folder of the group of this name for each of cpu, cpuacct and memory that this machine offers.
 
-    `mounts`: the text of /proc/self/mountinfo (proc(5)): mount point is field 5, after " - " come the type, the
-    source and the options, which for v1 name the controllers.
+    `mounts` is the text of /proc/self/mountinfo (proc(5)): field 5 is the mount point; after " - " come the type,
+    the source and the options, which for v1 name the controllers.
     """
     text = mounts if mounts is not None else Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     found: dict[str, Path] = {}
@@ -33,11 +33,11 @@ def folders(name: str, mounts: str | None = None) -> dict[str, Path]:
 
 
 def create(name: str) -> list[Path]:
-    """Make the group; gives the files into which a process writes its pid to join."""
+    """Make the group; return the files into which a process writes its pid to join."""
     places = folders(name)
     for folder in dict.fromkeys(places.values()):
         if _is_v2(folder.parent):
-            with contextlib.suppress(OSError):  # already on, or not ours to switch: what follows tells
+            with contextlib.suppress(OSError):  # already on, or not ours: if it matters, the next step fails
                 (folder.parent / "cgroup.subtree_control").write_text("+cpu +memory", encoding="ascii")
         folder.mkdir(exist_ok=True)
     return [folder / "cgroup.procs" for folder in dict.fromkeys(places.values())]
@@ -54,7 +54,7 @@ def remove(name: str) -> None:
             except OSError:
                 if attempt == 49:
                     raise FarmError(
-                        f"wanted to remove the control group {folder}, and it still has processes"
+                        f"wanted to remove the control group {folder}, found processes in it: try again"
                     ) from None
                 time.sleep(0.02)
             else:
@@ -62,7 +62,7 @@ def remove(name: str) -> None:
 
 
 def processes(name: str) -> list[int]:
-    """Pids of everything in the group, none when there is no group."""
+    """Return the pids of all processes in the group; none when there is no group."""
     found: set[int] = set()
     for folder in folders(name).values():
         found |= {int(word) for word in _words(folder / "cgroup.procs")}
@@ -70,7 +70,7 @@ def processes(name: str) -> list[int]:
 
 
 def cpu_usage_ns(name: str) -> int:
-    """CPU time that the group has used since it was made, in nanoseconds."""
+    """Return the CPU time that the group has used since it was made, in nanoseconds."""
     folder = _need(name, "cpuacct")
     if _is_v2(folder):
         usage = dict(line.split() for line in (folder / "cpu.stat").read_text(encoding="ascii").splitlines())
@@ -79,12 +79,12 @@ def cpu_usage_ns(name: str) -> int:
 
 
 def set_cpu_quota(name: str, fraction_of_machine: float | None) -> None:
-    """Let the group use at most this share of all the machine's cores (0 to 1); None: as much as it likes."""
+    """Limit the group to this share of all the machine's cores (0 to 1); None removes the limit."""
     folder = _need(name, "cpu")
     quota = None
     if fraction_of_machine is not None:
         cores = os.cpu_count() or 1
-        quota = max(1000, round(fraction_of_machine * cores * PERIOD_US))  # the kernel takes 1 ms at least
+        quota = max(1000, round(fraction_of_machine * cores * PERIOD_US))  # the kernel's minimum is 1 ms
     if _is_v2(folder):
         _write(folder / "cpu.max", f"{quota or 'max'} {PERIOD_US}")
     else:
@@ -93,7 +93,7 @@ def set_cpu_quota(name: str, fraction_of_machine: float | None) -> None:
 
 
 def set_memory_limit(name: str, limit_bytes: int | None) -> None:
-    """Let the group hold at most this much memory (beyond it the kernel kills in it); None: no limit."""
+    """Limit the group's memory (beyond it the kernel kills its processes); None removes the limit."""
     folder = _need(name, "memory")
     if _is_v2(folder):
         _write(folder / "memory.max", str(limit_bytes or "max"))
@@ -109,8 +109,8 @@ def _need(name: str, controller: str) -> Path:
     folder = folders(name).get(controller)
     if folder is None or not folder.is_dir():
         raise FarmError(
-            f"wanted the control group {name} with the controller {controller}, and this machine gives none: "
-            "phones run here, but can be neither throttled nor limited"
+            f"wanted the control group {name} with the controller {controller}, this machine offers none: "
+            "phones run here, but cannot be throttled or limited"
         )
     return folder
 

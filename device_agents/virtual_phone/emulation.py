@@ -1,6 +1,6 @@
-"""What an arm64 phone needs on a machine of another kind: qemu registered with the kernel, and a cpuinfo.
+"""Emulation of arm64 phones on another machine: registers qemu with the kernel, and makes up a cpuinfo.
 
-Emulated phones are for function only: about 100 times slower, and nothing timed on them means a thing.
+Emulated phones are for functional tests only: they are about 100 times slower, and their timings mean nothing.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ PROGRAMS = ("qemu-aarch64-static", "qemu-aarch64")  # Debian 12's name, then the
 # scripts/qemu-binfmt-conf.sh has the same magic and mask.
 _MAGIC = rb"\x7fELF\x02\x01\x01" + rb"\x00" * 9 + rb"\x02\x00\xb7\x00"
 _MASK = rb"\xff" * 7 + rb"\x00" + rb"\xff" * 8 + rb"\xfe\xff\xff\xff"
-_FLAGS = b"F"  # the kernel opens qemu now, once: it need not lie in the phone's root
+_FLAGS = b"F"  # the kernel opens qemu once, at registration: it need not be in the phone's root
 
 # /proc/cpuinfo as an MT6989 prints it (4 Cortex-A720, 4 Cortex-X4), after a listing from a retail phone in
 # github.com/hrw/arm-socs-table issue 108. ONNX Runtime reads the part numbers, and from 1.30 on it crashes
-# without them: bookworm's qemu would show this machine's own cpuinfo.
+# without them: bookworm's qemu would show the cpuinfo of this machine.
 _PARTS = ("0xd81",) * 4 + ("0xd82",) * 4
 _FEATURES = (
     "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm jscvt fcma lrcpc dcpop sha3 "
@@ -34,10 +34,10 @@ _FEATURES = (
 
 
 def check() -> None:
-    """Refuse, in words, when arm64 cannot be emulated here."""
+    """Raise `FarmError` when this machine cannot emulate arm64."""
     if os.uname().machine != "aarch64" and _program() is None:
         raise FarmError(
-            "emulated arm64 phones want qemu's user emulation, found no qemu-aarch64-static: "
+            "emulated arm64 phones need qemu's user emulation, found no qemu-aarch64-static: "
             "apt-get install qemu-user-static (later releases: qemu-user-binfmt)"
         )
 
@@ -47,7 +47,7 @@ def _program() -> str | None:
 
 
 def cpuinfo() -> str:
-    """The text of a phone's /proc/cpuinfo."""
+    """Return the text of an emulated phone's /proc/cpuinfo."""
     lines = []
     for number, part in enumerate(_PARTS):
         lines += [f"processor\t: {number}", "BogoMIPS\t: 26.00", f"Features\t: {_FEATURES}"]
@@ -57,17 +57,15 @@ def cpuinfo() -> str:
 
 
 def register(farm: Path, say: Say) -> None:
-    """Have the kernel run arm64 programs with qemu; what this adds is noted in the farm for `unregister`."""
+    """Make the kernel run arm64 programs with qemu; record every change in the farm for `unregister`."""
     if os.uname().machine == "aarch64":
         return
     if not (BINFMT / "register").exists():
-        say(f"mounting binfmt_misc on {BINFMT} (`down` takes it away again)")
+        say(f"mounting binfmt_misc on {BINFMT} (`down` unmounts it)")
         try:
             linux.mount("binfmt_misc", BINFMT, "binfmt_misc")
         except OSError as error:
-            raise FarmError(
-                f"wanted binfmt_misc to run arm64 programs, and the kernel refused: {error}"
-            ) from error
+            raise FarmError(f"wanted binfmt_misc to run arm64 programs, the kernel refused: {error}") from error
         (farm / "binfmt-mounted").touch()
     name = _entry(farm)
     if any(_is_ours_or_fits(path, name) for path in BINFMT.iterdir()):
@@ -76,7 +74,7 @@ def register(farm: Path, say: Say) -> None:
     if program is None:
         check()
         return
-    say(f"registering {program} for arm64 programs with the kernel (`down` takes it away again)")
+    say(f"registering {program} for arm64 programs with the kernel (`down` removes it)")
     line = b":".join([b"", name.encode(), b"M", b"", _MAGIC, _MASK, program.encode(), _FLAGS])
     try:
         (BINFMT / "register").write_bytes(line)
@@ -96,17 +94,17 @@ def unregister(farm: Path) -> None:
     mark = farm / "binfmt-mounted"
     if mark.exists():
         if not [path for path in BINFMT.iterdir() if path.name not in ("register", "status")]:
-            linux.unmount(BINFMT)  # unless somebody else has registered something meanwhile
+            linux.unmount(BINFMT)  # unless somebody else has registered something since
         mark.unlink()
 
 
 def _entry(farm: Path) -> str:
-    """Each farm registers under a name of its own, so that one that goes down takes nothing from another."""
+    """Return this farm's own name for the entry, so that its `down` removes nothing of another farm."""
     return f"pocketlab-{zlib.crc32(str(farm).encode()):08x}"
 
 
 def _is_ours_or_fits(path: Path, name: str) -> bool:
-    """An entry of this farm, or one of the machine's own for the same programs that works in any root (F)."""
+    """Tell whether the entry is this farm's, or the machine's own for arm64 that works in any root (flag F)."""
     if path.name in ("register", "status"):
         return False
     text = path.read_text(encoding="ascii", errors="replace")

@@ -1,7 +1,7 @@
-"""The one error of the farm; its text is meant for the person who typed the command."""
+"""The farm's one error; its message is for the person who typed the command."""
 
 from __future__ import annotations
 
 
 class FarmError(Exception):
-    """Something the farm needs is missing or went wrong: wanted, found, where, what to do."""
+    """Something that the farm needs is missing or failed: what was wanted, found, where, and what to do."""

@@ -1,4 +1,4 @@
-"""All the phones of one farm: bring them up, take them down, and clean up after what was cut short."""
+"""The phones of one farm: starts them, ends them, and cleans up after interrupted commands."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from device_agents.virtual_phone import cgroup, emulation, linux, rootfs
+from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import KIND, Phone, create, load
 from device_agents.virtual_phone.rootfs import Say
-from device_agents.virtual_phone.supervisor import BOOT_S, ask
+from device_agents.virtual_phone.supervisor import BOOT_S
 
 NETWORK = {"x86_64": "127.0.77", "arm64": "127.0.78"}
-PROGRAMS = {  # what a farm runs, and the Debian package it comes in
+PROGRAMS = {  # a program that a farm runs -> its Debian package
     "apt-get": "apt",
     "debootstrap": "debootstrap",
     "dpkg-deb": "dpkg",
@@ -30,49 +31,49 @@ PROGRAMS = {  # what a farm runs, and the Debian package it comes in
 
 
 def root() -> Path:
-    """Where the farm lies: $POCKETLAB_FARM or /var/tmp/pocketlab-farm."""
+    """Return the farm's folder: $POCKETLAB_FARM or /var/tmp/pocketlab-farm."""
     return Path(os.environ.get("POCKETLAB_FARM") or "/var/tmp/pocketlab-farm").resolve()
 
 
 def check(abi: str) -> None:
-    """Refuse, in words, when this machine cannot hold phones of this ABI."""
+    """Raise `FarmError` when this machine cannot run phones of this ABI."""
     if os.geteuid() != 0:
         raise FarmError(
-            f"virtual phones want root (namespaces, mounts), found user {os.geteuid()}: sudo make farm-up, or run "
+            f"virtual phones need root (namespaces, mounts), found user {os.geteuid()}: sudo make farm-up, or run "
             "as root in a virtual machine"
         )
     missing = {program: package for program, package in PROGRAMS.items() if shutil.which(program) is None}
     if missing:
         wanted = ", ".join(missing)
-        raise FarmError(f"virtual phones want {wanted}, not found: apt-get install {' '.join(missing.values())}")
+        raise FarmError(f"virtual phones need {wanted}, not found: apt-get install {' '.join(missing.values())}")
     if abi == "arm64":
         emulation.check()
     if not Path("/proc/self/ns/time").exists():
-        raise FarmError("virtual phones want time namespaces (Linux 5.6 or newer with CONFIG_TIME_NS), found none")
+        raise FarmError("virtual phones need time namespaces (Linux 5.6 or newer with CONFIG_TIME_NS), found none")
     if not Path("/dev/loop-control").exists():
-        raise FarmError("virtual phones want loop devices for /data, found no /dev/loop-control")
+        raise FarmError("virtual phones need loop devices for /data, found no /dev/loop-control: modprobe loop")
     if "\toverlay" not in Path("/proc/filesystems").read_text(encoding="ascii"):
-        raise FarmError("virtual phones want the file system overlay, and this kernel has none: modprobe overlay")
+        raise FarmError("virtual phones need the file system overlay, this kernel has none: modprobe overlay")
 
 
 @contextlib.contextmanager
 def _turn(farm: Path, say: Say) -> Iterator[None]:
-    """One `up` or `down` at a time."""
+    """Allow one `up` or `down` at a time."""
     farm.mkdir(parents=True, exist_ok=True)
-    farm.chmod(0o700)  # what is in here runs as root: nobody else writes it
+    farm.chmod(0o700)  # files in it run as root: nobody else may write them
     with (farm / "lock").open("w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"another command is at work in {farm}: waiting for it")
+            say(f"waiting for another command that works in {farm}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def phones(farm: Path) -> list[Phone]:
-    """Every phone that the farm has, running or not."""
+    """Return every phone of the farm, running or not."""
     if farm.exists() and not os.access(farm, os.R_OK | os.X_OK):
-        raise FarmError(f"the farm in {farm} is root's: sudo, or name another by POCKETLAB_FARM")
+        raise FarmError(f"the farm in {farm} belongs to root: use sudo, or name another in POCKETLAB_FARM")
     return [load(path.parent) for path in sorted((farm / "phones").glob("*/phone.json"))]
 
 
@@ -86,7 +87,7 @@ def is_up(phone: Phone) -> bool:
 
 
 def up(count: int, abi: str, say: Say, network: str = "") -> list[Phone]:
-    """Have `count` phones of this ABI running; those that run are left alone. Gives all of this ABI."""
+    """Start phones of this ABI until `count` run, leave running ones alone, and return all of this ABI."""
     check(abi)
     farm = root()
     with _turn(farm, say):
@@ -112,7 +113,7 @@ def _phone(farm: Path, number: int, abi: str, base: Path, network: str) -> Phone
 
 
 def _start(phone: Phone) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-m", "device_agents.virtual_phone.supervisor", str(phone.folder)]
+    argv = [sys.executable, "-m", "device_agents.virtual_phone.control", str(phone.folder)]
     with phone.log.open("ab") as log:
         return subprocess.Popen(
             argv,
@@ -125,14 +126,14 @@ def _start(phone: Phone) -> subprocess.Popen[bytes]:
 
 
 def _wait(phone: Phone, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a phone that was just started answers; take it away again when it does not."""
+    """Wait until a phone that was just started is up; remove it when it does not come up."""
     began = time.monotonic()
     state = "started"
     while time.monotonic() - began < BOOT_S and process.poll() is None and not state.startswith("broken"):
         with contextlib.suppress(FarmError):
             state = str(ask(phone, "status")["said"])
         if state == "up":
-            process.returncode = 0  # it goes on without us: nobody is to warn that it was not waited for
+            process.returncode = 0  # it outlives us: Popen must not warn that we did not wait for it
             return
         time.sleep(0.02)
     tail = phone.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
@@ -141,7 +142,7 @@ def _wait(phone: Phone, process: subprocess.Popen[bytes]) -> None:
 
 
 def down(say: Say) -> list[str]:
-    """End every phone of the farm, running or left over; gives their names. Nothing of them stays."""
+    """End every phone of the farm, running or left over, remove it completely, and return their names."""
     farm = root()
     if not farm.exists():
         return []
@@ -154,13 +155,13 @@ def down(say: Say) -> list[str]:
             sweep(phone)
             shutil.rmtree(phone.folder)
         emulation.unregister(farm)
-        shutil.rmtree(farm / "phones", ignore_errors=True)  # folders that a cut `up` left without a phone.json
+        shutil.rmtree(farm / "phones", ignore_errors=True)  # those without a phone.json, from an interrupted `up`
     shutil.rmtree(farm)
     return [phone.name for phone in found]
 
 
 def sweep(phone: Phone) -> None:
-    """End what runs of a phone and remove its control group; /data stays. Mounts end with the processes."""
+    """End a phone's processes, and with them its mounts, and remove its control group; keep /data."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         pid, started = (
             int(word) for word in (phone.folder / "supervisor.pid").read_text(encoding="ascii").split()
@@ -168,18 +169,18 @@ def sweep(phone: Phone) -> None:
         _kill(pid, started)
     began = time.monotonic()
     while members := cgroup.processes(phone.group):
-        for pid in members:  # a phone without its supervisor: it should not be, and must not stay
+        for pid in members:  # left without a supervisor: should not happen, must not stay
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if time.monotonic() - began > 10:
-            raise FarmError(f"{phone.name}: processes {members} do not end, 10 s after SIGKILL")
+            raise FarmError(f"{phone.name}: processes {members} still run 10 s after SIGKILL; see dmesg")
         time.sleep(0.02)
     cgroup.remove(phone.group)
     phone.control.unlink(missing_ok=True)
 
 
 def _kill(pid: int, started: int, wait_s: float = 5.0) -> None:
-    """End a process that we know by pid and start time: politely, then not."""
+    """End the process with this pid and start time: by SIGTERM, then by SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         began = time.monotonic()
         while linux.start_time(pid) == started:

@@ -1,4 +1,4 @@
-"""What can go wrong with a phone, done to a virtual one by command."""
+"""The faults that a command can inject into a virtual phone."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ import os
 import shutil
 import signal
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from device_agents.virtual_phone import cgroup, heat, knobs, linux
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import write_identity
+from device_agents.virtual_phone.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from device_agents.virtual_phone.supervisor import Supervisor
-
-FILL = "data/.pocketlab-fill"  # in the phone's root; a real file, without blocks that would need disk space here
+FILL = "data/.pocketlab-fill"  # in the phone's root; a real file, whose blocks take no disk space on this machine
 
 
 def do(supervisor: Supervisor, word: str, argument: str) -> str:
-    """Do one fault; gives a sentence of what was done. FarmError: no such fault, or it cannot be done."""
+    """Inject one fault and return what was done, in words; raises `FarmError` when unknown or impossible."""
     known = FAULTS.get(word)
     if known is None:
         raise FarmError(f"no fault {word!r}; there are: {', '.join(sorted(FAULTS))}")
@@ -36,7 +34,7 @@ def _pid(supervisor: Supervisor) -> int:
 
 
 def inside(supervisor: Supervisor, path: str) -> Path:
-    """Give a path of the phone as this machine sees it; no link is followed out of the phone."""
+    """Return a path of the phone as this machine sees it; refuse links, which could lead out of the phone."""
     root = Path(f"/proc/{_pid(supervisor)}/root")
     if not path.startswith("/"):
         raise FarmError(f"wanted an absolute path in the phone, found {path!r}")
@@ -61,36 +59,36 @@ def _bytes(argument: str) -> int:
     try:
         return int(text[:-1]) * units[text[-1]] if text and text[-1] in units else int(text)
     except ValueError:
-        raise FarmError(f"wanted a number of bytes (64M, 1G and the like are fine), found {argument!r}") from None
+        raise FarmError(f"wanted a number of bytes (such as 4096, 64M or 1G), found {argument!r}") from None
 
 
 def unplug(supervisor: Supervisor, argument: str) -> str:
-    """Pull the cable: connections end, new ones are refused."""
+    """Unplug the cable: end all connections and refuse new ones."""
     supervisor.wire.set("unplugged")
     return "unplugged"
 
 
 def replug(supervisor: Supervisor, argument: str) -> str:
-    """Put the cable back, and end `unauthorized`, `offline` and a stall."""
+    """Plug the cable in again; also end `unauthorized`, `offline` and a stall."""
     supervisor.wire.flow()
     supervisor.wire.set("up")
     return "plugged in"
 
 
 def unauthorized(supervisor: Supervisor, argument: str) -> str:
-    """Ask for a key and accept none."""
+    """Ask every client for a key and accept none."""
     supervisor.wire.set("unauthorized")
-    return "asks for a key, and takes none"
+    return "asks for a key and accepts none"
 
 
 def offline(supervisor: Supervisor, argument: str) -> str:
-    """Take connections and never answer."""
+    """Accept connections and never answer."""
     supervisor.wire.set("offline")
-    return "takes connections, answers none"
+    return "accepts connections and never answers"
 
 
 def stall(supervisor: Supervisor, argument: str) -> str:
-    """Stop all bytes for N seconds; connections stay."""
+    """Let no byte pass for N seconds; connections stay open."""
     seconds = _seconds(argument)
     supervisor.wire.stall(seconds)
     return f"no byte passes for {seconds:g} s"
@@ -99,13 +97,13 @@ def stall(supervisor: Supervisor, argument: str) -> str:
 def reboot(supervisor: Supervisor, argument: str) -> str:
     """Restart the phone."""
     _pid(supervisor)
-    supervisor.state = "rebooting"  # at once: whoever asks next is not told that it is up
+    supervisor.state = "rebooting"  # at once: the next `status` must not say `up`
     supervisor.end_phone()
     return "reboots"
 
 
 def hang(supervisor: Supervisor, argument: str) -> str:
-    """Stop every process in the phone; its kernel still takes connections, as a hung phone's does."""
+    """Stop every process in the phone; its kernel still accepts connections, as a hung phone's does."""
     _signal_all(_pid(supervisor), signal.SIGSTOP)
     supervisor.state = "hanging"
     return "hangs"
@@ -120,7 +118,7 @@ def resume(supervisor: Supervisor, argument: str) -> str:
 
 
 def _signal_all(pid: int, number: int) -> None:
-    """Signal every process of the phone, and those they start meanwhile."""
+    """Signal every process of the phone, including those that start meanwhile."""
     done: set[int] = set()
     while new := set(linux.in_namespace_of(pid)) - done:
         for one in new:
@@ -130,25 +128,25 @@ def _signal_all(pid: int, number: int) -> None:
 
 
 def kill_adbd(supervisor: Supervisor, argument: str) -> str:
-    """Kill adbd; the phone's init starts it again after a second."""
+    """Kill adbd; the phone's init restarts it after a second."""
     for pid in linux.in_namespace_of(_pid(supervisor)):
         with contextlib.suppress(OSError):
-            # The daemon is a child of the phone's init; the shells it forks carry its name for a moment only.
+            # The daemon is a child of the phone's init. The shells that it forks have its name for a moment, too.
             text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
             if "(adbd)" in text and int(text.rpartition(")")[2].split()[1]) == supervisor.pid:
                 os.kill(pid, signal.SIGKILL)
-    return "adbd is dead, for a second"
+    return "adbd is dead and restarts in a second"
 
 
 def fill_disk(supervisor: Supervisor, argument: str) -> str:
-    """Fill /data until BYTES (default 0) are left."""
+    """Fill /data until BYTES (default 0) are free."""
     leave = _bytes(argument) if argument else 0
     path = inside(supervisor, f"/{FILL}")
     path.unlink(missing_ok=True)
     with path.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
         size = 0
-        for _ in range(64):  # what a big file needs beside its bytes is not known beforehand: come closer
+        for _ in range(64):  # the metadata of a big file takes an unknown number of blocks: approach in steps
             space = os.statvfs(path.parent)
             free = space.f_bavail * space.f_frsize
             if free <= leave:
@@ -162,17 +160,17 @@ def fill_disk(supervisor: Supervisor, argument: str) -> str:
                     os.posix_fallocate(file.fileno(), size, max(free - leave, 4096))
                 size = os.fstat(file.fileno()).st_size
     space = os.statvfs(path.parent)
-    return f"{space.f_bavail * space.f_frsize} bytes are left in /data"
+    return f"{space.f_bavail * space.f_frsize} bytes are free in /data"
 
 
 def free_disk(supervisor: Supervisor, argument: str) -> str:
     """End `fill-disk`."""
     inside(supervisor, f"/{FILL}").unlink(missing_ok=True)
-    return "room in /data again"
+    return "/data has free space again"
 
 
 def flip_bit(supervisor: Supervisor, argument: str) -> str:
-    """Change one bit in the middle of a file; its size, times and inode stay."""
+    """Flip one bit in the middle of a file; keep its size, times and inode."""
     path = inside(supervisor, argument)
     if not path.is_file() or path.stat().st_size == 0:
         raise FarmError(f"wanted a file with at least one byte, found none at {argument} in the phone")
@@ -188,26 +186,24 @@ def flip_bit(supervisor: Supervisor, argument: str) -> str:
 
 
 def change_identity(supervisor: Supervisor, argument: str) -> str:
-    """Be another phone behind the same address: other serial, fingerprint and boot id, at once."""
-    import uuid
-
+    """Become another phone at the same address, at once: another serial, fingerprint and boot id."""
     supervisor.serial = argument or f"{supervisor.phone.name}-other"
     write_identity(supervisor.phone, supervisor.serial)
     supervisor.sensors.read_identity()
     supervisor.phone.boot_id.write_text(f"{uuid.uuid4()}\n", encoding="ascii")
     supervisor.wire.cut()
-    return f"is {supervisor.serial} now"
+    return f"is now {supervisor.serial}"
 
 
 def memory_limit(supervisor: Supervisor, argument: str) -> str:
-    """Let the phone hold BYTES of memory; no argument: as much as it likes."""
+    """Limit the phone's memory to BYTES; without an argument remove the limit."""
     limit = _bytes(argument) if argument else None
     cgroup.set_memory_limit(supervisor.phone.group, limit)
-    return f"{limit} bytes of memory" if limit else "no limit of memory"
+    return f"memory is limited to {limit} bytes" if limit else "memory is not limited"
 
 
 def warm(supervisor: Supervisor, argument: str) -> str:
-    """Make the phone CELSIUS warm all through; from there it cools or warms as it works."""
+    """Set all of the phone to CELSIUS; from there it cools, or warms with its work."""
     try:
         celsius = float(argument)
     except ValueError:
@@ -219,16 +215,16 @@ def warm(supervisor: Supervisor, argument: str) -> str:
 
 
 def sensor(supervisor: Supervisor, argument: str) -> str:
-    """Make a sensor or tool NAME behave as MODE says (knobs.py has the list)."""
+    """Set a sensor or tool NAME to a MODE (knobs.py lists them)."""
     name, _, mode = argument.partition(" ")
     knobs.misbehave(supervisor.phone.state_root, name, mode.strip())
     return f"{name}: {mode.strip()}"
 
 
 def restore(supervisor: Supervisor, argument: str) -> str:
-    """Undo every fault; a phone that is away is waited for."""
+    """Undo every fault; wait for a phone that is booting."""
     began = time.monotonic()
-    if supervisor.state == "hanging":  # not while it reboots: a pid that is still known may be gone already
+    if supervisor.state == "hanging":  # not while it reboots: the known pid may have ended
         resume(supervisor, "")
     while supervisor.state in ("booting", "rebooting") and time.monotonic() - began < 20:
         time.sleep(0.02)
@@ -240,9 +236,9 @@ def restore(supervisor: Supervisor, argument: str) -> str:
     free_disk(supervisor, "")
     shutil.rmtree(supervisor.phone.state_root / "sensor", ignore_errors=True)
     warm(supervisor, str(heat.IDLE.body_celsius))
-    with contextlib.suppress(FarmError):  # a machine without control groups has set none
+    with contextlib.suppress(FarmError):  # a machine without control groups set no limit
         cgroup.set_memory_limit(supervisor.phone.group, None)
-    return "as it was"
+    return "all faults are undone"
 
 
 FAULTS: dict[str, Callable[[Supervisor, str], str]] = {

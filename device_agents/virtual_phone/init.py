@@ -1,11 +1,11 @@
-"""The first process of a virtual phone: makes the container around itself, then does what Android's init does.
+"""The first process of a virtual phone: makes the container around itself, then acts as Android's init.
 
     python -m device_agents.virtual_phone.init PHONE_FOLDER
 
-Prints the pid of the phone's pid 1 as one line, and ends when the phone does: status 0 is a reboot asked for
-inside (a line written to /dev/socket/init, where /system/bin/reboot writes), anything else a phone that died.
-The whole phone dies with this process, and this process with its supervisor, so nothing can stay behind:
-every mount is in the phone's own mount namespace.
+Prints the pid of the phone's pid 1 on one line, and ends when the phone ends. Status 0 means that somebody in
+the phone asked for a reboot (/system/bin/reboot writes a line to /dev/socket/init), any other that the phone
+died. The phone dies with this process, and this process with its supervisor. Every mount is in the phone's own
+mount namespace, so nothing is left behind.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import SHELL, Phone, load
 from device_agents.virtual_phone.rootfs import ADBD
 
-RESTART_S = 1.0  # Android's init waits about this long before it starts a service again that died
-GROUPS = (1004, 1007, 3003, 3009)  # input, log, inet, readproc: some that adb's shell has on Android
+RESTART_S = 1.0  # Android's init waits about this long before it restarts a service that died
+GROUPS = (1004, 1007, 3003, 3009)  # input, log, inet, readproc: some of the groups of adb's shell on Android
 NODES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 ENVIRONMENT = {
     "ADBD_PORT": "5555",
     "ANDROID_DATA": "/data",
     "ANDROID_ROOT": "/system",
     "HOME": "/",
-    "PATH": "/product/bin:/system/bin:/vendor/bin",  # part of Android's, and nothing of Debian's
+    "PATH": "/product/bin:/system/bin:/vendor/bin",  # part of Android's path, nothing of Debian's
     "TMPDIR": "/data/local/tmp",
 }
 
@@ -49,42 +49,42 @@ def main(folder: Path) -> int:
         )
     except OSError as error:
         raise FarmError(
-            f"wanted namespaces of its own for {phone.name} (time namespaces too: Linux 5.6 or newer), and the "
-            f"kernel refused: {error}"
+            f"wanted own namespaces for {phone.name} (time namespaces too: Linux 5.6 or newer), the kernel "
+            f"refused: {error}"
         ) from error
     linux.clocks_from_zero()
     parent = os.getpid()
     child = os.fork()
     if child == 0:
         _first_process(phone, parent)
-    print(child, flush=True)  # noqa: T201 - what the supervisor waits for
+    print(child, flush=True)  # noqa: T201 - the supervisor waits for it
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 
 
 def _first_process(phone: Phone, parent: int) -> None:
-    """Pid 1: never returns."""
+    """Run as pid 1; never return."""
     try:
-        # The parent is outside this PID namespace, where getppid() says 0.
+        # The parent is outside this PID namespace: getppid() says 0 here.
         linux.die_with_parent(0 if os.getpid() == 1 else parent)
         socket.sethostname(phone.name)
         linux.loopback_up()
         _file_systems(phone, phone.folder / "mount")
         linux.drop_capability(linux.CAP_SYS_BOOT)
         os.umask(0)
-        with contextlib.suppress(PermissionError):  # without CAP_SYS_RESOURCE init is as mortal as its children
+        with contextlib.suppress(PermissionError):  # without CAP_SYS_RESOURCE the kernel may kill init, too
             Path("/proc/self/oom_score_adj").write_text("-1000", encoding="ascii")
         os.mkfifo("/dev/socket/init", 0o666)
         threading.Thread(target=_obey, daemon=True).start()
         _services()
-    except BaseException as error:  # noqa: BLE001 - the last place that can tell
+    except BaseException as error:  # noqa: BLE001 - the last place to report it
         sys.stderr.write(f"init: {phone.name}: {error}\n")
         sys.stderr.flush()
     os._exit(1)
 
 
 def _file_systems(phone: Phone, root: Path) -> None:
-    """Mount what a phone sees at `root` and make it the root."""
+    """Mount the phone's file systems at `root` and make it the root."""
     linux.mount("", "/", flags=linux.RECURSIVE | linux.PRIVATE)
     _overlay(phone, root)
     flags = linux.NO_SUID | linux.NO_DEV
@@ -108,12 +108,12 @@ def _file_systems(phone: Phone, root: Path) -> None:
 
 
 def _overlay(phone: Phone, root: Path) -> None:
-    """Lay the phone's own /system over the cached root; no upper layer: read-only, as on Android."""
+    """Lay the phone's own /system over the cached root; without an upper layer it is read-only, as on Android."""
     try:
         linux.mount("overlay", root, "overlay", linux.READ_ONLY, f"lowerdir={phone.system.parent}:{phone.root}")
     except OSError as error:
         raise FarmError(
-            f"wanted an overlay of {phone.root} for {phone.name}, and the kernel refused: {error}"
+            f"wanted an overlay of {phone.root} for {phone.name}, the kernel refused: {error}"
         ) from error
 
 
@@ -131,17 +131,17 @@ def _devices(dev: Path) -> None:
 
 
 def _obey() -> None:
-    """Reboot when anyone in the phone asks, as Android's init does for the property sys.powerctl."""
-    requests = os.open("/dev/socket/init", os.O_RDWR)  # also a writer: the pipe never ends
+    """Reboot when anybody in the phone asks, as Android's init does for the property sys.powerctl."""
+    requests = os.open("/dev/socket/init", os.O_RDWR)  # read and write: with a writer the pipe never ends
     while True:
         words = os.read(requests, 4096).decode("utf-8", errors="replace").split()
         if words[:1] in (["reboot"], ["shutdown"]):
-            os._exit(0)  # the end of pid 1 is the end of every process in the phone
+            os._exit(0)  # every process in the phone ends with pid 1
         time.sleep(0.01)
 
 
 def _services() -> None:
-    """Keep adbd running, and bury every orphan."""
+    """Keep adbd running, and reap every orphan."""
     adbd = _start_adbd()
     while True:
         pid, _ = os.wait()
@@ -155,8 +155,8 @@ def _start_adbd() -> int:
     if child == 0:
         try:
             os.setsid()
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and an exec would inherit that
-            Path("/proc/self/oom_score_adj").write_text("0", encoding="ascii")  # a shell would inherit init's
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would inherit that
+            Path("/proc/self/oom_score_adj").write_text("0", encoding="ascii")  # otherwise shells inherit init's
             linux.refuse_vsock()
             os.setgroups(GROUPS)
             os.setresgid(SHELL, SHELL, SHELL)

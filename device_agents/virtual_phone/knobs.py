@@ -1,17 +1,17 @@
-"""The one knob of a phone's sensors and tools: `sensor NAME MODE`, kept as a file `sensor/NAME` in its state.
+"""The modes of a phone's sensors and tools, set by `sensor NAME MODE` and kept in its state as `sensor/NAME`.
 
-| mode | a reading (thermal zone, `CPU` ... `NPU` of the thermal service) | a tool or service |
+| mode | a reading (thermal zone, or `CPU` ... `NPU` of the thermal service) | a tool or service |
 |---|---|---|
 | `ok` | works again | works again |
-| `refuse` | Permission denied; left out of dumpsys | SecurityException or Permission denied, status 255 |
-| `hang` | reading blocks; left out of dumpsys | never answers, until set to another mode |
-| `vanish` | no such file; left out of dumpsys | no such command or service; `thermalservice`: HAL Ready: false |
+| `refuse` | Permission denied; missing in dumpsys | SecurityException or Permission denied, status 255 |
+| `hang` | reading blocks; missing in dumpsys | never answers, until set to another mode |
+| `vanish` | no such file; missing in dumpsys | no such command or service; `thermalservice`: HAL Ready: false |
 | `nan` | -274000 in sysfs, NaN in dumpsys | only `battery`: temperature 0 |
-| `freeze` | keeps its last value | only `battery`, `thermalservice`: readings stand still |
+| `freeze` | keeps its last value | only `battery`, `thermalservice`: readings do not change |
 | `lie` | | reports success and does nothing |
 
-`battery` is a zone and a service: both obey. `fixed-performance` is what `cmd power` has under that name.
-Readings follow within a second, tools at once.
+`battery` is a zone and a service: a mode applies to both. `fixed-performance` is the command of `cmd power` with
+that name. Readings follow within a second, tools at once.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _READING_MODES = {"ok", "refuse", "hang", "vanish", "nan", "freeze"}
 
 
 def allowed(name: str) -> set[str]:
-    """Return the modes a sensor or tool knows; empty when there is none of that name."""
+    """Return the modes of a sensor or tool; empty when there is none of that name."""
     modes = (_TOOL_MODES if name in TOOLS else set()) | (_READING_MODES if name in READINGS else set())
     return modes | ({"freeze"} if name == "thermalservice" else set())
 
 
 def misbehave(state_root: Path, name: str, mode: str) -> None:
-    """Make a sensor or tool of the phone behave in `mode`; raises `FarmError` for an unknown name or mode."""
+    """Set a sensor or tool of the phone to `mode`; raises `FarmError` for an unknown name or mode."""
     modes = allowed(name)
     if not modes:
         raise FarmError(
@@ -58,7 +58,7 @@ def misbehave(state_root: Path, name: str, mode: str) -> None:
 
 
 def modes(state_root: Path) -> dict[str, str]:
-    """Return what misbehaves now, by name."""
+    """Return the mode of everything that misbehaves now, by name."""
     folder = state_root / "sensor"
     if not folder.is_dir():
         return {}

@@ -1,4 +1,4 @@
-"""The few system calls a container is made of, which Python 3.11 does not offer itself."""
+"""The system calls that make a container and that Python 3.11 does not offer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CAP_SYS_BOOT = 22
 _SET_INTERFACE_FLAGS = 0x8914
 _INTERFACE_UP = 0x1
 
-# <linux/loop.h>: struct loop_config is the file, the block size, a loop_info64 (flags at 52) and 64 spare bytes
+# <linux/loop.h>: struct loop_config holds the file, the block size, a loop_info64 (flags at 52) and 64 spare bytes
 _LOOP_FREE = 0x4C82
 _LOOP_CONFIGURE = 0x4C0A
 _LOOP_CONFIG = struct.Struct("=II52xI176x64x")
@@ -63,39 +63,39 @@ def _check(result: int, what: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces named by `flags`; children (PID, time) or this process (the rest) get new ones."""
+    """Leave the namespaces in `flags`: children (PID, time) or this process (the others) get new ones."""
     _check(_libc.unshare(flags), "unshare")
 
 
 def enter(namespace: int, kind: int) -> None:
-    """Move this thread into the namespace that the file descriptor stands for (setns(2))."""
+    """Move this thread into the namespace that the file descriptor refers to (setns(2))."""
     _check(_libc.setns(namespace, kind), "setns")
 
 
 def mount(source: str, target: Path | str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """Mount a file system (mount(2)); the message of a failure names the target."""
+    """Mount a file system (mount(2)); raises `OSError` that names the target."""
     arguments = [text.encode() if text else None for text in (source, str(target), kind)]
     result = _libc.mount(*arguments, ctypes.c_ulong(flags), options.encode() if options else None)
     _check(result, f"mount {kind or source} on {target}")
 
 
 def unmount(target: Path) -> None:
-    """Take away what is mounted at `target`, now or when the last file in it is closed."""
+    """Unmount `target`, now or when the last file in it is closed."""
     _check(_libc.umount2(str(target).encode(), DETACH), f"umount of {target}")
 
 
 def bind(source: Path | str, target: Path | str, flags: int = 0) -> None:
-    """Show a file or folder at another place; `flags` (read only, …) hold for that place alone."""
+    """Show a file or folder at another place; `flags` (read only, …) apply only to that place."""
     mount(str(source), target, flags=BIND)
     if flags:
         mount("", target, flags=BIND | REMOUNT | flags)
 
 
 def follow_no_link_below(folder: Path) -> None:
-    """Have this process, in a mount namespace of its own, fail with ELOOP at every symbolic link below `folder`.
+    """Make this process, in its own mount namespace, fail with ELOOP at every symbolic link below `folder`.
 
-    For a folder that somebody less trusted may write: no check before an access could be as sure. To be called
-    before there are threads. Raises `OSError` where the kernel cannot.
+    For a folder that somebody less trusted may write: a check before each access would be less safe. Call it
+    before starting threads. Raises `OSError` when the kernel cannot do it.
     """
     unshare(NEW_MOUNT)
     mount("", "/", flags=RECURSIVE | PRIVATE)
@@ -114,7 +114,7 @@ def follow_no_link_below(folder: Path) -> None:
 
 
 def change_root(root: Path) -> None:
-    """Make `root`, a mount point, this mount namespace's root; the old one is out of reach (pivot_root(2))."""
+    """Make the mount point `root` the root of this mount namespace, and detach the old one (pivot_root(2))."""
     os.chdir(root)
     _check(_libc.pivot_root(b".", b"."), f"pivot_root to {root}")
     _check(_libc.umount2(b".", DETACH), "umount of the old root")
@@ -122,23 +122,23 @@ def change_root(root: Path) -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that ends."""
+    """Make the kernel kill this process when its parent ends, for whatever reason."""
     _check(_libc.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0), "prctl")
-    if os.getppid() != parent:  # it ended before the kernel knew
+    if os.getppid() != parent:  # it ended before the call
         os._exit(1)
 
 
 def drop_capability(capability: int) -> None:
-    """Take a capability from everything this process will ever execute."""
+    """Remove a capability from everything that this process will execute."""
     _check(_libc.prctl(_DROP_BOUNDING, capability, 0, 0, 0), f"prctl: dropping capability {capability}")
 
 
 @contextlib.contextmanager
 def loop_device(image: Path) -> Iterator[str]:
-    """Make a disk of a file; the kernel takes it away by itself once nobody has it open or mounted.
+    """Make a disk of a file; the kernel removes it once nobody has it open or mounted.
 
-    It writes past the page cache: through it, what is written is held twice, and 1 GB pushed after another took
-    2 to 4 times as long as in a plain folder (with direct writes it takes as long; measured here).
+    It uses direct writes. Through the page cache data are cached twice, and pushing 1 GB after another took
+    2 to 4 times as long as into a plain folder; with direct writes it takes as long (measured here).
     """
     while True:
         with open("/dev/loop-control", "rb") as control:  # noqa: PTH123 - a device, not a file
@@ -148,7 +148,7 @@ def loop_device(image: Path) -> Iterator[str]:
             fcntl.ioctl(disk, _LOOP_CONFIGURE, _LOOP_CONFIG.pack(file, 0, _AUTO_CLEAR | _DIRECT))
             yield name
         except OSError as error:
-            if error.errno != errno.EBUSY:  # somebody else was faster: there are others
+            if error.errno != errno.EBUSY:  # somebody else took it: try the next
                 raise
             continue
         finally:
@@ -158,7 +158,7 @@ def loop_device(image: Path) -> Iterator[str]:
 
 
 def clocks_from_zero() -> None:
-    """Have the boot and the monotonic clock of this process's children start at zero (time_namespaces(7))."""
+    """Make the boot and monotonic clocks of this process's children start at zero (time_namespaces(7))."""
     offsets = []
     for name, clock in (("boottime", time.CLOCK_BOOTTIME), ("monotonic", time.CLOCK_MONOTONIC)):
         seconds, nanoseconds = divmod(-time.clock_gettime_ns(clock), 1_000_000_000)
@@ -167,10 +167,10 @@ def clocks_from_zero() -> None:
 
 
 def refuse_vsock() -> None:
-    """Let neither this process nor its children open a socket of the family AF_VSOCK (seccomp(2)).
+    """Forbid this process and its children to open a socket of the family AF_VSOCK (seccomp(2)).
 
-    Debian's adbd listens on vsock as well as on TCP, and network namespaces do not hold vsock back: without this
-    a hypervisor could reach the phones of its guest. Every call but that one costs a few instructions more.
+    Debian's adbd listens on vsock as well as on TCP, and network namespaces do not contain vsock: without this
+    filter a hypervisor could reach the phones of its guest. Every other system call costs a few instructions more.
     """
     number = {"x86_64": 41, "aarch64": 198}[os.uname().machine]  # socket(2) in <asm/unistd.h>
     load, equal, give = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
@@ -196,7 +196,7 @@ def loopback_up() -> None:
 
 
 def start_time(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat: with the pid it names one process for good. None: no such process."""
+    """Return field 22 of /proc/PID/stat, which with the pid identifies one process; None if there is none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
@@ -206,7 +206,7 @@ def start_time(pid: int) -> int | None:
 
 
 def in_namespace_of(pid: int) -> list[int]:
-    """Every process (pids of this machine) in the PID namespace that the process lives in, itself first."""
+    """Return every process in the PID namespace of the process, itself first, as pids of this machine."""
     wanted = Path(f"/proc/{pid}/ns/pid").readlink()
     found = [pid]
     for entry in Path("/proc").iterdir():
@@ -215,5 +215,5 @@ def in_namespace_of(pid: int) -> list[int]:
                 if (entry / "ns/pid").readlink() == wanted:
                     found.append(int(entry.name))
             except OSError:
-                continue  # it ended, or was never ours to see
+                continue  # it ended, or we may not see it
     return found

@@ -1,13 +1,13 @@
 """The phone's cable: a forwarder between a loopback address of this machine and adbd inside the phone.
 
-The phone's network namespace holds nothing but `lo`, so adbd (root of trust: none, it asks for no key) can be
-reached through here alone. Bytes are moved by splice(2), which copies none of them.
+The phone's network namespace has only `lo`, so this forwarder is the only way to adbd (which asks for no key).
+splice(2) moves the bytes without copying them.
 
-    up            what comes in goes to adbd, and back
-    stalled       connections stay, bytes stop: a network that is down for a while
-    unplugged     connections end, new ones are refused
-    unauthorized  connections are asked for a key and none is good enough, as by a phone nobody said "allow" on
-    offline       connections are taken and never answered
+    up            carries bytes to adbd and back
+    stalled       keeps connections and passes no byte, as a network that is down for a while
+    unplugged     ends connections and refuses new ones
+    unauthorized  asks for a key and accepts none, as a phone on which nobody tapped "allow"
+    offline       accepts connections and never answers
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from device_agents.virtual_phone.errors import FarmError
 
 State = Literal["up", "unplugged", "unauthorized", "offline"]
 PORT = 5555  # adbd's own
-_CHUNK = 1 << 20  # fcntl(F_SETPIPE_SZ) allows anyone this much: /proc/sys/fs/pipe-max-size
+_CHUNK = 1 << 20  # the most that fcntl(F_SETPIPE_SZ) allows anybody: /proc/sys/fs/pipe-max-size
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ; Python names it from 3.10 on Linux only with new headers
 
 # The adb protocol (Android's packages/modules/adb/protocol.txt): six little-endian words, then the payload.
@@ -38,7 +38,7 @@ _TOKEN_BYTES = 20
 
 
 class Forwarder:
-    """Listens on `host`:5555 and carries connections to the phone whose pid 1 `pid()` gives (None: no phone)."""
+    """Listens on `host`:5555 and carries connections to the phone whose pid 1 is `pid()` (None: no phone)."""
 
     def __init__(self, host: str, pid: Callable[[], int | None]) -> None:
         self.host = host
@@ -52,13 +52,13 @@ class Forwarder:
         self._stalled_until = 0.0
 
     def set(self, state: State) -> None:
-        """Change what the wire does; connections of another state end."""
+        """Change the state of the cable and end all connections."""
         with self._lock:
             self.state = state
             self.cut()
             if state == "unplugged":
                 if self._listener:
-                    # close() alone would leave accept() of the other thread waiting
+                    # close() alone would leave the other thread waiting in accept()
                     with contextlib.suppress(OSError):
                         self._listener.shutdown(socket.SHUT_RDWR)
                     self._listener.close()
@@ -72,10 +72,10 @@ class Forwarder:
             for one in self._open:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
-            self._flowing.set()  # whoever waits finds its socket closed
+            self._flowing.set()  # waiting threads find their sockets closed
 
     def stall(self, seconds: float) -> None:
-        """Let no byte through for a while; a longer one extends a shorter one."""
+        """Let no byte pass for a while; a longer stall extends a shorter one."""
         with self._lock:
             self._stalled_until = max(self._stalled_until, time.monotonic() + seconds)
             self._flowing.clear()
@@ -88,7 +88,7 @@ class Forwarder:
 
     @property
     def stalled_s(self) -> float:
-        """Seconds that a stall still lasts; 0 when there is none."""
+        """Seconds until a stall ends; 0 when there is none."""
         return max(0.0, self._stalled_until - time.monotonic())
 
     def _listen(self) -> socket.socket:
@@ -99,8 +99,8 @@ class Forwarder:
         except OSError as error:
             listener.close()
             raise FarmError(
-                f"wanted {self.host}:{PORT} for a phone, found it in use ({error.strerror}): is another farm up? "
-                "`down` in its folder ends it, or name other addresses with --network"
+                f"wanted {self.host}:{PORT} for a phone, found it in use ({error.strerror}): end another farm "
+                "with `down`, or name other addresses with --network"
             ) from error
         listener.listen(64)
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
@@ -127,7 +127,7 @@ class Forwarder:
                 while client.recv(1 << 16):
                     pass
         except OSError:
-            pass  # an end of the cable went away: so does the connection
+            pass  # one end of the cable is gone, so the connection ends
         finally:
             with self._lock:
                 self._open.discard(client)
@@ -154,7 +154,7 @@ class Forwarder:
             phone.close()
 
     def _move(self, source: socket.socket, target: socket.socket) -> None:
-        """Carry bytes one way until an end closes."""
+        """Carry bytes one way until either end closes."""
         out, into = os.pipe()
         try:
             fcntl.fcntl(into, _SET_PIPE_SIZE, _CHUNK)
@@ -182,7 +182,7 @@ _entering = threading.Lock()
 
 def inside(pid: int) -> socket.socket:
     """Connect to adbd from within the phone's network namespace."""
-    # A namespace belongs to a thread; the lock only keeps the number of threads abroad at one.
+    # A namespace belongs to a thread; the lock lets one thread at a time enter another.
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         away = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
@@ -206,12 +206,12 @@ def inside(pid: int) -> socket.socket:
 
 
 def _ask_for_a_key(client: socket.socket) -> None:
-    """Answer every packet with another token to sign, which is what a phone does that knows none of the keys."""
+    """Answer every packet with another token to sign, as a phone does that knows none of the keys."""
     asked = 0
     while True:
         header = _read(client, _HEADER.size)
         _read(client, _HEADER.unpack(header)[3])
-        if asked < 8:  # a key is offered after the signatures; then a real phone shows its dialogue and is silent
+        if asked < 8:  # after the signatures comes a key: a real phone then shows its dialogue and stays silent
             token = os.urandom(_TOKEN_BYTES)
             client.sendall(_HEADER.pack(_AUTH, _TOKEN, 0, len(token), sum(token), _AUTH ^ 0xFFFFFFFF) + token)
             asked += 1

@@ -1,16 +1,16 @@
-"""One virtual phone on this machine: its name, its place on the wire, and every path that belongs to it.
+"""One virtual phone on this machine: its name, its address, and every path that belongs to it.
 
-What lies in the phone's folder, and where the phone sees it:
+The files in the phone's folder, and where the phone sees them:
 
-    phone.json      this dataclass                       (not seen)
-    data.img        a sparse ext4 image                  /data                 survives a reboot, not `down`
-    state/          what Android's tools read and write  /metadata/pocketlab   identity.prop: `write_identity`
-    sys/            the whole of sysfs, made up          /sys
-    layer/system/   Android's tools, copied at each boot /system/bin           over toybox's links
-    boot_id         new at each boot                     /proc/sys/kernel/random/boot_id
-    cpuinfo         made up, for an emulated phone       /proc/cpuinfo
-    control.sock    the supervisor listens here          (not seen)
-    supervisor.log  what the supervisor and adbd say     (not seen)
+    phone.json      this dataclass                        (not seen)
+    data.img        a sparse ext4 image                   /data                 survives a reboot, not `down`
+    state/          files of the phone's Android tools    /metadata/pocketlab   identity.prop: `write_identity`
+    sys/            all of sysfs, made up                 /sys
+    layer/system/   Android's tools, copied at each boot  /system/bin           over toybox's links
+    boot_id         new at each boot                      /proc/sys/kernel/random/boot_id
+    cpuinfo         made up, for an emulated phone        /proc/cpuinfo
+    control.sock    the control socket (control.py)       (not seen)
+    supervisor.log  output of supervisor, init and adbd   (not seen)
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from device_agents.virtual_phone import emulation
 from device_agents.virtual_phone.errors import FarmError
 
 KIND = {"x86_64": "virtual", "arm64": "emulated"}
-DATA_BYTES = 8 << 30  # sparse: room for a few builds of 1 GB, and no disk space until it is written
+DATA_BYTES = 8 << 30  # room for a few builds of 1 GB; sparse: takes disk space only as it is written
 TOOLS = Path(__file__).parent / "android/bin"
 FINGERPRINT = "pocketlab/virtual_mt6989/virtual:14/POCKETLAB/{}:userdebug/test-keys"  # as in mt6989.prop
-SHELL = 2000  # AID_SHELL, the user that adb's shell is on Android (android_filesystem_config.h)
+SHELL = 2000  # AID_SHELL, the user of adb's shell on Android (android_filesystem_config.h)
 
 
 @dataclass(frozen=True)
 class Phone:
-    """A phone of a farm; `folder` is its own, `root` the cached root file system it lies over."""
+    """A phone of a farm; `folder` is its own, `root` the cached root file system below its overlay."""
 
     name: str
     abi: str
-    host: str  # a loopback address of its own
+    host: str  # its own loopback address
     folder: Path
     root: Path
     group: str  # control group, see cgroup.py
@@ -51,7 +51,7 @@ class Phone:
 
     @property
     def address(self) -> str:
-        """What `adb connect` takes."""
+        """The address for `adb connect`."""
         return f"{self.host}:5555"
 
     @property
@@ -61,12 +61,12 @@ class Phone:
 
     @property
     def state_root(self) -> Path:
-        """What Android's tools read and write; /metadata/pocketlab in the phone."""
+        """The folder that Android's tools read and write; /metadata/pocketlab in the phone."""
         return self.folder / "state"
 
     @property
     def system(self) -> Path:
-        """What lies over the root file system's /system."""
+        """The folder that lies over the root file system's /system."""
         return self.folder / "layer/system"
 
     @property
@@ -86,7 +86,7 @@ class Phone:
 
     @property
     def log(self) -> Path:
-        """What the supervisor, init and adbd say."""
+        """The log of the supervisor, init and adbd."""
         return self.folder / "supervisor.log"
 
 
@@ -97,13 +97,13 @@ def save(phone: Phone) -> None:
 
 
 def load(folder: Path) -> Phone:
-    """Read a phone's folder."""
+    """Read phone.json from a phone's folder."""
     raw = json.loads((folder / "phone.json").read_text(encoding="utf-8"))
     return Phone(raw["name"], raw["abi"], raw["host"], Path(raw["folder"]), Path(raw["root"]), raw["group"])
 
 
 def create(phone: Phone) -> None:
-    """Make the phone's folder as it leaves the factory; keeps /data when there is one (a lost supervisor)."""
+    """Make the phone's folder in its factory state; keep an existing /data (the supervisor was lost)."""
     for folder in (phone.sys_root, phone.state_root, phone.folder / "mount"):
         folder.mkdir(parents=True, exist_ok=True)
     save(phone)
@@ -111,7 +111,7 @@ def create(phone: Phone) -> None:
         aside = phone.data_image.with_suffix(".part")
         with aside.open("wb") as image:
             image.truncate(DATA_BYTES)
-        # No journal: a phone that is killed is unmounted by the kernel in good order. No blocks kept for root.
+        # No journal: the kernel unmounts a killed phone cleanly. No blocks reserved for root.
         options = [
             "-O",
             "^has_journal",
@@ -129,7 +129,7 @@ def create(phone: Phone) -> None:
 
 
 def furnish(phone: Phone, serial: str) -> None:
-    """Prepare a boot: a new boot id, the tools of /system/bin, the processors in /sys, the identity."""
+    """Prepare a boot: write a new boot id, the tools of /system/bin, the processors in /sys and the identity."""
     phone.boot_id.write_text(f"{uuid.uuid4()}\n", encoding="ascii")
     tools = phone.system / "bin"
     shutil.rmtree(phone.system, ignore_errors=True)
@@ -149,7 +149,7 @@ def furnish(phone: Phone, serial: str) -> None:
 
 
 def write_identity(phone: Phone, serial: str) -> None:
-    """Write the properties that tell this phone from others (key=value), over those every phone has."""
+    """Write the properties that identify this phone (key=value); they override those common to all phones."""
     properties = {
         "ro.serialno": serial,
         "ro.boot.serialno": serial,
@@ -160,6 +160,6 @@ def write_identity(phone: Phone, serial: str) -> None:
     text = "".join(f"{key}={value}\n" for key, value in properties.items())
     target = phone.state_root / "identity.prop"
     aside = target.with_suffix(".part")
-    aside.unlink(missing_ok=True)  # the phone's shell may have laid one there
+    aside.unlink(missing_ok=True)  # the phone's shell may have put a link there
     aside.write_text(text, encoding="ascii")
     aside.rename(target)

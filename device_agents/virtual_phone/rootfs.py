@@ -1,8 +1,8 @@
-"""The root file system every virtual phone lies over: Debian's adbd and toybox, with Android's look.
+"""The root file system of every virtual phone: Debian's adbd and toybox, made to look like Android.
 
-It is made once for each ABI from Debian trixie (the first release with Android's own daemon as a package)
-and cached: packages are fetched and checked by debootstrap, unpacked, never configured, so a foreign ABI
-needs no emulator to be made. The mirror is the one this machine's own apt uses.
+It is made once for each ABI from Debian trixie (the first release that packages Android's own daemon) and
+cached. debootstrap fetches and checks the packages; they are unpacked but never configured, so making a
+foreign ABI needs no emulator. The mirror is that of this machine's own apt.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from device_agents.virtual_phone.errors import FarmError
 
 Say = Callable[[str], None]
 
-RECIPE = "4"  # counts up when what is made changes: another cached folder, made anew
+RECIPE = "4"  # raise it whenever the result changes: it names the cached folder
 SUITE = "trixie"
 PACKAGES = ("adbd", "toybox", "mksh")
 ARCHITECTURE = {"x86_64": "amd64", "arm64": "arm64"}  # our names -> Debian's
 ADBD = "/usr/lib/android-sdk/platform-tools/adbd"  # where Debian's package puts it
 
-# The commands that toybox gives on Android 14 (external/toybox/Android.bp, from memory), as far as Debian's
-# toybox has them. Debian's has more; a phone without them keeps the lab from leaning on them.
+# The commands of Android 14's toybox (external/toybox/Android.bp, from memory) that Debian's toybox has as well.
+# Debian's has more, which the phone leaves out, so that the lab cannot come to depend on them.
 TOYBOX = """
 [ acpi base64 basename blkdiscard blkid blockdev cal cat chattr chgrp chmod chown chroot chrt cksum clear cmp
 comm cp cpio cut date devmem df dirname dmesg dos2unix du echo egrep env expand fallocate false fgrep file find
@@ -40,9 +40,9 @@ swapon sync sysctl tac tail tar taskset tee test time timeout top touch toybox t
 ulimit umount uname uniq unix2dos unlink unshare uptime usleep uudecode uuencode uuidgen vconfig vmstat watch wc
 which whoami xargs xxd yes zcat
 """
-# Android has these too, and Debian's toybox does not. sha256sum is here for another reason: Android's toybox
-# hashes with BoringSSL (hundreds of MB/s), Debian's with its own portable code, 14 times slower than coreutils'
-# (12 s against 0.86 s for 1 GiB, seen here).
+# Android has these, and Debian's toybox lacks them. sha256sum has another reason: Android's toybox hashes with
+# BoringSSL (hundreds of MB/s), Debian's with its own portable code, 14 times slower than coreutils' (12 s against
+# 0.86 s for 1 GiB, seen here).
 OTHERS = {
     "awk": "mawk",
     "dd": "dd",
@@ -54,7 +54,7 @@ OTHERS = {
     "stty": "stty",
     "tr": "tr",
 }
-# Who lives on Android (android_filesystem_config.h): adb's shell is 2000.
+# Android's users (android_filesystem_config.h): adb's shell is 2000.
 PASSWD = (
     "root:x:0:0::/:/system/bin/sh\nsystem:x:1000:1000::/:/system/bin/sh\nshell:x:2000:2000::/:/system/bin/sh\n"
 )
@@ -63,12 +63,12 @@ FOLDERS = ("data", "metadata/pocketlab", "mnt", "storage", "system/bin", "vendor
 
 
 def cache() -> Path:
-    """Where root file systems are kept between farms: $POCKETLAB_CACHE or ~/.cache/pocketlab."""
+    """Return the cache folder of root file systems: $POCKETLAB_CACHE or ~/.cache/pocketlab."""
     return Path(os.environ.get("POCKETLAB_CACHE") or Path.home() / ".cache/pocketlab").resolve()
 
 
 def ensure(abi: str, say: Say) -> Path:
-    """Give the cached root of an ABI, made first if there is none; two that ask at once make one."""
+    """Return the cached root of an ABI; make it first if there is none, once for concurrent callers."""
     root = cache() / f"phone-{abi}-{SUITE}-{RECIPE}"
     if root.is_dir():
         return root
@@ -77,7 +77,7 @@ def ensure(abi: str, say: Say) -> Path:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"another command is making the root file system {root.name}: waiting for it")
+            say(f"waiting for another command that makes the root file system {root.name}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.is_dir():
             _make(abi, root, say)
@@ -85,13 +85,13 @@ def ensure(abi: str, say: Say) -> Path:
 
 
 def _make(abi: str, root: Path, say: Say) -> None:
-    """Make the root beside its final name and rename it when it is whole."""
+    """Make the root under a temporary name and rename it when it is complete."""
     began = time.monotonic()
     aside = root.with_suffix(".part")
     if aside.exists():
         shutil.rmtree(aside)
     log = root.with_suffix(".log")
-    say(f"making the phones' root file system for {abi} (once; about half a minute and 200 MB; log: {log})")
+    say(f"making the phones' root file system for {abi} (once: about half a minute and 200 MB; log: {log})")
     _fetch(abi, aside, log, say)
     archives = sorted((aside / "var/cache/apt/archives").glob("*.deb"))
     for number, archive in enumerate(archives, 1):
@@ -104,10 +104,10 @@ def _make(abi: str, root: Path, say: Say) -> None:
 
 
 def _fetch(abi: str, root: Path, log: Path, say: Say) -> None:
-    """Download and check the packages with debootstrap, from the first mirror of apt's that has the suite."""
+    """Download and check the packages with debootstrap, from apt's first mirror that has the suite."""
     failures = []
     for mirror in mirrors():
-        say(f"debootstrap {SUITE} from the mirror that apt uses")
+        say(f"fetching {SUITE} with debootstrap from apt's mirror")
         argv = ["debootstrap", "--foreign", "--variant=minbase", f"--arch={ARCHITECTURE[abi]}"]
         try:
             _command([*argv, f"--include={','.join(PACKAGES)}", SUITE, str(root), mirror], log)
@@ -120,30 +120,31 @@ def _fetch(abi: str, root: Path, log: Path, say: Say) -> None:
 
 
 def mirrors() -> list[str]:
-    """Debian mirrors from this machine's apt configuration, of whatever release; apt itself reads its files."""
+    """Return the Debian mirrors, of any release, in this machine's apt configuration, as apt itself reads it."""
     argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
     try:
         text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise FarmError(f"wanted apt's list of mirrors to make a phone from, found: {error}") from error
+        raise FarmError(f"wanted a Debian mirror from apt's configuration, to make a phone: {error}") from error
     chosen = debian_in(text)
     if not chosen:
         raise FarmError(
             "wanted a Debian mirror in this machine's apt sources (its address ends in /debian), found none: "
-            "add one in /etc/apt/sources.list.d, or set POCKETLAB_CACHE to a folder with phones made elsewhere"
+            "add one in /etc/apt/sources.list.d, or set POCKETLAB_CACHE to a folder with root file systems made "
+            "elsewhere"
         )
     return chosen
 
 
 def debian_in(targets: str) -> list[str]:
-    """Pick Debian's own archive out of apt's targets (address, release, component a line); each address once."""
+    """Return the addresses of Debian's own archive in apt's targets (lines of address, release, component)."""
     found = [line.split() for line in targets.splitlines()]
     names = [uri for uri, release, component in found if component == "main" and "-" not in release]
     return list(dict.fromkeys(uri for uri in names if uri.rstrip("/").endswith("/debian")))
 
 
 def androidise(root: Path) -> None:
-    """Give an unpacked Debian root Android's look: /system/bin, its shell, its users; no /tmp, nothing spare."""
+    """Make an unpacked Debian root look like Android: add /system/bin, shell and users, remove /tmp and spares."""
     for name in FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "etc/passwd").write_text(PASSWD, encoding="ascii")

@@ -1,18 +1,18 @@
-"""A virtual phone's sensors: its sysfs and the numbers Android's tools print, written anew each second.
+"""A virtual phone's sensors: its sysfs and the numbers that Android's tools print, updated every second.
 
 `sys_root` mirrors /sys: class/thermal, class/power_supply, class/devfreq, devices/system/cpu/cpufreq.
-`state_root` is what the shell tools in android/bin read and write; in the phone it is /metadata/pocketlab:
+The shell tools in android/bin read and write `state_root`; in the phone it is /metadata/pocketlab:
 
-    identity.prop                        properties that tell this phone from others, read again when it changes
-    props/KEY  settings/NAMESPACE/KEY    one value a file; settings and props/persist.* outlive a reboot
-    device_config/NAMESPACE/KEY          outlive it only when device_config.sync says persistent
-    flags/NAME                           what a tool switched on until the next boot
-    sensor/NAME                          how something misbehaves: knobs.py
+    identity.prop                        properties that identify this phone, read again when the file changes
+    props/KEY  settings/NAMESPACE/KEY    one value in each file; settings and props/persist.* survive a reboot
+    device_config/NAMESPACE/KEY          survives a reboot only if device_config.sync says persistent
+    flags/NAME                           something that a tool switched on until the next boot
+    sensor/NAME                          the mode of something that misbehaves: knobs.py
     now/battery  now/thermal_*           the readings, as dumpsys prints them
     logcat                               log lines, oldest first, in the format of `logcat -v epoch`
 
-The phone's shell writes in these folders (as uid 2000), so they and their files are open to all; nothing here
-writes through a link it could have laid (linux.follow_no_link_below).
+The phone's shell (uid 2000) writes in these folders, so everybody may write them and their files. This module
+never writes through a link that the shell could have made (linux.follow_no_link_below).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from device_agents.virtual_phone.zones import COOLING_DEVICES, HAL, ORDER, SHARE
 
 PROPERTIES = Path(__file__).parent / "android" / "mt6989.prop"
 CPUFREQ = "devices/system/cpu/cpufreq"
-FIXED_PERFORMANCE_CLOCK = 1  # judgement: fixed performance mode holds every policy at its second fastest clock
-HEADROOM = 1.25  # the kernel's schedutil asks for 1.25 times the clock that is used
+FIXED_PERFORMANCE_CLOCK = 1  # judgement: fixed performance mode keeps every policy at its second fastest clock
+HEADROOM = 1.25  # the kernel's schedutil requests 1.25 times the clock that the load needs
 OPEN_SETTINGS = ("settings/global", "settings/secure", "settings/system")
 DEFAULT_SETTINGS = {
     "global/airplane_mode_on": "0",
@@ -42,14 +42,14 @@ DEFAULT_SETTINGS = {
     "system/screen_brightness_mode": "1",
     "system/screen_off_timeout": "60000",
 }
-# What the thermal service last cached: far from the present, as on a Xiaomi 13T Pro (device_care.md section 4).
+# Cached temperatures of the thermal service: out of date, as on a Xiaomi 13T Pro (device_care.md section 4).
 STALE_CELSIUS = {"CPU": 84.2, "SKIN": 48.5, "BATTERY": 42.2}
-# An event log as vendors append it to `dumpsys battery`: it repeats keys, with values of another time.
+# An event log as vendors append it to `dumpsys battery`: it repeats keys with older values.
 VENDOR_LOG = "Battery event log:\n  level: 12\n  temperature: 431\n  status: 5"
 
 
 class Sensors:
-    """One phone's sensors; `heat` and `battery` are its present state and may be set."""
+    """One phone's sensors; `heat` and `battery` are its current state and may be assigned."""
 
     def __init__(self, sys_root: Path, state_root: Path) -> None:
         self.heat = heat.IDLE
@@ -64,7 +64,7 @@ class Sensors:
         self._identity = ""
 
     def boot(self, *, now: float) -> None:
-        """Begin a boot at `now` (seconds since 1970): properties set anew, flags and log gone, the rest kept."""
+        """Begin a boot at `now` (seconds since 1970): reset properties, drop flags and log, keep the rest."""
         root = self._state.root
         found = (root / "props").glob("persist.*")
         kept = {path.name: path.read_text().strip() for path in found if path.is_file() and not path.is_symlink()}
@@ -94,21 +94,21 @@ class Sensors:
         self.step(seconds=0, load=0, now=now)
 
     def set_property(self, key: str, value: str) -> None:
-        """Set a system property, `ro.` ones too."""
+        """Set a system property, even a `ro.` one."""
         self._state.give(f"props/{key}", value)
 
     def log(self, tag: str, message: str, *, now: float, priority: str = "I") -> None:
-        """Append a line to what `logcat` shows; `now` is seconds since 1970."""
+        """Append a line to the log that `logcat` shows; `now` is seconds since 1970."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         with os.fdopen(os.open(self._state.root / "logcat", flags), "w") as stream:
             stream.write(f"{now:23.3f} {1000:5d} {1000:5d} {priority} {tag:<8}: {message}\n")
             os.fchmod(stream.fileno(), 0o666)  # `logcat -c` empties it
 
     def step(self, *, seconds: float, load: float, now: float) -> float:
-        """Let `seconds` pass and write every reading; return the share of its CPUs the phone may use, 0 to 1.
+        """Let `seconds` pass, write every reading, and return the share of its CPUs (0 to 1) the phone may use.
 
-        `load` is the CPU seconds used in that time, divided by `seconds` and by the CPUs the phone has when it
-        is cool: 1 means all of them, all the time.
+        `load` is the CPU time used, divided by `seconds` and by the number of CPUs of a cool phone: 1 means all
+        of them, all the time.
         """
         load = min(max(load, 0.0), 1.0)
         self._modes = knobs.modes(self._state.root)
@@ -131,7 +131,7 @@ class Sensors:
         return path.read_text().strip() if path.is_file() else ""
 
     def read_identity(self) -> None:
-        """Take over the properties that tell this phone from others, if they have changed."""
+        """Set the properties that identify this phone, if they have changed."""
         path = self._state.root / "identity.prop"
         text = path.read_text() if path.is_file() else ""
         if text != self._identity:
@@ -146,7 +146,7 @@ class Sensors:
         share = heat.speed(tuple(high for _, high in limits))
         for policy, (low, high) in zip(heat.POLICIES, limits, strict=True):
             wanted = HEADROOM * load / share * high
-            # No clock of the table may lie between two limits that were asked for: then the lower limit it is.
+            # If no clock of the table lies between two requested limits, use the lower limit.
             offered = [khz for khz in reversed(policy.clocks_khz) if low <= khz <= high] or [low]
             clock = next((khz for khz in offered if khz >= wanted), offered[-1])
             self._write_policy(policy, low, high, clock, seconds)
@@ -156,7 +156,7 @@ class Sensors:
         return share
 
     def _limits(self, policy: heat.Policy, cap: int, fixed: bool) -> tuple[int, int]:
-        """Return the slowest and fastest clock: what root asked for or fixed mode holds, never above the cap."""
+        """Return the slowest and fastest clock, as root requested or fixed mode sets them, within the cap."""
         if fixed:
             high = min(policy.clocks_khz[FIXED_PERFORMANCE_CLOCK], cap)
             return high, high
@@ -164,7 +164,7 @@ class Sensors:
         return min(self._asked(policy, "scaling_min_freq", policy.clocks_khz[-1]), high), high
 
     def _asked(self, policy: heat.Policy, name: str, otherwise: int) -> int:
-        """Return the limit somebody in the phone wrote to a node since boot, as the kernel would take it."""
+        """Return the limit that somebody in the phone wrote to a node since boot, clamped as the kernel does."""
         node = f"{CPUFREQ}/policy{policy.first_cpu}/{name}"
         text = self._sys.written_by_phone(node)
         if text is not None:
@@ -264,7 +264,7 @@ class Sensors:
                 celsius[name] = self._hal_celsius.get(name, celsius[name])
         self._hal_celsius = celsius
         shown = {name: value for name, value in celsius.items() if name not in hidden}
-        if status != self._status_told:  # Android caches what it was told with a change of status
+        if status != self._status_told:  # Android caches temperatures when the status changes
             self.log("ThermalManagerService", f"status {self._status_told} -> {status}", now=now, priority="W")
             self._state.write("now/thermal_cached", _temperatures(shown, status))
             self._status_told = status
@@ -284,13 +284,13 @@ class Sensors:
 
 
 def _properties(text: str) -> dict[str, str]:
-    """Read `key=value` lines; lines that begin with # say something to people. A key is a file's name."""
+    """Read `key=value` lines and skip comments, which begin with #. A key must be usable as a file name."""
     lines = [line.partition("=") for line in text.splitlines() if not line.startswith("#")]
     return {key: value for key, equals, value in lines if equals and re.fullmatch(r"[A-Za-z0-9_][\w.:-]*", key)}
 
 
 def _temperatures(celsius: dict[str, float], status: int) -> str:
-    """Write temperatures as Android's Temperature.toString does, one a line; only the skin has a status."""
+    """Format temperatures as Android's Temperature.toString does, one on each line; only the skin has a status."""
     return "\n".join(
         f"\tTemperature{{mValue={_java(value)}, mType={HAL[name][0]}, mName={name}, "
         f"mStatus={status if name == 'SKIN' else 0}}}"
@@ -299,4 +299,4 @@ def _temperatures(celsius: dict[str, float], status: int) -> str:
 
 
 def _java(value: float) -> str:
-    return "NaN" if value != value else f"{value:.3f}"  # noqa: PLR0124 (NaN is what differs from itself)
+    return "NaN" if value != value else f"{value:.3f}"  # noqa: PLR0124 (only NaN differs from itself)

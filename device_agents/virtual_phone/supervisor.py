@@ -1,30 +1,24 @@
-"""The process beside one virtual phone: boots it, is its cable, its heat, and the hand that does it harm.
+"""The supervisor of one virtual phone: boots it again and again, holds its cable, and warms it as it works.
 
-    python -m device_agents.virtual_phone.supervisor PHONE_FOLDER
-
-It listens on the folder's control.sock: one JSON object a line, {"do": WORD, "argument": TEXT}, answered by
-{"said": TEXT, …} or {"error": TEXT}. The phone is a child that the kernel kills when this process ends.
+The phone is a child that the kernel kills when this process ends. control.py runs the supervisor and commands it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-from device_agents.virtual_phone import cgroup, linux
+from device_agents.virtual_phone import cgroup
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.network import Forwarder, inside
-from device_agents.virtual_phone.phone import Phone, furnish, load
+from device_agents.virtual_phone.phone import Phone, furnish
 from device_agents.virtual_phone.sensors import Sensors
 
 REBOOT_S = 1.0  # how long a phone is away when it reboots; a real one takes half a minute
@@ -34,26 +28,24 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """One phone and what is done to it; `state` is booting, up, hanging, rebooting or broken."""
+    """Keeps one phone running; `state` is booting, up, hanging, rebooting or broken."""
 
     def __init__(self, phone: Phone) -> None:
         self.phone = phone
         self.serial = phone.name
-        self.pid: int | None = None  # the phone's pid 1, as this machine counts
-        self.state, self._share = "booting", 1.0  # a control group made anew has no quota
-        self.why = ""  # of `broken`
+        self.pid: int | None = None  # the phone's pid 1, as a pid of this machine
+        self.state = "booting"
+        self.why = ""  # reason for `broken`
         self.wire = Forwarder(phone.host, lambda: self.pid)
         self.ending = threading.Event()
         self.sensors = Sensors(phone.sys_root, phone.state_root)
-        self.world = threading.Lock()  # held by whoever changes the sensors
+        self.world = threading.Lock()  # hold it to change the sensors
         self._init: subprocess.Popen[str] | None = None
         self._ended = -1  # pidfd of init
-        self._share = 1.0  # of the machine's cores, that the phone may use now
+        self._share = 1.0  # share of the machine's cores that the phone may use now
 
     def run(self) -> None:
-        """Boot the phone again and again until told to stop."""
-        self.wire.set("up")
-        threading.Thread(target=self._control, daemon=True).start()
+        """Boot the phone again and again until `stop`; call it in the main thread, with the cable plugged in."""
         while not self.ending.is_set():
             self._boot()
             self._stay()
@@ -65,19 +57,19 @@ class Supervisor:
             self.ending.wait(REBOOT_S)
 
     def stop(self) -> None:
-        """End the phone and then this process."""
+        """End the phone, and then `run`."""
         self.ending.set()
         self.end_phone()
 
     def end_phone(self) -> None:
-        """Kill the phone as a battery taken out does; it boots again unless this process is ending."""
+        """Kill the phone, as taking out its battery would; it boots again unless `stop` was called."""
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
     def _boot(self) -> None:
-        """Start init (from this, the main thread: the kernel ties it to the thread) and wait for adbd."""
-        self.state, self._share = "booting", 1.0  # a control group made anew has no quota
+        """Start init and wait for adbd; in the main thread, because the kernel ties init's life to the thread."""
+        self.state, self._share = "booting", 1.0  # a new control group has no quota
         furnish(self.phone, self.serial)
         with self.world:
             self.sensors.boot(now=time.time())
@@ -87,7 +79,7 @@ class Supervisor:
         assert self._init.stdout is not None
         line = self._init.stdout.readline()
         if not line:
-            self.state, self.why = "broken", f"the container could not be made; {self.phone.log} says why"
+            self.state, self.why = "broken", f"the container could not be made; see {self.phone.log}"
             return
         self.pid = int(line)
         began = time.monotonic()
@@ -100,11 +92,11 @@ class Supervisor:
                 self.state = "up"
                 log.info("%s is up after %.2f s, pid 1 is %d", self.phone.name, time.monotonic() - began, self.pid)
                 return
-        self.state, self.why = "broken", f"adbd did not answer; {self.phone.log} says why"
+        self.state, self.why = "broken", f"adbd did not answer within {BOOT_S:g} s; see {self.phone.log}"
         self.end_phone()
 
     def _stay(self) -> None:
-        """Wait for the phone's end; once a second, the world goes on for it."""
+        """Wait until the phone ends, and let time pass for it once a second."""
         assert self._init is not None
         at, used = time.monotonic(), self._cpu_ns()
         while not self._over(TICK_S):
@@ -117,16 +109,16 @@ class Supervisor:
         log.info("%s ended with status %d%s", self.phone.name, status, " (reboot)" if status == 0 else "")
 
     def tick(self, *, seconds: float, cpu_ns: int) -> None:
-        """Let time pass for the phone: it warms by the CPU time it used, and a hot one gets less CPU."""
+        """Let time pass for the phone: it warms by the CPU time it used, and gets less CPU when it is hot."""
         load = cpu_ns / 1e9 / seconds / (os.cpu_count() or 1) if seconds else 0.0
         with self.world:
             try:
                 share = self.sensors.step(seconds=seconds, load=load, now=time.time())
-            except OSError as error:  # whoever is in the phone may break its state: readings stand still then
+            except OSError as error:  # somebody in the phone broke its state: keep the old readings
                 log.warning("readings: %s", error)
                 return
             if share != self._share:
-                with contextlib.suppress(FarmError):  # without control groups a hot phone is only said to be slow
+                with contextlib.suppress(FarmError):  # without control groups only readings show that it is slow
                     cgroup.set_cpu_quota(self.phone.group, share if share < 1 else None)
                 self._share = share
 
@@ -137,100 +129,5 @@ class Supervisor:
             return 0
 
     def _over(self, wait_s: float) -> bool:
-        """Wait so long at most for the phone's end."""
+        """Wait at most `wait_s` for the phone's end; return True when it has ended."""
         return bool(select.select([self._ended], [], [], wait_s)[0])
-
-    def _control(self) -> None:
-        for connection in iter(_listener(self.phone.folder).accept, None):
-            threading.Thread(target=self._talk, args=(connection[0],), daemon=True).start()
-
-    def _talk(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rw", encoding="utf-8") as lines:
-            for line in lines:
-                try:
-                    request = json.loads(line)
-                    answer = self.obey(str(request["do"]), str(request.get("argument") or ""))
-                except FarmError as error:
-                    answer = {"error": str(error)}
-                except Exception as error:  # the asker must hear of it; the phone lives on
-                    log.exception("control request %s", line.strip())
-                    answer = {"error": f"{type(error).__name__}: {error}"}
-                with contextlib.suppress(OSError):
-                    lines.write(json.dumps(answer) + "\n")
-                    lines.flush()
-
-    def obey(self, word: str, argument: str) -> dict[str, object]:
-        """Do what a control line says."""
-        from device_agents.virtual_phone import faults
-
-        if word == "status":
-            return {
-                "said": self.state if not self.why else f"{self.state}: {self.why}",
-                "state": self.state,
-                "wire": "stalled" if self.wire.stalled_s else self.wire.state,
-                "pid": self.pid,
-                "serial": self.serial,
-            }
-        if word == "stop":
-            self.stop()
-            return {"said": f"{self.phone.name} ends"}
-        return {"said": faults.do(self, word, argument)}
-
-
-def _listener(folder: Path) -> socket.socket:
-    """Listen on control.sock; the path is taken by way of the folder, as names of sockets end at 107 bytes."""
-    handle = socket.socket(socket.AF_UNIX)
-    (folder / "control.sock").unlink(missing_ok=True)
-    place = os.open(folder, os.O_PATH)
-    handle.bind(f"/proc/self/fd/{place}/control.sock")
-    os.close(place)
-    handle.listen(8)
-    return handle
-
-
-def ask(phone: Phone, word: str, argument: str = "", *, deadline_s: float = 30.0) -> dict[str, object]:
-    """Send one control line to a phone's supervisor; raises FarmError with what it says went wrong."""
-    with socket.socket(socket.AF_UNIX) as handle:
-        handle.settimeout(deadline_s)
-        try:
-            place = os.open(phone.folder, os.O_PATH)
-            try:
-                handle.connect(f"/proc/self/fd/{place}/control.sock")
-            finally:
-                os.close(place)
-            handle.sendall(json.dumps({"do": word, "argument": argument}).encode() + b"\n")
-            with handle.makefile(encoding="utf-8") as lines:
-                answer = lines.readline()
-        except OSError as error:
-            raise FarmError(f"{phone.name}: no supervisor answers ({error}); `up` starts it again") from error
-    if not answer:
-        raise FarmError(f"{phone.name}: its supervisor ended in mid-answer; {phone.log} says why")
-    result: dict[str, object] = json.loads(answer)
-    if "error" in result:
-        raise FarmError(f"{phone.name}: {result['error']}")
-    return result
-
-
-def main(folder: Path) -> int:
-    """Run the supervisor of the phone in this folder."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    phone = load(folder)
-    started = linux.start_time(os.getpid())
-    (folder / "supervisor.pid").write_text(f"{os.getpid()} {started}\n", encoding="ascii")
-    try:
-        linux.follow_no_link_below(phone.state_root)  # the phone's shell writes there, and this process is root
-    except OSError as error:
-        log.error("%s: its state could not be shut in: %s", phone.name, error)
-        return 2
-    supervisor = Supervisor(phone)
-    signal.signal(signal.SIGTERM, lambda *_: supervisor.stop())
-    try:
-        supervisor.run()
-    except FarmError as error:
-        log.error("%s", error)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

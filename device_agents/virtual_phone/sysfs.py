@@ -1,23 +1,23 @@
-"""A folder that looks like a piece of sysfs: files that change whole, and can be made to fail as drivers do."""
+"""A folder that imitates a part of sysfs: files change atomically, and can be made to fail as drivers do."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-# A sysctl that only root may write and nobody may read: a link to it is refused to uid 0 as well, which no file
-# mode can do (fs/proc/proc_sysctl.c tests the owner's bits even for root). It belongs to the phone's own network
-# namespace, and writing to it flushes a cache.
+# A sysctl that only root may write and nobody may read: a link to it refuses even uid 0, which no file mode can do
+# (fs/proc/proc_sysctl.c tests the owner's bits even for root). It belongs to the phone's own network namespace,
+# and writing to it flushes a cache.
 REFUSED = "/proc/sys/net/ipv4/route/flush"
 
 
-# A line this short is written in one piece within a page, so a file may be changed in place. Renaming a new file
+# A line this short is written in one piece within a page, so a file can be changed in place. Renaming a new file
 # into place costs 20 times as much, and a phone under load changes 50 temperatures a second.
 SHORT = 16
 
 
 class Tree:
-    """Nodes below `root`; remembers what it wrote, so that an unchanged node costs nothing."""
+    """Nodes below `root`; it remembers what it wrote, so that an unchanged node costs nothing."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -25,10 +25,10 @@ class Tree:
         root.mkdir(parents=True, exist_ok=True)
 
     def write(self, node: str, text: object, mode: str = "ok") -> None:
-        """Make `node` hold `text` and a line end, or fail in one of the other modes.
+        """Write `text` and a line end to `node`, or make it fail in another mode.
 
         `refuse` (Permission denied), `hang` (reading blocks until the mode ends), `vanish` (no such file),
-        `freeze` (keeps what it holds).
+        `freeze` (the content stays).
         """
         line = f"{text}\n"
         before, mode_before = self._written.get(node, ("", ""))
@@ -50,17 +50,17 @@ class Tree:
         elif mode == "hang":
             os.mkfifo(staged)
         else:
-            with staged.open("x") as stream:  # "x" follows no link
+            with staged.open("x") as stream:  # mode "x" follows no link
                 stream.write(line)
             staged.chmod(0o644)
         target.parent.mkdir(parents=True, exist_ok=True)
         waiting = _writer_of(target) if mode_before == "hang" else None
         staged.rename(target)  # a reader sees the old value or the new one, never half of either
         if waiting is not None:
-            os.close(waiting)  # whoever hangs in the old node reads its end
+            os.close(waiting)  # a reader that hangs in the old node reads its end
 
     def give(self, node: str, text: object) -> None:
-        """Make `node` hold `text` and a line end, and let everybody in the phone change it from then on."""
+        """Write `text` and a line end to `node`, and let everybody in the phone change it from then on."""
         staged = self.root / ".staged"
         staged.unlink(missing_ok=True)
         with staged.open("x") as stream:
@@ -69,7 +69,7 @@ class Tree:
         staged.rename(self.root / node)
 
     def written_by_phone(self, node: str) -> str | None:
-        """Return what somebody in the phone wrote to `node` since we did; None when nobody has."""
+        """Return the text that somebody in the phone has written to `node` after us; None if nobody has."""
         text, mode = self._written.get(node, ("", "never"))
         if mode != "ok":
             return None
@@ -80,12 +80,12 @@ class Tree:
         return found.strip() if found != text else None
 
     def forget(self, node: str) -> None:
-        """Let the next :meth:`write` of `node` write, whatever is there."""
+        """Make the next :meth:`write` of `node` write in any case."""
         self._written.pop(node, None)
 
 
 def _overwrite(target: Path, line: str) -> bool:
-    """Write over a file of the same length; False when somebody has replaced or emptied it."""
+    """Overwrite a file of the same length; return False when somebody has replaced or emptied it."""
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_NOFOLLOW)
     except OSError:

@@ -1,7 +1,7 @@
-"""What an MT6989's sensors are called: thermal zones and the temperatures of Android's thermal service.
+"""The names of an MT6989's sensors: thermal zones, and the temperatures of Android's thermal service.
 
-Names: device_care.md section 3 (vendor device tree; retail names may differ). How warm each place is between
-body (share 0) and chip (share 1) is a judgement.
+Names: device_care.md section 3 (vendor device tree; retail names may differ). The share says how warm a place is,
+between body (0) and chip (1), and is a judgement.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHARES: dict[str, float] = (
     | {f"vtskin{n}": round(0.1 - 0.01 * n, 2) for n in range(1, 7)}
     | {"battery": 0.0}
 )
-# Zones that always say "no reading", each in one of the three ways of device_care.md section 3, in millidegrees.
+# Zones without a reading, each in one of the three ways of device_care.md section 3, in millidegrees.
 SILENT = {"nrpa_ntc": -274_000, "ambient-ntc": 0, "pmic6363-vio": 125_000}
 
 # Name in the thermal service: Android's type number, share. Types: device_care.md section 4.
@@ -56,5 +56,5 @@ def _scrambled(names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
 
 
-# In an order that means nothing, as on phones: whoever reads zone 0 instead of a type finds out.
+# In a meaningless order, as on phones: software that reads zone 0 instead of a type fails.
 ORDER = tuple(_scrambled([*SHARES, *SILENT]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from device_agents.contract import PROTOCOL, File, ForeignManifest, Input, Manifest, content_id, manifest_of
 from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
 from lab.errors import BuildError
+from lab.files import sha256
 
 MANIFEST = "manifest.json"
 REMEDY = "export the build again, or copy it again from an intact folder"
@@ -145,16 +145,16 @@ def _misfits(build: Build) -> Iterator[str]:
 
 def _altered(build: Build) -> Iterator[str]:
     for file in build.manifest.files:
-        found = _sha256(build.folder, file)
+        found = file_of(build.folder, file.path).sha256
         if found != file.sha256:
             yield f"{file.path}: altered, wanted SHA-256 {file.sha256}, found {found}"
 
 
-def _sha256(folder: Path, file: File) -> str:
-    path = folder / file.path
+def file_of(folder: Path, name: str) -> File:
+    """Return a file of a folder as a manifest lists it; raises `BuildError` if it cannot be read."""
+    path = folder / name
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return File(path=name, sha256=sha256(path), bytes=path.stat().st_size)
     except OSError as error:
         raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
 

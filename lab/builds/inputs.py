@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 from device_agents.contract import Input, content_id
 from lab.builds.folder import Build
 from lab.errors import PrepareError
-from lab.files import disk_errors, make_folder, sync
+from lab.files import disk_errors, make_folder, sha256, sync
 from lab.islands import run_module
 
 log = logging.getLogger(__name__)
@@ -127,7 +126,7 @@ def _open(folder: Path) -> OwnInput:
     with _readable(folder):
         document = Input.model_validate_json((folder / "input.json").read_bytes())
         if document.image is not None:
-            found = hashlib.sha256((folder / document.image.path).read_bytes()).hexdigest()
+            found = sha256(folder / document.image.path)
             if found != document.image.sha256:
                 raise _damaged(
                     folder / document.image.path, f"wanted SHA-256 {document.image.sha256}, found {found}"

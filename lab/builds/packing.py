@@ -17,7 +17,6 @@ Nothing is written into the folder. A model and its runtime's tool beside it are
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -27,8 +26,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from device_agents.contract import PROTOCOL, File, ForeignManifest, Name, Weights, content_id
-from lab.builds.folder import MANIFEST, Build, open_build, present
+from device_agents.contract import PROTOCOL, ForeignManifest, Name, Weights, content_id
+from lab.builds.folder import MANIFEST, Build, file_of, open_build, present
 from lab.builds.runtimes import RUNTIMES, Runtime
 from lab.documents import Table, check, parse, read_text
 from lab.errors import BuildError, ScenarioError
@@ -121,7 +120,7 @@ def _manifest(
         prompt_tokens=described.prompt_tokens,
         weights=Weights(**described.weights.model_dump()),
         notes=described.notes,
-        files=[_file(folder, name) for name in names],
+        files=[file_of(folder, name) for name in names],
     )
 
 
@@ -133,16 +132,6 @@ def _described(folder: Path) -> _Description:
         return check(_Description, parse(read_text(path), path), at=str(path))
     except ScenarioError as error:
         raise BuildError(str(error)) from error
-
-
-def _file(folder: Path, name: str) -> File:
-    path = folder / name
-    try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            return File(path=name, sha256=digest, bytes=stream.tell())
-    except OSError as error:
-        raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
 
 
 def _abi(program: Path) -> str:

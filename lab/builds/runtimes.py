@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device_agents.contract import ForeignManifest
+from lab import remedies
 from lab.errors import BuildError
 
 
@@ -38,7 +39,7 @@ RUNTIMES = (
         program="llama-bench",
         adapter="device_agents.adapters.llama_cpp",
         kv_caches=("f16", "q8_0"),
-        get_program="`make llama-bench` makes one for this machine",
+        get_program=f"{remedies.llama_bench()} makes one for this machine",
         join_parts="one in parts is joined by `llama-gguf-split --merge`",
     ),
     Runtime("ExecuTorch", ".pte"),

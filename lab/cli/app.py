@@ -84,7 +84,7 @@ def show(
         for found, trials in answers:
             print_answer(found)
             if percentiles:
-                print_percentiles(found, trials, store.root / "runs" / found.run.id / "trials")
+                print_percentiles(found, trials, store.trials_folder(found.run.id))
         print_beside([found for found, _ in answers])
 
 
@@ -128,7 +128,7 @@ def trace(
     trials = {found.number: found for found in store.trials(record.id)}
     valid = [number for number, found in sorted(trials.items()) if found.valid]
     number = trial if trial is not None else next(iter(valid or sorted(trials)), None)
-    path = None if number is None else store.root / "runs" / record.id / "trials" / f"{number:04d}" / EVENTS
+    path = None if number is None else store.trials_folder(record.id) / f"{number:04d}" / EVENTS
     if path is None or not path.is_file():
         known = f"0 to {max(trials)}" if trials else "none"
         raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
@@ -166,7 +166,7 @@ def doctor(data: Data = DATA) -> None:
 
 @app.command(epilog="Example: `lab reindex --data lab-data`")
 def reindex(data: Data = DATA) -> None:
-    """Rebuild the index from the raw files alone: after it was lost, damaged or moved."""
+    """Rebuild the index of this data root from its raw files alone, after these were changed by hand."""
     typer.echo(f"Indexed again: {opened(data).reindex()}")
 
 

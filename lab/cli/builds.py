@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab import remedies
 from lab.cli.options import DATA, Data, opened
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def list_builds(data: Data = DATA) -> None:
             mark,
         )
     if not table.row_count:
-        typer.echo("No build yet: make build")
+        typer.echo(f"No build yet: {remedies.a_build()}")
         return
     Console().print(table)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab import remedies
 from lab.cli.options import DATA, Data, console, opened
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
 
@@ -70,7 +71,8 @@ def list_devices(
                 typer.echo(f"! {entry.name}: {entry.advice}")
         if not entries and failure is None:
             typer.echo(
-                "No phone is attached. A virtual one: make farm-up; one by TCP: lab devices connect ADDRESS"
+                f"No phone is attached. Start a virtual one: {remedies.virtual_phone()}; connect one "
+                "by TCP: `lab devices connect ADDRESS`"
             )
     if failure is not None:
         raise failure

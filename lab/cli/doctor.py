@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from lab import remedies
 from lab.device.local import cores, host_facts
 
 FREE_GIB = 5.0
@@ -36,9 +37,10 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
     """Look at this machine; `builds` is how many the data root holds."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding(sys.version_info >= (3, 11), "Python 3.11 or newer", version, "install Python 3.11", fatal=True)
-    for package, remedy in (("onnxruntime", "make setup"), ("numpy", "make setup"), ("pydantic", "make setup")):
-        yield _package(package, remedy, fatal=True)
-    yield _package("torch", "make setup (only building models needs it)", fatal=False)
+    for package in ("onnxruntime", "numpy", "pydantic"):
+        yield _package(package, remedies.packages(), fatal=True)
+    only = "only making builds and `lab run --image` need it"
+    yield _package("torch", f"{remedies.packages('models')} ({only})", fatal=False)
     yield _writable(data)
     free_gib = shutil.disk_usage(_existing(data)).free / 2**30
     yield Finding(free_gib >= FREE_GIB, f"{FREE_GIB:g} GiB of free disk", f"{free_gib:.1f} GiB", "free some space")
@@ -56,19 +58,19 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
     yield Finding(
         load <= IDLE_LOAD, "no other load on the machine", f"{load:.2f} a core over a minute", "end other work"
     )
-    yield Finding(builds > 0, "a build to measure", str(builds), "make build", fatal=True)
+    yield Finding(builds > 0, "a build to measure", str(builds), remedies.a_build(), fatal=True)
     yield from _phones(data)
 
 
 def _phones(data: Path) -> Iterator[Finding]:
     """What phones need, real ones and virtual ones; nothing here is needed to measure this machine."""
-    yield _package("adbutils", "make setup (only phones need it; it brings adb)", fatal=False)
+    yield _package("adbutils", f"{remedies.packages()} (only phones need it; it brings adb)", fatal=False)
     made = sorted(path.parent.name for path in (data / "agents").glob("*/bundle.json"))
     yield Finding(
         bool(made),
         "agents for phones",
         ", ".join(made) or "none",
-        "make agent ABI=arm64 (a phone), ABI=x86_64 (a virtual phone)",
+        f"{remedies.agent('arm64', data / 'agents/arm64')} for a phone; a virtual phone's ABI is x86_64",
     )
     missing = [name for name in ("debootstrap", "unshare", "nsenter", "mount") if shutil.which(name) is None]
     if os.geteuid() != 0:
@@ -129,7 +131,7 @@ def _governor() -> Finding:
         found == "performance",
         "clocks held by governor `performance`",
         found if found != "unknown" else "not readable (a container or virtual machine hides it)",
-        "cpupower frequency-set -g performance, where the machine is yours",
+        "`cpupower frequency-set -g performance`, where the machine is yours",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def where(root: Path, runs: list[Run], data: Path) -> None:
     """Say where the results lie and how to look further."""
     ids = " ".join(short(found.id) for found in runs)
     option = data_option(data)
-    program = "lab" if shutil.which("lab") else os.path.relpath(Path(sys.executable).with_name("lab"))
+    program = "lab" if shutil.which("lab") else shlex.quote(os.path.relpath(Path(sys.executable).with_name("lab")))
     typer.echo(f"Results: {root}")
     typer.echo(f"  {program} show {ids}{option} --html report.html   # one page: charts, every trial, the context")
     typer.echo(f"  {program} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track a unit")
@@ -80,4 +81,4 @@ def where(root: Path, runs: list[Run], data: Path) -> None:
 def data_option(data: Path) -> str:
     """Return the option that names this data root, or nothing where it is the default."""
     default = Path(os.environ.get("POCKETLAB_DATA") or "lab-data")
-    return "" if data.absolute() == default.absolute() else f" --data {data}"
+    return "" if data.absolute() == default.absolute() else f" --data {shlex.quote(str(data))}"

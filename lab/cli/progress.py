@@ -37,7 +37,6 @@ def configure_logging(console: Console, *, verbose: bool) -> None:
     handler = RichHandler(console=console, show_path=False, show_time=False, markup=False)
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class Display:

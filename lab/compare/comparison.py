@@ -214,7 +214,9 @@ def _open_runs(comparison: Comparison, baseline: Side, candidate: Side) -> dict[
     sides: dict[Name, Side] = {"baseline": baseline, "candidate": candidate}
     try:
         for name, side in sides.items():
-            plan = replace(side.scenario.plan, blocks=comparison.looks_most, most=None, target=None, budget_s=None)
+            plan = side.scenario.plan.model_copy(
+                update={"blocks": comparison.looks_most, "most": None, "target": None, "budget_s": None}
+            )
             runs[name] = runner.open_run(
                 replace(side.scenario, plan=plan),
                 side.bench,

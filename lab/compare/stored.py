@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 
 from lab.compare.comparable import Subject, differs_beyond
@@ -10,6 +9,7 @@ from lab.compare.pairing import CellPair, Trials
 from lab.errors import RunError
 from lab.identifiers import new_run_id, now_utc
 from lab.records import CellVerdict, Comparison, Dimension, Run
+from lab.scenario.load import heading_of
 from lab.stats.compare import ratio, smallest_visible_change
 from lab.stats.pairs import p_once, ratios_by_block
 from lab.stats.sample import medians_by_block
@@ -39,7 +39,7 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
         )
     sides = [Subject(run.device, run.context) for run in (baseline, candidate)]
     differs = differs_beyond(dimension, *sides)
-    metric = str(tomllib.loads(baseline.scenario_toml)["scenario"]["metric"])
+    metric = heading_of(baseline).metric
     pairs = cells_of(baseline, candidate)
     trials: Trials = {"baseline": store.trials(baseline.id), "candidate": store.trials(candidate.id)}
     now = now_utc()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lab import remedies
 from lab.device.adb.server import NAME, PROTOCOL, UNREADABLE, checked_name
 from lab.device.adb.transport import AdbTransport, Attached, Server, attached
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop, own
@@ -69,7 +70,7 @@ _PROPERTIES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Bundle:
-    """An agent for one ABI, as `make agent` leaves it: its folder on the host, its id, how it is started."""
+    """An agent for one ABI as device_agents.native.build leaves it: its folder here, its id, how it is started."""
 
     folder: Path
     abi: str
@@ -204,14 +205,16 @@ def bundle_for(agents: Path, wanted: Iterable[str], serial: str) -> Bundle:
             bundle = Bundle(path.parent, abi, said["id"], said["agent"], said["runtime"], tuple(said["argv"]))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DeviceRefused(
-                f"{path}: is no agent bundle ({error!r}); make it again: `make agent ABI={abi}`"
+                f"{path}: is no agent bundle ({error!r}); build it again: {remedies.agent(abi, path.parent)}"
             ) from error
         if not re.fullmatch(r"[0-9a-f]{64}", bundle.id) or not bundle.argv:
-            raise DeviceRefused(f"{path}: has no proper id or argv; make it again: `make agent ABI={abi}`")
+            raise DeviceRefused(
+                f"{path}: has no proper id or argv; build it again: {remedies.agent(abi, path.parent)}"
+            )
         return bundle
     raise DeviceRefused(
         f"{serial}: wanted an agent for {' or '.join(names)} in {agents}, found none. "
-        f"Make it: `make agent ABI={names[-1]}`"
+        f"Build it: {remedies.agent(names[-1], agents / names[-1])}"
     )
 
 

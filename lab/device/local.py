@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import platform
@@ -20,6 +21,7 @@ import device_agents
 from lab import islands
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
+from lab.files import sha256
 from lab.identifiers import now_utc
 from lab.records import DeviceIdentity
 
@@ -82,8 +84,7 @@ class LocalTransport:
             write.truncate()
             shutil.copyfileobj(read, write)
             progress(write.tell() - offset)
-        with path.open("rb") as copy:
-            return hashlib.file_digest(copy, "sha256").hexdigest()
+        return sha256(path)
 
     def pull(self, source: str, target: Path) -> None:
         """Copy a file; one that is already where it should be stays, a missing one becomes empty."""
@@ -221,12 +222,39 @@ def _listed(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _code(folder: Path) -> str:
-    """Digest of the agent's own source: a changed agent is another device."""
+def code_digest(folder: Path) -> str:
+    """Return a digest of what the agent's source in `folder` does: contract.py and every module of reference/.
+
+    Words about the code (comments, docstrings, descriptions of pydantic fields) and its layout do not count; every
+    name, constant, message and statement does. The digested text is that of `ast.dump`, which differs between
+    versions of Python: the version is a fact of its own. Raises `DeviceRefused` when a module cannot be parsed.
+    """
     digest = hashlib.sha256()
     for path in [folder / "contract.py", *sorted((folder / "reference").rglob("*.py"))]:
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+        try:
+            tree = _WithoutWords().visit(ast.parse(path.read_bytes(), str(path)))
+        except SyntaxError as error:
+            raise DeviceRefused(f"host: wanted the agent's source in Python, found {error}: correct it") from error
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{ast.dump(tree)}\0".encode())
     return digest.hexdigest()[:12]
+
+
+class _WithoutWords(ast.NodeTransformer):
+    """Remove what only people read from a module: strings that are statements, and `Field(description="...")`."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if _is_text(node.value) else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [
+                word for word in node.keywords if word.arg != "description" or not _is_text(word.value)
+            ]
+        return self.generic_visit(node)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def host_facts() -> dict[str, str]:
@@ -239,7 +267,7 @@ def host_facts() -> dict[str, str]:
         "memory_gib": f"{psutil.virtual_memory().total / 2**30:.1f}",
         "host": platform.node(),
         "python": platform.python_version(),
-        "agent": f"reference {_version('pocketlab')}, code {_code(Path(device_agents.__file__).parent)}",
+        "agent": f"reference {_version('pocketlab')}, code {code_digest(Path(device_agents.__file__).parent)}",
         "numpy": _version("numpy"),
         "cpu_quota": _first_line("/sys/fs/cgroup/cpu.max"),
         "runtime": f"onnxruntime {_version('onnxruntime')}",

@@ -69,7 +69,7 @@ def wait(
     and what `look` raises.
     """
     if device.identity.kind == "host":  # its chip follows every program within seconds: it has no idle temperature
-        idle, gates = None, replace(gates, battery_celsius_most=math.inf, cap_share_least=0.0)
+        idle, gates = None, gates.model_copy(update={"battery_celsius_most": math.inf, "cap_share_least": 0.0})
     cores = len(device.identity.cores)
     looks: list[Vitals] = []
     offered = offered or Offered()
@@ -115,7 +115,7 @@ def passed(
 ) -> Opened:
     """Return what :func:`wait` returned to a lab that is gone, from its recorded looks."""
     if gates.start == "first trial" and len(looks) == 1:  # there was no wait, or none was needed
-        gates = replace(gates, start="never")
+        gates = gates.model_copy(update={"start": "never"})
     offered = offered or Offered()
     for look in looks:
         offered.note(look)

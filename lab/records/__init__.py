@@ -1,4 +1,4 @@
-"""The nouns, as every other part of the lab hands them on."""
+"""The nouns of the lab, frozen: the values that its parts pass to each other."""
 
 from lab.records.answer import (
     Answer,

@@ -15,10 +15,10 @@ from lab.records.verdict import Interval
 class CellSummary:
     """One row of an answer's table.
 
-    `trial_cv` is the coefficient of variation of trial medians, which the interval's width comes from.
+    `trial_cv` is the coefficient of variation of trial medians, which determines the interval's width.
     `between_cv` and `within_cv` are the coefficients of variation of trials and of iterations inside a
-    trial, as variance components (`lab.stats.summary.spread`); None where they cannot be estimated.
-    `unsteady` trials never settled: a state of their own, neither valid here nor invalid.
+    trial, as variance components (`lab.stats.interval.spread`); None if they cannot be estimated.
+    `unsteady` counts trials that never settled; they are in neither `valid` nor `invalid`.
     """
 
     cell: Cell
@@ -35,7 +35,7 @@ class CellSummary:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a sustained trial: when it began (seconds from the first iteration), its rate, its skin."""
+    """A stretch of a sustained trial: its start (seconds from the first iteration), rate and skin temperature."""
 
     start_s: float
     rate: float
@@ -45,11 +45,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Sustained:
-    """How a trial that goes on and on holds its rate, window by window of `window_s` seconds.
+    """The rate of a long trial over time, in windows of `window_s` seconds.
 
-    `peak` is the best window's rate and begins at `peak_at_s`, `lasting` the rate of the last quarter, `ratio`
-    lasting / peak; `loss_at_s` is when the rate fell a tenth below the peak, None where it did not. All are
-    None where `why` says, in words, why they cannot be told.
+    `peak` is the rate of the best window, which begins at `peak_at_s`; `lasting` is the rate of the last quarter,
+    `ratio` lasting / peak; `loss_at_s` is the time when the rate fell a tenth below the peak, None if it did not.
+    If they cannot be determined, all are None and `why` gives the reason.
     """
 
     trial: int
@@ -67,9 +67,9 @@ class Sustained:
 
 @dataclass(frozen=True)
 class Published:
-    """A figure from the literature: printed beside ours, never compared by a verdict.
+    """A figure from the literature: printed beside our own, never compared by a verdict.
 
-    `kind` is that of the source: `published` by the authors, `derived` from their figures by arithmetic,
+    `kind` is the kind of source: `published` by the authors, `derived` from their figures by arithmetic,
     or `third_party`.
     """
 
@@ -84,7 +84,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run says to its scenario's question; `curves` are the answer where a scenario lasts on purpose."""
+    """A run's answer to its scenario's question; `curves` are the answer if trials last on purpose."""
 
     run: Run
     question: str

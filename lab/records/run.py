@@ -1,4 +1,4 @@
-"""The nouns of the lab, frozen: what scenario, runner, store, stats and report hand each other."""
+"""The nouns of a run, frozen: from a cell and a device to its trials."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ UNGATED, BUSY, IDLE_UNKNOWN = "ungated", "busy", "idle_unknown"
 SENSOR_GONE, SENSOR_STILL = "sensor_gone", "sensor_still"
 UNSAMPLED, ENDED, ELSEWHERE, MIXED = "unsampled", "ended", "elsewhere", "mixed"
 FLAGS: Mapping[str, str] = {
-    UNGATED: "the trial began whatever case and chip read: nothing tells it, or this machine is not left to cool",
+    UNGATED: "case and chip temperature were not checked at the start: no sensor, or a machine not left to cool",
     BUSY: "something else kept the device's cores busy when the trial began",
-    IDLE_UNKNOWN: "how cool the device is at rest was not known yet: this trial's start became the measure",
-    SENSOR_GONE: "a sensor that the gate goes by gave no reading; it went by the others",
-    SENSOR_STILL: "a sensor stood still while its neighbours moved: what it says may be old",
-    UNSAMPLED: "nothing is known of its sensors while it ran: heat in it would not have been seen",
-    ENDED: "heat is what is asked about, and the lab ended it early for the battery's sake: it tells until then",
-    MIXED: "a stage was done by an accelerator and by the CPU, each in part",
-    ELSEWHERE: "an accelerator is claimed, and others used about a core more than before: perhaps for its work",
+    IDLE_UNKNOWN: "the device's idle temperature was not known yet: this trial's start became the reference",
+    SENSOR_GONE: "a sensor that the gate uses gave no reading; the gate used the others",
+    SENSOR_STILL: "a sensor did not change while its neighbours did: its readings may be old",
+    UNSAMPLED: "no sensor was read while it ran: heat would have gone unseen",
+    ENDED: "the scenario asks about heat, and the lab ended it early to protect the battery: valid until then",
+    MIXED: "a stage ran partly on an accelerator and partly on the CPU",
+    ELSEWHERE: "an accelerator is claimed, but others used about a core more than before: perhaps for its work",
 }
-"""What a flag says to a reader; none is a reason not to count."""
-
+"""Sentences that explain flags to a reader. A flagged trial still counts."""
 
 Parameter = str | int | float | bool
 DeviceKind = Literal["host", "virtual", "emulated", "phone"]
 Profile = Literal["observe", "fixed", "rooted"]
-"""How much of a device is changed for a measurement: little, fixed performance by Android, or pinned by root."""
+"""How much the lab changes a device to measure: little, Android's fixed performance mode, or pinned by root."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a trial: its name carries the unit, `better` its direction."""
+    """One figure of a trial. Its name carries the unit; `better` is the direction of improvement."""
 
     name: str
     label: str
@@ -43,7 +42,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep. `key` is its stable name, e.g. ``patches_per_batch=4``; `label` what people read."""
+    """One point of a sweep. `key` is its stable name, e.g. ``patches_per_batch=4``; `label` is shown to people."""
 
     key: str
     parameters: Mapping[str, Parameter]
@@ -52,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class DeviceIdentity:
-    """What a device is. `fingerprint` changes when software on it does."""
+    """The identity of a device. `fingerprint` changes when its software does."""
 
     name: str
     kind: DeviceKind
@@ -63,12 +62,12 @@ class DeviceIdentity:
 
 @dataclass(frozen=True)
 class Context:
-    """Everything that must agree before two runs may be compared; a flat mapping of words."""
+    """Everything that must agree before two runs may be compared: fact -> value, both text."""
 
     facts: Mapping[str, str]
 
     def differs_from(self, other: Context) -> dict[str, tuple[str, str]]:
-        """Return fact -> (ours, theirs) for each that differs; a missing one reads ``(none)``."""
+        """Return fact -> (ours, theirs) for each fact that differs; a missing one is ``(none)``."""
         names = sorted({*self.facts, *other.facts})
         pairs = {n: (self.facts.get(n, "(none)"), other.facts.get(n, "(none)")) for n in names}
         return {n: pair for n, pair in pairs.items() if pair[0] != pair[1]}
@@ -76,14 +75,15 @@ class Context:
 
 @dataclass(frozen=True)
 class Vitals:
-    """What a device's sensors said at one moment. What could not be read is absent or None, never 0.
+    """Readings of a device's sensors at one moment. A value that could not be read is absent or None, never 0.
 
-    `boot_s` is the device's own clock (seconds since its boot). `celsius` goes by a zone's `type`, and `battery`;
-    `hal_kinds` holds the type that Android's thermal HAL gives each sensor of its own (0 CPU, 3 SKIN, 9 NPU);
-    `clocks_khz` and `caps` by cpufreq policy, a cap being the highest clock now allowed over the highest there is;
-    `cooling` by a cooling device's `type`: above 0 it throttles. `busy_cores` is how many cores' worth of CPU time
-    everything on the device used since the look before (or in a short while, for a single look), `stolen_cores`
-    what the machine under a virtual one took. `missing` says of each sensor that gave nothing why.
+    `boot_s` is the device's own clock (seconds since boot). `celsius` is keyed by a zone's `type`, and `battery`;
+    `hal_kinds` holds the type that Android's thermal HAL gives each of its sensors (0 CPU, 3 SKIN, 9 NPU);
+    `clocks_khz` and `caps` are keyed by cpufreq policy, and a cap is the highest clock allowed now over the
+    highest possible; `cooling` is keyed by a cooling device's `type`, and a value above 0 throttles. `busy_cores`
+    is the CPU time, in cores, that everything on the device used since the reading before (for a single reading:
+    over a short while), `stolen_cores` the time that the host of a virtual machine took. `missing` holds, for each
+    sensor without a reading, the reason.
     """
 
     boot_s: float
@@ -106,7 +106,7 @@ class Vitals:
 
 @dataclass(frozen=True)
 class Inject:
-    """A slow-down that the lab asked for to test itself: the stage's time is multiplied by `slow_down`."""
+    """A slow-down by which the lab tests itself: the stage's time is multiplied by `slow_down`."""
 
     stage: str
     slow_down: float
@@ -114,14 +114,13 @@ class Inject:
 
 @dataclass(frozen=True)
 class Trial:
-    """One fresh agent process measuring one cell; invalid ones keep their reason and are never averaged.
+    """One fresh agent process measuring one cell; an invalid trial keeps its reason and is never averaged.
 
-    `samples` holds, for each metric, one value an iteration that was measured (not warm-up); those from
-    `first_steady` on count. `state` says what its iterations say of warm-up: `unknown` when there were too few
-    to tell, `unsteady` when they had not settled, and then none of them counts. `purpose` is `memory` for the
-    separate pass, which is never timed. `flags` are what a reader must know of a trial that counts all the same,
-    `placement` says by stage what did the work: NPU, MIXED, CPU or UNKNOWN. `boot` is the device's own name of
-    the boot that it was in; empty where it does not say.
+    `samples` holds, for each metric, one value for every measured iteration (not warm-up); those from
+    `first_steady` on count. `state` is the state of warm-up: `unknown` with too few iterations to tell, `unsteady`
+    if they had not settled, in which case none counts. `purpose` is `memory` for the separate memory pass, which
+    is never timed. `flags` are warnings about a trial that still counts; `placement` is, for each stage, the unit
+    that did the work: NPU, MIXED, CPU or UNKNOWN. `boot` is the device's own id of its boot; empty if it has none.
     """
 
     number: int
@@ -146,10 +145,10 @@ class Trial:
 class Run:
     """One scenario on one device with one build. `status` is `running` until sealed.
 
-    Every cell has `blocks` trials; with a `target` (the relative half-width wanted of every interval) those that
-    are wider go on, up to `most` trials, until `budget_s` device-seconds are spent. `inject` is the lab's test of
-    itself, `comparison` the comparison that this run is a side of; with `memory` every cell has one more trial, in
-    the separate pass.
+    Every cell has `blocks` trials; with a `target` (the relative half-width wanted of every interval), cells that
+    are wider get more, up to `most` trials, until `budget_s` device-seconds are spent. `inject` is the lab's test
+    of itself, `comparison` the id of the comparison that this run is a side of; with `memory`, every cell has one
+    more trial, in the separate memory pass.
     """
 
     id: str
@@ -176,7 +175,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Flaw:
-    """Why a trial does not count, in the contract's word and in a sentence."""
+    """The reason why a trial does not count: the contract's word, and a sentence."""
 
     reason: InvalidReason
     detail: str

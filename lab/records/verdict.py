@@ -1,4 +1,4 @@
-"""Two runs against each other: intervals, verdicts, comparisons, and the lab's check of itself."""
+"""Two runs compared: intervals, verdicts, comparisons, and the lab's check of itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.records.run import Context, Inject
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with a two-sided interval; `low` and `high` are None where none may be printed."""
+    """An estimate with a two-sided interval; `low` and `high` are None if it has none."""
 
     estimate: float
     low: float | None
@@ -21,24 +21,19 @@ class Interval:
 
 
 Verdict = Literal["regressed", "improved", "slower", "faster", "same", "cannot tell", "incomparable"]
-
-
 Dimension = Literal["build", "runtime", "parameter", "device"]
 
-
 WORSE: tuple[Verdict, ...] = ("regressed", "slower")
-
-
 CHANGED: tuple[Verdict, ...] = (*WORSE, "improved", "faster")
-"""Verdicts that say that something changed."""
+"""Verdicts of a change: for the worse, and in either direction."""
 
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """What a comparison says of one cell, named `cell` on the baseline's side.
+    """The verdict of a comparison on one cell, named `cell` on the baseline's side.
 
-    `change` is candidate / baseline; `smallest_visible` the change its pairs could just have shown, as a share;
-    `p` is about valid wherever the looks stopped; `why` says in words why it stopped there.
+    `change` is candidate / baseline; `smallest_visible` is the smallest change that its pairs could have shown, as
+    a share; `p` is approximately valid wherever the looks stopped; `why` gives the reason to stop, in words.
     """
 
     cell: str
@@ -55,7 +50,7 @@ class Comparison:
     """Two runs measured in turn, pair by pair, that differ in one dimension; block n of each is pair n.
 
     `differs` holds context facts that differ beyond the dimension (fact -> baseline's, candidate's): if there are
-    any, nothing was compared. `looks_most` and `looks_first` are the looks that were paid for before the first.
+    any, nothing was compared. `looks_most` and `looks_first` are the last and first look, fixed in advance.
     """
 
     id: str
@@ -78,10 +73,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class LiveCheck:
-    """One comparison of a build with itself that a self-check measured.
+    """A comparison of a build with itself, measured by a self-check.
 
-    `slow_down` is what was injected into the candidate: 1 for none (A/A). `trials` counts its valid ones,
-    `spent_s` its wall-clock seconds.
+    `slow_down` is the factor injected into the candidate: 1 for none (A/A). `trials` counts the valid trials,
+    `spent_s` is its wall-clock seconds.
     """
 
     comparison: str
@@ -93,10 +88,10 @@ class LiveCheck:
 
 @dataclass(frozen=True)
 class ResampledRates:
-    """Verdicts on `n` comparisons drawn from A/A pairs, one side of them made `slow_down` times slower.
+    """Verdicts on `n` comparisons drawn from A/A pairs, with one side made `slow_down` times slower.
 
-    `found` are those that called a change in the right direction, `wrong` those in the other one (in any, where
-    nothing was scaled), `same` and `undecided` (cannot tell) the rest. `pairs` is the mean taken to a verdict.
+    `found` counts changes reported in the right direction, `wrong` those in the other one (in any, if nothing was
+    scaled), `same` and `undecided` (cannot tell) the rest. `pairs` is the mean number of pairs to a verdict.
     """
 
     slow_down: float
@@ -110,14 +105,14 @@ class ResampledRates:
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """What the lab's verdicts on one device are worth: measured live, and resampled from its own A/A pairs.
+    """Error rates of the lab's verdicts on one device: measured live, and resampled from its own A/A pairs.
 
-    `wanted` and `wanted_injected` are the A/A comparisons and those with an injected slow-down (`inject`) that
-    were asked for, `live` those that were measured, in their order. `ratios` are all valid A/A pairs (candidate /
-    baseline) in the order of time, of which `block_pairs` neighbours at a time were drawn. `smallest_found` is
-    the slow-down that 95 % of the comparisons drawn find, as a share; `between_cv` the
-    coefficient of variation between trials of one side, without what a pair shares. `missing` says in words which
-    rates could not be shown, and why.
+    `wanted` and `wanted_injected` are the numbers of A/A comparisons and of those with an injected slow-down
+    (`inject`) that were requested, `live` those that were measured, in order. `ratios` are all valid A/A pairs
+    (candidate / baseline) in the order of time, drawn in blocks of `block_pairs` neighbours. `smallest_found` is
+    the slow-down that 95 % of the drawn comparisons find, as a share; `between_cv` is the coefficient of variation
+    between trials of one side, without the variation that the sides of a pair share. `missing` lists, in words,
+    the rates that could not be shown, and why.
     """
 
     id: str

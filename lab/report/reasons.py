@@ -38,7 +38,8 @@ REASONS: Mapping[InvalidReason, Words] = {
     ),
     InvalidReason.MALFORMED_EVENTS: Words(
         "the agent wrote a line that is no event",
-        "Agent and lab may be of different versions: make the agent anew (`make agent`). events.jsonl has it.",
+        "Agent and lab may be of different versions: build the agent again from this version. "
+        "events.jsonl has the line.",
     ),
     InvalidReason.COUNT_MISMATCH: Words(
         "events are missing or too many",

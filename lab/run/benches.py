@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from lab import remedies
 from lab.builds import inputs
 from lab.builds.folder import Build
 from lab.device import cores as turn
@@ -90,7 +91,7 @@ def benches_of(
     except BuildError as error:
         if Path(build).is_dir():
             raise
-        raise BuildError(f"{error}; `make build` makes the bundled reference model") from error
+        raise BuildError(f"{error}; {remedies.reference_build()} makes the bundled reference model") from error
     return [
         Bench(
             device=device,

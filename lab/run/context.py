@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from device_agents.contract import ForeignManifest, Input, content_id
 from lab.records import Cell, Context, Inject
@@ -33,7 +32,7 @@ def context_of(
     """
     identity, manifest = bench.device.identity, bench.build.manifest
     measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
-    state = {name: value for name, value in asdict(scenario.gates).items() if name not in WAITING}
+    state = {name: value for name, value in scenario.gates.model_dump().items() if name not in WAITING}
     optional = {
         "duration_s": scenario.plan.duration_s,
         "inject": None if inject is None else f"{inject.stage} x {inject.slow_down:g}",

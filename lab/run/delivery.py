@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import File, ForeignManifest
-from lab.builds.folder import MANIFEST, Build
+from lab import remedies
+from lab.builds.folder import MANIFEST, Build, file_of
 from lab.builds.inputs import OwnInput
 from lab.device.cores import Held
 from lab.device.push import Package, push
@@ -26,7 +26,7 @@ PUSHES = 5
 
 def package_of_build(build: Build) -> Package:
     """Return a build as what is to be on a device: its files, and the manifest that names them."""
-    return Package("builds", build.id, build.folder, (*build.manifest.files, _listed(build.folder, MANIFEST)))
+    return Package("builds", build.id, build.folder, (*build.manifest.files, file_of(build.folder, MANIFEST)))
 
 
 def package_of_agent(bundle: Path) -> Package:
@@ -36,7 +36,8 @@ def package_of_agent(bundle: Path) -> Package:
         listed = _Bundle.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise BuildError(
-            f"{path}: wanted the list of an agent's files, found: {error}; run `make agent`"
+            f"{path}: wanted the list of an agent's files, found: {error}; build it again: "
+            f"{remedies.agent(bundle.name, bundle)}"
         ) from error
     return Package("agents", listed.id, bundle, tuple(listed.files))
 
@@ -46,11 +47,6 @@ class _Bundle(BaseModel):
 
     id: str
     files: list[File]
-
-
-def _listed(folder: Path, name: str) -> File:
-    content = (folder / name).read_bytes()
-    return File(path=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
 
 def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Held], None]:
@@ -81,9 +77,4 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
 def _package_of_input(own: OwnInput) -> Package:
     """Return an input of the user's own as what is to be on a device."""
     names = ["input.json", *([own.document.image.path] if own.document.image is not None else [])]
-    contents = {name: (own.folder / name).read_bytes() for name in names}
-    listed = (
-        File(path=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-        for name, content in contents.items()
-    )
-    return Package("inputs", own.id, own.folder, tuple(listed))
+    return Package("inputs", own.id, own.folder, tuple(file_of(own.folder, name) for name in names))

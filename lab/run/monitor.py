@@ -58,7 +58,7 @@ class Sensing:
         """Wait until the device may be measured; every look goes to `folder`. Raises as `gates.wait` does."""
         bench, wanted, name = self._bench, self._wanted, self._bench.device.identity.name
         if wanted.start == "first trial" and self._begun:
-            wanted = replace(wanted, start="never")
+            wanted = wanted.model_copy(update={"start": "never"})
         path = folder / GATE
         path.unlink(missing_ok=True)
 

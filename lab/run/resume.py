@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -13,8 +11,7 @@ from lab.errors import RunError, ScenarioError
 from lab.records import Context, Profile, Run
 from lab.run.bench import Bench, inputs_of
 from lab.run.context import context_of
-from lab.scenario import load as scenario
-from lab.scenario.load import SCENARIOS
+from lab.scenario.load import SCENARIOS, read
 from lab.scenario.plan import Scenario
 from lab.scenario.suite import load_suite
 from lab.store import Store
@@ -69,10 +66,7 @@ def scenario_of(record: Run) -> Scenario:
         "most": record.blocks,  # none more, unless the run says so: a side of a comparison has no loop of its own
         **{k: v for k in ("most", "target", "budget_s") if (v := getattr(record, k)) is not None},
     }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{record.scenario}.toml"
-        path.write_text(record.scenario_toml, encoding="utf-8")
-        return scenario.load(path, plan=plan)
+    return read(record.scenario_toml, record.scenario, at=f"the scenario of run {record.id}", plan=plan)
 
 
 def profile_of(record: Run) -> Profile | None:

@@ -174,7 +174,7 @@ def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial])
         return
     first = {trial.reason: trial for trial in reversed(trials)}
     words = "; ".join(f"{trial.cell}: {trial.reason}: {trial.detail}" for trial in first.values())
-    folder = store.trial_folder(record.id, trials[0].number).parent
+    folder = store.trials_folder(record.id)
     raise RunError(
         f"run {record.id} of {record.scenario} on {record.device} is complete, and none of its {len(trials)} "
         f"trials counts. {words}. What the agents wrote lies in {folder}; put right what they say, then start "

@@ -1,4 +1,4 @@
-"""Scenarios and suites: a TOML file that asks one question becomes cells and a plan, or is refused in words."""
+"""Read a scenario: a TOML file that asks one question becomes cells and a plan, or is refused with a reason."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
+
 from device_agents.contract import Name
 from lab.documents import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
-from lab.records import Cell, Parameter
-from lab.scenario.plan import Gates, Plan, Scenario, Words, _closed_loop, _Gates, _Plan
+from lab.records import Cell, Parameter, Run
+from lab.scenario.plan import Gates, Plan, Scenario, Words, check_closed_loop
 from lab.scenario.workloads import WORKLOADS
 
-SCENARIOS = Path(__file__).parent.parent.parent / "scenarios"
-"""The scenarios that come with pocketlab."""
+SCENARIOS = (Path(__file__).parent / "bundled").resolve()
+"""The scenarios that come with pocketlab: `bundled` is a link to `scenarios/`, and a wheel has the files."""
 
 
 class _Header(Table):
@@ -29,103 +31,132 @@ class _ScenarioFile(Table):
     workload: dict[str, object]
     sweep: dict[str, list[object]] | None = None
     cells: list[dict[str, object]] | None = None
-    plan: _Plan = _Plan()
-    gates: _Gates = _Gates()
+    plan: Plan = Plan()
+    gates: Gates = Gates()
+
+
+class Heading(BaseModel):
+    """The keys of a saved scenario that its results are shown with.
+
+    All other keys are ignored: results can be shown even if this version of the lab rejects the rest of their
+    scenario. `duration_s` is None unless trials last on purpose.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str = Field(validation_alias=AliasPath("scenario", "question"))
+    metric: str = Field(validation_alias=AliasPath("scenario", "metric"))
+    kind: str = Field(validation_alias=AliasPath("workload", "kind"))
+    duration_s: float | None = Field(None, validation_alias=AliasPath("plan", "duration_s"))
+
+
+def heading_of(run: Run) -> Heading:
+    """Return the heading of a run's own copy of its scenario; raises `ScenarioError` that names the run."""
+    at = f"the scenario of run {run.id}"
+    return check(Heading, parse(run.scenario_toml, at), at=at)
 
 
 def load(path: Path, *, plan: Mapping[str, float | int] | None = None) -> Scenario:
-    """Read a scenario; `plan` overrides keys of its plan.
+    """Read a scenario from its file; `plan` overrides keys of its plan.
 
     Raises `ScenarioError` that names the file and the key.
     """
-    text = read_text(path, "scenario")
-    document = parse(text, path)
+    return read(read_text(path, "scenario"), path.stem, at=str(path), plan=plan)
+
+
+def read(text: str, name: str, *, at: str, plan: Mapping[str, float | int] | None = None) -> Scenario:
+    """Read the scenario `name` from TOML text; `plan` overrides keys of its plan.
+
+    Raises `ScenarioError` that opens with `at`, where the text comes from, and names the key.
+    """
+    document = parse(text, at)
     if "suite" in document:
-        raise ScenarioError(f"{path}: {path.stem} is a suite of scenarios, not one: --suite {path.stem}")
-    file = check(_ScenarioFile, document, at=str(path))
-    _same_name(path, file.scenario.name)
+        raise ScenarioError(f"{at}: {name} is a suite of scenarios, not one: --suite {name}")
+    file = check(_ScenarioFile, document, at=at)
+    same_name(file.scenario.name, name, at=at)
     fixed = dict(file.workload)
-    kind = _kind(path, fixed)
+    kind = _kind(at, fixed)
     metrics = WORKLOADS[kind].metrics
     if file.scenario.metric not in metrics:
         raise ScenarioError(
-            f"{path}: 'scenario.metric': no such metric of {kind}: {file.scenario.metric!r}; "
+            f"{at}: 'scenario.metric': no such metric of {kind}: {file.scenario.metric!r}; "
             f"{nearest(file.scenario.metric, metrics)}known: {', '.join(metrics)}"
         )
-    merged = check(_Plan, file.plan.model_dump() | dict(plan or {}), at=f"{path}: [plan]")
-    _closed_loop(path, merged)
+    merged = check(Plan, file.plan.model_dump() | dict(plan or {}), at=f"{at}: [plan]")
+    check_closed_loop(merged, at=at)
     return Scenario(
         **file.scenario.model_dump(),
         kind=kind,
-        cells=_cells(path, file, fixed, kind),
-        plan=Plan(**merged.model_dump()),
-        gates=Gates(**file.gates.model_dump()),
+        cells=_cells(at, file, fixed, kind),
+        plan=merged,
+        gates=file.gates,
         toml=text,
     )
 
 
-def _same_name(path: Path, name: str) -> None:
-    if name != path.stem:
-        raise ScenarioError(f"{path}: 'name' is {name!r}, but the file is called {path.stem!r}; make them equal")
+def same_name(name: str, wanted: str, *, at: str) -> None:
+    """Refuse a scenario or suite whose `name` is not that of its file; raises `ScenarioError`."""
+    if name != wanted:
+        raise ScenarioError(f"{at}: 'name' is {name!r}, but the file is called {wanted!r}; make them equal")
 
 
-def _kind(path: Path, fixed: dict[str, object]) -> str:
-    """Take the kind out of the workload's table."""
+def _kind(at: str, fixed: dict[str, object]) -> str:
+    """Remove the kind from the table of the workload and return it; raises `ScenarioError`."""
     if "kind" not in fixed:
-        raise ScenarioError(f"{path}: 'workload.kind' is missing; known kinds: {', '.join(WORKLOADS)}")
+        raise ScenarioError(f"{at}: 'workload.kind' is missing; known kinds: {', '.join(WORKLOADS)}")
     kind = fixed.pop("kind")
     if not isinstance(kind, str) or kind not in WORKLOADS:
         raise ScenarioError(
-            f"{path}: 'workload.kind': no workload {kind!r}; {nearest(str(kind), WORKLOADS)}"
+            f"{at}: 'workload.kind': no workload {kind!r}; {nearest(str(kind), WORKLOADS)}"
             f"known kinds: {', '.join(WORKLOADS)}"
         )
     return kind
 
 
-def _cells(path: Path, file: _ScenarioFile, fixed: dict[str, object], kind: str) -> tuple[Cell, ...]:
+def _cells(at: str, file: _ScenarioFile, fixed: dict[str, object], kind: str) -> tuple[Cell, ...]:
     """Return the cells in the order of the file: the last key of a sweep turns fastest."""
     cells: list[Cell] = []
-    for table, listed in _choices(path, file):
+    for table, listed in _choices(at, file):
         chosen = {name: value for name, value in listed.items() if name != "label"}
         label = listed.get("label", "") if file.cells is not None else ""
         if not isinstance(label, str):
-            raise ScenarioError(f"{path}: {table}: 'label': wanted text, found {label!r}")
+            raise ScenarioError(f"{at}: {table}: 'label': wanted text, found {label!r}")
         if label and any(cell.label == label for cell in cells):
-            raise ScenarioError(f"{path}: {table}: another cell has the label {label!r} already")
+            raise ScenarioError(f"{at}: {table}: another cell has the label {label!r} already")
         both = sorted(fixed.keys() & chosen.keys())
         if both:
-            raise ScenarioError(f"{path}: {both[0]!r} is both fixed in [workload] and chosen in {table}; keep one")
+            raise ScenarioError(f"{at}: {both[0]!r} is both fixed in [workload] and chosen in {table}; keep one")
         tables = dict.fromkeys(fixed, "[workload]") | dict.fromkeys(chosen, table)
-        checked = check(WORKLOADS[kind].parameters, fixed | chosen, at=str(path), tables=tables)
+        checked = check(WORKLOADS[kind].parameters, fixed | chosen, at=at, tables=tables)
         parameters: dict[str, Parameter] = checked.model_dump()
         key = ", ".join(f"{name}={_shown(parameters[name])}" for name in chosen) or file.scenario.name
         twin = next((cell for cell in cells if cell.parameters == parameters), None)
         if twin is not None:
-            raise ScenarioError(f"{path}: {table}: the cell {key!r} is the same as {twin.key!r}; remove one")
+            raise ScenarioError(f"{at}: {table}: the cell {key!r} is the same as {twin.key!r}; remove one")
         cells.append(Cell(key, parameters, label))
     return tuple(cells)
 
 
-def _choices(path: Path, file: _ScenarioFile) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield (table's name, chosen parameters) for each cell."""
+def _choices(at: str, file: _ScenarioFile) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield (name of the table, chosen parameters) for each cell."""
     if file.sweep is not None and file.cells is not None:
-        raise ScenarioError(f"{path}: has both [sweep] and [[cells]]; keep one of them")
+        raise ScenarioError(f"{at}: has both [sweep] and [[cells]]; keep one of them")
     if file.cells is not None:
         if not file.cells:
-            raise ScenarioError(f"{path}: 'cells' is empty; list at least one cell, or remove it")
+            raise ScenarioError(f"{at}: 'cells' is empty; list at least one cell, or remove it")
         for number, chosen in enumerate(file.cells, start=1):
             if not chosen.keys() - {"label"}:
-                raise ScenarioError(f"{path}: [[cells]] {number} names no parameter")
+                raise ScenarioError(f"{at}: [[cells]] {number} names no parameter")
             yield f"[[cells]] {number}", chosen
         return
     if file.sweep is None:
         yield "[workload]", {}
         return
     if not file.sweep:
-        raise ScenarioError(f"{path}: [sweep] names no parameter; name one, or remove the table")
+        raise ScenarioError(f"{at}: [sweep] names no parameter; name one, or remove the table")
     for key, values in file.sweep.items():
         if not values:
-            raise ScenarioError(f"{path}: [sweep] {key!r} is an empty list; give it at least one value")
+            raise ScenarioError(f"{at}: [sweep] {key!r} is an empty list; give it at least one value")
     for point in itertools.product(*file.sweep.values()):
         yield "[sweep]", dict(zip(file.sweep, point, strict=True))
 

@@ -1,9 +1,8 @@
-"""A scenario and its plan and gates, as the rest of the lab sees them."""
+"""A scenario, its plan and its gates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,82 +11,25 @@ from lab.documents import Table
 from lab.errors import ScenarioError
 from lab.records import Cell
 
-LOOP_BLOCKS = 4
-"""Trials of each cell before a closed loop looks: no interval from fewer (lab.stats.summary.MIN_TRIALS)."""
+Words = Annotated[str, Field(min_length=1)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0)]
 
+LOOP_BLOCKS = 4
+"""Fewest blocks of a closed loop: fewer trials give no interval (`MIN_TRIALS` in `lab.stats.sample`)."""
 
 LOOP_MOST = 6
-"""Trials at which a closed loop's first interval can be had (docs/adr/0012: order statistics, looked at often)."""
+"""Fewest trials that give a closed loop its first interval (docs/adr/0012: order statistics, many looks)."""
 
 
-Words = Annotated[str, Field(min_length=1)]
+class Plan(Table):
+    """How much to measure: `blocks` trials of each cell, each of at most `timeout_s` seconds.
 
-
-Positive = Annotated[int, Field(ge=1)]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured: `blocks` trials a cell; a trial longer than `timeout_s` is given up.
-
-    With a `target` (relative half-width, 0.02 = 2 %) cells whose interval is wider go on, up to `most` trials,
-    until `budget_s` device-seconds are spent; where `most` is `blocks` the number of trials is fixed. With
-    `duration_s` every trial goes on for about that long.
+    With a `target` (relative half-width, 0.02 = 2 %), cells whose interval is wider get more trials, up to `most`
+    each, until `budget_s` device-seconds are spent; where `most` equals `blocks` the number of trials is fixed.
+    With `duration_s` every trial lasts about that many seconds.
     """
 
-    warmup: int
-    iterations: int
-    blocks: int
-    timeout_s: float
-    most: int | None = None
-    target: float | None = None
-    budget_s: float | None = None
-    duration_s: float | None = None
-
-
-@dataclass(frozen=True)
-class Gates:
-    """What a trial must keep to: `max_gap` is the share of an iteration that no span may account for.
-
-    A trial starts when the device is cool and quiet, and is waited for up to `wait_s`, looking every `poll_s`
-    (lab.gates has the sources of the numbers). What throttles in between is rejected unless `throttling` is
-    `keep`, as where heat is what is asked about.
-    """
-
-    max_gap: float
-    start: Literal["every trial", "first trial", "never"] = "every trial"
-    wait_s: float = 1800.0
-    poll_s: float = 5.0
-    load_wait_s: float = 30.0
-    battery_level_least: float = 20.0
-    battery_celsius_most: float = 35.0
-    skin_above_idle_most: float = 2.0
-    soc_above_idle_most: float = 5.0
-    thermal_status_most: int = 0
-    busy_per_core_most: float = 0.5
-    pause_s: float = 600.0
-    throttling: Literal["reject", "keep"] = "reject"
-    cap_share_least: float = 0.85
-    abort_battery_celsius: float = 40.0
-    abort_thermal_status: int = 2
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One question; `metric` answers it, `repeats` names the published figure it repeats, or is empty."""
-
-    name: str
-    question: str
-    repeats: str
-    metric: str
-    kind: str
-    cells: tuple[Cell, ...]
-    plan: Plan
-    gates: Gates
-    toml: str
-
-
-class _Plan(Table):
     warmup: Annotated[int, Field(ge=0)] = 1
     iterations: Positive = 3
     blocks: Positive = 6
@@ -98,10 +40,14 @@ class _Plan(Table):
     duration_s: Annotated[float, Field(gt=0)] | None = None
 
 
-Seconds = Annotated[float, Field(ge=0)]
+class Gates(Table):
+    """Conditions for a trial: `max_gap` is the largest share of an iteration that spans may leave unaccounted for.
 
+    A trial starts when the device is cool and quiet. The lab waits up to `wait_s` for that and reads the sensors
+    every `poll_s`. A trial during which the device throttles is rejected, unless `throttling` is `keep`: for
+    scenarios that ask about heat. `lab.gate` has the sources of the numbers.
+    """
 
-class _Gates(Table):
     max_gap: Annotated[float, Field(gt=0, lt=1)] = 0.10
     start: Literal["every trial", "first trial", "never"] = "every trial"
     wait_s: Seconds = 1800.0
@@ -120,25 +66,43 @@ class _Gates(Table):
     abort_thermal_status: Annotated[int, Field(ge=1, le=6)] = 2
 
 
-def _closed_loop(path: Path, plan: _Plan) -> None:
-    """Refuse a closed loop that could not be kept; where `most` is `blocks` there is none."""
+@dataclass(frozen=True)
+class Scenario:
+    """One question; `metric` answers it, `repeats` names the published figure that it repeats, or is empty."""
+
+    name: str
+    question: str
+    repeats: str
+    metric: str
+    kind: str
+    cells: tuple[Cell, ...]
+    plan: Plan
+    gates: Gates
+    toml: str
+
+
+def check_closed_loop(plan: Plan, *, at: str) -> None:
+    """Refuse a closed loop that could not end or could not have an interval; `at` names the file in messages.
+
+    A plan whose `most` equals `blocks` has no closed loop. Raises `ScenarioError`.
+    """
     most = plan.blocks if plan.most is None else plan.most
     if most < plan.blocks:
-        raise ScenarioError(f"{path}: [plan]: 'most' is {most}, fewer than 'blocks', {plan.blocks}: raise it")
+        raise ScenarioError(f"{at}: [plan]: 'most' is {most}, fewer than 'blocks', {plan.blocks}: raise it")
     if most == plan.blocks and (plan.target is None or plan.most is not None):
         return
     if plan.target is None or plan.budget_s is None or plan.most is None:
         raise ScenarioError(
-            f"{path}: [plan]: 'target', 'most' and 'budget_s' belong together: the half-width wanted of every "
-            "interval, and when to give it up"
+            f"{at}: [plan]: 'target', 'most' and 'budget_s' belong together: the half-width wanted of every "
+            "interval, and the trials and device-seconds at which to give up; add what is missing"
         )
     if plan.most < LOOP_MOST:
         raise ScenarioError(
-            f"{path}: [plan]: wanted 'most' of at least {LOOP_MOST} where there is a 'target' (an interval that "
-            f"is looked at often needs so many trials), found {plan.most}"
+            f"{at}: [plan]: wanted 'most' of at least {LOOP_MOST} where there is a 'target' (an interval that "
+            f"is computed after every trial needs that many), found {plan.most}"
         )
     if plan.blocks < LOOP_BLOCKS:
         raise ScenarioError(
-            f"{path}: [plan]: wanted at least {LOOP_BLOCKS} blocks where there is a 'target' (no interval from "
-            f"fewer trials), found {plan.blocks}"
+            f"{at}: [plan]: wanted at least {LOOP_BLOCKS} blocks where there is a 'target' (fewer trials give no "
+            f"interval), found {plan.blocks}"
         )

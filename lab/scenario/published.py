@@ -1,4 +1,4 @@
-"""Published figures, with their sources."""
+"""Published figures with their sources."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class _PublishedFile(Table):
 
 
 def published(path: Path) -> tuple[Published, ...]:
-    """Read figures from the literature, in the order of the file; raises `ScenarioError`."""
+    """Return the figures from the literature, in the order of the file; raises `ScenarioError`."""
     file = check(_PublishedFile, parse(read_text(path, "figure"), path), at=str(path))
     return tuple(Published(**figure.model_dump()) for figure in file.figure)

@@ -1,4 +1,4 @@
-"""Suites: scenarios that are run one after the other, under one plan."""
+"""Suites: scenarios that run one after the other under one plan."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from pydantic import Field
 from device_agents.contract import Name
 from lab.documents import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
-from lab.scenario import load as scenario
-from lab.scenario.load import SCENARIOS, _same_name
-from lab.scenario.plan import Scenario, _Plan
+from lab.scenario.load import SCENARIOS, load, same_name
+from lab.scenario.plan import Plan, Scenario
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Scenarios that run one after the other; `plan` overrides what they say themselves."""
+    """Scenarios that run one after the other; `plan` overrides keys of their own plans."""
 
     name: str
     scenarios: tuple[str, ...]
@@ -38,10 +37,10 @@ class _SuiteFile(Table):
 
 
 def load_suite(path: Path) -> Suite:
-    """Read a suite and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
+    """Read a suite, and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
     file = check(_SuiteFile, parse(read_text(path, "suite"), path), at=str(path))
-    _same_name(path, file.suite.name)
-    plan = check(_Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
+    same_name(file.suite.name, path.stem, at=str(path))
+    plan = check(Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
     names = file.suite.scenarios
     beside = sorted(other.stem for other in path.parent.glob("*.toml") if other != path)
     for i, name in enumerate(names):
@@ -58,15 +57,15 @@ def load_suite(path: Path) -> Suite:
 def scenarios_of(name: str | None, suite: str | None, overrides: Mapping[str, int]) -> list[Scenario]:
     """Return the scenarios to run: one by name or path, or all of the suite.
 
-    A suite's plan overrides the scenarios' own; a scenario named without a suite keeps its own.
+    A suite's plan, and then `overrides`, override the scenarios' own plans. Raises `ScenarioError`.
     """
     chosen = None if suite is None else load_suite(SCENARIOS / f"{suite}.toml")
     plan = {**(chosen.plan if chosen else {}), **overrides}
     if name is None and chosen is not None:
-        return [scenario.load(SCENARIOS / f"{each}.toml", plan=plan) for each in chosen.scenarios]
+        return [load(SCENARIOS / f"{each}.toml", plan=plan) for each in chosen.scenarios]
     if name is None:
         raise ScenarioError(
             "wanted a scenario or a suite, found neither: lab run vit_batch, or lab run --suite quick"
         )
     path = Path(name) if name.endswith(".toml") else SCENARIOS / f"{name}.toml"
-    return [scenario.load(path, plan=plan)]
+    return [load(path, plan=plan)]

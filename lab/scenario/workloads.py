@@ -1,4 +1,4 @@
-"""The parameters that each kind of workload takes, and the metrics it yields."""
+"""The kinds of workload: their parameters and metrics."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pydantic import Field
 
 from device_agents.contract import Name
 from lab.documents import Table
+from lab.scenario.plan import Positive
 
-Positive = Annotated[int, Field(ge=1)]
 CORES = Literal["split", "all", "first"]
 """`split`: vision's CPU stages on the first half of the cores, its NPU stages on the second; `all`: every
-graph on every core, one after the other; `first`: the same on the first core alone, the others left to others."""
+graph on every core, one after the other; `first`: the same on the first core alone, so that others stay free."""
 
 
 class Vision(Table):
-    """How the tiles of an image are encoded."""
+    """The encoding of an image's tiles."""
 
     patches_per_batch: Positive
     pipelined: bool = True
@@ -34,7 +34,7 @@ class EncodeImage(Vision):
 
 
 class Prefill(Table):
-    """A prompt of `prompt_tokens` true tokens (0: all of it), `parallel_tokens` a call."""
+    """A prompt of `prompt_tokens` true tokens (0: all of it), prefilled `parallel_tokens` a call."""
 
     input: Name = "screen"
     prompt_tokens: Annotated[int, Field(ge=0)] = 0
@@ -43,7 +43,7 @@ class Prefill(Table):
 
 
 class Decode(Table):
-    """`new_tokens` one by one behind `context_tokens`; a rate needs at least two."""
+    """`new_tokens` decoded one by one after `context_tokens`; a rate needs at least two."""
 
     input: Name = "screen"
     context_tokens: Positive
@@ -53,7 +53,7 @@ class Decode(Table):
 
 
 class Generate(Vision):
-    """Image and instruction -> streamed text; coupled: both are given at the start."""
+    """Image and instruction -> streamed text; `coupled`: both are given at the start."""
 
     input: Name = "screen"
     patches_per_batch: Positive = 4
@@ -63,14 +63,14 @@ class Generate(Vision):
 
 
 class Bare(Table):
-    """A workload that takes no input: `load`, `null`."""
+    """A workload without input: `load`, `null`."""
 
     placement: CORES = "all"
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What a kind takes, and which metrics its trials yield."""
+    """The parameters of a kind, and the metrics of its trials."""
 
     parameters: type[Table]
     metrics: tuple[str, ...]
@@ -88,4 +88,4 @@ WORKLOADS: Mapping[str, Workload] = {
     "load": Workload(Bare, ("load_s",)),
     "null": Workload(Bare, ("null_s",)),
 }
-"""Every kind of workload a scenario can name."""
+"""Every kind of workload that a scenario can name."""

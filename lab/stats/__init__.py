@@ -1,1 +1,1 @@
-"""Numbers in, numbers out: summaries, comparisons and the schedule model, without any input or output."""
+"""Numbers in, numbers out: summaries, comparisons and the schedule model. Pure: no I/O."""

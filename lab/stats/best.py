@@ -1,35 +1,31 @@
-"""What the trials of a cell say about it, and which cells of a run may be the best.
+"""The cells of a run that may be the best, and each cell's probability of being it.
 
-The unit is the trial: one fresh process, told by the median of its iterations. Iterations of one process
-are never pooled; on real timing noise that calls unchanged code different in 75 % of comparisons at a
-nominal 5 %. Everything is computed on logarithms, so a result in another unit is the same result.
+The unit is the trial: one fresh process, represented by the median of its iterations. Iterations of one process
+are never pooled: on real timing noise, pooling calls unchanged code different in 75 % of comparisons at a
+nominal 5 %. Everything is computed on logarithms, so the unit of the values does not change the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from lab.stats.order import bounds
-
-if TYPE_CHECKING:
-    pass
 from lab.stats.sample import LEVEL, MIN_TRIALS, Better, Floats, Medians, logs_of
 
 _GRID = (np.arange(1024) + 0.5) / 1024
 _NO_SPREAD = 1e-9
-"""Standard error given to a constant sample, as a share of its value: 1 ns in 1 s, the resolution of the clock."""
+"""Least standard error, as a share of the value, for constant samples: 1 ns in 1 s, the clock's resolution."""
 
 
 @dataclass(frozen=True)
 class Contenders:
-    """`best` has the best estimate, `may_be_best` are it and all that cannot be told from it.
+    """`best` has the best estimate; `may_be_best` are it and all cells that the run cannot separate from it.
 
-    `unknown` had too few trials: they neither won nor lost. `best` is None where fewer than two cells of
+    `unknown` cells had too few trials: they neither won nor lost. `best` is None where fewer than two cells of
     several could be judged.
     """
 
@@ -44,14 +40,14 @@ def probability_best(cells: Mapping[str, Medians], better: Better) -> dict[str, 
     Posterior of each log median: its estimate + scale * t(n - 1), the scale that of its order-statistic
     interval, so that one slow trial or a second mode widens it no more than it should. The
     probability is the integral of one cell's density times the others' tails, by the midpoint rule on
-    1024 quantiles (error below 0.001), so that there is no seed and no order of cells. What a block does to
-    all its cells (heat, a busy host) is taken out first, as Cousineau (2005) with Morey's (2008) factor
+    1024 quantiles (error below 0.001): it needs no seed and does not depend on the order of cells. The effect of a
+    block on all its cells (heat, a busy host) is removed first, as Cousineau (2005) with Morey's (2008) factor
     k / (k - 1) does for complete blocks; here by alternating fits, so that a missing trial does no harm,
     and with each block's median over cells, so that a noisy cell does not lend its noise to the others.
-    How often it is right: docs/adr/0012.
+    docs/adr/0012 has its calibration.
 
-    Cells under MIN_TRIALS trials are None, and so is a lone judged cell among unknown ones; otherwise
-    the probabilities are those among the judged cells and sum to 1.
+    The probability is None for a cell with fewer than MIN_TRIALS trials, and for the only judged cell among
+    unknown ones; otherwise the probabilities of the judged cells sum to 1.
     """
     judged = [name for name in cells if len(cells[name]) >= MIN_TRIALS]
     answer: dict[str, float | None] = dict.fromkeys(cells)
@@ -69,10 +65,11 @@ def probability_best(cells: Mapping[str, Medians], better: Better) -> dict[str, 
 
 
 def centres(cells: Mapping[str, Medians]) -> dict[str, float]:
-    """Return the log median of each cell that has MIN_TRIALS trials: what orders cells.
+    """Return the log median of each cell that has MIN_TRIALS trials; cells are ordered by it.
 
-    Where all have the same blocks it is the logarithm of what :func:`cell_interval` prints. Where not, what
-    blocks do to all their cells is taken out: a cell that lacks a slow block must not look fast for it.
+    If all cells have the same blocks, it is the logarithm of the estimate of
+    :func:`lab.stats.interval.cell_interval`. If not, the effect of each block on all its cells is removed: a cell
+    that lacks a slow block must not look fast.
     """
     judged = [name for name in cells if len(cells[name]) >= MIN_TRIALS]
     if len({frozenset(cells[name]) for name in judged}) < 2:
@@ -82,17 +79,17 @@ def centres(cells: Mapping[str, Medians]) -> dict[str, float]:
 
 
 def _error(logs: Floats) -> float:
-    """Return the scale of a median: half its interval, over the t quantile of the level that it holds."""
+    """Return the scale of a median: half its interval, divided by the t quantile of the interval's level."""
     found = bounds(logs, LEVEL)
     reach = float(stdtrit(logs.size - 1, (1 + found.level) / 2))
     return max((found.high - found.low) / 2 / reach, _NO_SPREAD)
 
 
 def _table(cells: Sequence[Medians]) -> tuple[Floats, float]:
-    """Return logs of cells x blocks (NaN: missing) without what blocks share, and Morey's factor of variance.
+    """Return logs (cells x blocks, NaN: missing) without the blocks' effects, and Morey's factor of variance.
 
-    A trial alone in its block cannot be parted from its block's effect and is left out, unless that
-    leaves a cell under MIN_TRIALS: then every trial counts, and what blocks did stays in.
+    A trial alone in its block cannot be separated from the block's effect and is left out. If that leaves a cell
+    with fewer than MIN_TRIALS, every trial counts and the blocks' effects stay in.
     """
     blocks = sorted({block for cell in cells for block in cell})
     table = np.full((len(cells), len(blocks)), np.nan)
@@ -115,7 +112,7 @@ def _without_blocks(table: Floats) -> Floats:
 
 
 def _first(means: Floats, errors: Floats, freedom: Floats) -> Floats:
-    """Return the probability of each of several independent scaled t variables to be the lowest."""
+    """Return, for each of several independent scaled t variables, the probability that it is the lowest."""
     wins = np.empty(means.size)
     for cell in range(means.size):
         points = means[cell] + errors[cell] * stdtrit(freedom[cell], _GRID)
@@ -126,18 +123,18 @@ def _first(means: Floats, errors: Floats, freedom: Floats) -> Floats:
 
 
 def contenders(cells: Mapping[str, Medians], better: Better, level: float = LEVEL) -> Contenders:
-    """Return the cells not distinguishable from the best: with confidence `level` the true best is one.
+    """Return the cells that cannot be separated from the best; with confidence `level` the true best is one.
 
     Subset selection in the manner of Gupta (1965) and Hsu's multiple comparisons with the best (1984): a
     cell is out when some other judged cell has the better :func:`centres` and is better by a one-sided t test
-    on log medians at (1 - level) / (k - 1), k = judged cells (Bonferroni). So a cell is never thrown out by one
+    on log medians at (1 - level) / (k - 1), k = judged cells (Bonferroni). So a cell is never ruled out by one
     whose printed estimate is worse, and the best estimate always stays. For the true best all k - 1 hypotheses
-    tested against it are true, so it is thrown out with probability 1 - level at most. Holm's steps would
+    tested against it are true, so it is ruled out with probability 1 - level at most. Holm's steps would
     change nothing, because the first of them decides whether anything is rejected.
 
-    Each test is paired on the blocks both cells have, if they are MIN_TRIALS or more, because blocks
-    drift; Welch's otherwise. `best` is the contender with the best :func:`centres`.
-    A cell under MIN_TRIALS trials is `unknown`: it neither wins nor loses.
+    Each test is paired on the blocks that both cells have, because blocks drift; if these are fewer than
+    MIN_TRIALS, it is Welch's test. `best` is the contender with the best :func:`centres`.
+    A cell with fewer than MIN_TRIALS trials is `unknown`: it neither wins nor loses.
     """
     judged = [name for name in cells if len(cells[name]) >= MIN_TRIALS]
     unknown = tuple(name for name in cells if name not in judged)
@@ -159,7 +156,7 @@ def contenders(cells: Mapping[str, Medians], better: Better, level: float = LEVE
 
 
 def _p_better(rival: Medians, cell: Medians, sign: float) -> float:
-    """Return the one-sided p of "the rival is not better than the cell"; sign is 1 where lower is better."""
+    """Return the one-sided p of "the rival is not better than the cell"; `sign` is 1 if lower is better."""
     common = sorted(rival.keys() & cell.keys())
     if len(common) >= MIN_TRIALS:
         gaps = logs_of(cell[block] for block in common) - logs_of(rival[block] for block in common)

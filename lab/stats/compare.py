@@ -1,4 +1,4 @@
-"""Two sets of trials against each other: the ratio with its interval, and the one verdict rule."""
+"""Two sets of trials compared: their ratio with its interval, judged by the one verdict rule."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from lab.stats.sample import LEVEL, Better, Medians, usable
 from lab.stats.sequential import sequential, visible
 
 MIN_PAIRS = 20
-"""Pairs from which the signed-rank statistic is taken as normal."""
+"""Fewest pairs for which the signed-rank statistic is treated as normal. A judgement."""
 
 SMALLEST_EFFECT = 0.03
-"""d: the smallest change that may be called one. Policy, the least that methodology suggests for a phone cell."""
+"""d: the smallest change that may be reported as one. Policy, the least that methodology suggests for a phone
+cell."""
 
 SAME_WITHIN = 0.05
-"""X: two things are the same when the whole interval of their ratio lies within this share of 1. Policy."""
+"""X: two sides are the same when the whole interval of their ratio lies within this share of 1. Policy."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the pairs so far say: `settled` when the verdict stands and no further pair is wanted.
+    """The judgement of the pairs so far; `settled` means that the verdict stands and no further pair is needed.
 
     `change` is candidate / baseline with its sequential interval; None without any pair. `smallest_visible`
-    is the change that these pairs could just have shown, as a share; None before the first look.
+    is the smallest change that these pairs could have shown, as a share; None before the first look.
     """
 
     change: Interval | None
@@ -40,7 +41,7 @@ class Judgement:
 
 
 def paired(candidate: Medians, baseline: Medians) -> list[float]:
-    """Return candidate / baseline of every block that has both, by block; a block that lacks one is left out."""
+    """Return candidate / baseline of every block that has both, in the order of blocks."""
     return [candidate[block] / baseline[block] for block in sorted(candidate.keys() & baseline.keys())]
 
 
@@ -54,11 +55,11 @@ def judge(
     d: float = SMALLEST_EFFECT,
     x: float = SAME_WITHIN,
 ) -> Judgement:
-    """Judge a comparison that is still running: the one rule of :func:`verdict` on the sequential interval.
+    """Judge a running comparison: apply the rule of :func:`verdict` to the sequential interval.
 
-    Ask after every pair; the first settled answer is the answer, and it stays right about as often as
-    `looks.level` says. One side missing, or fewer pairs than the first look: `cannot tell`. Raises ValueError for
-    a median that is not finite and above zero (such a trial was never valid) and for more pairs than were paid.
+    Call it after every pair; the first settled judgement is final, and is right about as often as `looks.level`
+    says. The verdict is `cannot tell` without any pair and before the first look. Raises ValueError for a median
+    that is not finite and above zero (such a trial was never valid) and for more pairs than `looks.most`.
     """
     if not usable([*candidate.values(), *baseline.values()]):
         raise ValueError("wanted trial medians that are finite and above zero, found another among the two sides")
@@ -73,7 +74,7 @@ def judge(
 def ratio(candidate: Medians, baseline: Medians, level: float = LEVEL) -> Interval:
     """Return candidate / baseline with its interval, paired by block, from log trial medians (block -> median).
 
-    A block that lacks either is left out; `n` counts pairs. Under MIN_TRIALS pairs `low` and `high` are
+    A block that lacks either is left out; `n` counts pairs. With fewer than MIN_TRIALS pairs `low` and `high` are
     None. Raises NotEnoughData without any common block.
     """
     ratios = paired(candidate, baseline)
@@ -88,8 +89,8 @@ def robust_ratio(ratios: Sequence[float], level: float = LEVEL) -> Interval:
     On logarithms: the median of all pairwise means, and the order statistics of those means at
     n (n + 1) / 4 -+ z sqrt(n (n + 1) (2 n + 1) / 24) (Hollander, Wolfe and Chicken, Nonparametric Statistical
     Methods, 2014, sec. 3.2-3.3). For many heavy-tailed pairs from one process, where single slow iterations
-    would widen a t interval; trials are few, and go through :func:`ratio`. Raises NotEnoughData under 20 pairs
-    (the normal approximation) and ValueError for a ratio that is not finite and above zero.
+    would widen a t interval; trials are few, use :func:`ratio` for them. Raises NotEnoughData with fewer than
+    MIN_PAIRS pairs (the normal approximation) and ValueError for a ratio that is not finite and above zero.
     """
     if len(ratios) < MIN_PAIRS:
         raise NotEnoughData(f"wanted at least {MIN_PAIRS} pairs for a signed-rank interval, found {len(ratios)}")
@@ -113,13 +114,13 @@ def verdict(
     d: float = SMALLEST_EFFECT,
     x: float = SAME_WITHIN,
 ) -> Verdict:
-    """Judge the ratio candidate / baseline of a metric; the rule every comparison uses.
+    """Judge the ratio candidate / baseline of a metric: the rule of every comparison.
 
-    A change when the interval excludes 1 and the estimate is beyond d: `regressed` or `improved` between builds or
-    runtimes, `slower` or `faster` between parameters or devices. `same` when the interval lies within +-x.
-    Otherwise, and without an interval, `cannot tell`. Both limits are symmetric in the logarithm
-    (1 + d and 1 / (1 + d)), so that swapping the sides mirrors the verdict. What is `incomparable` is never
-    measured, and not judged here (`lab.comparable`).
+    It is a change when the interval excludes 1 and the estimate is beyond d: `regressed` or `improved` between
+    builds or runtimes, `slower` or `faster` between parameters or devices. It is `same` when the interval lies
+    within +-x. Otherwise, and without an interval, it is `cannot tell`. Both limits are symmetric in the logarithm
+    (1 + d and 1 / (1 + d)), so that swapping the sides mirrors the verdict. `incomparable` sides are found by
+    `lab.compare.comparable` and never measured.
     """
     if change.low is None or change.high is None:
         return "cannot tell"
@@ -135,9 +136,9 @@ def verdict(
 
 
 def smallest_visible_change(change: Interval) -> float | None:
-    """Return the half-width of a ratio's interval as a share (0.02 = 2 %): less than that stays unseen.
+    """Return the half-width of a ratio's interval as a share (0.02 = 2 %); a smaller change cannot be seen.
 
-    None where there is no interval.
+    None without an interval.
     """
     if change.low is None or change.high is None:
         return None

@@ -11,11 +11,11 @@ from lab.records import CHANGED
 from lab.stats.compare import Judgement
 
 FAMILY_LEVEL = 0.05
-"""Of the items on a list the share that may be false, or the chance of any false one at a gate. Policy."""
+"""Share of false items allowed on a list, or the chance allowed of any false one at a gate. Policy."""
 
 
 def listed(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple[str, ...]:
-    """Return the names to list, by rising p: in expectation a share `level` of them at most is false.
+    """Return the names to list, by rising p; the expected share of false ones is `level` at most.
 
     Benjamini and Hochberg (JRSS B 57, 1995), scipy's adjustment; valid for independent and for positively
     dependent comparisons, as cells of one build are. Raises ValueError for a p outside 0 to 1.
@@ -29,10 +29,10 @@ def listed(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple[
 
 
 def failing(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple[str, ...]:
-    """Return the names that may fail a gate, by rising p: the chance that any is false is `level` at most.
+    """Return the names that may fail a gate, by rising p; the chance that any is false is `level` at most.
 
-    Holm's steps (Scandinavian Journal of Statistics 6, 1979), whatever the dependence: the k-th smallest of
-    m is held against level / (m - k + 1), and the first that is not below ends it. Raises ValueError for a p
+    Holm's steps (Scandinavian Journal of Statistics 6, 1979), valid for any dependence: the k-th smallest of
+    m is compared with level / (m - k + 1), and the first that exceeds it ends the list. Raises ValueError for a p
     outside 0 to 1.
     """
     _check(p_values)
@@ -44,15 +44,16 @@ def failing(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple
 
 
 def alone(comparisons: int, level: float = FAMILY_LEVEL) -> float:
-    """Return the p at which one comparison of so many is listed and fails a gate, whatever the others say."""
+    """Return the p at which one of `comparisons` is listed and fails a gate, whatever the others say."""
     return level / comparisons
 
 
 def settled(judgement: Judgement, p: float, comparisons: int) -> bool:
-    """Tell whether a comparison among so many wants no further pair.
+    """Return whether one of `comparisons` needs no further pair.
 
-    A change is first seen at a p of about .016, which is enough of three comparisons, not of more: it is measured
-    on until it holds among all of them. Nothing is lost: its interval and its p allow for every look.
+    A change is first seen at a p of about .016, which is enough among three comparisons but not among more. Then
+    more pairs are measured until it holds among all of them. That costs no validity: the interval and the p allow
+    for every look.
     """
     return judgement.settled and (judgement.verdict not in CHANGED or p <= alone(comparisons))
 

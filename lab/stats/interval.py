@@ -1,4 +1,4 @@
-"""Intervals of a cell and the spread of its trials."""
+"""Intervals and spread of the trials of a cell, and the looks that a sequential interval allows for."""
 
 from __future__ import annotations
 
@@ -14,19 +14,43 @@ from lab.stats.order import bounds, depths
 from lab.stats.sample import LEVEL, MIN_TRIALS, logs_of
 
 MOST_PAIRS = 24
-"""Pairs a comparison may take: at 3 % between trials the least that both proves `same` and finds 5 %."""
+"""Most pairs of a comparison: at 3 % between trials, the fewest that both prove `same` and find 5 %."""
 
 FIRST_LOOK = 6
-"""Pairs at the first look, three times there and back: what is spent on looks with fewer degrees of freedom
-buys nothing."""
+"""Pairs at the first look, three times ABBA: error spent on looks with fewer degrees of freedom gains nothing."""
 
 SHARE_TOWARDS_ONE = 0.16
-"""Of the error, what the bound facing 1 may use. A false change costs a person's morning, a false `same` one
+"""Share of the error that the bound facing 1 may use. A false change costs a person's morning, a false `same` one
 night; 0.8 % and 4.2 % a side meet the acceptance numbers of both (docs/verdicts.md)."""
 
-
 CELL_TRIALS = 5
-"""No interval of a cell under this many trials: the least and the greatest of four hold the median in 87.5 %."""
+"""Fewest trials for the interval of a cell: the least and the greatest of four hold the median in only 87.5 %."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The looks that an interval allows for: after each pair from `first` to `most`, at a joint `level`.
+
+    `towards_one` is the share of the error that the bound facing 1 may use. At 0.5 the interval is symmetric
+    and both bounds spend early: for a value that is not compared with anything.
+    Raises ValueError for looks that make no sense.
+    """
+
+    most: int = MOST_PAIRS
+    first: int = FIRST_LOOK
+    level: float = LEVEL
+    towards_one: float = SHARE_TOWARDS_ONE
+
+    def __post_init__(self) -> None:
+        if not MIN_TRIALS <= self.first <= self.most:
+            raise ValueError(
+                f"wanted a first look at {MIN_TRIALS} pairs or more and no later than the last, "
+                f"found {self.first} of {self.most}"
+            )
+        if not (0 < self.level < 1 and 0 < self.towards_one <= 0.5):
+            raise ValueError(
+                f"wanted a level between 0 and 1 and a share up to 0.5, found {self.level}, {self.towards_one}"
+            )
 
 
 @dataclass(frozen=True)
@@ -38,12 +62,11 @@ class Spread:
 
 
 def interval(values: Sequence[float], level: float = LEVEL) -> Interval:
-    """Return the geometric mean with Student's t interval on logarithms: of ratios, whose skewness cancels.
+    """Return the geometric mean of ratios with Student's t interval on logarithms; skewness cancels in ratios.
 
-    For what a cell prints see :func:`cell_interval`. Under MIN_TRIALS values `low` and `high` are None and only
-    the estimate stands. A constant sample is taken at its word: low = estimate = high. Raises NotEnoughData
-    without any value and ValueError for a value that is not finite and above zero: such a trial was never
-    valid.
+    The interval printed for a cell is :func:`cell_interval`. With fewer than MIN_TRIALS values `low` and `high`
+    are None. A constant sample gives low = estimate = high. Raises NotEnoughData without any value and ValueError
+    for a value that is not finite and above zero: such a trial was never valid.
     """
     if not 0 < level < 1:
         raise ValueError(f"wanted a level between 0 and 1, found {level}")
@@ -64,17 +87,18 @@ def interval(values: Sequence[float], level: float = LEVEL) -> Interval:
 
 
 def cell_interval(medians: Sequence[float], *, looks: Looks | None) -> Interval:
-    """Return what is printed for a cell: the median of its trial medians, with its order-statistic interval.
+    """Return the figure printed for a cell: the median of its trial medians, with its order-statistic interval.
 
-    `looks` None: a fixed number of trials, looked at once (:func:`lab.stats.median.bounds`); none under
-    CELL_TRIALS, and at five the level is .9375. `looks` given: a closed loop that stops by the width of this very
-    interval, which is paid for at every trial from `looks.first` to `looks.most`, so that it holds the truth as
-    often as `looks.level` says wherever it stops (:func:`lab.stats.median.depths`); none before the first depth.
-    Give the trials in the order of time; those beyond `looks.most` were not paid for and are left out.
+    `looks` None: the number of trials was fixed in advance (:func:`lab.stats.order.bounds`); fewer than
+    CELL_TRIALS give no interval, and at five trials the level is .9375. `looks` given: a closed loop stops by the
+    width of this very interval. The interval allows for a look after every trial from `looks.first` to
+    `looks.most`, so that it holds the truth as often as `looks.level` says wherever it stops
+    (:func:`lab.stats.order.depths`); there is none before the first depth. Pass the trials in the order of time;
+    those beyond `looks.most` are left out.
 
-    On logarithms, so that of an even number the middle is the geometric mean of two. Nothing is assumed of the
-    noise but that trials are exchangeable. A constant sample is taken at its word. Raises NotEnoughData without
-    any value and ValueError for a value that is not finite and above zero: such a trial was never valid.
+    Computed on logarithms: the middle of an even number is the geometric mean of two. The only assumption on the
+    noise is that trials are exchangeable. A constant sample gives low = estimate = high. Raises NotEnoughData
+    without any value and ValueError for a value that is not finite and above zero: such a trial was never valid.
     """
     logs = logs_of(medians if looks is None else medians[: looks.most])
     if logs.size == 0:
@@ -98,7 +122,7 @@ def cell_interval(medians: Sequence[float], *, looks: Looks | None) -> Interval:
 def trial_cv(trial_medians: Sequence[float]) -> float | None:
     """Return the coefficient of variation of trial medians (on logs): the noise between trials.
 
-    None under MIN_TRIALS; raises ValueError for a value that is not finite and above zero.
+    None with fewer than MIN_TRIALS; raises ValueError for a value that is not finite and above zero.
     """
     logs = logs_of(trial_medians)
     return _cv(float(logs.var(ddof=1))) if logs.size >= MIN_TRIALS else None
@@ -110,8 +134,8 @@ def spread(trials: Sequence[Sequence[float]]) -> Spread:
     Method-of-moments (ANOVA) estimator of the unbalanced one-way random model on logarithms, negative
     components set to zero (Searle, Casella and McCulloch, Variance Components, 1992, sec. 3.6):
     within = MSW, between = (MSB - MSW) / n0, n0 = (N - sum n_i^2 / N) / (k - 1); a variance v of logs is
-    the coefficient of variation sqrt(exp(v) - 1). None: within, if no trial has two iterations; between,
-    under MIN_TRIALS trials or where within is None, because the two can then not be told apart.
+    the coefficient of variation sqrt(exp(v) - 1). `within_cv` is None if no trial has two iterations; `between_cv`
+    is None with fewer than MIN_TRIALS trials or without `within_cv`, because the two then cannot be separated.
     """
     logs = [logs_of(t) for t in trials if len(t)]
     sizes = np.array([t.size for t in logs], dtype=np.float64)
@@ -130,29 +154,3 @@ def spread(trials: Sequence[Sequence[float]]) -> Spread:
 
 def _cv(log_variance: float) -> float:
     return float(np.sqrt(np.expm1(log_variance)))
-
-
-@dataclass(frozen=True)
-class Looks:
-    """The looks a comparison has paid for: after each pair from `first` to `most`, at a joint `level`.
-
-    `towards_one` is the share of the error that the bound facing 1 may use. At 0.5 the interval is symmetric
-    and both bounds spend early: for a value that is held against nothing.
-    Raises ValueError for looks that cannot be paid for.
-    """
-
-    most: int = MOST_PAIRS
-    first: int = FIRST_LOOK
-    level: float = LEVEL
-    towards_one: float = SHARE_TOWARDS_ONE
-
-    def __post_init__(self) -> None:
-        if not MIN_TRIALS <= self.first <= self.most:
-            raise ValueError(
-                f"wanted a first look at {MIN_TRIALS} pairs or more and no later than the last, "
-                f"found {self.first} of {self.most}"
-            )
-        if not (0 < self.level < 1 and 0 < self.towards_one <= 0.5):
-            raise ValueError(
-                f"wanted a level between 0 and 1 and a share up to 0.5, found {self.level}, {self.towards_one}"
-            )

@@ -1,6 +1,6 @@
-"""Many comparisons judged at once, on arrays: the one rule, asked after every pair as a running one asks it.
+"""Many comparisons judged at once, on arrays, by the one rule after every pair, as in a running comparison.
 
-For benchmarks and for self-checks, which judge thousands; `benchmarks verdicts` holds it to
+For benchmarks and self-checks, which judge thousands; `benchmarks verdicts` checks it against
 :func:`lab.stats.compare.judge`, pair by pair.
 """
 
@@ -21,7 +21,7 @@ Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 @dataclass(frozen=True)
 class Judged:
-    """Of each comparison its verdict, the pairs it took, and whether every look up to the last held the truth."""
+    """Each comparison's verdict, the pairs it took, and whether its interval held the truth at every look."""
 
     verdicts: Words
     pairs: Floats
@@ -29,9 +29,9 @@ class Judged:
 
 
 def judge_many(logs: Floats, looks: Looks, truth: float = 0.0) -> Judged:
-    """Judge comparisons given as log ratios (comparisons, pairs), for a metric of which less is better.
+    """Judge comparisons given as log ratios (comparisons, pairs), for a metric where lower is better.
 
-    Each stops at the first look whose verdict stands. `truth` is the log ratio that `covered` is about. Raises
+    Each stops at the first look whose verdict stands. `truth` is the true log ratio, for `covered`. Raises
     ValueError for fewer pairs than there are looks.
     """
     if logs.ndim != 2 or logs.shape[1] < looks.most:

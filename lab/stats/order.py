@@ -1,7 +1,7 @@
-"""Order statistics: how far a median can be from that of few values, whatever their distribution.
+"""Intervals of a median by order statistics, for few values of any distribution.
 
-A value lies under the true median with probability 1/2, so how many of n do is Binomial(n, 1/2) (the sign
-test). Nothing else is assumed: neither symmetry nor one mode, which trials of a phone do not grant.
+A value lies below the true median with probability 1/2, so the number of n values that do is Binomial(n, 1/2)
+(the sign test). Nothing else is assumed: neither symmetry nor a single mode, which trials on a phone often lack.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import binom
 
-Floats = npt.NDArray[np.float64]
+from lab.stats.sample import Floats
 
 _POWER = 0.5
-"""Error spent by trial n of N is in proportion to (n / N) ** power: that of lab.stats.sequential's bounds that
-face away from 1. At .25, .5 and 1 a cell of 3 % reaches 3 % after 13.2, 12.8 and 13.5 trials (simulated)."""
-
+"""Error spent by trial n of N is proportional to (n / N) ** power, as for the bounds of `lab.stats.sequential`
+that face away from 1. At .25, .5 and 1 a cell of 3 % reaches 3 % after 13.2, 12.8 and 13.5 trials (simulated)."""
 
 _TIED = 1e-9
-"""Logarithms nearer than this are one tick of a clock: 1 ns in 1 s."""
+"""Logarithms closer than this are the same clock tick: 1 ns in 1 s."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,14 @@ class Bounds:
 
 
 def bounds(values: Floats, level: float) -> Bounds:
-    """Return the interval of a median from logarithms that were looked at once, as near to `level` as can be.
+    """Return the interval of a median for a single look, at a level as close to `level` as possible.
 
-    Between two neighbouring pairs of order statistics by the interpolation of Hettmansperger and Sheather
-    (Statistics and Probability Letters 4, 1986), whose coverage hardly depends on the distribution: .935 to .954
-    at .95 in docs/verdicts.md. Where values are tied (a coarse clock) a limit between two ticks would miss the
-    one it lies beside: then the wider pair stands. Five values or fewer reach less than .95: least and greatest,
-    and `level` says what they hold. Raises ValueError without a value.
+    `values` are logarithms. The limits lie between two neighbouring pairs of order statistics, by the
+    interpolation of Hettmansperger and Sheather (Statistics and Probability Letters 4, 1986), whose coverage
+    hardly depends on the distribution: .935 to .954 at .95 in docs/verdicts.md. If values are tied (a coarse
+    clock), a limit between two ticks would miss the tick beside it, so the wider pair is returned. Five values or
+    fewer cannot reach .95: the interval is from the least to the greatest, and its `level` says how often it holds
+    the median. Raises ValueError without a value.
     """
     if not values.size:
         raise ValueError("wanted the bounds of a median, found no value")
@@ -56,7 +55,7 @@ def bounds(values: Floats, level: float) -> Bounds:
 
 @lru_cache(maxsize=512)
 def _place(n: int, level: float) -> tuple[int, float, float]:
-    """Return the depth of the outer pair, what it holds, and which share of the way to the inner one to go."""
+    """Return the depth of the outer pair, its level, and the share of the way to the inner pair to go."""
     outside = 2 * binom.cdf(np.arange((n + 1) // 2), n, 0.5)
     depth = max(1, int((outside <= 1 - level).sum()))
     held = 1 - float(outside[depth - 1])
@@ -68,12 +67,12 @@ def _place(n: int, level: float) -> tuple[int, float, float]:
 
 @lru_cache(maxsize=64)
 def depths(first: int, most: int, level: float) -> tuple[int, ...]:
-    """Return the depth of the bounds at each look, for values looked at after every one from `first` to `most`.
+    """Return the depth of the bounds at each look, with a look after every value from `first` to `most`.
 
     Element n - first: the median lies between the depth-th least and the depth-th greatest of n values at all
-    looks together with probability `level` at least; 0 where no bound can be paid for yet. Exact and free of
-    any distribution: how many values lie under the median is a random walk, whose ways across the limits are
-    counted; each deeper limit is taken as soon as the error spent by then pays for it.
+    looks together with probability `level` at least; 0 where the error spent so far allows no bound. Exact for any
+    distribution: the number of values below the median is a random walk, and its paths across the limits are
+    counted. Each deeper limit is used as soon as the error spent by then allows it.
     """
     paths = np.ones(1)
     found, depth, spent = [], 0, 0.0
@@ -90,5 +89,5 @@ def depths(first: int, most: int, level: float) -> tuple[int, ...]:
 
 
 def _outside(paths: Floats, depth: int) -> float:
-    """Return the chance of walks, not ended before, that have fewer than `depth` values on one side."""
+    """Return the chance of walks, not ended before, with fewer than `depth` values on one side."""
     return float(paths[:depth].sum() + paths[paths.size - depth :].sum())

@@ -1,7 +1,7 @@
-"""What to measure next: closed loops that go on until the answer is good enough or the device time is spent.
+"""Choose what to measure next: closed loops that end when the answer is good enough or the device time is spent.
 
-Pure functions of the trials so far; whoever runs them asks after each block, and asks again after a restart
-with the same result. Nothing is repeated for its own sake: cells that reached their target are left alone.
+Pure functions of the trials so far: the runner calls them after each block, and after a restart they return the
+same. Cells that have reached their target get no more trials.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.records import Run
-from lab.stats.compare import Judgement
+from lab.stats.compare import Judgement, smallest_visible_change
 from lab.stats.interval import Looks, Spread, cell_interval
 from lab.stats.sample import MIN_TRIALS, Medians
 
@@ -21,15 +21,15 @@ Side = Literal["candidate", "baseline"]
 Stop = Literal["verdict reached", "target reached", "budget spent"]
 
 MOST_TRIALS = 15
-"""Trials of a cell that a closed loop takes at most when its plan does not say (methodology.md, 2: cap 15)."""
+"""Most trials of a cell in a closed loop whose plan does not say (methodology.md, 2: cap 15)."""
 
 MEDIAN_COST = math.pi / 2
-"""Variance of a median over that of a mean, normal iterations: what a trial's median loses of its iterations."""
+"""Variance of a median over that of a mean, for normal iterations: the price of using a trial's median."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Device-seconds that may be spent in all, and those that were, failed trials included."""
+    """Device-seconds allowed in all, and those spent, failed trials included; raises ValueError below zero."""
 
     device_s: float
     spent_s: float = 0.0
@@ -40,13 +40,13 @@ class Budget:
 
     @property
     def left_s(self) -> float:
-        """Device-seconds left, never under zero."""
+        """Device-seconds left, never below zero."""
         return max(0.0, self.device_s - self.spent_s)
 
 
 @dataclass(frozen=True)
 class NextPairs:
-    """Pairs to run next in this order, each (first, second); or none, and why it is over."""
+    """Pairs to run next, in this order, each (first, second); or none, with the reason to stop."""
 
     pairs: tuple[tuple[Side, Side], ...]
     stop: Stop | None
@@ -55,7 +55,7 @@ class NextPairs:
 
 @dataclass(frozen=True)
 class NextBlock:
-    """Cells to run once each, in this order; or none, and why it is over."""
+    """Cells to run once each, in this order; or none, with the reason to stop."""
 
     cells: tuple[str, ...]
     stop: Stop | None
@@ -63,12 +63,12 @@ class NextBlock:
 
 
 def goes_on(run: Run) -> bool:
-    """Tell whether a run goes on until its intervals are narrow; otherwise its number of trials was fixed."""
+    """Return whether a run continues until its intervals are narrow; otherwise its number of trials is fixed."""
     return run.target is not None and run.most is not None and run.most > run.blocks
 
 
 def looks_of(run: Run) -> Looks:
-    """Return the looks a run's closed loop has paid for; cells are symmetric, being held against nothing."""
+    """Return the looks that a run's closed loop allows for; symmetric, since a cell is compared with nothing."""
     first = max(run.blocks, MIN_TRIALS)
     return Looks(max(run.most or MOST_TRIALS, first), first, towards_one=0.5)
 
@@ -76,12 +76,12 @@ def looks_of(run: Run) -> Looks:
 def next_pairs(
     judgement: Judgement, looks: Looks, *, tried: int, seed: int, pair_s: float, budget: Budget
 ) -> NextPairs:
-    """Return the next pairs of a comparison: two as ABBA or BAAB by chance, so that steady drift cancels.
+    """Return the next pairs of a comparison: two, as ABBA or BAAB by chance, so that steady drift cancels.
 
-    `tried` counts the pairs begun, invalid ones too: it numbers the draw, so that a resumed comparison goes on
-    as it would have. Pairs that were invalid are run anew while money lasts; valid ones never exceed
-    `looks.most`, because no more looks were paid for. Before the first look, pairs that cannot reach it
-    are not begun. Raises ValueError unless a pair costs more than nothing.
+    `tried` counts the pairs begun, including invalid ones: it numbers the draw, so that a resumed comparison
+    continues as it would have. Invalid pairs are repeated while the budget lasts; valid ones never exceed
+    `looks.most`, the looks that the interval allows for. If the budget cannot reach the first look, no pair is
+    begun. Raises ValueError unless a pair costs more than nothing.
     """
     if not pair_s > 0:
         raise ValueError(f"wanted a pair that costs device-seconds, found {pair_s}")
@@ -94,8 +94,8 @@ def next_pairs(
         return NextPairs((), "budget spent", f"{judgement.verdict} after all {looks.most} pairs")
     if done + paid < looks.first or paid == 0:
         lacking = max(1, looks.first - done)
-        more = f"{lacking} more pair{'' if lacking == 1 else 's'} of {_told_s(pair_s)} would have been needed"
-        words = f"{_told_s(budget.left_s)} of the budget of {_told_s(budget.device_s)} were left, {more}"
+        more = f"{lacking} more pair{'' if lacking == 1 else 's'} of {pair_s:.0f} s would have been needed"
+        words = f"{budget.left_s:.0f} s of the budget of {budget.device_s:.0f} s were left, {more}"
         return NextPairs((), "budget spent", words)
     orders: tuple[tuple[Side, Side], ...] = (("candidate", "baseline"), ("baseline", "candidate"))
     group, inside = divmod(tried, 2)
@@ -116,10 +116,10 @@ def next_block(
 ) -> NextBlock:
     """Return the cells of the next block, in an order by (seed, block): those whose interval is too wide.
 
-    `target` is the relative half-width wanted of every cell (0.02 = 2 %). Every cell has `looks.first` trials
-    before its width counts, because a width from few is luck. When the time left does not pay for all, those
-    go first that are widest against the target. A cell never has more than `looks.most` trials. Intervals
-    are those of :func:`cell_width`. Raises ValueError for a target or a cost that is not above zero.
+    `target` is the relative half-width wanted of every cell (0.02 = 2 %). Every cell gets `looks.first` trials
+    before its width counts, because a width from fewer is luck. If the time left is too short for all, the widest
+    cells go first. A cell never gets more than `looks.most` trials. Widths are those of :func:`cell_width`. Raises
+    ValueError for a target or a cost that is not above zero.
     """
     costs = [trial_s[name] for name in cells]
     if not target > 0 or not all(cost > 0 for cost in costs):
@@ -143,29 +143,26 @@ def next_block(
 
 
 def cell_width(medians: Sequence[float], looks: Looks) -> float | None:
-    """Return the relative half-width of the interval printed for a cell after these trials; None where none is.
+    """Return the relative half-width of the interval printed for a cell after these trials; None without one.
 
-    The one that is paid for at every trial: a plain interval whose width decides when to stop covers less than
-    it says, because it stops when the spread happens to look small. Raises ValueError for a value that is not
-    finite and above zero.
+    It is the interval that allows for a look after every trial: a plain one whose width decides when to stop
+    covers less than it claims, because it stops when the spread happens to look small. Raises ValueError for a
+    value that is not finite and above zero.
     """
     if not medians:
         return None
-    found = cell_interval(medians, looks=looks)
-    if found.low is None or found.high is None:
-        return None
-    return math.sqrt(found.high / found.low) - 1
+    return smallest_visible_change(cell_interval(medians, looks=looks))
 
 
 def iterations_per_trial(spread: Spread, *, start_s: float, iteration_s: float, least: int, most: int) -> int:
-    """Return how many iterations of a trial make the cell's interval narrowest for the device time.
+    """Return the number of iterations a trial that makes the cell's interval narrowest for its device time.
 
-    Two-stage sampling (Cochran, Sampling Techniques, 1977, sec. 10.6): the variance of a cell's mean from k
-    trials of m iterations is (between + within / m) / k, its cost k (start + m iteration); the optimum is
-    m = sqrt(within / between x start / iteration), with `within` raised by pi / 2 because a trial is told by
-    its median. `start_s` is what a trial costs before its first measured iteration: gate, process, warm-up.
-    Unknown or no spread between trials gives `most`, none within gives `least`. Independent iterations are
-    assumed: correlated ones say less, and deserve fewer still. Raises ValueError for costs not above zero.
+    Two-stage sampling (Cochran, Sampling Techniques, 1977, sec. 10.6): the variance of a cell's mean from k trials
+    of m iterations is (between + within / m) / k, its cost k (start + m iteration); the optimum is m = sqrt(within
+    / between x start / iteration), with `within` raised by pi / 2 because a trial is represented by its median.
+    `start_s` is the cost of a trial before its first measured iteration: gate, process, warm-up. Unknown or no
+    spread between trials gives `most`, none within gives `least`. Iterations are assumed to be independent:
+    correlated ones tell less, and fewer of them are worth their time. Raises ValueError for costs not above zero.
     """
     if not (start_s > 0 and iteration_s > 0 and 1 <= least <= most):
         raise ValueError(
@@ -178,7 +175,3 @@ def iterations_per_trial(spread: Spread, *, start_s: float, iteration_s: float, 
     within = MEDIAN_COST * math.log1p(spread.within_cv**2)
     between = math.log1p(spread.between_cv**2)
     return min(most, max(least, round(math.sqrt(within / between * start_s / iteration_s))))
-
-
-def _told_s(seconds: float) -> str:
-    return f"{seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""Percentiles of many values, where there are enough of them to say anything."""
+"""Percentiles of many values, if there are enough of them to estimate one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lab.stats.interval import cell_interval
 from lab.stats.sample import LEVEL
 
 NOT_ESTIMABLE = "not estimable"
-"""What a table prints where :func:`quantile` answers None."""
+"""Printed in a table where :func:`quantile` returns None."""
 
 PROOF = 0.01
-"""Chance that so few of the samples lie beyond the percentile: one at most, 99 % confidence (MLPerf LoadGen's
-early stopping)."""
+"""Largest chance that at most one sample lies beyond the percentile: 99 % confidence (MLPerf LoadGen's early
+stopping)."""
 
 
 @lru_cache
 def needed(q: float) -> int:
-    """Return the samples from which the q-quantile may be printed: 11 for .5, 64 for .9, 130 for .95, 662 for .99.
+    """Return the fewest samples that allow a q-quantile: 11 for .5, 64 for .9, 130 for .95, 662 for .99.
 
     The smallest n with P(Binomial(n, tail) <= 1) <= 1 %, tail = min(q, 1 - q). Raises ValueError for a q
     outside 0 to 1.
@@ -37,17 +37,17 @@ def needed(q: float) -> int:
 
 
 def quantile(values: Sequence[float], q: float, level: float = LEVEL) -> Interval | None:
-    """Return the q-quantile of independent values with its order-statistic interval, or None: not estimable.
+    """Return the q-quantile of independent values with its order-statistic interval; None if not estimable.
 
     Point by Harrell and Davis (Biometrika 69, 1982), interval by order statistics (Conover, Practical
-    Nonparametric Statistics, 1999, sec. 3.2), because the bootstrap's covers .88 at p95 of 100. None under
-    :func:`needed` values, or where the interval would have an open end. Iterations of one process are not
-    independent: give it values of one trial for that trial's figure, and :func:`over_trials` for an
-    interval. Raises ValueError for a value that is not finite.
+    Nonparametric Statistics, 1999, sec. 3.2), because the bootstrap's covers .88 at p95 of 100. None with
+    fewer than :func:`needed` values, and if the interval would have an open end. Iterations of one process are not
+    independent: pass the values of one trial for that trial's figure, and use :func:`over_trials` for an interval.
+    Raises ValueError for a value that is not finite.
     """
     found = np.asarray(values, dtype=np.float64)
     if not np.isfinite(found).all():
-        raise ValueError("wanted finite values, found another")
+        raise ValueError("wanted finite values, found one that is not")
     if found.size < needed(q):
         return None
     if np.ptp(found) == 0:
@@ -64,8 +64,8 @@ def quantile(values: Sequence[float], q: float, level: float = LEVEL) -> Interva
 def over_trials(trials: Sequence[Sequence[float]], q: float) -> Interval | None:
     """Return the q-quantile of iterations: the median of each trial's own, with its order-statistic interval.
 
-    Trials with fewer values than :func:`needed` are left out; None where none is left. Under five trials only
-    the estimate stands. Raises ValueError for a value that is not finite and above zero.
+    Trials with fewer values than :func:`needed` are left out; None if none is left. With fewer than five trials
+    there is only the estimate. Raises ValueError for a value that is not finite and above zero.
     """
     own = [found.estimate for found in (quantile(trial, q) for trial in trials) if found]
     try:

@@ -1,10 +1,10 @@
-"""Comparisons drawn from a device's own A/A pairs: how often its verdicts are wrong, and what they find.
+"""Error rates of a device's verdicts, from comparisons drawn from its own A/A pairs.
 
-Pairs measured one after the other are not independent (heat, a neighbour that comes and goes), so blocks of
+Pairs measured one after the other are not independent (heat, another program that comes and goes), so blocks of
 neighbours are drawn in the order of time, not single pairs (Kuensch, Annals of Statistics 17, 1989; with the ends
-joined, so that every pair is drawn as often: Politis and Romano, in Exploring the Limits of Bootstrap, 1992).
-With one side scaled the truth is known; what is assumed is that the noise stays the same, as a share, at the
-scaled level. What the pairs did not show, no resampling does.
+joined, so that every pair is drawn equally often: Politis and Romano, in Exploring the Limits of Bootstrap, 1992).
+With one side scaled the truth is known; the assumption is that the noise, as a share, stays the same at the scaled
+level. Resampling cannot show what the pairs did not contain.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from lab.stats.many import judge_many
 from lab.stats.sample import LEVEL, Floats, usable
 
 SCALES = (1.0, 1.01, 1.02, 1.03, 1.05, 1.10)
-"""How much slower one side is made: not at all, and the slow-downs that the lab's acceptance asks about."""
+"""Factors that slow one side down: 1 for none, and the slow-downs of the lab's acceptance numbers."""
 
 VERDICTS = 1000
-"""Comparisons drawn at each scale: an exact upper bound of 0.3 % where none is false."""
+"""Comparisons drawn at each scale: with none false, the exact upper bound is 0.3 %."""
 
 LEAST_PAIRS = 30
-"""No rates from fewer A/A pairs (60 trials): policy, the least that a self-check is asked to measure."""
+"""Fewest A/A pairs (60 trials) that give rates. Policy, the fewest that a self-check is asked to measure."""
 
 LARGEST = 1.0
-"""The largest slow-down that is looked for: twice the time. A judgement: who misses that shows nothing."""
+"""Largest slow-down searched for: twice the time. A judgement: a device that misses that shows nothing."""
 
 WELL_FOUND = 0.95
-"""The share of comparisons in which a slow-down must be found to be called one that the device shows. Policy."""
+"""Share of comparisons that must find a slow-down for the device to be able to show it. Policy."""
 
 
 def at_most(k: int, n: int, level: float = LEVEL) -> float:
-    """Return the exact one-sided upper bound of a rate of which k of n were seen (Clopper and Pearson 1934).
+    """Return the exact one-sided upper bound of a rate seen k times in n (Clopper and Pearson 1934).
 
     Raises ValueError unless 0 <= k <= n and n >= 1.
     """
@@ -48,15 +48,15 @@ def at_most(k: int, n: int, level: float = LEVEL) -> float:
 
 
 def at_least(k: int, n: int, level: float = LEVEL) -> float:
-    """Return the exact one-sided lower bound of a rate, as :func:`at_most` does the upper one."""
+    """Return the exact one-sided lower bound of a rate seen k times in n; raises as :func:`at_most` does."""
     return 1.0 - at_most(n - k, n, level)
 
 
 def block_length(pairs: int) -> int:
-    """Return how many neighbouring pairs are drawn together: the cube root of their number, up to an even one.
+    """Return how many neighbouring pairs to draw together: the cube root of `pairs`, rounded up to an even number.
 
     The order of growth is that of Hall, Horowitz and Jing (Biometrika 82, 1995); even, because two pairs are one
-    ABBA. Raises NotEnoughData under :data:`LEAST_PAIRS`.
+    ABBA. Raises NotEnoughData with fewer than :data:`LEAST_PAIRS`.
     """
     if pairs < LEAST_PAIRS:
         raise NotEnoughData(f"wanted at least {LEAST_PAIRS} A/A pairs to draw comparisons from, found {pairs}")
@@ -81,11 +81,11 @@ def draw(ratios: Sequence[float], looks: Looks, comparisons: int, seed: int) -> 
 def rates(
     ratios: Sequence[float], looks: Looks, *, seed: int, scales: Sequence[float] = SCALES, n: int = VERDICTS
 ) -> tuple[ResampledRates, ...]:
-    """Return the verdicts on `n` comparisons at each scale, each judged after every pair and stopped early.
+    """Return the verdicts on `n` comparisons at each scale, judged after every pair as a running comparison is.
 
-    `ratios` are A/A pairs, candidate / baseline, in the order of time. In every comparison chance says which of
-    the two sides is scaled, so that what the pairs lean to by luck does not help to find a slow-down; a real
-    lean of the measurement stays, and shows as wrong verdicts. The same comparisons are judged at every scale.
+    `ratios` are A/A pairs, candidate / baseline, in the order of time. In every comparison, chance decides which
+    of the two sides is scaled, so that a bias of these pairs by luck does not help to find a slow-down; a real
+    bias of the measurement remains and shows as wrong verdicts. The same comparisons are judged at every scale.
     Raises as :func:`draw` does.
     """
     logs = _either_side(draw(ratios, looks, n, seed), seed)
@@ -93,7 +93,7 @@ def rates(
 
 
 def _either_side(logs: Floats, seed: int) -> Floats:
-    """Let chance say for each comparison which of its sides will be slowed."""
+    """Choose at random, for each comparison, the side that will be slowed down."""
     sides = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(len(logs), 1))
     return np.asarray(logs * sides, dtype=np.float64)
 
@@ -116,9 +116,9 @@ def _rates(logs: Floats, looks: Looks, scale: float) -> ResampledRates:
 
 
 def smallest_found(ratios: Sequence[float], looks: Looks, *, seed: int, n: int = VERDICTS) -> float | None:
-    """Return the smallest slow-down (0.02 = 2 %) found in WELL_FOUND of the comparisons that :func:`rates` draws.
+    """Return the smallest slow-down (0.02 = 2 %) found in a share WELL_FOUND of the comparisons of :func:`rates`.
 
-    By bisection, to a thousandth; None where :data:`LARGEST` is not found as often. Raises as :func:`draw` does.
+    By bisection, to a thousandth; None if even :data:`LARGEST` is found less often. Raises as :func:`draw` does.
     """
     logs = _either_side(draw(ratios, looks, n, seed), seed)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a sequence of batches takes, in the unit of the times given; `hidden` = serial - makespan."""
+    """The time of a sequence of batches, in the unit of the given times; `hidden` = serial - makespan."""
 
     makespan: float
     serial: float
@@ -21,14 +21,14 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Split:
-    """Sizes of batches in the order to run them, and what they take."""
+    """Sizes of batches in the order to run them, and the time they take."""
 
     batches: tuple[int, ...]
     makespan: float
 
 
 def pipeline(cpu_times: Sequence[float], npu_times: Sequence[float]) -> Schedule:
-    """Return what the batches take when the CPU stage of the next overlaps the NPU stage of this one.
+    """Return the time of the batches when the CPU stage of each overlaps the NPU stage of the one before.
 
     CPU stages run in order without waiting; NPU stage i starts at max(CPU stage i done, NPU free).
     Raises ValueError when the two sequences differ in length or a time is negative.
@@ -48,10 +48,10 @@ def pipeline(cpu_times: Sequence[float], npu_times: Sequence[float]) -> Schedule
 def best_order(
     batches: Iterable[int], cpu_time_by_batch: Mapping[int, float], npu_time_by_batch: Mapping[int, float]
 ) -> tuple[int, ...]:
-    """Return the sizes in an order of the shortest makespan.
+    """Return the sizes in an order that gives the shortest makespan.
 
     Johnson's rule for the two-machine flow shop (Naval Research Logistics Quarterly 1, 1954), exact:
-    first those whose CPU stage is the shorter, by rising CPU time; then the others, by falling NPU time.
+    first the sizes whose CPU stage is shorter, by rising CPU time; then the others, by falling NPU time.
     Raises ValueError for a size without times.
     """
     sizes = sorted(batches)
@@ -73,8 +73,8 @@ def best_split(
 
     Exact, by dynamic programming: in Johnson's order of the sizes, keep for each number of tiles the
     (CPU done, NPU done) pairs that no other pair beats in both; appending a batch is monotone in both,
-    so a beaten pair never leads to a better end. Sizes are those with a time on both units; of equal
-    makespans the one with fewer batches. Raises ValueError when no sum of sizes is `tiles`.
+    so a beaten pair never leads to a better end. Only sizes with a time on both units are used; among equal
+    makespans, the split with fewer batches wins. Raises ValueError when no sum of sizes is `tiles`.
     """
     sizes = best_order(cpu_time_by_batch.keys() & npu_time_by_batch.keys(), cpu_time_by_batch, npu_time_by_batch)
     if tiles < 1 or any(size < 1 for size in sizes):
@@ -94,7 +94,7 @@ def best_split(
 
 @dataclass(frozen=True)
 class _Partial:
-    """The batches so far, and when each unit is done with them."""
+    """The batches so far, and when each unit finishes them."""
 
     cpu_done: float
     npu_done: float
@@ -106,7 +106,7 @@ class _Partial:
 
 
 def _unbeaten(partials: Iterable[_Partial]) -> list[_Partial]:
-    """Keep those that no other beats or equals on both units."""
+    """Return those that no other beats or equals on both units."""
     kept: list[_Partial] = []
     for partial in sorted(partials, key=lambda p: (p.cpu_done, p.npu_done, len(p.batches))):
         if not kept or partial.npu_done < kept[-1].npu_done:

@@ -1,9 +1,10 @@
-"""An interval that stays about valid although it is looked at after every pair: error spending with Student's t.
+"""An interval that stays approximately valid when it is looked at after every pair: error spending with Student's
+t.
 
-A comparison that stops when its answer is clear looks many times, and an ordinary 95 % interval, looked at
-twenty times, misses the truth somewhere in far more than 5 % of comparisons. Here the 5 % are spent over the
+A comparison that stops when its answer is clear looks many times, and an ordinary 95 % interval looked at
+twenty times misses the truth somewhere in far more than 5 % of comparisons. Here the 5 % are spent over the
 looks (Lan and DeMets, Biometrika 70, 1983, with the power family of Kim and DeMets, Biometrika 74, 1987); the
-number of pairs is bounded in advance. docs/verdicts.md has the calculation behind the constants.
+largest number of pairs is fixed in advance. docs/verdicts.md has the calculation behind the constants.
 """
 
 from __future__ import annotations
@@ -22,31 +23,32 @@ from lab.stats.sample import Floats, usable
 
 _POWER_TOWARDS_ONE = 1.5
 _POWER_AWAY = 0.5
-"""Error spent by pair n of N is in proportion to (n / N) ** power: late for a change, early for sameness."""
+"""Error spent by pair n of N is proportional to (n / N) ** power: late for a change, early for sameness."""
 
 _STEP = 0.05
-"""Grid of the recursion, in standard deviations of one pair; halving it moves no limit by 0.1 %."""
+"""Grid step of the recursion, in standard deviations of one pair; halving it moves every limit by less than 0.1
+%."""
 
 P_VALUES = tuple(float(p) for p in 10.0 ** -np.arange(1.0, 6.01, 0.1))
-"""The levels at which :func:`p_value` asks, rounded up to one of them: ten a decade from .1 to 1e-6."""
+"""The values that :func:`p_value` can return besides 1: ten a decade from .1 to 1e-6."""
 
 
 def sequential(ratios: Sequence[float], looks: Looks) -> Interval:
-    """Return the ratio's interval after these pairs; over all looks it misses the truth in about 1 - level.
+    """Return the ratio's interval after these pairs; some look misses the truth in about 1 - level of comparisons.
 
     Geometric mean of paired ratios, Student's t on logarithms. At look n the two-sided nominal level is the
     normal boundary's, carried over to t with n - 1 degrees of freedom by its tail probability (the
-    significance-level approach of Jennison and Turnbull, Group Sequential Methods, 2000, sec. 3.8). That makes the
-    level an approximate one: the looks of t lean on each other otherwise than those of a known spread.
+    significance-level approach of Jennison and Turnbull, Group Sequential Methods, 2000, sec. 3.8). The level is
+    therefore approximate: the looks of t depend on each other differently from those with a known spread.
 
-    The interval inverts tests that spend less on the side that faces 1: for a ratio above 1 its lower
-    limit is further away than its upper one, and is exactly 1 between the two (Hsu's way with intervals for
+    The interval inverts tests that spend less on the side that faces 1: for a ratio above 1, its lower
+    limit is further from the estimate than its upper one, and is exactly 1 between the two (Hsu's intervals for
     a decision, Biometrics 40, 1984). Every value tested keeps its two tails, so coverage is about `level`: all
     looks together hold a true 5 % in .943 on normal noise, .928 to .979 on other (docs/verdicts.md).
 
-    Under the first look `low` and `high` are None. Constant ratios are taken at their word. Raises
+    Before the first look `low` and `high` are None. Constant ratios give an interval of no width. Raises
     NotEnoughData without a pair, ValueError for a ratio that is not finite and above zero (such a pair was
-    never valid) and for more pairs than the looks paid for.
+    never valid) and for more pairs than `looks.most`.
     """
     if not len(ratios):
         raise NotEnoughData("wanted an interval, found no pair")
@@ -54,7 +56,7 @@ def sequential(ratios: Sequence[float], looks: Looks) -> Interval:
         raise ValueError(f"wanted ratios that are finite and above zero, found {list(ratios)}")
     n = len(ratios)
     if n > looks.most:
-        raise ValueError(f"wanted {looks.most} pairs at most, as the looks were paid for; found {n}")
+        raise ValueError(f"wanted {looks.most} pairs at most, the looks being fixed in advance; found {n}")
     logs = np.log(np.asarray(ratios, dtype=np.float64))
     centre = float(logs.mean()) if np.ptp(logs) else float(logs[0])
     estimate = math.exp(centre)
@@ -70,9 +72,9 @@ def sequential(ratios: Sequence[float], looks: Looks) -> Interval:
 
 
 def visible(ratios: Sequence[float], looks: Looks) -> float | None:
-    """Return the smallest change these pairs could show, as a share (0.02 = 2 %): a lesser estimate includes 1.
+    """Return the smallest change these pairs could show, as a share (0.02 = 2 %).
 
-    None before the first look. Raises as :func:`sequential` does.
+    The interval of a smaller estimate includes 1. None before the first look. Raises as :func:`sequential` does.
     """
     if sequential(ratios, looks).low is None:
         return None
@@ -81,14 +83,14 @@ def visible(ratios: Sequence[float], looks: Looks) -> float | None:
 
 
 def p_value(ratios: Sequence[float], looks: Looks) -> float:
-    """Return a p of "nothing changed" that is about valid wherever the looks stopped; for families of comparisons.
+    """Return a p of "nothing changed" that is approximately valid wherever the looks stopped.
 
-    About, because the boundary is the normal one carried over to t, as in :func:`sequential`: of 2,000,000
-    comparisons of equal builds, normal noise, .0012 had .001 or less at some look, and .0116 had .01 or less (a
-    simulation that was not kept).
+    For families of comparisons. Approximately, because the boundary is the normal one carried over to t, as in
+    :func:`sequential`: of 2,000,000 comparisons of equal builds with normal noise, .0012 had .001 or less at some
+    look, and .0116 had .01 or less (a simulation that was not kept).
 
-    The smallest probability of :data:`P_VALUES` whose bounds exclude 1, rounded up to it, else 1. Both
-    bounds facing 1 count, and nothing else: at a level L they are `2 x towards_one x (1 - L)`.
+    It is the smallest probability of :data:`P_VALUES` whose bounds exclude 1, else 1. Only the two bounds facing 1
+    count: at a level L their error is `2 x towards_one x (1 - L)`. Raises as :func:`sequential` does.
     """
     shown = sequential(ratios, looks)
     if shown.low is None:
@@ -99,7 +101,7 @@ def p_value(ratios: Sequence[float], looks: Looks) -> float:
     statistic = abs(float(logs.mean())) * math.sqrt(logs.size) / float(logs.std(ddof=1))
     found = 1.0
     for p in P_VALUES:
-        nominal = _tails(looks.most, looks.first, p / 2, _POWER_TOWARDS_ONE)[logs.size - looks.first]
+        nominal = nominal_tails(looks.most, looks.first, p / 2, _POWER_TOWARDS_ONE)[logs.size - looks.first]
         if statistic <= -float(stdtrit(logs.size - 1, nominal)):
             break
         found = p
@@ -107,22 +109,23 @@ def p_value(ratios: Sequence[float], looks: Looks) -> float:
 
 
 def reaches(looks: Looks, pairs: int) -> tuple[float, float]:
-    """Return how many standard errors the bound facing 1 and the other one lie from the estimate."""
+    """Return the distances of the bound facing 1 and of the other bound from the estimate, in standard errors."""
     share, look = 1 - looks.level, pairs - looks.first
-    tail = _tails(looks.most, looks.first, (1 - looks.towards_one) * share, _POWER_AWAY)[look]
+    tail = nominal_tails(looks.most, looks.first, (1 - looks.towards_one) * share, _POWER_AWAY)[look]
     away = -float(stdtrit(pairs - 1, tail))
     if looks.towards_one == 0.5:
         return away, away
-    tail = _tails(looks.most, looks.first, looks.towards_one * share, _POWER_TOWARDS_ONE)[look]
+    tail = nominal_tails(looks.most, looks.first, looks.towards_one * share, _POWER_TOWARDS_ONE)[look]
     return max(away, -float(stdtrit(pairs - 1, tail))), away
 
 
 @lru_cache(maxsize=512)
-def _tails(most: int, first: int, error: float, power: float) -> tuple[float, ...]:
-    """Return the nominal one-sided tail at each look, so that the chance of any crossing by look n is spent so.
+def nominal_tails(most: int, first: int, error: float, power: float) -> tuple[float, ...]:
+    """Return the nominal one-sided tail of each look; `error` x (n / `most`) ** `power` is spent by look n.
 
-    Armitage, McPherson and Rowe's recursion (JRSS A 132, 1969) on the sum of unit normal pairs: the density
-    of paths that have not crossed, convolved with the next pair; the limit cuts off what this look may spend.
+    That is the chance of any crossing by look n, for sums of unit normal pairs. By the recursion of Armitage,
+    McPherson and Rowe (JRSS A 132, 1969): the density of paths that have not crossed is convolved with the next
+    pair, and the limit cuts off the error that this look may spend.
     """
     edge = -9 * math.sqrt(most)
     grid = np.arange(edge, -edge, _STEP)

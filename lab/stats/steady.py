@@ -1,9 +1,9 @@
-"""Where a trial's warm-up ends, found from its own iterations; a trial that does not settle says so.
+"""Find where a trial's warm-up ends, from its own iterations, or report that the trial does not settle.
 
-The series is cut into levels, and a level counts as the last one's equal unless the interval of their ratio lies
-wholly beyond 5 % (Kalibera and Jones, Rigorous Benchmarking in Reasonable Time, ISMM 2013; Traini et al., EMSE
-2023). Steady is what follows the last level that is not equal. A long series has enough points for levels with a
-spread of their own, as many as its own elbow says; a short one has one spread and one penalty (docs/verdicts.md).
+The series is cut into levels. A level equals the last one unless the interval of their ratio lies wholly beyond 5
+% (Kalibera and Jones, Rigorous Benchmarking in Reasonable Time, ISMM 2013; Traini et al., EMSE 2023). Everything
+after the last unequal level is steady. A long series has enough points for levels with a spread of their own,
+their number chosen by its elbow; a short one has one spread and one penalty (docs/verdicts.md).
 """
 
 from __future__ import annotations
@@ -23,66 +23,67 @@ from lab.stats.sample import Floats, usable
 
 Indices = npt.NDArray[np.int64]
 Cost = Callable[[Indices, Indices], Floats]
-"""What the segments starts[i]:ends[i] cost (arrays that broadcast); infinite where one is empty."""
+"""Cost of the segments starts[i]:ends[i] (arrays that broadcast); infinite for an empty one."""
 
 State = Literal["steady", "never steady", "unknown (too short)"]
 
 SHORTEST = 10
-"""Iterations under which nothing is said about warm-up: three times the three warm-ups no trial does without."""
+"""Fewest iterations for any statement on warm-up: three times the three warm-ups that every trial needs."""
 
 TAIL_SHARE = 1 / 6
-"""The end of the series that must be free of other levels: 500 of 3,000, as in Traini et al."""
+"""Share at the end of the series that must hold no other level: 500 of 3,000, as in Traini et al."""
 
 LONG_ENOUGH = 500
-"""Iterations from which "not settled" is called `never steady`; of shorter ones that are unsettled most would
-have settled later (docs/verdicts.md)."""
+"""Fewest iterations for which "not settled" means `never steady`; most shorter series that have not settled would
+settle later (docs/verdicts.md)."""
 
 TOLERANCE = 0.05
-"""Levels nearer to each other than this are equal (Kalibera and Jones)."""
+"""Levels closer to each other than this are equal (Kalibera and Jones)."""
 
-LEVEL = 0.95
-"""Of the interval of a ratio of levels (Traini et al.)."""
+RATIO_LEVEL = 0.95
+"""Confidence level of the interval of a ratio of levels (Traini et al.)."""
 
 PENALTY = 40 / 3
-"""What a new level of a short series must gain, in squared noise times log n: chosen on development processes."""
+"""Least gain of a new level of a short series, in squared noise times log n: chosen on development processes."""
 
 LEAST_GAIN = 4.0
-"""Twice the log-likelihood, in log n, that a level of a long series must gain to be a candidate: the low end of
+"""Least gain, in log n of twice the log-likelihood, for a level of a long series to be a candidate: the low end of
 the range of penalties of Traini et al."""
 
 PLAIN = 60.0
-"""A level that gains this much is one, wherever the elbow lies: it finds a burst that the elbow leaves to the tail
-behind it. From 60 up no label of the development processes is met or missed by it."""
+"""A level that gains this much counts, wherever the elbow lies: it finds a burst that the elbow would leave in the
+tail behind it. From 60 up, no label of the development processes is met or missed because of it."""
 
 MOST_CANDIDATES = 600
-"""The gain asked for is doubled until no more are left: time grows with their cube (half a second at 600). Of the
-600 development processes none has more than 517."""
+"""Most candidate levels; the least gain is doubled until no more are left. Time grows with their cube (half a
+second at 600). None of the 600 development processes has more than 517."""
 
 NO_ELBOW = 15.0
-"""The same where the number of levels against penalty has no elbow: theirs too."""
+"""Least gain, in the unit of LEAST_GAIN, when levels against penalty have no elbow (Traini et al.)."""
 
 _WINDOW = 200
 _BEYOND = 3.0
-"""An iteration that in any window of so many lies further from the median than 3 times p99 - p1 is left out of
+"""An iteration that lies further from the median than 3 times p99 - p1 in any window of 200 is left out of
 levels, because single slow iterations are no level (Traini et al.)."""
 
 _START = 40
-"""Iterations at the start that no window holds: slow there is warm-up. Theirs depends on operations a point."""
+"""Iterations at the start that no window holds: slow ones there are warm-up. In Traini et al. the number depends
+on the operations a point."""
 
 _SHORT_WINDOW = 51
 _CLIP = 5.0
-"""In shorter series, where the percentiles are the outliers themselves: an iteration further than this from the
-median of the window around it, in robust standard deviations, is moved to that distance."""
+"""In shorter series the percentiles are the outliers themselves, so an iteration further than this from the median
+of the window around it, in robust standard deviations, is moved to that distance."""
 
 _SHORTEST_LEVEL = 3
 _NOISE_WINDOW = 31
 _NO_NOISE = 1e-6
-"""Least spread of a level, of logarithms: a constant series is one segment."""
+"""Least spread of a level, in logarithms: a constant series is one segment."""
 
 
 @dataclass(frozen=True)
 class Steady:
-    """What a series says of its warm-up: `first` is the first steady iteration, 0-based; None unless steady.
+    """The warm-up found in a series: `first` is the first steady iteration, 0-based; None unless steady.
 
     `level` is the median of the steady iterations, in the unit of the series; None unless steady.
     `segments` are the first iterations of each level, the first of them 0.
@@ -95,16 +96,15 @@ class Steady:
 
 
 def steady(iterations: Sequence[float]) -> Steady:
-    """Return from which iteration on the series is steady, if it is.
+    """Return the iteration from which the series is steady, if it is.
 
-    Works on whole series and on prefixes: it looks only at what it is given. The last sixth (ten iterations
-    at least) must hold no level other than the last; if it does, the answer is `never steady` for a series of
-    LONG_ENOUGH iterations and `unknown (too short)` for a shorter one. Both mean: no steady level, do not
-    average. Under SHORTEST iterations nothing is known. Raises ValueError for a value that is not finite
-    and above zero.
+    Works on whole series and on prefixes. The last sixth (at least ten iterations) must hold no level other than
+    the last; if it does, the state is `never steady` for a series of LONG_ENOUGH iterations and `unknown (too
+    short)` for a shorter one. Both mean: no steady level, do not average. With fewer than SHORTEST iterations the
+    state is unknown too. Raises ValueError for a value that is not finite and above zero.
     """
     if not usable(iterations):
-        raise ValueError("wanted iterations that are finite and above zero, found another")
+        raise ValueError("wanted iterations that are finite and above zero, found one that is not")
     if len(iterations) < SHORTEST:
         return Steady("unknown (too short)", None, None, ())
     logs, places = _kept(np.log(np.asarray(iterations, dtype=np.float64)))
@@ -117,9 +117,9 @@ def steady(iterations: Sequence[float]) -> Steady:
 
 
 def _settled_at(logs: Floats, starts: Sequence[int]) -> int:
-    """Return where the first segment begins after which all equal the final one.
+    """Return the start of the first segment from which on every segment equals the final one.
 
-    One or two last values are no level: they go with what is before them.
+    One or two last values are no level: they belong to the segment before them.
     """
     inner = [start for start in starts[1:] if start <= logs.size - _SHORTEST_LEVEL]
     starts, pieces = (0, *inner), np.split(np.exp(logs - np.median(logs)), inner)
@@ -130,13 +130,13 @@ def _settled_at(logs: Floats, starts: Sequence[int]) -> int:
 
 
 def _differ(piece: Floats, final: Floats) -> bool:
-    """Tell whether the interval of the ratio of two levels' means lies wholly beyond the tolerance.
+    """Return whether the interval of the ratio of two levels' means lies wholly beyond the tolerance.
 
-    Normal, by the variance of a ratio of means (delta method), where the labels' authors draw bootstrap samples.
+    Normal, by the variance of a ratio of means (delta method); the authors of the labels draw bootstrap samples.
     """
     ratio = float(final.mean() / piece.mean())
     spread = final.var() / final.size / final.mean() ** 2 + piece.var() / piece.size / piece.mean() ** 2
-    reach = float(ndtri((1 + LEVEL) / 2)) * ratio * math.sqrt(spread)
+    reach = float(ndtri((1 + RATIO_LEVEL) / 2)) * ratio * math.sqrt(spread)
     return ratio + reach <= 1 - TOLERANCE or ratio - reach >= 1 + TOLERANCE
 
 
@@ -149,10 +149,10 @@ def _segments(values: Floats) -> tuple[int, ...]:
 
 
 def _own_spread(values: Floats) -> Cost:
-    """Return the cost of levels each with a mean and a spread of its own: twice the negative log-likelihood.
+    """Return the cost of levels that each have their own mean and spread: twice the negative log-likelihood.
 
-    Normal, less constants. The least variance is that of rounding to the series' own tick (a twelfth of its
-    square), so that a clock's equal values are no level without noise.
+    Normal, without constants. The least variance is that of rounding to the series' own tick (a twelfth of its
+    square), so that equal values of a coarse clock are not a level without noise.
     """
     sums, squares = np.r_[0.0, np.cumsum(values)], np.r_[0.0, np.cumsum(values**2)]
     gaps = np.diff(np.unique(values))
@@ -168,7 +168,7 @@ def _own_spread(values: Floats) -> Cost:
 
 
 def _one_spread(values: Floats) -> Cost:
-    """Return the cost of levels under one noise: their squared error, in units of the series' noise."""
+    """Return the cost of levels that share one noise: their squared error, in units of that noise."""
     sums, squares = np.r_[0.0, np.cumsum(values)], np.r_[0.0, np.cumsum(values**2)]
     around = np.abs(values - median_filter(values, _odd(min(_NOISE_WINDOW, values.size / 6)), mode="mirror"))
     noise = max(float(1.4826 * np.median(around)), _NO_NOISE)
@@ -181,11 +181,11 @@ def _one_spread(values: Floats) -> Cost:
 
 
 def _by_elbow(values: Floats) -> tuple[int, ...]:
-    """Return the first index of each level of a long series, as many as its own elbow says.
+    """Return the first index of each level of a long series, their number chosen by its elbow.
 
-    Candidates come from the lowest penalty; of them the best cut into each number of levels is found exactly, and
-    the numbers that some penalty would choose are the corners of the lower hull of cost against number: what CROPS
-    finds (Haynes, Eckley and Fearnhead, J. Comp. Graph. Stat. 26, 2017), here without cutting anew for each
+    The candidates come from the lowest penalty. Among them the best cut into each number of levels is found
+    exactly; the numbers that some penalty would choose are the corners of the lower hull of cost against number.
+    CROPS (Haynes, Eckley and Fearnhead, J. Comp. Graph. Stat. 26, 2017) finds the same by a new cut for each
     penalty. The elbow is the corner furthest below the chord of number against penalty (Satopaa et al., Kneedle,
     2011).
     """
@@ -206,7 +206,7 @@ def _by_elbow(values: Floats) -> tuple[int, ...]:
 
 
 def _candidates(size: int, cost: Cost, penalty: float) -> Indices:
-    """Return the first index of each segment of the cut that makes cost + penalty x segments least.
+    """Return the first index of each segment of the cut with the least cost + penalty x segments.
 
     Exact: PELT (Killick, Fearnhead and Eckley, JASA 107, 2012), segments of two values or more; the open starts of
     each step are judged together.
@@ -228,7 +228,7 @@ def _candidates(size: int, cost: Cost, penalty: float) -> Indices:
 
 
 def _every_number(cost: Cost, limits: Indices) -> tuple[Floats, list[Indices]]:
-    """Return the least cost of 1, 2, ... segments between these limits, and where the last of each begins.
+    """Return the least cost of 1, 2, ... segments between these limits, and the start of the last segment of each.
 
     Segment neighbourhood on the candidates alone: element [k - 1][j] is for k segments that end at limits[j + 1].
     """
@@ -242,7 +242,7 @@ def _every_number(cost: Cost, limits: Indices) -> tuple[Floats, list[Indices]]:
 
 
 def _elbow(costs: Floats, least: float, otherwise: float) -> int:
-    """Return the number of segments at the elbow; without one, the number that the penalty `otherwise` chooses."""
+    """Return the number of segments at the elbow; without one, the number that the penalty `otherwise` gives."""
     corner = costs.size - 1
     corners, penalties = [corner], [least]
     while corner > 0:
@@ -259,7 +259,7 @@ def _elbow(costs: Floats, least: float, otherwise: float) -> int:
 
 
 def _kept(logs: Floats) -> tuple[Floats, Indices]:
-    """Return the values without single outliers, and where each of them was."""
+    """Return the values without single outliers, and their original indexes."""
     everywhere = np.arange(logs.size)
     if logs.size < LONG_ENOUGH:
         return _clipped(logs), everywhere
@@ -288,5 +288,5 @@ def _clipped(logs: Floats) -> Floats:
 
 
 def _odd(size: float) -> int:
-    """Return the largest odd number up to this, three at least: a window has a middle."""
+    """Return the largest odd number up to `size`, at least three: a window needs a middle."""
     return max(3, (math.floor(size) - 1) // 2 * 2 + 1)

@@ -1,8 +1,8 @@
-"""What cannot be so between the cells of one run: reasons to doubt it, in words; no trial is invalid for them.
+"""Reasons to doubt a run, in words: ratios between its cells that cannot be true. They make no trial invalid.
 
-Each is the rule of :mod:`lab.stats.compare` on ratios paired by block, and says something only where the interval
-excludes what must hold and the estimate is beyond its smallest effect. The level is shared by everything that is
-looked at (Bonferroni), so that a sound run is doubted in 5 % of cases at most.
+Each applies the rule of :mod:`lab.stats.compare` to ratios paired by block, and is reported only if the interval
+excludes what must hold and the estimate is beyond the smallest effect. The level is shared by all ratios examined
+(Bonferroni), so that a sound run is doubted in 5 % of cases at most.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHUNK, BATCH, INPUT = "parallel_tokens", "patches_per_batch", "input"
 
 @dataclass(frozen=True)
 class _Doubt:
-    """A ratio that must be 1 (`equal`) or at least 1, and what is said when it is not, `{}` being the ratio."""
+    """A ratio that must be 1 (`equal`) or at least 1, and the sentence if it is not; `{}` stands for the ratio."""
 
     candidate: Medians
     baseline: Medians
@@ -33,11 +33,11 @@ class _Doubt:
 
 
 def suspicions(run: Run, trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Return why a run is to be doubted as a whole, one sentence each; none of a run that is as it should be.
+    """Return the reasons to doubt a run as a whole, one sentence each; none for a sound run.
 
-    Facts of every such system (methodology.md, section 8, numbers 2 and 3): decoding one token at a time
-    does not depend on how the prompt was prefilled; a launch of b tiles takes at least as long as one of a single
-    tile, and an image of more tiles longer than one of fewer.
+    They follow from facts of every such system (methodology.md, section 8, numbers 2 and 3): decoding one token at
+    a time does not depend on how the prompt was prefilled; a launch of b tiles takes at least as long as a launch
+    of one, and an image of more tiles longer than one of fewer.
     """
     doubts = [*_chunks(run, trials), *_launches(run, trials), *_images(run, trials)]
     level = 1 - (1 - LEVEL) / max(1, len(doubts))
@@ -54,7 +54,7 @@ def _judged(doubt: _Doubt, level: float) -> str:
 
 
 def _chunks(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
-    """Decode rates of cells that differ in the prefill chunk only, against the smallest chunk's."""
+    """Compare decode rates of cells that differ only in the prefill chunk with that of the smallest chunk."""
     for first, *others in _alike(run, CHUNK):
         for other in others:
             yield _Doubt(
@@ -67,7 +67,7 @@ def _chunks(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
 
 
 def _launches(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
-    """Time of a launch of several tiles, a smaller last one included, against a launch of one."""
+    """Compare the time of a launch of several tiles, including a smaller last one, with a launch of one."""
     for first, *others in _alike(run, BATCH):
         tiles = _tiles(trials, first.key)
         if first.parameters[BATCH] != 1 or tiles is None:
@@ -86,7 +86,7 @@ def _launches(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
 
 
 def _images(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
-    """Time of the vision transformer on an image of more tiles, against one of fewer, both cut alike."""
+    """Compare the vision transformer's time on an image of more tiles with one of fewer, in equal batches."""
     for cells in _alike(run, INPUT):
         sized = sorted(((tiles, c) for c in cells if (tiles := _tiles(trials, c.key))), key=lambda pair: pair[0])
         for (fewer, small), (more, large) in itertools.pairwise(sized):
@@ -101,7 +101,7 @@ def _images(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
 
 
 def _alike(run: Run, swept: str) -> Iterator[list[Cell]]:
-    """Yield the cells that differ in one parameter only, by its value, where there are at least two."""
+    """Yield groups of at least two cells that differ only in the parameter `swept`, in the order of its value."""
     groups: dict[tuple[tuple[str, Parameter], ...], list[Cell]] = {}
     for cell in run.cells:
         if swept in cell.parameters:
@@ -118,7 +118,7 @@ def _order(parameters: Mapping[str, Parameter], name: str) -> tuple[float, str]:
 
 
 def _tiles(trials: Sequence[Trial], cell: str) -> int | None:
-    """Return how many tiles the image of a cell has: patches a second times seconds; None where not known."""
+    """Return the number of tiles in a cell's image: patches a second times seconds; None if unknown."""
     rate, encode = (medians_by_block(trials, cell, metric) for metric in ("patches_per_s", "encode_s"))
     both = rate.keys() & encode.keys()
     return round(float(np.median([rate[block] * encode[block] for block in both]))) if both else None

@@ -1,7 +1,8 @@
-"""What a trial that goes on for a long time says of its device: the peak, what lasts, and when it was lost.
+"""The rate of a long trial over time: its peak, its lasting rate, and the time of the loss.
 
-Rates are read per window of a minute, as a user would notice them, in the order of time. The ranking of devices in
-the first minute is not that in the thirtieth (microsoft/MegaDetector issue 34), so neither stands for the other.
+Rates are computed for windows of a minute, as a user would notice them, in the order of time. Devices rank
+differently in the first and the thirtieth minute (microsoft/MegaDetector issue 34), so neither rate stands for the
+other.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from lab.errors import NotEnoughData
 from lab.records import Sustained, Window
 
 WINDOW_S = 60.0
-"""A minute: facts of sustained performance are told by the minute; longer where iterations are."""
+"""A minute: sustained performance is usually reported by the minute. Longer if iterations are long."""
 
 ITERATIONS = 3
-"""Iterations a window holds at least: a judgement, so that no single slow one makes a peak or a loss."""
+"""Fewest iterations in a window. A judgement: no single slow iteration may make a peak or a loss."""
 
 WINDOWS = 4
-"""Windows under which nothing but the curve is told: a last quarter has to be one whole window."""
+"""Fewest windows for more than the bare curve: the last quarter has to be at least one whole window."""
 
 LASTING = 1 / 4
-"""The end of the trial whose rate counts as what lasts."""
+"""Share at the end of the trial whose rate is the lasting rate."""
 
 LOSS = 0.10
-"""The loss whose time is told."""
+"""Share of the peak rate whose loss is timed."""
 
 PLANNED_S = 1200.0
-"""Twenty minutes, after which a phone's temperature has been seen to settle; a shorter curve says it is short."""
+"""Twenty minutes, after which phones' temperatures were seen to settle; a shorter curve is reported as short."""
 
 
 def sustained(
@@ -41,17 +42,17 @@ def sustained(
     celsius: Sequence[tuple[float, float]] = (),
     window_s: float = WINDOW_S,
 ) -> Sustained:
-    """Return the curve of one trial and what it says; `iterations` are (start in seconds, rate), any order.
+    """Return the curve of one trial with its figures; `iterations` are (start in seconds, rate), in any order.
 
-    Each iteration did the same work, so a window's rate is the harmonic mean of its iterations': work over time.
-    Its last, unfinished window is left out. `celsius` are (seconds on the same clock, skin temperature). Raises
-    `NotEnoughData` without an iteration, and ValueError for a rate that is not finite and above zero.
+    Each iteration did the same work, so a window's rate is the harmonic mean of its iterations' rates: work over
+    time. The last, unfinished window is left out. `celsius` are (seconds on the same clock, skin temperature).
+    Raises `NotEnoughData` without an iteration, and ValueError for a rate that is not finite and above zero.
     """
     if not iterations:
         raise NotEnoughData("wanted a curve over time, found no measured iteration")
     ordered = sorted(iterations)
     if not all(math.isfinite(rate) and rate > 0 and math.isfinite(start) for start, rate in ordered):
-        raise ValueError("wanted rates that are finite and above zero, found another")
+        raise ValueError("wanted rates that are finite and above zero, found one that is not")
     begin = ordered[0][0]
     width = _width([start - begin for start, _ in ordered], window_s)
     windows = _windows(
@@ -83,7 +84,7 @@ def sustained(
 
 
 def _width(starts: Sequence[float], wanted_s: float) -> float:
-    """Return the wanted window, or as many whole ones as hold ITERATIONS typical iterations."""
+    """Return the width of a window: `wanted_s`, or as many times that as ITERATIONS typical iterations take."""
     if len(starts) < 2:
         return wanted_s
     typical = (starts[-1] - starts[0]) / (len(starts) - 1)
@@ -93,7 +94,7 @@ def _width(starts: Sequence[float], wanted_s: float) -> float:
 def _windows(
     iterations: Sequence[tuple[float, float]], width: float, celsius: Sequence[tuple[float, float]]
 ) -> tuple[Window, ...]:
-    """Return the whole windows; one in which nothing began (a stall) goes with the one before it."""
+    """Return the complete windows, without those in which no iteration began (a stall)."""
     found: list[Window] = []
     for index in range(int(iterations[-1][0] // width)):
         low, high = index * width, (index + 1) * width
@@ -111,9 +112,9 @@ def _rate(windows: Sequence[Window]) -> float:
 
 
 def _loss(windows: Sequence[Window], best: int) -> float | None:
-    """Return the beginning of the first window after the peak that has lost LOSS, as has the next one.
+    """Return the start of the first window after the peak that has lost LOSS, if the next window has too.
 
-    One alone is a moment's load; of the last one nobody knows what would have come next.
+    A single slow window may be a moment's load, and nobody knows what would have followed the last one.
     """
     limit = (1 - LOSS) * windows[best].rate
     for window, following in pairwise(windows[best + 1 :]):

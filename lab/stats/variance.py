@@ -1,7 +1,7 @@
-"""Where the variance of a run comes from: between trials or within, blocks, time, temperature, other people's CPU.
+"""Sources of a run's variance: between trials or within, blocks, time, temperature, CPU use by other programs.
 
-A correlation here is a hint and no cause: time, heat and load go together. Under :data:`ENOUGH` trials nothing is
-claimed, and what is not claimed is shown with the smallest correlation that could have been.
+A correlation here is a hint, not a cause: time, heat and load rise together. With fewer than :data:`ENOUGH` trials
+nothing is claimed, and an unclaimed correlation comes with the smallest one that would have been claimed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from lab.stats.interval import spread
 from lab.stats.sample import MIN_TRIALS, Floats
 
 ENOUGH = 10
-"""Degrees of freedom plus two under which no correlation is claimed: the least n for which Bonett and Wright
+"""Fewest degrees of freedom, plus two, for a claim of correlation: the least n for which Bonett and Wright
 (Psychometrika 65, 2000) found intervals of Spearman's correlation near their level. For one cell it is the number
-of trials; each further cell takes one more, because its mean is taken out."""
+of trials; each further cell needs one more, because its mean is subtracted."""
 
 ALPHA = 0.05
-"""Chance of any claim where nothing goes with anything; shared out by Bonferroni over what was looked at."""
+"""Chance of any claim when nothing is correlated; shared by Bonferroni among the covariates examined."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One trial that counts: its samples, and what surrounded it by name (an absent name was not known)."""
+    """A trial that counts: its samples, and its covariates by name (an absent name was not known)."""
 
     cell: str
     block: int
@@ -38,10 +38,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Link:
-    """Spearman's `rho` between a covariate and the trial medians, what cells differ by being taken out.
+    """Spearman's `rho` between a covariate and the trial medians, without the differences between cells.
 
-    `rho` and `p` are None where the covariate was not known for enough trials or did not vary; `visible` is the
-    smallest correlation that would have been claimed. `claimed` says whether this one is.
+    `rho` and `p` are None if the covariate was known for too few trials or did not vary; `visible` is the
+    smallest correlation that would have been claimed; `claimed` is true if this one is.
     """
 
     name: str
@@ -54,8 +54,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Sources:
-    """Coefficients of variation (0.01 = 1 %), the share of the variance between trials that blocks have in common,
-    and the links; None where there is too little to tell. `block_p` is the F test's of "blocks have none".
+    """Coefficients of variation (0.01 = 1 %), the share of blocks in the variance between trials, and the links.
+
+    A figure is None if there are too few trials for it. `block_p` is the p of the F test of "blocks have no
+    share".
     """
 
     trials: int
@@ -68,7 +70,7 @@ class Sources:
 
 
 def sources(points: Sequence[Point]) -> Sources:
-    """Split the variation of a run's counted trials; every covariate that any of them names is looked at.
+    """Split the variation of the trials that count, and examine every covariate that any of them names.
 
     Raises ValueError for a sample that is not finite and above zero.
     """
@@ -89,7 +91,7 @@ def sources(points: Sequence[Point]) -> Sources:
 
 
 def residuals(points: Sequence[Point]) -> Floats:
-    """Return each trial's log median minus the mean of its cell's."""
+    """Return each trial's log median minus its cell's mean log median."""
     logs = np.log([float(np.median(point.samples)) for point in points])
     found = np.empty(logs.size)
     for cell in {point.cell for point in points}:
@@ -121,9 +123,9 @@ def _mean_cv(found: Sequence[tuple[float, int]]) -> float | None:
 def _blocks(points: Sequence[Point], cells: Sequence[str]) -> tuple[float | None, float | None]:
     """Return the share of blocks in the variance between trials, and the p of their F test.
 
-    Two-way additive model by least squares, so that a missing trial does no harm; the components by the method
-    of moments (Searle, Casella and McCulloch, Variance Components, 1992, ch. 4). Takes two cells and MIN_TRIALS
-    blocks: with one cell a block is a trial.
+    Two-way additive model by least squares, so that a missing trial does no harm; components by the method
+    of moments (Searle, Casella and McCulloch, Variance Components, 1992, ch. 4). Needs two cells and
+    MIN_TRIALS blocks: with one cell, a block is a trial.
     """
     blocks = sorted({point.block for point in points})
     freedom = len(points) - len(cells) - len(blocks) + 1
@@ -159,7 +161,7 @@ def _link(name: str, points: Sequence[Point], *, looked_at: int) -> Link:
 
 
 def _p_of(rho: float, freedom: int) -> float:
-    """Return the two-sided p of a rank correlation by Student's t, which serves from ten pairs on (Zar, 1972)."""
+    """Return the two-sided p of a rank correlation by Student's t, good from ten pairs on (Zar, 1972)."""
     if abs(rho) >= 1:
         return 0.0
     return float(2 * stdtr(freedom, -abs(rho) * math.sqrt(freedom / (1 - rho * rho))))

@@ -1,12 +1,12 @@
-"""Runs, trials and comparisons as JSON files: what lies on disk is the truth, and a person can read it."""
+"""What is saved as JSON files: they are the truth, and a person can read them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lab.errors import StoreError
 from lab.records import Comparison, Run, SelfCheck, Trial
@@ -14,42 +14,44 @@ from lab.records import Comparison, Run, SelfCheck, Trial
 FORMAT = 1
 """The version of these files. A lab refuses a higher one."""
 
+Content = TypeVar("Content")
+
 
 class _File(BaseModel):
-    """Infinity and NaN, which JSON lacks, are written as the words of a string."""
+    """JSON lacks infinity and NaN: they are written as strings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", populate_by_name=True)
 
     format: Literal[1] = 1
 
 
-class RunFile(_File):
-    """`run.json`."""
+class RecordFile(_File, Generic[Content]):
+    """A file of one record. In the file the record stands under the name of its kind."""
 
-    run: Run
-
-
-class TrialFile(_File):
-    """`trial.json`."""
-
-    trial: Trial
+    record: Content
 
 
-class ComparisonFile(_File):
+class RunFile(RecordFile[Run]):
+    """`runs/<id>/run.json`."""
+
+    record: Run = Field(alias="run")
+
+
+class ComparisonFile(RecordFile[Comparison]):
     """`comparisons/<id>.json`."""
 
-    comparison: Comparison
+    record: Comparison = Field(alias="comparison")
 
 
-class SelfCheckFile(_File):
+class SelfCheckFile(RecordFile[SelfCheck]):
     """`selfchecks/<id>.json`."""
 
-    selfcheck: SelfCheck
+    record: SelfCheck = Field(alias="selfcheck")
 
     @model_validator(mode="before")
     @classmethod
     def _without_old_figure(cls, document: object) -> object:
-        """Leave out `smallest_visible`, which labs wrote until `smallest_found` took its place: another figure."""
+        """Drop `smallest_visible`, a figure of older labs that is not comparable with `smallest_found`."""
         found = document.get("selfcheck") if isinstance(document, dict) else None
         if isinstance(document, dict) and isinstance(found, dict) and "smallest_visible" in found:
             kept = {name: value for name, value in found.items() if name != "smallest_visible"}
@@ -57,8 +59,14 @@ class SelfCheckFile(_File):
         return document
 
 
+class TrialFile(_File):
+    """`runs/<id>/trials/<number>/trial.json`."""
+
+    trial: Trial
+
+
 class LineEntry(BaseModel):
-    """One build in a line: `revision` counts additions from 1, its place in the list is its position."""
+    """One build in a line: `revision` counts additions from 1; its place in the list is its position."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,11 +78,23 @@ class LineEntry(BaseModel):
 
 
 class LineFile(_File):
-    """`lines/<line>.json`: the builds of a line from first to last, and the one that others are judged by."""
+    """`lines/<line>.json`: the builds of a line from first to last, and the baseline they are judged against."""
 
     line: str
     baseline: str | None = None
     builds: list[LineEntry] = []
+
+
+class RootFile(_File):
+    """`root.json`: the identity of a data root, and where it lay when it was last opened.
+
+    `inode` is that of the folder `runs`. :mod:`lab.store.root` says what it is for.
+    """
+
+    id: str
+    host: str
+    path: str
+    inode: int
 
 
 Document = TypeVar("Document", bound=_File)
@@ -82,11 +102,11 @@ Document = TypeVar("Document", bound=_File)
 
 def encode(document: _File) -> bytes:
     """Return the bytes of a file, indented."""
-    return document.model_dump_json(indent=2).encode() + b"\n"
+    return document.model_dump_json(indent=2, by_alias=True).encode() + b"\n"
 
 
 def read(model: type[Document], path: Path) -> Document:
-    """Read a file; raises `StoreError` naming it when it is missing, damaged, or of a newer format."""
+    """Read a file; raise `StoreError` naming it when it is missing, damaged, or of a newer format."""
     try:
         data = path.read_bytes()
         raw: object = json.loads(data)

@@ -22,11 +22,11 @@ SCHEMA = pa.schema(
         ("valid", pa.bool_()),
     ]
 )
-"""`iteration` counts measured ones from 0; samples of invalid trials are there, with `valid` false."""
+"""`iteration` counts measured iterations from 0. Samples of invalid trials are included, with `valid` false."""
 
 
 def to_parquet(run_id: str, trials: Iterable[Trial]) -> bytes:
-    """Return the bytes of the file."""
+    """Return the bytes of the Parquet file."""
     rows = [
         {
             "run": run_id,

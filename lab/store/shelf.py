@@ -1,4 +1,4 @@
-"""The shelf of builds: each kept once under its id, and put in order by the lines that name it."""
+"""The builds of a data root: each is kept once, under its id; lines put them in order."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from lab.store.raw import LineEntry, LineFile, encode, read
 log = logging.getLogger(__name__)
 
 ASIDE = ".adding-"
-"""What the name of a half-copied build begins with; the next addition removes what a crash left."""
+"""Prefix of a half-copied build's folder. A crash can leave one; the next addition removes it."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def add(root: Path, folder: Path, name: str) -> tuple[Build, LineFile | None]:
-    """Copy a verified build in and append it to a line; return it, and the line if that changed.
+    """Verify a build, copy it in and append it to the line `name`; return it, and the line if that changed.
 
-    A foreign folder is packed on the way (:mod:`lab.packing`).
-
-    A build that left the top of its line and comes back is a new revision: the line's newest is what
-    was added last. Call it under the store's lock. Raises `BuildError` and `DiskFull`.
+    A foreign folder is packed first (:mod:`lab.builds.packing`). A build that was the newest of its line
+    earlier and is added again becomes a new revision: the newest of a line is what was added last.
+    Call it under the store's lock. Raises `BuildError` and `DiskFull`.
     """
     if NAME.fullmatch(name) is None:
         raise BuildError(
@@ -53,7 +52,7 @@ def add(root: Path, folder: Path, name: str) -> tuple[Build, LineFile | None]:
 
 
 def set_baseline(root: Path, name: str, build_id: str) -> LineFile:
-    """Make a build of a line (its id, or how that begins) the baseline; raises `BuildError`."""
+    """Make the build of a line whose id begins with `build_id` the baseline; raise `BuildError`."""
     line = read_line(root, name)
     if line is None:
         raise BuildError(f"no line {name!r}; known: {_known(root)}")
@@ -65,7 +64,10 @@ def set_baseline(root: Path, name: str, build_id: str) -> LineFile:
 
 
 def find(root: Path, text: str) -> Build:
-    """Open the newest build of a line, or that whose id begins so, or that in a folder; raises `BuildError`."""
+    """Open a build: the newest of the line `text`, the one whose id begins so, or the one in that folder.
+
+    Raises `BuildError` when nothing or more than one build fits.
+    """
     line = read_line(root, text) if NAME.fullmatch(text) else None
     if line is not None and line.builds:
         return open_build(root / "builds" / line.builds[-1].id)
@@ -84,25 +86,30 @@ def find(root: Path, text: str) -> Build:
 
 
 def lines(root: Path) -> list[LineFile]:
-    """Read every line, by name; raises `StoreError` naming a damaged file."""
-    return [read(LineFile, path) for path in sorted((root / "lines").glob("*.json"))]
+    """Return every line, sorted by name; raise `StoreError` naming a damaged file."""
+    return [read(LineFile, _line_path(root, name)) for name in names(root)]
+
+
+def names(root: Path) -> list[str]:
+    """Return the names of the lines, sorted."""
+    return sorted(path.stem for path in (root / "lines").glob("[!.]*.json"))
 
 
 def read_line(root: Path, name: str) -> LineFile | None:
-    """Read one line, or return None when there is none of that name."""
-    path = root / "lines" / f"{name}.json"
+    """Return the line of this name, or None when there is none; raise `StoreError` when its file is damaged."""
+    path = _line_path(root, name)
     return read(LineFile, path) if path.exists() else None
 
 
 def _write_line(root: Path, line: LineFile) -> LineFile:
-    path = root / "lines" / f"{line.line}.json"
+    path = _line_path(root, line.line)
     with disk_errors(f"write line {line.line}", path):
         write_atomically(path, encode(line))
     return line
 
 
 def _keep(root: Path, build: Build) -> Build:
-    """Copy a build in unless it lies there whole; a damaged copy is replaced."""
+    """Copy a build in, unless an intact copy is there; replace a damaged one."""
     target = root / "builds" / build.id
     if target.is_dir():
         try:
@@ -140,4 +147,8 @@ def _copy(build: Build, aside: Path) -> None:
 
 
 def _known(root: Path) -> str:
-    return ", ".join(path.stem for path in sorted((root / "lines").glob("*.json"))) or "none"
+    return ", ".join(names(root)) or "none"
+
+
+def _line_path(root: Path, name: str) -> Path:
+    return root / "lines" / f"{name}.json"

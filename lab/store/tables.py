@@ -1,14 +1,37 @@
-"""The tables of the index; `migrations/` has the steps that lead to them."""
+"""The tables of the index. Each row belongs to one data root, so that several roots can share a database."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
+VERSION = 3
+"""The version of these tables, part of their names. Raise it when a table changes: every index is then rebuilt.
+
+Versions 1 and 2 were made by alembic, under names without a version.
+"""
+
+PREFIX = f"pocketlab_v{VERSION}_"
+
 metadata = sa.MetaData()
 
-builds = sa.Table(
-    "builds",
+roots = sa.Table(
+    f"{PREFIX}roots",
     metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("opened_utc", sa.Text, nullable=False),
+)
+"""Every data root that opened this index: where it lay, and when it was last opened."""
+
+
+def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    """Return a table whose rows each say which root they belong to."""
+    return sa.Table(f"{PREFIX}{name}", metadata, sa.Column("root", sa.Text, primary_key=True), *columns)
+
+
+builds = _table(
+    "builds",
     sa.Column("line", sa.Text, primary_key=True),
     sa.Column("revision", sa.Integer, primary_key=True),
     sa.Column("position", sa.Integer, nullable=False),
@@ -18,9 +41,8 @@ builds = sa.Table(
     sa.Column("added_utc", sa.Text, nullable=False),
     sa.Column("baseline", sa.Boolean, nullable=False),
 )
-runs = sa.Table(
+runs = _table(
     "runs",
-    metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("scenario", sa.Text, nullable=False),
     sa.Column("suite", sa.Text, nullable=False),
@@ -31,11 +53,10 @@ runs = sa.Table(
     sa.Column("ended_utc", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
-    sa.Index("runs_started_utc", "started_utc"),
+    sa.Index(f"{PREFIX}runs_started_utc", "root", "started_utc"),
 )
-trials = sa.Table(
+trials = _table(
     "trials",
-    metadata,
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("block", sa.Integer, nullable=False),
@@ -45,18 +66,24 @@ trials = sa.Table(
     sa.Column("started_utc", sa.Text, nullable=False),
     sa.Column("wall_s", sa.Double, nullable=False),
 )
-medians = sa.Table(
+medians = _table(
     "medians",
-    metadata,
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("metric", sa.Text, primary_key=True),
     sa.Column("iterations", sa.Integer, nullable=False),
     sa.Column("median", sa.Double, nullable=False),
 )
-verdicts = sa.Table(
+comparisons = _table(
+    "comparisons",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("started_utc", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Index(f"{PREFIX}comparisons_started_utc", "root", "started_utc"),
+)
+verdicts = _table(
     "verdicts",
-    metadata,
     sa.Column("comparison", sa.Text, primary_key=True),
     sa.Column("cell", sa.Text, primary_key=True),
     sa.Column("started_utc", sa.Text, nullable=False),
@@ -73,24 +100,16 @@ verdicts = sa.Table(
     sa.Column("high", sa.Double),
     sa.Column("p", sa.Double, nullable=False),
     sa.Column("pairs", sa.Integer, nullable=False),
-    sa.Index("verdicts_started_utc", "started_utc"),
+    sa.Index(f"{PREFIX}verdicts_started_utc", "root", "started_utc"),
 )
-comparisons = sa.Table(
-    "comparisons",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("started_utc", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("document", sa.Text, nullable=False),
-    sa.Index("comparisons_started_utc", "started_utc"),
-)
-selfchecks = sa.Table(
+selfchecks = _table(
     "selfchecks",
-    metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("device", sa.Text, nullable=False),
     sa.Column("started_utc", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
-    sa.Index("selfchecks_device", "device", "started_utc"),
+    sa.Index(f"{PREFIX}selfchecks_device", "root", "device", "started_utc"),
 )
+OWNED = (builds, runs, trials, medians, comparisons, verdicts, selfchecks)
+"""The tables whose rows belong to a root."""

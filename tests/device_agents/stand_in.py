@@ -36,7 +36,7 @@ from device_agents.contract import (
 TILES, PIXELS, PATCHES, WIDTH, HIDDEN, VOCABULARY = 3, 8, 4, 6, 16, 300
 HEADS, HEAD, CACHE = 2, 16, 24
 PROMPT = 8
-"""Two tokens of text, three of the image (one a tile), three of text."""
+"""Two tokens of text, three of the image (one for each tile), three of text."""
 
 CORES = sorted(os.sched_getaffinity(0))
 
@@ -62,7 +62,7 @@ def _save(  # noqa: PLR0917  (reads as a table)
 
 
 def write_vision(folder: Path) -> None:
-    """Write tile, patch_embed, vit and project: each tile's number and the image's mean decide its tokens."""
+    """Write tile, patch_embed, vit and project: a tile's tokens depend on its number and the image's mean."""
     node, real, whole = helper.make_node, TensorProto.FLOAT, TensorProto.INT64
     _save(
         folder,
@@ -116,7 +116,7 @@ def write_vision(folder: Path) -> None:
 
 
 def write_language(folder: Path, kv_cache: str) -> None:
-    """Write embed, and an llm of one layer of real grouped-query attention with rotary positions."""
+    """Write embed, and an llm with one layer of real grouped-query attention and rotary positions."""
     node, real = helper.make_node, TensorProto.FLOAT
     _save(
         folder,
@@ -181,7 +181,7 @@ def write_language(folder: Path, kv_cache: str) -> None:
 
 
 def write_build(folder: Path, *, kv_cache: str = "float32") -> Path:
-    """Write a whole build with one input, `screen`; its goldens are empty of meaning."""
+    """Write a complete build with one input, `screen`, whose golden outputs are arbitrary."""
     write_vision(folder)
     write_language(folder, kv_cache)
     where = folder / "inputs" / "screen"
@@ -253,7 +253,7 @@ def write_build(folder: Path, *, kv_cache: str = "float32") -> Path:
 
 
 def job_of(folder: Path, work: dict[str, object], **changes: object) -> dict[str, object]:
-    """Return a job as JSON would hold it: vision on two units where there are two cores, the rest on all."""
+    """Return a job as parsed JSON: vision on two units if there are two cores, the rest on all cores."""
     placed = {Graph.TILE: "cpu", Graph.PATCH_EMBED: "cpu", Graph.VIT: "npu", Graph.PROJECT: "npu"}
     job: dict[str, object] = {
         "protocol": 1,

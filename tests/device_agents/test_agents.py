@@ -44,30 +44,30 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def events_of(agent: Agent, job: dict[str, object], tmp_path: Path, wanted: int = 0) -> list[Event]:
-    """Let an agent do a job, and read its events back."""
+    """Run a job with an agent, and return its events."""
     answer = agent.run(job, tmp_path)
     assert answer.returncode == wanted, answer.stderr
     return answer.events
 
 
 def spans(events: list[Event], iteration: int = 1) -> list[Span]:
-    """Pick the spans of one iteration, in order of start."""
+    """Return the spans of one iteration, in order of start."""
     found = [event for event in events if isinstance(event, Span) and event.iteration == iteration]
     return sorted(found, key=lambda span: span.start_ns)
 
 
 def end_ns(span: Span) -> int:
-    """Return when a span ended."""
+    """Return the end of a span, in nanoseconds."""
     return span.start_ns + span.duration_ns
 
 
 def output(events: list[Event], kind: str) -> Output:
-    """Pick the last output of a kind."""
+    """Return the last output of a kind."""
     return [event for event in events if isinstance(event, Output) and event.kind == kind][-1]
 
 
 def test_a_generation_leaves_one_span_a_batch_chunk_and_token(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """The journal of one iteration, as PROTOCOL.md tells it: 8 prompt tokens in chunks of 3, 4 new ones."""
+    """The spans of one iteration follow PROTOCOL.md: 8 prompt tokens in chunks of 3, then 4 new tokens."""
     events = events_of(agent, job_of(build, GENERATE), tmp_path)
 
     told = [(s.stage.value, s.index, s.count.true, s.count.padded) for s in spans(events) if s.count is not None]
@@ -90,7 +90,7 @@ def test_a_generation_leaves_one_span_a_batch_chunk_and_token(agent: Agent, buil
 
 
 def test_end_counts_what_was_written(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """A reader can see that nothing was lost on the way."""
+    """A reader can check that no event was lost."""
     events = events_of(agent, job_of(build, ENCODE), tmp_path)
     end = events[-1]
 
@@ -104,7 +104,7 @@ def test_end_counts_what_was_written(agent: Agent, build: Path, tmp_path: Path) 
 def test_spans_of_one_unit_never_overlap_and_lie_in_their_iteration(
     agent: Agent, build: Path, tmp_path: Path
 ) -> None:
-    """One unit does one thing at a time, and nothing outside the time a user waits."""
+    """A unit does one thing at a time, and all its work is inside the iteration that the user waits for."""
     events = events_of(agent, job_of(build, GENERATE), tmp_path)
     whole = next(e for e in events if isinstance(e, Iteration) and e.iteration == 1)
     last: dict[str, int] = {}
@@ -117,7 +117,7 @@ def test_spans_of_one_unit_never_overlap_and_lie_in_their_iteration(
 
 
 def test_padding_and_batching_change_no_feature(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """Tile by tile, in one batch, padded first or pipelined: the same tokens."""
+    """The tokens are the same tile by tile, in one batch, padded or pipelined."""
     found = []
     shapes = [batches_of(3), batches_of(1, 1, 1), [{"true": 1, "padded": 3}, {"true": 2, "padded": 2}]]
     for batches in shapes:
@@ -132,7 +132,7 @@ def test_padding_and_batching_change_no_feature(agent: Agent, build: Path, tmp_p
 
 @TWO_CORES
 def test_an_input_the_job_brings_goes_before_the_builds(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """Other pixels under the same name give other features; a name that is in neither is refused."""
+    """Other pixels under the same name give other features; a name in neither job nor build is refused."""
     own = tmp_path / "own"
     shutil.copytree(build / "inputs/screen", own)
     pixels = (own / "pixels.rgb8").read_bytes()
@@ -152,7 +152,7 @@ def test_an_input_the_job_brings_goes_before_the_builds(agent: Agent, build: Pat
 
 
 def test_the_slow_blocks_of_a_batch_hide_the_next_convolution(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """Pipelined, the second convolution starts before the first batch's blocks are done; serial, after."""
+    """The second convolution starts before the first batch's blocks end if pipelined, and after them if serial."""
     inject = {"stage": "vit", "slow_down": 2000.0}
     overlaps = {}
     for pipelined in (True, False):
@@ -168,7 +168,7 @@ def test_the_slow_blocks_of_a_batch_hide_the_next_convolution(agent: Agent, buil
 
 
 def test_decoding_answers_like_generating(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """The cache of `decode` is filled with the same context, so its tokens are those of `generate`."""
+    """With the same context in the cache, `decode` makes the tokens of `generate`."""
     work = {"kind": "decode", "input": "screen", "context_tokens": PROMPT, "new_tokens": 4, "parallel_tokens": 5}
     decoded = output(events_of(agent, job_of(build, work), tmp_path), "tokens").tokens
     generated = output(events_of(agent, job_of(build, GENERATE), tmp_path), "tokens").tokens
@@ -185,7 +185,7 @@ def test_decoding_answers_like_generating(agent: Agent, build: Path, tmp_path: P
 def test_the_first_token_is_awaited_from_when_both_were_given(  # noqa: PLR0917  (fixtures)
     coupled: bool, delay: float | None, case: str, agent: Agent, build: Path, tmp_path: Path
 ) -> None:
-    """Coupled: the start. Decoupled: when the image is encoded, or when the user has typed, if that is later."""
+    """Coupled, the wait begins at the start; decoupled, when the image is encoded or the text typed, if later."""
     work = GENERATE | {"coupled": coupled, "instruction_delay_s": delay}
     events = events_of(agent, job_of(build, work), tmp_path)
     found = spans(events)
@@ -208,7 +208,7 @@ def test_the_first_token_is_awaited_from_when_both_were_given(  # noqa: PLR0917 
 
 
 def test_an_injected_slow_down_is_computed_and_recorded(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """The slowed stage burns processor time, and `end` says that it was meant."""
+    """The slowed stage uses processor time, and `end` records the slow-down."""
     inject = {"stage": "vit", "slow_down": 500.0}
     events = events_of(agent, job_of(build, ENCODE, inject=inject), tmp_path)
     found = {stage: [s for s in spans(events) if s.stage is stage] for stage in (Stage.VIT, Stage.PROJECT)}
@@ -220,7 +220,7 @@ def test_an_injected_slow_down_is_computed_and_recorded(agent: Agent, build: Pat
 
 
 def test_a_load_opens_and_closes_every_graph(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """Six graphs: six spans `load`, then six `unload`; the memory pass adds what the process holds."""
+    """Six graphs give six `load` spans, then six `unload` spans; the memory pass adds the resident memory."""
     events = events_of(agent, job_of(build, {"kind": "load"}, memory_pass=True), tmp_path)
 
     assert [s.stage.value for s in spans(events)] == ["load"] * 6 + ["unload"] * 6
@@ -278,7 +278,7 @@ def test_a_job_that_cannot_be_done_is_refused_in_words(  # noqa: PLR0917  (fixtu
     build: Path,
     tmp_path: Path,
 ) -> None:
-    """Hello, one error of the right class, end, exit 1, and one plain line on stderr."""
+    """The agent writes hello, one error of the right class and end, exits with 1 and one line on stderr."""
     answer = agent.run(job_of(build, work, **changes), tmp_path)
     events = answer.events
 
@@ -316,7 +316,7 @@ MALFORMED: list[tuple[str, dict[str, object], str]] = [
 def test_what_is_no_job_is_refused_by_name(
     changes: dict[str, object], where: str, agent: Agent, build: Path, tmp_path: Path
 ) -> None:
-    """A wrong key or value anywhere in a job is `bad_job`, and the message says where; no unit is claimed."""
+    """A wrong key or value anywhere in a job is a `bad_job`, the message says where, and `hello` has no unit."""
     events = events_of(agent, job_of(build, ENCODE) | changes, tmp_path, wanted=1)
 
     assert [event.event for event in events] == ["hello", "error", "end"]
@@ -329,7 +329,7 @@ def test_what_is_no_job_is_refused_by_name(
 
 @pytest.mark.parametrize("key", ["protocol", "trial", "build", "work", "iterations", "units", "stages"])
 def test_a_job_that_lacks_a_key_is_refused_by_name(key: str, agent: Agent, build: Path, tmp_path: Path) -> None:
-    """Nothing that the contract wants is guessed."""
+    """The agent guesses no required key."""
     job = job_of(build, ENCODE)
     del job[key]
     events = events_of(agent, job, tmp_path, wanted=1)
@@ -341,7 +341,7 @@ def test_a_job_that_lacks_a_key_is_refused_by_name(key: str, agent: Agent, build
 
 @pytest.mark.parametrize("job", [b"", b"{", b"[]", b"7", b'"job"', b'{"protocol": "\xff"}', b"null", b"{}{}"])
 def test_a_file_that_holds_no_job_is_bad_job(job: bytes, agent: Agent, tmp_path: Path) -> None:
-    """Empty, half, of another kind, or not UTF-8: hello, error, end."""
+    """For a file that is empty, cut, no object or not UTF-8 the agent writes hello, error, end."""
     answer = agent.run(job, tmp_path)
 
     assert answer.returncode == 1
@@ -354,7 +354,7 @@ def test_a_file_that_holds_no_job_is_bad_job(job: bytes, agent: Agent, tmp_path:
     "arguments", [[], ["dance"], ["run"], ["run", "--job", "x"], ["run", "--events", "x"], ["run", "--job"]]
 )
 def test_a_wrong_command_line_ends_with_2(arguments: list[str], agent: Agent, tmp_path: Path) -> None:
-    """Nothing is written; stderr says how it is used."""
+    """The agent writes no event and prints its usage on stderr."""
     done = subprocess.run(
         [*agent.command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
@@ -365,7 +365,7 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str], agent: Agent, tm
 
 
 def test_a_broken_networks_answer_travels_as_words(agent: Agent, tmp_path: Path) -> None:
-    """NaN pixels make NaN features: the fingerprint says so, and nothing crashes."""
+    """NaN pixels give NaN features; the fingerprint reports them, and the agent does not crash."""
     folder = write_build(tmp_path)
     model = onnx.load(folder / "tile.onnx")
     for tensor in model.graph.initializer:
@@ -390,7 +390,7 @@ def test_a_broken_networks_answer_travels_as_words(agent: Agent, tmp_path: Path)
     [("missing", "found nothing"), ("shorter", "bytes"), ("altered", "cannot open"), ("pixels", "pixels.rgb8")],
 )
 def test_a_damaged_build_is_a_load_error(damage: str, words: str, agent: Agent, tmp_path: Path) -> None:
-    """A graph or image that is missing, truncated or not what it was names its file."""
+    """The error names the graph or image file that is missing, truncated or changed."""
     (tmp_path / "build").mkdir()
     folder = write_build(tmp_path / "build")
     graph, pixels = folder / "vit.onnx", folder / "inputs/screen/pixels.rgb8"
@@ -409,7 +409,7 @@ def test_a_damaged_build_is_a_load_error(damage: str, words: str, agent: Agent, 
 
 
 def test_a_build_of_a_newer_protocol_is_a_version_error(agent: Agent, tmp_path: Path) -> None:
-    """Its other keys are not even looked at."""
+    """The agent refuses it before it reads any other key."""
     (tmp_path / "manifest.json").write_text('{"protocol": 2, "from": "the future"}', encoding="utf-8")
     events = events_of(agent, job_of(tmp_path, ENCODE), tmp_path, wanted=1)
 
@@ -418,7 +418,7 @@ def test_a_build_of_a_newer_protocol_is_a_version_error(agent: Agent, tmp_path: 
 
 
 def test_a_full_disk_is_told_on_stderr(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """/dev/full takes nothing: exit 1, class disk_full, no traceback."""
+    """Writing to /dev/full fails: exit status 1, class disk_full, no traceback."""
     path = tmp_path / "job.json"
     path.write_text(json.dumps(job_of(build, {"kind": "null"})), encoding="utf-8")
     process = agent.start(path, Path("/dev/full"))
@@ -430,7 +430,7 @@ def test_a_full_disk_is_told_on_stderr(agent: Agent, build: Path, tmp_path: Path
 
 
 def test_a_killed_agent_loses_the_iteration_in_flight_only(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """Killed while it waits inside iteration 1: iteration 0 is whole on disk, nothing of 1, no end."""
+    """Killed inside iteration 1, it leaves all of iteration 0 on disk, nothing of iteration 1 and no end."""
     job, events = tmp_path / "job.json", tmp_path / "events.jsonl"
     work = GENERATE | {"coupled": False, "instruction_delay_s": 1.0}
     job.write_text(json.dumps(job_of(build, work)), encoding="utf-8")
@@ -449,7 +449,7 @@ def test_a_killed_agent_loses_the_iteration_in_flight_only(agent: Agent, build: 
 
 
 def test_events_satisfy_the_published_schema(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """What another language reads of the contract describes what this agent writes, and refuses other keys."""
+    """The JSON Schema accepts every event that the agent writes, and rejects other keys."""
     jsonschema = pytest.importorskip("jsonschema")
     definitions = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/Event", "$defs": definitions})

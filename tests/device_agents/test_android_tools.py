@@ -1,4 +1,4 @@
-"""A virtual phone's shell tools and sysfs, run on this machine: formats, kept state, reaction, misbehaviour."""
+"""A virtual phone's shell tools and sysfs, run on this machine: formats, state, reactions and faults."""
 
 import os
 import re
@@ -16,13 +16,13 @@ from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.sensors import Sensors
 
 TOOLS = Path(__file__).parents[2] / "device_agents/virtual_phone/android/bin"
-SHELL = shutil.which("mksh") or "/bin/sh"  # the phone's own where this machine has it
+SHELL = shutil.which("mksh") or "/bin/sh"  # the phone's own shell, if this machine has it
 IDENTITY = "ro.serialno=virtual-1\nro.boot.serialno=virtual-1\nro.product.cpu.abi=x86_64\n"
 
 
 @dataclass(frozen=True)
 class Handset:
-    """A phone's sysfs and state in a folder of this machine, without the container around it."""
+    """A phone's sysfs and state in a folder of this machine, without the container."""
 
     sys_root: Path
     state_root: Path
@@ -39,13 +39,13 @@ class Handset:
         )
 
     def run(self, tool: str, *arguments: str) -> tuple[int, str, str]:
-        """Return status, stdout and stderr of a tool that ends."""
+        """Run a tool and return its status, stdout and stderr."""
         with self.process(tool, *arguments) as process:
             out, err = process.communicate(timeout=30)
         return process.returncode, out, err
 
     def says(self, tool: str, *arguments: str) -> str:
-        """Return what a tool that succeeds silently otherwise prints."""
+        """Run a tool that must succeed without output on stderr, and return its stdout."""
         status, out, err = self.run(tool, *arguments)
         assert (status, err) == (0, "")
         return out
@@ -66,13 +66,13 @@ class Handset:
         return found
 
     def battery(self) -> dict[str, str]:
-        """The battery service's own lines: those before the first that is not indented."""
+        """Return the battery service's own lines, which end at the first one that is not indented."""
         lines = self.says("dumpsys", "battery").splitlines()[1:]
         end = next(number for number, line in enumerate(lines) if not line.startswith("  "))
         return dict(line.strip().split(": ", 1) for line in lines[:end])
 
     def hal(self) -> dict[str, str]:
-        """Temperatures of the thermal service's section "from HAL", as printed."""
+        """Return the temperatures in the thermal service's section "from HAL", as printed."""
         section = self.says("dumpsys", "thermalservice").partition("Current temperatures from HAL:")[2]
         section = section.partition("Current cooling devices")[0]
         return {name: value for value, name in re.findall(r"mValue=(\S+), mType=\d+, mName=(\w+)", section)}
@@ -80,7 +80,7 @@ class Handset:
 
 @pytest.fixture
 def handset(tmp_path: Path) -> Handset:
-    """A phone that has rested and just booted."""
+    """A phone at rest that has just booted."""
     sensors = Sensors(tmp_path / "sys", tmp_path / "state")
     (tmp_path / "state/identity.prop").write_text(IDENTITY)
     sensors.boot(now=1_700_000_000.5)
@@ -88,7 +88,7 @@ def handset(tmp_path: Path) -> Handset:
 
 
 def test_getprop_knows_the_soc_and_says_that_the_product_is_virtual(handset: Handset) -> None:
-    """The names of device_care.md section 1; an absent property is an empty line."""
+    """The properties of device_care.md section 1 have their values; an absent one is an empty line."""
     assert handset.says("getprop", "ro.soc.model") == "MT6989\n"
     assert handset.says("getprop", "ro.serialno") == "virtual-1\n"
     assert "virtual" in handset.says("getprop", "ro.product.model")
@@ -98,7 +98,7 @@ def test_getprop_knows_the_soc_and_says_that_the_product_is_virtual(handset: Han
 
 
 def test_setprop_keeps_a_value_and_leaves_read_only_ones_alone(handset: Handset) -> None:
-    """Only boot sets `ro.`; other properties are gone after a boot, persistent ones are not."""
+    """Only a boot sets `ro.` properties; of the others only persistent ones survive a boot."""
     handset.says("setprop", "debug.a", "b\\tc")
     handset.says("setprop", "persist.a", "kept")
     assert handset.run("setprop", "ro.serialno", "x")[:2] == (1, "")
@@ -111,7 +111,7 @@ def test_setprop_keeps_a_value_and_leaves_read_only_ones_alone(handset: Handset)
 
 
 def test_another_identity_shows_within_a_step(handset: Handset) -> None:
-    """What the fault "another phone behind the same serial" changes."""
+    """A new serial in identity.prop shows in getprop within one step."""
     (handset.state_root / "identity.prop").write_text("ro.serialno=somebody-else\n")
     handset.live()
 
@@ -121,14 +121,14 @@ def test_another_identity_shows_within_a_step(handset: Handset) -> None:
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(value=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))
 def test_settings_gives_back_what_was_put(handset: Handset, value: str) -> None:
-    """Whatever a value holds: quotes, dollars, backslashes, leading blanks."""
+    """A value may contain quotes, dollars, backslashes and leading blanks."""
     handset.says("settings", "put", "global", "window_animation_scale", value)
 
     assert handset.says("settings", "get", "global", "window_animation_scale") == f"{value}\n"
 
 
 def test_settings_says_null_deletes_and_outlives_a_reboot(handset: Handset) -> None:
-    """As Android does, with its words."""
+    """`settings` answers in Android's words: null for an absent key, and a count of deleted rows."""
     assert handset.says("settings", "get", "system", "nothing") == "null\n"
     handset.says("settings", "put", "system", "screen_brightness", "1")
     handset.sensors.boot(now=1_700_000_200.0)
@@ -142,7 +142,7 @@ def test_settings_says_null_deletes_and_outlives_a_reboot(handset: Handset) -> N
 
 
 def test_svc_writes_the_settings_that_android_writes(handset: Handset) -> None:
-    """15 is every kind of plug; radios have their own settings."""
+    """`stayon true` writes 15, every kind of plug; each radio has its own setting."""
     handset.says("svc", "power", "stayon", "true")
     handset.says("svc", "wifi", "disable")
 
@@ -152,7 +152,7 @@ def test_svc_writes_the_settings_that_android_writes(handset: Handset) -> None:
 
 
 def test_dumpsys_battery_has_androids_lines_and_a_vendors_trap_after_them(handset: Handset) -> None:
-    """A reader that does not stop at the first line that is not indented reads another level."""
+    """A reader that does not stop at the first line without indentation reads a wrong level."""
     text = handset.says("dumpsys", "battery")
 
     assert text.splitlines()[:3] == [
@@ -167,7 +167,7 @@ def test_dumpsys_battery_has_androids_lines_and_a_vendors_trap_after_them(handse
 
 
 def test_a_faked_battery_says_that_its_updates_stopped(handset: Handset) -> None:
-    """Fakes are for testing our own gate: `reset` takes them back."""
+    """A faked battery serves to test our own gate, and `reset` ends it."""
     handset.says("dumpsys", "battery", "unplug")
     handset.says("cmd", "battery", "set", "temp", "500")
     text = handset.says("dumpsys", "battery")
@@ -175,13 +175,13 @@ def test_a_faked_battery_says_that_its_updates_stopped(handset: Handset) -> None
     assert text.splitlines()[1] == "  (UPDATES STOPPED -- use 'reset' to restart)"
     assert "  USB powered: false\n" in text
     assert "  temperature: 500\n" in text
-    assert "  temperature: 431\n" in text  # the vendor's log is not Android's to fake
+    assert "  temperature: 431\n" in text  # a fake does not change the vendor's log
     handset.says("dumpsys", "battery", "reset")
     assert handset.battery()["temperature"] == "262"
 
 
 def test_a_suspended_input_drains_the_battery(handset: Handset) -> None:
-    """Status 3 and a charge counter that falls are the proof the lab looks for."""
+    """Status 3 and a falling charge counter prove it to the lab."""
     before = int(handset.battery()["Charge counter"])
     handset.says("cmd", "battery", "suspend_input")
     handset.live(seconds=60, load=1)
@@ -195,7 +195,7 @@ def test_a_suspended_input_drains_the_battery(handset: Handset) -> None:
 
 
 def test_the_thermal_service_prints_old_values_beside_present_ones(handset: Handset) -> None:
-    """Cached is far from what the HAL says, as on a Xiaomi 13T Pro (device_care.md section 4)."""
+    """Cached temperatures differ from the HAL's, as on a Xiaomi 13T Pro (device_care.md section 4)."""
     text = handset.says("dumpsys", "thermalservice")
 
     assert "\tTemperature{mValue=84.200, mType=0, mName=CPU, mStatus=0}\n" in text
@@ -207,7 +207,7 @@ def test_the_thermal_service_prints_old_values_beside_present_ones(handset: Hand
 
 
 def test_an_override_changes_the_status_and_no_temperature(handset: Handset) -> None:
-    """It fakes the framework only; `reset` ends it."""
+    """An override fakes only the framework's status, and `reset` ends it."""
     handset.says("cmd", "thermalservice", "override-status", "3")
     text = handset.says("dumpsys", "thermalservice")
 
@@ -219,7 +219,7 @@ def test_an_override_changes_the_status_and_no_temperature(handset: Handset) -> 
 
 
 def test_load_warms_every_sensor_and_a_hot_phone_slows_down(handset: Handset) -> None:
-    """Two minutes of full load: cooling state 1, a lower scaling_max_freq, and less CPU for the phone."""
+    """Two minutes of full load cause cooling state 1, a lower scaling_max_freq and less CPU for the phone."""
     shares = [handset.live(load=1) for _ in range(120)]
 
     assert shares[0] == 1
@@ -230,11 +230,11 @@ def test_load_warms_every_sensor_and_a_hot_phone_slows_down(handset: Handset) ->
     assert handset.node("class/thermal/cooling_device0/cur_state") == "1"
     assert 38_000 < int((handset.zone("vtskin-max") / "temp").read_text()) < 39_500
     assert int((handset.zone("soc_max") / "temp").read_text()) > 60_000
-    assert 300 < int(handset.battery()["temperature"]) < 380  # behind the chip by minutes
+    assert 300 < int(handset.battery()["temperature"]) < 380  # minutes behind the chip
 
 
 def test_a_hot_phone_tells_the_log_and_the_cache(handset: Handset) -> None:
-    """A change of thermal status is what Android caches temperatures with."""
+    """When the thermal status changes, Android logs it and caches the temperatures."""
     handset.sensors.heat = heat.at(48.0)
     handset.live()
 
@@ -245,7 +245,7 @@ def test_a_hot_phone_tells_the_log_and_the_cache(handset: Handset) -> None:
 
 
 def test_zones_are_found_by_type_only(handset: Handset) -> None:
-    """Every gate sensor of device_care.md section 3 is there, in an order without meaning."""
+    """Every gate sensor of device_care.md section 3 exists, in a meaningless order."""
     for kind in ("battery", "vtskin-max", "soc_max", "apu-a0", "apu-b0", "cpu-big-core7-1"):
         assert (handset.zone(kind) / "temp").exists()
     assert (handset.zone("nrpa_ntc") / "temp").read_text() == "-274000\n"
@@ -253,7 +253,7 @@ def test_zones_are_found_by_type_only(handset: Handset) -> None:
 
 
 def test_time_in_state_counts_ticks_of_10_ms(handset: Handset) -> None:
-    """10 s of full load at the fastest clock are 1000 ticks."""
+    """10 s of full load at the fastest clock add 1000 ticks."""
     for _ in range(10):
         handset.live(load=1)
 
@@ -262,7 +262,7 @@ def test_time_in_state_counts_ticks_of_10_ms(handset: Handset) -> None:
 
 
 def test_fixed_performance_holds_the_clocks_until_reboot(handset: Handset) -> None:
-    """Both limits at the second clock, whatever the load; the phone really is that slow."""
+    """Both limits are at the second clock under any load, and the phone is really that slow."""
     handset.says("cmd", "power", "set-fixed-performance-mode-enabled", "true")
 
     assert handset.live() == pytest.approx(0.857, abs=0.001)
@@ -274,7 +274,7 @@ def test_fixed_performance_holds_the_clocks_until_reboot(handset: Handset) -> No
 
 
 def test_a_pinned_clock_stays_pinned(handset: Handset) -> None:
-    """What root writes to scaling_max_freq holds until the next boot, below the heat's own cap."""
+    """A limit that root writes to scaling_max_freq lasts until the next boot, within the cap set by heat."""
     policy = "devices/system/cpu/cpufreq/policy7"
     (handset.sys_root / policy / "scaling_max_freq").write_text("1900000\n")
 
@@ -286,7 +286,7 @@ def test_a_pinned_clock_stays_pinned(handset: Handset) -> None:
 
 
 def test_a_lie_reports_success_and_changes_nothing(handset: Handset) -> None:
-    """Vendors that ignore fixed performance mode answer 0 as well."""
+    """Vendors that ignore fixed performance mode also answer with status 0."""
     handset.misbehave("fixed-performance", "lie")
     handset.misbehave("settings", "lie")
     handset.says("cmd", "power", "set-fixed-performance-mode-enabled", "true")
@@ -297,7 +297,7 @@ def test_a_lie_reports_success_and_changes_nothing(handset: Handset) -> None:
 
 
 def test_refusals_use_androids_words_and_statuses(handset: Handset) -> None:
-    """Shell commands fail with 255 and a SecurityException; dumpsys says it in the text alone, with status 0."""
+    """Shell commands fail with 255 and a SecurityException; dumpsys has status 0 and only its text says so."""
     for name in ("settings", "fixed-performance", "thermalservice", "battery"):
         handset.misbehave(name, "refuse")
 
@@ -309,7 +309,7 @@ def test_refusals_use_androids_words_and_statuses(handset: Handset) -> None:
 
 
 def test_a_service_that_hangs_answers_when_the_fault_ends(handset: Handset) -> None:
-    """And leaves no process behind."""
+    """It answers then, and leaves no process behind."""
     handset.misbehave("thermalservice", "hang")
     with handset.process("dumpsys", "thermalservice") as process:
         with pytest.raises(subprocess.TimeoutExpired):
@@ -321,7 +321,7 @@ def test_a_service_that_hangs_answers_when_the_fault_ends(handset: Handset) -> N
 
 
 def test_a_vanished_hal_or_service_is_said_so(handset: Handset) -> None:
-    """Neither is a temperature of 0."""
+    """A missing HAL and a missing service each have their own words, and none is a temperature of 0."""
     handset.misbehave("thermalservice", "vanish")
     handset.misbehave("deviceidle", "vanish")
 
@@ -332,7 +332,7 @@ def test_a_vanished_hal_or_service_is_said_so(handset: Handset) -> None:
 
 
 def test_sensors_without_a_reading(handset: Handset) -> None:
-    """NaN from the HAL, -274000 from a zone, nothing at all, or always the same."""
+    """A sensor can read NaN from the HAL, -274000 from a zone, nothing at all, or always the same value."""
     handset.misbehave("SKIN", "nan")
     handset.misbehave("NPU", "vanish")
     handset.misbehave("CPU", "freeze")
@@ -354,7 +354,7 @@ def test_sensors_without_a_reading(handset: Handset) -> None:
 
 
 def test_a_zone_refuses_even_root(handset: Handset) -> None:
-    """Uid 0 is told Permission denied, as the shell is by SELinux on phones."""
+    """Uid 0 gets Permission denied, as the shell does from SELinux on phones."""
     handset.misbehave("vtskin-max", "refuse")
 
     with pytest.raises(PermissionError):
@@ -364,7 +364,7 @@ def test_a_zone_refuses_even_root(handset: Handset) -> None:
 
 
 def test_a_zone_that_hangs_lets_its_readers_go(handset: Handset) -> None:
-    """A reader caught in it ends when the fault does."""
+    """A reader that hangs in it ends when the fault ends."""
     node = handset.zone("battery") / "temp"
     handset.misbehave("battery", "hang")
     with subprocess.Popen(["cat", str(node)], stdout=subprocess.PIPE) as reader:
@@ -376,7 +376,7 @@ def test_a_zone_that_hangs_lets_its_readers_go(handset: Handset) -> None:
 
 
 def test_an_unknown_knob_is_refused_in_words(tmp_path: Path) -> None:
-    """The message lists what there is."""
+    """The message lists the known sensors, tools and modes."""
     with pytest.raises(FarmError, match=r"no sensor or tool is called 'nose'.*vtskin-max"):
         knobs.misbehave(tmp_path, "nose", "hang")
     with pytest.raises(FarmError, match="soc_max cannot 'lie'; it knows: freeze, hang, nan, ok, refuse, vanish"):
@@ -384,7 +384,7 @@ def test_an_unknown_knob_is_refused_in_words(tmp_path: Path) -> None:
 
 
 def test_unknown_commands_answer_as_android_does(handset: Handset) -> None:
-    """255 for a command, 20 for a service, 0 and a complaint for dumpsys."""
+    """The status is 255 for a command and 20 for a service; dumpsys complains with status 0."""
     assert handset.run("am", "dance") == (255, "", "Unknown command: dance\n")
     assert handset.run("cmd", "power", "dance") == (255, "", "Unknown command: dance\n")
     assert handset.run("cmd", "dance") == (20, "", "cmd: Can't find service: dance\n")
@@ -393,7 +393,7 @@ def test_unknown_commands_answer_as_android_does(handset: Handset) -> None:
 
 
 def test_preparation_commands_of_device_care_are_known(handset: Handset) -> None:
-    """Each command of device_care.md section 2.1 that is not about files, and what reads it back."""
+    """Each command of device_care.md section 2.1 that does not concern files works, and can be read back."""
     for line in (
         "input keyevent KEYCODE_WAKEUP",
         "wm dismiss-keyguard",
@@ -415,14 +415,14 @@ def test_preparation_commands_of_device_care_are_known(handset: Handset) -> None
     assert "  mWakefulness=Awake\n" in handset.says("dumpsys", "power")
     assert "  mLightEnabled=false  mDeepEnabled=false\n" in handset.says("dumpsys", "deviceidle")
     assert handset.says("logcat", "-g").startswith("main: ring buffer is 16M")
-    handset.sensors.boot(now=1_700_000_200.0)  # Doze comes back, a persistent device_config stays
+    handset.sensors.boot(now=1_700_000_200.0)  # Doze is on again, a persistent device_config stays
     assert "  mLightEnabled=true  mDeepEnabled=true\n" in handset.says("dumpsys", "deviceidle")
     limit = handset.says("device_config", "get", "activity_manager", "max_phantom_processes")
     assert limit == "2147483647\n"
 
 
 def test_meminfo_reads_a_real_process(handset: Handset) -> None:
-    """PSS and RSS in kB, from the kernel."""
+    """`meminfo` prints PSS and RSS in kB, as the kernel counts them."""
     text = handset.says("dumpsys", "meminfo", str(os.getpid()))
 
     found = re.search(r"TOTAL PSS: +(\d+) +TOTAL RSS: +(\d+)", text)

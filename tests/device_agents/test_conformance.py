@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 BUILDS = {"tiny-fp32": ("tiny", "fp32"), "nano-paper": ("nano", "paper")}
-"""All of it in float32, and the paper's recipe: 4-bit language model, 8-bit vision, int8 key-value cache."""
+"""All float32, and the paper's recipe: 4-bit language model, 8-bit vision, int8 key-value cache."""
 
 
 @pytest.fixture(scope="module", params=list(BUILDS))
@@ -32,7 +32,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def generate(parallel: int, batches: tuple[int, ...], *, pipelined: bool = False) -> dict[str, object]:
-    """Return the workload that has every stage."""
+    """Return the workload with every stage."""
     return {
         "kind": "generate",
         "input": "screen",
@@ -53,7 +53,7 @@ def outputs(events: list[Event]) -> dict[str, Output]:
 def test_the_agent_answers_like_the_torch_oracle(
     parallel: int, batches: tuple[int, ...], agent: Agent, exported: Path, tmp_path: Path
 ) -> None:
-    """Features, logits and tokens lie within the tolerance that the build states, however it is cut."""
+    """Features, logits and tokens are within the build's tolerance, for every batch and chunk size."""
     manifest = Manifest.model_validate_json((exported / "manifest.json").read_bytes())
     source = Input.model_validate_json((exported / "inputs/screen/input.json").read_bytes())
     answer = agent.run(job_of(exported, generate(parallel, batches), iterations=1), tmp_path)
@@ -91,7 +91,7 @@ WORKS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("work", WORKS)
 def test_both_agents_tell_the_same(work: str, native: Agent, exported: Path, tmp_path: Path) -> None:
-    """The same events in the same order but for times, the same token ids, outputs within the tolerance."""
+    """Both write the same events in the same order, except for times: equal tokens, outputs within tolerance."""
     if work == "pipelined" and len(CORES) < 2:
         pytest.skip("two units need two cores; this process may use one")
     manifest = Manifest.model_validate_json((exported / "manifest.json").read_bytes())
@@ -112,7 +112,7 @@ def test_both_agents_tell_the_same(work: str, native: Agent, exported: Path, tmp
 
 
 def journal(events: list[Event], *, in_order: bool) -> list[str]:
-    """Tell events without times; two units that work at once finish in either order."""
+    """Return the events without times, sorted unless `in_order`: two units at once finish in either order."""
     told = [
         f"{event.iteration} {event.stage} {event.index} {event.role} {event.unit} {event.count} {event.source}"
         if isinstance(event, Span)

@@ -16,11 +16,11 @@ from device_agents.contract import (
 )
 
 SPLITMIX64 = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F)
-"""The generator's first three outputs from seed 0, as its other implementations print them."""
+"""SplitMix64's first three outputs from seed 0, as other implementations print them."""
 
 
 def test_a_fingerprint_is_the_published_vector() -> None:
-    """The signs are the bits of SplitMix64 from 0, so that any language gets the same 64 sums."""
+    """The signs are the bits of SplitMix64 from seed 0, so every language computes the same 64 sums."""
     values = (1.0, -2.0, 0.5)
     sums = [
         sum(v if hashed >> bit & 1 else -v for v, hashed in zip(values, SPLITMIX64, strict=True))
@@ -35,7 +35,7 @@ def test_a_fingerprint_is_the_published_vector() -> None:
 
 
 def test_a_fingerprint_does_not_see_its_own_blocks() -> None:
-    """A tensor longer than one block of 65536 is the sum of its parts: the head, and the rest behind zeros."""
+    """The sums of a tensor longer than a block of 65536 are those of its head plus those of its tail."""
     values = np.random.default_rng(0).standard_normal(70_000).astype(np.float32)
     head, rest = values.copy(), values.copy()
     head[65_536:] = 0
@@ -56,7 +56,7 @@ def test_the_distance_of_two_fingerprints_estimates_that_of_the_tensors() -> Non
 
 
 def test_what_a_broken_network_computes_survives_the_wire() -> None:
-    """NaN and infinity have no word in JSON: they travel as strings and come back as numbers."""
+    """JSON has no NaN and infinity: they are written as strings and read back as numbers."""
     values = np.array([np.nan, 1.0], dtype=np.float32)
     line = Output(kind="logits", iteration=0, fingerprint=fingerprint(values)).model_dump_json()
     found = parse_event.validate_json(line)
@@ -68,7 +68,7 @@ def test_what_a_broken_network_computes_survives_the_wire() -> None:
 
 
 def test_every_stage_has_a_role() -> None:
-    """The paper's units: what is not the accelerator's is the processor's, or the user's waiting."""
+    """Each stage has the paper's unit: the accelerator, the processor, or the waiting user."""
     assert set(ROLES) == set(Stage)
     assert {stage.value for stage in Stage if ROLES[stage] == "npu"} == {
         "vit",
@@ -82,12 +82,12 @@ def test_every_stage_has_a_role() -> None:
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../up", "a/../../b", "a\\b", "a\0b"])
 def test_a_path_never_leaves_its_folder(path: str) -> None:
-    """A build cannot make an agent read or a push write elsewhere."""
+    """A build cannot make an agent read, or a push write, outside its folder."""
     with pytest.raises(ValidationError):
         File(path=path, sha256="0" * 64, bytes=1)
 
 
 def test_a_fingerprint_has_64_sums() -> None:
-    """Fewer are refused where they come in."""
+    """Fewer are refused when the document is read."""
     with pytest.raises(ValidationError):
         Fingerprint(shape=[1], norm=1.0, projections=[1.0] * 63)

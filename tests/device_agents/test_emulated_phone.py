@@ -17,11 +17,11 @@ from tests.lab_process import run_lab
 pytestmark = pytest.mark.arm64
 
 SUITE_S = 3600.0
-"""For all of the plan `once`; seen to take 14 minutes on two cores that much else was running on."""
+"""Limit for all of the plan `once`, which took 14 minutes on two busy cores."""
 
 
 def test_an_emulated_phone_runs_arm64(emulated_phone: Phone) -> None:
-    """The kernel's answer, the ABI and the kind; an MT6989's processors in /proc/cpuinfo."""
+    """The kernel, the ABI and the kind say so, and /proc/cpuinfo shows an MT6989's processors."""
     said = emulated_phone.adb("shell", "uname -m; getprop ro.product.cpu.abi; getprop ro.boot.pocketlab.kind")
     assert said.stdout.split() == ["aarch64", "arm64-v8a", "emulated"]
     parts = emulated_phone.adb("shell", "grep part /proc/cpuinfo").stdout.split("\n")[:-1]
@@ -29,7 +29,7 @@ def test_an_emulated_phone_runs_arm64(emulated_phone: Phone) -> None:
 
 
 def test_an_emulated_phone_comes_back_after_a_reboot(emulated_phone: Phone) -> None:
-    """As every phone, with another boot id."""
+    """As every phone, it has another boot id then."""
     before = emulated_phone.adb("shell", "cat /proc/sys/kernel/random/boot_id").stdout
     emulated_phone.fault("reboot")
     emulated_phone.restore()
@@ -40,14 +40,14 @@ def test_an_emulated_phone_comes_back_after_a_reboot(emulated_phone: Phone) -> N
 
 @dataclass(frozen=True)
 class Suite:
-    """The plan `once`, done by the command `lab` on the emulated phone: what it said and what it left."""
+    """The output and the files of `lab` after the plan `once` on the emulated phone."""
 
     said: str
     page: str
     runs: Sequence[Path]
 
     def trials(self) -> list[Path]:
-        """Every trial's folder, the uncounted first one of each run left out."""
+        """Return every trial's folder, except the uncounted first one of each run."""
         return [path for run in self.runs for path in sorted((run / "trials").iterdir()) if path.name != "0000"]
 
 
@@ -72,7 +72,7 @@ def once(emulated_phone: Phone, tiny_builds: dict[str, Path], tmp_path_factory: 
 
 
 def test_every_workload_runs_and_every_trial_counts(once: Suite) -> None:
-    """The judge compared every output with the oracle's; the phone's agent is an arm64 program."""
+    """The judge compared every output with the oracle's, and the phone's agent is an arm64 program."""
     told = [json.loads((run / "run.json").read_bytes())["run"] for run in once.runs]
     trials = [json.loads((trial / "trial.json").read_bytes())["trial"] for trial in once.trials()]
 
@@ -86,7 +86,7 @@ def test_every_workload_runs_and_every_trial_counts(once: Suite) -> None:
 
 
 def test_one_report_says_that_no_time_in_it_is_a_measurement(once: Suite) -> None:
-    """In the terminal and on the page; nothing is ranked, nothing is set beside what was published."""
+    """Terminal and page say so; they rank nothing, and compare nothing with published figures."""
     assert once.said.count("emulated, no measurement") == 5
     assert once.page.count("(emulated)") >= 5
     assert "best of" not in once.said
@@ -94,7 +94,7 @@ def test_one_report_says_that_no_time_in_it_is_a_measurement(once: Suite) -> Non
 
 
 def test_the_answers_are_x86_64s(once: Suite, native: Agent, tiny_builds: dict[str, Path], tmp_path: Path) -> None:
-    """The very same jobs, done by the x86_64 agent here: equal token ids, outputs within the tolerance."""
+    """The x86_64 agent answers the same jobs with equal token ids, and outputs within the tolerance."""
     tolerance = Manifest.model_validate_json((tiny_builds["w8"] / "manifest.json").read_bytes()).tolerance
     bounds = {"features": tolerance.features, "logits": tolerance.logits}
     compared = dict.fromkeys((*bounds, "tokens"), 0)

@@ -1,4 +1,4 @@
-"""The heat model: it ends where algebra says, gets there as the matrix exponential says, and slows a hot phone."""
+"""The heat model follows algebra and the matrix exponential, and slows a hot phone."""
 
 import math
 
@@ -17,7 +17,7 @@ seconds = st.floats(0, 3600)
 
 
 def by_matrix_exponential(start: Heat, duration_s: float, watts: float) -> tuple[float, float]:
-    """The same two nodes written as a matrix, solved by scipy: another implementation of the same physics."""
+    """Solve the same two nodes as a matrix with scipy: another implementation of the same physics."""
     g_soc, g_room = 1 / heat.SOC_TO_BODY_KELVIN_PER_WATT, 1 / heat.BODY_TO_ROOM_KELVIN_PER_WATT
     c_soc, c_body = heat.SOC_JOULES_PER_KELVIN, heat.BODY_JOULES_PER_KELVIN
     a = np.array([[-g_soc / c_soc, g_soc / c_soc], [g_soc / c_body, -(g_soc + g_room) / c_body]])
@@ -38,7 +38,7 @@ def test_a_step_is_the_exact_solution(soc: float, body: float, duration_s: float
 
 @given(soc=celsius, body=celsius, load=loads)
 def test_a_constant_load_ends_at_the_resistances_times_the_power(soc: float, body: float, load: float) -> None:
-    """After a day: room + P R for the body, and P R more for the chip (Ohm's law of heat)."""
+    """After a day the body is at room + P R, and the chip another P R above it (Ohm's law of heat)."""
     after = step(Heat(soc, body), seconds=86_400, load=load)
 
     watts = 0.3 + 8.0 * load
@@ -48,7 +48,7 @@ def test_a_constant_load_ends_at_the_resistances_times_the_power(soc: float, bod
 
 @given(soc=celsius, body=celsius, load=loads, first=st.floats(0, 600), second=st.floats(0, 600))
 def test_two_steps_are_one_longer_step(soc: float, body: float, load: float, first: float, second: float) -> None:
-    """A supervisor that was late by a minute loses nothing."""
+    """A supervisor that is late by a minute loses nothing."""
     once = step(Heat(soc, body), seconds=first + second, load=load)
     twice = step(step(Heat(soc, body), seconds=first, load=load), seconds=second, load=load)
 
@@ -67,7 +67,7 @@ def test_more_load_is_never_cooler(duration_s: float, low: float, more: float) -
 
 @given(duration_s=seconds)
 def test_an_idle_phone_stays_as_it_is(duration_s: float) -> None:
-    """Rested is 1.2 K (0.3 W through 4 K/W) above the room, for ever."""
+    """A phone at rest stays 1.2 K (0.3 W through 4 K/W) above the room."""
     after = step(heat.IDLE, seconds=duration_s, load=0)
 
     assert after.body_celsius == pytest.approx(26.2)
@@ -75,7 +75,7 @@ def test_an_idle_phone_stays_as_it_is(duration_s: float) -> None:
 
 
 def test_full_load_reaches_the_first_trip_in_about_two_minutes() -> None:
-    """What the constants were chosen for, seen second by second: it slows down before a status is told."""
+    """As its constants intend, the phone slows down before the thermal status changes."""
     phone, trip_s = heat.IDLE, math.inf
     for second in range(1, 1201):
         phone = step(phone, seconds=1, load=heat.speed(heat.caps_khz(phone.cooling)))
@@ -84,11 +84,11 @@ def test_full_load_reaches_the_first_trip_in_about_two_minutes() -> None:
             assert second > trip_s or phone.status == 0
 
     assert 90 <= trip_s <= 150
-    assert 40 < phone.skin_celsius < 45  # held by the cooling, far below the 61.5 degC it would reach
+    assert 40 < phone.skin_celsius < 45  # kept there by the cooling, far below the 61.5 degC it would reach
 
 
 def test_a_level_ends_a_kelvin_below_where_it_began() -> None:
-    """Hysteresis: no flapping at a trip."""
+    """Hysteresis keeps a level from flapping at its trip."""
     trips = (40.0, 50.0)
     temperatures = [39.9, 40.0, 39.1, 38.9, 39.5, 51.0, 49.5, 48.9, 20.0]
 
@@ -101,7 +101,7 @@ def test_a_level_ends_a_kelvin_below_where_it_began() -> None:
 
 
 def test_speed_is_one_at_full_clocks_and_falls_with_every_cooling_state() -> None:
-    """A state lowers every policy's clock by one of its steps; work weighs clocks by cores."""
+    """A cooling state lowers every policy's clock by one step; the speed weighs clocks by cores."""
     speeds = [heat.speed(heat.caps_khz(cooling)) for cooling in range(6)]
 
     assert speeds[0] == 1
@@ -112,7 +112,7 @@ def test_speed_is_one_at_full_clocks_and_falls_with_every_cooling_state() -> Non
 
 
 def test_a_phone_set_to_a_temperature_is_judged_by_it() -> None:
-    """The fault `heat 48`: severe (47), as slow as it gets (46); then it cools."""
+    """After the fault `heat 48` the status is severe (47) and the speed lowest (46); then the phone cools."""
     hot = heat.at(48.0)
 
     assert (hot.skin_celsius, hot.status, hot.cooling) == (48.0, 3, 5)

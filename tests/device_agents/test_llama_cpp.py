@@ -1,4 +1,4 @@
-"""llama-bench is asked for exactly what a job wants, and anything but one clean result becomes an error."""
+"""llama-bench gets exactly the job's work, and anything but one clean result becomes an error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DECODE = DecodeWork(input="screen", context_tokens=50, new_tokens=9, parallel_to
 
 
 def job_of(work: Work) -> Job:
-    """Ask for one warm-up and two measured iterations on cores 1 and 3."""
+    """Return a job of one warm-up and two measured iterations on cores 1 and 3."""
     return Job(
         protocol=PROTOCOL,
         trial="t",
@@ -55,7 +55,7 @@ def job_of(work: Work) -> Job:
 
 
 def manifest_of(kv_cache: str = "f16") -> ForeignManifest:
-    """Describe a build that llama-bench runs."""
+    """Return the manifest of a build for llama-bench."""
     files = [File(path=name, sha256="0" * 64, bytes=1) for name in ("bin/llama-bench", "m.gguf")]
     return ForeignManifest(
         protocol=PROTOCOL,
@@ -73,7 +73,7 @@ def manifest_of(kv_cache: str = "f16") -> ForeignManifest:
 
 
 def line(**changes: object) -> str:
-    """Return one result in the tool's grammar, for PREFILL, with these keys changed; None removes one."""
+    """Return one result in the tool's format, for PREFILL, with these keys changed; None removes a key."""
     keys: dict[str, object] = {
         "build_commit": "0abc123",
         "build_number": 77,
@@ -99,12 +99,12 @@ def line(**changes: object) -> str:
 
 
 def read(stdout: str, *, work: Work = PREFILL, stderr: str = "", returncode: int = 0) -> list[Event]:
-    """Parse what the tool left for one job."""
+    """Parse the tool's output for one job."""
     return parse(job_of(work), manifest_of(), stdout=stdout, stderr=stderr, returncode=returncode)
 
 
 def refusal(events: list[Event]) -> Error:
-    """Return the one error of a failed run: between `hello` and an `end` that counts nothing."""
+    """Return the only error of a failed run, between `hello` and an `end` that counts nothing."""
     hello, error, end = events
     assert isinstance(hello, Hello)
     assert isinstance(error, Error)
@@ -113,7 +113,7 @@ def refusal(events: list[Event]) -> Error:
 
 
 def test_prefill_becomes_a_command_line() -> None:
-    """The prompt in one batch, the chunk as micro-batch, warm-up as a repetition, threads on their cores."""
+    """The prompt is one batch, the chunk a micro-batch, the warm-up a repetition; threads have their cores."""
     command = prepare(job_of(PREFILL), manifest_of())
 
     assert command.argv == [
@@ -144,7 +144,7 @@ def test_prefill_becomes_a_command_line() -> None:
 
 
 def test_decode_counts_the_tokens_after_the_first() -> None:
-    """Nine new tokens are eight calls behind the context: the first comes from the prefill, as with our agents."""
+    """Nine new tokens are eight calls after the context: the first comes from the prefill, as with our agents."""
     command = prepare(job_of(DECODE), manifest_of("q8_0"))
 
     assert " ".join(command.argv[3:]) == (
@@ -155,7 +155,7 @@ def test_decode_counts_the_tokens_after_the_first() -> None:
 
 @pytest.mark.parametrize("work", [LoadWork(), DECODE.model_copy(update={"new_tokens": 1})])
 def test_what_the_tool_cannot_do_is_a_bad_job(work: Work) -> None:
-    """It times no load, and a single token is none of its tests."""
+    """The tool cannot time a load or a single token."""
     with pytest.raises(
         AgentError, match="llama-bench measures prefill, and decode of 2 tokens or more"
     ) as refused:
@@ -164,7 +164,7 @@ def test_what_the_tool_cannot_do_is_a_bad_job(work: Work) -> None:
 
 
 def test_each_sample_becomes_an_iteration() -> None:
-    """Durations are the tool's, laid end to end from 0, marked parsed; the first is the warm-up."""
+    """The tool's durations lie end to end from 0 and are marked parsed; the first is the warm-up."""
     hello, *timed, end = read(line())
 
     assert isinstance(hello, Hello)
@@ -183,7 +183,7 @@ def test_each_sample_becomes_an_iteration() -> None:
 
 
 def test_decode_is_one_span_of_many_tokens() -> None:
-    """The tool times a run of tokens, not each of them: no token's time is invented."""
+    """The tool times a run of tokens, and the adapter invents no time for single ones."""
     _, span, *_ = read(line(n_prompt=0, n_gen=8, n_depth=50, samples_ns=[800, 900, 850]), work=DECODE)
 
     assert isinstance(span, Span)
@@ -191,7 +191,7 @@ def test_decode_is_one_span_of_many_tokens() -> None:
 
 
 def test_another_builds_keys_and_stray_lines_are_no_matter() -> None:
-    """Keys come and go between builds; what is not asked for is not missed."""
+    """Builds print different keys; a missing optional key or an unknown one does no harm."""
     old = line(n_depth=None, cpu_mask=None, cpu_strict=None, load_mode=None, use_mmap=True, test_time=None)
 
     assert len(read(f"a stray print\n{old}\n")) == 8
@@ -217,7 +217,7 @@ def test_another_builds_keys_and_stray_lines_are_no_matter() -> None:
     ],
 )
 def test_output_that_is_no_clean_result_is_an_error(stdout: str, wanted: str, words: str) -> None:
-    """Missing, garbled, doubled, contradicting or empty: said in words, never a number."""
+    """Missing, garbled, doubled, contradicting or empty output is an error in words, never a number."""
     error = refusal(read(stdout))
 
     assert error.error == wanted
@@ -247,14 +247,14 @@ def test_a_failed_run_is_an_error_whatever_it_printed(
 
 
 def test_threads_that_could_not_be_placed_are_no_measurement() -> None:
-    """Ggml only warns of it, and goes on."""
+    """Ggml only warns and goes on, but the adapter reports an error."""
     error = refusal(read(line(), stderr="warn: failed to set affinity mask 0xa : Invalid argument"))
 
     assert error.error == "unit_unavailable"
 
 
 def test_a_wrong_amount_is_left_for_the_reader_to_find() -> None:
-    """The counts are the tool's own: the lab compares them with the job."""
+    """The counts are the tool's own, and the lab compares them with the job."""
     spans = [event for event in read(line(n_prompt=64)) if isinstance(event, Span)]
 
     assert {span.count.true for span in spans if span.count} == {64}
@@ -262,18 +262,18 @@ def test_a_wrong_amount_is_left_for_the_reader_to_find() -> None:
 
 @given(st.text(), st.text(), st.integers(-64, 255))
 def test_no_garbage_makes_a_number(stdout: str, stderr: str, returncode: int) -> None:
-    """Whatever is printed that is no result, the events are hello, error, end."""
+    """For any output that is no result, the events are hello, error, end."""
     refusal(read(stdout, stderr=stderr, returncode=returncode))
 
 
 @given(st.integers(0, len(line()) - 2))
 def test_no_cut_makes_a_number(length: int) -> None:
-    """A line that ends early is never read as a shorter result."""
+    """A truncated line is never read as a shorter result."""
     refusal(read(line()[:length]))
 
 
 def test_both_steps_run_as_processes(tmp_path: Path) -> None:
-    """That is how the lab uses them: `prepare` prints a Command, `parse` writes events."""
+    """As the lab runs them, `prepare` prints a Command and `parse` writes events."""
     (tmp_path / "job.json").write_bytes(canonical_json(job_of(PREFILL)))
     (tmp_path / "manifest.json").write_bytes(canonical_json(manifest_of()))
     (tmp_path / "out").write_text(line())

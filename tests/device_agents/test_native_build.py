@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from device_agents.debian import DebianError, cache_folder, download, mirror_in
-from device_agents.native.build import BuildError, pinned
 from tests.lab_process import ROOT
 
 HEADERS = ("headers/onnxruntime_c_api.h", "jni/arm64-v8a/libonnxruntime.so")
@@ -82,13 +81,6 @@ def test_an_unknown_abi_is_a_wrong_command_line(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "x86_64" in done.stderr
-
-
-def test_the_runtimes_release_is_the_pinned_one() -> None:
-    """The whole name counts, and a pin that is missing is told."""
-    assert pinned("onnxruntime", "onnx==1.0\nonnxruntime==1.32.0\n") == "1.32.0"
-    with pytest.raises(BuildError, match="pin of onnxruntime"):
-        pinned("onnxruntime", "onnxruntime-genai==1.0\n")
 
 
 def test_the_mirror_is_that_of_the_release_itself() -> None:

@@ -14,14 +14,14 @@ from tests.farm_phones import Phone
 
 
 def said(phone: Phone, command: str) -> str:
-    """What a command that succeeds prints on the phone."""
+    """Run a command on the phone that must succeed, and return its output."""
     done = phone.adb("shell", command)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def eventually(holds: Callable[[], bool], deadline_s: float = 20.0) -> None:
-    """Wait until something holds: readings follow within a second, a reboot takes a few."""
+    """Wait until something holds: readings follow within a second, a reboot takes a few seconds."""
     began = time.monotonic()
     while not holds():
         assert time.monotonic() - began < deadline_s
@@ -29,13 +29,13 @@ def eventually(holds: Callable[[], bool], deadline_s: float = 20.0) -> None:
 
 
 def temperature(phone: Phone, kind: str) -> int:
-    """A thermal zone found by type, in millidegrees."""
+    """Return the reading of a thermal zone, found by its type, in millidegrees."""
     find = f"cd /sys/class/thermal; for z in *; do [ $(cat $z/type) = {kind} ] && cat $z/temp; done; true"
     return int(said(phone, find))
 
 
 def test_the_phone_says_what_it_is(phone: Phone) -> None:
-    """Properties over adb, the serial from its identity."""
+    """Adb reads its properties, and its serial is that of its identity."""
     assert said(phone, "getprop ro.soc.model") == "MT6989\n"
     assert said(phone, "getprop ro.serialno") == f"{phone.name}\n"
     assert said(phone, "getprop ro.boot.pocketlab.kind") == "virtual\n"
@@ -43,7 +43,7 @@ def test_the_phone_says_what_it_is(phone: Phone) -> None:
 
 
 def test_adbs_shell_may_change_settings_and_not_sysfs(phone: Phone) -> None:
-    """Uid 2000 is what Android's shell is: the rooted profile does not work without root."""
+    """Adb's shell has uid 2000, as on Android, so the rooted profile does not work without root."""
     said(phone, "settings put system screen_brightness 1")
     assert said(phone, "settings get system screen_brightness") == "1\n"
 
@@ -52,7 +52,7 @@ def test_adbs_shell_may_change_settings_and_not_sysfs(phone: Phone) -> None:
 
 
 def test_heat_is_felt_by_the_processes(phone: Phone) -> None:
-    """At 48 degC the phone is at 0.3 of its clocks, and gets 0.3 of the machine's cores, however busy it is."""
+    """At 48 degC the phone has 0.3 of its clocks and gets 0.3 of the machine's cores, however busy it is."""
     cores = os.cpu_count() or 1
     phone.fault("heat", 48)
     assert "Thermal Status: 3\n" in said(phone, "dumpsys thermalservice")
@@ -62,11 +62,11 @@ def test_heat_is_felt_by_the_processes(phone: Phone) -> None:
     phone.adb("shell", "for p in 1 2 3 4 5 6 7 8; do timeout 3 sh -c 'while :; do :; done' & done; wait")
 
     used = (cpu_usage_ns(phone.core.group) - before) / 1e9 / (time.monotonic() - began) / cores
-    assert used < 0.35  # 0.3006 by the clocks; the rest is what a quota's period lets slip
+    assert used < 0.35  # 0.3006 by the clocks; the rest is the error of a quota's period
 
 
 def test_load_warms_the_phone(phone: Phone) -> None:
-    """A busy loop on every core makes the chip's zone rise by more than the 1.2 K of an idle phone."""
+    """A busy loop on every core warms the chip's zone by more than the 1.2 K of an idle phone."""
     before = temperature(phone, "soc_max")
     phone.adb("shell", "for p in 1 2 3 4; do timeout 60 sh -c 'while :; do :; done' >/dev/null 2>&1 & done")
 
@@ -74,7 +74,7 @@ def test_load_warms_the_phone(phone: Phone) -> None:
 
 
 def test_knobs_work_over_the_wire(phone: Phone) -> None:
-    """Refused, vanished: what the lab must live with, until the fault is undone."""
+    """A sensor is refused or vanished until the fault is undone."""
     phone.fault("sensor", "settings refuse")
     phone.fault("sensor", "vtskin-max refuse")
     phone.fault("sensor", "thermalservice vanish")
@@ -91,7 +91,7 @@ def test_knobs_work_over_the_wire(phone: Phone) -> None:
 
 @pytest.mark.parametrize("command", ["svc power reboot", "reboot"])
 def test_a_reboot_asked_for_inside_loses_fixed_performance(phone: Phone, command: str) -> None:
-    """The phone comes back as another boot; flags are gone, settings are not."""
+    """The phone comes back with another boot id; flags are gone, settings stay."""
     said(phone, "cmd power set-fixed-performance-mode-enabled true; settings put global low_power 0")
     ask = "cat /proc/sys/kernel/random/boot_id"
     boot = said(phone, ask)
@@ -102,7 +102,7 @@ def test_a_reboot_asked_for_inside_loses_fixed_performance(phone: Phone, command
 
 
 def test_a_link_laid_in_the_phone_reaches_nothing_on_this_machine(phone: Phone, tmp_path: Path) -> None:
-    """Who writes the phone's state is root here, and anybody here may connect to the phone: it follows no link."""
+    """The writer of the phone's state is root on this machine and anybody may connect: it follows no link."""
     (tmp_path / "mine").write_text("untouched")
     (tmp_path / "folder").mkdir(mode=0o700)
     state = "cd /metadata/pocketlab"
@@ -114,7 +114,7 @@ def test_a_link_laid_in_the_phone_reaches_nothing_on_this_machine(phone: Phone, 
     try:
         with suppress(FarmError):
             phone.fault("change-identity", "other")
-        time.sleep(2.5)  # readings are written every second
+        time.sleep(2.5)  # the supervisor writes readings every second
         assert (tmp_path / "mine").read_text() == "untouched"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "mine"]
         assert list((tmp_path / "folder").iterdir()) == []

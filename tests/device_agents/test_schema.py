@@ -8,12 +8,12 @@ from device_agents.schema import ERRORS, PAGE, SCHEMA, STAGES, TABLES, page, sch
 
 
 def test_the_published_schema_is_the_codes() -> None:
-    """A changed contract without `python -m device_agents.schema --write` fails here."""
+    """The test fails when the contract changed without `python -m device_agents.schema --write`."""
     assert SCHEMA.read_text(encoding="utf-8") == schema()
 
 
 def test_the_pages_tables_are_the_codes() -> None:
-    """Every generated part of PROTOCOL.md is up to date, and none was dropped."""
+    """Every generated part of PROTOCOL.md is up to date, and none is missing."""
     text = PAGE.read_text(encoding="utf-8")
 
     assert page(text) == text
@@ -22,7 +22,7 @@ def test_the_pages_tables_are_the_codes() -> None:
 
 
 def test_a_stale_table_is_filled_in_anew() -> None:
-    """What lies between the markers is replaced, what lies around them is not."""
+    """The text between the markers is replaced, the text around them is not."""
     text = "before\n<!-- generated: errors -->\nold\n<!-- end -->\nafter\n"
 
     assert "old" not in page(text)
@@ -32,13 +32,13 @@ def test_a_stale_table_is_filled_in_anew() -> None:
 
 
 def test_every_word_of_the_contract_is_explained() -> None:
-    """A new stage or error class without a sentence fails here."""
+    """The test fails for a new stage or error class without a sentence."""
     assert set(STAGES) == set(Stage)
     assert set(ERRORS) == set(ErrorClass)
 
 
 def test_the_pages_vector_is_what_the_code_computes() -> None:
-    """Another language's author can check the 64 sums against the page."""
+    """Authors in other languages can check their 64 sums against the page."""
     import numpy as np
 
     found = re.search(r"```json\n(\{.*\})\n```", PAGE.read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ def test_the_pages_vector_is_what_the_code_computes() -> None:
 
 
 def test_the_four_documents_are_in_the_schema() -> None:
-    """An agent's author finds each by name; unknown keys are refused there too."""
+    """An agent's author finds each by name, and each rejects unknown keys."""
     definitions = json.loads(schema())["$defs"]
 
     assert {"Manifest", "Input", "Job", "Event"} <= set(definitions)

@@ -19,7 +19,7 @@ onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 
 
 def _without_routes() -> list[str]:
-    """Return the prefix that runs a command where no packet can leave, or skip the test in words."""
+    """Return the prefix that runs a command without any network, or skip the test with the reason."""
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.skip("no `unshare` here: telemetry is only ever provoked where no packet can leave")
@@ -30,7 +30,7 @@ def _without_routes() -> list[str]:
 
 
 def _run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in an empty environment (no CI variables, no opt-out) with a home of its own."""
+    """Run a command in an empty environment (no CI variables, no opt-out) with its own home."""
     home.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
@@ -39,7 +39,7 @@ def _run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _traces(home: Path) -> list[str]:
-    """List what was left in a home: the telemetry keeps a device id and a queue of events there."""
+    """List the files in a home: the telemetry keeps a device id and a queue of events there."""
     return sorted(path.name for path in home.rglob("*") if path.is_file())
 
 

@@ -33,7 +33,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 
 def said(journal: list[str], word: str) -> Callable[[], None]:
-    """Return a stage that writes a word."""
+    """Return a stage that notes a word."""
     return lambda: journal.append(word)
 
 
@@ -47,7 +47,7 @@ def test_serial_stages_take_turns(pipeline: Pipeline) -> None:
 
 @TWO_CORES
 def test_pipelined_stages_run_at_the_same_time(pipeline: Pipeline) -> None:
-    """The first batch's second stage and the second batch's first each wait for the other to have begun."""
+    """The first batch's second stage and the second batch's first each wait until the other has begun."""
     met = threading.Barrier(2, timeout=10)
     pipeline.run([(lambda: None, met.wait), (met.wait, lambda: None)], pipelined=True)
 
@@ -56,7 +56,7 @@ def test_pipelined_stages_run_at_the_same_time(pipeline: Pipeline) -> None:
 
 @TWO_CORES
 def test_each_unit_keeps_to_its_core_and_does_one_thing_at_a_time(pipeline: Pipeline) -> None:
-    """Second stages follow each other on the second core, in the order of the batches."""
+    """Second stages run one after the other on the second core, in the order of the batches."""
     seen: list[tuple[str, set[int]]] = []
     stages = [
         (
@@ -77,7 +77,7 @@ def test_each_unit_keeps_to_its_core_and_does_one_thing_at_a_time(pipeline: Pipe
 def test_a_failing_stage_stops_the_run_and_the_pipeline_lives_on(
     side: int, pipelined: bool, pipeline: Pipeline
 ) -> None:
-    """Its exception reaches the caller, and the next run finds both units at rest."""
+    """Its exception reaches the caller, and both units are idle at the next run."""
 
     def broken() -> None:
         raise ValueError("broken stage")
@@ -92,7 +92,7 @@ def test_a_failing_stage_stops_the_run_and_the_pipeline_lives_on(
 
 
 def test_one_unit_does_both_sides_in_turn() -> None:
-    """With the same unit for both there is nothing to overlap, and no thread."""
+    """With one unit for both sides nothing overlaps, and there is no thread."""
     journal: list[str] = []
     unit, before = ExecutionUnit((CORES[0],)), threading.active_count()
     with Pipeline(unit, unit) as pipeline:
@@ -103,7 +103,7 @@ def test_one_unit_does_both_sides_in_turn() -> None:
 
 
 def test_a_stage_leaves_one_span_and_its_result() -> None:
-    """What ran, where, and on how much."""
+    """The span says what ran, where, and on how many tiles."""
     spans: list[RawSpan] = []
     place = Place(Stage.VIT, ExecutionUnit((0, 1)))
 
@@ -116,7 +116,7 @@ def test_a_stage_leaves_one_span_and_its_result() -> None:
 
 
 def test_a_stage_that_fails_leaves_no_span() -> None:
-    """Half a stage is no measurement."""
+    """An incomplete stage is no measurement."""
     spans: list[RawSpan] = []
     with pytest.raises(ZeroDivisionError):
         run_stage(lambda: 1 // 0, spans, Place(Stage.VIT, ExecutionUnit((0,))), 0, 0)
@@ -125,7 +125,7 @@ def test_a_stage_that_fails_leaves_no_span() -> None:
 
 
 def test_a_slowed_stage_takes_at_least_its_factor() -> None:
-    """It computes on until the factor is reached; its result is unchanged."""
+    """It goes on computing until the factor is reached, and its result is unchanged."""
     spans: list[RawSpan] = []
     inner: list[RawSpan] = []
     place = Place(Stage.VIT, ExecutionUnit((0,)))
@@ -138,7 +138,7 @@ def test_a_slowed_stage_takes_at_least_its_factor() -> None:
 
 
 def test_only_the_named_stage_is_slowed() -> None:
-    """Every other stage keeps its very function, so that nothing else changes."""
+    """Every other stage keeps its own function, so nothing else changes."""
 
     def work() -> None:
         return None
@@ -150,7 +150,7 @@ def test_only_the_named_stage_is_slowed() -> None:
 
 
 def test_text_streams_character_by_character(request: pytest.FixtureRequest) -> None:
-    """An accent appears with its last byte, special tokens are silent, and what is not UTF-8 is replaced."""
+    """An accent appears with its last byte, special tokens have no text, and invalid UTF-8 is replaced."""
     from device_agents.contract import Tokenizer
 
     detokeniser = Detokeniser(Tokenizer(kind="bytes", first_byte=2, end=0))

@@ -1,4 +1,4 @@
-"""Virtual phones are real enough: Android's adbd, a boot of their own, and faults that really happen."""
+"""Virtual phones have Android's adbd, their own boot, and faults that really happen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TMP = "/data/local/tmp"
 
 
 def until(true: Callable[[], bool], what: str, deadline_s: float = 15.0) -> None:
-    """Wait for something that another process brings about."""
+    """Wait until another process makes something true."""
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < deadline_s, what
@@ -31,12 +31,12 @@ def answers(phone: Phone) -> bool:
 
 
 def boot_id(phone: Phone) -> str:
-    """What the phone says which boot this is."""
+    """Return the phone's boot id."""
     return phone.adb("shell", "cat /proc/sys/kernel/random/boot_id").stdout
 
 
 def test_a_virtual_phone_looks_like_android_to_adb(phone: Phone) -> None:
-    """Android's shell user, shell and folders, a read-only system, and nothing Android lacks."""
+    """It has Android's shell user, shell and folders, a read-only system, and nothing that Android lacks."""
     said = phone.adb("shell", "id -un; ls -d /tmp /dev/shm 2>/dev/null; command -v sh sha256sum")
     assert said.stdout.split() == ["shell", "/system/bin/sh", "/system/bin/sha256sum"]
     assert phone.adb("shell", f"cd {TMP} && echo hello > file && cat file").stdout == "hello\n"
@@ -45,7 +45,7 @@ def test_a_virtual_phone_looks_like_android_to_adb(phone: Phone) -> None:
 
 
 def test_a_phone_has_a_boot_of_its_own(phone: Phone) -> None:
-    """The boot clock starts at zero with the phone, and processes are counted by it."""
+    """The boot clock starts at zero with the phone, and start times of processes follow it."""
     here = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
     uptime_s, ticks = phone.adb(
         "shell", "cut -d' ' -f1 /proc/uptime; cut -d' ' -f22 /proc/self/stat"
@@ -56,7 +56,7 @@ def test_a_phone_has_a_boot_of_its_own(phone: Phone) -> None:
 
 
 def test_a_phone_sees_itself_alone(phone: Phone, phones: list[Phone]) -> None:
-    """No process of this machine, no network but its own loopback, no way to the other phone's files."""
+    """It sees no process of this machine, no network but its loopback, and no file of the other phone."""
     names = phone.adb("shell", "ps -A -o NAME").stdout.split()
     assert "adbd" in names
     assert "systemd" not in names
@@ -67,7 +67,7 @@ def test_a_phone_sees_itself_alone(phone: Phone, phones: list[Phone]) -> None:
 
 
 def test_a_phone_that_reboots_comes_back_as_another_boot_with_its_data(phone: Phone) -> None:
-    """`reboot` typed in the phone ends that phone alone; files stay, processes do not, the boot id is new."""
+    """`reboot` in the phone ends only that phone; files stay, processes end, the boot id is new."""
     before = boot_id(phone)
     phone.adb("shell", f"echo kept > {TMP}/kept; setsid sleep 1000 < /dev/null > /dev/null 2>&1 &")
     phone.adb("shell", "reboot")
@@ -77,13 +77,13 @@ def test_a_phone_that_reboots_comes_back_as_another_boot_with_its_data(phone: Ph
 
 
 def test_no_reboot_reaches_the_host(phone: Phone) -> None:
-    """Not even root in the phone may call reboot(2): the capability is gone."""
+    """Even root in the phone cannot call reboot(2): it lacks the capability."""
     status = dict(line.split(":\t", 1) for line in phone.shell("cat /proc/1/status").splitlines() if ":\t" in line)
     assert int(status["CapBnd"], 16) & 1 << 22 == 0  # CAP_SYS_BOOT, <linux/capability.h>
 
 
 def test_a_detached_process_outlives_a_killed_adbd(phone: Phone) -> None:
-    """Adbd dies and is started again within seconds; what was started by `setsid` goes on."""
+    """Adbd restarts within seconds; a process started by `setsid` goes on."""
     phone.adb("shell", f"setsid sh -c 'sleep 30; rm {TMP}/pid' < /dev/null > /dev/null 2>&1 & echo $! > {TMP}/pid")
     before = phone.adb("shell", "pidof adbd").stdout
     phone.fault("kill-adbd")
@@ -94,7 +94,7 @@ def test_a_detached_process_outlives_a_killed_adbd(phone: Phone) -> None:
 
 
 def test_an_unplugged_phone_is_gone_until_it_is_plugged_in(phone: Phone) -> None:
-    """Connections end and new ones are refused; the boot goes on meanwhile."""
+    """Connections end and new ones are refused; the phone does not reboot."""
     before = boot_id(phone)
     phone.fault("unplug")
     assert "refused" in phone.connect() or "failed" in phone.connect()
@@ -105,7 +105,7 @@ def test_an_unplugged_phone_is_gone_until_it_is_plugged_in(phone: Phone) -> None
 
 
 def test_a_stalled_network_loses_no_byte(phone: Phone) -> None:
-    """Bytes stop for as long as was said; the connection stays and everything arrives."""
+    """Bytes stop for the given time; the connection stays, and everything arrives."""
     assert answers(phone)
     began = time.monotonic()
     phone.fault("stall", 1.0)
@@ -114,7 +114,7 @@ def test_a_stalled_network_loses_no_byte(phone: Phone) -> None:
 
 
 def test_a_hung_phone_answers_again_when_it_is_resumed(phone: Phone) -> None:
-    """Nothing in it runs; nothing of it is lost."""
+    """While it hangs nothing runs in it; afterwards nothing is lost."""
     assert answers(phone)
     phone.fault("hang")
     with pytest.raises(subprocess.TimeoutExpired):
@@ -124,7 +124,7 @@ def test_a_hung_phone_answers_again_when_it_is_resumed(phone: Phone) -> None:
 
 
 def test_a_full_disk_is_really_full(phone: Phone) -> None:
-    """As many bytes as were said are left; writing more is ENOSPC, for adb's push as well; then there is room."""
+    """The given number of bytes is free; more is ENOSPC, also for adb's push; then there is space again."""
     phone.fault("fill-disk", "1M")
     free_kb = int(phone.adb("shell", f"df -k {TMP}").stdout.splitlines()[-1].split()[3])
     assert free_kb <= 1024
@@ -137,7 +137,7 @@ def test_a_full_disk_is_really_full(phone: Phone) -> None:
 
 
 def test_a_flipped_bit_shows_in_the_hash_alone(phone: Phone) -> None:
-    """Size, modification time and inode stay as they were."""
+    """Size, modification time and inode do not change."""
     look = f"stat -c '%s %Y %i' {TMP}/blob; sha256sum {TMP}/blob"
     before = phone.adb("shell", f"head -c 4096 /dev/zero > {TMP}/blob; {look}").stdout.splitlines()
     assert before[1].split()[0] == "ad7facb2586fc6e966c004d7d1d16b024f5805ff7cb47c7a85dabd8b48892ca7"  # 4096 zeros
@@ -148,7 +148,7 @@ def test_a_flipped_bit_shows_in_the_hash_alone(phone: Phone) -> None:
 
 
 def test_another_phone_behind_the_same_address_shows(phone: Phone) -> None:
-    """Serial, fingerprint and boot id are another's at once, and its own again when that is undone."""
+    """Serial, fingerprint and boot id change at once."""
 
     def identity() -> list[str]:
         keys = ("ro.serialno", "ro.build.fingerprint")
@@ -163,7 +163,7 @@ def test_another_phone_behind_the_same_address_shows(phone: Phone) -> None:
 
 
 def test_memory_runs_out_where_a_limit_is_set(phone: Phone) -> None:
-    """The kernel kills the process that takes too much, not the phone."""
+    """The kernel kills the process that takes too much memory, not the phone."""
     pid = phone.status()["pid"]
     phone.fault("memory-limit", "64M")
     hungry = phone.adb("shell", "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo survived")
@@ -173,7 +173,7 @@ def test_memory_runs_out_where_a_limit_is_set(phone: Phone) -> None:
 
 
 def test_unauthorized_and_offline_are_what_adb_calls_them(phone: Phone) -> None:
-    """Adb's own words for a phone nobody said "allow" on, and for one that never answers."""
+    """A phone on which nobody tapped "allow" is `unauthorized`, and one that never answers is `offline`."""
 
     def said(word: str) -> bool:
         return phone.adb_state() == word
@@ -189,7 +189,7 @@ def test_unauthorized_and_offline_are_what_adb_calls_them(phone: Phone) -> None:
 
 
 def test_a_hot_phone_is_slowed_down(phone: Phone) -> None:
-    """Heat cuts the CPU time that the phone really gets."""
+    """Heat reduces the CPU time that the phone really gets."""
     spin = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; cut -d' ' -f1 /proc/uptime"
     phone.fault("heat", 60)
     group = phone.core.group
@@ -212,7 +212,7 @@ def test_a_hot_phone_is_slowed_down(phone: Phone) -> None:
     ],
 )
 def test_an_impossible_fault_is_refused_in_words(phone: Phone, word: str, argument: str, said: str) -> None:
-    """The message names what was wanted and what was found, and the phone."""
+    """The message says what was wanted and found, and names the phone."""
     with pytest.raises(FarmError) as error:
         phone.fault(word, argument)
     assert said in str(error.value)

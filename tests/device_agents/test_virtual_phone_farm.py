@@ -1,4 +1,4 @@
-"""The farm's command line: it asks in words for what it needs, and leaves nothing behind."""
+"""The farm's command line says what it needs, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 from device_agents.virtual_phone import cgroup, farm, linux, rootfs
+from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import Phone
-from device_agents.virtual_phone.supervisor import ask
 from tests.farm_phones import free_network, run_farm
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A farm that no other test has; taken down whatever happens."""
+    """A farm for one test, which is taken down whatever happens."""
     try:
         farm.check("x86_64")
     except FarmError as error:
@@ -33,13 +33,13 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def only(environment: dict[str, str]) -> Phone:
-    """The one phone of a farm."""
+    """Return the only phone of a farm."""
     (phone,) = farm.phones(Path(environment["POCKETLAB_FARM"]))
     return phone
 
 
 def left_of(phone: Phone) -> list[str]:
-    """What is there of a phone on this machine: processes, mounts, control groups, disks, files."""
+    """List everything of a phone on this machine: processes, mounts, control groups, disks, files."""
     found = [f"process {pid}" for pid in cgroup.processes(phone.group)]
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -56,7 +56,7 @@ def left_of(phone: Phone) -> list[str]:
 
 
 def test_up_twice_is_up_once_and_down_leaves_nothing(environment: dict[str, str]) -> None:
-    """A phone that runs is left alone; afterwards no process, mount, control group, disk or file is there."""
+    """The second `up` leaves the phone alone; `down` leaves no process, mount, control group, disk or file."""
     network = free_network()
     first = run_farm(environment, "up", "--phones", "1", "--network", network)
     assert first.stdout.splitlines()[1].split() == [
@@ -82,7 +82,7 @@ def test_up_twice_is_up_once_and_down_leaves_nothing(environment: dict[str, str]
 
 
 def test_a_killed_supervisor_takes_its_phone_along_and_up_starts_both_again(environment: dict[str, str]) -> None:
-    """Not even SIGKILL leaves a phone without its supervisor; files in /data are as they were."""
+    """Even SIGKILL leaves no phone without its supervisor; files in /data stay."""
     run_farm(environment, "up", "--network", free_network())
     phone = only(environment)
     pid = int(str(ask(phone, "status")["pid"]))
@@ -102,7 +102,7 @@ def test_a_killed_supervisor_takes_its_phone_along_and_up_starts_both_again(envi
 
 
 def test_a_hung_phone_whose_supervisor_was_killed_is_taken_down(environment: dict[str, str]) -> None:
-    """Stopped processes end too."""
+    """`down` ends stopped processes, too."""
     run_farm(environment, "up", "--network", free_network())
     phone = only(environment)
     ask(phone, "hang")
@@ -113,7 +113,7 @@ def test_a_hung_phone_whose_supervisor_was_killed_is_taken_down(environment: dic
 
 
 def test_two_commands_at_once_take_turns(environment: dict[str, str]) -> None:
-    """Both say the same table, and there is one phone."""
+    """Both print the same table, and there is one phone."""
     network = free_network()
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda _: run_farm(environment, "up", "--network", network), range(2)))
@@ -123,7 +123,7 @@ def test_two_commands_at_once_take_turns(environment: dict[str, str]) -> None:
 
 
 def test_an_address_in_use_is_told_and_nothing_stays(environment: dict[str, str], tmp_path: Path) -> None:
-    """Another farm on the same addresses: the message names the address and the way out."""
+    """If another farm has the same addresses, the message names the address and says what to do."""
     network = free_network()
     run_farm(environment, "up", "--network", network)
     other = {"POCKETLAB_FARM": str(tmp_path / "other")}
@@ -136,7 +136,7 @@ def test_an_address_in_use_is_told_and_nothing_stays(environment: dict[str, str]
 
 
 def test_what_is_missing_is_asked_for_in_words(tmp_path: Path) -> None:
-    """Without debootstrap and the like: which programs, and which packages have them."""
+    """Without debootstrap and the like, the message names the programs and their packages."""
     if os.geteuid() != 0:
         pytest.skip("root is asked for first")
     up = run_farm({"POCKETLAB_FARM": str(tmp_path / "farm"), "PATH": str(tmp_path)}, "up")
@@ -145,7 +145,7 @@ def test_what_is_missing_is_asked_for_in_words(tmp_path: Path) -> None:
 
 
 def test_somebody_else_than_root_is_told_so(tmp_path: Path) -> None:
-    """The message says who may, before anything is done."""
+    """The message says that root is needed, before anything is done."""
     if os.geteuid() != 0:
         pytest.skip("wants root, to become somebody else")
     code = (
@@ -162,18 +162,18 @@ def test_somebody_else_than_root_is_told_so(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "virtual phones want root" in done.stderr
+    assert "virtual phones need root" in done.stderr
     assert not (tmp_path / "farm").exists()
 
 
 def test_a_phone_that_does_not_exist_is_named(environment: dict[str, str]) -> None:
-    """The message says which phones there are."""
+    """The message lists the existing phones."""
     done = run_farm(environment, "fault", "virtual-9", "unplug")
     assert (done.returncode, done.stderr) == (2, "farm: no phone 'virtual-9'; there are: none\n")
 
 
 def test_the_mirror_is_debians_own_archive() -> None:
-    """From what apt is configured with: neither security updates, nor backports, nor other people's archives."""
+    """Of apt's sources it is neither security updates, nor backports, nor somebody else's archive."""
     targets = (
         "http://mirror.example/debian-security/ bookworm-security main\n"
         "http://mirror.example/debian/ bookworm main\n"
@@ -185,7 +185,7 @@ def test_the_mirror_is_debians_own_archive() -> None:
 
 
 def test_control_groups_are_found_in_either_version(tmp_path: Path) -> None:
-    """v1 mounts one tree a controller, under any names; v2 has one for all, unless v1 holds the controllers."""
+    """v1 mounts a tree for each controller, by any name; v2 has one for all that v1 does not hold."""
     v1 = (
         "30 24 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
         "31 24 0:27 / /sys/fs/cgroup/memory rw,nosuid shared:10 - cgroup cgroup rw,memory\n"
@@ -202,5 +202,5 @@ def test_control_groups_are_found_in_either_version(tmp_path: Path) -> None:
 
 
 def test_processes_of_a_phone_are_known_by_their_namespace() -> None:
-    """The process that is asked about comes first."""
+    """The process itself comes first."""
     assert linux.in_namespace_of(os.getpid())[0] == os.getpid()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 
 from lab.builds import inputs
@@ -10,7 +9,7 @@ from lab.errors import PrepareError
 from lab.records import Answer, Published, Run, Trial
 from lab.report.answer.sustained import curves_of
 from lab.report.answer.view import answer
-from lab.scenario.load import SCENARIOS
+from lab.scenario.load import SCENARIOS, heading_of
 from lab.scenario.published import published
 from lab.scenario.workloads import WORKLOADS
 from lab.store import Store
@@ -19,21 +18,19 @@ from lab.trial.metrics import METRICS
 
 def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
     """Return a run's answer, from its own copy of the scenario, and the trials it rests on."""
-    document = tomllib.loads(record.scenario_toml)
-    header, kind = document["scenario"], document["workload"]["kind"]
+    scenario = heading_of(record)
     trials = list(store.trials(record.id))
-    metric = METRICS[header["metric"]]
-    lasting = "duration_s" in document.get("plan", {})
-    folder = store.root / "runs" / record.id / "trials"
-    others = [METRICS[name] for name in WORKLOADS[kind].metrics if name != metric.name]
+    metric = METRICS[scenario.metric]
+    folder = store.trials_folder(record.id)
+    others = [METRICS[name] for name in WORKLOADS[scenario.kind].metrics if name != metric.name]
     found = answer(
         record,
         trials,
-        question=header["question"],
+        question=scenario.question,
         metric=metric,
         other_metrics=others,
         published=figures(),
-        curves=curves_of(trials, folder, metric) if lasting else None,
+        curves=curves_of(trials, folder, metric) if scenario.duration_s is not None else None,
     )
     warnings = (*_foreign(record), *found.warnings, *_own_inputs(store, record))
     return replace(found, warnings=warnings), trials

@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 
 def explained(store: Store, record: Run) -> Explanation:
     """Return the explanation of a saved run; raises `StoreError` for a damaged file of its own."""
-    import tomllib
-
     from lab.report.evidence import evidence_of
     from lab.report.explain.view import explain as explanation_of
+    from lab.scenario.load import heading_of
     from lab.trial.metrics import METRICS
 
-    metric = METRICS[tomllib.loads(record.scenario_toml)["scenario"]["metric"]]
-    folder = store.root / "runs" / record.id / "trials"
+    metric = METRICS[heading_of(record).metric]
+    folder = store.trials_folder(record.id)
     kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in store.trials(record.id)]
     return explanation_of(record, kept, metric)

@@ -123,4 +123,4 @@ def test_devices_and_doctor_look_at_this_machine(tmp_path: Path) -> None:
     doctor = lab("doctor", data=tmp_path)
 
     assert doctor.returncode == 2
-    assert "missing  a build to measure: 0  ->  make build" in doctor.stdout
+    assert "missing  a build to measure: 0  ->  `make build` makes one; `lab builds add FOLDER" in doctor.stdout

@@ -182,7 +182,7 @@ def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:
         (("run", "decode", "--wait", "inf"), "wanted a finite number of seconds"),
         (("selfcheck", "--resume", "--seed", "1", "--comparisons", "3"), "leave --comparisons, --seed out"),
         (("selfcheck", "--show", "--budget", "5", "--resume"), "leave --budget, --resume out"),
-        (("compare", "--runs", "a", "b"), "no run with an id that begins 'a'"),
+        (("compare", "--runs", "a", "b"), "no run has an id that begins 'a'"),
         (("compare", "a", "--runs", "a", "b"), "leave A out"),
         (("compare", "a", "b", "--scenario", "vit_batch", "--build", "c"), "leave --build out"),
         (

@@ -180,7 +180,7 @@ def test_it_does_not_go_on_in_other_surroundings(make: Callable[..., Setting]) -
     """Verdicts of two kinds make no rate: what differs is named."""
     setting = make()
     record = setting.begin()
-    other = replace(setting.scenario, plan=replace(setting.scenario.plan, iterations=3))
+    other = replace(setting.scenario, plan=setting.scenario.plan.model_copy(update={"iterations": 3}))
 
     reopen(record, setting.scenario, setting.bench)
     with pytest.raises(RunError, match="iterations was 2, is 3"):

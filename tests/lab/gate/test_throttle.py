@@ -15,8 +15,8 @@ from lab.gate.throttle import abort, throttled
 from lab.records import Profile, Vitals
 from lab.scenario.plan import Gates
 
-WANTED = Gates(max_gap=0.1)
-KEEP = replace(WANTED, throttling="keep")
+WANTED = Gates()
+KEEP = Gates(throttling="keep")
 CAPS = {"policy0": 1.0, "policy4": 1.0, "policy7": 1.0}
 COOL = Vitals(
     boot_s=100.0,

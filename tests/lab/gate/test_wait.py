@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 
 import pytest
@@ -27,7 +27,7 @@ from lab.scenario.plan import Gates
 from tests.farm_phones import Phone
 from tests.lab_process import ROOT
 
-WANTED = Gates(max_gap=0.1)
+WANTED = Gates()
 REST = Idle(skin=26.0, soc=30.0)
 COOL = Vitals(
     boot_s=0.0,
@@ -150,7 +150,7 @@ def test_a_chip_that_had_to_cool_is_not_watched_for_a_minute() -> None:
 
 def test_a_phone_that_never_cools_is_measured_and_does_not_count() -> None:
     """After the bound the trial may run; the words name sensor, reading, limit, and that it never moved."""
-    door = Door(repeat(warm(41.2)), wanted=replace(WANTED, wait_s=300.0))
+    door = Door(repeat(warm(41.2)), wanted=Gates(wait_s=300.0))
 
     opened = door.passed()
 
@@ -179,7 +179,7 @@ def test_a_phone_that_never_cools_is_measured_and_does_not_count() -> None:
 )
 def test_each_rule_is_waited_for_in_its_own_words(look: Vitals, words: str) -> None:
     """A device at its limits is let in, one beyond any is not."""
-    door = Door(repeat(look), wanted=replace(WANTED, wait_s=4.0))
+    door = Door(repeat(look), wanted=Gates(wait_s=4.0))
 
     opened = door.passed()
 
@@ -197,12 +197,12 @@ def test_an_empty_phone_that_nothing_charges_is_refused() -> None:
         door.passed()
 
     assert door.journal == ["look"]
-    assert Door([low], wanted=replace(WANTED, start="never")).passed().timed_out == ""
+    assert Door([low], wanted=Gates(start="never")).passed().timed_out == ""
 
 
 def test_an_empty_phone_of_which_nobody_knows_whether_it_is_charged_is_waited_for() -> None:
     """It may be charging."""
-    door = Door(repeat(replace(COOL, battery_level=19.0, powered=None)), wanted=replace(WANTED, wait_s=4.0))
+    door = Door(repeat(replace(COOL, battery_level=19.0, powered=None)), wanted=Gates(wait_s=4.0))
 
     assert (door.passed().waited_s, door.journal) == (4.0, ["look", "sleep 4", "look"])
 
@@ -230,7 +230,7 @@ def test_a_device_whose_rest_is_unknown_is_let_in_and_said_to_be() -> None:
         "its idle temperature is not known yet; this look becomes the reference: skin 34.0 °C, chip 32.0 °C"
     ]
     hot = replace(COOL, celsius={**COOL.celsius, "battery": 36.0})
-    assert Door(repeat(hot), idle=None, wanted=replace(WANTED, wait_s=0.0)).passed().timed_out
+    assert Door(repeat(hot), idle=None, wanted=Gates(wait_s=0.0)).passed().timed_out
 
 
 # --- clocks that are cut -----------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def test_a_phone_whose_clocks_are_cut_is_waited_for() -> None:
 
 def test_a_phone_whose_clocks_stay_cut_does_not_count() -> None:
     """After the bound, in words."""
-    opened = Door(repeat(cut(0.58)), wanted=replace(WANTED, wait_s=60.0)).passed()
+    opened = Door(repeat(cut(0.58)), wanted=Gates(wait_s=60.0)).passed()
 
     assert opened.timed_out == (
         "the device was not ready within 60 s: policy7 is allowed 58% of its highest clock, wanted at least 85%"
@@ -264,7 +264,7 @@ def test_a_phone_whose_clocks_stay_cut_does_not_count() -> None:
 
 def test_cut_clocks_are_not_waited_for_where_heat_is_asked_about_nor_on_a_host() -> None:
     """A host's clocks are others' affair; heat is the question."""
-    assert Door([cut(0.5)], wanted=replace(WANTED, throttling="keep")).passed().timed_out == ""
+    assert Door([cut(0.5)], wanted=Gates(throttling="keep")).passed().timed_out == ""
     assert Door([cut(0.5)], kind="host").passed().timed_out == ""
 
 
@@ -272,7 +272,7 @@ def test_what_a_profile_set_is_the_measure_of_cut_clocks() -> None:
     """Pinned at 60 %, a phone at 60 % is whole; once that was seen, 45 % is a quarter too little."""
     offered = Offered("rooted")
     first = Door([cut(0.6)], offered=offered).passed()
-    later = Door(repeat(cut(0.45)), offered=offered, wanted=replace(WANTED, wait_s=5.0)).passed()
+    later = Door(repeat(cut(0.45)), offered=offered, wanted=Gates(wait_s=5.0)).passed()
 
     assert first.timed_out == ""
     assert later.timed_out == (
@@ -303,7 +303,7 @@ def test_other_programs_are_waited_for_and_the_wait_is_counted() -> None:
 def test_looks_take_time_too() -> None:
     """Naps of half a second between looks of two: what may be waited is spent after four of both, not after 20."""
     busy = replace(COOL, busy_cores=1.4)
-    door = Door(repeat(busy), wanted=replace(WANTED, poll_s=0.5), load_left_s=10.0, look_s=2.0)
+    door = Door(repeat(busy), wanted=Gates(poll_s=0.5), load_left_s=10.0, look_s=2.0)
 
     opened = door.passed()
 
@@ -358,7 +358,7 @@ def test_a_phone_that_tells_only_its_batterys_temperature_rests_too() -> None:
     hot = replace(BARE, celsius={"battery": 35.5})
 
     opened = Door(repeat(battery), idle=None, rested_s=480.0).passed()
-    too_hot = Door(repeat(hot), idle=None, wanted=replace(WANTED, wait_s=300.0)).passed()
+    too_hot = Door(repeat(hot), idle=None, wanted=Gates(wait_s=300.0)).passed()
 
     assert (opened.waited_s, opened.flags, opened.timed_out) == (120.0, ("ungated",), "")
     assert "the battery reads 35.5 °C, wanted at most 35.0 °C" in too_hot.timed_out
@@ -424,7 +424,7 @@ def test_a_sensor_that_was_there_other_days_is_missed() -> None:
 
 def test_all_sensors_gone_is_no_sensor_at_all() -> None:
     """A phone whose every sensor is refused from one day to the next rests, and both flags say so."""
-    door = Door(repeat(BARE), wanted=replace(WANTED, pause_s=20.0))
+    door = Door(repeat(BARE), wanted=Gates(pause_s=20.0))
 
     opened = door.passed()
 
@@ -481,7 +481,7 @@ def test_a_device_whose_clock_jumps_must_hold_still_for_a_minute_all_the_same(ju
 @pytest.mark.parametrize("clock", [lambda seconds: 5.0, lambda seconds: math.nan])
 def test_a_device_whose_clock_stands_still_is_given_up_at_the_bound(clock: Callable[[float], float]) -> None:
     """How fast it changes cannot be known then: the words say that no time passed."""
-    door = Door(chain([warm(31.0)], repeat(warm(27.0))), wanted=replace(WANTED, wait_s=90.0), device_clock=clock)
+    door = Door(chain([warm(31.0)], repeat(warm(27.0))), wanted=Gates(wait_s=90.0), device_clock=clock)
 
     opened = door.passed()
 
@@ -500,14 +500,14 @@ class Backwards(FakeClock):
 
 def test_a_lab_whose_clock_goes_back_does_not_wait_for_ever() -> None:
     """Every nap counts at least as long as it was."""
-    door = Door(repeat(warm(40.0)), clock=Backwards(), wanted=replace(WANTED, wait_s=60.0))
+    door = Door(repeat(warm(40.0)), clock=Backwards(), wanted=Gates(wait_s=60.0))
 
     assert door.passed().waited_s == 60.0
 
 
 def test_a_scenario_that_never_waits_is_looked_at_once() -> None:
     """Heat is what it asks about: nothing is refused, and what was seen is kept."""
-    door = Door([warm(41.0)], idle=None, wanted=replace(WANTED, start="never"))
+    door = Door([warm(41.0)], idle=None, wanted=Gates(start="never"))
 
     opened = door.passed()
 
@@ -552,7 +552,7 @@ def test_the_page_on_measuring_says_what_the_code_says() -> None:
     """Every flag with its sentence, every key of a scenario's gates by name."""
     page = (ROOT / "docs" / "measuring.md").read_text()
 
-    keys = {key.name for key in fields(Gates)} - {"max_gap"}
+    keys = Gates.model_fields.keys() - {"max_gap"}
     assert [flag for flag, words in FLAGS.items() if f"| `{flag}` | {words} |" not in page] == []
     assert [key for key in sorted(keys) if f"`{key}`" not in page and f"`{key} = " not in page] == []
 
@@ -571,9 +571,7 @@ def test_a_hot_virtual_phone_is_waited_for_until_it_has_cooled(phone: Phone) -> 
         scratch=SCRATCH,
     )
     phone.fault("heat", 40.0)
-    wanted = replace(
-        WANTED, poll_s=0.5, wait_s=120.0, battery_celsius_most=39.8, thermal_status_most=6, throttling="keep"
-    )
+    wanted = Gates(poll_s=0.5, wait_s=120.0, battery_celsius_most=39.8, thermal_status_most=6, throttling="keep")
     looks: list[Vitals] = []
 
     opened = wait(

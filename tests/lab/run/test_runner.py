@@ -490,8 +490,9 @@ def test_how_cool_a_device_must_be_is_part_of_what_was_measured(make: Callable[.
     """How long is waited for that is not."""
     setting = make()
     facts = setting.begin().context
-    cooler = replace(setting.scenario, gates=replace(setting.scenario.gates, battery_celsius_most=30.0))
-    longer = replace(setting.scenario, gates=replace(setting.scenario.gates, wait_s=5.0, poll_s=1.0))
+    gates = setting.scenario.gates
+    cooler = replace(setting.scenario, gates=gates.model_copy(update={"battery_celsius_most": 30.0}))
+    longer = replace(setting.scenario, gates=gates.model_copy(update={"wait_s": 5.0, "poll_s": 1.0}))
 
     begun = [open_run(one, setting.bench, seed=7, suite="", line="fake") for one in (cooler, longer)]
 

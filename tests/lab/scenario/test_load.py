@@ -1,34 +1,24 @@
-"""A scenario becomes cells in the order of its file, or is refused naming file and key."""
+"""A scenario becomes cells in the order of its file, or is refused with the file and the key."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.errors import ScenarioError
-from lab.records import Published
-from lab.scenario.load import SCENARIOS, load
+from lab.records import Cell
+from lab.scenario.load import SCENARIOS, heading_of, load, read
 from lab.scenario.plan import Gates, Plan
 from lab.scenario.published import published
 from lab.scenario.suite import load_suite
-from lab.scenario.workloads import WORKLOADS
-from lab.trial.metrics import METRICS
-
-HEADER = '[scenario]\nname = "x"\nquestion = "Which?"\nmetric = "encode_s"\n'
-WORK = '[workload]\nkind = "encode_image"\ninput = "screen"\n'
-SWEEP = "[sweep]\npatches_per_batch = [4, 1]\n"
-
-
-def write(folder: Path, text: str, name: str = "x") -> Path:
-    """Write a file called `name` and return it."""
-    path = folder / f"{name}.toml"
-    path.write_text(text)
-    return path
+from tests.lab.report.report_runs import run_of
+from tests.lab.scenario.scenario_files import HEADER, SWEEP, WORK, write
 
 
 def refusal(folder: Path, text: str) -> str:
-    """Return what a scenario is refused with."""
+    """Return the message with which a scenario is refused, without the file."""
     path = write(folder, text)
     with pytest.raises(ScenarioError) as caught:
         load(path)
@@ -38,7 +28,7 @@ def refusal(folder: Path, text: str) -> str:
 
 
 def test_a_sweep_becomes_cells_in_the_order_of_the_file(tmp_path: Path) -> None:
-    """A cell is named by what is swept, and carries every parameter, defaults included."""
+    """A cell is named by its swept parameters, and has every parameter, including defaults."""
     scenario = load(write(tmp_path, HEADER + WORK + SWEEP))
 
     assert [cell.key for cell in scenario.cells] == ["patches_per_batch=4", "patches_per_batch=1"]
@@ -67,7 +57,7 @@ def test_two_swept_parameters_make_their_product_with_the_last_turning_fastest(t
 
 
 def test_listed_cells_are_named_by_what_each_lists(tmp_path: Path) -> None:
-    """What a cell does not list has the workload's default."""
+    """Parameters that a cell does not list have the workload's default."""
     text = (
         HEADER + WORK + '[[cells]]\npatches_per_batch = 4\n[[cells]]\npatches_per_batch = 4\nplacement = "all"\n'
     )
@@ -78,7 +68,7 @@ def test_listed_cells_are_named_by_what_each_lists(tmp_path: Path) -> None:
 
 
 def test_a_scenario_without_a_sweep_is_one_cell_of_its_name(tmp_path: Path) -> None:
-    """There is nothing else to call it."""
+    """It has no swept parameter to be named by."""
     cells = load(write(tmp_path, HEADER + WORK + "patches_per_batch = 4\n")).cells
 
     assert [cell.key for cell in cells] == ["x"]
@@ -93,6 +83,41 @@ def test_a_plan_may_be_left_out_and_overridden(tmp_path: Path) -> None:
     assert load(path).gates == Gates(max_gap=0.10)
     with pytest.raises(ScenarioError, match=r"\[plan\]: unknown key 'block'; did you mean 'blocks'\?"):
         load(path, plan={"block": 2})
+
+
+def test_a_scenario_can_be_read_from_text(tmp_path: Path) -> None:
+    """It equals the one read from a file of that name; messages open with the given place."""
+    text = HEADER + WORK + SWEEP
+
+    assert read(text, "x", at="run 7") == load(write(tmp_path, text))
+    with pytest.raises(ScenarioError, match=r"^run 7: 'name' is 'x', but the file is called 'y'"):
+        read(text, "y", at="run 7")
+    with pytest.raises(ScenarioError, match=r"^run 7: 'scenario\.metric' is missing$"):
+        read(text.replace('metric = "encode_s"\n', ""), "x", at="run 7")
+
+
+def test_a_saved_scenario_with_unknown_keys_still_has_its_heading() -> None:
+    """Results stay readable after a key is removed from the lab; a key that they need is named if missing."""
+    run = run_of([Cell("x", {})])
+    text = HEADER + WORK + "[gates]\nformer_key = 1\n"
+
+    found = heading_of(replace(run, scenario_toml=text))
+
+    assert (found.question, found.metric, found.kind, found.duration_s) == (
+        "Which?",
+        "encode_s",
+        "encode_image",
+        None,
+    )
+    with pytest.raises(ScenarioError, match=rf"^the scenario of run {run.id}: 'workload\.kind' is missing$"):
+        heading_of(replace(run, scenario_toml=HEADER))
+
+
+def test_an_override_may_turn_a_closed_loop_into_a_fixed_number_of_trials(tmp_path: Path) -> None:
+    """Suites do this to scenarios that have a target."""
+    path = write(tmp_path, HEADER + WORK + SWEEP + "[plan]\nblocks = 4\ntarget = 0.02\nmost = 9\nbudget_s = 9\n")
+
+    assert load(path, plan={"blocks": 2, "most": 2}).plan.most == 2
 
 
 REFUSED = {
@@ -168,6 +193,10 @@ REFUSED = {
         HEADER + WORK + SWEEP + "[gates]\nmax_gap = 1.0\n",
         "'gates.max_gap': wanted less than 1",
     ),
+    "a target without an end": (
+        HEADER + WORK + SWEEP + "[plan]\ntarget = 0.02\n",
+        "[plan]: 'target', 'most' and 'budget_s' belong together",
+    ),
     "no metric": (HEADER.replace('metric = "encode_s"\n', "") + WORK + SWEEP, "'scenario.metric' is missing"),
     "a metric the workload does not yield": (
         HEADER.replace("encode_s", "encod_s") + WORK + SWEEP,
@@ -186,8 +215,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_makes_no_sense_is_refused_in_words(tmp_path: Path, case: str) -> None:
-    """The message names the file, the table and the key, and what would have been right."""
+def test_a_scenario_that_makes_no_sense_is_refused_with_a_reason(tmp_path: Path, case: str) -> None:
+    """The message names the file, the table and the key, and what was wanted."""
     text, words = REFUSED[case]
 
     assert words in refusal(tmp_path, text)
@@ -199,14 +228,14 @@ def test_broken_toml_is_shown_with_its_line(tmp_path: Path) -> None:
 
 
 def test_every_wrong_key_has_its_line(tmp_path: Path) -> None:
-    """Nobody has to run the lab once for each mistake."""
+    """All mistakes are reported at once."""
     message = refusal(tmp_path, HEADER + WORK + SWEEP + "[plan]\nblocks = 0\nwarmup = -1\n")
 
     assert [line.split("'")[1] for line in message.splitlines()] == ["plan.warmup", "plan.blocks"]
 
 
 def test_a_file_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
-    """A misspelt name is answered with the nearest."""
+    """The message suggests the nearest name."""
     write(tmp_path, HEADER, "vit_batch")
 
     with pytest.raises(ScenarioError, match=r"vit_bach\.toml: no such file; did you mean 'vit_batch'\?"):
@@ -214,7 +243,7 @@ def test_a_file_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """A build given for a scenario, for example."""
+    """For example, a build instead of a scenario."""
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff\xfe")
 
@@ -224,60 +253,9 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_a_suite_names_scenarios_and_overrides_only_what_it_says(tmp_path: Path) -> None:
-    """What it leaves out stays with each scenario."""
-    write(tmp_path, HEADER + WORK + SWEEP)
-    path = write(tmp_path, '[suite]\nname = "s"\nscenarios = ["x"]\n[plan]\nblocks = 9\n', "s")
-    suite = load_suite(path)
-
-    assert (suite.name, suite.scenarios, suite.plan) == ("s", ("x",), {"blocks": 9})
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('[suite]\nname = "s"\nscenarios = []\n', "'suite.scenarios': List should have at least 1 item"),
-        ('[suite]\nname = "s"\nscenarios = ["x", "x"]\n', "names 'x' twice"),
-        ('[suite]\nname = "s"\nscenarios = ["xx"]\n', "no xx.toml beside it; did you mean 'x'?"),
-        ('[suite]\nname = "t"\nscenarios = ["x"]\n', "'name' is 't', but the file is called 's'"),
-        ('[suite]\nname = "s"\nscenarios = ["x"]\n[plan]\nblocks = 0\n', "[plan]: 'blocks': wanted greater"),
-        ('[suite]\nname = "s"\nscenarios = ["x"]\n[plan]\nblock = 1\n', "did you mean 'blocks'?"),
-        ('[suite]\nname = "s"\nscenarios = ["x"]\nscenario = 1\n', "unknown key 'suite.scenario'"),
-    ],
-)
-def test_a_suite_that_makes_no_sense_is_refused_in_words(tmp_path: Path, text: str, words: str) -> None:
-    """A suite is refused before anything is measured."""
-    write(tmp_path, HEADER + WORK + SWEEP)
-    path = write(tmp_path, text, "s")
-
-    with pytest.raises(ScenarioError) as caught:
-        load_suite(path)
-    assert str(caught.value).startswith(str(path))
-    assert words in str(caught.value)
-
-
-def test_published_figures_keep_source_and_kind(tmp_path: Path) -> None:
-    """A figure without a source, or of a kind we do not know, is refused."""
-    figure = '[[figure]]\nscenario = "x"\nmetric = "encode_s"\nvalue = 1.9\nkind = "published"\n'
-    path = write(tmp_path, figure + 'source = "a paper"\nparameters = {patches_per_batch = 4}\n')
-
-    assert published(path) == (
-        Published("x", "encode_s", {"patches_per_batch": 4}, 1.9, "published", "a paper", ""),
-    )
-    with pytest.raises(ScenarioError, match=r"'figure\.0\.source' is missing"):
-        published(write(tmp_path, figure))
-    with pytest.raises(ScenarioError, match=r"'figure\.0\.kind': wanted 'published', 'derived' or 'third_party'"):
-        published(write(tmp_path, figure.replace('"published"', '"heard"') + 'source = "a paper"\n'))
-
-
-def test_the_metrics_of_workloads_are_those_the_lab_derives() -> None:
-    """Two modules name them; neither knows one that the other lacks."""
-    assert {name for workload in WORKLOADS.values() for name in workload.metrics} == set(METRICS)
-
-
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_bundled_file_loads_and_opens_with_its_question(path: Path) -> None:
-    """A comment at the top says what is asked, and what is repeated."""
+    """A comment at the top gives the question, and the published figure that it repeats."""
     assert path.read_text().startswith("# ")
     if path.stem in ("quick", "full"):
         suite = load_suite(path)
@@ -309,16 +287,8 @@ def test_the_bundled_questions_have_the_cells_of_the_paper() -> None:
     ]
 
 
-def test_quick_is_three_questions_with_six_trials_a_cell() -> None:
-    """One warm-up and three iterations each."""
-    suite = load_suite(SCENARIOS / "quick.toml")
-
-    assert suite.scenarios == ("vit_batch", "prefill_tokens", "throughput")
-    assert suite.plan == {"warmup": 1, "iterations": 3, "blocks": 6, "most": 6}
-
-
 def test_a_listed_cell_may_carry_a_label(tmp_path: Path) -> None:
-    """People read the label; the key and the parameters stay what they were."""
+    """The label is for people; the key and the parameters are unchanged."""
     cells = load(SCENARIOS / "pipeline_overlap.toml").cells
 
     assert [cell.label for cell in cells] == [
@@ -335,25 +305,3 @@ def test_a_listed_cell_may_carry_a_label(tmp_path: Path) -> None:
     twice.write_text(text.replace('label = "in turn, all cores"', 'label = "in turn"'), encoding="utf-8")
     with pytest.raises(ScenarioError, match="another cell has the label 'in turn' already"):
         load(twice)
-
-
-@pytest.mark.parametrize(
-    ("plan", "words"),
-    [
-        ("blocks = 4\ntarget = 0.02", "'target', 'most' and 'budget_s' belong together"),
-        ("blocks = 4\nmost = 9", "'target', 'most' and 'budget_s' belong together"),
-        ("blocks = 4\nmost = 3", "'most' is 3, fewer than 'blocks', 4"),
-        ("blocks = 4\nmost = 5\ntarget = 0.02\nbudget_s = 9", "wanted 'most' of at least 6"),
-        ("blocks = 2\nmost = 9\ntarget = 0.02\nbudget_s = 9", "wanted at least 4 blocks"),
-    ],
-)
-def test_a_closed_loop_that_could_not_be_kept_is_refused(tmp_path: Path, plan: str, words: str) -> None:
-    """A target that nothing ends, a bound under the start, and looks that no interval pays for."""
-    assert words in refusal(tmp_path, HEADER + WORK + SWEEP + f"[plan]\n{plan}\n")
-
-
-def test_a_fixed_number_of_trials_may_be_said_twice(tmp_path: Path) -> None:
-    """Where `most` is `blocks` nothing is looped, as a suite says to a scenario that has a target."""
-    path = write(tmp_path, HEADER + WORK + SWEEP + "[plan]\nblocks = 4\ntarget = 0.02\nmost = 9\nbudget_s = 9\n")
-
-    assert load(path, plan={"blocks": 2, "most": 2}).plan.most == 2

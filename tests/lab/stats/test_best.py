@@ -1,4 +1,4 @@
-"""The statistics of trials, against scipy, algebra and simulated coverage."""
+"""The best cell and its contenders, against scipy, algebra and simulated runs."""
 
 from __future__ import annotations
 
@@ -11,148 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lab.errors import NotEnoughData
-from lab.stats.best import contenders, probability_best
-from lab.stats.interval import interval, spread
-from lab.stats.sample import MIN_TRIALS, trial_median, usable
+from lab.stats.best import centres, contenders, probability_best
+from lab.stats.interval import cell_interval
 
 positive = st.floats(min_value=1e-6, max_value=1e6)
-medians = st.lists(positive, min_size=4, max_size=12)
 cells = st.dictionaries(
     st.sampled_from("abcdef"), st.dictionaries(st.integers(1, 8), positive, min_size=4), min_size=1, max_size=5
 )
-
-
-def test_the_interval_is_that_of_a_t_test_on_logarithms() -> None:
-    """Scipy's one-sample t interval on logs is the reference."""
-    values = [0.301, 0.312, 0.299, 0.320, 0.307]
-    reference = stats.ttest_1samp(np.log(values), 0.0).confidence_interval(0.95)
-
-    found = interval(values)
-
-    assert found.low == pytest.approx(math.exp(reference.low))
-    assert found.high == pytest.approx(math.exp(reference.high))
-    assert found.estimate == pytest.approx(stats.gmean(values))
-    assert (found.level, found.n) == (0.95, 5)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_there_is_no_interval_under_four_trials(count: int) -> None:
-    """The estimate stands alone, constant or not."""
-    assert MIN_TRIALS == 4
-    for values in ([2.0] * count, [2.0, 8.0, 4.0][:count]):
-        found = interval(values)
-        assert (found.low, found.high, found.n) == (None, None, count)
-    assert interval([2.0, 8.0]).estimate == pytest.approx(4.0)
-
-
-def test_a_constant_sample_is_taken_at_its_word() -> None:
-    """A quantised timer gives an interval of no width, not NaN."""
-    found = interval([0.1] * 5)
-
-    assert (found.low, found.estimate, found.high) == (0.1, 0.1, 0.1)
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 0.0, -1.0])
-def test_a_value_no_trial_can_have_is_refused(bad: float) -> None:
-    """NaN, infinity, zero and less are refused, not averaged."""
-    assert not usable([1.0, bad])
-    with pytest.raises(ValueError, match="finite values above zero"):
-        interval([1.0, 1.0, 1.0, bad])
-
-
-def test_nothing_has_no_interval() -> None:
-    """Without a trial there is not even an estimate, and without an iteration no trial."""
-    with pytest.raises(NotEnoughData):
-        interval([])
-    with pytest.raises(NotEnoughData):
-        trial_median([])
-
-
-def test_a_level_outside_0_and_1_is_refused() -> None:
-    """A level of 95 would silently be no interval at all."""
-    with pytest.raises(ValueError, match="level"):
-        interval([1.0, 2.0, 3.0, 4.0], level=95)
-
-
-def test_a_trial_is_told_by_the_median_of_its_iterations() -> None:
-    """One slow iteration does not move it; of two, it is the middle."""
-    assert trial_median([3.0, 100.0, 2.0]) == 3.0
-    assert trial_median([1.0, 2.0]) == 1.5
-
-
-@given(medians, st.floats(min_value=1e-9, max_value=1e9), st.randoms())
-def test_another_unit_or_order_is_the_same_interval(values: list[float], unit: float, random: object) -> None:
-    """Milliseconds instead of seconds multiply all three figures; order changes nothing."""
-    base, other = interval(values), interval([v * unit for v in reversed(values)])
-
-    assert base.low is not None and base.high is not None and other.low is not None and other.high is not None
-    assert base.low <= base.estimate * (1 + 1e-12) and base.estimate <= base.high * (1 + 1e-12)
-    ours = np.array([base.low, base.estimate, base.high]) * unit
-    assert np.allclose(ours, [other.low, other.estimate, other.high], rtol=1e-6)
-
-
-@given(medians)
-def test_more_of_the_same_data_is_narrower(values: list[float]) -> None:
-    """The same trials twice over never widen the interval."""
-    once, twice = interval(values), interval(values * 2)
-
-    assert once.low is not None and once.high is not None and twice.low is not None and twice.high is not None
-    assert math.log(twice.high / twice.low) <= math.log(once.high / once.low) + 1e-9
-
-
-@pytest.mark.parametrize("count", [4, 6, 10])
-def test_the_interval_covers_what_it_says(count: int) -> None:
-    """At nominal 95 % the true median is inside at least 93 % of the time, on trials of three iterations each."""
-    generator = np.random.default_rng(20241123)
-    trials = generator.normal(0.0, 0.05, (4000, count, 1)) + generator.normal(0.0, 0.10, (4000, count, 3))
-    inside = 0
-    for values in np.median(np.exp(math.log(0.3) + trials), axis=2):
-        found = interval(values.tolist())
-        assert found.low is not None and found.high is not None
-        inside += found.low <= 0.3 <= found.high
-
-    assert 0.93 <= inside / 4000 <= 0.97
-
-
-def test_pooled_iterations_would_not_cover() -> None:
-    """The reason for trial medians: the same data with iterations pooled covers far less than it says."""
-    generator = np.random.default_rng(5)
-    logs = generator.normal(0.0, 0.10, (500, 4, 1)) + generator.normal(0.0, 0.02, (500, 4, 20))
-    pooled = [interval(np.exp(trial).ravel().tolist()) for trial in logs]
-
-    assert np.mean([i.low is not None and i.high is not None and i.low <= 1 <= i.high for i in pooled]) < 0.6
-
-
-def test_spread_splits_variation_as_the_analysis_of_variance_does() -> None:
-    """Hand-worked: logs (0, 2), (4, 6), (0, 2), (4, 6): MSW = 2, MSB = 32 / 3, between = (32/3 - 2) / 2."""
-    found = spread([[math.exp(a), math.exp(b)] for a, b in ((0, 2), (4, 6), (0, 2), (4, 6))])
-
-    assert found.within_cv == pytest.approx(math.sqrt(math.expm1(2)))
-    assert found.between_cv == pytest.approx(math.sqrt(math.expm1(13 / 3)))
-
-
-def test_spread_finds_the_components_it_was_simulated_with() -> None:
-    """Unbalanced trials, 3 % between and 1 % within."""
-    generator = np.random.default_rng(3)
-    trials = [
-        np.exp(generator.normal(0, 0.03) + generator.normal(0, 0.01, 2 + index % 4)).tolist()
-        for index in range(3000)
-    ]
-    found = spread(trials)
-
-    assert found.between_cv == pytest.approx(0.03, rel=0.05)
-    assert found.within_cv == pytest.approx(0.01, rel=0.05)
-
-
-def test_spread_says_nothing_where_it_cannot() -> None:
-    """One iteration a trial tells no level apart; three trials tell nothing of trials; a negative part is zero."""
-    assert spread([[1.0], [2.0], [3.0], [4.0]]).between_cv is None
-    assert spread([[1.0], [2.0], [3.0], [4.0]]).within_cv is None
-    three = spread([[1.0, 1.1], [1.0, 1.1], [1.0, 1.1]])
-    assert three.between_cv is None and three.within_cv is not None
-    assert spread([[1.0, 1.1]] * 4).between_cv == 0.0
-    assert spread([]).within_cv is None
 
 
 def block_of(*values: float) -> dict[int, float]:
@@ -179,7 +44,7 @@ def test_the_probability_of_being_best_is_that_of_a_monte_carlo_draw() -> None:
 
 
 def test_probabilities_say_how_often_they_are_right() -> None:
-    """Calibration with drifting blocks: of the claims near 90 % about 90 % are true."""
+    """Calibration with drifting blocks: about 90 % of the claims near 90 % are true."""
     generator = np.random.default_rng(8)
     claimed, right = [], []
     for _ in range(300):
@@ -229,7 +94,7 @@ def test_probabilities_sum_to_one_whatever_unit_or_order(
 
 
 def test_one_cell_is_its_own_best_and_too_few_trials_are_unknown() -> None:
-    """A single cell is certain; under four trials nothing is; a lone judged cell has beaten nobody."""
+    """A single cell is certain; fewer than four trials give nothing; a lone judged cell has beaten no other."""
     enough, few = block_of(1.0, 1.1, 1.0, 1.1), block_of(0.1, 0.1, 0.1)
 
     assert probability_best({"a": enough}, "lower") == {"a": 1.0}
@@ -256,7 +121,7 @@ def test_a_cell_that_is_worse_in_every_block_is_out_however_much_blocks_drift() 
     assert contenders({"fast": fast, "slow": elsewhere}, "lower").may_be_best == ("fast", "slow")
 
 
-def test_two_cells_are_told_apart_exactly_where_the_paired_t_test_does() -> None:
+def test_two_cells_are_separated_exactly_where_the_paired_t_test_separates_them() -> None:
     """With two cells the one-sided 5 % limit is scipy's paired t test on logs, on both sides of it."""
     generator = np.random.default_rng(17)
     seen = set()
@@ -271,7 +136,7 @@ def test_two_cells_are_told_apart_exactly_where_the_paired_t_test_does() -> None
     assert seen == {True, False}
 
 
-def test_unpaired_cells_are_told_apart_exactly_where_welchs_test_does() -> None:
+def test_unpaired_cells_are_separated_exactly_where_welchs_test_separates_them() -> None:
     """Cells that share too few blocks go by scipy's Welch test on logs."""
     generator = np.random.default_rng(18)
     seen = set()
@@ -321,7 +186,7 @@ def test_there_is_no_best_where_nothing_can_be_compared() -> None:
     assert contenders({"a": enough}, "lower").best == "a"
 
 
-def test_constants_are_told_apart_and_equal_ones_are_not() -> None:
+def test_unequal_constants_are_separated_and_equal_ones_are_not() -> None:
     """Samples without spread decide by their value."""
     found = contenders({"a": block_of(*[1.0] * 4), "b": block_of(*[1.0] * 4), "c": block_of(*[1.1] * 4)}, "lower")
 
@@ -338,3 +203,36 @@ def test_contenders_do_not_depend_on_unit_or_order(found: Mapping[str, Mapping[i
     assert base.best in base.may_be_best
     if base.best == other.best:
         assert set(base.may_be_best) == set(other.may_be_best)
+
+
+def test_the_best_cell_is_the_one_with_the_best_printed_figure() -> None:
+    """A slow second mode in the quick cell: its mean is worse, its median better; the median decides."""
+    quick = dict(enumerate([1.0, 1.001, 1.002, 1.5, 0.999, 1.0, 1.5, 1.001, 1.5]))
+    steady = dict(enumerate([1.05, 1.051, 1.049, 1.05, 1.05, 1.052, 1.048, 1.05, 1.05]))
+
+    found = contenders({"steady": steady, "quick": quick}, "lower")
+
+    assert np.mean(list(quick.values())) > 1.1
+    assert found.best == "quick" and "quick" in found.may_be_best
+
+
+@given(st.integers(0, 500))
+def test_best_and_printed_never_contradict_each_other_in_complete_runs(seed: int) -> None:
+    """Blocks that drift by 10 %, four cells, none missing."""
+    generator = np.random.default_rng(seed)
+    logs = generator.normal(0, 0.03, (4, 6)) + np.linspace(0, 0.1, 6)
+    cells = {name: dict(enumerate(np.exp(row).tolist())) for name, row in zip("abcd", logs, strict=True)}
+    printed = {name: cell_interval(list(cell.values()), looks=None).estimate for name, cell in cells.items()}
+
+    assert contenders(cells, "lower").best == min(printed, key=lambda name: printed[name])
+    assert contenders(cells, "higher").best == max(printed, key=lambda name: printed[name])
+    assert {n: math.exp(c) for n, c in centres(cells).items()} == pytest.approx(printed)
+
+
+def test_a_cell_that_lacks_a_slow_block_does_not_look_fast_for_it() -> None:
+    """Blocks drift by 50 %; b is 2 % slower in each, and its last two trials are missing."""
+    a = dict(enumerate([1.0, 1.1, 1.2, 1.3, 1.4, 1.5]))
+    b = {block: 1.02 * value for block, value in a.items() if block < 4}
+
+    assert np.median(list(b.values())) < np.median(list(a.values()))
+    assert contenders({"a": a, "b": b}, "lower").best == "a"

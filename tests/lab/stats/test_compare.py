@@ -53,7 +53,7 @@ def test_only_blocks_with_both_make_a_pair() -> None:
     ],
 )
 def test_the_rule_on_a_time(low: float, estimate: float, high: float, expected: str) -> None:
-    """A change excludes 1 and is beyond 3 %; same lies inside 5 %; the rest cannot be told."""
+    """A change excludes 1 and is beyond 3 %; `same` lies inside 5 %; the rest is `cannot tell`."""
     assert verdict(Interval(estimate, low, high, 0.95, 6), "lower") == expected
 
 
@@ -77,7 +77,7 @@ def test_only_builds_and_runtimes_regress(dimension: str) -> None:
 
 
 def test_without_an_interval_there_is_no_verdict() -> None:
-    """Under four pairs we cannot tell."""
+    """Fewer than four pairs: `cannot tell`."""
     few = Interval(2.0, None, None, 0.95, 3)
 
     assert verdict(few, "lower") == "cannot tell"
@@ -96,7 +96,7 @@ ratios = st.lists(st.floats(min_value=0.5, max_value=2.0), min_size=4, max_size=
 
 @given(ratios)
 def test_swapping_the_sides_mirrors_the_verdict(values: list[float]) -> None:
-    """Old against new says the opposite of new against old."""
+    """Old against new gives the opposite of new against old."""
     new, old = dict(enumerate(values)), dict.fromkeys(range(len(values)), 1.0)
     there, back = ratio(new, old), ratio(old, new)
 
@@ -125,7 +125,7 @@ def test_the_signed_rank_interval_is_the_textbooks() -> None:
 
 
 def test_one_slow_iteration_does_not_move_it() -> None:
-    """A ratio of 50 among forty near 1 changes nothing that can be seen."""
+    """A ratio of 50 among forty near 1 hardly moves the interval."""
     quiet = [1.0 + 0.001 * (i % 5 - 2) for i in range(40)]
     found = robust_ratio([*quiet, 50.0])
 
@@ -145,7 +145,7 @@ def test_the_signed_rank_interval_covers() -> None:
 
 
 def test_the_signed_rank_interval_wants_twenty_pairs() -> None:
-    """Fewer are refused in words; so is a ratio that is no ratio."""
+    """Fewer are refused with a reason, and so is a ratio that is not finite and above zero."""
     with pytest.raises(NotEnoughData, match="at least 20 pairs"):
         robust_ratio([1.0] * 19)
     with pytest.raises(ValueError, match="finite and above zero"):
@@ -153,7 +153,7 @@ def test_the_signed_rank_interval_wants_twenty_pairs() -> None:
 
 
 def sides(ratios_: list[float], start: float = 0.3) -> tuple[dict[int, float], dict[int, float]]:
-    """Trial medians of a candidate and a baseline with these ratios, by block."""
+    """Return trial medians of a candidate and a baseline with these ratios, by block."""
     old = {block: start * (1 + 0.01 * block) for block in range(len(ratios_))}
     return {block: old[block] * value for block, value in enumerate(ratios_)}, old
 
@@ -180,7 +180,7 @@ def test_noise_never_moves_the_smallest_effect() -> None:
     assert judge(*sides(noisy), "lower", Looks()).verdict == "cannot tell"
 
 
-def test_one_side_missing_cannot_be_told() -> None:
+def test_without_one_side_there_is_no_verdict() -> None:
     """No trial of a side, or none in a common block: no interval, not settled."""
     new, old = sides(SLOWER)
 
@@ -203,7 +203,7 @@ def test_unequal_sides_count_the_pairs_they_have() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -0.3])
-def test_a_median_that_is_no_time_is_refused(bad: float) -> None:
+def test_a_median_that_is_not_finite_and_above_zero_is_refused(bad: float) -> None:
     """On either side, even in a block without a partner."""
     new, old = sides(SLOWER)
 
@@ -217,7 +217,7 @@ def test_a_median_that_is_no_time_is_refused(bad: float) -> None:
     st.lists(st.floats(min_value=0.85, max_value=1.18), min_size=6, max_size=24),
     st.sampled_from([1e-9, 1e9, 2.0**-30]),
 )
-def test_a_unit_a_milliard_times_larger_changes_no_verdict(values: list[float], unit: float) -> None:
+def test_a_unit_a_billion_times_larger_changes_no_verdict(values: list[float], unit: float) -> None:
     """Scale, direction and repeatability of a whole judgement."""
     new, old = sides(values)
     base = judge(new, old, "lower", Looks())

@@ -19,7 +19,7 @@ families = st.dictionaries(st.text(min_size=1, max_size=3), st.floats(min_value=
 
 
 def test_the_list_is_that_of_the_paper() -> None:
-    """At .05 the procedure finds the first four, where Bonferroni finds three."""
+    """At .05 the procedure finds the first four; Bonferroni finds three."""
     assert listed(P) == ("cell 00", "cell 01", "cell 02", "cell 03")
 
 
@@ -52,7 +52,7 @@ def test_an_empty_family_has_nothing() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, -0.1, 1.1, math.inf])
 def test_what_is_no_probability_is_refused_by_name(bad: float) -> None:
-    """NaN must not sort itself somewhere."""
+    """NaN must not be sorted somewhere in between."""
     for family in (listed, failing):
         with pytest.raises(ValueError, match="vit"):
             family({"vit": bad, "decode": 0.5})

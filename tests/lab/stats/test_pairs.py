@@ -1,4 +1,4 @@
-"""Pairs looked at once, against scipy's own test and textbook cases."""
+"""Tests for a fixed number of pairs, against scipy and textbook cases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_p_is_that_of_a_one_sample_t_test_on_logarithms() -> None:
 
 
 def test_few_or_constant_pairs() -> None:
-    """Under four pairs nothing is said; constant ones are taken at their word."""
+    """Fewer than four pairs give p = 1 and no chance; constant ones give the smallest p and a certain chance."""
     assert p_once([1.5, 1.5, 1.5]) == 1.0
     assert chance_worse([1.5, 1.5, 1.5], "lower") is None
     assert p_once([1.0] * 4) == 1.0
@@ -39,13 +39,13 @@ def test_the_chance_of_a_new_pair_is_student_s_predictive_one() -> None:
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, 0.0, -1.0])
-def test_a_ratio_that_is_none_is_refused(wrong: float) -> None:
+def test_a_ratio_that_is_not_finite_and_above_zero_is_refused(wrong: float) -> None:
     """Such a pair was never valid."""
     for ask in (p_once, lambda ratios: chance_worse(ratios, "lower")):
-        with pytest.raises(ValueError, match="finite and above zero"):
+        with pytest.raises(ValueError, match="finite values above zero"):
             ask([1.0, 1.0, 1.0, wrong])
 
 
 def test_ratios_are_those_of_blocks_that_both_have() -> None:
-    """By block; one without a partner is left out."""
+    """A block without a partner is left out."""
     assert ratios_by_block({0: 2.0, 2: 3.0, 5: 9.0}, {5: 3.0, 0: 1.0, 1: 4.0}) == {0: 2.0, 5: 3.0}

@@ -1,4 +1,4 @@
-"""What is measured next, and when it is over."""
+"""The next pairs or cells to measure, and the reasons to stop."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ RICH = Budget(1e6)
 
 
 def after(ratios: list[float]) -> Judgement:
-    """The judgement of these pairs against a constant baseline."""
+    """Return the judgement of these pairs against a constant baseline."""
     return judge(dict(enumerate(ratios)), dict.fromkeys(range(len(ratios)), 1.0), "lower", LOOKS)
 
 
 def asked(ratios: list[float], budget: Budget = RICH, tried: int | None = None, seed: int = 1) -> NextPairs:
-    """What follows these pairs, at 10 s a pair."""
+    """Return the pairs that follow these, at 10 s a pair."""
     begun = len(ratios) if tried is None else tried
     return next_pairs(after(ratios), LOOKS, tried=begun, seed=seed, pair_s=10.0, budget=budget)
 
 
 def test_pairs_come_there_and_back() -> None:
-    """ABBA or BAAB: the second pair of a group is the first one turned round."""
+    """ABBA or BAAB: the second pair of a group is the first one reversed."""
     found = asked([])
 
     assert len(found.pairs) == 2 and found.pairs[0] == found.pairs[1][::-1]
@@ -45,7 +45,7 @@ def test_pairs_come_there_and_back() -> None:
 
 
 def test_the_order_is_drawn_by_seed_and_place() -> None:
-    """Asking again says the same, either order comes, and a group that was cut goes on with its rest."""
+    """A repeated call returns the same, either order occurs, and an interrupted group continues with its rest."""
     drawn = {asked([], tried=tried).pairs for tried in range(0, 40, 2)}
 
     assert len(drawn) == 2
@@ -61,7 +61,7 @@ def test_it_is_over_when_the_verdict_stands() -> None:
 
 
 def test_it_is_over_when_all_looks_are_used() -> None:
-    """24 pairs that say nothing."""
+    """24 pairs without a verdict."""
     found = asked([0.8, 1.25] * 12)
 
     assert (found.pairs, found.stop) == ((), "budget spent")
@@ -69,7 +69,7 @@ def test_it_is_over_when_all_looks_are_used() -> None:
 
 
 def test_device_time_ends_it_too() -> None:
-    """One pair is paid for, then none; before the first look nothing is begun that cannot reach it."""
+    """The budget allows one pair, then none; no pair is begun if the budget cannot reach the first look."""
     noisy = [0.8, 1.25] * 4
 
     assert len(asked(noisy, Budget(100, 85)).pairs) == 1
@@ -105,19 +105,19 @@ def test_a_comparison_ends_within_its_budget(slower: float, seed: int) -> None:
 
 
 def cell(cv: float, count: int, seed: int = 1) -> Medians:
-    """Trial medians of one cell."""
+    """Return trial medians of one cell."""
     return dict(enumerate(np.exp(np.random.default_rng(seed).normal(0, cv, count)).tolist()))
 
 
 def block(cells: dict[str, Medians], budget: Budget = RICH, number: int = 9) -> tuple[tuple[str, ...], str | None]:
-    """The next block at a target of 2 %, 10 s a trial."""
+    """Return the next block at a target of 2 %, 10 s a trial."""
     costs = dict.fromkeys(cells, 10.0)
     found = next_block(cells, target=0.02, looks=LOOKS, trial_s=costs, budget=budget, block=number, seed=3)
     return found.cells, found.stop
 
 
 def test_every_cell_is_measured_until_its_width_means_something() -> None:
-    """Five equal values are luck: all cells stay until the first look."""
+    """Five equal values are luck: every cell is measured until the first look."""
     cells, stop = block({"a": cell(1e-6, 5), "b": cell(0.1, 5), "c": {}})
 
     assert (set(cells), stop) == ({"a", "b", "c"}, None)
@@ -131,7 +131,7 @@ def test_repetitions_go_where_the_spread_is() -> None:
 
 
 def test_when_time_is_short_the_widest_cell_goes_first() -> None:
-    """15 s pay for one trial of two."""
+    """15 s allow one trial of two."""
     cells, _ = block({"noisy": cell(0.05, 8), "loud": cell(0.3, 8)}, Budget(15))
 
     assert cells == ("loud",)

@@ -1,4 +1,4 @@
-"""Percentiles, where there are enough values."""
+"""Percentiles, and the number of values they need."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_percentile_needs_that_many(q: float, n: int) -> None:
 
 @pytest.mark.parametrize(("q", "n"), [(0.5, 11), (0.5, 40), (0.9, 64), (0.95, 200), (0.99, 1000)])
 def test_the_interval_is_scipys_order_statistic_one(q: float, n: int) -> None:
-    """quantile_test's, value by value."""
+    """Scipy's `quantile_test`, value by value."""
     values = np.random.default_rng(n).lognormal(size=n)
     reference: Any = stats.quantile_test(values, p=q).confidence_interval(0.95)
     found = quantile(values.tolist(), q)

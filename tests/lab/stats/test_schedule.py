@@ -43,7 +43,7 @@ def test_batch_1_throughout_takes_2740_ms() -> None:
 
 
 def test_the_best_split_of_the_papers_nine_tiles() -> None:
-    """With its two sizes there is none better than 1 + 4 + 4; with a size of 3 at 610 ms there is."""
+    """With its two sizes, 1 + 4 + 4 is the best; a size of 3 at 610 ms gives a better one."""
     assert best_split(9, PAPER_CPU, PAPER_NPU).batches == (1, 4, 4)
     assert best_split(9, PAPER_CPU, PAPER_NPU).makespan == 1940.0
     third = best_split(9, {**PAPER_CPU, 3: 120.0}, {**PAPER_NPU, 3: 600.0})
@@ -113,7 +113,7 @@ def partitions(tiles: int, sizes: list[int]) -> Iterator[tuple[int, ...]]:
 def test_the_best_split_is_as_good_as_the_best_of_all_splits(
     table: dict[int, tuple[float, float]], one: tuple[float, float], tiles: int
 ) -> None:
-    """Brute force over all partitions, each in Johnson's order; and the split takes what it says."""
+    """Brute force over all partitions, each in Johnson's order; and the split takes its stated time."""
     cpu = {1: one[0]} | {s: t[0] for s, t in table.items()}
     npu = {1: one[1]} | {s: t[1] for s, t in table.items()}
     found = best_split(tiles, cpu, npu)
@@ -127,7 +127,7 @@ def test_the_best_split_is_as_good_as_the_best_of_all_splits(
 
 
 def test_a_hundred_tiles_are_split_exactly() -> None:
-    """Twenty-five launches of 4 that cost what one of 1 does are the best there is."""
+    """Twenty-five launches of 4, each as cheap as one of 1, are the best split."""
     found = best_split(100, {1: 1.0, 2: 1.0, 4: 1.0}, {1: 10.0, 2: 10.0, 4: 10.0})
 
     assert (found.batches, found.makespan) == ((4,) * 25, 251.0)

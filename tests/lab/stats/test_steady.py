@@ -1,4 +1,4 @@
-"""Where a warm-up ends."""
+"""The end of a warm-up, or its absence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def series(*levels: tuple[float, int], noise: float = 0.01, seed: int = 1) -> li
 
 
 def test_a_warm_up_is_cut_where_it_ends() -> None:
-    """Thirty slow iterations, then 300 at 1 s: the start is found to two, the level to half a per cent."""
+    """Thirty slow iterations, then 300 at 1 s: the start is found to within two, the level to half a per cent."""
     found = steady(series((1.5, 30), (1.0, 300)))
 
     assert found.state == "steady" and found.first is not None and abs(found.first - 30) <= 2
@@ -48,14 +48,14 @@ def test_a_long_series_that_changes_at_its_end_never_settles() -> None:
 
 
 def test_a_short_one_that_changes_at_its_end_is_not_judged() -> None:
-    """A step in 60 or 33 iterations: too short to say never."""
+    """A step in 60 or 33 iterations: too short for `never steady`."""
     assert steady(series((1.0, 53), (1.3, 7))).state == "unknown (too short)"
     assert steady(series((1.3, 25), (1.0, 8))).state == "unknown (too short)"
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_under_ten_iterations_nothing_is_known(count: int) -> None:
-    """Neither steady nor not."""
+    """The state is unknown."""
     found = steady([1.0] * count)
 
     assert (found.state, found.first, found.level) == ("unknown (too short)", None, None)
@@ -78,7 +78,7 @@ def test_single_slow_iterations_are_no_level() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -1.0])
-def test_what_is_no_time_is_refused(bad: float) -> None:
+def test_a_value_that_is_not_finite_and_above_zero_is_refused(bad: float) -> None:
     """NaN, infinity, zero, negative."""
     with pytest.raises(ValueError, match="finite and above zero"):
         steady([1.0] * 20 + [bad])
@@ -87,7 +87,7 @@ def test_what_is_no_time_is_refused(bad: float) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1e-9, 1e9, 0.3]), st.integers(0, 60), st.floats(1.0, 2.0))
 def test_neither_unit_nor_repetition_changes_the_answer(seed: int, unit: float, slow: int, by: float) -> None:
-    """Nanoseconds, milliards, and asking twice."""
+    """Nanoseconds, billions, and a second call."""
     values = series((by, slow), (1.0, 150), seed=seed)
     found = steady(values)
     scaled = steady([value * unit for value in values])
@@ -97,7 +97,7 @@ def test_neither_unit_nor_repetition_changes_the_answer(seed: int, unit: float, 
 
 
 def test_a_short_burst_near_the_end_is_a_level_and_no_outlier() -> None:
-    """Twelve iterations 30 % slower, 288 before the end of 3,000: what settles after it is too short to say so."""
+    """Twelve iterations 30 % slower, 288 before the end of 3,000: the steady part after them is too short."""
     found = steady(series((1.0, 2700), (1.3, 12), (1.0, 288), noise=0.005))
 
     assert found.state == "never steady" and any(abs(start - 2700) <= 2 for start in found.segments)

@@ -1,4 +1,4 @@
-"""A run whose cells cannot all be true is doubted in words; a sound or a noisy one is not."""
+"""A run whose cells contradict each other is doubted with a reason; a sound or noisy run is not."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_decode_rate_that_moves_with_the_prefill_chunk_is_doubted(rate: float)
 
 
 def test_a_decode_rate_that_is_the_same_or_cannot_be_told_is_not_doubted() -> None:
-    """Two per cent is less than may be called a change; three blocks are no evidence of anything."""
+    """Two per cent is too small to be a change; three blocks are too few for a verdict."""
     assert suspicions(CHUNKS, trials_of(rates(100.0, 98.0))) == ()
     assert suspicions(CHUNKS, trials_of(rates(100.0, 50.0), NOISE[:3])) == ()
 
@@ -96,7 +96,7 @@ def test_cells_that_differ_in_something_else_as_well_are_not_compared() -> None:
 
 
 def test_trials_that_do_not_count_raise_no_doubt() -> None:
-    """What is invalid enters no figure, and no doubt either."""
+    """Invalid trials enter neither figures nor doubts."""
     trials = [
         Trial(**{**vars(trial), "valid": trial.cell == "parallel_tokens=32"})
         for trial in trials_of(rates(100.0, 60.0))
@@ -106,7 +106,7 @@ def test_trials_that_do_not_count_raise_no_doubt() -> None:
 
 
 def vision(**vit_s: float) -> dict[str, dict[str, float]]:
-    """Return what nine tiles take by batch (`b4` = 0.9 s of `vit`), of twice as long an encoding."""
+    """Return times of nine tiles by batch (`b4` = 0.9 s of `vit`), with an encoding twice as long."""
     return {
         f"patches_per_batch={name[1:]}": {"vit_s": value, "encode_s": 2 * value, "patches_per_s": 9 / (2 * value)}
         for name, value in vit_s.items()
@@ -127,7 +127,7 @@ def test_a_launch_of_four_tiles_that_is_faster_than_one_of_one_is_doubted() -> N
 
 
 def test_a_batch_may_be_any_amount_faster_than_its_tiles_one_by_one() -> None:
-    """A third of the time is what three launches instead of nine could give at the very best."""
+    """Three launches instead of nine can at best take a third of the time."""
     assert suspicions(BATCHES, trials_of(vision(b1=0.9, b4=0.31))) == ()
 
 

@@ -1,4 +1,4 @@
-"""Peak, what lasts, and when a tenth was lost."""
+"""The peak, the lasting rate, and the time of a loss of a tenth."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_phone_that_throttles_after_six_minutes() -> None:
 
 
 def test_a_device_that_holds_its_rate_loses_nothing() -> None:
-    """The time to minus a tenth is none, not the end of the trial."""
+    """There is no time of loss; the end of the trial is not one."""
     found = sustained(curve(lambda t: 24.0, minutes=20))
 
     assert found.loss_at_s is None
@@ -45,7 +45,7 @@ def test_one_slow_minute_is_no_loss() -> None:
 
 
 def test_a_slow_last_minute_is_no_loss_either() -> None:
-    """Nine minutes at 10 and one at 8: nobody knows whether that would have lasted. Two at 8 are a loss."""
+    """Nine minutes at 10 and one at 8 are no loss, since it may not have lasted; two at 8 are one."""
     one = sustained(curve(lambda t: 10.0 if t < 540 else 8.0, minutes=10))
     two = sustained(curve(lambda t: 10.0 if t < 480 else 8.0, minutes=10))
 
@@ -85,7 +85,7 @@ def test_long_iterations_have_long_windows() -> None:
 
 
 def test_skin_temperature_is_put_beside_the_rate() -> None:
-    """By window, and nothing where nothing was read."""
+    """The mean of each window; None without a reading."""
     heat = [(1000.0 + t, 30.0 + t / 60) for t in range(0, 300)]
     found = sustained(curve(lambda t: 24.0, minutes=10), celsius=heat)
 
@@ -95,7 +95,7 @@ def test_skin_temperature_is_put_beside_the_rate() -> None:
 
 
 def test_a_stall_leaves_no_window_of_nothing() -> None:
-    """Two minutes in which no iteration began are no rate of zero, and divide by nothing."""
+    """Two minutes without the start of an iteration give no rate of zero, and no division by zero."""
     whole = curve(lambda t: 24.0, minutes=10)
     found = sustained([point for point in whole if not 1180 <= point[0] < 1300])
 
@@ -103,7 +103,7 @@ def test_a_stall_leaves_no_window_of_nothing() -> None:
 
 
 def test_nothing_and_nonsense_are_refused() -> None:
-    """No iteration, and rates that are none."""
+    """No iteration, and rates that are not finite and above zero."""
     with pytest.raises(NotEnoughData):
         sustained([])
     for rate in (0.0, -1.0, math.nan, math.inf):

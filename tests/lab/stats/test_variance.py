@@ -1,4 +1,4 @@
-"""Where variance comes from: found where it was put, and not claimed where it was not."""
+"""Sources of variance: found if they are in the data, not claimed if they are not."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_what_all_cells_of_a_block_share_is_the_blocks() -> None:
 
 
 def test_noise_of_its_own_in_every_trial_is_not_the_blocks() -> None:
-    """In 200 runs without a block effect the F test says otherwise as often as it promises: 5 %."""
+    """In 200 runs without a block effect, the F test finds one as often as its level says: 5 %."""
     random = np.random.default_rng(2)
     wrong = sum((sources(points(np.exp(random.normal(0, 0.03, (4, 6))))).block_p or 1) < 0.05 for _ in range(200))
 
@@ -72,7 +72,7 @@ def test_heat_that_slows_trials_is_named_and_a_covariate_that_does_not_is_not() 
 
 
 def test_nothing_is_claimed_under_enough_trials_however_it_looks() -> None:
-    """Nine trials in a perfect line stay unsaid; ten are said."""
+    """Nine trials in a perfect line give no claim; ten do."""
     line = np.exp(np.linspace(0, 0.2, ENOUGH))[None, :]
     times = [float(i) for i in range(ENOUGH)]
 
@@ -82,7 +82,7 @@ def test_nothing_is_claimed_under_enough_trials_however_it_looks() -> None:
 
 
 def test_a_family_of_covariates_is_paid_for() -> None:
-    """Three that have nothing to do with the medians: one of them is claimed in at most about 5 % of runs."""
+    """Three covariates unrelated to the medians: any of them is claimed in at most about 5 % of runs."""
     random = np.random.default_rng(4)
     wrong = 0
     for _ in range(400):
@@ -112,7 +112,7 @@ def test_a_few_trials_have_no_sources(trials: int) -> None:
 
 
 def test_constants_are_no_correlation() -> None:
-    """Equal medians, or a sensor that is frozen, go with nothing."""
+    """Equal medians, or a frozen sensor, correlate with nothing."""
     steady = points(np.full((1, 12), 0.2), time=list(map(float, range(12))))
     frozen = points(np.exp(np.random.default_rng(6).normal(0, 0.1, (1, 12))), heat=[31.0] * 12)
 
@@ -121,7 +121,7 @@ def test_constants_are_no_correlation() -> None:
 
 
 def test_a_missing_or_broken_reading_is_left_out() -> None:
-    """Of twelve trials two have no temperature, one of them NaN: ten are looked at."""
+    """Two of twelve trials have no temperature, one of them NaN: ten are used."""
     heat = [*map(float, range(10)), float("nan")]
     found = sources(
         [

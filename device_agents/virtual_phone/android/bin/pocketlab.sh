@@ -1,7 +1,7 @@
-# Sourced by Android's tools of a virtual phone; runs under mksh (the phone's sh) and any POSIX shell.
+# Sourced by the Android tools of a virtual phone; runs under mksh (the phone's sh) and any POSIX shell.
 # No here-documents: mksh keeps them in files under /tmp, and Android has none. Few processes: under qemu each one
 # costs tens of milliseconds.
-state=${POCKETLAB_STATE:-/metadata/pocketlab} # what lies in it: sensors.py; what NAME and MODE may be: knobs.py
+state=${POCKETLAB_STATE:-/metadata/pocketlab} # its files: sensors.py; NAME and MODE: knobs.py
 
 if [ -n "${KSH_VERSION-}" ]; then
 	say() { print -r -- "$*"; } # mksh has no printf of its own, and its echo reads backslashes
@@ -10,19 +10,19 @@ else
 fi
 complain() { say "$*" >&2; }
 
-# value_of FILE: its one line into $value; false when there is none
+# value_of FILE: read its only line into $value; false when there is none
 value_of() { value= && [ -f "$1" ] && { IFS= read -r value <"$1" || [ -n "$value" ]; } 2>/dev/null; }
 
-# is_name WORD: may be a file's name in the state folder; whatever else a caller sent is no key that exists
+# is_name WORD: true if it can name a file in the state folder; no other word is an existing key
 is_name() { case $1 in '' | .* | *[!A-Za-z0-9_.@:-]*) return 1 ;; esac; }
 
-# ask NAME: how NAME behaves now, into $mode; does not return while that is `hang`
+# ask NAME: read the mode of NAME into $mode, and wait while it is `hang`
 ask() {
 	while value_of "$state/sensor/$1" && [ "$value" = hang ]; do sleep 1; done
 	mode=${value:-ok}
 }
 
-# command_of NAME: obey as a program does that may be missing or forbidden
+# command_of NAME: apply the mode of a program, which may be missing or forbidden
 command_of() {
 	ask "$1"
 	case $mode in
@@ -31,7 +31,7 @@ command_of() {
 	esac
 }
 
-# service_of NAME COMMAND: obey as a service does that a command is sent to
+# service_of NAME COMMAND: apply the mode of a service that gets a command
 service_of() {
 	ask "$1"
 	case $mode in

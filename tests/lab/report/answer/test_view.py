@@ -103,8 +103,8 @@ def test_what_is_not_known_to_be_an_accelerators_work_is_told() -> None:
     trials[7] = replace(trials[7], flags=("elsewhere",))
 
     assert encode_answer(cells, trials).warnings[0] == (
-        "Of 12 valid trials: 3 mixed (a stage was done by an accelerator and by the CPU, each in part); "
-        "1 elsewhere (an accelerator is claimed, and others used about a core more than before: perhaps for its "
+        "Of 12 valid trials: 3 mixed (a stage ran partly on an accelerator and partly on the CPU); "
+        "1 elsewhere (an accelerator is claimed, but others used about a core more than before: perhaps for its "
         "work)."
     )
 

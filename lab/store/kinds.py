@@ -1,0 +1,84 @@
+"""The kinds of record that a store keeps: where the file of each lies, and its table in the index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from lab.files import disk_errors, make_folder, write_atomically
+from lab.records import Comparison, Run, SelfCheck
+from lab.store import tables
+from lab.store.raw import ComparisonFile, RecordFile, RunFile, SelfCheckFile, encode, read
+
+
+class Listed(Protocol):
+    """What a list needs of every record."""
+
+    @property
+    def id(self) -> str:
+        """A UUIDv7."""
+
+    @property
+    def started_utc(self) -> str:
+        """ISO 8601, UTC."""
+
+    @property
+    def status(self) -> str:
+        """``running``, ``finished``, ``interrupted`` or ``failed``."""
+
+
+Record = TypeVar("Record", bound=Listed)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Record]):
+    """One kind of record. `file` is a path below the data root, with ``*`` in place of the id."""
+
+    name: str
+    file: str
+    model: type[RecordFile[Record]]
+    table: sa.Table
+    start: str
+
+    def path(self, root: Path, record_id: str) -> Path:
+        """Return where the file of a record lies."""
+        return root / self.file.replace("*", record_id)
+
+    def ids(self, root: Path) -> list[str]:
+        """Return the ids of all saved records, sorted; raise `StoreError` when they cannot be listed."""
+        before, after = self.file.split("*")
+        with disk_errors(f"list the {self.name}s", root):
+            paths = [path.relative_to(root).as_posix() for path in root.glob(self.file)]
+        found = (path.removeprefix(before).removesuffix(after) for path in paths)
+        return sorted(record_id for record_id in found if not record_id.startswith("."))  # a cut write's file
+
+    def read(self, root: Path, record_id: str) -> Record:
+        """Read a record; raise `StoreError` naming a file that is missing or damaged."""
+        return read(self.model, self.path(root, record_id)).record
+
+    def write(self, root: Path, record: Record) -> None:
+        """Write the file of a record; raise `DiskFull` and `StoreError`."""
+        path = self.path(root, record.id)
+        with disk_errors(f"save {self.name} {record.id}", path):
+            make_folder(path.parent)
+            write_atomically(path, self.encode(record))
+
+    def encode(self, record: Record) -> bytes:
+        """Return the bytes of a record's file."""
+        return encode(self.model(record=record))
+
+    def decode(self, document: str) -> Record:
+        """Return the record of a file's text."""
+        return self.model.model_validate_json(document).record
+
+
+RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, tables.runs, "lab run")
+COMPARISONS: Kind[Comparison] = Kind(
+    "comparison", "comparisons/*.json", ComparisonFile, tables.comparisons, "lab compare"
+)
+SELFCHECKS: Kind[SelfCheck] = Kind(
+    "self-check", "selfchecks/*.json", SelfCheckFile, tables.selfchecks, "lab selfcheck"
+)

@@ -1,1 +1,0 @@
-"""The steps; one that has been released is never edited."""

@@ -1,0 +1,109 @@
+"""The identity of the host's agent follows what its source does, not the words about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.device.local import code_digest
+from lab.errors import DeviceRefused
+
+CONTRACT = '''
+"""What both sides share."""
+
+from pydantic import BaseModel, Field
+
+PROTOCOL = 1
+"""The version."""
+
+
+class Job(BaseModel):
+    """One job."""
+
+    build: str = Field(min_length=1, description="folder of the build")
+    trial: str
+    """Who asks."""
+'''
+
+AGENT = '''
+def run(job):
+    """Run a job."""
+    count = job.iterations  # warm-up included
+    if count < 1:
+        raise ValueError("nothing to do")
+    return count
+'''
+
+
+def _agent(folder: Path, contract: str = CONTRACT, agent: str = AGENT, name: str = "session.py") -> str:
+    (folder / "reference").mkdir(parents=True)
+    (folder / "contract.py").write_text(contract, encoding="utf-8")
+    (folder / "reference" / name).write_text(agent, encoding="utf-8")
+    return code_digest(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""What both sides share."""', '"""The module in other words."""'),
+        ('"""The version."""\n', ""),
+        ('"""One job."""', '"""A job, `once` – in plain English."""'),
+        ('"""Who asks."""', '"""The trial\'s identifier."""'),
+        ('"folder of the build"', '"where the build lies"'),
+        (', description="folder of the build"', ""),
+        ('"""Run a job."""', '"""Run `job`\n\n    and return its iterations."""'),
+        ("  # warm-up included", "\n\n    # counted from one"),
+        ('ValueError("nothing to do")', "ValueError(\n            'nothing to do'\n        )"),
+    ],
+)
+def test_words_about_the_code_and_its_layout_leave_the_identity_as_it_is(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    """A docstring, a comment, a field's description or a line break changes nothing that an agent does."""
+    contract, agent = CONTRACT.replace(old, new), AGENT.replace(old, new)
+
+    assert (contract, agent) != (CONTRACT, AGENT)
+    assert _agent(tmp_path / "after", contract, agent) == _agent(tmp_path / "before")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("PROTOCOL = 1", "PROTOCOL = 2"),
+        ("min_length=1", "min_length=2"),
+        ("trial: str", "trial: bytes"),
+        ("trial: str", "attempt: str"),
+        ("Field(min_length=1, description=", "Other(min_length=1, description="),
+        ("count < 1", "count <= 1"),
+        ('"nothing to do"', '"no iterations"'),
+        ("    return count", "    return count\n    return count"),
+        ("    return count", "    pass"),
+    ],
+)
+def test_a_change_of_what_the_code_does_changes_the_identity(tmp_path: Path, old: str, new: str) -> None:
+    """A constant, a name, a type, a message or a statement makes another agent."""
+    contract, agent = CONTRACT.replace(old, new), AGENT.replace(old, new)
+
+    assert (contract, agent) != (CONTRACT, AGENT)
+    assert _agent(tmp_path / "after", contract, agent) != _agent(tmp_path / "before")
+
+
+def test_a_text_that_another_call_describes_itself_with_counts(tmp_path: Path) -> None:
+    """Only pydantic's `Field` keeps its description for people: elsewhere it is an argument like any other."""
+    one, other = (
+        CONTRACT.replace("Field(min_length", "Other(min_length").replace("folder", word) for word in "ab"
+    )
+
+    assert _agent(tmp_path / "one", one) != _agent(tmp_path / "other", other)
+
+
+def test_a_module_under_another_name_changes_the_identity(tmp_path: Path) -> None:
+    """The same code in another module is imported differently."""
+    assert _agent(tmp_path / "one", name="one.py") != _agent(tmp_path / "other", name="other.py")
+
+
+def test_an_agent_that_is_not_python_is_refused_with_its_file_and_line(tmp_path: Path) -> None:
+    """A half-edited agent cannot run; the message says where to look."""
+    with pytest.raises(DeviceRefused, match=r"host: wanted the agent's source in Python.*session\.py, line 2"):
+        _agent(tmp_path, agent="\ndef run(job:\n")

@@ -1,0 +1,60 @@
+"""Files of older labs are read; damaged ones and those of newer labs are refused by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.errors import StoreError
+from lab.store.raw import RunFile, SelfCheckFile, TrialFile, encode, read
+from tests.saved_checks import CHECKED
+from tests.saved_runs import run_of, trial_of
+
+
+def test_a_record_stands_under_the_name_of_its_kind() -> None:
+    """Indented, after the version of the format: these files are also read by people and by other programs."""
+    assert encode(RunFile(record=run_of("a0"))).startswith(b'{\n  "format": 1,\n  "run": {\n    "id": "a0",')
+    assert list(json.loads(encode(SelfCheckFile(record=CHECKED)))) == ["format", "selfcheck"]
+
+
+def test_infinity_and_nan_come_back(tmp_path: Path) -> None:
+    """JSON has no numbers for them."""
+    path = tmp_path / "trial.json"
+    path.write_bytes(encode(TrialFile(trial=replace(trial_of(1), notes={"a": float("inf"), "b": float("nan")}))))
+    notes = read(TrialFile, path).trial.notes
+
+    assert notes["a"] == float("inf")
+    assert notes["b"] != notes["b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "damaged, not JSON"),
+        ('{"format": 1, "trial": {"num', "damaged, not JSON"),
+        ('{"format": 1, "trial": {"number": 1}}', "damaged: trial.block: Field required"),
+        ('{"format": 1, "trail": {}}', "damaged: trial: Field required"),
+        ('{"format": 2, "attempt": {}}', "written in format 2, this lab knows 1; update pocketlab"),
+    ],
+)
+def test_a_damaged_file_and_one_of_a_newer_lab_are_refused(tmp_path: Path, content: str, words: str) -> None:
+    """The message names the file and what is wrong."""
+    path = tmp_path / "trial.json"
+    path.write_text(content)
+
+    with pytest.raises(StoreError, match=re.escape(f"{path}: {words}")):
+        read(TrialFile, path)
+
+
+def test_a_self_check_of_an_older_lab_is_read_without_the_figure_that_had_another_meaning(tmp_path: Path) -> None:
+    """Everything else that it measured is there."""
+    text = encode(SelfCheckFile(record=replace(CHECKED, smallest_found=1.1))).decode()
+    assert '"smallest_found": 1.1' in text
+    path = tmp_path / "selfcheck.json"
+    path.write_text(text.replace('"smallest_found"', '"smallest_visible"'))
+
+    assert read(SelfCheckFile, path).record == CHECKED
