@@ -120,7 +120,9 @@ def test_a_model_that_cannot_be_made_again_is_told(tmp_path: Path, lab: Lab, pho
     done = lab("run", "throughput", "--build", tmp_path / "build", "--image", photo)
 
     assert done.returncode == 2
-    assert "manifest.json names none (random: none: a stand-in for tests); export the build again" in done.stderr
+    assert (
+        "manifest.json names no seed (random: none: a stand-in for tests); export the build again" in done.stderr
+    )
 
 
 def test_a_lab_without_torch_says_what_to_install(tmp_path: Path, lab: Lab, tiny_build: Path, photo: Path) -> None:

@@ -60,9 +60,7 @@ def words(
 def test_a_trial_is_ended_at_forty_degrees_of_the_battery() -> None:
     """At the limit, not before; silence is not heat."""
     hot = replace(COOL, celsius={"battery": 40.0})
-    assert abort(hot, WANTED) == (
-        "the battery reached 40.0 °C, and a trial is ended at 40 °C for the battery's sake"
-    )
+    assert abort(hot, WANTED) == ("the battery reached 40.0 °C, and a trial ends at 40 °C to protect the battery")
     assert abort(replace(COOL, celsius={"battery": 39.9}), WANTED) == ""
     assert abort(BARE, WANTED) == ""
     assert abort(replace(COOL, celsius={"battery": float("nan")}), WANTED) == ""
@@ -71,9 +69,7 @@ def test_a_trial_is_ended_at_forty_degrees_of_the_battery() -> None:
 def test_a_trial_is_ended_at_a_moderate_thermal_status_even_where_heat_is_asked_about() -> None:
     """The device comes before the curve."""
     hot = replace(COOL, thermal_status=2, celsius={"vtskin-max": 43.2})
-    told = (
-        "the thermal status reached 2 (moderate) (vtskin-max read 43.2 °C), and a trial is ended at 2 (moderate)"
-    )
+    told = "the thermal status reached 2 (moderate) (vtskin-max read 43.2 °C), and a trial ends at 2 (moderate)"
     assert (abort(hot, WANTED), abort(hot, KEEP)) == (told, told)
     assert abort(replace(COOL, thermal_status=1), WANTED) == ""
 
@@ -142,7 +138,7 @@ def test_a_phone_that_never_offered_its_clocks_is_told_unless_a_profile_set_them
     for profile in ("fixed", "rooted"):
         assert words(kept, before=before, profile=profile) == ""
         assert words(lost, before=before, profile=profile) == (
-            "policy7 was allowed 83% of the highest clock that a gate saw it have, wanted at least 85% "
+            "policy7 was allowed 83% of the highest clock seen at a gate, wanted at least 85% "
             "(median of 3 readings; 100% when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 83%"
         )
 
@@ -152,7 +148,7 @@ def test_a_pinned_phone_that_was_cut_when_its_trial_began_is_told() -> None:
     pinned, cut = replace(COOL, caps={"policy7": 0.6}), replace(COOL, caps={"policy7": 0.4})
 
     assert words(samples(*[{"caps": cut.caps}] * 3), before=cut, profile="rooted", gates_before=[pinned]) == (
-        "policy7 was allowed 67% of the highest clock that a gate saw it have, wanted at least 85% "
+        "policy7 was allowed 67% of the highest clock seen at a gate, wanted at least 85% "
         "(median of 3 readings; 67% when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 67%"
     )
 

@@ -180,7 +180,10 @@ def test_other_scenarios_are_refused_before_anything_is_measured(tmp_path: Path,
     done = lab("run", "vit_batch", "--build", "theirs")
 
     assert done.returncode == 2
-    assert "wants 'encode_image' measured, but the build m-gguf is run by llama.cpp's own tool" in done.stderr
+    assert (
+        "wanted a tool that measures 'encode_image', but the build m-gguf runs in llama.cpp's own tool"
+        in done.stderr
+    )
     assert not list((tmp_path / "data" / "runs").glob("*/trials/*"))
 
 

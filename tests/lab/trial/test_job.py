@@ -119,7 +119,7 @@ def test_one_core_cannot_be_split(tmp_path: Path) -> None:
         (
             "decode",
             {"input": "screen", "context_tokens": 100, "new_tokens": 29, "parallel_tokens": 8},
-            "129 tokens are longer than the cache of fake-fp32, which holds 128",
+            "129 tokens do not fit into the cache of fake-fp32, which holds 128",
         ),
         (
             "decode",

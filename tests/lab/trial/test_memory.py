@@ -61,8 +61,8 @@ def test_the_shares_of_all_processes_of_an_agent_are_added() -> None:
             "Permission denied",
             "No such file or directory",
         ),
-        ("@dmabuf\n", "no process of the agent was there", "the kernel lists none"),
-        ("", "no process of the agent was there", "the kernel lists none"),
+        ("@dmabuf\n", "the agent had no process", "the kernel lists none"),
+        ("", "the agent had no process", "the kernel lists none"),
     ],
 )
 def test_what_a_kernel_does_not_tell_is_told_with_its_reason(text: str, pss: str, dmabuf: str) -> None:
@@ -92,8 +92,8 @@ def test_a_pass_that_tells_nothing_has_no_figure() -> None:
     assert found.samples == {}
     assert found.missing == {
         RSS: "the agent wrote no `memory` event",
-        PSS: "the agent ended before it was looked at",
-        DMABUF: "the agent ended before it was looked at",
+        PSS: "the agent ended before the first look",
+        DMABUF: "the agent ended before the first look",
     }
 
 
@@ -145,7 +145,7 @@ def test_less_memory_than_weights_is_suspicious() -> None:
     """Either it does not count where they lie, or they were never used."""
     assert suspicion(5000.0, 5000) == ""
     assert suspicion(4999.0, 5000).startswith(
-        "at most 4,999 bytes were resident, less than the 5,000 bytes of weights in use: they lie where this"
+        "at most 4,999 bytes were resident, less than the 5,000 bytes of weights in use: they are in memory that"
     )
 
 
