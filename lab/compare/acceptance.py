@@ -16,17 +16,18 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab.device.book import Book
-from lab.device.cores import Held
 from lab.errors import RunError
 from lab.records import Trial
 from lab.run import runner
-from lab.run.bench import Bench, Place, boot_of, inputs_of
+from lab.run.bench import Bench, boot_of, inputs_of
 from lab.run.context import context_of
 from lab.run.resume import SUITE
 from lab.run.session import session
+from lab.run.turn import DeviceTurn
 from lab.scenario.load import SCENARIOS, load
 from lab.scenario.plan import Scenario
 from lab.stats.sample import counted, trial_median
+from lab.trial.job import Place
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Tried:
         return max(ratio, 1 / ratio) <= 1 + WITHIN
 
 
-def accept(bench: Bench, line: str, held: Held, *, tell: Callable[[str], None] = log.info) -> None:
+def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], None] = log.info) -> None:
     """Have a device repeat its reference cell, unless it did so lately in this boot.
 
     The first time a device does it with a build in a Context, its first try is the reference. Raises `RunError`
@@ -129,7 +130,7 @@ def _fresh(known: Reference, boot: str, now_utc: str) -> bool:
     return bool(boot) and known.boot == boot and 0 <= age_s < LASTS_S
 
 
-def _tries(bench: Bench, scenario: Scenario, line: str, held: Held, reference: float | None) -> Tried:
+def _tries(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn, reference: float | None) -> Tried:
     """Measure the reference cell until it is repeated, five times at most; without a reference the first is it."""
     record = runner.open_run(scenario, bench, seed=0, suite=SUITE, line=line)
     tried = Tried(reference)

@@ -15,21 +15,21 @@ from typing import Literal
 from lab.compare.acceptance import accept
 from lab.compare.comparable import Subject, differs_beyond, refusal
 from lab.compare.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdict_of
-from lab.device.cores import Held
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
 from lab.run import resume, runner
-from lab.run.bench import Bench, Place, Watch, inputs_of
+from lab.run.bench import Bench, Watch, inputs_of
 from lab.run.context import context_of
 from lab.run.recovery import let_end
 from lab.run.session import GONE, Session, session
-from lab.run.turn import turn_of
+from lab.run.turn import DeviceTurn, turn_of
 from lab.scenario.plan import Scenario
 from lab.stats.interval import Looks
 from lab.stats.plan import Side as Name
 from lab.stats.sample import counted
 from lab.store import Store
+from lab.trial.job import Place
 
 log = logging.getLogger(__name__)
 
@@ -234,10 +234,10 @@ def _open_runs(comparison: Comparison, baseline: Side, candidate: Side) -> dict[
 
 
 @contextmanager
-def _turns(baseline: Bench, candidate: Bench) -> Iterator[dict[Name, Held]]:
+def _turns(baseline: Bench, candidate: Bench) -> Iterator[dict[Name, DeviceTurn]]:
     """Hold the turn of one device, or of both."""
     benches = {bench.device.identity.name: bench for bench in (baseline, candidate)}
-    held: dict[str, Held] = {}
+    held: dict[str, DeviceTurn] = {}
     with ExitStack() as stack:
         for name, bench in benches.items():
             held[name] = stack.enter_context(turn_of(bench))

@@ -161,7 +161,7 @@ def agent(device: Device, lease: Callable[[], AbstractContextManager[Held]]) -> 
     try:
         with lease() as held, tempfile.TemporaryDirectory() as folder:
             if device.bundle is not None:
-                push([package_of_agent(device.bundle)], device, fence=held.fence(), progress=_quietly)
+                push([package_of_agent(device.bundle)], device, fence=held.fence, progress=_quietly)
             return Result(name, shows, command, *_greeting(device, held, Path(folder)))
     except LabError as error:
         verdict: Verdict = "unverifiable" if isinstance(error, DeviceLost) else "refused"

@@ -8,9 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,16 +16,14 @@ from lab.builds.folder import open_build
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison
 from lab.device import local
-from lab.device.cores import Held
-from lab.device.transport import Process
 from lab.identifiers import now_utc
 from lab.records import Inject
 from lab.report.verdict.page import render_verdict_page
 from lab.report.verdict.view import view
 from lab.run.bench import Bench, boot_of
-from lab.run.turn import Terms, leases_of_two
 from lab.scenario.load import load
 from lab.store import Store
+from tests.fake_lab import uncontested
 from tests.lab_process import ROOT, Lab
 
 TOML = """
@@ -51,15 +46,9 @@ throttling = "keep"
 """
 
 
-@contextmanager
-def ours() -> Iterator[Held]:
-    """Hold nothing: this test is alone with its data root."""
-    yield Held(lambda process: None)
-
-
 def bench_of(store: Store, build: Path) -> Bench:
     """Return this machine as the command has it, without its sensors."""
-    return Bench(local.connect(), open_build(build), store, local.SystemClock(), ours, profile="observe")
+    return Bench(local.connect(), open_build(build), store, local.SystemClock(), uncontested, profile="observe")
 
 
 @pytest.fixture
@@ -196,19 +185,3 @@ def test_what_makes_no_sense_is_refused_in_words(lab: Lab, arguments: tuple[str,
 
     assert (done.returncode, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.replace("│", " ").split())
-
-
-def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for himself; what runs is noted under the device that it runs on."""
-    monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
-    host = local.connect()
-    other = replace(host, identity=replace(host.identity, name="other"))
-    terms = Terms("me", 0.0, lambda words: None, lambda name, process: None)
-    first, second = leases_of_two(host, other, terms)
-
-    with first() as ours_held, second() as theirs_held:
-        ours_held.note(Process(1, 2))
-        assert json.loads((tmp_path / "lock").read_text())["device"] == "host"
-        theirs_held.note(Process(3, 4))
-        assert json.loads((tmp_path / "lock").read_text())["device"] == "other"
-    assert ours_held.number == theirs_held.number

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input, InvalidReason, Job
+from device_agents.contract import InvalidReason, Job
 from lab.builds.folder import open_build
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison, reopen, runs_of
 from lab.compare.stored import judge_runs
-from lab.device.cores import Held
 from lab.device.fake.build import write_fake_build
-from lab.device.fake.phone import FakePhone, Fault, fake_device
+from lab.device.fake.phone import FakePhone, Fault
 from lab.device.transport import Process
 from lab.errors import Incomparable, RunError
 from lab.records import CellVerdict, Comparison, Dimension, Inject, Trial
 from lab.report.verdict.view import View, view
-from lab.run.bench import Bench, Progress
+from lab.run.bench import Progress
 from lab.run.resume import scenario_of
 from lab.run.runner import open_run, run
-from lab.scenario.load import load
-from lab.scenario.plan import Scenario
 from lab.stats.interval import Looks
-from lab.store import Store
-from tests.fake_lab import batch_scenario, good
+from tests.fake_lab import FakeLab, batch_scenario, good, making
 
 TOML = batch_scenario("[3]", blocks=4)
 BOOT = "cat /proc/sys/kernel/random/boot_id"
@@ -51,40 +47,24 @@ class Liar(FakePhone):
         return super().start(argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr)
 
 
-class Lab:
-    """A fake phone, two builds and a store in a temporary folder; `slower` is what the candidate's stages take."""
+class Lab(FakeLab):
+    """A fake phone and two builds; `slower` is how much slower the candidate's stages are."""
+
+    phone: Liar
 
     def __init__(self, folder: Path, script: Callable[[int], Fault] = good, toml: str = TOML) -> None:
-        for name in ("a", "b"):
-            write_fake_build(folder / name)
+        self.slower, self.noise = 1.0, 0.0
+        super().__init__(folder, toml, Liar({}, script, self.stage_s, {BOOT: "boot-1\n"}))
+        write_fake_build(folder / "b")
         path = folder / "b/manifest.json"
         path.write_text(path.read_text().replace('"notes":[]', '"notes":["tonight"]'))
-        (folder / "probe.toml").write_text(toml)
-        self.scenario: Scenario = load(folder / "probe.toml")
-        document = Input.model_validate_json((folder / "a/inputs/screen/input.json").read_bytes())
-        self.store = Store(folder / "data")
-        self.slower, self.noise = 1.0, 0.0
-        self.fence = 1
-        self.candidate_id = open_build(folder / "b").id
-        self.phone = Liar({"screen": document}, script, self.stage_s, {BOOT: "boot-1\n"})
-        self.benches = [
-            Bench(fake_device(self.phone), open_build(folder / name), self.store, self.phone.clock, self.lease)
-            for name in ("a", "b")
-        ]
+        tonights = open_build(folder / "b")
+        self.candidate_id, self.benches = tonights.id, [self.bench, replace(self.bench, build=tonights)]
 
     def stage_s(self, job: Job) -> float:
         """Noise by the trial alone; the candidate's build takes `slower` times as long."""
         noise = random.Random(job.trial[-4:] + job.build[-8:]).gauss(1.0, self.noise) if self.noise else 1.0
         return 0.010 * noise * (self.slower if self.candidate_id in job.build else 1.0)
-
-    @contextmanager
-    def lease(self) -> Iterator[Held]:
-        """Write down when the device's turn is taken and given back."""
-        self.phone.journal.append("take the lease")
-        try:
-            yield Held(lambda process: None, number=7, fence=lambda: self.fence)
-        finally:
-            self.phone.journal.append("give the lease back")
 
     def sides(self) -> tuple[Side, Side]:
         """Return yesterday's build and tonight's."""
@@ -128,15 +108,7 @@ class Lab:
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     """Make labs that are closed at the end."""
-    made: list[Lab] = []
-
-    def build(script: Callable[[int], Fault] = good, toml: str = TOML) -> Lab:
-        made.append(Lab(tmp_path, script, toml))
-        return made[-1]
-
-    yield build
-    for each in made:
-        each.store.close()
+    yield from making(partial(Lab, tmp_path))
 
 
 def test_builds_that_do_the_same_are_the_same_at_the_first_look(make: Callable[..., Lab]) -> None:
@@ -371,7 +343,7 @@ def test_sides_of_two_boots_are_no_pair(make: Callable[..., Lab]) -> None:
     def restart(progress: Progress) -> None:
         measured = [t for run in runs_of(lab.store, comparison).values() for t in lab.store.trials(run.id)]
         if len(measured) == 2 and progress.iterations:  # the third has begun
-            lab.fence, lab.phone.replies = 2, {BOOT: "boot-2\n"}
+            lab.turn.fence, lab.phone.replies = 2, {BOOT: "boot-2\n"}
 
     list(measure(comparison, first, second, watch=restart))
 

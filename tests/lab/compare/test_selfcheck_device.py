@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input, Job
-from lab.builds.folder import open_build
+from device_agents.contract import Job
 from lab.compare.selfcheck import begin, carry_on, comparing, reopen
 from lab.compare.tally import tally
-from lab.device.cores import Held
-from lab.device.fake.build import write_fake_build
-from lab.device.fake.phone import FakePhone, Fault, fake_device
+from lab.device.fake.phone import FakePhone, Fault
 from lab.errors import DeviceRefused, RunError, ScenarioError
 from lab.records import Inject, SelfCheck
-from lab.run.bench import Bench
-from lab.scenario.load import load
 from lab.store import Store
-from tests.fake_lab import good
+from tests.fake_lab import FakeLab, good, making
 from tests.lab_process import Lab
 
 TOML = """
@@ -57,31 +53,18 @@ start = "never"
 """
 
 
-class Setting:
-    """A fake phone whose stages take 10 ms with noise of half a per cent, a store and a scenario."""
+class Setting(FakeLab):
+    """A fake phone whose stages take 10 ms with noise of half a per cent."""
 
     def __init__(self, folder: Path, script: Callable[[int], Fault] = good, toml: str = TOML) -> None:
-        write_fake_build(folder / "build")
-        (folder / "probe.toml").write_text(toml)
-        self.scenario = load(folder / "probe.toml")
-        document = Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
         self.noise = random.Random(3)
-        self.phone = FakePhone({"screen": document}, script=script, stage_s=self.stage_s)
-        self.store = Store(folder / "data")
-        self.bench = Bench(
-            fake_device(self.phone), open_build(folder / "build"), self.store, self.phone.clock, self.lease
-        )
+        super().__init__(folder, toml, FakePhone({}, script=script, stage_s=self.stage_s))
 
     def stage_s(self, job: Job) -> float:
         """Seconds of each stage; what the job injects comes on top."""
         return 0.010 * self.noise.gauss(1.0, 0.005)
 
-    @contextmanager
-    def lease(self) -> Iterator[Held]:
-        """Give the turn to whoever asks."""
-        yield Held(lambda process: None, number=7)
-
-    def begin(self, comparisons: int = 2, injected: int = 1) -> SelfCheck:
+    def check(self, comparisons: int = 2, injected: int = 1) -> SelfCheck:
         """Write a self-check down."""
         return begin(self.scenario, self.bench, "fake", seed=5, comparisons=comparisons, injected=injected)
 
@@ -93,22 +76,14 @@ class Setting:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., Setting]]:
-    """Make settings whose store is closed at the end."""
-    made: list[Setting] = []
-
-    def setting(script: Callable[[int], Fault] = good, toml: str = TOML) -> Setting:
-        made.append(Setting(tmp_path, script, toml))
-        return made[-1]
-
-    yield setting
-    for each in made:
-        each.store.close()
+    """Make settings that are closed at the end."""
+    yield from making(partial(Setting, tmp_path))
 
 
 def test_a_steady_device_has_no_false_verdict_and_shows_a_tenth(make: Callable[..., Setting]) -> None:
     """Two comparisons of six pairs or more: 24 A/A trials, each kept; the record is in the store as it ended."""
     setting = make()
-    found = setting.run(setting.begin())
+    found = setting.run(setting.check())
 
     count = tally(found)
     assert (count.alike, count.false, count.slowed, count.found) == (2, 0, 1, 1)
@@ -123,7 +98,7 @@ def test_a_steady_device_has_no_false_verdict_and_shows_a_tenth(make: Callable[.
 def test_what_was_injected_is_in_the_runs_and_in_their_context(make: Callable[..., Setting]) -> None:
     """The candidate of a slowed comparison says so for good, so that nobody takes it for a build's own time."""
     setting = make()
-    found = setting.run(setting.begin())
+    found = setting.run(setting.check())
 
     for live in found.live:
         comparison = setting.store.comparison(live.comparison)
@@ -139,7 +114,7 @@ def test_what_was_injected_is_in_the_runs_and_in_their_context(make: Callable[..
 def test_a_slow_down_that_the_agent_leaves_on_is_noticed(make: Callable[..., Setting]) -> None:
     """An agent that injects what nobody asked for has no valid trial, so no comparison and no rate."""
     setting = make(lambda number: "injects")
-    found = setting.run(setting.begin(comparisons=1, injected=0))
+    found = setting.run(setting.check(comparisons=1, injected=0))
 
     assert tally(found).alike == 0
     run = setting.store.comparison(found.live[0].comparison).baseline_run
@@ -155,7 +130,7 @@ def test_an_emulated_device_has_nothing_to_check(make: Callable[..., Setting]) -
     setting.bench = replace(setting.bench, device=emulated)
 
     with pytest.raises(DeviceRefused, match="is emulated: no time it takes is a measurement"):
-        setting.begin()
+        setting.check()
 
 
 @pytest.mark.parametrize(
@@ -172,14 +147,14 @@ def test_a_scenario_that_cannot_be_checked_is_refused(
     setting = make(toml=TOML.replace(was, is_))
 
     with pytest.raises(ScenarioError, match=words):
-        setting.begin()
+        setting.check()
     assert setting.store.selfchecks() == []
 
 
 def test_it_does_not_go_on_in_other_surroundings(make: Callable[..., Setting]) -> None:
     """Verdicts of two kinds make no rate: what differs is named."""
     setting = make()
-    record = setting.begin()
+    record = setting.check()
     other = replace(setting.scenario, plan=setting.scenario.plan.model_copy(update={"iterations": 3}))
 
     reopen(record, setting.scenario, setting.bench)
