@@ -21,7 +21,7 @@ from benchmarks.pairs import timed
 from device_agents.contract import File
 from device_agents.virtual_phone import farm
 from device_agents.virtual_phone.errors import FarmError
-from lab.device import blobs, lease
+from lab.device import lease
 from lab.device.adb.transport import AdbTransport, Server, connect_tcp
 from lab.device.push import Package, Pushed, push
 from lab.device.transport import Device
@@ -234,7 +234,6 @@ def candidates(bench: Bench, build: Package) -> None:
     transport = device.transport
     assert isinstance(transport, AdbTransport)
     files = [(build.folder / file.path, f"{lease.SCRATCH}/parts/{file.sha256}") for file in build.files]
-    sizes = {file.sha256: file.bytes for file in build.files}
 
     def hashed() -> None:
         script = f"sha256sum {lease.SCRATCH}/parts/* {PLAIN}/* 2> /dev/null | wc -l"
@@ -244,14 +243,8 @@ def candidates(bench: Bench, build: Package) -> None:
     def adb_push(*options: str) -> None:
         bench.adb(device, "push", *options, str(build.folder), PLAIN)
 
-    def beside() -> None:
-        with lease.held(device, owner="benchmark", wait_s=0) as held, ThreadPoolExecutor(1) as pool:
-            watching = pool.submit(blobs.watch, device, held.fence, sizes, timeout_s=300)
-            transport.upload_many(files)
-            assert all(sha == digest for sha, digest in watching.result().items())
-
     def adbutils_sync() -> None:
-        from adbutils import AdbClient
+        from adbutils import AdbClient  # noqa: PLC0415 - a rival, imported by nobody else
 
         phone = AdbClient(bench.server.host, bench.server.port).device(transport.serial)
         for source, target in files:
@@ -264,7 +257,6 @@ def candidates(bench: Bench, build: Package) -> None:
         "adbutils' sync, then hashed": [adbutils_sync, hashed],
         "one append stream and one hash per file": [lambda: [transport.upload(*file) for file in files]],
         "sync protocol without waiting, then hashed": [lambda: transport.upload_many(files), hashed],
-        "sync protocol without waiting, hashed meanwhile": [beside],
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS):

@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
+from device_agents.reasons import InvalidReason as InvalidReason  # noqa: PLC0414 - handed on
+
 PROTOCOL = 1
 """The version that this file describes. A reader refuses a higher one, and upgrades or refuses a lower one."""
 
@@ -90,29 +92,6 @@ class ErrorClass(StrEnum):
     DISK_FULL = "disk_full"
     TIMEOUT = "timeout"
     CRASH = "crash"
-
-
-class InvalidReason(StrEnum):
-    """Why a trial does not count. A trial has one reason: the first one found."""
-
-    AGENT_ERROR = "agent_error"
-    AGENT_DIED = "agent_died"
-    TIMEOUT = "timeout"
-    NO_END = "no_end"
-    MALFORMED_EVENTS = "malformed_events"
-    COUNT_MISMATCH = "count_mismatch"
-    WRONG_OUTPUT = "wrong_output"
-    WRONG_TOKEN_COUNT = "wrong_token_count"
-    SPAN_GAP = "span_gap"
-    SPAN_OVERLAP = "span_overlap"
-    NO_WORK = "no_work"
-    GATE_TIMEOUT = "gate_timeout"
-    SHARED_HOST = "shared_host"
-    WRONG_UNIT = "wrong_unit"
-    THROTTLED = "throttled"
-    CLOCK_JUMP = "clock_jump"
-    DEVICE_LOST = "device_lost"
-    DEVICE_REBOOTED = "device_rebooted"
 
 
 def _relative(path: str) -> str:

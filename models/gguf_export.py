@@ -136,7 +136,10 @@ def export(preset: str, program: Path, folder: Path, seed: int) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise PrepareError(f"wanted a new or empty folder, found files in {folder}: name another")
     if not program.is_file():
-        raise PrepareError(f"wanted llama.cpp's llama-bench, found no file {program}: see `make llama-bench`")
+        raise PrepareError(
+            f"wanted llama.cpp's llama-bench, found no file {program}: build it with "
+            "`python -m device_agents.adapters.llama_build --out FOLDER`"
+        )
     model = random_mllm(PRESETS[preset], seed)
     folder.mkdir(parents=True, exist_ok=True)
     write_gguf(model.language, preset, folder / f"{preset}-q4_0.gguf")

@@ -39,8 +39,8 @@ def check(abi: str) -> None:
     """Raise `FarmError` when this machine cannot run phones of this ABI."""
     if os.geteuid() != 0:
         raise FarmError(
-            f"virtual phones need root (namespaces, mounts), found user {os.geteuid()}: sudo make farm-up, or run "
-            "as root in a virtual machine"
+            f"virtual phones need root (namespaces, mounts), found user {os.geteuid()}: run as root, "
+            "here or in a virtual machine"
         )
     missing = {program: package for program, package in PROGRAMS.items() if shutil.which(program) is None}
     if missing:

@@ -1,1 +1,1 @@
-"""Devices: something that can run an agent, behind the one seam `transport.Transport`."""
+"""Devices: anything that can run an agent, behind one seam, `transport.Transport`."""

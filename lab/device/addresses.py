@@ -1,4 +1,4 @@
-"""Addresses of phones reached over TCP, kept in the data root."""
+"""The addresses of phones reached over TCP, kept in the data root."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ import re
 import socket
 from pathlib import Path
 
-from lab.device.adb.transport import Server
+from lab.device.adb.server import Server
 from lab.errors import DeviceLost, DeviceRefused
 from lab.files import disk_errors, make_folder, write_atomically
 
 log = logging.getLogger(__name__)
 
 ADB_PORT = 5555
-"""What `adb tcpip` and adbd use when no port is named (the AOSP documentation of adb)."""
-
+"""The port that `adb tcpip` and adbd use by default (AOSP's documentation of adb)."""
 
 KNOCK_S = 3.0
-"""How long a remembered address is tried; a judgement: a phone on the same network answers within milliseconds."""
+"""How long to try a remembered address. A judgement: a phone on the same network answers within milliseconds."""
 
 
 def address_of(text: str) -> str:
-    """Return HOST:PORT, with adb's own port where none is named; raises `DeviceRefused`."""
+    """Return HOST:PORT, with adb's own port if `text` names none. Raises `DeviceRefused` for other text."""
     match = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?::(\d{1,5}))?", text)
     if match is None or int(match[2] or ADB_PORT) not in range(1, 2**16):
         raise DeviceRefused(f"{text!r}: wanted an address, such as 192.168.1.20:5555 or phone.lan")
@@ -31,7 +30,7 @@ def address_of(text: str) -> str:
 
 
 def addresses(root: Path) -> list[str]:
-    """Return the addresses that were connected and not disconnected since; a damaged file holds none."""
+    """Return the addresses that were connected and not disconnected since; none if the file is damaged."""
     try:
         found = json.loads(_file(root).read_bytes())
     except FileNotFoundError:
@@ -43,12 +42,12 @@ def addresses(root: Path) -> list[str]:
 
 
 def remember(root: Path, address: str) -> None:
-    """Connect to an address from now on whenever devices are looked for."""
+    """Add an address that the lab connects to whenever it looks for devices."""
     _write(root, sorted({*addresses(root), address}))
 
 
 def forget(root: Path, address: str) -> None:
-    """Do so no more."""
+    """Remove an address, so that the lab no longer connects to it."""
     _write(root, [each for each in addresses(root) if each != address])
 
 
@@ -63,9 +62,9 @@ def _file(root: Path) -> Path:
 
 
 def knock(server: Server, address: str) -> bool:
-    """Say whether something listens at an address, as far as this host can know.
+    """Return True if something listens at an address; False if the adb server is elsewhere and we cannot know.
 
-    Raises `DeviceLost` at once where nothing does: adb itself tries for ten seconds.
+    Raises `DeviceLost` within `KNOCK_S` if nothing listens: adb itself would try for ten seconds.
     """
     if not server.on_loopback:
         return False  # another host may reach what this one cannot

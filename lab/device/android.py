@@ -1,6 +1,6 @@
-"""What an Android device says about itself: identity, facts for the Context, state for a list of devices.
+"""Connect to an Android device: its identity, facts for the Context, agent, and line in a list of devices.
 
-Sources of names and formats: device_care.md, sections 1 and 4. What a device does not say is "unknown" or None,
+Sources of names and formats: device_care.md, sections 1 and 4. What a device does not report is "unknown" or None,
 never 0. Tested against virtual phones; not verified on a phone.
 """
 
@@ -26,16 +26,16 @@ from lab.records import DeviceIdentity, DeviceKind
 __all__ = ["SCRATCH", "Bundle", "Description", "bundle_for", "connect", "describe"]
 
 RESERVED = re.compile(r"host|all|soc:.*|[.-].*")
-"""What no device may be called: words that `--device` takes, options, and folders."""
+"""Names that no device may have: words with a meaning for `--device`, options, and folders."""
 
 LOOK_EVERY_S = 1.0
-"""How often an agent's events are looked at: one shell on the device, some 15 ms of one core."""
+"""How often to read an agent's events: one shell on the device, about 15 ms of one core."""
 
 ASK_S = 20.0
-"""Deadline of the question for all facts: dumpsys alone may take ten seconds on a busy phone (its own limit)."""
+"""Deadline for reading all facts: dumpsys alone may take ten seconds on a busy phone (its own limit)."""
 
 _KEPT = ("PATH", "ANDROID_ROOT", "ANDROID_DATA", "ANDROID_ART_ROOT", "ANDROID_I18N_ROOT", "ANDROID_TZDATA_ROOT")
-"""Of the device's shell environment, what programs need to find Android's own libraries and data."""
+"""The variables of the device's shell that programs need to find Android's own libraries and data."""
 
 _MARK = "@pocketlab "
 _SECTIONS: Mapping[str, str] = {
@@ -80,13 +80,13 @@ class Bundle:
     argv: tuple[str, ...]
 
     def command(self) -> tuple[str, ...]:
-        """Return what starts it where a push places it."""
+        """Return the command that starts the agent in the folder where a push puts it."""
         return tuple(part.replace("{folder}", f"{SCRATCH}/agents/{self.id}") for part in self.argv)
 
 
 @dataclass(frozen=True)
 class Description:
-    """One line of a list of devices. `celsius` is the battery's; None is what the device does not say."""
+    """One line of a list of devices. `celsius` is the battery's; None means that the device does not report it."""
 
     name: str
     serial: str
@@ -119,7 +119,7 @@ def connect(server: Server, serial: str, agents: Path) -> Device:
         **{name: found[name] or "unknown" for name in ("kernel", "machine", "page_size", "selinux")},
         "cores": found["cores"] or "unknown",
         "cpu_model": next(iter(found["cpu"].splitlines()), "unknown"),
-        "cpu_max_khz": khz,  # tells 9300 from 9300+
+        "cpu_max_khz": khz,  # distinguishes the 9300 from the 9300+
         "governor": ",".join(found["governor"].split()) or "unknown",
         "adb": f"protocol {PROTOCOL}",
         "agent": f"{bundle.agent} {bundle.abi}, bundle {bundle.id[:12]}",
@@ -146,7 +146,7 @@ def connect(server: Server, serial: str, agents: Path) -> Device:
 
 
 def describe(server: Server, attached: Attached) -> Description:
-    """Say what a list of devices shows; what keeps a device from being used goes into `detail`, never raised."""
+    """Describe a device for a list; never raise: why it cannot be used goes into `detail`."""
     nothing = Description(
         attached.serial, attached.serial, None, "unknown", "unknown", attached.state, None, None, None, ""
     )
@@ -183,7 +183,7 @@ def _with(description: Description, *, detail: str) -> Description:
 
 
 def _asked(transport: AdbTransport, sections: Mapping[str, str]) -> dict[str, str]:
-    """Run every command in one round trip; return what each printed, empty where it failed or is missing."""
+    """Run all commands in one round trip; return the output of each, empty where it failed or is missing."""
     script = "".join(f"echo '{_MARK}{name}'\n{{ {line}; }} 2>/dev/null\n" for name, line in sections.items())
     done: Completed = transport.shell(["sh", "-c", script], timeout_s=ASK_S)
     found = dict.fromkeys(sections, "")
@@ -194,7 +194,7 @@ def _asked(transport: AdbTransport, sections: Mapping[str, str]) -> dict[str, st
 
 
 def bundle_for(agents: Path, wanted: Iterable[str], serial: str) -> Bundle:
-    """Return the first of the wanted ABIs' bundles that was made; raises `DeviceRefused` when none was."""
+    """Return the bundle of the first wanted ABI that has one. Raises `DeviceRefused` when none has."""
     names = tuple(wanted)
     for abi in names:
         path = agents / abi / "bundle.json"
@@ -219,17 +219,19 @@ def bundle_for(agents: Path, wanted: Iterable[str], serial: str) -> Bundle:
 
 
 def abis(machine: str, *, android: bool) -> tuple[str, ...]:
-    """Return the bundles a device can run, best first: Android's own libc reaches the vendor's drivers."""
+    """Return the ABIs that a device can run, best first: Android's own libc reaches the vendor's drivers."""
     if machine == "aarch64":
         return ("android-arm64", "arm64") if android else ("arm64",)
     return ("x86_64",) if machine == "x86_64" else (machine or "unknown",)
 
 
 def name_of(serialno: str, serial: str, others: Iterable[str]) -> str:
-    """Return a device's name: its own serial, or adb's where that is shared or says nothing."""
+    """Return a device's name: its own serial, or adb's where the own one is generic, reserved or shared."""
     name = serial if not own(serialno) or RESERVED.fullmatch(serialno) or serialno in set(others) else serialno
     if RESERVED.fullmatch(name):
-        raise DeviceRefused(f"a device calls itself {name[:64]!r}, which means something else here; detach it")
+        raise DeviceRefused(
+            f"a device calls itself {name[:64]!r}, which means something else to the lab; detach it"
+        )
     return checked_name(name)
 
 
@@ -239,7 +241,7 @@ def _kind(properties: Mapping[str, str]) -> DeviceKind:
 
 
 def _soc(properties: Mapping[str, str]) -> str:
-    names = ("ro.soc.model", "ro.board.platform", "ro.hardware")  # the first is missing on old builds
+    names = ("ro.soc.model", "ro.board.platform", "ro.hardware")  # old builds lack the first
     return next((properties[name].upper() for name in names if properties.get(name)), "unknown")
 
 

@@ -1,6 +1,6 @@
-"""What Android's own tools print, read: properties, CPU lists, free space, battery, temperatures.
+"""Parsers for what Android's tools print: properties, serials, CPU lists, free space, battery, temperatures.
 
-Formats: device_care.md, sections 1 and 4. What is missing is None or empty, never 0.
+Formats: device_care.md, sections 1 and 4. Missing values are None or empty, never 0.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ GENERIC = frozenset({"", "0123456789ABCDEF", "unknown", "null"})
 class Thermal:
     """`dumpsys thermalservice`: status 0 (none) to 6 (shutdown), and degrees by sensor name, from the HAL only.
 
-    `silent` says what the sensors that gave no number gave instead, e.g. ``NaN``; `kinds` holds the HAL's type of
-    each sensor, of either sort: what a name means is each vendor's own affair.
+    `silent` holds the text of sensors that gave no number, e.g. ``NaN``. `kinds` holds the HAL's type of every
+    sensor, because each vendor chooses its own names.
     """
 
     status: int | None
@@ -28,13 +28,18 @@ class Thermal:
     kinds: Mapping[str, int] = field(default_factory=dict)
 
 
+def number(text: str) -> float | None:
+    """Parse a plain decimal number; None for anything else, including `nan` and `1e999`."""
+    return float(text) if re.fullmatch(r"-?\d{1,18}(\.\d{1,9})?", text) else None
+
+
 def getprop(text: str) -> dict[str, str]:
-    """Read `getprop`: one ``[name]: [value]`` a line; a value may go over several."""
+    """Parse `getprop`: one ``[name]: [value]`` a line; a value may span several lines."""
     return dict(re.findall(r"^\[([^\]\n]+)\]: \[(.*?)\]$", text, re.MULTILINE | re.DOTALL))
 
 
 def cpus(text: str) -> tuple[int, ...]:
-    """Read a Linux CPU list such as ``0-3,7``; empty when it is none."""
+    """Parse a Linux CPU list such as ``0-3,7``; empty for other text."""
     if not re.fullmatch(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", text):
         return ()
     ends = [part.partition("-") for part in text.split(",")]
@@ -48,7 +53,7 @@ def df_free(text: str) -> int | None:
 
 
 def dumpsys_battery(text: str) -> dict[str, str]:
-    """Read the battery's `key: value` lines, up to the vendor's log; ``faked`` when updates are stopped."""
+    """Parse the battery's `key: value` lines, up to the vendor's log; add ``faked`` when updates are stopped."""
     found: dict[str, str] = {}
     inside = False
     for line in text.splitlines():
@@ -65,7 +70,7 @@ def dumpsys_battery(text: str) -> dict[str, str]:
 
 
 def battery_celsius(battery: Mapping[str, str]) -> float | None:
-    """Return the battery's temperature, given in tenths of a degree; None when missing or faked."""
+    """Return the battery's temperature in degrees, from tenths; None when missing or faked."""
     said = battery.get("temperature", "")
     if "faked" in battery or not re.fullmatch(r"-?\d{1,4}", said):
         return None
@@ -73,7 +78,7 @@ def battery_celsius(battery: Mapping[str, str]) -> float | None:
 
 
 def dumpsys_thermal(text: str) -> Thermal:
-    """Read the thermal service: cached temperatures are old, so only those under "from HAL" count."""
+    """Parse the thermal service: cached temperatures are old, so only those under "from HAL" count."""
     status = re.search(r"^Thermal Status: (\d)$", text, re.MULTILINE)
     overridden = re.search(r"^IsStatusOverride: true$", text, re.MULTILINE) is not None
     _, _, section = text.partition("Current temperatures from HAL:\n")
@@ -90,5 +95,5 @@ def dumpsys_thermal(text: str) -> Thermal:
 
 
 def own(serialno: str) -> str:
-    """Return a device's own serial, whichever way it is reached; empty where it says none, or one of `GENERIC`."""
+    """Return the serial that a device reports; empty if it is one of `GENERIC`, which many devices share."""
     return "" if serialno in GENERIC else serialno

@@ -1,14 +1,14 @@
-"""The lab's folder on a device: blobs by SHA-256, the ledger of what was proven, packages as links.
+"""The lab's folder on a device: blobs by SHA-256, the ledger of proven blobs, packages as links.
 
     lease, lease.lock, fence      who may write here (lab.device.lease)
     ledger                        what was proven about each blob, and when it was last used
-    sending                       there while a push is under way; the next one that finds it proves all anew
+    sending                       exists during a push; a push that finds it proves everything again
     blobs/SHA256                  a whole file, hashed on the device before it got this name
-    parts/SHA256                  the beginning of one that is on its way
+    parts/SHA256                  a file in transit, or its beginning
     builds|inputs|agents/ID/...   relative links into blobs (Android's policy allows the shell no hard links)
 
-Here are the scripts and what they print; when they run is `lab.push`'s business. All of them stop when
-the lease is another's. They need a POSIX shell whose `[` knows -ef (mksh, dash), and find, stat, sha256sum, mv.
+This module has the scripts and parses their output; `lab.device.push` decides when they run. Each of them stops if
+another lab took the lease. They need a POSIX shell whose `[` knows -ef (mksh, dash), find, stat, sha256sum and mv.
 """
 
 from __future__ import annotations
@@ -19,20 +19,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.device.lease import TAKEN_OVER, only_while_held, taken_over
-from lab.device.transport import Device
+from lab.device.transport import SLOWEST_HASH, Device
 from lab.errors import BuildError, DeviceBusy, DeviceFull, DeviceRefused
 
-KINDS = ("builds", "inputs", "agents")
-
 INLINE = 30_000
-"""Characters of a script that travel as an argument; a longer one goes as a file (adb takes requests of 64 KiB,
-and quoting lengthens it)."""
-
-SLOWEST_HASH = 20_000_000
-"""Bytes a second that a device hashes at least; a judgement: emulated arm64 is the slowest there is."""
+"""The longest script, in characters, to send as an argument; a longer one goes as a file (adb accepts requests of
+64 KiB, and quoting lengthens the script)."""
 
 SHORT_S = 60.0
-"""The deadline of a script that hashes nothing; they take some 20 ms for a hundred files."""
+"""Deadline of a script that hashes nothing; it takes about 20 ms for a hundred files."""
 
 _SHA = re.compile(r"[0-9a-f]{64}")
 _HEADER = "pocketlab-ledger 1 "
@@ -40,7 +35,7 @@ _HEADER = "pocketlab-ledger 1 "
 
 @dataclass(frozen=True)
 class Stat:
-    """What a file's i-node says: bytes, seconds since 1970 by the device's clock, number of the i-node."""
+    """A file's size in bytes, its time in seconds since 1970 by the device's clock, and its inode number."""
 
     size: int
     modified: int
@@ -49,7 +44,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the ledger: the file as it was when it was hashed, the fence then, the fence of its last use."""
+    """A line of the ledger: a blob's `Stat` when it was hashed, the fence then, and the fence of its last use."""
 
     stat: Stat
     verified: int
@@ -58,9 +53,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Found:
-    """What a device has: `ledger` is empty when it was written in another boot, or is damaged.
+    """The content of the lab's folder. `ledger` is empty if it was written in another boot or is damaged.
 
-    `uses` outlives a reboot: which blob was used last, by fence.
+    `uses` is valid across reboots: the fence of each blob's last use.
     """
 
     boot: str
@@ -81,9 +76,9 @@ class Folder:
 
 
 def run(device: Device, fence: int, script: str, *, timeout_s: float = SHORT_S) -> str:
-    """Run a script in the lab's folder while the lease is ours; return what it prints.
+    """Run a script in the lab's folder, if the lease is ours; return its output.
 
-    Raises `DeviceBusy` when the lease is another's, `DeviceRefused` when the script fails, `DeviceFull`,
+    Raises `DeviceBusy` when another lab has the lease, `DeviceRefused` when the script fails, `DeviceFull`,
     `DeviceLost`.
     """
     folder = device.scratch or ""
@@ -101,8 +96,8 @@ def run(device: Device, fence: int, script: str, *, timeout_s: float = SHORT_S) 
     if "No space left" in said:
         raise DeviceFull(f"{device.identity.name}: no space left in {folder}: {said}. Free some, and run again")
     raise DeviceRefused(
-        f"{device.identity.name}: the lab's folder {folder} could not be used, its shell said: {said}. "
-        f"lab probe {device.identity.name} tells what the device lacks"
+        f"{device.identity.name}: the lab's folder {folder} could not be used; the device's shell said: {said}. "
+        f"`lab probe {device.identity.name}` shows what the device lacks"
     )
 
 
@@ -120,7 +115,7 @@ find blobs parts -type f -exec stat -c 'file %s %Y %i %n' {} + || exit
 
 
 def survey(device: Device, fence: int) -> Found:
-    """Ask the device what it has, in one call."""
+    """Return what is in the lab's folder, in one call to the device."""
     lines: dict[str, list[str]] = {}
     for line in run(device, fence, _SURVEY).splitlines():
         word, _, rest = line.partition(" ")
@@ -146,7 +141,7 @@ def survey(device: Device, fence: int) -> Found:
 
 
 def _file(line: str) -> tuple[str, str, Stat] | None:
-    """Read a line of the survey; None for a file that the lab did not name."""
+    """Parse a line of the survey; None for a file that the lab did not name."""
     match = re.fullmatch(r"([0-9]+) (-?[0-9]+) ([0-9]+) (blobs|parts)/([0-9a-f]{64})", line)
     if match is None:
         return None
@@ -155,7 +150,7 @@ def _file(line: str) -> tuple[str, str, Stat] | None:
 
 
 def ledger(boot: str, entries: Mapping[str, Entry]) -> bytes:
-    """Write a ledger: a line that names the boot, then a line a blob."""
+    """Return a ledger's content: one line that names the boot, then one line for each blob."""
     lines = [_HEADER + boot]
     for sha, entry in sorted(entries.items()):
         stat = entry.stat
@@ -164,7 +159,7 @@ def ledger(boot: str, entries: Mapping[str, Entry]) -> bytes:
 
 
 def parsed(lines: Sequence[str]) -> dict[str, Entry]:
-    """Read a ledger's lines; what is no line of ours is left out, and so is everything without our first line."""
+    """Parse a ledger's lines; ignore lines that are not ours, and everything if the first line is not ours."""
     found: dict[str, Entry] = {}
     if not lines or not lines[0].startswith(_HEADER):
         return found
@@ -180,52 +175,16 @@ def parsed(lines: Sequence[str]) -> dict[str, Entry]:
 
 
 def digests(device: Device, fence: int, folder: str, sizes: Mapping[str, int]) -> dict[str, str]:
-    """Hash files of `blobs` or `parts` on the device, in one call; a missing one has no digest."""
+    """Return the SHA-256 of files in `blobs` or `parts`, computed on the device in one call.
+
+    `sizes` (file -> bytes) sets the deadline. A missing file has no digest.
+    """
     if not sizes:
         return {}
     script = f"cd {folder} || exit\nsha256sum {' '.join(sorted(sizes))} 2>&1 || true\n"
-    return _digests(run(device, fence, script, timeout_s=SHORT_S + sum(sizes.values()) / SLOWEST_HASH))
-
-
-def _digests(printed: str) -> dict[str, str]:
+    printed = run(device, fence, script, timeout_s=SHORT_S + sum(sizes.values()) / SLOWEST_HASH)
     found = re.findall(r"^([0-9a-f]{64})[ *]+([0-9a-f]{64})$", printed, re.MULTILINE)
     return {name: digest for digest, name in found}
-
-
-_WATCH = """cd parts || exit
-arrived() {{ [ -e "$2" ] || {{ [ -z "$2" ] && [ "$(stat -c %s "$1" 2>/dev/null)" = {last_bytes} ]; }}; }}
-prove() {{ [ -z "$ready" ] || sha256sum $ready; ready=; }}
-set -- {names}
-idle=0 ready=
-while [ $# -gt 0 ] && [ ! -e stop ] && [ $idle -lt {patience} ]; do
-  if arrived "$1" "${{2-}}"; then
-    ready="$ready $1" idle=0
-    shift
-  elif [ -n "$ready" ]; then
-    prove
-  else
-    idle=$((idle + 1))
-    sleep 0.05
-  fi
-done
-prove
-"""
-
-
-def watch(device: Device, fence: int, sizes: Mapping[str, int], *, timeout_s: float) -> dict[str, str]:
-    """Hash files of `parts` as they arrive one after another, in the order of `sizes`; return the digests.
-
-    A file is whole when the next one has begun, the last when it has its size. Ends early after
-    :func:`stop_watching`, or when nothing arrived for a minute.
-    """
-    last_bytes = list(sizes.values())[-1]
-    script = _WATCH.format(names=" ".join(sizes), last_bytes=last_bytes, patience=60 * 20)
-    return _digests(run(device, fence, script, timeout_s=timeout_s))
-
-
-def stop_watching(device: Device, fence: int) -> None:
-    """Let a :func:`watch` end with what has arrived."""
-    run(device, fence, ": > parts/stop")
 
 
 # --- what changes --------------------------------------------------------------------------------------
@@ -234,8 +193,8 @@ def stop_watching(device: Device, fence: int) -> None:
 def prepare(
     device: Device, fence: int, *, damaged: Iterable[str], evicted: Iterable[str], parts: Iterable[str]
 ) -> None:
-    """Remove blobs and parts, and packages that would lack an evicted one; say that a push is under way."""
-    script = ": > sending || exit\nrm -f parts/stop\n"
+    """Mark that a push has begun; remove blobs and parts, and packages that would lack an evicted blob."""
+    script = ": > sending || exit\n"
     evicted = sorted(evicted)
     for folder, names in (("blobs", [*damaged, *evicted]), ("parts", sorted(parts))):
         script += "".join(f"rm -rf {folder}/{name}\n" for name in names)
@@ -252,7 +211,7 @@ done
 
 
 def land(device: Device, fence: int, names: Sequence[str]) -> None:
-    """Give parts that proved whole their place among the blobs, executable: some are programs."""
+    """Move parts that were proven whole to the blobs, and make them executable: some are programs."""
     if names:
         script = (
             "cd parts || exit\nset -- {}\n"
@@ -263,12 +222,12 @@ def land(device: Device, fence: int, names: Sequence[str]) -> None:
 
 
 def write_ledger(device: Device, boot: str, entries: Mapping[str, Entry]) -> None:
-    """Write the ledger, aside and renamed."""
+    """Write the ledger to another name, then rename it."""
     device.transport.push(ledger(boot, entries), f"{device.scratch}/ledger")
 
 
 def finish(device: Device, fence: int) -> None:
-    """Say that no push is under way any more."""
+    """Mark that the push has ended."""
     run(device, fence, "rm -f sending script")
 
 
@@ -281,12 +240,12 @@ link() { ln -s "$2" "$1" || exit; }
 
 
 def folders(device: Device, fence: int, packages: Sequence[Folder]) -> list[str]:
-    """Make the folders of packages, or make anew those that are not exactly so; return which those were."""
+    """Create the folders of packages, and recreate those that are not exactly right; return the created ones."""
     return run(device, fence, _LOOK + "".join(map(_folder, packages))).splitlines()
 
 
 def _folder(package: Folder) -> str:
-    """Return the part of a script that looks at one folder and, if need be, makes it aside and renames it."""
+    """Return the part of a script that checks one folder and, if necessary, recreates and renames it."""
     files = [checked(name) for name in package.links]
     inside = {"/".join(parts[:depth]) for parts in (n.split("/") for n in files) for depth in range(1, len(parts))}
     if clash := sorted(inside & set(files)):
@@ -320,7 +279,7 @@ fi
 
 
 def checked(name: str) -> str:
-    """Return a name if a device may see it: relative, on one line, of Unicode; raises `BuildError` otherwise."""
+    """Return a name if it is safe on a device: relative, on one line, Unicode. Raises `BuildError` otherwise."""
     parts = name.split("/")
     try:
         lengths = [len(part.encode()) for part in parts]
@@ -331,6 +290,6 @@ def checked(name: str) -> str:
         raise BuildError(
             f"{name!r} cannot be the name of a file on a device: wanted a relative path without control "
             "characters, each part of at most 255 bytes and none of them empty, `.` or `..`. Rename it and "
-            "pack the build anew"
+            "pack the build again"
         )
     return name

@@ -1,4 +1,4 @@
-"""What is remembered of devices between runs: a JSON file of entries by name, changed by one lab at a time."""
+"""A JSON file of facts about devices, by name, that outlives runs and that one lab at a time may change."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Entry = TypeVar("Entry")
 class Book(Generic[Entry]):
     """One such file, ``<data root>/devices/<name>.json``.
 
-    `doing` says what a full disk keeps from being done, like ``note the health of a device``; `lost` what follows
-    when the file is damaged, and so counts as empty.
+    `doing` names the action that a full disk prevents, like ``note the health of a device``; `lost` says what
+    follows from a damaged file, which counts as empty.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Book(Generic[Entry]):
     lost: str
 
     def path(self, root: Path) -> Path:
-        """Return where it lies under a data root."""
+        """Return the file's path under a data root."""
         return root / "devices" / f"{self.name}.json"
 
     def read(self, root: Path) -> dict[str, Entry]:
-        """Return what is known; a damaged file counts as empty, and says so. Raises `StoreError`."""
+        """Return the entries; none, with a warning, if the file is damaged. Raises `StoreError`."""
         path = self.path(root)
         try:
             return self.entries.validate_json(path.read_bytes())
@@ -49,12 +49,12 @@ class Book(Generic[Entry]):
             return {}
         except OSError as error:
             raise StoreError(
-                f"{path} could not be read: {error.strerror or error}; check the folder's rights"
+                f"{path}: cannot be read: {error.strerror or error}; check the folder's permissions"
             ) from error
 
     @contextmanager
     def changing(self, root: Path) -> Iterator[dict[str, Entry]]:
-        """Read it, let the block change it, and write it if that did; raises `StoreError` and `DiskFull`."""
+        """Read the entries, let the block change them, write them if it did. Raises `StoreError`, `DiskFull`."""
         path = self.path(root)
         with disk_errors(self.doing, path):
             make_folder(path.parent)

@@ -1,4 +1,4 @@
-"""Which devices are to be left alone: three failures in a row put one in quarantine until it is released."""
+"""The quarantine: three failures in a row put a device there until it is released."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from lab.device.book import Book
 from lab.identifiers import now_utc
 
 PATIENCE = 3
-"""Failures in a row before a device is left alone (device_care.md, section 8: three misses)."""
+"""Failures in a row that put a device in quarantine (device_care.md, section 8: three misses)."""
 
 
 class Health(BaseModel):
-    """What a device did lately: failures in a row, the last reason, and since when it is in quarantine."""
+    """A device's failures in a row, the last reason, and since when it is in quarantine (empty: it is not)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -27,7 +27,7 @@ _BOOK = Book(
     "health",
     TypeAdapter(dict[str, Health]),
     doing="note the health of a device",
-    lost="no device is taken to be in quarantine; it is written anew",
+    lost="no device counts as quarantined, and the file is rewritten",
 )
 
 
@@ -43,7 +43,7 @@ def failed(root: Path, name: str, reason: str) -> None:
 
 
 def worked(root: Path, name: str) -> None:
-    """Forget the failures of a device that worked; one in quarantine stays there."""
+    """Forget the failures of a device that worked, unless it is in quarantine."""
     known = _BOOK.read(root).get(name)
     if known is None or known.since_utc:
         return
@@ -53,7 +53,7 @@ def worked(root: Path, name: str) -> None:
 
 
 def quarantined(root: Path, name: str) -> str | None:
-    """Return why and since when the device is in quarantine, in words; None when it is not."""
+    """Return in words why and since when the device is in quarantine; None when it is not."""
     known = _BOOK.read(root).get(name)
     if known is None or not known.since_utc:
         return None
@@ -61,6 +61,6 @@ def quarantined(root: Path, name: str) -> str | None:
 
 
 def release(root: Path, name: str) -> None:
-    """Let the device work again."""
+    """Release the device from quarantine, and forget its failures."""
     with _BOOK.changing(root) as book:
         book.pop(name, None)

@@ -1,13 +1,13 @@
-"""One lab at a time holds a device: the lease, kept on the device itself.
+"""The lease, by which one lab at a time holds a device; it is kept on the device itself.
 
-Two hosts see the same phone, so the lease lies where both see it: a file of `key=value` lines in the scratch
-folder, changed by one shell script under `flock`, written aside and renamed. Time is the device's own
-`/proc/uptime`, which no clock setting moves; a lease of an earlier boot is over. Each grant has a number, the
-fence, greater than all before it: what is written to the device is written only while the file still has it.
+Two hosts may see the same phone, so the lease is where both see it: a file of `key=value` lines in the scratch
+folder. One shell script changes it under `flock`, writes it to another name and renames it. Time is the device's
+own `/proc/uptime`, which no change of the clock affects; a lease of an earlier boot is over. Each grant has a
+number, the fence, greater than all before it: a lab writes to the device only while the file has the lab's fence.
 
-Stated answers: a lease file that makes no sense is held by nobody, and the next grant says so and counts on from
-the copy in `fence`; an expiry further away than any lease lasts is such damage too. A holder that was silent for
-longer than its lease lasts keeps it for as long as nobody else took it.
+A damaged lease file is held by nobody; the next grant reports that, and counts on from the copy in `fence`. An
+expiry further away than the longest lease is damage too. A holder that was silent for longer than its lease keeps
+it until another lab takes it.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, DeviceRe
 log = logging.getLogger(__name__)
 
 SCRATCH = "/data/local/tmp/pocketlab"
-"""The lab's folder on a device: where the shell may write and execute (device_care.md, section 2.1)."""
+"""The lab's folder on a device: here the shell may write and execute (device_care.md, section 2.1)."""
 
 LASTS_S = 60
-"""How long a lease lasts without a sign of its holder; a judgement: three heartbeats may be lost on the way
+"""How long a lease lasts without a heartbeat. A judgement: three heartbeats may be lost on the way
 (device_care.md, section 8), and a dead lab's phone is free again within a minute."""
 
 LONGEST_S = 600
-"""An expiry further away than this was not written by a lab."""
+"""No lab writes an expiry further away than this."""
 
 BEAT_S = 10.0
-"""How often the holder renews it (device_care.md, section 8)."""
+"""How often the holder renews its lease (device_care.md, section 8)."""
 
 POLL_S = 2.0
-"""How often a waiting lab asks again; a judgement: one shell call of some 15 ms beside a measurement."""
+"""How often a waiting lab asks again. A judgement: one shell call of about 15 ms beside a measurement."""
 
 CALL_S = 30.0
-"""The deadline of one call; the script works for milliseconds, and ends leftovers within seconds."""
+"""Deadline of one call; the script takes milliseconds, and seconds when it kills leftovers."""
 
 OWNER = re.compile(r"(?P<who>\S+@\S+) pid (?P<pid>[1-9][0-9]{0,8})")
-"""How a lab calls itself: user, host and process."""
+"""How a lab names itself: user, host and process."""
 
 _HELD = re.compile(r"([0-9]{1,9}) ([0-9]{1,9}) (.+)")
-"""What the script says of another holder: seconds left, fence, owner."""
+"""The script's line about another holder: seconds left, fence, owner."""
 
 TAKEN_OVER = 75
-"""The status of a script that found another fence (EX_TEMPFAIL of sysexits.h)."""
+"""Exit status of a script that found another fence (EX_TEMPFAIL of sysexits.h)."""
 
 _OTHER_BOOT = 76
 
@@ -87,7 +87,7 @@ save() {
 live() { [ -z "$damaged" ] && [ -n "$owner" ] && [ "$boot" = "$this" ] && [ "$expires" -gt "$now" ]; }
 started() { { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 0; set -- ${line##*) }; echo "${20}"; }
 slay() { echo "ended $1"; kill -s KILL -- "-$1" 2> /dev/null; kill -s KILL "$1" 2> /dev/null; }
-sweep() {  # what the last holder left running: the agent it noted, and whoever holds a trial's `alive` lock
+sweep() {  # kill what the last holder left running: the agent it noted, and holders of a trial's `alive` lock
   for alive in trials/*/alive; do
     [ -e "$alive" ] || continue
     case $keep in ?*) case $alive in "trials/$keep"-*) continue ;; esac ;; esac
@@ -105,7 +105,7 @@ next() {
   { read -r last < fence; } 2> /dev/null
   number "$last" || last=0
   if number "$fence" && [ "$fence" -gt "$last" ]; then last=$fence; fi
-  if [ -n "$damaged" ] && [ "$last" = 0 ]; then last=$(($(date +%s) / 16)); fi  # beyond anything ever counted
+  if [ -n "$damaged" ] && [ "$last" = 0 ]; then last=$(($(date +%s) / 16)); fi  # greater than any count
   fence=$((last + 1))
   echo "$fence" > fence.new && mv -f fence.new fence || exit 74
 }
@@ -132,19 +132,19 @@ release() { ours; owner= expires=0 agent=; save; }
 
 
 _granted: set[int] = set()
-"""The numbers of the grants that this process holds, of all devices."""
+"""The fences of the leases that this process holds, on all devices."""
 
 
 @runtime_checkable
 class Guarded(Protocol):
-    """A transport that checks the fence itself before it writes: (path of the lease file, fence)."""
+    """A transport that checks the fence itself before it writes; `guard` is (path of the lease file, fence)."""
 
     guard: tuple[str, int] | None
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a device, by which grant, and for how long unless renewed."""
+    """Who holds a device, the fence of that grant, and the seconds left unless it is renewed."""
 
     owner: str
     fence: int
@@ -153,6 +153,8 @@ class Holder:
 
 class Lease:
     """A device that is ours; made by :func:`held`. Its heartbeat outlives a broken link."""
+
+    number: int | None = None  # of this machine's turns, as `cores.Held` has it: a device's lease knows none
 
     def __init__(self, device: Device, owner: str, tell: Callable[[str], None], keep: str = "") -> None:
         self._device, self._tell, self._keep, self._dead = device, tell, keep, ""
@@ -163,29 +165,29 @@ class Lease:
         self.fence = 0
 
     def note(self, process: Process | None) -> None:
-        """Write down which agent runs now, so that the next holder can end it should we die.
+        """Write down which agent runs now (None: none), so that the next holder can kill it if we die.
 
-        A broken link is no error: the heartbeat writes it as soon as it can. Raises `DeviceBusy` when the
-        lease is another's.
+        A broken link is not an error: the heartbeat writes it as soon as it can. Raises `DeviceBusy` when another
+        lab took the lease.
         """
         self._process = process
         try:
             self.renew()
         except DeviceLost as error:
-            log.info("%s; the lease notes the agent as soon as the link is back", error)
+            log.info("%s; the agent will be noted in the lease when the link is back", error)
         self.check()
 
     def check(self) -> None:
-        """Raise `DeviceBusy` if the last heartbeat found the lease taken over."""
+        """Raise `DeviceBusy` if the last heartbeat found that another lab took the lease."""
         if self._lost:
             raise DeviceBusy(self._lost)
 
     def again(self) -> None:
-        """Take it anew, with a new fence: after a reboot, or when what is on the device is to be proven anew."""
+        """Take the lease again, with a new fence: after a reboot, or to prove again what is on the device."""
         self.take(wait_s=0)
 
     def take(self, *, wait_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Take it, waiting at most so long for another holder; raises `DeviceBusy` naming that one."""
+        """Take the lease; wait at most `wait_s` for another holder. Raises `DeviceBusy`, naming that holder."""
         waited = 0.0
         while holder := self._try_to_take():
             if waited >= wait_s:
@@ -201,25 +203,25 @@ class Lease:
             waited += pause
 
     def renew(self) -> None:
-        """Say that we live. A lease that is another's is remembered for :meth:`check`."""
+        """Renew the lease. If another lab took it, remember that for :meth:`check`."""
         with self._turn:
             noted = f"{self._process.pid} {self._process.started}" if self._process else ""
             done = self._call("renew", noted)
             if done.returncode == TAKEN_OVER:
                 self._lost = taken_over(self._name, done.stdout.strip())
             elif done.returncode == _OTHER_BOOT:
-                log.info("%s has rebooted: the lease is to be taken anew", self._name)
+                log.info("%s has rebooted: the lease must be taken again", self._name)
             elif done.returncode != 0:
                 log.warning("%s: the lease could not be renewed: %s", self._name, _said(done))
 
     def release(self) -> None:
-        """Give it back; a lease that is no longer ours is left alone."""
+        """Give the lease back; do nothing if it is no longer ours."""
         with self._turn:
             self._set_guard(None)
             _granted.discard(self.fence)
             done = self._call("release")
             if done.returncode not in (0, TAKEN_OVER, _OTHER_BOOT):
-                log.warning("%s: the lease could not be released, it ends by itself: %s", self._name, _said(done))
+                log.warning("%s: the lease could not be released; it will expire: %s", self._name, _said(done))
 
     @property
     def _name(self) -> str:
@@ -230,18 +232,18 @@ class Lease:
         return self._device.scratch or SCRATCH
 
     def _try_to_take(self) -> str:
-        """Return who holds it, in words; empty when it is ours now."""
+        """Try to take the lease; return its holder in words, or an empty string when it is ours now."""
         with self._turn:
             done, lines = self._asked()
             if (held := _HELD.fullmatch(lines.get("held", ""))) and self._died_here(int(held[2]), held[3]):
-                self._dead = held[3]  # by name: another may have come meanwhile
+                self._dead = held[3]  # by name: another lab may have taken it meanwhile
                 done, lines = self._asked()
             if held := _HELD.fullmatch(lines.get("held", "")):
                 return f"{held[3]} (its lease ends in {held[1]} s unless renewed)"
             if "No space left" in (said := _said(done)):
                 raise DeviceFull(
                     f"{self._name}: wanted its lease in {self._folder}, found no space left on the device"
-                    f"{free_words(self._device)}. Free some on it, then run again; what the lab has there stays"
+                    f"{free_words(self._device)}. Free some on it, then run again; the lab's files there stay"
                 )
             if done.returncode != 0 or not lines.get("granted", "").isdigit():
                 raise DeviceRefused(
@@ -249,10 +251,10 @@ class Lease:
                     f"commands flock, mv and mkdir: lab probe {self._name}"
                 )
             if "damaged" in lines:
-                self._tell(f"{self._name}: its lease file was damaged, it is taken as held by nobody")
+                self._tell(f"{self._name}: its lease file was damaged, so nobody counts as its holder")
             for line in dict.fromkeys(done.stdout.splitlines()):
                 if line.startswith("ended "):
-                    self._tell(f"{self._name}: ended process {line[6:]}, left running by the last holder")
+                    self._tell(f"{self._name}: killed process {line[6:]}, left running by the last holder")
             _granted.discard(self.fence)
             self.fence, self._lost, self._process = int(lines["granted"]), "", None
             _granted.add(self.fence)
@@ -264,9 +266,9 @@ class Lease:
         return done, dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
 
     def _died_here(self, fence: int, owner: str) -> bool:
-        """Tell whether a holder was a process of our own user on this host that is no more.
+        """Say whether a holder was a process of our own user on this host that has ended.
 
-        One of our own number is, unless that grant is ours: in containers every lab may have the same pid.
+        A holder with our own pid has ended, unless that grant is ours: in containers all labs may have one pid.
         """
         ours, theirs = OWNER.fullmatch(self._owner), OWNER.fullmatch(owner)
         if ours is None or theirs is None or ours["who"] != theirs["who"]:
@@ -305,9 +307,9 @@ def held(
 ) -> Iterator[Lease]:
     """Hold a device's lease while the block runs; `owner` is for people: ``user@host pid 123``.
 
-    What an earlier holder left running is ended first, but for trials of the run `keep`, which is to be gone
-    on with. An earlier holder of our own user and host whose process is dead is not waited for. Raises
-    `DeviceBusy` when another lab holds the device for longer than `wait_s`.
+    First kills what an earlier holder left running, except trials of the run `keep`, which is to be resumed. Does
+    not wait for an earlier holder of our own user and host whose process is dead. Raises `DeviceBusy` when another
+    lab holds the device for longer than `wait_s`.
     """
     lease = Lease(device, owner, tell, keep)
     lease.take(wait_s=wait_s, sleep=sleep)
@@ -322,7 +324,7 @@ def held(
         try:
             lease.release()
         except DeviceError as error:
-            log.info("%s; its lease ends by itself", error)
+            log.info("%s; its lease will expire", error)
 
 
 def _beat(lease: Lease, done: threading.Event, every_s: float) -> None:
@@ -330,11 +332,11 @@ def _beat(lease: Lease, done: threading.Event, every_s: float) -> None:
         try:
             lease.renew()
         except DeviceError as error:
-            log.debug("heartbeat: %s", error)  # the link is the transport's to mend; the next beat tries again
+            log.debug("heartbeat: %s", error)  # the transport mends the link; the next beat tries again
 
 
 def holder(transport: Transport, scratch: str = SCRATCH) -> Holder | None:
-    """Return who holds a device; None when nobody does. Changes nothing on it."""
+    """Return who holds a device; None when nobody does. Changes nothing on the device."""
     script = 'cat /proc/sys/kernel/random/boot_id /proc/uptime "$1"/lease 2> /dev/null; true'
     lines = transport.shell(["sh", "-c", script, "holder", scratch], timeout_s=CALL_S).stdout.splitlines()
     found = dict(line.partition("=")[::2] for line in lines[2:])
@@ -348,7 +350,7 @@ def holder(transport: Transport, scratch: str = SCRATCH) -> Holder | None:
 
 
 def only_while_held(scratch: str, fence: int) -> str:
-    """Return the opening of a shell script that works in `scratch` and stops when the lease is another's."""
+    """Return the first lines of a shell script: go to `scratch`, and stop if the lease has another fence."""
     return f"""cd {shlex.quote(scratch)} || exit 73
 own() {{ while IFS= read -r line; do [ "$line" != fence={fence} ] || return 0; done < lease; return 1; }}
 own 2> /dev/null || {{ sed -n 's/^owner=//p' lease 2> /dev/null; exit {TAKEN_OVER}; }}
@@ -356,12 +358,12 @@ own 2> /dev/null || {{ sed -n 's/^owner=//p' lease 2> /dev/null; exit {TAKEN_OVE
 
 
 def taken_over(name: str, owner: str) -> str:
-    """Return the message for a fence that is no longer ours."""
-    return f"{name}: the lease was taken over by {owner or 'nobody'}; nothing more is written there. Run again"
+    """Return the message about a lease that another lab took."""
+    return f"{name}: the lease was taken over by {owner or 'nobody'}; the lab writes nothing more there. Run again"
 
 
 def free_bytes(device: Device) -> int | None:
-    """Return how much a push could write on a device; None where it does not say."""
+    """Return the free bytes in a device's lab folder; None where the device does not say."""
     try:
         return df_free(device.transport.shell(["df", "-k", device.scratch or SCRATCH], timeout_s=CALL_S).stdout)
     except DeviceError:
@@ -369,7 +371,7 @@ def free_bytes(device: Device) -> int | None:
 
 
 def free_words(device: Device) -> str:
-    """Return how much is free, as a part of a message."""
+    """Return how much is free, as part of a message; empty where the device does not say."""
     free = free_bytes(device)
     return "" if free is None else f": {free:,} bytes free"
 

@@ -1,4 +1,4 @@
-"""The host as a device: processes in their own sessions, files where they lie."""
+"""The host as a device: processes in their own sessions, and files that need no copying."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import psutil
 
 import device_agents
 from lab import islands
+from lab.device.android_text import cpus
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
 from lab.files import sha256
@@ -26,23 +27,23 @@ from lab.identifiers import now_utc
 from lab.records import DeviceIdentity
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
-"""What an agent inherits from the lab's environment; everything else would be an unrecorded influence."""
+"""The variables that an agent inherits from the lab; any other would be an unrecorded influence."""
 
 
 class SystemClock:
     """The machine's own clock."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         return monotonic()
 
     def utc(self) -> str:
-        """Now, in UTC, as ISO 8601 with milliseconds."""
+        """Return the present time in UTC, as ISO 8601 with milliseconds."""
         return now_utc()
 
 
 class LocalTransport:
-    """The seam for this machine; it remembers the children it started so that it can reap them."""
+    """The transport to this machine; it remembers the children that it started so that it can reap them."""
 
     def __init__(self) -> None:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -65,7 +66,7 @@ class LocalTransport:
         return Completed(done.returncode, done.stdout, done.stderr)
 
     def push(self, content: bytes, target: str) -> None:
-        """Write a file, complete or not at all."""
+        """Write a file completely or not at all."""
         path = Path(target)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f"{path.name}.part")
@@ -75,7 +76,7 @@ class LocalTransport:
     def upload(
         self, source: Path, target: str, *, offset: int = 0, progress: Callable[[int], None] = lambda sent: None
     ) -> str:
-        """Copy a file's bytes from `offset` on, and return the SHA-256 of the copy as it was read back."""
+        """Copy a file's bytes from `offset` on; read the whole copy back, and return its SHA-256."""
         path = Path(target)
         path.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as read, path.open("r+b" if offset else "wb") as write:
@@ -87,7 +88,7 @@ class LocalTransport:
         return sha256(path)
 
     def pull(self, source: str, target: Path) -> None:
-        """Copy a file; one that is already where it should be stays, a missing one becomes empty."""
+        """Copy a file; a missing one becomes empty, and one that is already in place stays."""
         if Path(source).absolute() == target.absolute():
             target.touch()
             return
@@ -105,7 +106,7 @@ class LocalTransport:
     def start(
         self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
     ) -> Process:
-        """Start a process in its own session; raises `DeviceRefused` when it cannot be started."""
+        """Start a process in its own session. Raises `DeviceRefused` when it cannot be started."""
         with Path(stdout).open("wb") as out, Path(stderr).open("wb") as err:
             try:
                 child = subprocess.Popen(
@@ -123,14 +124,14 @@ class LocalTransport:
         return Process(child.pid, start_time(child.pid) or 0)
 
     def wait(self, process: Process, *, timeout_s: float) -> int | None:
-        """Wait for a child of ours at most so long, without polling where the kernel has pidfds."""
+        """Wait at most `timeout_s` for a child of ours, without polling where the kernel has pidfds."""
         child = self._children[process.pid]
         if child.poll() is None and timeout_s > 0:
             _sleep_until_exit(child, timeout_s)
         return child.poll()
 
     def kill(self, process: Process) -> None:
-        """End the process group, if pid and start time still name the same process."""
+        """Kill the process group, if pid and start time still identify the same process."""
         child = self._children.get(process.pid)
         if start_time(process.pid) == process.started:
             try:
@@ -141,11 +142,11 @@ class LocalTransport:
             child.wait()
 
     def find(self, folder: str) -> Process | None:
-        """Nothing outlives its lab here: the next one that takes the turn ends what a killed one left."""
+        """Return None: nothing to resume here, because the next lab's turn kills what a killed lab left."""
         return None
 
     def reconnect(self, *, timeout_s: float) -> None:
-        """Nothing to do: this machine is where the lab runs."""
+        """Do nothing: the lab runs on this machine."""
 
 
 def _sleep_until_exit(child: subprocess.Popen[bytes], timeout_s: float) -> None:
@@ -164,7 +165,7 @@ def _sleep_until_exit(child: subprocess.Popen[bytes], timeout_s: float) -> None:
 
 
 def start_time(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot (proc(5), field 22 of stat); None when there is none."""
+    """Return a process's start in clock ticks since boot (proc(5), field 22 of stat); None if there is none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -202,24 +203,13 @@ def cores() -> tuple[int, ...]:
 def physical(siblings: Mapping[int, str]) -> tuple[int, ...]:
     """Keep the first of the logical CPUs that share a physical core.
 
-    `siblings` maps each allowed CPU to what Linux lists, e.g. ``0,8`` or ``0-1``; anything else counts as a
-    core of its own. Two execution units on one physical core would measure each other.
+    `siblings` maps each allowed CPU to Linux's list, e.g. ``0,8`` or ``0-1``; a CPU with other text counts as a
+    core of its own. Two execution units on one physical core would disturb each other's measurement.
     """
-    kept: dict[frozenset[int], int] = {}
+    kept: dict[tuple[int, ...], int] = {}
     for cpu in sorted(siblings):
-        kept.setdefault(_listed(siblings[cpu]) or frozenset({cpu}), cpu)
+        kept.setdefault(cpus(siblings[cpu]) or (cpu,), cpu)
     return tuple(sorted(kept.values()))
-
-
-def _listed(text: str) -> frozenset[int]:
-    """Read a Linux CPU list; empty when it is none."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
-            return frozenset()
-        found |= set(range(int(first), int(last or first) + 1))
-    return frozenset(found)
 
 
 def code_digest(folder: Path) -> str:
@@ -258,7 +248,7 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def host_facts() -> dict[str, str]:
-    """Return what identifies this machine and its software, as words."""
+    """Return the facts that identify this machine and its software, in words."""
     return {
         "cpu_model": _cpu_model(),
         "cores": ",".join(str(core) for core in cores()),

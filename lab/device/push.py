@@ -1,9 +1,9 @@
-"""Bringing packages to a device: nothing is sent that is there, and nothing is used that was not hashed there.
+"""Push packages to a device: send only what it lacks, and use only what was hashed there.
 
-Every file is a blob on the device, named by its SHA-256, so that builds share what they have in common; a
-package is a folder of links to them. The first push under a lease hashes every blob it needs on the device; the
-next ones compare size, time and i-node with what the ledger says was hashed. After a push that broke off, after
-a reboot and in a new lease all is hashed again. How the bytes travel was measured: docs/adr/0008.
+Every file is a blob on the device, named by its SHA-256, so that builds share their common files; a package is a
+folder of links to blobs. The first push under a lease hashes every blob that it needs on the device; later ones
+compare size, time and inode with the ledger, which records what was hashed. After a push that broke off, after a
+reboot and under a new lease everything is hashed again. docs/adr/0008 has the measurements behind this.
 """
 
 from __future__ import annotations
@@ -13,40 +13,37 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, get_args, runtime_checkable
 
 from device_agents.contract import File
 from lab.device import blobs
 from lab.device.blobs import Entry, Folder, Found
 from lab.device.transport import Device
-from lab.errors import BuildError, DeviceError, DeviceFull, DeviceRefused
+from lab.errors import BuildError, DeviceFull, DeviceRefused
 
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
 Kind = Literal["builds", "inputs", "agents"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Progress = Callable[[int, int], None]
-"""Told (bytes sent so far, bytes to send)."""
+"""Called with (bytes sent so far, bytes to send)."""
 
 BIG = 32 * 2**20
-"""From this size on a file is sent by itself, so that it goes on where it broke off; smaller ones go in one
-conversation, where what was on its way is lost. A judgement: at most a second of USB 2."""
+"""From this size on a file is sent by itself, so that a broken transfer can resume inside it. Smaller ones go in
+one conversation, where a break loses the file in transit. A judgement: at most a second of USB 2."""
 
 TOGETHER = 300
-"""How many small files go in one conversation: their names are one script on the device."""
-
-SLOWEST_LINK = 1_000_000
-"""Bytes a second below which a link is no use (as in lab.device.adb)."""
+"""How many small files go in one conversation: one script on the device holds all their names."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """What is to be on the device as ``kind/id``: `files` lie below `folder` on this machine."""
+    """Files to make present on the device as ``kind/id``; they lie below `folder` on this machine."""
 
     kind: Kind
     id: str
@@ -56,7 +53,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did. `kept_bytes` were there already; `damaged` of them were not what they were named."""
+    """The outcome of a push. `kept_bytes` were there already; `damaged` blobs did not match their names."""
 
     sent_bytes: int
     sent_files: int
@@ -68,12 +65,12 @@ class Pushed:
 
 @runtime_checkable
 class SendsMany(Protocol):
-    """A transport that can send many files without waiting for each."""
+    """A transport that can send many files without waiting for an answer to each."""
 
     def upload_many(
         self, files: Sequence[tuple[Path, str]], *, progress: Callable[[int], None] = lambda sent: None
     ) -> None:
-        """Send whole files to new targets, in this order; what they hold there is not checked."""
+        """Send whole files to new targets, in this order; do not verify what arrives."""
         ...
 
 
@@ -90,11 +87,11 @@ def push(
     progress: Progress = lambda sent, total: None,
     full: bool = False,
 ) -> Pushed:
-    """Make the packages present on the device, whole and proven; returns what that took.
+    """Make the packages present on the device, whole and proven; return what that took.
 
     `fence` is the number of the lease that we hold. `full` hashes everything again, whatever the ledger says.
-    What arrived before a `DeviceLost` is not sent again by the next push. Raises `DeviceFull` before anything
-    is sent when there is no room, `DeviceRefused`, `BuildError` when a file here is not what its package says.
+    After a `DeviceLost`, the next push does not send again what arrived. Raises `DeviceFull` before anything is
+    sent when there is no room, `DeviceRefused`, and `BuildError` when a file here is not what its package says.
     """
     with _one_at_a_time(device):
         return _Push(packages, device, fence, progress).carry_out(full)
@@ -105,21 +102,21 @@ _turns_lock = threading.Lock()
 
 
 def _one_at_a_time(device: Device) -> threading.Lock:
-    """Return the lock of a device: two threads of one lab hold the same lease."""
+    """Return the lock of a device: several threads of one lab may hold the same lease."""
     with _turns_lock:
         return _turns.setdefault(f"{device.identity.name} {device.scratch}", threading.Lock())
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A wanted blob: where it is on this machine."""
+    """The file on this machine that a wanted blob is a copy of."""
 
     path: Path
     size: int
 
 
 class _Push:
-    """One push: what is wanted, and how far it is."""
+    """One push: the blobs that it wants, and its progress."""
 
     def __init__(self, packages: Sequence[Package], device: Device, fence: int, progress: Progress) -> None:
         self.device, self.fence, self._progress = device, fence, progress
@@ -159,7 +156,7 @@ class _Push:
     # --- what is there and good ------------------------------------------------------------------------
 
     def _as_proven(self, found: Found) -> set[str]:
-        """Return the wanted blobs that are as they were when they were hashed under this very lease."""
+        """Return the wanted blobs that have not changed since they were hashed under this same lease."""
         return {
             sha
             for sha in self.wanted
@@ -169,7 +166,7 @@ class _Push:
         }
 
     def _proven(self, names: set[str], found: Found) -> set[str]:
-        """Hash blobs on the device; return those that are what they are named."""
+        """Hash blobs on the device; return those that match their names."""
         sizes = {sha: found.blobs[sha].size for sha in names if found.blobs[sha].size == self.wanted[sha].size}
         good: set[str] = set()
         for some in _groups(sizes, TOGETHER):
@@ -180,7 +177,7 @@ class _Push:
     # --- what is sent ----------------------------------------------------------------------------------
 
     def _send_all(self, missing: Mapping[str, _Source], damaged: set[str], found: Found) -> list[str]:
-        """Send what is missing, and prove it; return what was evicted for it."""
+        """Send and verify what is missing; return the blobs that were evicted to make room."""
         for source in missing.values():
             self._whole(source)
         begun = self._begun(missing, found)
@@ -203,7 +200,7 @@ class _Push:
         return evicted
 
     def _begun(self, missing: Mapping[str, _Source], found: Found) -> dict[str, int]:
-        """Return how much of each missing blob is there already: only what hashes like our own beginning of it."""
+        """Return how many bytes of each missing blob are there already, if they hash like our own first bytes."""
         parts = {
             sha: stat.size
             for sha, stat in found.parts.items()
@@ -213,29 +210,14 @@ class _Push:
         return {sha: size for sha, size in parts.items() if digests.get(sha) == _prefix(missing[sha].path, size)}
 
     def _send_together(self, some: Mapping[str, _Source]) -> Mapping[str, _Source]:
-        """Send files in one conversation while the device hashes those that have arrived; return the damaged."""
-        sizes = {sha: source.size for sha, source in some.items()}
-        total = sum(sizes.values())
+        """Send files in one conversation, then hash them on the device; return those that arrived damaged."""
         transport, before = self.device.transport, self.sent
         if not isinstance(transport, SendsMany):
             return some
-        limit_s = blobs.SHORT_S + total / SLOWEST_LINK + total / blobs.SLOWEST_HASH
         files = [(source.path, f"{self.device.scratch}/parts/{sha}") for sha, source in some.items()]
-        with ThreadPoolExecutor(1) as beside:
-            watching = beside.submit(blobs.watch, self.device, self.fence, sizes, timeout_s=limit_s)
-            try:
-                transport.upload_many(files, progress=lambda sent: self._told(before + sent))
-            except BaseException:
-                self._call_off()
-                raise
-            digests = watching.result()
-        return self._landed(some, digests)
-
-    def _call_off(self) -> None:
-        try:
-            blobs.stop_watching(self.device, self.fence)
-        except DeviceError as error:
-            log.debug("the device's hashing ends by itself: %s", error)
+        transport.upload_many(files, progress=lambda sent: self._told(before + sent))
+        sizes = {sha: source.size for sha, source in some.items()}
+        return self._landed(some, blobs.digests(self.device, self.fence, "parts", sizes))
 
     def _send_one(self, sha: str, source: _Source, offset: int) -> Mapping[str, _Source]:
         """Send the rest of a file; return it if it arrived damaged."""
@@ -250,12 +232,12 @@ class _Push:
         return self._landed({sha: source}, {sha: digest})
 
     def _landed(self, some: Mapping[str, _Source], digests: Mapping[str, str]) -> Mapping[str, _Source]:
-        """Put what arrived whole among the blobs; return the rest."""
+        """Move what arrived whole to the blobs; return the rest."""
         blobs.land(self.device, self.fence, [sha for sha in some if digests.get(sha) == sha])
         return {sha: source for sha, source in some.items() if digests.get(sha) != sha}
 
     def _once_more(self, failed: Mapping[str, _Source]) -> None:
-        """Send what arrived damaged a second time; raises `BuildError`, or `DeviceRefused` if that fails too."""
+        """Send what arrived damaged a second time. Raises `BuildError`, or `DeviceRefused` if that fails too."""
         for sha, source in failed.items():
             self._whole(source)
             if (here := _prefix(source.path, source.size)) != sha:
@@ -285,7 +267,7 @@ class _Push:
     def _room(
         self, missing: Mapping[str, _Source], begun: Mapping[str, int], damaged: set[str], found: Found
     ) -> list[str]:
-        """Return the blobs to evict, least recently used first; raises `DeviceFull` when that is not enough."""
+        """Return the blobs to evict, least recently used first. Raises `DeviceFull` when that is not enough."""
         need = sum(source.size for source in missing.values()) - sum(begun.values())
         stale = sum(stat.size for sha, stat in found.parts.items() if sha not in begun)
         free = found.free_bytes + stale + sum(found.blobs[sha].size for sha in damaged)
@@ -308,10 +290,10 @@ class _Push:
     # --- the ledger ------------------------------------------------------------------------------------
 
     def _write_down(self, found: Found, quick: set[str], *, gone: set[str], changed: bool) -> None:
-        """Write what is proven now: all wanted blobs, and what was known of the others."""
+        """Write the ledger: all wanted blobs as proven now, and the others as they were known."""
         now = blobs.survey(self.device, self.fence) if changed else found
         entries = {sha: entry for sha, entry in found.ledger.items() if sha in now.blobs and sha not in gone}
-        for sha, used in found.uses.items():  # of another boot: nothing is proven, but its use is known
+        for sha, used in found.uses.items():  # of another boot: not proven any more, but its last use is known
             if sha in now.blobs and sha not in entries:
                 entries[sha] = Entry(now.blobs[sha], 0, used)
         if found.unfinished:
@@ -322,9 +304,9 @@ class _Push:
 
 
 def _folder(package: Package) -> Folder:
-    """Return a package as links; raises `BuildError` for names that no device should see."""
-    if package.kind not in blobs.KINDS or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", package.id):
-        raise BuildError(f"{package.kind}/{package.id!r}: wanted {'|'.join(blobs.KINDS)} and a plain id")
+    """Return a package as links. Raises `BuildError` for names that a device must not see."""
+    if package.kind not in KINDS or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", package.id):
+        raise BuildError(f"{package.kind}/{package.id!r}: wanted {'|'.join(KINDS)} and a plain id")
     links: dict[str, str] = {}
     for file in package.files:
         known = links.setdefault(blobs.checked(file.path), file.sha256)
@@ -339,7 +321,7 @@ def _groups(some: Mapping[str, _T], size: int) -> Sequence[Mapping[str, _T]]:
 
 
 def _prefix(path: Path, size: int) -> str:
-    """SHA-256 of a file's first bytes."""
+    """Return the SHA-256 of a file's first `size` bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while size > 0 and (piece := file.read(min(size, 1 << 20))):

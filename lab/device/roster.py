@@ -1,4 +1,4 @@
-"""Which devices there are, and which of them a person means by a word."""
+"""The devices that are attached, and the choice among them by the words that a person types."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.device import android, health, lease
-from lab.device.adb import transport as adb
-from lab.device.adb.transport import Attached, Server
+from lab.device.adb.server import Attached, Server, attached, connect_tcp, disconnect_tcp
+from lab.device.adb.transport import AdbTransport
 from lab.device.addresses import addresses, knock
 from lab.device.android import Description
 from lab.device.cores import HOST
@@ -22,32 +22,29 @@ from lab.records import DeviceIdentity
 log = logging.getLogger(__name__)
 
 READY, OFFLINE, AWAY, SILENT = "device", "offline", "away", "silent"
-"""States: adb's own words for one that can be used, and for one that it cannot reach now; an address that does not
-answer; a shell that does not."""
-
+"""States: adb's own words for a usable device, and for one that it cannot reach now; an address that does not
+answer; a shell that does not answer."""
 
 AT_ONCE = 16
-"""How many devices are asked at the same time; a judgement: each costs one thread that waits."""
-
+"""How many devices are asked at the same time. A judgement: each costs one waiting thread."""
 
 ADVICE = {
-    "unauthorized": "unlock its screen and allow USB debugging for this computer; is nothing asked, unplug it and "
-    "plug it in again",
-    OFFLINE: "adb sees it and gets no answer: unplug it and plug it in again, or restart it",
+    "unauthorized": "unlock its screen and allow USB debugging for this computer; if no prompt appears, replug it",
+    OFFLINE: "adb sees it but gets no answer: replug it, or restart it",
     "no permissions": "this user may not open its USB port: add a udev rule for it, or join the group plugdev",
-    "authorizing": "it is being asked; look again in a moment",
+    "authorizing": "adb is still authorizing it; look again in a moment",
     "recovery": "it is in recovery: restart it",
     "sideload": "it waits for an update: restart it",
     "bootloader": "it is in its bootloader: restart it",
-    "unreadable": "it calls itself something that may not be used as a name; detach it, or give it another serial",
+    "unreadable": "its name cannot be used; detach it, or give it another serial",
     SILENT: "its shell does not answer: restart it, or look again in a minute if it is just starting",
 }
-"""What to do about a device in a state in which it cannot be used."""
+"""For each state in which a device cannot be used, what to do about it."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A device that is attached, or should be: what it says of itself, and what the lab knows of it."""
+    """A device that is attached, or should be: its own description, and what the lab knows about it."""
 
     found: Description
     held_by: str = ""
@@ -55,40 +52,40 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What the device is called."""
+        """Return the device's name."""
         return self.found.name
 
     @property
     def state(self) -> str:
-        """One word: adb's own, or `quarantined`."""
+        """Return the state as one word: adb's own, or `quarantined`."""
         return "quarantined" if self.usable is False and self.found.state == READY else self.found.state
 
     @property
     def usable(self) -> bool:
-        """Whether a run may use it."""
+        """Say whether a run may use it."""
         return self.found.state == READY and self.quarantined is None
 
     @property
     def advice(self) -> str:
-        """Why it cannot be used and what to do; empty when it can."""
+        """Return why it cannot be used and what to do; for a usable device, its own detail, if any."""
         if self.quarantined is not None:
-            return f"quarantined: {self.quarantined}; when that is put right: lab devices release {self.name}"
+            return f"quarantined: {self.quarantined}; once that is fixed: lab devices release {self.name}"
         if self.found.state == READY:
             return self.found.detail
         if self.found.state == AWAY:
             return f"{self.found.detail}; to forget it: lab devices disconnect {self.found.serial}"
         known = next((words for state, words in ADVICE.items() if self.found.state.startswith(state)), "")
-        detail = "" if known and self.found.state != SILENT else self.found.detail  # adb's words say no more
+        detail = "" if known and self.found.state != SILENT else self.found.detail  # adb's own words add nothing
         return "; ".join(filter(None, (self.found.state, detail, known)))
 
 
 def look(server: Server, root: Path) -> list[Entry]:
-    """Describe every attached device, several at once; remembered addresses are connected first.
+    """Connect to the remembered addresses, then describe every attached device, several at once.
 
     Raises `DeviceError` when the adb server cannot be reached.
     """
     missing = _reach(server, root)
-    present = adb.attached(server)
+    present = attached(server)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda each: described(server, each), present))
         entries = list(pool.map(lambda each: _entry(server, root, each), _distinct(found)))
@@ -98,12 +95,12 @@ def look(server: Server, root: Path) -> list[Entry]:
     return sorted([*entries, *(each for each in missing if each.name not in here)], key=lambda entry: entry.name)
 
 
-def described(server: Server, attached: Attached) -> Description:
-    """Describe one device; one that does not answer in time is described as such."""
+def described(server: Server, device: Attached) -> Description:
+    """Describe one device; say so in its description if it does not answer in time."""
     try:
-        return android.describe(server, attached)
+        return android.describe(server, device)
     except DeviceError as error:
-        return _unknown(attached.serial, SILENT, str(error))
+        return _unknown(device.serial, SILENT, str(error))
 
 
 def _unknown(serial: str, state: str, detail: str) -> Description:
@@ -122,7 +119,7 @@ def _unknown(serial: str, state: str, detail: str) -> Description:
 
 
 def _distinct(found: Sequence[Description]) -> list[Description]:
-    """Call devices that claim the same name by their adb serials."""
+    """Name devices that claim the same name by their adb serials."""
     claimed = Counter(each.name for each in found)
     return [replace(each, name=each.serial) if claimed[each.name] > 1 else each for each in found]
 
@@ -131,7 +128,7 @@ def _entry(server: Server, root: Path, found: Description) -> Entry:
     held_by = ""
     if found.state == READY:
         try:
-            holder = lease.holder(adb.AdbTransport(server, found.serial))
+            holder = lease.holder(AdbTransport(server, found.serial))
             held_by = holder.owner if holder else ""
         except DeviceError as error:
             found = replace(found, state=SILENT, detail=str(error))
@@ -144,8 +141,8 @@ def _entry(server: Server, root: Path, found: Description) -> Entry:
 def choose(text: str, entries: Sequence[Entry], *, tell: Callable[[str], None] = log.warning) -> list[str | Entry]:
     """Return the devices that `text` means, each once: entries, and the word `host` for this machine.
 
-    A device that was named and cannot be used is refused; one that `all` or `soc:` brings in is left out,
-    and `tell` says so. Raises `DeviceRefused` with a list of what is attached.
+    Raises `DeviceRefused`, with a list of what is attached, for a named device that cannot be used. Leaves out an
+    unusable device that only `all` or `soc:` includes, and reports it to `tell`.
     """
     chosen: list[str | Entry] = []
     for word in filter(None, (part.strip() for part in text.split(","))):
@@ -171,9 +168,7 @@ def _meant(word: str, entries: Sequence[Entry], tell: Callable[[str], None]) -> 
     named = [entry for entry in entries if word in (entry.name, entry.found.serial)]
     if not named:
         silent = [f"\n{each.name}: {each.advice}" for each in entries if each.found.state != READY]
-        maybe = "".join(
-            [". Is it one of these, which cannot be asked for their names?", *silent] if silent else []
-        )
+        maybe = "".join([". Is it one of these, which do not tell their names?", *silent] if silent else [])
         raise DeviceRefused(f"no device {word!r}; {listed(entries)}{maybe}")
     if not named[0].usable:
         raise DeviceRefused(f"{named[0].name}: {named[0].advice}")
@@ -181,9 +176,9 @@ def _meant(word: str, entries: Sequence[Entry], tell: Callable[[str], None]) -> 
 
 
 def listed(entries: Sequence[Entry]) -> str:
-    """Return what could have been named, as the end of a message."""
+    """Return the devices that could have been named, as the end of a message."""
     words = [f"{each.name} ({each.found.soc if each.usable else each.state})" for each in entries]
-    return f"known: {', '.join([HOST, *words])} (`lab devices` says more; `lab devices connect` adds one by TCP)"
+    return f"known: {', '.join([HOST, *words])} (`lab devices` shows more; `lab devices connect` adds one by TCP)"
 
 
 def connect(server: Server, entry: Entry, agents: Path) -> Device:
@@ -193,11 +188,11 @@ def connect(server: Server, entry: Entry, agents: Path) -> Device:
 
 
 def bare(server: Server, entry: Entry) -> Device:
-    """Return the device behind an entry without an agent: for what needs its shell alone."""
+    """Return the device behind an entry without an agent, for work that only needs its shell."""
     found = entry.found
     return Device(
         identity=DeviceIdentity(entry.name, found.kind or "phone", found.soc, "", ()),
-        transport=adb.AdbTransport(server, found.serial),
+        transport=AdbTransport(server, found.serial),
         agent=(),
         environment={},
         scratch=lease.SCRATCH,
@@ -208,19 +203,19 @@ def bare(server: Server, entry: Entry) -> Device:
 
 
 def _reach(server: Server, root: Path) -> list[Entry]:
-    """Connect to remembered addresses that are not attached; return those that do not answer."""
+    """Connect to the remembered addresses that are not attached; return entries for those that do not answer."""
     wanted = addresses(root)
     if not wanted:
         return []
-    states = {each.serial: each.state for each in adb.attached(server)}
+    states = {each.serial: each.state for each in attached(server)}
 
     def reach(address: str) -> Entry | None:
         state = AWAY
         try:
             state = OFFLINE if knock(server, address) else AWAY
-            if states.get(address) == OFFLINE:  # adb would say "already connected", and try again in its own time
-                adb.disconnect_tcp(server, address)
-            adb.connect_tcp(server, address)
+            if states.get(address) == OFFLINE:  # adb would say "already connected", and retry when it likes
+                disconnect_tcp(server, address)
+            connect_tcp(server, address)
         except (DeviceLost, DeviceRefused) as error:
             return Entry(_unknown(address, state, str(error)))
         return None

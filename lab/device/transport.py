@@ -1,7 +1,8 @@
 """The one seam between the lab and whatever runs an agent: `Transport`.
 
-`local.LocalTransport` is this machine, `fake.FakePhone` a phone that plays a script. A new way to reach
-a device is a new file with the methods below; nothing above this folder knows which one it has.
+`local.LocalTransport` is this machine, `adb.transport.AdbTransport` a phone, and `fake.phone.FakePhone` a phone
+that plays a script. A new way to reach a device is a new file with the methods below; nothing above this folder
+knows which one it has.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.records import DeviceIdentity
+
+SLOWEST_HASH = 20_000_000
+"""Bytes a second that any device hashes at least. A judgement: emulated arm64 is the slowest we have."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,10 @@ class Completed:
 
 @dataclass(frozen=True)
 class Process:
-    """A detached process on the device: only pid and start time together name it.
+    """A detached process on the device: only pid and start time together identify it.
 
-    `started` is in the device's own unit (clock ticks since boot on Linux); a pid alone may have been
-    given to another process since.
+    `started` is in the device's own unit (clock ticks since boot on Linux). A pid alone may by now belong to
+    another process.
     """
 
     pid: int
@@ -36,23 +40,23 @@ class Process:
 
 
 class Transport(Protocol):
-    """What a device must be able to do; every call raises `DeviceLost` when the device went away."""
+    """The calls that a device must support; each raises `DeviceLost` when the device disconnects."""
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        """Run a short command to its end, without a shell in between; raises `DeviceLost` at the deadline."""
+        """Run a short command to its end, without a shell in between. Raises `DeviceLost` at the deadline."""
         ...
 
     def push(self, content: bytes, target: str) -> None:
-        """Write a small file on the device, complete or not at all; its folder is made."""
+        """Write a small file on the device completely or not at all; create its folder."""
         ...
 
     def upload(
         self, source: Path, target: str, *, offset: int = 0, progress: Callable[[int], None] = lambda sent: None
     ) -> str:
-        """Send a file's bytes from `offset` on to the end of `target`; return its SHA-256 as the device has it.
+        """Append a file's bytes from `offset` on to `target`; return the SHA-256 of the whole file on the device.
 
-        `target` holds `offset` bytes already (0: it is created, or emptied). The digest is of the whole
-        file and computed on the device. `progress` is told how many bytes this call has sent so far.
+        `target` already holds `offset` bytes (0: create or empty it). The device computes the digest. The call
+        passes the number of bytes that it has sent so far to `progress`.
         """
         ...
 
@@ -61,27 +65,27 @@ class Transport(Protocol):
         ...
 
     def follow(self, path: str, offset: int) -> bytes:
-        """Return what a growing file holds from `offset` on, or a first part; empty when nothing is new."""
+        """Return a growing file's bytes from `offset` on, or a first part of them; empty when nothing is new."""
         ...
 
     def start(
         self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
     ) -> Process:
-        """Start a process detached from the lab, in its own process group, its output going to files."""
+        """Start a process detached from the lab, in its own process group, with its output in files."""
         ...
 
     def wait(self, process: Process, *, timeout_s: float) -> int | None:
-        """Wait for the process's exit status at most so long; None while it runs; -n when signal n ended it."""
+        """Wait at most `timeout_s` for the exit status; None while it runs, -n when signal n ended the process."""
         ...
 
     def kill(self, process: Process) -> None:
-        """End the process and its whole group, if pid and start time still name the same one."""
+        """Kill the process and its whole group, if pid and start time still identify the same one."""
         ...
 
     def find(self, folder: str) -> Process | None:
-        """Return the process that :meth:`start` started in `folder`, running or ended; None when none was.
+        """Return the process that :meth:`start` started in `folder`, running or ended; None if there is none.
 
-        :meth:`wait` works on it even when another lab started it.
+        :meth:`wait` works on it even if another lab started it.
         """
         ...
 
@@ -89,21 +93,21 @@ class Transport(Protocol):
         """After `DeviceLost`: wait until the device is back, and prove that it is the same one.
 
         Raises `DeviceLost` when it is not back in time, `DeviceRebooted` when it is back in another boot
-        (once: from then on the new boot is the expected one), and `DeviceRefused` when another device
-        answers in its place.
+        (once: after that the new boot is the expected one), and `DeviceRefused` when another device answers in
+        its place.
         """
         ...
 
 
 class Clock(Protocol):
-    """Time as the lab sees it; tests pass their own."""
+    """The lab's source of time; tests pass their own."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         ...
 
     def utc(self) -> str:
-        """Now, in UTC, as ISO 8601."""
+        """Return the present time in UTC, as ISO 8601."""
         ...
 
 
@@ -111,11 +115,10 @@ class Clock(Protocol):
 class Device:
     """Something that can run an agent.
 
-    `agent` is the command that starts it, `scratch` a folder on the device for a trial's files (None:
-    the agent works in the trial's own folder, on this machine), `facts` go into a run's Context.
-    `bundle` is the folder on the host of the agent that a push brings to the device (None: it is there).
-    `look_every_s` is how often a running agent's events are looked at, `reserve_bytes` what a push leaves free
-    (device_care.md, push recipe: 1 GiB).
+    `agent` is the command that starts the agent. `scratch` is the folder on the device for a trial's files (None:
+    the agent works in the trial's own folder, on this machine). `facts` go into a run's Context. `bundle` is the
+    folder on the host of the agent to push (None: the agent is already on the device). `look_every_s` is how often
+    to read a running agent's events. A push leaves `reserve_bytes` free (device_care.md, push recipe: 1 GiB).
     """
 
     identity: DeviceIdentity
@@ -130,5 +133,5 @@ class Device:
 
     @property
     def shares_host(self) -> bool:
-        """Whether it runs on this machine's cores: such devices take turns with each other."""
+        """Say whether it runs on this machine's cores: such devices take turns with each other."""
         return self.identity.kind != "phone"

@@ -1,4 +1,4 @@
-"""Why a trial does not count: the word of the contract, and a sentence with the figures in it."""
+"""The exception with which a nested check reports why a trial does not count."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from device_agents import contract
 from device_agents.contract import (
@@ -26,6 +28,17 @@ from device_agents.contract import (
 )
 from lab.errors import DeviceRefused, ScenarioError
 from lab.records import Cell, DeviceIdentity, Inject, Parameter
+
+
+@dataclass(frozen=True)
+class Place:
+    """A trial's place in its run: `number` counts from 1 through all blocks, `block` from 0."""
+
+    number: int
+    block: int
+    cell: Cell
+    purpose: Literal["time", "memory"] = "time"
+
 
 SPLIT: Mapping[Graph, str] = {
     Graph.TILE: "cpu",

@@ -1,7 +1,7 @@
-"""The shell scripts that the lab runs on an adb device: for Android's mksh and toybox, and Debian's dash.
+"""The shell scripts of the adb transport, for Android's mksh and toybox and for Debian's dash.
 
-Every word that comes from outside goes through `quoted`. Descriptors above 2 are opened around a block
-(`{ …; } 9>file`), never by `exec`: mksh would close those in the programs it starts.
+Every word from outside goes through `quoted`. Descriptors above 2 are opened around a block (`{ …; } 9>file`),
+never by `exec`: mksh would close those in the programs it starts.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from lab.errors import DeviceRefused
 
 PROCESS, RETURNCODE, ALIVE = "process", "rc", "alive"
-"""Files in a launch's folder: "pid starttime" first, the exit status last, and a lock held while it lives."""
+"""Files in a launch's folder: "pid starttime", the exit status, and a file locked while the program lives."""
 
 NOT_OURS, NOT_THERE, RUNNING, NO_FOLDER, CANNOT_RUN, STILL = 75, 74, 73, 72, 71, 99
 OTHER_BOOT, OTHER_BOOT_SAID = 70, b"pocketlab-other-boot"
-"""Exit statuses of these scripts: lease taken over, too few bytes there, already running, no such folder,
-program cannot be run, not ended yet. Below 126, where a shell's own begin."""
+"""Exit statuses of these scripts: lease taken over, fewer bytes there than expected, already running, no such
+folder, program cannot be run, still running; and the device is in another boot. All are below 126, where a shell's
+own begin."""
 
 _START_TIME = r"""start_time() {
   IFS= read -r stat </proc/$1/stat 2>/dev/null || return 1
@@ -41,9 +42,9 @@ run=$1; shift
 } 9>>alive
 """
 )
-"""Begins a detached session: takes the lock, says who it is, and becomes `_RUN`. Descriptor 9 is inherited: the
-kernel frees the lock when all are dead. A new program, because mksh keeps copies of what it redirects, and
-whoever started this waits until nobody holds its output."""
+"""Starts a detached session: takes the lock, prints its pid and start time, and becomes `_RUN`. Children inherit
+descriptor 9, so the kernel frees the lock when all of them are dead. `_RUN` is a program of its own because mksh
+keeps copies of the descriptors that it redirects, and whoever started this waits until nobody holds its output."""
 
 _RUN = r"""
 out=$1 err=$2; shift 2
@@ -51,32 +52,32 @@ out=$1 err=$2; shift 2
 printf %-4d $? 1<>rc.part
 mv -f rc.part rc
 """
-"""Runs the program; its exit status goes over four bytes that are there already: a full disk cannot lose it."""
+"""Runs the program; overwrites four bytes with its exit status, so that a full disk cannot lose it."""
 
 
 def quoted(words: Sequence[str]) -> str:
-    """Return a command line that a shell takes apart into exactly these words."""
+    """Return a command line that a shell splits into exactly these words; raises `DeviceRefused` if none does."""
     for word in words:
         if "\0" in word:
             raise DeviceRefused(f"{word[:80]!r} holds a zero byte, which no command line can carry")
         try:
             word.encode()
         except UnicodeEncodeError as error:
-            raise DeviceRefused(f"{word[:80]!r} is no Unicode text: {error}") from error
+            raise DeviceRefused(f"{word[:80]!r} is not Unicode text: {error}") from error
     return shlex.join(words)
 
 
 def quoted_path(path: str) -> str:
-    """Return an absolute path on the device, quoted; raises `DeviceRefused` for one no list could hold."""
+    """Return an absolute path on the device, quoted; raises `DeviceRefused` if it is relative or not one line."""
     if not path.startswith("/") or any(char in path for char in "\0\n\r"):
-        raise DeviceRefused(f"{path[:80]!r} is no path for a device; wanted an absolute one, on one line")
+        raise DeviceRefused(f"{path[:80]!r} is not a path for a device; wanted an absolute one, on one line")
     return quoted([path])
 
 
 def same_boot(boot_id: str) -> str:
-    """Go on only in the boot that was proven: built into the shell, so that every call can afford it."""
+    """Stop unless this is the boot that was proven; starts no program, so that every call can afford it."""
     if not boot_id:
-        return ""  # a device that does not say has only its attachment to be known by
+        return ""  # a device without a boot id is known by its attachment only
     return (
         f'IFS= read -r boot </proc/sys/kernel/random/boot_id; [ "$boot" = {quoted([boot_id])} ] || '
         f"{{ echo {OTHER_BOOT_SAID.decode()} >&2; exit {OTHER_BOOT}; }}\n"
@@ -84,10 +85,10 @@ def same_boot(boot_id: str) -> str:
 
 
 def guard(lease: str, fence: int) -> str:
-    """Go on only while the lease's file carries our number; otherwise say its owner and exit `NOT_OURS`.
+    """Stop unless the lease's file carries our number: print its owner and exit with `NOT_OURS`.
 
-    On standard error: adbd gives input and output one socket, and drops what was printed when a command ends
-    before it read all of its input.
+    Print to standard error: adbd uses one socket for input and output, and drops the output of a command that ends
+    before it has read all of its input.
     """
     file = quoted_path(lease)
     return (
@@ -97,11 +98,11 @@ def guard(lease: str, fence: int) -> str:
 
 
 def limited(argv: Sequence[str], timeout_s: float) -> str:
-    """Run a command that the device itself ends in time, even when the link is gone.
+    """Run a command that the device itself kills at the deadline, even when the link is gone.
 
-    The status of toybox's timeout is not used: when its child ends before fork has returned, it waits for the
-    wrong process and says 127 (0.8.9, seen in half of all short commands). So the command's pid and status
-    come beside its output, and what is left after the deadline is ended by its pid.
+    Do not use the status of toybox's `timeout`: when its child ends before fork has returned, it waits for the
+    wrong process and returns 127 (0.8.9, seen in half of all short commands). Instead the command's pid and status
+    come beside its output, and the script kills by pid what is left after the deadline.
     """
     inner = '"$@" >&3 3>&- & echo $!; wait $!; echo $?'
     return (
@@ -111,7 +112,7 @@ def limited(argv: Sequence[str], timeout_s: float) -> str:
 
 
 def push(target: str, size: int) -> str:
-    """Write a small file from standard input: aside, measured, then renamed."""
+    """Write a small file from standard input: to another name, then check its size, then rename it."""
     part = quoted_path(f"{target}.part")
     return (
         f"mkdir -p {quoted_path(posixpath.dirname(target))} && cat >{part} "
@@ -120,7 +121,7 @@ def push(target: str, size: int) -> str:
 
 
 def upload(target: str, offset: int) -> str:
-    """Append standard input behind the first `offset` bytes, and print the whole file's SHA-256."""
+    """Append standard input after the first `offset` bytes, and print the SHA-256 of the whole file."""
     file = quoted_path(target)
     there = (
         f'has=$(stat -c %s {file} 2>/dev/null); [ "${{has:-0}}" -ge {offset} ] || '
@@ -130,14 +131,14 @@ def upload(target: str, offset: int) -> str:
 
 
 def pull(path: str) -> str:
-    """Print a file; a missing one is empty."""
+    """Print a file; nothing if it is missing."""
     return f"[ -e {quoted_path(path)} ] || exit 0; exec cat {quoted_path(path)}"
 
 
 def follow(path: str, offset: int) -> str:
-    """Print at most 32 MiB of a file from byte `offset` on; a missing one is empty.
+    """Print at most 32 MiB of a file from byte `offset` on; nothing if it is missing.
 
-    By dd: toybox's tail reads what it skips.
+    Uses dd, because toybox's tail reads the bytes that it skips.
     """
     file = quoted_path(path)
     return (
@@ -148,10 +149,10 @@ def follow(path: str, offset: int) -> str:
 def start(argv: Sequence[str], environment: Mapping[str, str], folder: str, stdout: str, stderr: str) -> str:
     """Start a program detached, and print "pid starttime" of its wrapper, which leads its group."""
     if not argv or "=" in argv[0]:
-        raise DeviceRefused(f"cannot start {list(argv)[:1]}: wanted a program whose name holds no `=`")
+        raise DeviceRefused(f"cannot start {list(argv)[:1]}: wanted a program whose name has no `=`")
     for name in environment:
         if not name.isidentifier():
-            raise DeviceRefused(f"{name!r} is no name of an environment variable")
+            raise DeviceRefused(f"{name!r} cannot be the name of an environment variable")
     pairs = [f"{name}={value}" for name, value in {"TMPDIR": folder, **environment}.items()]  # Android has no /tmp
     whole = quoted([_WRAPPER, "pocketlab", _RUN, stdout, stderr, "env", "-i", *pairs, *argv])
     return (
@@ -164,7 +165,7 @@ def start(argv: Sequence[str], environment: Mapping[str, str], folder: str, stdo
 
 
 def wait(folder: str, timeout_s: float) -> str:
-    """Sleep on the lock until all that was started in `folder` is dead; print its exit status, if it left one."""
+    """Wait on the lock until everything started in `folder` is dead; print the exit status, if there is one."""
     sleep = f"timeout {timeout_s:g} flock -s 9; " if timeout_s > 0 else ""  # its status is not used: see `limited`
     lock = f"{sleep}flock -n -s 9 || exit {STILL}"
     return (
@@ -175,9 +176,9 @@ def wait(folder: str, timeout_s: float) -> str:
 
 
 def kill(pid: int, started: int, folder: str | None) -> str:
-    """End a process group by its leader's pid and start time, and whatever else still holds the folder's lock.
+    """Kill a process group by its leader's pid and start time, and whatever else still holds the folder's lock.
 
-    One that still ran is not to be found there any more: what a lab ended is no result to be collected.
+    If it still ran, remove its note, so that `find` does not return it: a killed trial has no result to collect.
     """
     ours = f'{_START_TIME}[ "$(start_time {pid})" != {started} ] || '
     if folder is None:
@@ -198,4 +199,4 @@ done
 echo "boot_id=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
 command -v getprop >/dev/null && echo android=1
 """
-"""What tells one device, and one boot of it, from another (device_care.md, section 1)."""
+"""Prints what distinguishes one device, and one boot of it, from another (device_care.md, section 1)."""

@@ -1,7 +1,7 @@
-"""Many files to an adb device in one conversation of the sync protocol, none of them waited for.
+"""Send many files to an adb device in one conversation of the sync protocol, without waiting for answers.
 
-The device answers each file with eight bytes, which are read at the end: waiting for each costs a round trip
-and an idle link a file (docs/adr/0008). Source: AOSP packages/modules/adb, `SYNC.TXT`, `file_sync_service.cpp`.
+The device answers each file with eight bytes, which we read at the end: waiting for each would leave the link idle
+for a round trip per file (docs/adr/0008). Source: AOSP packages/modules/adb, `SYNC.TXT`, `file_sync_service.cpp`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.device.adb.wire import CHUNK, LONGEST_REQUEST, Link, WireRefused
 
 MODE = 0o100755
-"""What files are on the device: regular, and executable, because some are programs."""
+"""The mode of files on the device: regular and executable, because some are programs."""
 
 _WORD = struct.Struct("<4sI")
 
@@ -21,10 +21,10 @@ _WORD = struct.Struct("<4sI")
 def send_many(
     link: Link, files: Sequence[tuple[Path, str]], *, progress: Callable[[int], None] = lambda sent: None
 ) -> None:
-    """Write each file to its target; `progress` is told how many bytes went out.
+    """Write each file to its target; call `progress` with the number of bytes sent so far.
 
-    The device makes the folders, replaces what is there, and removes a file that the link breaks off in.
-    Raises `WireRefused` with the device's own words, e.g. when its disk is full.
+    The device makes the folders, replaces existing files, and removes a file during which the link breaks. Raises
+    `WireRefused` with the device's own words, e.g. when its disk is full.
     """
     link.request("sync:")
     packet = memoryview(bytearray(_WORD.size + CHUNK))
@@ -39,7 +39,7 @@ def send_many(
                 sent += size
                 progress(sent)
         link.send(_WORD.pack(b"DONE", 0))
-        while link.answered():  # a full disk is told in the middle, and all that follows is dropped
+        while link.answered():  # a full disk is reported at once, and the device drops all that follows
             answers += _accepted(link)
     while answers < len(files):
         answers += _accepted(link)
@@ -47,7 +47,7 @@ def send_many(
 
 
 def _accepted(link: Link) -> int:
-    """Read the answer to one file."""
+    """Read the answer to one file; return 1."""
     word, length = _WORD.unpack(link.exactly(_WORD.size))
     if word != b"OKAY":
         raise WireRefused(link.exactly(min(length, LONGEST_REQUEST)).decode(errors="replace"))

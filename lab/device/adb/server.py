@@ -1,7 +1,4 @@
-"""The lab's own adb server: found or started on loopback, asked what is attached, never killed.
-
-`lab.device.adb` is what the rest of the lab imports.
-"""
+"""The lab's own adb server: find it or start it on loopback, and ask it what is attached; never kill it."""
 
 from __future__ import annotations
 
@@ -19,16 +16,16 @@ from lab.errors import DeviceError, DeviceLost, DeviceRefused
 
 VARIABLE = "POCKETLAB_ADB_SERVER"
 DEFAULT = ("127.0.0.1", 16037)
-"""Our own port: a client of another protocol kills the server it finds on 5037, and with it every link."""
+"""Our own port: a client of another protocol kills the server that it finds on 5037, and with it every link."""
 
 PROTOCOL = 41
 """`host:version` of adb 1.0.41, since platform-tools 28 (AOSP `adb.h`, ADB_SERVER_VERSION)."""
 
 NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-"""What a serial or a device's name may be; it comes from the device, goes into requests, paths and pages."""
+"""The serials and device names that we accept: they come from the device and go into requests, paths and pages."""
 
 UNREADABLE = "unreadable"
-"""The state of a device whose name may not be used."""
+"""The state of a device whose name we do not accept."""
 
 _LISTED = re.compile(
     r"(?P<serial>.+?)\s+"
@@ -43,13 +40,13 @@ _KEPT = ("HOME", "PATH", "USER", "LANG", "ADB_VENDOR_KEYS")
 _QUIET = {
     "ADB_MDNS": "0",  # no announcements, no UDP socket beyond loopback
     "ADB_MDNS_AUTO_CONNECT": "",
-    "ADB_LOCAL_TRANSPORT_MAX_PORT": "0",  # no search for emulators: only what was attached on purpose
+    "ADB_LOCAL_TRANSPORT_MAX_PORT": "0",  # no search for emulators: only devices attached on purpose
 }
 
 
 @dataclass(frozen=True)
 class Attached:
-    """One line of what a server lists; `serial` as it says it, which may be hostile; see `checked_name`."""
+    """One line of a server's list. `serial` is unchecked and may be hostile: see `checked_name`."""
 
     serial: str
     state: str
@@ -57,7 +54,7 @@ class Attached:
 
 
 class Server:
-    """An adb server's address. One on loopback is started when nothing listens there; none is ever killed."""
+    """An adb server by its address. One on loopback is started when nothing listens there; none is ever killed."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -66,7 +63,7 @@ class Server:
 
     @classmethod
     def from_environment(cls) -> Server:
-        """Return the server that POCKETLAB_ADB_SERVER names as host:port, otherwise the lab's own."""
+        """Return the server that POCKETLAB_ADB_SERVER names as host:port, or else the lab's own."""
         text = os.environ.get(VARIABLE, "")
         if not text:
             return cls(*DEFAULT)
@@ -80,16 +77,16 @@ class Server:
 
     @property
     def on_loopback(self) -> bool:
-        """Whether it is this machine's: the lab starts no other."""
+        """Say whether the server is on this machine: the lab starts no other."""
         try:
             return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
 
     def link(self, *, within_s: float, stall_s: float = STALL_S) -> Link:
-        """Open a conversation; starts the server when it is ours and absent.
+        """Open a conversation; start the server first if it is on this machine and does not run.
 
-        Raises `DeviceLost` when there is none, `DeviceRefused` when it speaks another protocol.
+        Raises `DeviceLost` when there is no server, `DeviceRefused` when it speaks another protocol.
         """
         try:
             link = self._dial(within_s, stall_s)
@@ -104,7 +101,7 @@ class Server:
         return link
 
     def ask(self, request: str, *, within_s: float) -> str:
-        """Return the text that answers a request to the server itself. Raises as a `Link` does."""
+        """Return the server's answer to a request to itself. Raises as `link` and `Link` do."""
         with self.link(within_s=within_s) as link:
             link.request(request)
             return link.block()
@@ -116,7 +113,7 @@ class Server:
         """Start the server, unless another thread just did, and dial again."""
         if not self.on_loopback:
             raise DeviceLost(
-                f"adb server {self}: does not answer ({why}). It is on another host, where the lab starts none: "
+                f"adb server {self}: does not answer ({why}). The lab starts no server on another host: "
                 f"start it there (`adb -a -P {self.port} start-server`, behind a tunnel), or change {VARIABLE}."
             )
         with self._starting:
@@ -133,7 +130,7 @@ class Server:
             ) from error
 
     def _greet(self) -> None:
-        """Refuse a server of another protocol, rather than kill it as adb's own client does."""
+        """Refuse a server of another protocol; adb's own client would kill it."""
         who, wanted = f"adb server {self}", "ask for its version"
         try:
             with translated(who, wanted), self._dial(5.0, 5.0) as link:
@@ -148,14 +145,14 @@ class Server:
         if found != PROTOCOL:
             raise DeviceRefused(
                 f"adb server {self}: wanted protocol {PROTOCOL} (adb 1.0.{PROTOCOL}), found {found}. The lab does "
-                f"not kill a server it did not start: end it yourself, or set {VARIABLE} to another port."
+                f"not kill a server that it did not start: stop it yourself, or set {VARIABLE} to another port."
             )
         self._greeted = True
 
 
 def _start_server(port: int) -> str:
-    """Start adb's server in the background on loopback; return what it complained about."""
-    from adbutils import adb_path  # 0.3 s to import, and rarely needed
+    """Start adb's server in the background on loopback; return its complaint, empty if it started."""
+    from adbutils import adb_path  # noqa: PLC0415 - 0.3 s to import, and rarely needed
 
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
@@ -165,7 +162,7 @@ def _start_server(port: int) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # an interrupt at the keyboard is not meant for it
+            start_new_session=True,  # must not receive our Ctrl-C
             timeout=20,
             check=False,
         )
@@ -176,7 +173,7 @@ def _start_server(port: int) -> str:
 
 @contextmanager
 def translated(who: str, wanted: str) -> Iterator[None]:
-    """Turn what the wire says into the lab's words: who, what was wanted, what was found, what to do."""
+    """Translate the wire's errors into the lab's: who, what was wanted, what was found, what to do."""
     try:
         yield
     except WireRefused as error:
@@ -188,15 +185,19 @@ def translated(who: str, wanted: str) -> Iterator[None]:
 
 
 _SAID: tuple[tuple[str, type[DeviceError], str], ...] = (
-    ("still authorizing", DeviceLost, "it is still authorizing: wait, or look at the phone's screen"),
+    ("still authorizing", DeviceLost, "it is still authorizing: wait, or check the phone's screen"),
     ("unauthorized", DeviceRefused, "it is unauthorized: unlock the phone and accept this computer's key"),
     ("permissions", DeviceRefused, "this user may not open its USB device: add a udev rule or join `plugdev`"),
-    ("more than one", DeviceRefused, "several devices say they are it: leave one attached, or attach them by TCP"),
-    ("offline", DeviceLost, "it is offline: it is starting, or its link broke; replug it if it stays so"),
+    (
+        "more than one",
+        DeviceRefused,
+        "several devices have this serial: leave one attached, or attach them by TCP",
+    ),
+    ("offline", DeviceLost, "it is offline: it is starting, or its link broke; replug it if that does not change"),
     ("not found", DeviceLost, "it is not attached: plug it in, or `lab devices connect ADDRESS`"),
     ("closed", DeviceLost, "the device closed the link"),
 )
-"""What FAIL says (AOSP `transport.cpp`, acquire_one_transport), the error it is, and what to do about it."""
+"""The words of a FAIL (AOSP `transport.cpp`, acquire_one_transport), the error they mean, and what to do."""
 
 
 def _refusal(who: str, wanted: str, said: str) -> DeviceError:
@@ -207,7 +208,7 @@ def _refusal(who: str, wanted: str, said: str) -> DeviceError:
 
 
 def checked_name(name: str) -> str:
-    """Return a device's serial or name; raises `DeviceRefused` unless it is harmless in requests and paths."""
+    """Return a device's serial or name; raises `DeviceRefused` if it could do harm in requests or paths."""
     if not NAME.fullmatch(name):
         raise DeviceRefused(
             f"a device calls itself {name[:80]!r}; wanted 1 to 64 of the characters A-Z a-z 0-9 . _ : -. "
@@ -217,7 +218,7 @@ def checked_name(name: str) -> str:
 
 
 def listed(text: str) -> list[Attached]:
-    """Read what `host:devices-l` lists; a line that cannot be read is kept with the state `UNREADABLE`."""
+    """Parse the answer to `host:devices-l`; keep a line that cannot be parsed, with the state `UNREADABLE`."""
     found = []
     for line in text.splitlines():
         if match := _LISTED.fullmatch(line.rstrip()):
@@ -228,14 +229,14 @@ def listed(text: str) -> list[Attached]:
 
 
 def attached(server: Server) -> list[Attached]:
-    """Return the devices a server knows, in any state."""
+    """Return the devices that a server knows, in any state."""
     with translated(f"adb server {server}", "list its devices"):
         return listed(server.ask("host:devices-l", within_s=10.0))
 
 
 def track(server: Server) -> Iterator[list[Attached]]:
-    """Yield what is attached, now and after each change, for ever; raises `DeviceLost` when the server ends."""
-    long = 20 * 86400.0  # what poll(2) can wait
+    """Yield the attached devices now and after each change, for ever; raises `DeviceLost` when the server ends."""
+    long = 20 * 86400.0  # the longest that poll(2) can wait
     who = f"adb server {server}"
     with translated(who, "follow its devices"), server.link(within_s=long, stall_s=long) as link:
         link.request("host:track-devices-l")
@@ -256,7 +257,7 @@ def connect_tcp(server: Server, address: str) -> None:
 
 
 def disconnect_tcp(server: Server, address: str) -> None:
-    """Detach a device attached by host:port; one that is not attached is fine."""
+    """Detach a device that was attached by host:port; do nothing if it is not attached."""
     place = _checked_address(address)
     with translated(place, "disconnect"):
         try:
@@ -269,5 +270,5 @@ def disconnect_tcp(server: Server, address: str) -> None:
 def _checked_address(address: str) -> str:
     host, _, port = address.rpartition(":")
     if not NAME.fullmatch(address) or not host or ":" in host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise DeviceRefused(f"{address[:80]!r} is no address; wanted host:port, for example 192.168.0.5:5555")
+        raise DeviceRefused(f"{address[:80]!r} is not an address; wanted host:port, for example 192.168.0.5:5555")
     return address

@@ -1,12 +1,11 @@
-"""A device behind adb as a `Transport`: every call has a deadline, every link is proven anew.
+"""A device behind adb as a `Transport`: every call has a deadline, and every new link must prove the device.
 
-The one family of files that knows adb: `adb_wire` speaks on the socket, `adb_server` finds the server and what is
-attached, `adb_scripts` is what runs on the device. Tested against a real adb server and a real adbd on Linux;
-not verified on a phone.
+Only this folder knows adb: `wire` speaks on the socket, `server` finds the server and the attached devices,
+`scripts` run on the device. Tested against a real adb server and a real adbd on Linux; not verified on a phone.
 
-How a large file is sent was measured (512 MiB, one virtual phone, medians of 4 on a busy machine): appending from
+How to send a large file was measured (512 MiB, one virtual phone, medians of 4 on a busy machine): appending from
 the shell protocol and hashing afterwards 3.1 s; through `tee | sha256sum` 4.1 s; sync protocol and hashing 3.7 s;
-the adb binary and hashing 3.6 s (2.9 s without); adbutils' sync and hashing 6.0 s. The first also resumes.
+the adb binary and hashing 3.6 s (2.9 s without); adbutils' sync and hashing 6.0 s. The first can also resume.
 """
 
 from __future__ import annotations
@@ -33,27 +32,24 @@ from lab.device.adb.server import (
     translated,
 )
 from lab.device.adb.wire import CHUNK, SLOWEST_LINK, STALL_S, Ended, Link, WireRefused
-from lab.device.transport import Completed, Process
+from lab.device.transport import SLOWEST_HASH, Completed, Process
 from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, DeviceRebooted, DeviceRefused
 
 __all__ = ["AdbTransport", "Attached", "Fence", "Server", "attached", "connect_tcp", "disconnect_tcp", "track"]
 
 SHORT_S = 30.0
-"""Deadline of a call that moves few bytes: more than the stall rule, so that the stall is what is reported."""
-
-SLOWEST_HASH = 20_000_000
-"""Bytes a second a device hashes at least, in silence: a judgement; emulated arm64 is the slowest there is."""
+"""Deadline of a call that moves few bytes: longer than `STALL_S`, so that a stall is reported as such."""
 
 LOOK_AGAIN_S = 0.5
-"""How often a device that went away is looked for."""
+"""How often to look for a device that disconnected."""
 
 PROOF_S = 10.0
-"""Deadline of the question who answers: getprop hangs while Android starts (google/mobly issue 596)."""
+"""Deadline for asking a device who it is: getprop hangs while Android starts (google/mobly issue 596)."""
 
 
 @dataclass(frozen=True)
 class Fence:
-    """What must stay the same for two answers to come from the same device, and the same boot of it."""
+    """The facts that are equal when two answers come from the same device in the same boot."""
 
     serials: tuple[str, ...]
     fingerprint: str
@@ -61,23 +57,23 @@ class Fence:
 
 
 class AdbTransport:
-    """The seam for a device that an adb server knows by `serial`.
+    """The transport to a device that an adb server knows by `serial`.
 
-    `guard` is (path of the lease's file on the device, fence number): when set, whatever writes first checks,
-    in the same script on the device, that the lease is still ours. Calls may come from several threads.
+    `guard` is (path of the lease's file on the device, fence number): when it is set, every call that writes first
+    checks on the device, in the same script, that the lease is still ours. Calls may come from several threads.
     """
 
     def __init__(self, server: Server, serial: str) -> None:
         self.server, self.serial = server, checked_name(serial)
         self.guard: tuple[str, int] | None = None
         self._fence: Fence | None = None
-        self._proven: int | None = None  # the server's number of the attachment that was proven
+        self._proven: int | None = None  # the server's number of the attachment that proved who it is
         self._folders: dict[Process, str] = {}
         self._proving, self._returning = Lock(), Lock()
 
     @property
     def fence(self) -> Fence:
-        """Return who the device was when it was first asked; asks it now if it never was."""
+        """Return who the device was when it was first asked; ask now if that has not happened yet."""
         if self._fence is None:
             self._ended("true", "ask who it is", within_s=SHORT_S)
         if self._fence is None:
@@ -85,7 +81,7 @@ class AdbTransport:
         return self._fence
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        """Run a short command to its end; at the deadline it is ended on the device, by the device."""
+        """Run a short command to its end; the device itself kills it at the deadline."""
         if not argv:
             raise DeviceRefused(f"{self.serial}: asked to run an empty command line")
         begin = time.monotonic()
@@ -93,17 +89,17 @@ class AdbTransport:
             scripts.limited(argv, timeout_s), f"run `{argv[0]}`", within_s=timeout_s + 3.0, stall_s=timeout_s + 3.0
         )
         if done.status in (124, 137, 143) and time.monotonic() - begin >= timeout_s:  # as timeout(1) says it
-            raise DeviceLost(f"{self.serial}: `{argv[0]}` did not end within {timeout_s:g} s, and was ended")
+            raise DeviceLost(f"{self.serial}: `{argv[0]}` did not end within {timeout_s:g} s, and was killed")
         return Completed(done.status, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
     def push(self, content: bytes, target: str) -> None:
-        """Write a small file, complete or not at all; raises `DeviceFull`, `DeviceRefused`."""
+        """Write a small file completely or not at all; raises `DeviceFull`, `DeviceRefused`."""
         self._written(scripts.push(target, len(content)), f"write {target}", lambda link: [content])
 
     def upload(
         self, source: Path, target: str, *, offset: int = 0, progress: Callable[[int], None] = lambda sent: None
     ) -> str:
-        """Append a file's bytes from `offset` on; what arrived stays when it breaks, to be resumed."""
+        """Append a file's bytes from `offset` on; if the link breaks, what arrived stays and can be resumed."""
 
         def content(link: Link) -> Iterator[bytes]:
             with source.open("rb") as file:
@@ -122,9 +118,9 @@ class AdbTransport:
     def upload_many(
         self, files: Sequence[tuple[Path, str]], *, progress: Callable[[int], None] = lambda sent: None
     ) -> None:
-        """Send whole files to new targets in one conversation; nothing is resumed, and nothing checked there.
+        """Send whole files to new targets in one conversation; it neither resumes nor verifies them.
 
-        Not guarded: the sync protocol runs no script. Whoever calls proves the files in one that is.
+        Not guarded, because the sync protocol runs no script: the caller verifies the files in a script that is.
         """
         wanted = f"send {len(files)} files"
         within_s = SHORT_S + sum(source.stat().st_size for source, _ in files) / SLOWEST_LINK
@@ -135,7 +131,7 @@ class AdbTransport:
                 raise self._failure(Ended(1, b"", str(error).encode()), wanted) from error
 
     def pull(self, source: str, target: Path) -> None:
-        """Copy a file from the device, of any size; a missing one becomes empty."""
+        """Copy a file of any size from the device; a missing one becomes empty."""
         aside = target.with_name(f"{target.name}.part")
         with aside.open("wb") as file:
             done = self._ended(scripts.pull(source), f"read {source}", take=file.write)
@@ -149,10 +145,10 @@ class AdbTransport:
     def start(
         self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
     ) -> Process:
-        """Start a process that neither the link nor adbd nor the lab is needed for.
+        """Start a process that needs neither the link nor adbd nor the lab to keep running.
 
-        The `Process` is the wrapper, which leads the group and notes the exit status. Init may end it together
-        with adbd where both share a control group (seen when adbd is restarted by hand on phones, not here).
+        The returned `Process` is the wrapper, which leads the group and records the exit status. Where it shares a
+        control group with adbd, init may kill both (seen on phones when adbd is restarted by hand, not here).
         """
         wanted = f"start {argv[0] if argv else 'nothing'} in {folder}"
         done = self._ended(self._guarded(scripts.start(argv, environment, folder, stdout, stderr)), wanted)
@@ -163,14 +159,14 @@ class AdbTransport:
         return process
 
     def wait(self, process: Process, *, timeout_s: float) -> int | None:
-        """Wait on the device, asleep on a lock that the kernel frees when all of the group are dead.
+        """Wait on the device, on a lock that the kernel frees when the whole group is dead.
 
-        An exit status above 128 is a signal's, as shells count. -9 also when nothing wrote the status: a shell
-        ends that way only by SIGKILL (memory, another's kill) or by a reboot.
+        An exit status above 128 means a signal, as in shells. Also return -9 when there is no exit status: a shell
+        ends without writing it only by SIGKILL (out of memory, somebody's kill) or by a reboot.
         """
         folder = self._folders.get(process)
         if folder is None:
-            raise DeviceRefused(f"{self.serial}: process {process.pid} is not known: find it by its folder")
+            raise DeviceRefused(f"{self.serial}: unknown process {process.pid}: find it by its folder")
         wanted = f"wait for what runs in {folder}"
         limit = timeout_s + STALL_S
         done = self._ended(scripts.wait(folder, timeout_s), wanted, within_s=limit, stall_s=limit)
@@ -181,20 +177,20 @@ class AdbTransport:
         return 128 - status if status > 128 else status
 
     def kill(self, process: Process) -> None:
-        """End the group, and whatever left it but still holds its lock; returns when they are dead."""
+        """Kill the group, and whatever left it but still holds its lock; return when they are dead."""
         folder = self._folders.get(process)
         done = self._ended(scripts.kill(process.pid, process.started, folder), f"end process {process.pid}")
         self._succeeded(done, f"end process {process.pid}, started at {process.started}")
 
     def find(self, folder: str) -> Process | None:
-        """Return what was started in `folder`, by whichever lab."""
+        """Return the process that any lab started in `folder`; None if none did."""
         said = self.follow(f"{folder}/{scripts.PROCESS}", 0)
         if (process := _process(said)) is not None:
             self._folders[process] = folder
         return process
 
     def reconnect(self, *, timeout_s: float) -> None:
-        """Look for the device until it answers, has started, and proves to be the same."""
+        """Wait until the device answers, has started, and proves to be the same."""
         until = time.monotonic() + timeout_s
         if not self._returning.acquire(timeout=timeout_s):  # one thread looks for it; the others wait
             raise DeviceLost(f"{self.serial}: not back within {timeout_s:g} s")
@@ -213,7 +209,7 @@ class AdbTransport:
             self._returning.release()
 
     def _look(self) -> None:
-        """Ask once who answers; a link that stays silent is attached anew for the next look."""
+        """Ask once who answers; attach a silent link again for the next try."""
         try:
             with translated(self.serial, "see whether it is back"), self.server.link(within_s=PROOF_S) as link:
                 self._prove(self._attachment(link), new_boot=True)
@@ -225,13 +221,13 @@ class AdbTransport:
             raise
 
     def _attach_again(self) -> None:
-        if re.fullmatch(r"[^:]+:\d+", self.serial):  # adb says "already connected" of a link that is dead
+        if re.fullmatch(r"[^:]+:\d+", self.serial):  # adb says "already connected" about a dead link
             disconnect_tcp(self.server, self.serial)
             connect_tcp(self.server, self.serial)
 
     @contextmanager
     def _link(self, wanted: str, within_s: float, stall_s: float) -> Iterator[Link]:
-        """Open a conversation with the device, proven to be the one we know."""
+        """Open a conversation with the device, after it proved to be the one we know."""
         with translated(self.serial, wanted), self.server.link(within_s=within_s, stall_s=stall_s) as link:
             number = self._attachment(link)
             if number != self._proven:
@@ -239,20 +235,20 @@ class AdbTransport:
             yield link
 
     def _attachment(self, link: Link) -> int:
-        """Bind the conversation to the device; return the server's number of this attachment of it."""
+        """Bind the conversation to the device; return the server's number for this attachment."""
         link.request(f"host:tport:serial:{self.serial}")
-        number: int = struct.unpack("<Q", link.exactly(8))[0]  # adbutils throws it away
+        number: int = struct.unpack("<Q", link.exactly(8))[0]  # adbutils drops this
         return number
 
     def _prove(self, number: int, *, new_boot: bool = False) -> None:
-        """Compare who answers on a new attachment with whom we know; only `reconnect` takes a new boot."""
+        """Check that the device on a new attachment is the one we know; only `reconnect` accepts a new boot."""
         with self._proving:
             found = self._who(number)
             known = self._fence or found
             if (found.serials, found.fingerprint) != (known.serials, known.fingerprint):
                 raise DeviceRefused(
                     f"{self.serial}: another device answers in its place: wanted {_words(known)}, "
-                    f"found {_words(found)}. Put the first one back, or take this one in by its own name."
+                    f"found {_words(found)}. Reattach the first one, or use this one under its own name."
                 )
             if found.boot_id != known.boot_id and not new_boot:
                 raise DeviceLost(f"{self.serial}: it rebooted")
@@ -294,7 +290,7 @@ class AdbTransport:
             boot = self._fence.boot_id if self._fence else ""
             done = link.shell(scripts.same_boot(boot) + script, stdin(link), take=take)
         if done.status == scripts.OTHER_BOOT and scripts.OTHER_BOOT_SAID in done.stderr:
-            self._proven = None  # adb keeps its number for a TCP link that it makes anew by itself
+            self._proven = None  # adb keeps the number of a TCP link that it reconnects by itself
             raise DeviceLost(f"{self.serial}: wanted to {wanted}; it is in another boot, or it is another device")
         return done
 
@@ -307,24 +303,26 @@ class AdbTransport:
         return done
 
     def _failure(self, done: Ended, wanted: str) -> DeviceError:
-        """Say why a script of ours failed."""
+        """Return the error for a script of ours that failed."""
         said, who = done.said, f"{self.serial}: wanted to {wanted}"
         lines = done.stderr.decode(errors="replace").split("\n")
-        told = lines[0].strip()[:200]  # by a script of ours, when the status is ours
+        told = lines[0].strip()[:200]  # from our script, if the status is one of ours
         if "No space left" in said:
-            return DeviceFull(f"{who}; no space left on the device{self._free()}. Free some, what is there stays.")
+            return DeviceFull(
+                f"{who}; no space left on the device{self._free()}. Free some; the files there stay."
+            )
         if done.status == scripts.NOT_OURS:
-            return DeviceBusy(f"{who}; the lease was taken over by {told or 'nobody known'}. Start again.")
+            return DeviceBusy(f"{who}; the lease was taken over by {told or 'an unknown lab'}. Run again.")
         meaning = {
-            scripts.NOT_THERE: f"only {told} bytes are there to go on from: look again, and send the rest",
-            scripts.RUNNING: "something started there still runs: end it first",
-            scripts.NO_FOLDER: "that folder is not there: push the files first",
-            scripts.CANNOT_RUN: "that program is not there, or not executable: push the agent again",
+            scripts.NOT_THERE: f"only {told} bytes are there to resume from: look again, and send the rest",
+            scripts.RUNNING: "a program started there still runs: kill it first",
+            scripts.NO_FOLDER: "that folder does not exist: push the files first",
+            scripts.CANNOT_RUN: "that program does not exist or is not executable: push the agent again",
         }
         return DeviceRefused(f"{who}; {meaning.get(done.status, f'the device said: {said}')}.")
 
     def _free(self) -> str:
-        """Say how much is free, if the device says so."""
+        """Return how much is free, in words; empty if the device does not say."""
         try:
             said = self._ended("df -k /data/local/tmp", "see its free space").stdout.decode(errors="replace")
             return f": {int(said.splitlines()[1].split()[3]) * 1024:,} bytes free"

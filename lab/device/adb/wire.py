@@ -1,9 +1,9 @@
-"""What goes over a socket to an adb server: requests, and the shell protocol (version 2).
+"""A conversation with an adb server over a socket: requests, and the shell protocol (version 2).
 
-Our own socket rather than adbutils': that one waits up to 600 s for each byte (sync: for ever), starts a server
-on the user's port when ours is gone, writes with `send` and drops what the device says when it refuses
-(device_care.md, section 7). Here every conversation has a deadline, and ends when nothing moves for `STALL_S`.
-Sources: AOSP packages/modules/adb, `SERVICES.TXT` and `shell_protocol.h`.
+We do not use adbutils' socket: it waits up to 600 s for each byte (sync: for ever), starts a server on the user's
+port when ours is gone, writes with `send`, and drops the device's reason for refusing (device_care.md, section 7).
+Here every conversation has a deadline, and ends when nothing moves for `STALL_S`. Sources: AOSP
+packages/modules/adb, `SERVICES.TXT` and `shell_protocol.h`.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ from time import monotonic
 from types import TracebackType
 
 STALL_S = 20.0
-"""No byte in either direction for so long ends a conversation (device_care.md, section 7)."""
+"""A conversation ends when no byte moves in either direction for so long (device_care.md, section 7)."""
 
 CHUNK = 64 * 1024
 """Bytes a packet (device_care.md, push recipe); 1 MiB was no faster over loopback."""
 
 SLOWEST_LINK = 1_000_000
-"""Bytes a second below which a link is no use: a judgement, USB 2 carries 30 MB/s and poor Wi-Fi 2. A deadline
-moves on by a second for each so many bytes that moved."""
+"""Bytes a second below which a link is useless. A judgement: USB 2 carries 30 MB/s, poor Wi-Fi 2. A deadline moves
+on by a second each time so many bytes have moved."""
 
 LONGEST_ANSWER = 64 * 2**20
-"""Bytes of what a command prints that are kept in memory; a judgement: the longest are events, some MB. A phone
-that prints for ever is refused; files of any size are taken piece by piece."""
+"""The most bytes of a command's output to keep in memory. A judgement: the longest are events, some MB. The lab
+refuses a phone that prints for ever; it reads files of any size piece by piece."""
 
 LONGEST_REQUEST = 0xFFFF
-"""Bytes a request: its length is sent as four hexadecimal digits (`SERVICES.TXT`)."""
+"""The most bytes of a request: its length is sent as four hexadecimal digits (`SERVICES.TXT`)."""
 
 _STDIN, _STDOUT, _STDERR, _EXIT, _CLOSE_STDIN = range(5)  # `shell_protocol.h`
 _HEADER = struct.Struct("<BI")
 
 
 class WireRefused(Exception):  # noqa: N818 - as in lab.errors
-    """The server or the device answered FAIL; the text is what it said."""
+    """The server or the device answered FAIL; the text is its reason."""
 
 
 class WireLost(Exception):  # noqa: N818 - as in lab.errors
-    """The conversation ended early: nothing answered, nothing moved, or the time was up."""
+    """The conversation ended early: nothing answered, nothing moved, or its time was up."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that ran to its end on the device: status as the shell protocol gives it, and what it wrote."""
+    """A command that ran to its end on the device: its status as the shell protocol gives it, and its output."""
 
     status: int
     stdout: bytes
@@ -55,12 +55,12 @@ class Ended:
 
     @property
     def said(self) -> str:
-        """Its last words, for a message."""
+        """Return its last words, for a message."""
         return (self.stderr or self.stdout).decode(errors="replace").strip()[-300:] or f"status {self.status}"
 
 
 class Link:
-    """One conversation with an adb server. Raises `WireRefused`, `WireLost`; `OSError` when nobody listens."""
+    """One conversation with an adb server. Raises `WireRefused`, `WireLost`, and `OSError` when nobody listens."""
 
     def __init__(self, address: tuple[str, int], *, within_s: float, stall_s: float = STALL_S) -> None:
         self._until = monotonic() + within_s
@@ -77,11 +77,11 @@ class Link:
         self.close()
 
     def close(self) -> None:
-        """End the conversation; what runs on the device goes on."""
+        """End the conversation; programs on the device keep running."""
         self._socket.close()
 
     def expect_silence(self, seconds: float) -> None:
-        """Allow this much silence from now on: the device is known to work without a word."""
+        """Allow this much silence from now on: the device is known to work without sending anything."""
         self._stall_s = seconds
         self._until += seconds
 
@@ -98,7 +98,7 @@ class Link:
             raise WireLost(f"the adb server answered {answer!r}, which is not its protocol")
 
     def block(self) -> str:
-        """Read a text behind its length in four hexadecimal digits."""
+        """Read a text that follows its length in four hexadecimal digits."""
         length = self.exactly(4)
         try:
             return self.exactly(int(length, 16)).decode(errors="replace")
@@ -106,7 +106,7 @@ class Link:
             raise WireLost(f"the adb server answered {length!r} where a length belongs") from error
 
     def exactly(self, count: int) -> bytes:
-        """Read so many bytes, however they are cut on the way."""
+        """Read exactly `count` bytes, in however many pieces they come."""
         parts = bytearray()
         while len(parts) < count:
             self._socket.settimeout(self._patience())
@@ -122,11 +122,11 @@ class Link:
         return bytes(parts)
 
     def answered(self) -> bool:
-        """Say whether something is there to be read."""
+        """Say whether there is something to read."""
         return bool(select.select([self._socket], [], [], 0)[0])
 
     def send(self, content: bytes | memoryview) -> None:
-        """Send all of it."""
+        """Send all of `content`."""
         self._socket.settimeout(self._patience())
         try:
             self._socket.sendall(content)
@@ -138,7 +138,7 @@ class Link:
     def shell(
         self, command: str, stdin: Iterable[bytes] = (), *, take: Callable[[bytes], object] | None = None
     ) -> Ended:
-        """Run a command line in the device's shell; what it prints goes to `take`, or is returned."""
+        """Run a command line in the device's shell; pass its standard output to `take`, or return it."""
         self.request(f"shell,v2,raw:{command}")
         out, err, came = bytearray(), bytearray(), bytearray()
         sinks = {_STDOUT: take or out.extend, _STDERR: err.extend}
@@ -203,7 +203,7 @@ class Link:
 
 
 def _packets(stdin: Iterable[bytes]) -> Iterator[bytes]:
-    """Wrap what goes into a command, and close its input at the end."""
+    """Wrap a command's input in packets, and close the input at the end."""
     for content in stdin:
         for start in range(0, len(content), CHUNK):
             piece = content[start : start + CHUNK]
@@ -212,7 +212,7 @@ def _packets(stdin: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _unpacked(came: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Take the whole packets from the front of what came; half a one stays."""
+    """Remove whole packets from the front of `came` and yield them; an incomplete one stays."""
     while len(came) >= _HEADER.size:
         kind, length = _HEADER.unpack_from(came)
         if len(came) < _HEADER.size + length:

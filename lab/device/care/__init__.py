@@ -1,1 +1,1 @@
-"""A phone's settings: prepared, journalled and restored."""
+"""A phone's settings: prepare them for measuring, journal every change, restore them."""

@@ -1,6 +1,7 @@
-"""What care has changed on devices and not yet put back: `<root>/devices/care.json`, written before the device is.
+"""The journal of settings that care changed and has not yet restored: `<root>/devices/care.json`.
 
-A JSON list with one entry a line: when the file is cut or damaged, the lines that are whole are still read.
+It is written before the device is. It is a JSON list with one entry a line: from a cut or damaged file, the whole
+lines can still be read.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from lab.files import disk_errors, locked, make_folder, write_atomically
 
 
 class Entry(BaseModel):
-    """One setting of one device: what it was, what the lab wrote (or found in its place), when, and which lab.
+    """One setting of one device: its value before, what was written (or the device made of it), when, and by whom.
 
-    It is `proven` once what it reads after the writing is in `wrote`: until then a device may have made any value
-    of it. `serialno` is the phone's own, empty where it has none: one that is reached by cable and by Wi-Fi has
-    two names. Older labs noted neither.
+    It is `proven` once the value read back is in `wrote`: until then the device may have made any value of it.
+    `serialno` is the phone's own, empty where it has none: a phone that is reached both by cable and by Wi-Fi has
+    two names. Older labs recorded neither.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -45,10 +46,10 @@ def path_of(root: Path) -> Path:
 
 
 def read(root: Path) -> tuple[tuple[Entry, ...], str]:
-    """Return all entries, oldest first, and what was wrong with the file, in words; empty when nothing.
+    """Return all entries, oldest first, and a sentence about damage to the file; empty when there is none.
 
-    A damaged file is kept aside as `care.damaged.json`, and written anew with what could be read of it.
-    Raises `StoreError` when it cannot be read at all.
+    A damaged file is kept as `care.damaged.json`, and rewritten with the entries that could be read. Raises
+    `StoreError` when it cannot be read at all.
     """
     entries, damage = _read(path_of(root))
     if damage:
@@ -57,9 +58,9 @@ def read(root: Path) -> tuple[tuple[Entry, ...], str]:
 
 
 def of(entries: Iterable[Entry], device: str, serialno: str = "") -> tuple[Entry, ...]:
-    """Return the entries of one device, which may have had another name; `serialno` is empty while it is unknown.
+    """Return the entries of one device, even under another name; `serialno` is empty while it is unknown.
 
-    A name may be an address that another phone has today: where both serials are known, they decide.
+    A name may be an address that another phone has today, so the serials decide where both are known.
     """
     return tuple(
         entry
@@ -73,9 +74,9 @@ def of(entries: Iterable[Entry], device: str, serialno: str = "") -> tuple[Entry
 
 
 def note(root: Path, entry: Entry) -> None:
-    """Add an entry; one for a setting that has one keeps what was there before, and takes on what was written.
+    """Add an entry, or merge it into the setting's earlier entry: that keeps `before` and adds to `wrote`.
 
-    On the disk when it returns. Raises `StoreError`, `DiskFull`.
+    The journal is on disk when this returns. Raises `StoreError`, `DiskFull`.
     """
 
     def change(found: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -91,13 +92,13 @@ def note(root: Path, entry: Entry) -> None:
 
 
 def forget(root: Path, entries: Collection[Entry]) -> None:
-    """Remove entries that are still as they were read or noted. Raises `StoreError`, `DiskFull`."""
+    """Remove entries that did not change since they were read or noted. Raises `StoreError`, `DiskFull`."""
     if entries:
         _change(root, lambda found: tuple(one for one in found if one not in entries))
 
 
 def _change(root: Path, change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]) -> None:
-    """Read the file, change it, write it: one process at a time, for two devices have one file."""
+    """Read, change and write the file, one process at a time: all devices share one file."""
     path = path_of(root)
     with disk_errors("note what was changed on a device", path):
         make_folder(path.parent)
@@ -118,8 +119,8 @@ def _read(path: Path) -> tuple[tuple[Entry, ...], str]:
         return (), ""
     except OSError as error:
         raise StoreError(
-            f"{path} could not be read: {error.strerror or error}; it says what to put back on devices: "
-            "check the folder's rights"
+            f"{path}: cannot be read: {error.strerror or error}. It says what to restore on devices: check the "
+            "folder's permissions"
         ) from error
     try:
         return _Entries.validate_json(content), ""
@@ -127,13 +128,13 @@ def _read(path: Path) -> tuple[tuple[Entry, ...], str]:
         entries = tuple(filter(None, map(_entry, content.decode(errors="replace").splitlines())))
         aside = path.with_name("care.damaged.json")
         return entries, (
-            f"{path} is damaged: {len(entries)} settings that are to be put back could be read of it, more may be "
-            f"lost; it is kept as {aside.name}. Look at the device's brightness, screen timeout and animations"
+            f"{path} is damaged: {len(entries)} settings to restore could be read from it, more may be "
+            f"lost; it is kept as {aside.name}. Check the device's brightness, screen timeout and animations"
         )
 
 
 def _entry(line: str) -> Entry | None:
-    """Return the entry on one line; None for a line that is cut, or something else."""
+    """Return the entry on one line; None for a line that is cut or holds something else."""
     try:
         return Entry.model_validate(json.loads(line.strip().rstrip(",")))
     except ValueError:

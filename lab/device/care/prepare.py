@@ -1,8 +1,8 @@
-"""A device is prepared for measuring, and put back as it was: `prepare`, `restore`, and `facts` for the Context.
+"""Prepare a device's settings for measuring, and report at the end which of them no longer hold.
 
-Every setting is read, journalled on the host, written, and read back; what the device reads afterwards counts, not
-what it says. The journal outlives the lab: the next contact puts back what a crash left. Tested against a real
-adbd on virtual phones; not verified on a phone.
+`prepare` reads each setting, journals it on the host, writes it and reads it back. The value read back counts, not
+the device's report of success. The journal outlives the lab: the next contact restores what a crash left changed.
+Tested against a real adbd on virtual phones; not verified on a phone.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ Outcome = Literal["applied", "already", "refused", "unverifiable"]
 
 @dataclass(frozen=True)
 class Setting:
-    """What became of one setting: `before` and `after` are what the device read, empty where it said nothing.
+    """The outcome for one setting: `before` and `after` are the values read, empty where none could be read.
 
-    `applied` and `already` are proven by reading; `refused` is not as wanted, and `detail` says why;
-    `unverifiable` may or may not be in force. The value of one that `drifts` says nothing lasting.
+    `applied` and `already` were proven by reading; `refused` is not as wanted, and `detail` says why;
+    `unverifiable` may or may not be in force. The value of a setting that `drifts` holds only for that moment.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A device as it is measured on; `told` is what its owner should hear of earlier changes, in sentences."""
+    """The settings that a device is measured with; `told` are messages to its owner about earlier changes."""
 
     settings: tuple[Setting, ...]
     told: tuple[str, ...] = ()
@@ -72,11 +72,11 @@ class Prepared:
 def prepare(
     device: Device, profile: Profile, root: Path, *, sleep: Callable[[float], None] = time.sleep
 ) -> Prepared:
-    """Put a device into the state that a profile measures in; first undo what a crashed lab left.
+    """Put a device into the state that a profile measures in; first undo what a crashed lab left changed.
 
-    `root` is the data root, whose journal is on the disk before the device is changed. Call it with the device's
-    lease held, and again after a reboot. This machine is never changed. Raises `DeviceRefused` when the profile
-    cannot be had, `DeviceLost` when the device goes away (`restore` undoes what was done), `StoreError`.
+    `root` is the data root; its journal is on disk before the device is changed. Call this with the device's lease
+    held, and again after a reboot. It never changes this machine. Raises `DeviceRefused` when the device cannot
+    provide the profile, `DeviceLost` when it disconnects (`restore` then undoes what was done), `StoreError`.
     """
     refuse_on_host(device, profile)
     if device.identity.kind == "host":
@@ -96,18 +96,18 @@ def prepare(
 
 
 def refuse_on_host(device: Device, profile: Profile) -> None:
-    """Raise `DeviceRefused` for a profile that would change this machine; nothing else is looked at."""
+    """Raise `DeviceRefused` for a profile that would change this machine; check nothing else."""
     if device.identity.kind == "host" and profile != "observe":
         raise DeviceRefused(
-            f"{device.identity.name}: profile `{profile}` changes a device, and this machine is not changed; "
-            "use `observe`"
+            f"{device.identity.name}: profile `{profile}` changes the device, and the lab never changes this "
+            "machine; use `observe`"
         )
 
 
 def facts(prepared: Prepared) -> dict[str, str]:
-    """Return what a Context says of care: ``care_NAME`` -> outcome and value.
+    """Return what a Context says about settings: ``care_NAME`` -> outcome and value.
 
-    What was `already` so counts as `applied`: two runs differ by what was in force, not by who put it there.
+    `already` counts as `applied`: runs differ by what was in force, not by who set it.
     """
     return {f"care_{one.name}": _fact(one) for one in prepared.settings}
 
@@ -122,12 +122,12 @@ def _fact(one: Setting) -> str:
 
 
 def _due(knob: Knob, before: Answer) -> bool:
-    """Whether it is to be written: it is not as wanted, and is read or `blind`, so that it can be put back."""
+    """Say whether to write a setting: it is not as wanted, and can be restored, being read or `blind`."""
     return knob.blind if before.problem else not knob.same(knob.wanted, before.text)
 
 
 def _entry(shell: Shell, knob: Knob, goes_back_to: str) -> Entry:
-    """Return what the journal holds while a setting is being written: what it will read is not yet known."""
+    """Return the journal's entry for a setting that is about to be written; its new value is not proven yet."""
     return Entry(
         device=shell.name,
         setting=knob.name,
@@ -142,7 +142,7 @@ def _entry(shell: Shell, knob: Knob, goes_back_to: str) -> Entry:
 
 
 def _apply(shell: Shell, knob: Knob, before: Answer, root: Path, goes_back_to: str) -> Setting:
-    """Write a setting and read it back, noting it before and after."""
+    """Write a setting and read it back; journal it before and after."""
     one = Setting(knob.name, knob.wanted, before.text, before.text, "already", "", knob.drifts)
     if not _due(knob, before):
         return replace(one, outcome=before.outcome, detail=before.problem) if before.problem else one
@@ -151,17 +151,17 @@ def _apply(shell: Shell, knob: Knob, before: Answer, root: Path, goes_back_to: s
     wrote = shell.ask(knob.write(knob.wanted))
     found = before if before.problem else shell.read_back(knob, knob.wanted)
     if found.problem and wrote.problem and wrote.outcome == "refused":
-        journal.forget(root, (entry,))  # one that an earlier run noted is not this one, and stays
+        journal.forget(root, (entry,))  # an entry of an earlier run is not this one, and stays
     if not found.problem:
         known = any(knob.same(value, found.text) for value in (knob.wanted, before.text))
-        became = entry.wrote if known else (found.text,)  # what it was made into is ours too
+        became = entry.wrote if known else (found.text,)  # a value that the device made of ours is ours too
         journal.note(root, entry.model_copy(update={"wrote": became, "proven": True}))
     outcome, detail = _became(knob, before, wrote, found)
     return replace(one, after=found.text, outcome=outcome, detail=detail)
 
 
 def _became(knob: Knob, before: Answer, wrote: Answer, found: Answer) -> tuple[Outcome, str]:
-    """Return what became of a setting that was written: what is read back decides."""
+    """Return the outcome for a setting that was written: the value read back decides."""
     if found.problem:
         return "unverifiable", "; ".join(filter(None, (wrote.problem, found.problem)))
     if knob.same(knob.wanted, found.text):
@@ -169,8 +169,8 @@ def _became(knob: Knob, before: Answer, wrote: Answer, found: Answer) -> tuple[O
     if wrote.problem:
         return wrote.outcome, wrote.problem
     if not knob.same(before.text, found.text):
-        return "unverifiable", f"{knob.wanted} was written, {found.text} is read back"
-    still = f"the device reported success and still reads {found.text}"
+        return "unverifiable", f"{knob.wanted} was written, {found.text} was read back"
+    still = f"the device reported success but still reads {found.text}"
     return ("unverifiable" if knob.blind else "refused"), still
 
 
@@ -178,7 +178,7 @@ def _became(knob: Knob, before: Answer, wrote: Answer, found: Answer) -> tuple[O
 
 
 def _pins(shell: Shell) -> tuple[str, tuple[Knob, ...]]:
-    """Return the survey of the clocks, and what pins them."""
+    """Return the survey of the clocks, and the settings that pin them."""
     root = shell.root()
     survey = shell.ask(root(SURVEY))
     found = pins(survey.text, root)
@@ -189,9 +189,9 @@ def _pins(shell: Shell) -> tuple[str, tuple[Knob, ...]]:
 
 
 def _goes_back_to(knob: Knob, before: str, survey: str) -> str:
-    """Return what a setting is put back to: a maximum that heat had cut goes back to the policy's highest.
+    """Return the value to restore: a maximum that heat had lowered goes back to the policy's highest.
 
-    Writing the cut one back would hold the phone down after it has cooled. Fixed performance goes back to none.
+    Restoring the lowered value would slow the phone down after it has cooled. Fixed performance goes back to off.
     """
     if knob.blind:
         return NOT_HELD
@@ -202,7 +202,7 @@ def _goes_back_to(knob: Knob, before: str, survey: str) -> str:
 
 
 def _still_pinned(shell: Shell, settings: Sequence[Setting]) -> list[Setting]:
-    """Look at the clocks' limits for a few seconds: what a vendor's service overrides was not applied."""
+    """Watch the clocks' limits for a few seconds: a limit that a vendor's service overrides was not applied."""
     held = limits(shell.ask(LIMITS).text)
 
     def judged(one: Setting) -> Setting:
@@ -220,22 +220,22 @@ def _still_pinned(shell: Shell, settings: Sequence[Setting]) -> list[Setting]:
 
 
 def lapsed(device: Device, prepared: Prepared) -> tuple[Setting, ...]:
-    """Return what was proven and holds no more, as it reads now; call it before it is put back.
+    """Return the settings that were proven but no longer hold, with their present values; call before `restore`.
 
-    Android switches the screen off and battery saver on by itself. `detail` tells the owner in a sentence. Nothing
-    is said of what cannot be read now, nor of a device that is away.
+    Android switches the screen off and battery saver on by itself. `detail` is a sentence for the owner. Settings
+    that cannot be read now are left out; a device that is away gives none.
     """
     proven = [one for one in prepared.settings if one.outcome in ("applied", "already")]
     try:
         return tuple(_lapsed(Shell(device), proven)) if proven else ()
     except DeviceError as error:
-        log.info("%s: whether its settings held to the end is not known: %s", device.identity.name, error)
+        log.info("%s: cannot tell whether its settings held to the end: %s", device.identity.name, error)
         return ()
 
 
 def _lapsed(shell: Shell, proven: list[Setting]) -> Iterator[Setting]:
     for one in proven:
-        knob = named(one.name, lambda: ROOTS[0][1])  # to read a clock takes no root
+        knob = named(one.name, lambda: ROOTS[0][1])  # reading a clock needs no root
         if knob is None:
             continue
         now = shell.read(knob)

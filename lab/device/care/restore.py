@@ -1,4 +1,4 @@
-"""One entry of the journal is undone: what a reboot undid, what somebody else changed, and what is put back."""
+"""Put back the settings that the journal lists for a device, unless a reboot or somebody else changed them."""
 
 from __future__ import annotations
 
@@ -9,66 +9,15 @@ from pathlib import Path
 
 from lab.device.care import journal
 from lab.device.care.journal import Entry
-from lab.device.care.settings import (
-    Knob,
-    named,
-)
+from lab.device.care.settings import Knob, named
 from lab.device.care.shell import Shell, another_boot
 from lab.device.transport import Device
 from lab.errors import DeviceError, DeviceRefused
 
 
 @dataclass(frozen=True)
-class Undone:
-    """Whether nothing is left to be done for an entry, and what is to be told of it."""
-
-    over: bool
-    words: str = ""
-
-
-def undo(shell: Shell, entry: Entry) -> Undone:
-    """Put one setting back, if it is still to be."""
-    try:
-        knob = named(entry.setting, shell.root)
-    except DeviceRefused as error:
-        return Undone(False, str(error))
-    if knob is None:
-        return Undone(False, f"{entry.setting} is not known to this version of the lab; it was {entry.before}")
-    if another_boot(entry.boot_id, shell.boot_id) and not knob.survives_reboot:
-        return Undone(True)
-    return _put_back(shell, knob, entry) if knob.blind else _if_ours(shell, knob, entry)
-
-
-def _if_ours(shell: Shell, knob: Knob, entry: Entry) -> Undone:
-    """Put a setting back that has the value that the lab gave it, or whose value was never read back."""
-    found = shell.read(knob)
-    if found.problem:
-        return Undone(False, f"{knob.name} could not be read: {found.problem}")
-    if knob.same(entry.before, found.text):
-        return Undone(True)
-    if not entry.proven or any(knob.same(value, found.text) for value in entry.wrote):
-        return _put_back(shell, knob, entry)
-    return Undone(
-        True,
-        f"{knob.name} reads {found.text}, and the lab had set it to {' or '.join(entry.wrote)}: somebody else "
-        f"changed it since, so it is left alone (it was {entry.before})",
-    )
-
-
-def _put_back(shell: Shell, knob: Knob, entry: Entry) -> Undone:
-    wrote = shell.ask(knob.write(entry.before))
-    found = shell.read_back(knob, entry.before)
-    if knob.blind and found.problem and not wrote.problem:  # there is nothing more to be known
-        return Undone(True)
-    if not found.problem and knob.same(entry.before, found.text):
-        return Undone(True)
-    why = wrote.problem or found.problem or f"the device reported success and reads {found.text}"
-    return Undone(False, f"{knob.name} could not be put back to {entry.before}: {why}")
-
-
-@dataclass(frozen=True)
 class Restored:
-    """What was put back, what is still to be put back at the next contact, and what the owner should hear."""
+    """The names of settings that were put back and of those still pending, and messages for the device's owner."""
 
     undone: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
@@ -76,9 +25,9 @@ class Restored:
 
 
 def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time.sleep) -> Restored:
-    """Put back what the journal says of a device, newest first; what somebody else changed since is left alone.
+    """Put back what the journal says of a device, newest first; leave alone what somebody else changed since.
 
-    A device that is away, or refuses, raises nothing: the journal keeps what is to be done, and `told` says so.
+    If the device is away or refuses, nothing is raised: the entries stay in the journal, and `told` says so.
     Call it with the device's lease held. Raises `StoreError` when the journal cannot be read or written.
     """
     name = device.identity.name
@@ -94,18 +43,18 @@ def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time
             shell = Shell(device, sleep)
             entries = journal.of(book, name, shell.serialno)
         for entry in reversed(entries):
-            became = undo(shell, entry)
+            became = _undo(shell, entry)
             if became.over:
                 over.append(entry)
             if became.over and not became.words:
                 undone.append(entry.setting)
             told += [f"{name}: {became.words}"] if became.words else []
     except DeviceError as error:
-        told += [f"{name}: went away before everything was put back ({error})"] if entries else []
+        told += [f"{name}: disconnected before everything was put back ({error})"] if entries else []
     pending = tuple(entry.setting for entry in entries if entry not in over)
     if pending:
         told.append(
-            f"{name}: still changed: {', '.join(pending)}; tried again at the next contact, or now with "
+            f"{name}: still changed: {', '.join(pending)}; the lab tries again at the next contact. To try now: "
             f"`lab devices restore {name}`"
         )
     journal.forget(root, over)
@@ -113,9 +62,57 @@ def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time
 
 
 def left(device: Device, root: Path) -> tuple[Entry, ...]:
-    """Return what is still to be put back on a device, whatever it was called when it was changed.
+    """Return what is still to be put back on a device, even if it had another name when it was changed.
 
     Raises `DeviceLost`, and `StoreError` when the journal cannot be read.
     """
     book, _ = journal.read(root)
     return journal.of(book, device.identity.name, Shell(device).serialno) if book else ()
+
+
+@dataclass(frozen=True)
+class _Undone:
+    """The end of one attempt: `over` if the journal can forget the entry, and a message for the owner."""
+
+    over: bool
+    words: str = ""
+
+
+def _undo(shell: Shell, entry: Entry) -> _Undone:
+    """Put one setting back, if that is still necessary."""
+    try:
+        knob = named(entry.setting, shell.root)
+    except DeviceRefused as error:
+        return _Undone(False, str(error))
+    if knob is None:
+        return _Undone(False, f"this version of the lab does not know {entry.setting}; it was {entry.before}")
+    if another_boot(entry.boot_id, shell.boot_id) and not knob.survives_reboot:
+        return _Undone(True)
+    return _put_back(shell, knob, entry) if knob.blind else _if_ours(shell, knob, entry)
+
+
+def _if_ours(shell: Shell, knob: Knob, entry: Entry) -> _Undone:
+    """Put a setting back if it has the value that the lab wrote, or if that value was never read back."""
+    found = shell.read(knob)
+    if found.problem:
+        return _Undone(False, f"{knob.name} could not be read: {found.problem}")
+    if knob.same(entry.before, found.text):
+        return _Undone(True)
+    if not entry.proven or any(knob.same(value, found.text) for value in entry.wrote):
+        return _put_back(shell, knob, entry)
+    return _Undone(
+        True,
+        f"{knob.name} reads {found.text}, and the lab had set it to {' or '.join(entry.wrote)}: somebody else "
+        f"changed it since, so the lab leaves it alone (it was {entry.before})",
+    )
+
+
+def _put_back(shell: Shell, knob: Knob, entry: Entry) -> _Undone:
+    wrote = shell.ask(knob.write(entry.before))
+    found = shell.read_back(knob, entry.before)
+    if knob.blind and found.problem and not wrote.problem:  # nothing more can be known
+        return _Undone(True)
+    if not found.problem and knob.same(entry.before, found.text):
+        return _Undone(True)
+    why = wrote.problem or found.problem or f"the device reported success and reads {found.text}"
+    return _Undone(False, f"{knob.name} could not be put back to {entry.before}: {why}")

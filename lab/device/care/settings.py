@@ -1,9 +1,9 @@
-"""The settings that care changes on a device: how each is read, written and told from what somebody else set.
+"""The settings that care changes on a device: how to read, write and compare each of them.
 
-Sources: device_care.md, sections 2.1 (without root) and 2.2 (with root), whose phone-side statements nobody has
-verified on an MT6989 phone. Left out on purpose: what cuts adb over Wi-Fi (airplane mode, `svc wifi`), what fakes
-values (`thermalservice override-status`, `dumpsys battery set`), what removes protection (`stop thermald`), and
-charging, of which a phone may not be deprived unattended.
+Sources: device_care.md, sections 2.1 (without root) and 2.2 (with root); nobody has verified them on an MT6989
+phone. Left out on purpose: what cuts adb over Wi-Fi (airplane mode, `svc wifi`), what fakes values
+(`thermalservice override-status`, `dumpsys battery set`), what removes protection (`stop thermald`), and charging:
+an unattended phone must stay on power.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.device.android_text import number
+
 CPUFREQ = "/sys/devices/system/cpu/cpufreq"
 
 NOT_SET = "null"
-"""What `settings get` prints for a setting that has no value (the AOSP command's own word)."""
+"""The word that `settings get` prints for a setting without a value (AOSP)."""
 
 LOOKS, HELD_LOOKS = 8, 4
-"""Looks at the clocks' limits, half a second apart, and how many of the last must agree: what a vendor's service
-overrides is overridden within seconds. A judgement: 4 s a run against a clock that was never held."""
+"""How often the clocks' limits are read, half a second apart, and how many of the last readings must agree: a
+vendor's service that overrides a limit does so within seconds. A judgement: 4 s a run, against a clock that was
+never held."""
 
 _LIMITS = f"""n=0
 while [ $n -lt {LOOKS} ]; do
@@ -30,7 +33,7 @@ IFS= read -r low <$p/scaling_min_freq; IFS= read -r high <$p/scaling_max_freq; e
 done; n=$((n+1)); done"""
 
 LIMITS = ("sh", "-c", _LIMITS)
-"""Prints ``LOOK POLICY LOWEST HIGHEST`` (kHz) for each policy and look; one call, in which the device waits."""
+"""Prints ``READING POLICY LOWEST HIGHEST`` (kHz) for each policy and reading; one call, the device waits."""
 
 NOT_HELD = "not held"
 HELD = "held"
@@ -38,11 +41,11 @@ HELD = "held"
 
 @dataclass(frozen=True)
 class Knob:
-    """One setting: `read` and `write` give command lines, `parse` makes a value of what `read` printed.
+    """One setting: `read` and `write` give command lines, `parse` turns the output of `read` into a value.
 
-    `survives_reboot` says that a reboot does not undo it. `drifts` that its value moves by itself where it is not
-    held, so that a value read once says nothing lasting. `blind` that reading does not tell whether it was
-    written: it is undone whatever it reads. `source` names where the setting comes from.
+    `survives_reboot`: a reboot does not undo it. `drifts`: its value moves by itself while nothing holds it, so a
+    value that was read once may not last. `blind`: reading cannot show whether it was written, so it is undone
+    whatever it reads. `source` says where the setting is documented.
     """
 
     name: str
@@ -56,14 +59,10 @@ class Knob:
     parse: Callable[[str], str] = str.strip
 
     def same(self, one: str, other: str) -> bool:
-        """Whether two values mean the same: ``0`` and ``0.0`` do, and any clocks that were held are `held`."""
+        """Say whether two values mean the same: ``0`` is ``0.0``, and any clocks that were held are `held`."""
         if self.blind and HELD in (one, other):
             return NOT_HELD not in (one, other)
-        return one == other or _number(one) == _number(other) is not None
-
-
-def _number(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"-?\d{1,18}(\.\d{1,9})?", text) else None
+        return one == other or number(one) == number(other) is not None
 
 
 # --- without root (uid shell) ---------------------------------------------------------------------------
@@ -85,13 +84,13 @@ def _setting(
 
 
 def _wakefulness(text: str) -> str:
-    """Return `awake` or `asleep`; dozing and dreaming are asleep: the screen is off, or shows a screen saver."""
+    """Return `awake` or `asleep`; dozing and dreaming are asleep: the screen is off or shows a screen saver."""
     found = re.search(r"^\s*mWakefulness=(\w+)", text, re.MULTILINE)
     return "" if found is None else "awake" if found[1] == "Awake" else "asleep"
 
 
 def _doze(text: str) -> str:
-    """Return `on` or `off`; nothing when light and deep differ, for one command could not put that back."""
+    """Return `on` or `off`; nothing when light and deep differ, because one command could not restore that."""
     found = {value for _, value in re.findall(r"\bm(Light|Deep)Enabled=(true|false)", text)}
     return {frozenset({"true"}): "on", frozenset({"false"}): "off"}.get(frozenset(found), "")
 
@@ -122,14 +121,14 @@ OBSERVE: tuple[Knob, ...] = (
         parse=_doze,
     ),
 )
-"""What every profile sets, in this order; undone in the opposite one."""
+"""The settings of every profile, in this order; they are undone in reverse."""
 
 
 # --- fixed performance ----------------------------------------------------------------------------------
 
 
 def limits(text: str) -> dict[str, tuple[int, int] | None]:
-    """Read what `LIMITS` printed: policy -> its limits in kHz over the last looks, None where they moved."""
+    """Parse the output of `LIMITS`: policy -> its limits in kHz over the last readings, None where they moved."""
     seen: dict[str, set[tuple[int, int]]] = {}
     for look, policy, low, high in re.findall(r"^(\d+) (policy\d+) (\d+) (\d+)$", text, re.MULTILINE):
         if int(look) >= LOOKS - HELD_LOOKS:
@@ -138,7 +137,7 @@ def limits(text: str) -> dict[str, tuple[int, int] | None]:
 
 
 def _held(text: str) -> str:
-    """Return the clocks that every policy was held at, such as ``2000000,2850000``; `NOT_HELD` if one was not."""
+    """Return the clock of each policy, such as ``2000000,2850000``; `NOT_HELD` if one of them was not held."""
     found = limits(text)
     if not found:
         return ""
@@ -151,19 +150,19 @@ FIXED = Knob(
     HELD,
     LIMITS,
     lambda value: ("cmd", "power", "set-fixed-performance-mode-enabled", "false" if value == NOT_HELD else "true"),
-    "device_care.md 2.1: reports success even where the vendor ignores it; the clocks are the proof",
+    "device_care.md 2.1: reports success even where the vendor ignores it; only the clocks prove it",
     drifts=True,
     blind=True,
     parse=_held,
 )
-"""Android can be asked for the mode and cannot be asked whether it is on (Android 11 and later)."""
+"""Android can switch the mode on, but cannot say whether it is on (Android 11 and later)."""
 
 
 # --- with root ------------------------------------------------------------------------------------------
 
 PIN_LEAST, PIN_AIM, PIN_MOST = 0.5, 0.6, 0.7
-"""Where clocks are pinned, of the highest: androidx's lockClocks pins at half; all cores at the highest reboots
-phones without cooling (iree-org/iree issue 7728; device_care.md 2.2)."""
+"""Where to pin clocks, as shares of the highest: androidx's lockClocks pins at half; all cores at their highest
+reboot phones without cooling (iree-org/iree issue 7728; device_care.md 2.2)."""
 
 SURVEY = (
     f"for p in {CPUFREQ}/policy*; do for n in cpuinfo_max_freq scaling_available_frequencies "
@@ -172,10 +171,10 @@ SURVEY = (
     "for d in /sys/class/thermal/cooling_device*; do "
     'echo "cooling $(cat $d/type 2>/dev/null) $(cat $d/cur_state 2>/dev/null)"; done; true'
 )
-"""Prints what the pins depend on: each policy's clocks, governors and limits; which cooling devices work."""
+"""Prints what pinning depends on: each policy's clocks, governors and limits; which cooling devices are active."""
 
 Root = Callable[[str], tuple[str, ...]]
-"""Makes a command line that runs a script as root."""
+"""Returns a command line that runs a script as root."""
 
 ROOTS: tuple[tuple[str, Root], ...] = (
     ("uid 0", lambda script: ("sh", "-c", script)),
@@ -185,9 +184,9 @@ ROOTS: tuple[tuple[str, Root], ...] = (
 
 
 def pins(survey: str, root: Root) -> tuple[Knob, ...]:
-    """Return the settings that pin every CPU clock, in an order in which no minimum is ever above its maximum.
+    """Return the settings that pin every CPU clock, in an order that never puts a minimum above its maximum.
 
-    Undone in the opposite order, the same holds. Empty when the survey shows no policy.
+    Undoing them in reverse keeps that true. Empty when the survey shows no policy.
     """
     found: dict[str, dict[str, str]] = {}
     for policy, name, value in re.findall(r"^(policy\d+) (\w+) (.*)$", survey, re.MULTILINE):
@@ -209,16 +208,16 @@ def _pinned(policy: str, nodes: dict[str, str], root: Root) -> tuple[Knob, ...]:
 
 
 def pinned_khz(highest: int, offered: list[int]) -> int:
-    """Return the clock to pin at: the offered one nearest to `PIN_AIM` of the highest, in kHz.
+    """Return the clock to pin at, in kHz: the offered one nearest to `PIN_AIM` of the highest.
 
-    Where none lies between `PIN_LEAST` and `PIN_MOST`, it is `PIN_AIM` itself, and the kernel chooses.
+    Where none lies between `PIN_LEAST` and `PIN_MOST`, return `PIN_AIM` of the highest: the kernel then chooses.
     """
     within = [khz for khz in offered if PIN_LEAST * highest <= khz <= PIN_MOST * highest]
     return min(within, key=lambda khz: abs(khz - PIN_AIM * highest)) if within else round(PIN_AIM * highest)
 
 
 def pin(policy: str, node: str, wanted: str, root: Root) -> Knob:
-    """Return one node of a cpufreq policy, written by root; a reboot undoes it."""
+    """Return the setting for one node of a cpufreq policy; root writes it, and a reboot undoes it."""
     path = f"{CPUFREQ}/{policy}/{node}"
     return Knob(
         f"{policy}_{node}",
@@ -231,18 +230,18 @@ def pin(policy: str, node: str, wanted: str, root: Root) -> Knob:
 
 
 def throttled(survey: str) -> bool:
-    """Whether a cooling device of the CPU was at work: then a policy's maximum is the heat's, not the owner's."""
+    """Say whether a cooling device of the CPU was active: then heat set a policy's maximum, not the owner."""
     return re.search(r"^cooling \S*cpu\S* [1-9]\d*$", survey, re.MULTILINE) is not None
 
 
 def highest_khz(survey: str, policy: str) -> str | None:
-    """Return a policy's highest clock as a survey shows it."""
+    """Return a policy's highest clock in kHz, as a survey shows it; None when it shows none."""
     found = re.search(rf"^{policy} cpuinfo_max_freq (\d+)$", survey, re.MULTILINE)
     return found[1] if found else None
 
 
 def named(name: str, root: Callable[[], Root]) -> Knob | None:
-    """Return the setting of this name, for undoing it; None when there is none. `root` is asked only for a pin."""
+    """Return the setting of this name, to undo it; None when there is none. Only a pinned clock calls `root`."""
     for knob in (*OBSERVE, FIXED):
         if knob.name == name:
             return knob

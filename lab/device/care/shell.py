@@ -1,4 +1,4 @@
-"""A device's shell as care asks it: commands that hang, are refused or are not there become words, not errors."""
+"""A device's shell for care: commands that hang, are refused or are missing become answers, not errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CALL_S = 20.0
 """Deadline of one command; dumpsys alone may take ten seconds on a busy phone (its own limit)."""
 
 LOOKS, LOOK_AGAIN_S = 3, 0.5
-"""How often, and how far apart, a value is read back that is not yet as wanted: a screen that is woken says so a
-moment later. A judgement."""
+"""How often and how far apart to read a value back that is not yet as wanted: a screen reports that it is awake a
+moment after it was woken. A judgement."""
 
 _BOOT_ID = ("cat", "/proc/sys/kernel/random/boot_id")
 _SERIAL = ("getprop", "ro.serialno")
@@ -28,12 +28,12 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _HEAD = 3
-"""How many lines of an answer may say that it is none: what follows may hold these words about somebody else."""
+"""Lines of the output that are searched for a refusal: later ones may hold these words about something else."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command printed, or why that is no answer, in words."""
+    """The output of a command, or a problem in words."""
 
     text: str = ""
     problem: str = ""
@@ -41,9 +41,10 @@ class Answer:
 
 
 class Shell:
-    """Asks one device; a program that hung or is not there is not asked again. Raises `DeviceLost` when made.
+    """Runs commands on one device; does not run a program again that hung or is missing.
 
-    `serialno` is the device's own, by cable or by Wi-Fi; empty where it has none that is its alone.
+    `serialno` is the device's own, by cable or by Wi-Fi; empty where it has none of its own. Creating a `Shell`
+    asks the device, and raises `DeviceLost` when it is away.
     """
 
     def __init__(self, device: Device, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -55,11 +56,11 @@ class Shell:
 
     @property
     def name(self) -> str:
-        """The device's name."""
+        """Return the device's name."""
         return self.device.identity.name
 
     def ask(self, argv: Sequence[str]) -> Answer:
-        """Run a command; raises `DeviceLost` when the device is away, not when the command alone hangs."""
+        """Run a command. Raises `DeviceLost` when the device is away, not when only the command hangs."""
         program = " ".join(argv[: 2 if argv[0] in ("cmd", "dumpsys", "su") else 1])
         if program in self._gone:
             return self._gone[program]
@@ -68,7 +69,7 @@ class Shell:
         except DeviceRefused as error:
             return Answer(problem=str(error))
         except DeviceLost:
-            if another_boot(self._boot(), self.boot_id):  # raises when the device does not answer either
+            if another_boot(self._boot(), self.boot_id):  # raises when the device does not answer at all
                 raise
             answer = Answer(problem=f"`{program}` did not answer within {CALL_S:g} s", outcome="unverifiable")
             self._gone[program] = answer
@@ -76,7 +77,7 @@ class Shell:
         return self._judged(program, done)
 
     def read(self, knob: Knob) -> Answer:
-        """Return a setting's value, which is one line."""
+        """Return a setting's value, which must be one line."""
         answer = self.ask(knob.read)
         if answer.problem:
             return answer
@@ -84,10 +85,10 @@ class Shell:
         if value and "\n" not in value:
             return Answer(value)
         command = " ".join(knob.read if knob.read[0] != "sh" else knob.read[:1])
-        return Answer(problem=f"`{command}` says {telling(answer.text) or 'nothing'}", outcome="unverifiable")
+        return Answer(problem=f"`{command}` prints {telling(answer.text) or 'nothing'}", outcome="unverifiable")
 
     def read_back(self, knob: Knob, wanted: str) -> Answer:
-        """Return a setting's value as soon as it is as wanted, or what it still is after a few looks."""
+        """Return a setting's value as soon as it is as wanted, or its value after a few readings."""
         for _ in range(1 if knob.blind else LOOKS - 1):
             found = self.read(knob)
             if found.problem or knob.same(wanted, found.text) or knob.blind:
@@ -96,7 +97,7 @@ class Shell:
         return self.read(knob)
 
     def root(self) -> Root:
-        """Return what runs a script as root; raises `DeviceRefused`, with what was tried."""
+        """Return how to run a script as root. Raises `DeviceRefused`, which lists what was tried."""
         tried = []
         for way, script in ROOTS if self._way is None else ():
             answer = self.ask(script("id -u"))
@@ -106,7 +107,7 @@ class Shell:
             tried.append(f"{way}: {answer.problem or f'runs as uid {answer.text.strip()}'}")
         if self._way is None:
             raise DeviceRefused(
-                f"{self.name}: changing clocks takes root, which the profile `rooted` needs, and there is none "
+                f"{self.name}: profile `rooted` changes clocks, which needs root, and there is none "
                 f"({'; '.join(tried)}). Use `observe` or `fixed`, or a userdebug build after `adb root`"
             )
         return self._way
@@ -121,18 +122,18 @@ class Shell:
         return answer
 
     def _boot(self) -> str:
-        """Return which boot this is; empty where the device does not say."""
+        """Return the id of this boot; empty where the device gives none."""
         done = self.device.transport.shell(_BOOT_ID, timeout_s=CALL_S)
         return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def another_boot(one: str, other: str) -> bool:
-    """Whether two ids surely name different boots; an empty one, which a device did not say, names none."""
+    """Say whether two ids are known to name different boots; an empty id is unknown."""
     return bool(one and other) and one != other
 
 
 def telling(said: str) -> str:
-    """Return the line that says what went wrong: an exception or a refusal before any other."""
+    """Return the line that says what went wrong; prefer an exception or a refusal."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     named = [line for line in lines if re.search(r"exception:|denied|denial", line, re.IGNORECASE)]
     return next(iter(named or lines), "")[:200]

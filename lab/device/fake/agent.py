@@ -1,4 +1,4 @@
-"""What a good agent would write for a job, and the wrong numbers a bad one would: the fake phone's voice."""
+"""The fake phone's events: those of a good agent for a job, or with the wrong numbers of a bad one."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ VISION_ROLES = {Stage.PATCH_EMBED: "cpu", Stage.VIT: "npu", Stage.PROJECT: "npu"
 
 @dataclass
 class _Tape:
-    """A serial time line that spans are put on, one after the other.
+    """A serial time line of spans, one after the other.
 
-    `npu_share` is what the NPU's stages use of a CPU; `slow` how many times as long stages take.
+    `npu_share` is the share of a CPU that the NPU's stages use; `slow` says how many times longer stages take.
     """
 
     stage_ns: int
@@ -64,7 +64,7 @@ class _Tape:
 
 
 def events_of(job: Job, inputs: Mapping[str, Input], stage_s: float, fault: str) -> list[bytes]:
-    """Return the lines for a job in which each stage takes `stage_s`, spoiled where a number is the fault."""
+    """Return the lines for a job in which each stage takes `stage_s`, with the wrong numbers of `fault`."""
     slow = {job.inject.stage: job.inject.slow_down} if job.inject else {}
     tape = _Tape(round(stage_s * 1e9), 0.97 if fault == "falls_back" else 0.03, slow)
     events: list[Event] = [_hello(job)]

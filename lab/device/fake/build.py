@@ -1,4 +1,4 @@
-"""A build for the fake phone: a true manifest and input, and graphs that are no networks (`stand_in`)."""
+"""A build for the fake phone: a real manifest and input, and files in place of networks (`stand_in`)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""A phone that plays a script: for tests of the lab, and for writing lab code with no device at hand.
+"""A phone that plays a script: to test the lab, and to write lab code without a device.
 
-`FakePhone` is a `Transport` with files in memory and a clock of its own. Its agent reads the job it was
-given, writes exactly what a good agent would write, and then spoils it as the script says. Nothing here
-is a measurement.
+`FakePhone` is a `Transport` with files in memory and a clock of its own. Its agent reads its job, writes exactly
+what a good agent would write, and then spoils it as the script says. Nothing here is a measurement.
 """
 
 from __future__ import annotations
@@ -27,44 +26,44 @@ Fault = Literal[
     "none",
     "dies",  # killed in the middle of a line
     "hangs",  # never ends
-    "no_end",  # ends well, but for its last line
+    "no_end",  # ends well, except for its last line
     "malformed",  # a stray print between the events
-    "error",  # gives up with an `error` event
+    "error",  # stops with an `error` event
     "wrong_output",  # answers something else
     "not_a_number",  # answers NaN
-    "overlap",  # one unit does two things at once
-    "gap",  # half an iteration under no span
-    "short",  # works on fewer tiles or tokens than it was asked for
+    "overlap",  # one unit does two spans at once
+    "gap",  # no span covers half of an iteration
+    "short",  # works on fewer tiles or tokens than the job asks for
     "miscounts",  # `end` counts one span too many
-    "extra_iteration",  # measures once more than asked
-    "falls_back",  # says that an accelerator did what used a CPU all the time
-    "injects",  # still has a slow-down on that nobody asked for
+    "extra_iteration",  # measures one iteration too many
+    "falls_back",  # claims an accelerator for work that used a CPU all the time
+    "injects",  # still has a slow-down on that the job does not ask for
     "clock_back",  # its clock goes back before the last iteration
     "clock_ahead",  # its clock jumps an hour ahead in the last iteration
-    "lost",  # the phone goes away while the agent runs
+    "lost",  # the phone disconnects while the agent runs
     "blinks",  # the link breaks while the agent runs, and is back at once
     "reboots",  # the phone comes back in another boot
 ]
 
 SAMPLER = Process(-1, started=0)
-"""What a vitals' sampler is called here."""
+"""The process of a vitals' sampler here."""
 
 STEP_S = 1.0
-"""How far the fake's clock goes when the lab waits and nothing else moves it."""
+"""How far the fake's clock advances when the lab waits and nothing else moves it."""
 
 
 @dataclass
 class FakeClock:
-    """A clock that only moves when it is told to; it starts at 2026-01-01 UTC."""
+    """A clock that only moves when a test or the fake phone moves it; it starts at 2026-01-01 UTC."""
 
     seconds: float = 0.0
 
     def monotonic(self) -> float:
-        """Seconds since the clock was made."""
+        """Return seconds since the clock was created."""
         return self.seconds
 
     def utc(self) -> str:
-        """Now, as ISO 8601."""
+        """Return the present time, as ISO 8601."""
         moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -73,9 +72,9 @@ class FakeClock:
 class FakePhone:
     """A transport that plays a script and keeps a journal.
 
-    `script` says for each agent started (0, 1, ...; the settling process is one) what goes wrong with it;
-    `stage_s` how long a stage takes in a job; `replies` what a shell command prints; `vitals` what its sensors say
-    at a time of its clock, to a look and to a sampler, neither of which the journal mentions.
+    `script` gives the fault of each agent started (0, 1, ...; the settling process is one), `stage_s` the length
+    of a stage in a job, `replies` the output of shell commands, `vitals` the readings of its sensors at a time of
+    its clock, both for a look and for a sampler. The journal mentions neither looks nor samplers.
     """
 
     inputs: Mapping[str, Input]
@@ -94,7 +93,7 @@ class FakePhone:
     _away: Fault = "none"
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        """Answer from `replies`, or with status 127; removing and the boot's name make no entry."""
+        """Answer from `replies`, or with status 127; the journal leaves out `rm` and questions for the boot id."""
         if argv[0] == "rm":
             for name in [name for name in self.files if name.startswith(argv[-1])]:
                 del self.files[name]
@@ -113,25 +112,25 @@ class FakePhone:
     def upload(
         self, source: Path, target: str, *, offset: int = 0, progress: Callable[[int], None] = lambda sent: None
     ) -> str:
-        """Keep a file in memory behind the `offset` bytes that are there."""
+        """Append to a file in memory, after its first `offset` bytes."""
         sent = source.read_bytes()[offset:]
         self.files[target] = self.files.get(target, b"")[:offset] + sent
         progress(len(sent))
         return hashlib.sha256(self.files[target]).hexdigest()
 
     def pull(self, source: str, target: Path) -> None:
-        """Write a file of ours on the host; a missing one becomes empty."""
+        """Copy a file from memory to the host; a missing one becomes empty."""
         target.write_bytes(self.files.get(source, b""))
 
     def follow(self, path: str, offset: int) -> bytes:
-        """Return what a file holds from `offset` on."""
+        """Return a file's bytes from `offset` on."""
         return self.files.get(path, b"")[offset:]
 
     def start(
         self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
     ) -> Process:
-        """Play the script's next part: the agent's lines appear as the lab waits."""
-        if f"{folder}/job.json" not in self.files:  # the sampler, which reads once and stays until it is ended
+        """Start the script's next agent; its lines appear while the lab waits."""
+        if f"{folder}/job.json" not in self.files:  # the sampler, which reads once and stays until it is killed
             self.files[f"{folder}/{LINES}"] = write(self.vitals(self.clock.seconds)).encode()
             return SAMPLER
         job = Job.model_validate_json(self.files[f"{folder}/job.json"])
@@ -149,7 +148,7 @@ class FakePhone:
         return Process(number, started=number)
 
     def wait(self, process: Process, *, timeout_s: float) -> int | None:
-        """Let time pass, and a third of the agent's lines appear: at least as much as it takes to do a third."""
+        """Let time pass, at least what a third of the work takes, and let a third of the agent's lines appear."""
         fault, pending = self._faults[process.pid], self._pending[process.pid]
         self.clock.seconds += max(timeout_s, self._takes_s[process.pid] / 3) if pending else 0.0
         if fault in {"lost", "blinks", "reboots"} and len(pending) < 3:
@@ -166,17 +165,17 @@ class FakePhone:
         return {"dies": -9, "error": 1}.get(fault, 0)
 
     def kill(self, process: Process) -> None:
-        """Write it down, if it is an agent."""
+        """Write it into the journal, if it is an agent."""
         if process == SAMPLER:
             return
         self.journal.append(f"kill agent {process.pid}")
 
     def find(self, folder: str) -> Process | None:
-        """Nothing that another lab started is here."""
+        """Return None: no other lab started anything here."""
         return None
 
     def reconnect(self, *, timeout_s: float) -> None:
-        """Come back as the script says; what it calls lost stays away."""
+        """Come back as the script says; stay away if the script says `lost`."""
         self.journal.append("reconnect")
         if self._away == "blinks":
             return
@@ -187,7 +186,7 @@ class FakePhone:
 
 
 def fake_device(phone: FakePhone, *, cores: Iterable[int] = (0, 1)) -> Device:
-    """Return a device around a fake phone: it says of itself that it is a fake."""
+    """Return a device around a fake phone, which identifies itself as a fake."""
     return Device(
         identity=DeviceIdentity("fake", "virtual", "fake phone", "fake", tuple(cores)),
         transport=phone,
@@ -221,5 +220,5 @@ def _spoil(lines: list[bytes], fault: Fault) -> list[bytes]:
 
 
 def _iterations(lines: Sequence[bytes]) -> list[int]:
-    """Return which lines tell of an iteration."""
+    """Return the numbers of the lines that are iteration events."""
     return [number for number, line in enumerate(lines) if b'"event":"iteration"' in line]

@@ -1,1 +1,1 @@
-"""Sensors: one look, or a sampler beside a trial."""
+"""Sensors of a device: read them once, or sample them during a trial."""

@@ -1,15 +1,14 @@
-"""Vitals as lines: what the sampler prints is judged here, and what the lab keeps is written and read here.
+"""Vitals as lines of a file: parse and judge what the sampler printed, write and read what the lab keeps.
 
-Two kinds of line: a `Reading` is what the shell printed, its values still text (`vitals_script`); the other is one
-`Vitals` as JSON. `read` reads both. What a sensor said and what it means are kept apart: the device's own words
-stay in the file, and only here is -274000 no temperature.
+There are two kinds of line: a `Reading`, printed by the device's shell (`vitals.script`), has its values as text;
+a `Vitals` is JSON. `read` reads both. What a sensor said and what it means are kept apart: the device's own words
+stay in the file, and only this module decides that -274000 is not a temperature.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,22 +16,23 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
+from lab.device.android_text import number
 from lab.device.vitals.script import STALL_S
 from lab.errors import StoreError
 from lab.records import Vitals
 
 NO_READING = frozenset({-274_000, 0, 125_000})
-"""Millidegrees with which MediaTek's thermal zones say that they have none (device_care.md, section 3)."""
+"""The values, in millidegrees, of MediaTek's thermal zones that have no reading (device_care.md, section 3)."""
 
 COLDEST, HOTTEST = -40.0, 150.0
-"""Degrees between which a phone's parts are specified: a judgement, from the grades of car parts (AEC-Q100)."""
+"""The range, in degrees, that a phone's parts are specified for. A judgement from car parts' grades (AEC-Q100)."""
 
 TICKS_PER_S = 100
-"""Linux tells every program CPU time in hundredths of a second (USER_HZ on arm64 and x86-64; proc(5), stat)."""
+"""Linux reports CPU time in hundredths of a second (USER_HZ on arm64 and x86-64; proc(5), stat)."""
 
 MILLIVOLTS_BELOW = 20_000
-"""A `voltage_now` under this is in millivolts already: batteries of one cell have 2.5 to 5 V, which is millions
-of microvolts, the kernel's unit (sysfs-class-power), so that the two cannot be taken for each other."""
+"""A `voltage_now` below this is in millivolts already. A battery of one cell has 2.5 to 5 V, which is millions of
+microvolts, the kernel's unit (sysfs-class-power), so the two units cannot be confused."""
 
 WHY: Mapping[str, str] = {
     "gone": "no such file any more",
@@ -42,16 +42,14 @@ WHY: Mapping[str, str] = {
     "hangs": f"did not answer within {STALL_S} s, and was left out from then on",
     "many": "only the first 64 of a kind are read",
 }
-"""The sampler's words for why a sensor gave nothing, for people."""
+"""The sampler's reasons why a sensor gave nothing, in words for people."""
 
 NONE = "this device has none"
-
-_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,9})?")
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class Reading:
-    """One line of the sampler: group -> sensor -> what it said, nothing judged yet."""
+    """One line of the sampler: group -> sensor -> its text, not judged yet."""
 
     boot_s: str
     zones: Mapping[str, str]
@@ -73,7 +71,7 @@ _NAMES = frozenset(each.name for each in fields(Vitals))
 
 @dataclass(frozen=True)
 class Ticks:
-    """CPU time since boot of everything on a device, in seconds, and the boot clock when it was read."""
+    """CPU time of a whole device since boot, in seconds, and the boot clock at that reading."""
 
     at_s: float
     busy_s: float
@@ -81,7 +79,7 @@ class Ticks:
 
 
 def write(vitals: Vitals) -> str:
-    """Return one JSON line, with its line end; nothing that is not a number gets into it."""
+    """Return one JSON line with its line end. Raises `ValueError` for NaN and infinity."""
     kept = {name: value for name, value in asdict(vitals).items() if value not in (None, {})}
     return json.dumps(kept, ensure_ascii=True, allow_nan=False) + "\n"
 
@@ -89,8 +87,8 @@ def write(vitals: Vitals) -> str:
 def read(path: Path) -> tuple[Vitals, ...]:
     """Read a file of either kind of line; CPU use is the difference from the line before.
 
-    A last line that was cut is left out, and so is one before a blank line: there the sampler began anew. Any
-    other line that is none raises `StoreError`, and so does a file that cannot be read.
+    Ignore a cut last line, and a cut line before a blank one: there the sampler was restarted. Any other malformed
+    line raises `StoreError`, and so does a file that cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -100,19 +98,19 @@ def read(path: Path) -> tuple[Vitals, ...]:
 
 
 def vitals_of(text: str, where: str) -> tuple[Vitals, ...]:
-    """Return what each whole line of `text` says; `where` names it in errors."""
+    """Return the vitals on each whole line of `text`, as `read` does; `where` names the text in errors."""
     lines = text.split("\n")
     found: list[Vitals] = []
     before: Ticks | None = None
-    for number, line in enumerate(lines[:-1], start=1):
+    for place, line in enumerate(lines[:-1], start=1):
         if not line.strip():
             continue
         try:
             said = parse(line)
         except ValueError as error:
-            if not lines[number].strip() and number < len(lines) - 1:
+            if not lines[place].strip() and place < len(lines) - 1:
                 continue
-            message = f"{where}, line {number}: wanted vitals, found {line[:80]!r} ({error})"
+            message = f"{where}, line {place}: wanted vitals, found {line[:80]!r} ({error})"
             raise StoreError(f"{message}; the file was changed or is damaged: its trial has no vitals") from error
         if isinstance(said, Vitals):
             found.append(said)
@@ -124,7 +122,7 @@ def vitals_of(text: str, where: str) -> tuple[Vitals, ...]:
 
 
 def parse(line: str) -> Reading | Vitals:
-    """Read one line of either kind, strictly; raises `ValueError`."""
+    """Parse one line of either kind, strictly; raises `ValueError`."""
     try:
         if '"ticks_s"' in line:
             return _Reading.validate_json(line)
@@ -139,7 +137,7 @@ def parse(line: str) -> Reading | Vitals:
 
 
 def judged(reading: Reading, before: Ticks | None, now: Ticks | None) -> Vitals:
-    """Say what a line of the sampler means; what means nothing goes to `missing`, with what was said."""
+    """Return the meaning of a line of the sampler; values without a meaning go to `missing`, with their text."""
     boot_s = number(reading.boot_s)
     if boot_s is None:
         raise StoreError(f"wanted seconds since boot from /proc/uptime, found {reading.boot_s!r}")
@@ -174,7 +172,7 @@ def judged(reading: Reading, before: Ticks | None, now: Ticks | None) -> Vitals:
 
 
 def _missing(reading: Reading) -> dict[str, str]:
-    """Say of each sensor why it gave nothing, and of each kind that the device has none of it."""
+    """Return why each silent sensor gave nothing, and the kinds of sensors that the device does not have."""
     found = {_place(name): WHY.get(why, why) for name, why in reading.missing.items()}
     kinds = {"thermal zones": reading.zones, "clocks": reading.clock, "battery": "capacity" in reading.power}
     groups = {"thermal zones": "zones/", "clocks": "clock/", "battery": "power/"}
@@ -185,10 +183,10 @@ def _missing(reading: Reading) -> dict[str, str]:
 
 
 def fill_battery(celsius: dict[str, float], missing: dict[str, str], tenths: str | None) -> None:
-    """Take the battery's temperature, in tenths of a degree, from elsewhere than its zone.
+    """Add the battery's temperature from a source other than its thermal zone, in tenths of a degree.
 
-    What is wrong with the zone stays told: as `battery zone` when the other source answers, else as `battery`.
-    That a device has no such sensor is said only where every place was looked at.
+    The zone's own problem stays in `missing`: as `battery zone` when the other source answers, else as `battery`.
+    `missing` says that a device has no such sensor only if every possible place was read.
     """
     before = missing.pop("battery", NONE)
     found = _number("battery", tenths, missing)
@@ -202,7 +200,7 @@ def fill_battery(celsius: dict[str, float], missing: dict[str, str], tenths: str
 
 
 _BATTERY_PLACES = ("thermal zones", "power supply", "battery temperature")
-"""Where a battery's temperature may be: words of `missing`."""
+"""Where a battery's temperature may be: keys of `missing`."""
 
 _PLACES: Mapping[str, str] = {
     "power/temp": "battery temperature",
@@ -223,7 +221,7 @@ _GROUPS: Mapping[str, str] = {
 
 
 def _place(name: str) -> str:
-    """Return what people call a sensor that the sampler names ``group/sensor``."""
+    """Return the name for people of a sensor that the sampler names ``group/sensor``."""
     group, _, sensor = name.partition("/")
     if sensor in {"all", "others"}:
         return f"{'other ' if sensor == 'others' else ''}{_GROUPS.get(group, group)}"
@@ -231,18 +229,13 @@ def _place(name: str) -> str:
     return _PLACES.get(name) or named.get(group) or f"{_GROUPS.get(group, group)} {sensor}"
 
 
-def number(said: str) -> float | None:
-    """Read a plain decimal number; None for anything else, `nan` and `1e999` too."""
-    return float(said) if _NUMBER.fullmatch(said) else None
-
-
 def _number(name: str, said: str | None, missing: dict[str, str]) -> float | None:
-    """Read a number that may not be there; one that is none is told under its name."""
+    """Parse a number that may be absent; report text that is not a number in `missing`."""
     if said is None:
         return None
     found = number(said)
     if found is None:
-        missing[name] = f"said {said!r}, which is no number"
+        missing[name] = f"said {said!r}, which is not a number"
     return found
 
 
@@ -260,19 +253,19 @@ def _zone(name: str, said: str, missing: dict[str, str]) -> float | None:
 
 
 def plausible(name: str, millidegrees: float, said: str, missing: dict[str, str]) -> float | None:
-    """Return degrees, or None for what no place in a phone can be; then `missing` says what was said."""
+    """Return degrees; None for a temperature impossible in a phone, which is then reported in `missing`."""
     celsius = millidegrees / 1000
     if millidegrees in NO_READING:
         missing[name] = f"said {said}, which means no reading"
     elif not math.isfinite(celsius) or not COLDEST <= celsius <= HOTTEST:
-        missing[name] = f"said {said}, which nothing in a phone can be"
+        missing[name] = f"said {said}, which is impossible in a phone"
     else:
         return celsius
     return None
 
 
 def _caps(reading: Reading, missing: dict[str, str]) -> dict[str, float]:
-    """Highest clock allowed over the highest there is, by policy; both must be readable."""
+    """Return, by policy, the highest clock allowed over the highest there is; both must be readable."""
     found: dict[str, float] = {}
     for name in reading.cap.keys() | reading.top.keys():
         cap = _positive(f"{name} cap", reading.cap.get(name, ""), missing) if name in reading.cap else None
@@ -289,7 +282,7 @@ def _cooling(said: Mapping[str, str], missing: dict[str, str]) -> dict[str, int]
         if state is not None and state >= 0 and state.is_integer():
             found[name] = int(state)
         elif state is not None:
-            missing[f"cooling {name}"] = f"said {text!r}, which is no state"
+            missing[f"cooling {name}"] = f"said {text!r}, which is not a state"
     return found
 
 
@@ -302,9 +295,9 @@ def _level(said: str | None, missing: dict[str, str]) -> float | None:
 
 
 def _powered(reading: Reading) -> bool | None:
-    """Whether anything feeds the device; None when nothing says so, and not all that may could be read.
+    """Say whether the device is on power; None when no supply says so and some of them could not be read.
 
-    Online is 0, 1, or 2 for a charger whose voltage can be set (the kernel's sysfs-class-power).
+    `online` is 0, 1, or 2 for a charger whose voltage can be set (the kernel's sysfs-class-power).
     """
     said = {value for name, value in reading.power.items() if name.startswith("online ")}
     if said & {"1", "2"}:
@@ -314,9 +307,9 @@ def _powered(reading: Reading) -> bool | None:
 
 
 def ticks_of(ticks: str, at_s: str) -> Ticks | None:
-    """Read the first line of /proc/stat; None when it is another.
+    """Parse the first line of /proc/stat; None when it has another form.
 
-    Busy is user, nice, system, irq and softirq; a guest's time is in user and nice already (proc(5)).
+    Busy time is user, nice, system, irq and softirq; guests' time is already in user and nice (proc(5)).
     """
     parts, now = ticks.split(), number(at_s)
     if len(parts) < 8 or now is None or not all(part.isdecimal() and len(part) < 20 for part in parts):
@@ -326,7 +319,7 @@ def ticks_of(ticks: str, at_s: str) -> Ticks | None:
 
 
 def _used(before: Ticks | None, now: Ticks | None, missing: dict[str, str]) -> tuple[float, float] | None:
-    """Return the cores' worth of CPU time used and stolen between two readings."""
+    """Return how many cores were busy, and how many were stolen, between two readings."""
     if now is None:
         missing["cpu time"] = "no `cpu` line in /proc/stat"
     if before is None or now is None:

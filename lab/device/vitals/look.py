@@ -1,8 +1,7 @@
-"""Vitals of a device: a look now, and one sampler that writes them down while a trial runs.
+"""Read a device's vitals: once with `look`, or during a trial with a sampler, from `begin` to `end`.
 
-`look` asks once, Android's services too; `begin` and `end` frame a trial with a sampler on the device, so that no
-reading costs an adb call (device_care.md, section 5). Tested on virtual phones over a real adbd; not verified on a
-phone.
+`look` also asks Android's services. The sampler runs on the device, so that no reading costs an adb call
+(device_care.md, section 5). Tested on virtual phones over a real adbd; not verified on a phone.
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from lab.device.android_text import dumpsys_battery, dumpsys_thermal
+from lab.device.android_text import dumpsys_battery, dumpsys_thermal, number
 from lab.device.transport import Device, Process
 from lab.device.vitals import script
 from lab.device.vitals.lines import (
     Reading,
     fill_battery,
     judged,
-    number,
     parse,
     plausible,
     read,
@@ -48,21 +46,20 @@ __all__ = [
 ]
 
 BOUND_S = 2 * 3600
-"""How long a sampler lives at most, whatever became of the lab that began it: a judgement, beyond any trial."""
+"""The longest life of a sampler, whatever became of the lab that began it. A judgement: longer than any trial."""
 
 HANGS_MOST = 8
-"""How many hanging sensors one look goes round: a judgement; each costs `vitals_script.STALL_S`."""
+"""How many hanging sensors one look skips. A judgement: each costs `script.STALL_S`."""
 
 _SHORT_S = 20.0
-"""Deadline of a call that does little."""
+"""Deadline of a short call."""
 
 
 def look(device: Device) -> Vitals:
-    """Ask every sensor once, and on an adb device the battery and thermal services; one call to the device.
+    """Read every sensor once, and on an adb device the battery and thermal services, in one call to the device.
 
-    A sensor that does not answer costs one more call and `vitals_script.STALL_S`, and is told in `missing`; many
-    that are slow cost their time only. Raises `DeviceLost`, and `DeviceRefused` for a device on which nothing can
-    be read.
+    A sensor that does not answer costs one more call and `script.STALL_S`, and is reported in `missing`; slow
+    sensors cost only their time. Raises `DeviceLost`, and `DeviceRefused` for a device that gives no readings.
     """
     hanging: list[str] = []
     said = ""
@@ -77,8 +74,8 @@ def look(device: Device) -> Vitals:
             break
         if "slow" in sensors.splitlines():
             raise DeviceRefused(
-                f"{device.identity.name}: wanted its sensors' readings, had not all after {script.SLOW_S} s "
-                "though each answered; start the device again"
+                f"{device.identity.name}: wanted its sensors' readings, did not have all after {script.SLOW_S} s "
+                "though each answered; restart the device"
             )
         at = re.findall(r"^at (/\S+)$", sensors, re.MULTILINE)
         if not at:
@@ -90,19 +87,19 @@ def look(device: Device) -> Vitals:
         if len(hanging) > HANGS_MOST:
             raise DeviceLost(
                 f"{device.identity.name}: more than {HANGS_MOST} of its sensors do not answer, "
-                f"{', '.join(hanging)}; start the device again"
+                f"{', '.join(hanging)}; restart the device"
             )
         services = services and not said
     return _with_services(_one(lines, device), said)
 
 
 def _hung(path: str) -> str:
-    """Return what a look goes round: the folder of a value that hangs, or the very file of a `type`."""
+    """Return the path that the next look skips: the folder of a value that hangs, or a `type` file itself."""
     return path if path.endswith("/type") else posixpath.dirname(path)
 
 
 def _one(lines: list[str], device: Device) -> Vitals:
-    """Judge the reading of a look, CPU time counted up to the second line."""
+    """Judge the reading of a look; count CPU time up to its last line."""
     try:
         found = parse(lines[0])
     except ValueError as error:
@@ -117,7 +114,7 @@ def _one(lines: list[str], device: Device) -> Vitals:
 
 
 def _with_services(vitals: Vitals, said: str) -> Vitals:
-    """Add what Android's services said, in sections ``@dumpsys NAME`` ... ``@took FROM TO``."""
+    """Add the output of Android's services, in sections ``@dumpsys NAME`` ... ``@took FROM TO``."""
     sections = re.findall(r"^@dumpsys (\w+)\n(.*?)\n?^@took (\S*) (\S*)$", said, re.MULTILINE | re.DOTALL)
     for service, text, begun, ended in sections:
         took_s = (number(ended) or 0.0) - (number(begun) or 0.0)
@@ -127,7 +124,7 @@ def _with_services(vitals: Vitals, said: str) -> Vitals:
 
 
 def _silence(text: str, took_s: float, service: str) -> str:
-    """Say what a service printed in place of what was wanted."""
+    """Return, for `missing`, what a service printed instead of what was wanted."""
     if took_s >= script.DUMPSYS_S and not text.strip():
         return f"`dumpsys {service}` did not answer within {script.DUMPSYS_S} s"
     first = next((line.strip() for line in text.splitlines() if line.strip()), "nothing")
@@ -135,7 +132,7 @@ def _silence(text: str, took_s: float, service: str) -> str:
 
 
 def with_battery(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
-    """Fill in from `dumpsys battery` what sysfs did not say; nothing from one whose values are faked."""
+    """Fill in from `dumpsys battery` what sysfs lacks; ignore a service whose values are faked."""
     said = dumpsys_battery(text)
     if not said or "faked" in said:
         why = "`dumpsys battery` is faked: `dumpsys battery reset`" if said else _silence(text, took_s, "battery")
@@ -150,7 +147,7 @@ def with_battery(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
     else:
         percent = vitals.battery_level
     powered = [value == "true" for name, value in said.items() if name.endswith(" powered")]
-    feeds = vitals.powered or any(powered)  # the service goes by the types of supplies, and misses one of none
+    feeds = vitals.powered or any(powered)  # the service knows supplies by their types, and misses one without
     return replace(
         vitals,
         celsius=celsius,
@@ -163,13 +160,13 @@ def with_battery(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
 
 
 def _volts(said: Mapping[str, str]) -> float | None:
-    """Return millivolts; some ROMs give volts (device_care.md, section 4)."""
+    """Return millivolts; some ROMs print volts (device_care.md, section 4)."""
     found = number(said.get("voltage", ""))
     return None if found is None or found <= 0 else found * 1000 if found < 100 else found
 
 
 def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
-    """Add the thermal service's status and the sensors of its HAL, as it names them, with their types."""
+    """Add the thermal service's status, and the sensors of its HAL with their own names and types."""
     thermal = dumpsys_thermal(text)
     missing, celsius = dict(vitals.missing), dict(vitals.celsius)
     status = thermal.status
@@ -192,15 +189,15 @@ def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
 
 
 def begin(device: Device, folder: str, bound_s: int = BOUND_S) -> Process:
-    """Start the sampler in `folder` on the device, which is made; it reads every second, `bound_s` at most.
+    """Create `folder` on the device and start the sampler in it; it reads the sensors every second.
 
-    It ends by itself then, and when its folder is removed; one that a lab which is gone left there is ended first.
-    Raises `DeviceLost`, `DeviceRefused`, `DeviceFull`.
+    It ends by itself after `bound_s`, or when its folder is removed. First kills a sampler that a dead lab left
+    there. Raises `DeviceLost`, `DeviceRefused`, `DeviceFull`.
     """
     transport = device.transport
     if (left := transport.find(folder)) is not None:
         transport.kill(left)
-        transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)  # its readings are not of what begins now
+        transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)  # its readings do not belong to what begins now
     transport.push(script.SAMPLER.encode(), posixpath.join(folder, script.SCRIPT))
     return transport.start(
         ["sh", script.SCRIPT, str(bound_s)],
@@ -212,7 +209,7 @@ def begin(device: Device, folder: str, bound_s: int = BOUND_S) -> Process:
 
 
 def end(device: Device, process: Process, folder: str, target: Path) -> None:
-    """End the sampler, bring what it read to `target` on the host, and remove its folder with all in it."""
+    """Kill the sampler, copy its readings to `target` on the host, and remove its folder."""
     transport = device.transport
     if Path(folder) in target.absolute().parents:
         raise DeviceRefused(f"{device.identity.name}: {target} lies in the sampler's own folder, which is removed")

@@ -1,4 +1,4 @@
-"""What vitals say together: how hot a place is, which sensor stands still, when a clock jumped."""
+"""Judge vitals together: how hot a place is, which sensor stands still, when a clock jumped."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from device_agents.contract import Hello
 from lab.records import Vitals
 
 FROZEN_S = 60.0
-"""How long a sensor must stand still to be called frozen: a judgement, long beside a chip's half minute."""
+"""How long a sensor must stand still to count as frozen. A judgement: long compared with a chip's half minute."""
 
 MOVED_CELSIUS = 2.0
-"""How far its neighbours must have moved meanwhile: a judgement, twice the coarsest step of a phone's sensors."""
+"""How far its neighbours must move meanwhile. A judgement: twice the coarsest step of a phone's sensors."""
 
 HAL_CPU, HAL_SKIN, HAL_NPU = 0, 3, 9
-"""Types of Android's thermal HAL (device_care.md, section 4); names are each vendor's own (AP, CPU0)."""
+"""Sensor types of Android's thermal HAL (device_care.md, section 4); each vendor has its own names (AP, CPU0)."""
 
 _HAL_NAMES: Mapping[str, int] = {"CPU": HAL_CPU, "SKIN": HAL_SKIN, "NPU": HAL_NPU}
-"""The HAL's sensors in files that were written before the types were kept."""
+"""Types of the HAL's sensors in files from before the lab stored the types."""
 
 LEAP_S = 15.0
-"""A step between two readings beyond this is a leap: a judgement; a sensor that hangs costs the sampler less."""
+"""A longer step between two readings is a leap. A judgement: a sensor that hangs costs the sampler less."""
 
 
 def skins(vitals: Vitals) -> dict[str, float]:
-    """Degrees by name of what tells of the case: the zones `vtskin*`, or else Android's thermal service."""
+    """Return degrees by name for the case: the zones `vtskin*`, or else Android's thermal service."""
     zones = {name: celsius for name, celsius in vitals.celsius.items() if "skin" in name}
     return zones or _by_hal(vitals, {HAL_SKIN})
 
 
 def skin(vitals: Vitals) -> float | None:
-    """Degrees of the warmest place of the case."""
+    """Return the degrees of the warmest place of the case; None when no sensor says."""
     return max(skins(vitals).values(), default=None)
 
 
 def chips(vitals: Vitals) -> dict[str, float]:
-    """Degrees by name of what tells of the chip: zones of NPU, CPU, its maximum, or else Android's service."""
+    """Return degrees by name for the chip: zones of NPU, CPU and their maximum, or else Android's service."""
     parts = ("apu", "soc_max", "cpu", "npu")
     zones = {name: celsius for name, celsius in vitals.celsius.items() if name.startswith(parts)}
     return zones or _by_hal(vitals, {HAL_CPU, HAL_NPU})
 
 
 def soc(vitals: Vitals) -> float | None:
-    """Degrees of the warmest place of the chip."""
+    """Return the degrees of the warmest place of the chip; None when no sensor says."""
     return max(chips(vitals).values(), default=None)
 
 
 def battery(vitals: Vitals) -> float | None:
-    """Degrees of the battery."""
+    """Return the degrees of the battery; None when no sensor says."""
     return vitals.celsius.get("battery")
 
 
@@ -59,17 +59,17 @@ def _by_hal(vitals: Vitals, kinds: set[int]) -> dict[str, float]:
 
 
 def aligned(vitals: Iterable[Vitals], hello: Hello) -> list[tuple[int, Vitals]]:
-    """Place each reading on the monotonic clock that the agent's spans are on, in nanoseconds.
+    """Place each reading on the monotonic clock of the agent's spans, in nanoseconds.
 
-    By the agent's hello, which reads both clocks together. /proc/uptime tells hundredths of a second, so a reading
-    is placed to within 10 ms; a device that slept in between has no one offset, and `jumps` tells of it.
+    The offset comes from the agent's hello, which reads both clocks together. /proc/uptime counts hundredths of a
+    second, so a reading is exact to 10 ms. A device that slept meanwhile has no single offset: `jumps` reports it.
     """
     offset_ns = hello.monotonic_ns - hello.boot_ns
     return [(round(each.boot_s * 1e9) + offset_ns, each) for each in vitals]
 
 
 def jumps(vitals: Sequence[Vitals]) -> tuple[str, ...]:
-    """Say in words where a sampler's clock went back or leapt; empty for one that only went on."""
+    """Say in words where a sampler's clock went back or leapt; empty if it did neither."""
     found = []
     for before, after in pairwise(vitals):
         step, place = after.boot_s - before.boot_s, f"after {before.boot_s:.2f} s since boot"
@@ -81,11 +81,11 @@ def jumps(vitals: Sequence[Vitals]) -> tuple[str, ...]:
 
 
 def frozen(vitals: Sequence[Vitals]) -> tuple[str, ...]:
-    """Name the temperature sensors that stood still while their neighbours moved.
+    """Return the names of temperature sensors that stood still while their neighbours moved.
 
-    Still means the very same value for `FROZEN_S`; neighbours are the other zones of the chip, or of the case
-    with its battery, which lags behind the chip by minutes (device_care.md, section 4). At least two must
-    have answered meanwhile, and half of them moved by `MOVED_CELSIUS`: with fewer nobody can tell.
+    Still means exactly one value for `FROZEN_S`. Neighbours are the other sensors of the chip, or of the case with
+    its battery, which lags behind the chip by minutes (device_care.md, section 4). At least two of them must have
+    answered meanwhile, and half of them moved by `MOVED_CELSIUS`: with fewer nobody can tell.
     """
     names = sorted({name for each in vitals for name in each.celsius})
     stills = {name: _stills(name, vitals) for name in names}
@@ -93,7 +93,7 @@ def frozen(vitals: Sequence[Vitals]) -> tuple[str, ...]:
 
 
 def _stills(name: str, vitals: Sequence[Vitals]) -> list[list[Vitals]]:
-    """Return each stretch of at least `FROZEN_S` in which a sensor gave one value; gaps break none."""
+    """Return each stretch of at least `FROZEN_S` in which a sensor gave one value; gaps do not break a stretch."""
     answered = [each for each in vitals if name in each.celsius]
     stretches: list[list[Vitals]] = []
     for each in answered:
@@ -117,5 +117,5 @@ def _left_behind(name: str, names: Iterable[str], still: Sequence[Vitals]) -> bo
 
 
 def _slow(name: str, kinds: Mapping[str, int]) -> bool:
-    """Whether a sensor lies in the case or the battery, not on the chip."""
+    """Say whether a sensor is in the case or the battery, not on the chip."""
     return kinds.get(name) == HAL_SKIN or any(part in name.lower() for part in ("skin", "battery", "ntc"))

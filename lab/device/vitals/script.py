@@ -1,32 +1,32 @@
-"""The shell text that reads a device's sensors: for Android's mksh, Debian's dash, and bash.
+"""The shell scripts that read a device's sensors, for Android's mksh, Debian's dash, and bash.
 
-Nothing here starts a program for a reading: files are read by the shell's own `read`. mksh has no printf of its
-own, its echo reads backslashes and its arithmetic has 32 bits, so numbers are handed on as the text they were, and
-only characters that mean nothing to any shell are printed: whatever else a sensor or its name holds becomes `?`.
+No reading starts a program: the shell's own `read` reads the files. mksh has no printf of its own, its echo
+interprets backslashes, and its arithmetic has 32 bits. So numbers are passed on as text, and only characters
+without a meaning to any shell are printed: any other character of a sensor or its name becomes `?`.
 
-What is printed is one JSON object a line, its values as text: `vitals_lines` judges them.
+The scripts print one JSON object a line, with its values as text: `vitals.lines` judges them.
 """
 
 from __future__ import annotations
 
 LOOK = "pocketlab-look"
-"""What the command of a look is called on the device."""
+"""The name of a look's command on the device."""
 
 LINES, BEAT, SCRIPT = "vitals.jsonl", "beat", "vitals.sh"
-"""Files in the sampler's folder: what it read, the last thing it did, and itself."""
+"""Files in the sampler's folder: its readings, the last thing it did, and the script itself."""
 
 STALL_S = 3
-"""How long one sensor may keep a reader before it is taken to hang in it: a judgement, three readings."""
+"""How long one sensor may keep the reader before it counts as hanging. A judgement: three readings."""
 
 SLOW_S = 60
-"""How long a look may take though each sensor answers: a judgement, twelve times what a gate waits between two."""
+"""How long a look may take when every sensor answers. A judgement: twelve times a gate's wait between looks."""
 
 DUMPSYS_S = 5
-"""How long one of Android's services may take to answer; its own limit is ten (device_care.md, section 4). A
-judgement: half of that, because a gate asks two."""
+"""How long one of Android's services may take to answer; its own limit is ten seconds (device_care.md, section 4).
+A judgement: half of that, because a gate asks two."""
 
 WINDOW_S = 0.2
-"""Over how long a single look counts CPU time. Linux counts in hundredths of a second: 20 of them a core."""
+"""How long a single look counts CPU time. Linux counts in hundredths of a second: 20 of them for each core."""
 
 _READ = r"""
 LC_ALL=C
@@ -34,8 +34,8 @@ exec 2>/dev/null
 nl='
 ' unsafe='*[!A-Za-z0-9_.:+ -]*' skip= plan= names= few=
 
-# safe TEXT: what of it any shell can print and any JSON can hold, into $safe; a long one is only counted, because
-# taking it apart takes shells the square of its length
+# safe TEXT: put into $safe the characters that any shell can print and any JSON can hold; of a long text only its
+# length, because a shell needs the square of the length to take it apart
 safe() {
   safe=$1
   [ ${#1} -le 64 ] || { safe="${#1} characters"; return; }
@@ -48,7 +48,7 @@ safe() {
   done
 }
 
-# listed PATH: whether it is there. What may not be looked at is still listed in its folder
+# listed PATH: true if it exists; its folder still lists a file that we may not look at
 listed() {
   [ ! -e "$1" ] && [ ! -L "$1" ] || return 0
   tail=${1##*/}
@@ -58,7 +58,7 @@ listed() {
   return 1
 }
 
-# lacks PATH: whether nothing is there for certain; what lies in a folder that may not be read, nobody knows
+# lacks PATH: true if it certainly does not exist; in a folder that may not be read, that is unknown
 lacks() {
   ! listed "$1" || return 1
   above=${1%/*}
@@ -66,13 +66,13 @@ lacks() {
   [ -z "$above" ] || { [ -r "$above" ] && [ -x "$above" ]; }
 }
 
-# closed FOLDER: whether it is there, or may be, and does not tell what is in it; then the whole group is missing
+# closed FOLDER: true if it exists, or may, but cannot be listed; then the whole group is missing
 closed() {
   if [ -r "$1" ] && [ -x "$1" ] || lacks "$1"; then return 1; fi
   plan="$plan absent all refused$nl"
 }
 
-# value FILE: its first line into $value; false when there is none, and why into $why
+# value FILE: put its first line into $value; false if there is none, with the reason in $why
 value() {
   note "$1"
   value=
@@ -82,7 +82,7 @@ value() {
   return 1
 }
 
-# What a plan is made of: group NAME ... done_with; in between sensor NAME FILE,
+# A plan consists of: group NAME ... done_with, and between them sensor NAME FILE,
 # constant NAME TEXT, or absent NAME REASON.
 group() { group=$1 body=; }
 sensor() {
@@ -95,7 +95,7 @@ constant() { body="$body,\"$1\":\"$2\""; }
 absent() { missing="$missing,\"$group/$1\":\"$2\""; }
 done_with() { line="$line,\"$group\":{${body#,}}"; }
 
-# add NAME FOLDER FILE: read it at each tick, unless something in its folder hangs, or it never was there
+# add NAME FOLDER FILE: read it at each tick, unless something in its folder hangs, or it does not exist
 add() {
   case "$nl$skip$nl" in
   *"$nl$2$nl"*) plan="$plan absent '$1' hangs$nl" ;;
@@ -103,7 +103,7 @@ add() {
   esac
 }
 
-# fixed NAME FOLDER FILE: the same for what never changes, and is read now
+# fixed NAME FOLDER FILE: the same for a value that never changes, which is read now
 fixed() {
   case "$nl$skip$nl" in *"$nl$2$nl"*) add "$1" "$2" "$3"; return ;; esac
   if value "$2/$3"; then
@@ -113,7 +113,7 @@ fixed() {
   else plan="$plan absent '$1' $why$nl"; fi
 }
 
-# named FOLDER: what its `type` says into $name, made different from the others' of its group
+# named FOLDER: put its `type` into $name, made unique in its group
 named() {
   case $1 in *[!A-Za-z0-9_./:-]*) return 1 ;; esac
   case "$nl$skip$nl" in *"$nl$1/type$nl"*) plan="$plan absent '${1##*/}' hangs$nl"; return 1 ;; esac
@@ -127,12 +127,12 @@ named() {
   names=$names$nl$name
 }
 
-# few: false from the 65th sensor of a group on; what it costs to ask must stay small on any machine
+# few: false from the 65th sensor of a group on, so that reading stays cheap on any machine
 few() { few=x$few; [ ${#few} -le 64 ] || { [ ${#few} != 65 ] || plan="$plan absent others many$nl"; return 1; }; }
 begin() { plan="$plan group $1$nl" names= few=; }
 close() { plan="$plan done_with$nl"; }
 
-# discover: look once for what there is, and write down what each tick reads as $plan
+# discover: find the sensors once, and put into $plan what each tick reads
 discover() {
   plan= policies=/sys/devices/system/cpu/cpufreq
   begin zones
@@ -162,8 +162,8 @@ discover() {
   supplies
 }
 
-# supplies: the battery, and what may feed it: all else that can be online, since a plug that nobody recognised is
-# of type Unknown
+# supplies: the battery, and everything that may feed it: all else that can be online, because an unrecognised plug
+# has the type Unknown
 supplies() {
   battery=
   begin power
@@ -184,7 +184,7 @@ supplies() {
   close
 }
 
-# tick: read all once, into $line
+# tick: read everything once, into $line
 tick() {
   line= missing= up= memory= ticks=
   IFS=' ' read -r up value </proc/uptime
@@ -197,7 +197,7 @@ tick() {
   line="$line\"missing\":{${missing#,}}}"
 }
 
-# cpu: CPU time used so far by everything, and the clock with it
+# cpu: the CPU time that everything has used so far, and the clock at that moment
 cpu() {
   IFS=' ' read -r key ticks </proc/stat
   IFS=' ' read -r now value </proc/uptime
@@ -207,7 +207,7 @@ cpu() {
 SAMPLER = (
     _READ
     + r"""
-# loop: one line a second, until its time is up or its folder is gone
+# loop: print one line a second, until the time is up or the folder is gone
 loop() {
   note() { echo "at $1" >beat; }
   count=0
@@ -224,8 +224,8 @@ loop() {
   [ ! -e beat ] || echo end >beat
 }
 
-# Watches the loop, and begins it anew without the sensor it hangs in. A first round says before each reading what
-# it is about to read; when a later one stands still, the round that follows finds out where.
+# Watch the loop, and restart it without the sensor in which it hangs. The first round names each sensor before it
+# reads it; when a later round stands still, the round after it finds out where.
 bound=$1 tries=0
 IFS=' ' read -r up value </proc/uptime
 until=$((${up%%.*} + bound))
@@ -255,7 +255,7 @@ while [ $tries -lt 40 ]; do
 done
 """
 ).replace("STALL_S", str(STALL_S))
-"""`sh vitals.sh SECONDS`: samples into the folder it runs in, until then."""
+"""`sh vitals.sh SECONDS`: samples into the folder that it runs in, for so long."""
 
 _LOOK = (
     _READ
@@ -272,8 +272,8 @@ echo "{\"ticks\":\"$ticks\",\"ticks_s\":\"$now\"}"
 ).replace("WINDOW_S", str(WINDOW_S))
 
 _WATCHED = r"""
-# Runs the reader, which says on the pipe what it is about to read, beside a clock that ticks into the same pipe:
-# what was begun last and is not over after so many ticks hangs. No reading costs a program.
+# Run the reader, which names on the pipe each sensor before it reads it, beside a clock that ticks into the same
+# pipe: the sensor named last hangs if nothing follows for so many ticks. No reading starts a program.
 exec 4>&1
 {
   exec 2>/dev/null
@@ -318,8 +318,8 @@ done
 
 
 def looking(skip: str, *, services: bool) -> list[str]:
-    """Return the command that reads all sensors once; `skip` lists what hangs, one path a line.
+    """Return the command that reads all sensors once; `skip` lists hanging paths, one a line.
 
-    It prints the readings; or ``at PATH`` when that hangs, and ``slow`` when there is no end of it.
+    It prints the readings; or ``at PATH`` when that path hangs, or ``slow`` when it takes longer than `SLOW_S`.
     """
     return ["sh", "-c", _WATCHED + (_ANDROID if services else "exit 0\n"), LOOK, _LOOK, skip]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import pytest
 
 from lab.device import health
 
@@ -48,27 +45,3 @@ def test_quarantine_lasts_until_a_person_releases_it(tmp_path: Path) -> None:
     health.failed(tmp_path, "phone-1", "again")
 
     assert health.quarantined(tmp_path, "phone-1") is None
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"phone-1": 3}', b"\xff\xfe"])
-def test_a_damaged_file_counts_as_empty_and_is_said_to_be_damaged(
-    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    """No device is locked out by a broken file, and nobody is left to wonder."""
-    path = tmp_path / "devices" / "health.json"
-    path.parent.mkdir()
-    path.write_bytes(content)
-
-    assert health.quarantined(tmp_path, "phone-1") is None
-    assert f"{path} is damaged" in caplog.text
-    for _ in range(3):
-        health.failed(tmp_path, "phone-1", "x")
-    assert health.quarantined(tmp_path, "phone-1") is not None
-
-
-def test_failures_noted_at_the_same_time_are_all_counted(tmp_path: Path) -> None:
-    """Many devices fail at once when a hub goes."""
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: health.failed(tmp_path, f"phone-{n % 8}", "hub"), range(24)))
-
-    assert all(health.quarantined(tmp_path, f"phone-{n}") for n in range(8))

@@ -168,7 +168,7 @@ def test_an_expiry_that_no_lab_wrote_is_damage(device: Device, ahead: str) -> No
     assert lease.holder(device.transport, str(device.scratch)) is None
     with lease.held(device, owner=OTHER, wait_s=0, tell=told.append) as mine:
         assert mine.fence == 2
-    assert told == ["phone-1: its lease file was damaged, it is taken as held by nobody"]
+    assert told == ["phone-1: its lease file was damaged, so nobody counts as its holder"]
 
 
 @given(st.binary(max_size=300))
@@ -278,7 +278,7 @@ def test_what_a_dead_lab_noted_is_ended(device: Device, leftover: subprocess.Pop
 
     with lease.held(device, owner=OTHER, wait_s=0, tell=told.append):
         assert leftover.wait(10) == -9
-    assert told == [f"phone-1: ended process {leftover.pid}, left running by the last holder"]
+    assert told == [f"phone-1: killed process {leftover.pid}, left running by the last holder"]
 
 
 def test_a_process_that_only_has_the_same_number_is_left_alone(

@@ -17,12 +17,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from device_agents.contract import File
-from lab.device import blobs, lease
-from lab.device import push as pushing
+from lab.device import lease
 from lab.device.adb.transport import AdbTransport, Server
-from lab.device.blobs import Entry, Stat
 from lab.device.local import LocalTransport
-from lab.device.push import Package, Pushed, place, push
+from lab.device.push import BIG, Package, Pushed, place, push
 from lab.device.transport import Completed, Device
 from lab.errors import BuildError, DeviceError, DeviceFull, DeviceLost, DeviceRefused
 from lab.records import DeviceIdentity
@@ -67,6 +65,23 @@ class Counted(LocalTransport):
             path.write_bytes(path.read_bytes()[:-1] + b"?")
             return hashlib.sha256(path.read_bytes()).hexdigest()
         return digest
+
+
+class Together(Counted):
+    """A machine that also takes many files at once, and can spoil the first of them."""
+
+    def upload_many(
+        self, files: Sequence[tuple[Path, str]], *, progress: Callable[[int], None] = lambda sent: None
+    ) -> None:
+        """Copy them."""
+        self.calls.append(f"send {len(files)}")
+        sent = 0
+        for source, target in files:
+            data = source.read_bytes()
+            Path(target).write_bytes(b"?" + data[1:] if self.spoil else data)
+            self.spoil = 0
+            sent += len(data)
+            progress(sent)
 
 
 def package(folder: Path, content: Mapping[str, bytes], name: str = "build-1") -> Package:
@@ -276,6 +291,25 @@ def test_a_file_that_arrives_damaged_is_sent_once_more(device: Device, held: lea
     assert not blob(device, b"z" * 9000).exists()
 
 
+def test_files_sent_together_are_hashed_in_one_call(tmp_path: Path) -> None:
+    """After the conversation; the one that arrived damaged is sent again by itself."""
+    transport = Together()
+    transport.spoil = 1
+    device = replace(here(tmp_path / "scratch"), transport=transport)
+    build = package(tmp_path / "build", {f"part-{n}": b"%d" % n * 900 for n in range(5)})
+    with lease.held(device, owner="me", wait_s=0) as mine:
+        push([], device, fence=mine.fence)
+        calls(device)
+        done = push([build], device, fence=mine.fence)
+
+    sent = calls(device)
+    assert sent.count("send 5") == 1
+    assert sent.count("upload from 0") == 1
+    assert sent[sent.index("send 5") :][:4] == ["send 5", "shell", "shell", "upload from 0"]  # hash, then land
+    assert (done.sent_files, done.sent_bytes) == (5, 5 * 900 + 900)
+    assert contents(place(device, build)) == {f"part-{n}": b"%d" % n * 900 for n in range(5)}
+
+
 def test_a_file_that_is_not_what_its_package_says_is_refused(
     device: Device, held: lease.Lease, tmp_path: Path
 ) -> None:
@@ -463,24 +497,6 @@ def test_an_id_that_is_no_plain_word_is_refused(device: Device, held: lease.Leas
         push([Package("builds", name, Path(), ())], device, fence=held.fence)
 
 
-STATS = st.builds(Stat, st.integers(0, 2**40), st.integers(-(2**31), 2**40), st.integers(0, 2**50))
-ENTRIES = st.builds(Entry, STATS, st.integers(0, 10**9), st.integers(0, 10**9))
-SHAS = st.binary(min_size=32, max_size=32).map(bytes.hex)
-
-
-@given(st.dictionaries(SHAS, ENTRIES, max_size=5))
-def test_a_ledger_reads_as_it_was_written(entries: dict[str, Entry]) -> None:
-    """Every line comes back."""
-    assert blobs.parsed(blobs.ledger("a-boot", entries).decode().splitlines()) == entries
-
-
-@given(st.lists(st.text(max_size=100), max_size=5))
-def test_a_ledger_with_garbage_proves_nothing(lines: list[str]) -> None:
-    """It is read without a complaint, and what is no line of ours counts for nothing."""
-    assert blobs.parsed(lines) == {}
-    assert blobs.parsed(["pocketlab-ledger 1 boot", *lines]) == {}
-
-
 @pytest.mark.parametrize("content", [b"", b"garbage\n\xff\xfe", b"pocketlab-ledger 1 other-boot\n"])
 def test_a_damaged_ledger_makes_a_push_prove_everything(
     device: Device, held: lease.Lease, tmp_path: Path, content: bytes
@@ -651,4 +667,4 @@ def test_over_the_wire_a_stalled_link_is_given_up(phone: Phone, far: Device, tmp
 def test_the_threshold_is_within_the_tests_reach() -> None:
     """The tests above send one file by itself and the others together."""
     sizes = sorted(map(len, WIRE.values()))
-    assert sizes[-2] < pushing.BIG < sizes[-1]
+    assert sizes[-2] < BIG < sizes[-1]

@@ -89,13 +89,6 @@ def test_any_file_name_is_written_and_read_back_or_refused(transport: AdbTranspo
     assert transport.follow(f"{TRIAL}/job.json", 0) == b"{}"
 
 
-@pytest.mark.parametrize("path", ["", "relative", "/a\nb", "/a\0b", "/a\rb", "/\ud800"])
-def test_a_path_no_list_could_hold_is_refused(transport: AdbTransport, path: str) -> None:
-    """The lab keeps its lists one path a line."""
-    with pytest.raises(DeviceRefused):
-        transport.push(b"x", path)
-
-
 def test_status_and_both_outputs_are_told_apart(transport: AdbTransport) -> None:
     """Shell protocol version 2; a program that is not there is status 127, as everywhere."""
     done = transport.shell(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=10)
@@ -106,7 +99,7 @@ def test_status_and_both_outputs_are_told_apart(transport: AdbTransport) -> None
 def test_a_command_past_its_deadline_is_ended_on_the_device(transport: AdbTransport) -> None:
     """Closing the socket would leave it running."""
     begin = time.monotonic()
-    with pytest.raises(DeviceLost, match=r"`sleep` did not end within 0\.5 s, and was ended"):
+    with pytest.raises(DeviceLost, match=r"`sleep` did not end within 0\.5 s, and was killed"):
         transport.shell(["sleep", "4321"], timeout_s=0.5)
     assert time.monotonic() - begin < 5
     assert running(transport, "sleep 4321") == 0
@@ -128,7 +121,7 @@ def test_an_upload_is_hashed_on_the_device_and_resumed_inside_the_file(
     transport.pull(target, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == content
     assert transport.follow(target, 2_999_999) == content[2_999_999:]
-    with pytest.raises(DeviceRefused, match="only 3000001 bytes are there to go on from"):
+    with pytest.raises(DeviceRefused, match="only 3000001 bytes are there to resume from"):
         source.write_bytes(content * 2)
         transport.upload(source, target, offset=4_000_000)
 
@@ -246,16 +239,16 @@ def test_an_agent_killed_for_memory_is_noticed(transport: AdbTransport, phone: P
 def test_two_starts_in_one_folder_are_one_too_many(transport: AdbTransport) -> None:
     """A start whose answer was lost is not repeated blindly."""
     process = start(transport, "sleep 4325")
-    with pytest.raises(DeviceRefused, match="something started there still runs"):
+    with pytest.raises(DeviceRefused, match="a program started there still runs"):
         start(transport, "sleep 4325")
     transport.kill(process)
 
 
 def test_an_agent_that_is_not_there_is_refused(transport: AdbTransport) -> None:
     """Before anything is started; a folder that is missing too."""
-    with pytest.raises(DeviceRefused, match="not there, or not executable: push the agent again"):
+    with pytest.raises(DeviceRefused, match="does not exist or is not executable: push the agent again"):
         transport.start(["./agent"], environment={}, folder=TRIAL, stdout=f"{TRIAL}/o", stderr=f"{TRIAL}/e")
-    with pytest.raises(DeviceRefused, match="that folder is not there"):
+    with pytest.raises(DeviceRefused, match="that folder does not exist"):
         transport.start(["sh"], environment={}, folder="/data/none", stdout="/data/o", stderr="/data/e")
     assert transport.find(TRIAL) is None
 
@@ -356,10 +349,9 @@ def test_a_network_down_in_mid_trial_costs_nothing(transport: AdbTransport, phon
 
 
 def test_a_device_that_falls_silent_is_lost_at_the_stall_rule_not_never(
-    transport: AdbTransport, phone: Phone, monkeypatch: pytest.MonkeyPatch
+    transport: AdbTransport, phone: Phone
 ) -> None:
     """A phone that hangs still takes connections and bytes."""
-    monkeypatch.setattr("lab.device.adb.SHORT_S", 2.0)
     phone.fault("hang")
     begin = time.monotonic()
     with pytest.raises(DeviceLost):

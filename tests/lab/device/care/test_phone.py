@@ -143,7 +143,7 @@ def test_adbs_shell_has_no_root_to_pin_with(owned: Phone, tmp_path: Path) -> Non
     """Refused in words, with nothing changed."""
     before = owned.shell(SETTINGS)
 
-    with pytest.raises(DeviceRefused, match=rf"{owned.name}: changing clocks takes root.*uid 2000"):
+    with pytest.raises(DeviceRefused, match=rf"{owned.name}: .* changes clocks, which needs root.*uid 2000"):
         prepare(device_of(owned), "rooted", tmp_path)
     assert owned.shell(SETTINGS) == before
 
@@ -181,8 +181,10 @@ def test_root_pins_the_clocks_of_a_virtual_phone(owned: Phone, tmp_path: Path) -
 KILL_AT = """
 import os, signal, sys
 from pathlib import Path
-from lab.device.adb import AdbTransport, Server
-from lab.device.care import prepare, restore
+from lab.device.adb.server import Server
+from lab.device.adb.transport import AdbTransport
+from lab.device.care.prepare import prepare
+from lab.device.care.restore import restore
 from lab.device.transport import Device
 from lab.records import DeviceIdentity, Profile
 port, address, name, root, last, before = sys.argv[1:]
@@ -265,7 +267,7 @@ def test_a_phone_that_was_unplugged_is_put_back_by_the_command(owned: Phone, tmp
     assert "screen_brightness could not be read: java.lang.SecurityException" in refused.stderr
     assert "settings are still changed: stay_on_while_plugged_in" in refused.stderr
     assert done.returncode == 0, done.stderr
-    assert f"{owned.name}: put back:" in done.stdout
+    assert f"{owned.name}: restored:" in done.stdout
     assert owned.shell(SETTINGS) == before
     assert (again.returncode, again.stdout) == (0, f"{owned.name}: nothing was left changed\n")
 

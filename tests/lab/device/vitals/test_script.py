@@ -16,7 +16,7 @@ import pytest
 from device_agents.virtual_phone.rootfs import cache
 from lab.device.fake.phone import FakePhone, fake_device
 from lab.device.transport import Completed
-from lab.device.vitals import look as vitals
+from lab.device.vitals.look import look
 from lab.records import Vitals
 
 MKSH = "usr/lib/x86_64-linux-musl/bin/mksh"
@@ -81,7 +81,7 @@ class Bench:
 
     def look(self) -> Vitals:
         """Look once at what is there."""
-        return vitals.look(fake_device(ShellPhone({}, sys=self.sys, program=self.program)))
+        return look(fake_device(ShellPhone({}, sys=self.sys, program=self.program)))
 
 
 @pytest.fixture(params=SHELLS, ids=lambda path: Path(path).name)
