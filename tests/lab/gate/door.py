@@ -25,7 +25,7 @@ COOL = Vitals(
     busy_cores=0.1,
 )
 BARE = Vitals(boot_s=0.0, busy_cores=0.1)
-"""A device of which nothing but its load can be read."""
+"""A device of which only the load can be read."""
 
 
 def warm(skin: float) -> Vitals:
@@ -58,7 +58,7 @@ class Door:
     recorded: list[Vitals] = field(default_factory=list)
 
     def passed(self) -> Opened:
-        """Go through; the device's own clock is what `device_clock` makes of the lab's."""
+        """Pass the gate; `device_clock` maps the lab's clock to the device's."""
         script = iter(self.looks)
 
         def look(device: Device) -> Vitals:

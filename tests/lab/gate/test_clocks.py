@@ -16,8 +16,8 @@ def cut(share: float) -> Vitals:
     return replace(COOL, caps={"policy0": 1.0, "policy7": share})
 
 
-def test_a_phone_whose_clocks_are_cut_is_waited_for() -> None:
-    """A charger's heat cuts caps without a cooling state; at 85 % it is let in."""
+def test_a_phone_whose_clocks_are_cut_must_wait() -> None:
+    """Heat from charging cuts caps without a cooling state; at 85 % the trial may start."""
     door = Door([cut(0.58), cut(0.7), cut(0.85)])
 
     opened = door.passed()
@@ -29,7 +29,7 @@ def test_a_phone_whose_clocks_are_cut_is_waited_for() -> None:
 
 
 def test_a_phone_whose_clocks_stay_cut_does_not_count() -> None:
-    """After the bound, in words."""
+    """After the time limit; the message names the policy and its share."""
     opened = Door(repeat(cut(0.58)), wanted=Gates(wait_s=60.0)).passed()
 
     assert opened.timed_out == (
@@ -37,14 +37,14 @@ def test_a_phone_whose_clocks_stay_cut_does_not_count() -> None:
     )
 
 
-def test_cut_clocks_are_not_waited_for_where_heat_is_asked_about_nor_on_a_host() -> None:
-    """A host's clocks are others' affair; heat is the question."""
+def test_cut_clocks_are_no_reason_to_wait_where_heat_is_asked_about_nor_on_a_host() -> None:
+    """Where heat is the question nothing is rejected, and the lab does not control a host's clocks."""
     assert Door([cut(0.5)], wanted=Gates(throttling="keep")).passed().timed_out == ""
     assert Door([cut(0.5)], kind="host").passed().timed_out == ""
 
 
-def test_what_a_profile_set_is_the_measure_of_cut_clocks() -> None:
-    """Pinned at 60 %, a phone at 60 % is whole; once that was seen, 45 % is a quarter too little."""
+def test_cut_clocks_are_measured_against_what_a_profile_set() -> None:
+    """A phone pinned at 60 % is fine at 60 %; after a look has shown that, 45 % is a quarter too little."""
     offered = Offered("rooted")
     first = Door([cut(0.6)], offered=offered).passed()
     later = Door(repeat(cut(0.45)), offered=offered, wanted=Gates(wait_s=5.0)).passed()

@@ -1,4 +1,4 @@
-"""The rules of a gate: which looks let a trial start, and the words of those that do not."""
+"""The rules of a gate: which looks let a trial start, and what the others say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.lab.gate.door import BARE, COOL, WANTED, Door, warm
 
 
 def test_a_phone_that_still_cools_quickly_is_not_let_in_yet() -> None:
-    """Below its limit, but 0.6 degC a minute: it is warm inside."""
+    """It is below its limit but falls by 0.6 degC a minute: it is still warm inside."""
     door = Door(warm(max(26.5, 28.1 - 0.01 * 5 * n)) for n in range(400))
 
     opened = door.passed()
@@ -30,7 +30,7 @@ def test_a_phone_that_still_cools_quickly_is_not_let_in_yet() -> None:
 
 
 def test_a_chip_that_had_to_cool_is_not_watched_for_a_minute() -> None:
-    """It is cool within seconds, and the case never was too warm."""
+    """A chip cools within seconds, and the case never was too warm."""
     hot = replace(COOL, celsius={**COOL.celsius, "soc_max": 48.0})
     door = Door([hot, hot, COOL])
 
@@ -54,8 +54,8 @@ def test_a_chip_that_had_to_cool_is_not_watched_for_a_minute() -> None:
         ),
     ],
 )
-def test_each_rule_is_waited_for_in_its_own_words(look: Vitals, words: str) -> None:
-    """A device at its limits is let in, one beyond any is not."""
+def test_each_rule_has_its_own_words(look: Vitals, words: str) -> None:
+    """Beyond any limit a device must wait; the message names the rule."""
     door = Door(repeat(look), wanted=Gates(wait_s=4.0))
 
     opened = door.passed()
@@ -77,7 +77,7 @@ def test_a_device_right_at_its_limits_is_let_in() -> None:
 
 
 def test_a_sensor_that_vanishes_while_too_warm_ends_the_waiting() -> None:
-    """Three looks without a reading: nobody can know any more, and the words say what it said last, and why."""
+    """After three looks without a reading nobody can know; the message gives the last reading and the reason."""
     lost = replace(COOL, celsius={"battery": 27.0, "soc_max": 32.0}, missing={"vtskin-max": "may not be read"})
     door = Door([warm(38.0), lost, lost, lost])
 
@@ -92,8 +92,8 @@ def test_a_sensor_that_vanishes_while_too_warm_ends_the_waiting() -> None:
     assert SENSOR_GONE in opened.flags
 
 
-def test_a_sensor_that_comes_back_is_gated_by_again() -> None:
-    """Two looks without it are patience."""
+def test_a_sensor_that_comes_back_counts_again() -> None:
+    """Two looks without a reading are not enough to give it up."""
     lost = replace(COOL, celsius={"soc_max": 32.0, "battery": 27.0})
     door = Door([replace(COOL, busy_cores=2.0), lost, lost, COOL])
 
@@ -104,7 +104,7 @@ def test_a_sensor_that_comes_back_is_gated_by_again() -> None:
 
 
 def test_a_sensor_that_was_there_other_days_is_missed() -> None:
-    """It is looked for three times; then the others decide, and the trial is flagged."""
+    """The gate tries three times; then the other sensors decide, and the trial is flagged."""
     lost = replace(COOL, celsius={"soc_max": 32.0, "battery": 27.0})
     door = Door([lost] * 3)
 
@@ -115,7 +115,7 @@ def test_a_sensor_that_was_there_other_days_is_missed() -> None:
 
 
 def test_all_sensors_gone_is_no_sensor_at_all() -> None:
-    """A phone whose every sensor is refused from one day to the next rests, and both flags say so."""
+    """A phone whose sensors all stop answering from one day to the next rests, and both flags say so."""
     door = Door(repeat(BARE), wanted=Gates(pause_s=20.0))
 
     opened = door.passed()
@@ -126,7 +126,7 @@ def test_all_sensors_gone_is_no_sensor_at_all() -> None:
 
 @pytest.mark.parametrize("said", [-274.0, float("nan"), float("inf")])
 def test_what_no_phone_can_be_is_no_reading(said: float) -> None:
-    """Minus 274 degC opens no gate."""
+    """A reading of -274 degC opens no gate."""
     door = Door([warm(38.0), *[warm(said)] * 3])
 
     assert "gives no reading any more, 3 looks in a row" in door.passed().timed_out
@@ -134,7 +134,7 @@ def test_what_no_phone_can_be_is_no_reading(said: float) -> None:
 
 @pytest.mark.parametrize("jump", [-3600.0, -20.0, 3600.0])
 def test_a_device_whose_clock_jumps_must_hold_still_for_a_minute_all_the_same(jump: float) -> None:
-    """What lies before a step back is not used; a leap forward is a long time in which it cooled."""
+    """Looks before a backward step do not count; a leap forward counts as a long time to cool."""
     door = Door(
         chain([warm(31.0)], repeat(warm(27.0))),
         device_clock=lambda seconds: 9000.0 + seconds + (jump if seconds > 30 else 0.0),
@@ -148,7 +148,7 @@ def test_a_device_whose_clock_jumps_must_hold_still_for_a_minute_all_the_same(ju
 
 @pytest.mark.parametrize("clock", [lambda seconds: 5.0, lambda seconds: math.nan])
 def test_a_device_whose_clock_stands_still_is_given_up_at_the_bound(clock: Callable[[float], float]) -> None:
-    """How fast it changes cannot be known then: the words say that no time passed."""
+    """The rate of change is unknown then: the message says that no time passed."""
     door = Door(chain([warm(31.0)], repeat(warm(27.0))), wanted=Gates(wait_s=90.0), device_clock=clock)
 
     opened = door.passed()
@@ -180,7 +180,7 @@ IDLE = st.none() | st.builds(Idle, st.none() | st.floats(-40, 150), st.none() | 
 def test_no_sequence_of_looks_breaks_the_decision(
     looks: Sequence[Vitals], idle: Idle | None, cores: int, seconds: float
 ) -> None:
-    """Whatever sensors say: a decision, whose kind and words agree."""
+    """Whatever sensors read, there is a decision, and its kind and words agree."""
     found = decide(looks, WANTED, idle, cores, slope=Slope(0.2, seconds))
 
     assert (found.kind == "wait") == bool(found.care or found.load or found.gone)

@@ -1,4 +1,4 @@
-"""The gate: how long it waits, when it looks and what it says, as journals of looks and naps; on a phone too."""
+"""The gate: how long it waits, when it looks and what it says, as journals of looks and sleeps, and on a phone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.lab_process import ROOT
 
 
 def test_a_cool_quiet_phone_is_let_in_at_the_first_look() -> None:
-    """No nap, no words, no flag."""
+    """No sleep, no message, no flag."""
     door = Door([COOL])
 
     opened = door.passed()
@@ -35,7 +35,7 @@ def test_a_cool_quiet_phone_is_let_in_at_the_first_look() -> None:
 
 
 def test_a_hot_phone_is_looked_at_until_it_has_cooled_and_holds_still() -> None:
-    """28.0 is its limit; then a minute must show less than 0.2 degC a minute, by looking each time."""
+    """Its limit is 28.0; below it the change over a minute of looks must be less than 0.2 degC."""
     door = Door(chain([warm(31.4), warm(29.0)], repeat(warm(27.5))))
 
     opened = door.passed()
@@ -53,7 +53,7 @@ def test_a_hot_phone_is_looked_at_until_it_has_cooled_and_holds_still() -> None:
 
 
 def test_a_phone_that_never_cools_is_measured_and_does_not_count() -> None:
-    """After the bound the trial may run; the words name sensor, reading, limit, and that it never moved."""
+    """After the time limit the trial may run; the message gives sensor, reading and limit; it never moved."""
     door = Door(repeat(warm(41.2)), wanted=Gates(wait_s=300.0))
 
     opened = door.passed()
@@ -66,7 +66,7 @@ def test_a_phone_that_never_cools_is_measured_and_does_not_count() -> None:
 
 
 def test_an_empty_phone_that_nothing_charges_is_refused() -> None:
-    """Waiting only empties it further, and so does working; without a gate it is the user's own affair."""
+    """Waiting and work only empty it further; without a gate the user decides."""
     low = replace(warm(31.4), battery_level=19.0, powered=False)
     door = Door([low])
 
@@ -77,15 +77,15 @@ def test_an_empty_phone_that_nothing_charges_is_refused() -> None:
     assert Door([low], wanted=Gates(start="never")).passed().timed_out == ""
 
 
-def test_an_empty_phone_of_which_nobody_knows_whether_it_is_charged_is_waited_for() -> None:
+def test_an_empty_phone_that_may_be_charging_must_wait() -> None:
     """It may be charging."""
     door = Door(repeat(replace(COOL, battery_level=19.0, powered=None)), wanted=Gates(wait_s=4.0))
 
     assert (door.passed().waited_s, door.journal) == (4.0, ["look", "sleep 4", "look"])
 
 
-def test_a_device_whose_rest_is_unknown_is_let_in_and_said_to_be() -> None:
-    """The absolute limits hold; this look becomes the measure, in words and as a flag."""
+def test_a_device_whose_idle_temperature_is_unknown_is_let_in_and_flagged() -> None:
+    """The absolute limits hold; this look becomes the reference, and a message and a flag say so."""
     door = Door([warm(34.0)], idle=None)
 
     opened = door.passed()
@@ -99,8 +99,8 @@ def test_a_device_whose_rest_is_unknown_is_let_in_and_said_to_be() -> None:
     assert Door(repeat(hot), idle=None, wanted=Gates(wait_s=0.0)).passed().timed_out
 
 
-def test_other_programs_are_waited_for_and_the_wait_is_counted() -> None:
-    """1.4 of 2 cores are busy, then they are not; no minute of stillness is asked for; ten seconds are no news."""
+def test_the_wait_for_other_programs_is_counted() -> None:
+    """1.4 of 2 cores are busy for 10 s, which is not worth a message; the device need not hold still."""
     busy = replace(COOL, busy_cores=1.4)
     door, longer = Door([busy, busy, COOL]), Door([busy, busy, busy, COOL])
 
@@ -116,7 +116,7 @@ def test_other_programs_are_waited_for_and_the_wait_is_counted() -> None:
 
 
 def test_looks_take_time_too() -> None:
-    """Naps of half a second between looks of two: what may be waited is spent after four of both, not after 20."""
+    """With sleeps of 0.5 s and looks of 2 s, a limit of 10 s is reached after four of both, not after 20."""
     busy = replace(COOL, busy_cores=1.4)
     door = Door(repeat(busy), wanted=Gates(poll_s=0.5), load_left_s=10.0, look_s=2.0)
 
@@ -127,7 +127,7 @@ def test_looks_take_time_too() -> None:
 
 
 def test_what_is_left_of_a_runs_patience_with_load_is_not_exceeded() -> None:
-    """Then the trial counts, with a flag; with nothing left it begins at once. Stolen time is load too."""
+    """Then the trial counts, with a flag; with nothing left it starts at once. Stolen time is load too."""
     busy = replace(COOL, busy_cores=0.6, stolen_cores=0.6)
     door = Door(repeat(busy), load_left_s=7.0)
 
@@ -139,7 +139,7 @@ def test_what_is_left_of_a_runs_patience_with_load_is_not_exceeded() -> None:
 
 
 def test_waiting_for_a_phone_to_cool_costs_no_patience_with_load() -> None:
-    """Both at once: it cools, and only what is left afterwards counts as waiting for load."""
+    """The phone is hot and busy: only the wait after it has cooled counts as waiting for load."""
     hot_and_busy = replace(COOL, busy_cores=2.0, thermal_status=1)
     door = Door([*[hot_and_busy] * 3, replace(COOL, busy_cores=2.0), COOL])
 
@@ -149,7 +149,7 @@ def test_waiting_for_a_phone_to_cool_costs_no_patience_with_load() -> None:
 
 
 def test_a_phone_without_sensors_rests_between_trials_and_says_so() -> None:
-    """Ten minutes less what has passed since the last trial; told each minute, and the trial is flagged."""
+    """Ten minutes minus the time since the last trial; a message each minute, and a flag on the trial."""
     door = Door(repeat(BARE), idle=None, rested_s=480.0)
 
     opened = door.passed()
@@ -165,7 +165,7 @@ def test_a_phone_without_sensors_rests_between_trials_and_says_so() -> None:
 
 
 def test_a_phone_that_tells_only_its_batterys_temperature_rests_too() -> None:
-    """The battery lags the chip by minutes; its own rule is kept, and waited for before the rest."""
+    """The battery lags the chip by minutes; its own rule still holds, and comes before the rest."""
     battery = replace(BARE, celsius={"battery": 30.0})
     hot = replace(BARE, celsius={"battery": 35.5})
 
@@ -178,7 +178,7 @@ def test_a_phone_that_tells_only_its_batterys_temperature_rests_too() -> None:
 
 @pytest.mark.parametrize("kind", ["host", "virtual"])
 def test_a_host_or_virtual_device_without_sensors_does_not_rest(kind: DeviceKind) -> None:
-    """One flag on the trial, and not a word."""
+    """The trial gets a flag, and there is no message."""
     door = Door([BARE], kind=kind, idle=None)
 
     assert door.passed().flags == ("ungated",)
@@ -186,7 +186,7 @@ def test_a_host_or_virtual_device_without_sensors_does_not_rest(kind: DeviceKind
 
 
 def test_a_hosts_chip_is_not_left_to_cool() -> None:
-    """It follows every program within seconds; that temperature was no condition is said by the flag."""
+    """It follows every program within seconds; the flag says that temperature was no condition."""
     hot = replace(COOL, celsius={"cpu-thermal": 71.0, "battery": 38.0}, powered=None)
     door = Door([hot], kind="host")
 
@@ -194,7 +194,7 @@ def test_a_hosts_chip_is_not_left_to_cool() -> None:
 
 
 def test_a_sensor_that_stands_still_while_the_chip_cools_is_flagged() -> None:
-    """Its neighbours fell by 2 degC and more in a minute: what it says may be old. It is not called false."""
+    """Its neighbours fell by 2 degC and more in a minute: its reading may be old, and is not called wrong."""
     chips = ("cpu-big-core7-0", "apu-a0", "soc_max", "cpu-dsu0")
 
     def look(n: int) -> Vitals:
@@ -208,30 +208,30 @@ def test_a_sensor_that_stands_still_while_the_chip_cools_is_flagged() -> None:
 
 
 def test_faked_values_are_refused_with_what_undoes_them() -> None:
-    """An override makes every later word worthless."""
+    """An override makes every later reading worthless."""
     faked = replace(COOL, missing={"thermal status": "it is faked: `cmd thermalservice reset`"})
     with pytest.raises(DeviceRefused, match=r"fake: wanted its sensors' own .* `cmd thermalservice reset`\)"):
         Door([faked]).passed()
 
 
 class Backwards(FakeClock):
-    """A lab's clock that goes back an hour at each look at it."""
+    """A clock of the lab that goes back an hour at each call."""
 
     def monotonic(self) -> float:
-        """Less than before."""
+        """Return less than before."""
         self.seconds -= 3600.0
         return self.seconds
 
 
 def test_a_lab_whose_clock_goes_back_does_not_wait_for_ever() -> None:
-    """Every nap counts at least as long as it was."""
+    """Every sleep counts for at least its own length."""
     door = Door(repeat(warm(40.0)), clock=Backwards(), wanted=Gates(wait_s=60.0))
 
     assert door.passed().waited_s == 60.0
 
 
 def test_a_scenario_that_never_waits_is_looked_at_once() -> None:
-    """Heat is what it asks about: nothing is refused, and what was seen is kept."""
+    """It asks about heat: nothing is refused, and the look is kept."""
     door = Door([warm(41.0)], idle=None, wanted=Gates(start="never"))
 
     opened = door.passed()
@@ -250,7 +250,7 @@ def test_the_page_on_measuring_says_what_the_code_says() -> None:
     assert [key for key in sorted(keys) if f"`{key}`" not in page and f"`{key} = " not in page] == []
 
 
-def test_a_hot_virtual_phone_is_waited_for_until_it_has_cooled(phone: Phone) -> None:
+def test_a_hot_virtual_phone_must_cool_first(phone: Phone) -> None:
     """Over the real wire, with the heat model's own cooling: 40 degC falls by 0.04 degC a second at first."""
     phone.connect()
     hot = Device(
@@ -288,9 +288,9 @@ class RealClock:
     """The clock of this machine."""
 
     def monotonic(self) -> float:
-        """Seconds."""
+        """Return seconds."""
         return time.monotonic()
 
     def utc(self) -> str:
-        """Not asked for."""
+        """Fail: the gate has no use for it."""
         raise NotImplementedError

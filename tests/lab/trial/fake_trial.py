@@ -74,7 +74,7 @@ def tried(tmp_path: Path, fault: Fault, kind: str) -> tuple[Job, Findings, Outco
 
 
 def checked(tmp_path: Path, job: Job, spoil: Spoil = list, wall_s: float | None = None) -> Findings:
-    """Check the trial that was tried in a folder, its events changed first."""
+    """Check the trial that ran in a folder, after `spoil` has changed its events."""
     manifest, inputs = setting(tmp_path / "again")
     events = list(read_events((tmp_path / "trial" / EVENTS).read_bytes()).events)
     return check(job, spoil(events), manifest, inputs, max_gap=0.10, wall_s=wall_s)

@@ -1,4 +1,4 @@
-"""Times that cannot all be true are refused, each in a sentence with the figures in it."""
+"""Times that contradict each other are refused, with the figures in the message."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def greeting(**update: object) -> Spoil:
 
 
 def test_a_device_that_is_years_off_is_believed(judged: Callable[..., Findings]) -> None:
-    """The time of day says nothing of durations: a phone without a network may be in 1970, or in 2100."""
+    """The time of day does not matter for durations: a phone without a network may be in 1970, or in 2100."""
     assert judged("encode_image", greeting(real_ns=4_102_444_800 * 10**9)).flaw is None
 
 
 def test_a_clock_that_is_read_after_what_it_times_went_back(judged: Callable[..., Findings]) -> None:
-    """`hello` is written first: an iteration that began before it was timed by a clock that was set back."""
+    """`hello` comes first: an iteration that began before it was timed by a clock that went back."""
     flaw = flaw_of(judged("encode_image", greeting(monotonic_ns=5 * 10**9)))
 
     assert flaw.reason is InvalidReason.CLOCK_JUMP
@@ -47,7 +47,7 @@ def test_a_clock_that_is_read_after_what_it_times_went_back(judged: Callable[...
 
 
 def test_a_span_outside_its_iteration_was_timed_by_another_clock(judged: Callable[..., Findings]) -> None:
-    """A stage cannot have been done before its iteration began, or after it had ended."""
+    """A stage cannot run before its iteration began, or after it ended."""
     flaw = flaw_of(judged("encode_image", changed(Stage.TILE, start_ns=10**12)))
 
     assert flaw.reason is InvalidReason.CLOCK_JUMP
@@ -64,7 +64,7 @@ def test_the_whole_trial_is_longer_than_its_iterations(judged: Callable[..., Fin
 def test_iterations_longer_than_the_trial_were_timed_by_a_clock_that_jumped(
     tmp_path: Path, wall_s: float | None, reason: InvalidReason | None
 ) -> None:
-    """0.3 s of iterations do not fit into 0.19 s by the host's clock; a trial it did not see may have."""
+    """0.3 s of iterations do not fit into 0.19 s by the host's clock; they may if the host did not see it all."""
     job, _, _, _ = tried(tmp_path, "none", "encode_image")
 
     flaw = checked(tmp_path, job, wall_s=wall_s).flaw
@@ -73,7 +73,7 @@ def test_iterations_longer_than_the_trial_were_timed_by_a_clock_that_jumped(
 
 
 def test_a_first_token_before_its_prefill_is_not_believed(judged: Callable[..., Findings]) -> None:
-    """Coupled, nine tiles (10 stages of 10 ms) and seven chunks come before the first token: 170 ms."""
+    """In a coupled trial nine tiles (10 stages of 10 ms) and seven chunks precede the first token: 170 ms."""
     flaw = flaw_of(judged("generate", changed(Stage.FIRST_TOKEN, duration_ns=150_000_000)))
 
     assert flaw.reason is InvalidReason.SPAN_GAP
@@ -94,7 +94,7 @@ def test_a_decoupled_first_token_waits_for_prefill_only(tmp_path: Path) -> None:
 
 
 def streamed(numbers: list[int], pause_ms: int = 0) -> list[Span]:
-    """Return the stages of a decode: 10 ms a token, of which the last is `detokenise`; then a pause."""
+    """Return the stages of a decode: 10 ms for each token, the last of them `detokenise`; then a pause."""
     facts = {"iteration": 1, "role": "npu", "unit": "npu", "thread": 0, "cpu_ns": 0}
     spans = []
     for at, number in enumerate(numbers):
@@ -116,7 +116,7 @@ def decoding(tmp_path: Path) -> Job:
 
 
 def test_tokens_that_become_visible_one_by_one_are_believed(decoding: Job) -> None:
-    """Five tokens, each shown once and in order, with a pause between them that may be nobody's."""
+    """Five tokens appear once each, in order, with an allowed pause between them."""
     timing.tokens(decoding, 1, streamed([0, 1, 2, 3, 4], pause_ms=1), max_gap=0.10)
 
 
@@ -137,8 +137,8 @@ def test_a_runner_that_counts_one_token_too_many_is_caught(decoding: Job, number
     assert found.value.flaw.reason is InvalidReason.WRONG_TOKEN_COUNT
 
 
-def test_tokens_are_paid_for_by_their_stages(decoding: Job) -> None:
-    """Four intervals of 15 ms of which the stages account for 10: a third of the decode time is nobody's."""
+def test_the_stages_of_the_tokens_account_for_the_decode_time(decoding: Job) -> None:
+    """Of four intervals of 15 ms the stages account for 10 ms each: a third of the time is missing."""
     words = r"tokens 2 to 5 took 60.000 ms, their stages only 40.000 ms of it \(33.3% missing, allowed 10.0%\)"
     with pytest.raises(Found, match=words) as found:
         timing.tokens(decoding, 1, streamed([0, 1, 2, 3, 4], pause_ms=5), max_gap=0.10)
@@ -147,7 +147,7 @@ def test_tokens_are_paid_for_by_their_stages(decoding: Job) -> None:
 
 
 def test_a_clock_may_step_by_a_millisecond(judged: Callable[..., Findings]) -> None:
-    """Two readings of a coarse clock contradict each other by less than its grain, and mean nothing by it."""
+    """Two readings of a coarse clock may contradict each other by less than its grain."""
     started = 1_000  # the fake agent's tape
 
     assert judged("encode_image", greeting(monotonic_ns=started + CLOCK_GRAIN_NS)).flaw is None
