@@ -17,7 +17,7 @@ Says = Callable[[Callable[[socket.socket], None]], tuple[str, int]]
 
 @pytest.fixture
 def server() -> Iterator[Says]:
-    """Give the address of a server that has one conversation, as a function says."""
+    """Return the address of a server that has one conversation, given by a function."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def make(converse: Callable[[socket.socket], None]) -> tuple[str, int]:
