@@ -1,7 +1,7 @@
 """Bad input to the gates and to what watches a trial, through the command `lab`: a real adbd, the native agent.
 
 A virtual phone is made hot, or one of its sensors made to lie; the tests check what a person has afterwards: exit
-status, messages, and trials on disk. docs/measuring.md, "Bad input", has the table. No phone has to cool by itself
+status, messages, and trials on disk. docs/measuring.md, "Bad input", lists them. No phone has to cool by itself
 here (in tests/lab/gate/test_wait.py one does): a command cools it once the lab waits for it.
 """
 
