@@ -39,7 +39,7 @@ UNKEPT = "lab show last, not kept"
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took."""
+    """The time that one process took."""
 
     cpu_s: float
     wall_s: float

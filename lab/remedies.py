@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 CHECKOUT = (Path(__file__).parents[1] / "Makefile").is_file()
-"""Whether the lab runs from a checkout; an installed wheel has no Makefile beside it."""
+"""True if the lab runs from a checkout; an installed wheel has no Makefile beside it."""
 
 
 def packages(extra: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What several tests need: the tiny preset and builds of it, the command `lab` as a process, a small disk."""
+"""Fixtures of several tests: the tiny preset and builds of it, the command `lab` as a process, a small disk."""
 
 from __future__ import annotations
 

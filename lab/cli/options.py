@@ -1,4 +1,4 @@
-"""What the commands of `lab` share: the data root, options and their checks, and messages on stderr."""
+"""Options that the commands of `lab` share: the data root, options and their checks, and messages on stderr."""
 
 from __future__ import annotations
 

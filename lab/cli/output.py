@@ -1,4 +1,4 @@
-"""What several commands print or write: files, where results lie, the options that a hint needs."""
+"""Output that several commands share: files, where results lie, the options that a hint needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `lab show` makes from the trials of runs, not from their answers alone: pages, Markdown, percentiles."""
+"""Pages, Markdown and percentiles: the output of `lab show` that needs the trials of runs, not only answers."""
 
 from __future__ import annotations
 

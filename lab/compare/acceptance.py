@@ -68,7 +68,7 @@ class Tried:
 
     @property
     def repeated(self) -> bool:
-        """Whether the last try lies within 5 % of the reference."""
+        """True if the last try lies within 5 % of the reference."""
         if self.reference is None or not self.repeats:
             return False
         ratio = self.repeats[-1] / self.reference

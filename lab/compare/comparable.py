@@ -29,7 +29,7 @@ class Difference:
 
     @property
     def one_sided(self) -> bool:
-        """Whether one side lacks the fact."""
+        """True if one side lacks the fact."""
         return NONE in self.pair
 
 
@@ -145,7 +145,7 @@ _REMEDIES = (
     ("cells", "Other cells were measured: measure both under one scenario, or ask with --differs parameter."),
     ("*", "The two sides had different plans: measure both under one scenario and plan, `lab compare A B`."),
 )  # fmt: skip
-"""What to do about a fact, by pattern; the first match counts."""
+"""Advice about a fact, by pattern; the first match counts."""
 
 
 def _remedy(name: str, pair: tuple[str, str]) -> str:

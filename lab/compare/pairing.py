@@ -35,7 +35,7 @@ CellPair = tuple[Cell, Cell]
 
 @dataclass(frozen=True)
 class Turn:
-    """What is measured next: pair `block` of a cell, and its missing sides in order."""
+    """The next thing to measure: pair `block` of a cell, and its missing sides in order."""
 
     index: int
     block: int

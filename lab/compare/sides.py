@@ -19,7 +19,7 @@ from lab.store import Store
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user wants compared: A and B as they were named."""
+    """The comparison that a user asked for: A and B as they were named."""
 
     named: tuple[str, str]
     differs: Dimension

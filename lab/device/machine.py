@@ -1,4 +1,4 @@
-"""What this machine has and lacks for measuring."""
+"""An examination of this machine: everything that measuring needs, there or missing."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Offered:
 
     @property
     def words(self) -> str:
-        """What the shares are shares of, in words."""
+        """The whole that the shares are shares of, in words."""
         return "its highest clock" if self.profile == "observe" else "the highest clock seen at a gate"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 Kind = Literal["words", "prose", "number", "faults"]
-"""What a column holds: a few words, prose that wraps, numbers, or `faults`, which are numbers that should be 0."""
+"""The content of a column: a few words, prose that wraps, numbers, or `faults`, which are numbers that should be 0."""
 
 Item = TypeVar("Item")
 
@@ -22,7 +22,7 @@ class Head:
 
     @property
     def left(self) -> bool:
-        """Whether the column is aligned left: words are, numbers are not."""
+        """True if the column is aligned left: words are, numbers are not."""
         return self.kind in ("words", "prose")
 
 

@@ -21,7 +21,7 @@ from lab.trial.memory import Look
 
 @dataclass(frozen=True)
 class Attempts:
-    """What all attempts of one run share: what is measured, with what, in which turn, and who watches."""
+    """Everything that the attempts of one run share: scenario, bench, turn, inputs, and who watches."""
 
     record: Run
     scenario: Scenario

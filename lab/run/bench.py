@@ -1,4 +1,4 @@
-"""What a run is measured with, and the job of each of its trials."""
+"""A bench: everything a run is measured with, and the job of each of its trials."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Senses(Protocol):
 
 @dataclass(frozen=True)
 class Bench:
-    """What a run is measured with; `lease` takes the device's turn.
+    """Everything a run is measured with; `lease` takes the device's turn.
 
     `own_inputs` are the user's own by name; they hide the build's inputs of the same name. `present` brings build,
     inputs and agent to the device, as far as they are missing there; the host reads them where they lie. Without

@@ -15,7 +15,7 @@ from lab.store.raw import ComparisonFile, RecordFile, RunFile, SelfCheckFile, en
 
 
 class Listed(Protocol):
-    """What a list needs of every record."""
+    """The fields that a list needs of every record."""
 
     @property
     def id(self) -> str:

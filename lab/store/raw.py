@@ -1,4 +1,4 @@
-"""What is saved as JSON files: they are the truth, and a person can read them."""
+"""The records that are saved as JSON files: they are the truth, and a person can read them."""
 
 from __future__ import annotations
 

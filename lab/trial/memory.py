@@ -48,7 +48,7 @@ COUNTED = MappingProxyType(
         DMABUF: "buffers of all drivers and processes together; an accelerator's may not be in the others",
     }
 )
-"""What each figure counts (methodology.md, section 12)."""
+"""The meaning of each figure (methodology.md, section 12)."""
 
 EVERY_S = 0.5
 """Shortest interval between looks: 2 Hz, methodology.md, section 12."""

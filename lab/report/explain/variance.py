@@ -49,7 +49,7 @@ class Split:
 
     @property
     def lacking(self) -> bool:
-        """Whether iterations make most of the variance and more of them are worth their time."""
+        """True if iterations make most of the variance and more of them are worth their time."""
         return self.share > MOST_OF_IT and (self.best is None or self.best.iterations > self.now)
 
     @property

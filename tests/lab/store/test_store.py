@@ -1,4 +1,4 @@
-"""What was saved stays saved: through kill -9, a full disk, two writers and a lost index."""
+"""Saved records stay saved: through kill -9, a full disk, two writers and a lost index."""
 
 from __future__ import annotations
 

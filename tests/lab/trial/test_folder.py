@@ -1,4 +1,4 @@
-"""What an agent wrote is read strictly."""
+"""An agent's lines are read strictly."""
 
 from __future__ import annotations
 
