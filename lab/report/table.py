@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 Kind = Literal["words", "prose", "number", "faults"]
-"""The content of a column: a few words, prose that wraps, numbers, or `faults`, which are numbers that should be 0."""
+"""The content of a column: a few words, prose that wraps, numbers, or `faults`: numbers that should be 0."""
 
 Item = TypeVar("Item")
 
