@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,12 +63,15 @@ def test_a_time_out_ends_the_whole_group(tmp_path: Path) -> None:
 
 
 def runs(pid: int) -> bool:
-    """Tell whether a process still runs; a zombie does not."""
+    """Tell whether a process still runs, after the kernel had time to end it; a zombie does not."""
     path = Path(f"/proc/{pid}/stat")
-    for _ in range(100):
-        if not path.exists() or path.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}:
+    for _ in range(500):
+        try:
+            if path.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}:
+                return False
+        except (FileNotFoundError, ProcessLookupError):
             return False
-        os.sched_yield()
+        time.sleep(0.01)
     return True
 
 
