@@ -20,6 +20,7 @@ from benchmarks import (
     prefill_chunks,
     push,
     rivals,
+    start_up,
     verdicts,
     vitals,
     warm_up,
@@ -38,6 +39,7 @@ ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
     "prefill_chunks_w4": (partial(prefill_chunks.run, claimed=False), ("bench-paper",)),
     "push": (push.run, ()),
     "push_candidates": (push.compare, ()),
+    "start_up": (start_up.run, ("nano-paper",)),
     "vitals": (vitals.run, ()),
 }
 """Timed benchmarks, and the build lines each runs on (none: it makes its own data); one result per build."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +14,6 @@ from device_agents.virtual_phone.errors import FarmError
 from lab.builds.folder import Build, open_build
 from lab.device import android, lease
 from lab.device.adb.transport import Server
-from lab.device.cores import Held
 from lab.device.local import SystemClock
 from lab.device.transport import Device
 from lab.records import Run, Trial
@@ -59,11 +56,7 @@ def between(device: Device, build: Build, folder: Path) -> list[float]:
     """
     store = Store(folder)
 
-    @contextmanager
-    def leased() -> Iterator[Held]:
-        with lease.held(device, owner="benchmark", wait_s=0) as own:
-            yield Held(own.note, None, lambda: own.fence, own.again)
-
+    leased = partial(lease.held, device, owner="benchmark", wait_s=0)
     bench = Bench(device, build, store, SystemClock(), leased)
     bench = Bench(device, build, store, SystemClock(), leased, present=present(bench, lambda sent, total: None))
     scenario = load(SCENARIOS / "null.toml", plan={"blocks": TRIALS})

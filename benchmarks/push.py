@@ -244,7 +244,7 @@ def candidates(bench: Bench, build: Package) -> None:
         bench.adb(device, "push", *options, str(build.folder), PLAIN)
 
     def adbutils_sync() -> None:
-        from adbutils import AdbClient
+        from adbutils import AdbClient  # noqa: PLC0415 - a rival, imported by nobody else
 
         phone = AdbClient(bench.server.host, bench.server.port).device(transport.serial)
         for source, target in files:

@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
+from device_agents.reasons import InvalidReason as InvalidReason  # noqa: PLC0414 - handed on
+
 PROTOCOL = 1
 """The version that this file describes. A reader refuses a higher one, and upgrades or refuses a lower one."""
 
@@ -90,29 +92,6 @@ class ErrorClass(StrEnum):
     DISK_FULL = "disk_full"
     TIMEOUT = "timeout"
     CRASH = "crash"
-
-
-class InvalidReason(StrEnum):
-    """Why a trial does not count. A trial has one reason: the first one found."""
-
-    AGENT_ERROR = "agent_error"
-    AGENT_DIED = "agent_died"
-    TIMEOUT = "timeout"
-    NO_END = "no_end"
-    MALFORMED_EVENTS = "malformed_events"
-    COUNT_MISMATCH = "count_mismatch"
-    WRONG_OUTPUT = "wrong_output"
-    WRONG_TOKEN_COUNT = "wrong_token_count"
-    SPAN_GAP = "span_gap"
-    SPAN_OVERLAP = "span_overlap"
-    NO_WORK = "no_work"
-    GATE_TIMEOUT = "gate_timeout"
-    SHARED_HOST = "shared_host"
-    WRONG_UNIT = "wrong_unit"
-    THROTTLED = "throttled"
-    CLOCK_JUMP = "clock_jump"
-    DEVICE_LOST = "device_lost"
-    DEVICE_REBOOTED = "device_rebooted"
 
 
 def _relative(path: str) -> str:
@@ -251,13 +230,13 @@ class ForeignManifest(Contract):
     """
 
     protocol: Positive
-    runtime: Literal["llama.cpp"]
+    runtime: Name = Field(description="whose tool runs it, as the lab's table of runtimes names it: llama.cpp")
     model: Name
     recipe: Name
     weight_file: RelativePath = Field(description="the file that the tool loads: the .gguf")
     program: RelativePath = Field(description="the tool itself: llama-bench, for the device's ABI")
     abi: str = Field(description="machine of the program, from its ELF header: x86_64, arm64, ...; or `script`")
-    kv_cache: Literal["f16", "q8_0"]
+    kv_cache: Name = Field(description="type of the key-value cache, as the tool calls it: f16, q8_0")
     prompt_tokens: dict[Name, Positive] = Field(
         description="input that a scenario names -> how many tokens the tool works on instead"
     )
@@ -267,8 +246,8 @@ class ForeignManifest(Contract):
 
 
 def manifest_of(document: object) -> Manifest | ForeignManifest:
-    """Check a manifest, ours or a foreign one as its `runtime` says; raises `pydantic.ValidationError`."""
-    foreign = isinstance(document, dict) and document.get("runtime") == "llama.cpp"
+    """Check a manifest, ours or a foreign one (it names a `program`); raises `pydantic.ValidationError`."""
+    foreign = isinstance(document, dict) and "program" in document
     return (ForeignManifest if foreign else Manifest).model_validate(document)
 
 

@@ -1,4 +1,4 @@
-"""The command `lab`; its parts import each other by module, so that no command's name hides one."""
+"""The command `lab`: one file a command."""
 
 from lab.cli.app import app, main
 

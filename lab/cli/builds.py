@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from device_agents.contract import ForeignManifest
 from lab import remedies
+from lab.builds import folder as builds_on_disk
 from lab.cli.options import DATA, Data, opened
-
-if TYPE_CHECKING:
-    from device_agents.contract import ForeignManifest
 
 builds = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    add_completion=False,
+    rich_markup_mode=None,
     help="List, show, verify and add builds; choose the baseline of a line.",
     epilog="Example: `lab builds list`",
 )
@@ -25,10 +27,7 @@ Build = Annotated[str, typer.Argument(metavar="BUILD", help="A build's line, the
 
 @builds.command("list", epilog="Example: `lab builds list`")
 def list_builds(data: Data = DATA) -> None:
-    """List the builds of the data root; a star marks the baseline of a line."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """List the builds of the data root. A star marks the baseline of a line."""
     table = Table("line", "revision", "id", "model", "recipe", "added (UTC)", "baseline", box=None)
     for row in opened(data).builds():
         mark = "*" if row.baseline else ""
@@ -49,9 +48,7 @@ def list_builds(data: Data = DATA) -> None:
 
 @builds.command(epilog="Example: `lab builds show nano-paper`")
 def show(build: Build, data: Data = DATA) -> None:
-    """Print what a build is: dimensions, precision, its error against the oracle, where its weights came from."""
-    from device_agents.contract import ForeignManifest
-
+    """Print what a build is. Dimensions, precision, error against the oracle, and the origin of its weights."""
     found = opened(data).find_build(build)
     manifest = found.manifest
     typer.echo(f"{manifest.model}-{manifest.recipe}  {found.id}\n  folder: {found.folder}")
@@ -83,17 +80,15 @@ def _show_foreign(manifest: ForeignManifest) -> None:
     typer.echo(
         f"  model: {manifest.weight_file}, key-value cache {manifest.kv_cache}; its outputs are not checked"
     )
-    told = ", ".join(f"{name} = {tokens} tokens" for name, tokens in sorted(manifest.prompt_tokens.items()))
-    typer.echo(f"  inputs it stands in for: {told or 'none'}")
+    prompts = ", ".join(f"{name} = {tokens} tokens" for name, tokens in sorted(manifest.prompt_tokens.items()))
+    typer.echo(f"  inputs it stands in for: {prompts or 'none'}")
     for note in manifest.notes:
         typer.echo(f"  note: {note}")
 
 
 @builds.command(epilog="Example: `lab builds verify nano-paper`")
 def verify(build: Build, data: Data = DATA) -> None:
-    """Check every file of a build against its manifest: size, SHA-256, nothing missing, nothing extra."""
-    from lab.builds import folder as builds_on_disk
-
+    """Check every file of a build against its manifest. Size and SHA-256; no file missing, no file extra."""
     found = opened(data).find_build(build)
     builds_on_disk.verify(found)
     typer.echo(f"{found.id}: {len(found.manifest.files)} files are as the manifest says")
@@ -108,7 +103,7 @@ def add(
     line: Annotated[str, typer.Option(help="The line it continues, e.g. nano-paper.")],
     data: Data = DATA,
 ) -> None:
-    """Check a build and add it to a line as its newest; a foreign folder is packed (docs/foreign-tools.md)."""
+    """Check a build and add it to a line as its newest. A foreign folder is packed (docs/foreign-tools.md)."""
     found = opened(data).add_build(folder, line)
     typer.echo(f"Added {found.id} to line {line}")
 
@@ -117,7 +112,7 @@ def add(
 def baseline(
     line: Annotated[str, typer.Argument(metavar="LINE", help="The line.")], build: Build, data: Data = DATA
 ) -> None:
-    """Make a build the one that others of its line are compared with."""
+    """Make a build the baseline of its line. Other builds are compared with it."""
     store = opened(data)
     found = store.find_build(build)
     store.set_baseline(line, found.id)

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from lab.cli.options import DATA, Data, opened, refuse
 from lab.cli.output import write
 from lab.errors import RunError
-
-if TYPE_CHECKING:
-    pass
+from lab.report.explain.page import render_explanation_page
 from lab.report.explain.saved import explained
+from lab.report.explain.terminal import render_explanation, render_trial
 
 
 def explain(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="Start of a run's id, or last.")] = "last",
-    trial: Annotated[int | None, typer.Option(min=1, help="Tell everything about this trial.")] = None,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Start of a run's id, or last.")] = "last",
+    trial: Annotated[int | None, typer.Option(min=1, help="Print everything about this trial.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page with a timeline.")] = None,
     data: Data = DATA,
 ) -> None:
-    """Say why each trial of a run counted or not, what the device was doing, and where the variance comes from."""
-    from rich.console import Console
-
-    from lab.report.explain.terminal import render_explanation, render_trial
-
+    """Say why each trial of a run counted or not, what the device did, and where the variance comes from."""
     if html is not None:
         refuse("--html writes a page of all trials", trial=trial)
     store = opened(data)
     record = store.run(run)
     found = explained(store, record)
     if html is not None:
-        from lab.report.explain.page import render_explanation_page
-
         write(html, render_explanation_page(found))
         return
     if trial is None:

@@ -1,7 +1,8 @@
-"""What the commands of `lab` share: the data root, the store behind it, options, the console for messages."""
+"""What the commands of `lab` share: the data root, options and their checks, and messages on stderr."""
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from functools import cache
@@ -24,14 +25,14 @@ Data = Annotated[Path, typer.Option("--data", envvar="POCKETLAB_DATA", help="Fol
 
 
 def finite(value: float | None) -> float | None:
-    """Refuse seconds that are no number or have no end, which a range lets pass."""
+    """Refuse infinity and NaN, which typer's ranges let pass."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"wanted a finite number of seconds, found {value}")
     return value
 
 
 def refuse(why: str, **given: object) -> None:
-    """Refuse the options that were given (None: left out), rather than ignore them; arguments have a capital."""
+    """Refuse options that were given (None: left out) instead of ignoring them; arguments are upper-case."""
     if names := [name if name.isupper() else f"--{name}" for name, value in given.items() if value is not None]:
         raise RunError(f"{why}; leave {', '.join(names)} out")
 
@@ -46,15 +47,33 @@ Wait = Annotated[
 
 
 def opened(data: Path) -> Store:
-    """Return the store at `data`; POCKETLAB_INDEX may name another database for the index."""
-    from lab.store import Store
+    """Return the store at `data`; POCKETLAB_INDEX may name another database for its index."""
+    from lab.store import Store  # noqa: PLC0415 - its database takes longer to import than `lab runs` may take
 
     return Store(data, os.environ.get("POCKETLAB_INDEX"))
 
 
 @cache
 def console() -> Console:
-    """Return the console of messages and progress: stderr, so that stdout holds results only."""
-    from rich.console import Console
+    """Return the console for messages and progress. It is stderr: stdout holds results only."""
+    from rich.console import Console  # noqa: PLC0415 - `lab --help` has no message to draw
 
     return Console(stderr=True)
+
+
+def tell(words: str) -> None:
+    """Print one message for a person."""
+    console().print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+class _ToConsole(logging.Handler):
+    """Prints log lines through the console that also draws progress bars, so that they stay whole."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(self.format(record))
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Send the lab's log to stderr: warnings, or everything when `verbose`."""
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)-8s %(message)s", handlers=[_ToConsole()], force=True)

@@ -1,13 +1,11 @@
-"""What a person sees while the lab works: log lines, and progress that is silent about nothing."""
+"""The progress that a person sees while the lab works; it prints nothing when there is nothing to report."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,20 +25,12 @@ Done = Callable[[Trial], None]
 REFRESH_HZ = 1.0
 """How often the bar is drawn: the lab shares the host's cores with what it measures."""
 
-
 TOLD_PERCENT = 25
-"""Off a terminal a push is told each time this much more of it was sent: a line a quarter."""
-
-
-def configure_logging(console: Console, *, verbose: bool) -> None:
-    """Send the lab's log to stderr, through the console that also draws progress."""
-    handler = RichHandler(console=console, show_path=False, show_time=False, markup=False)
-    level = logging.DEBUG if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
+"""Off a terminal a push prints a line whenever this much more of it was sent."""
 
 
 class Display:
-    """The progress of everything that goes on at once; its methods may be called from any thread."""
+    """The progress of everything that runs at the moment. Any thread may call its methods."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -56,14 +46,14 @@ class Display:
             self._bars.stop()
 
     def say(self, words: str) -> None:
-        """Say something beside the bars."""
+        """Print a line above the bars."""
         self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def run(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Done]]:
-        """Show a run: a bar on a terminal, one line a trial elsewhere.
+        """Show a run: a bar on a terminal, one line per trial elsewhere.
 
-        Yields what the runner calls while it measures and what to call with each trial it yields.
+        Yields what the runner calls while it measures, and what to call with each trial.
         """
         if self._bars is None:
             yield (lambda now: None), self._lines(title, total, done)
@@ -77,9 +67,9 @@ class Display:
 
     @contextmanager
     def steps(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Callable[[str], None]]]:
-        """Show work in steps that each end in a line of words, on a terminal with a bar below them.
+        """Show work in steps: a line at the end of each, on a terminal with a bar below them.
 
-        Yields what is called while a step is measured, and what to call with the words at its end.
+        Yields what is called while a step is measured, and what to call with the line at its end.
         """
         if self._bars is None:
             yield (lambda now: None), self.say
@@ -97,7 +87,7 @@ class Display:
             bars.stop_task(task)
 
     def sending(self, device: str) -> Callable[[int, int], None]:
-        """Return what a push to `device` calls with (bytes sent, bytes there are to send)."""
+        """Return what a push to `device` calls with (bytes sent, bytes in total)."""
         task: TaskID | None = None
         told = 0
 
@@ -117,14 +107,14 @@ class Display:
         return tell
 
     def _lines(self, title: str, total: int, done: int) -> Done:
-        """Return what prints a line a trial, with how long the rest will take."""
+        """Return what prints a line per trial, with an estimate of the time left."""
         spent_s, count = 0.0, 0
 
         def line(trial: Trial) -> None:
             nonlocal count, spent_s
             count, spent_s = count + 1, spent_s + trial.wall_s
             seen, verdict = done + count, "ok" if trial.valid else f"does not count: {trial.reason}"
-            at = f"{seen}/{total}" if seen <= total else f"{seen}, its intervals being wide still,"
+            at = f"{seen}/{total}" if seen <= total else f"{seen}, intervals still too wide,"
             left = f", about {spent_s / count * (total - seen):.0f} s left" if seen < total else ""
             self.say(f"{title} {at} {trial.cell}: {verdict} in {trial.wall_s:.1f} s{left}")
 
@@ -132,7 +122,7 @@ class Display:
 
 
 def _watch(bars: Progress, task: TaskID, title: str) -> Watch:
-    """Return what shows beside a bar which trial is measured, and its iterations."""
+    """Return what shows, beside a bar, the trial that is measured and its iterations."""
 
     def watch(now: Now) -> None:
         place = now.place

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from lab.cli.options import DATA, WAIT_S, Data, Wait, console, opened, refuse
-from lab.cli.output import data_option, print_answer, short, where, write_html
+from lab.cli.answers import print_answers
+from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
+from lab.cli.output import data_option, short, where, write
+from lab.cli.work import at_work, build_option
 from lab.errors import LabError, RunError
+from lab.records import Answer, Profile, Run, Trial
+from lab.report.answer.page import render_html
+from lab.report.answer.saved import answer_of
+from lab.run import fleet
+from lab.run.begin import Beginner
+from lab.run.bench import Bench
+from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, on_own_input, terms_of, with_image
+from lab.run.fleet import Ended
+from lab.run.resume import profile_of, reopen, rest_of_suite, scenario_of, unfinished, with_own_inputs
+from lab.run.runner import refuse_if_nothing_counts
+from lab.run.turn import Terms
+from lab.scenario.plan import Scenario
+from lab.scenario.suite import scenarios_of
+from lab.store import Store
 
-if TYPE_CHECKING:
-    from lab.records import Answer, Run, Trial
-    from lab.run.bench import Bench
-    from lab.run.fleet import Ended
-    from lab.run.turn import Terms
-    from lab.scenario.plan import Scenario
-    from lab.store import Store
-
-    Answers = list[tuple[Answer, list[Trial]]]
-
-
-class ProfileName(StrEnum):
-    """The profiles of device care, as words on the command line."""
-
-    OBSERVE = "observe"
-    FIXED = "fixed"
-    ROOTED = "rooted"
+Answered = tuple[Answer, list[Trial]]
 
 
 def run(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SCENARIO]",
+            metavar="SCENARIO",
             help="A scenario's name or .toml file; all of the suite when left out. With --resume: a run's id.",
         ),
     ] = None,
@@ -69,50 +68,45 @@ def run(
         str | None, typer.Option(help="What to ask about --image. [default: Describe this image.]")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an unfinished run: the newest, or the one named.")
+        bool, typer.Option("--resume", help="Resume an unfinished run: the newest, or the one named.")
     ] = False,
     blocks: Annotated[
-        int | None, typer.Option(min=1, help="Trials of each cell, no more and no fewer, instead of the plan's.")
+        int | None, typer.Option(min=1, help="Exactly this many trials of each cell, instead of the plan's.")
     ] = None,
     iterations: Annotated[
         int | None, typer.Option(min=1, help="Measured iterations of a trial, instead of the plan's.")
     ] = None,
     wait: Wait = WAIT_S,
     profile: Annotated[
-        ProfileName,
+        Profile,
         typer.Option(
-            help="How much of a phone is changed while it is measured: observe (little), fixed (Android's fixed "
+            help="How much the lab changes on a phone while it measures: observe (little), fixed (Android's fixed "
             "performance mode), rooted (clocks pinned). Runs of different profiles are never compared."
         ),
-    ] = ProfileName.OBSERVE,
+    ] = "observe",
     memory: Annotated[
-        bool, typer.Option("--memory", help="Afterwards, one more trial a cell for memory; it is not timed.")
+        bool, typer.Option("--memory", help="At the end, one more trial of each cell for memory; it is not timed.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Also write one page with all answers.")] = None,
 ) -> None:
     """Measure a scenario, or every scenario of a suite, and answer its question.
 
-    On a phone the build, the agent and inputs of your own are pushed first, as far as it lacks them. With several
-    devices those that share this machine's cores take turns, phones run beside each other, and one that
-    fails stops no other; every device has an answer of its own.
+    On a phone, the lab first pushes whatever is missing of the build, the agent and your own inputs. With several
+    devices, those that share this machine's cores take turns and real phones run in parallel. A device that fails
+    stops no other. Every device has its own answer.
 
-    Every trial is saved as it arrives. Ctrl-C stops cleanly, and even after kill -9 `lab run --resume` goes
-    on with the trials that are missing: a trial cut in the middle is measured again, and what it left is
-    kept in the run's folder under `interrupted`.
+    Every trial is saved as it ends. Ctrl-C stops cleanly, and even after kill -9 `lab run --resume` measures the
+    missing trials. It measures a trial that was cut again, and keeps what the cut trial left in the run's folder
+    under `interrupted`.
 
-    With --image every cell that works on an input works on yours (it needs torch, which answers what is right):
-    `lab run throughput --image photo.jpg --instruction "What is this?"`
+    With --image every cell that works on an input works on yours. That needs torch, which computes the expected
+    output: `lab run throughput --image photo.jpg --instruction "What is this?"`
     """
-    from lab.cli.work import teller
-    from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, on_own_input, terms_of, with_image
-    from lab.run.resume import unfinished
-    from lab.scenario.suite import scenarios_of
-
     _check_image_options(image, instruction, resume=resume)
-    store, answers, failed = opened(data), [], False
-    terms = terms_of(store, wait, tell=teller(console()))
+    store, answers, failed = opened(data), list[Answered](), False
+    terms = terms_of(store, wait, tell=tell)
     if resume:
-        why = "--resume goes on with the plan its run began with"
+        why = "--resume continues the plan its run began with"
         refuse(why, suite=suite, seed=seed, blocks=blocks, iterations=iterations)
         answers = [_resumed(unfinished(store, name), store, build, terms)]
     else:
@@ -122,12 +116,11 @@ def run(
             suite = "quick"
         scenarios = scenarios_of(name, suite, plan)
         line = build or DEFAULT_BUILD
-        devices = devices_of(store, device, tell=terms.tell)
-        benches = benches_of(store, devices, line, terms, profile.value)
+        benches = benches_of(store, devices_of(store, device, tell=tell), line, terms, profile)
         if image is not None:
             scenarios = [on_own_input(chosen) for chosen in scenarios]
             benches = with_image(benches, scenarios, image, instruction, wait)
-        begin = _Begin(suite or "", line, seed, memory)
+        begin = Beginner(suite or "", line, seed, memory)
         if len(benches) == 1:
             for chosen in scenarios:
                 answers.append(_measured(begin(chosen, benches[0]), chosen, benches[0]))
@@ -136,51 +129,24 @@ def run(
     if answers:
         where(store.root, [found.run for found, _ in answers], data)
     if html is not None:
-        write_html(html, answers)
+        write(html, render_html(answers))
     if failed:
         raise typer.Exit(2)
 
 
 def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:
     if resume and (image is not None or instruction is not None):
-        raise RunError("--resume goes on with the input its run began with; leave --image and --instruction out")
+        raise RunError("--resume uses the input its run began with; leave --image and --instruction out")
     if instruction is not None and image is None:
         raise RunError("--instruction asks about an image of your own; name it with --image FILE")
 
 
-@dataclass
-class _Begin:
-    """Writes new runs down, each with a seed of its own unless one was given, and remembers them."""
-
-    suite: str
-    line: str
-    seed: int | None
-    memory: bool = False
-
-    def __post_init__(self) -> None:
-        self.begun: list[tuple[Run, Bench]] = []
-
-    def __call__(self, chosen: Scenario, bench: Bench) -> Run:
-        from lab.run import runner
-        from lab.run.benches import line_of
-
-        drawn = secrets.randbelow(2**31) if self.seed is None else self.seed
-        line = line_of(bench.store, bench.build, self.line)
-        record = runner.open_run(chosen, bench, seed=drawn, suite=self.suite, line=line, memory=self.memory)
-        self.begun.append((record, bench))
-        return record
-
-
-def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> tuple[Answer, list[Trial]]:
-    """Go on with a run on the device it was begun on."""
-    from lab.run.benches import benches_of, devices_of
-    from lab.run.resume import profile_of, reopen, rest_of_suite, scenario_of, with_own_inputs
-
+def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answered:
+    """Resume a run on the device it was begun on."""
+    devices = devices_of(store, record.device, tell=tell)
     terms = replace(terms, keep=record.id)
-    devices = devices_of(store, record.device, tell=terms.tell)
-    profile = profile_of(record)
-    benches = benches_of(store, devices, build or record.build, terms, profile)
-    bench = with_own_inputs(benches[0], record)
+    (bench,) = benches_of(store, devices, build or record.build, terms, profile_of(record))
+    bench = with_own_inputs(bench, record)
     chosen = scenario_of(record)
     reopen(record, chosen, bench)
     done, total = len(store.trials(record.id)), len(record.cells) * (record.blocks + record.memory)
@@ -191,75 +157,62 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> tupl
     return found
 
 
-def _measured(record: Run, chosen: Scenario, bench: Bench) -> tuple[Answer, list[Trial]]:
-    """Measure one run and print its answer; leaves with status 2 when interrupted."""
-    from lab.cli import work as session
-    from lab.report.answer.saved import answer_of
-    from lab.run.runner import refuse_if_nothing_counts
-
+def _measured(record: Run, chosen: Scenario, bench: Bench) -> Answered:
+    """Measure what a run lacks and print its answer; leave with status 2 when interrupted."""
     try:
-        ended = session.measure(record, chosen, bench, console())
+        with at_work([bench]) as ((shown,), display):
+            ended = fleet.carry_on(record, chosen, shown, display)
     except KeyboardInterrupt:
-        typer.echo(f"\nInterrupted; every finished trial is saved. Go on with: {_resume(record, bench)}", err=True)
+        typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {_resume(record, bench)}", err=True)
         raise typer.Exit(2) from None
     except LabError as error:
-        raise type(error)(f"{error}\nThe run can go on: {_resume(record, bench)}") from error
+        raise type(error)(f"{error}\nTo resume the run: {_resume(record, bench)}") from error
     found, trials = answer_of(bench.store, ended)
-    print_answer(found)
+    print_answers([found])
     refuse_if_nothing_counts(bench.store, ended, trials)
     return found, trials
 
 
 def _everywhere(
-    benches: list[Bench], scenarios: list[Scenario], terms: Terms, begin: _Begin
-) -> tuple[Answers, bool]:
+    benches: Sequence[Bench], scenarios: Sequence[Scenario], terms: Terms, begin: Beginner
+) -> tuple[list[Answered], bool]:
     """Measure on several devices; print every answer, grouped by question, then whatever failed."""
-    from lab.cli import work as session
-
     try:
-        ended = session.measure_all(benches, scenarios, terms, begin, console())
+        with at_work(benches, terms.stop) as (shown, display):
+            ended = fleet.measure(shown, scenarios, terms, begin=begin, show=display, stop=terms.stop)
     except KeyboardInterrupt:
-        typer.echo("\nInterrupted; every finished trial is saved. Go on with:", err=True)
+        typer.echo("\nInterrupted; every finished trial is saved. To resume:", err=True)
         for record, bench in begin.begun:
             if bench.store.run(record.id).status != "finished":
                 typer.echo(f"  {_resume(record, bench)}", err=True)
         raise typer.Exit(2) from None
-    answers, words = _told(ended, {record.id: bench for record, bench in begin.begun})
+    benches_by_run = {record.id: bench for record, bench in begin.begun}
+    answers = [
+        answer_of(benches_by_run[one.run.id].store, one.run) for one in ended if one.run and one.error is None
+    ]
     for found, _ in answers:
-        print_answer(found)
-    for line in words:
+        print_answers([found])
+    failures = _failures(ended, answers, benches_by_run)
+    for line in failures:
         typer.echo(f"lab: {line}", err=True)
-    return answers, bool(words)
+    return answers, bool(failures)
 
 
-def _told(ended: list[Ended], benches: dict[str, Bench]) -> tuple[Answers, list[str]]:
-    """Return the answers of runs that ended well, and a message for each that did not."""
-    from lab.report.answer.saved import answer_of
-    from lab.run.runner import refuse_if_nothing_counts
-
-    answers: Answers = []
-    words: list[str] = []
+def _failures(ended: Sequence[Ended], answers: Sequence[Answered], benches: dict[str, Bench]) -> list[str]:
+    """Return a message for each run that did not end well, or of which no trial counts."""
+    words = []
     for one in ended:
         if one.error is not None:
             bench = benches[one.run.id] if one.run is not None else None
-            go_on = f"\nThe run can go on: {_resume(one.run, bench)}" if one.run and bench else ""
-            words.append(f"{one.device}: {one.scenario}: {one.error}{go_on}")
-        elif one.run is not None:
-            found, trials = answer_of(benches[one.run.id].store, one.run)
-            answers.append((found, trials))
-            try:
-                refuse_if_nothing_counts(benches[one.run.id].store, one.run, trials)
-            except RunError as error:
-                words.append(str(error))
-    return answers, words
+            to_resume = f"\nTo resume the run: {_resume(one.run, bench)}" if one.run and bench else ""
+            words.append(f"{one.device}: {one.scenario}: {one.error}{to_resume}")
+    for found, trials in answers:
+        try:
+            refuse_if_nothing_counts(benches[found.run.id].store, found.run, trials)
+        except RunError as error:
+            words.append(str(error))
+    return words
 
 
 def _resume(record: Run, bench: Bench) -> str:
     return f"lab run --resume {record.id}{data_option(bench.store.root)}{build_option(bench)}"
-
-
-def build_option(bench: Bench) -> str:
-    """Name the build where the store could not find it by its id: one that was measured from its own folder."""
-    folder = bench.build.folder
-    known = folder.absolute().is_relative_to(bench.store.builds_folder.absolute())
-    return "" if known else f" --build {folder}"

@@ -1,8 +1,8 @@
 """The `measuring` lock: devices that share cores take turns.
 
-The lock belongs to the machine, not to a data root: two labs with two data roots share the cores all the
-same. It is a `flock` (released by the kernel when its holder dies, however it dies); the file's text
-says who holds it and which agent runs, so that a killed lab's orphan is ended by the next holder.
+The lock belongs to the machine, not to a data root: labs with different data roots still share the cores. It is a
+`flock`, which the kernel releases when its holder dies, however it dies. The file's text says who holds it and
+which agent runs, so that the next holder can end the agent of a killed lab.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from lab.device.local import LocalTransport, start_time
 from lab.device.transport import Process
@@ -31,31 +32,54 @@ HOST = "host"
 POLL_S = 0.5
 """How often a waiting lab looks again; a judgement: no measurement is running in the waiting one."""
 
-Note = Callable[[Process | None], None]
-"""Tell the lease which agent runs now (None: none does)."""
-
 Elsewhere = Callable[[str, Process], None]
 """End the process that a killed lab left on the device of this name."""
 
 
+class Held(Protocol):
+    """A device that is ours to measure on, until its turn ends."""
+
+    @property
+    def number(self) -> int | None:
+        """The number of this machine's turn; None for a phone, whose cores are its own.
+
+        Two turns with consecutive numbers prove that nobody measured in between.
+        """
+        ...
+
+    @property
+    def fence(self) -> int:
+        """The number of the lease that lies on the device; 0 where there is none."""
+        ...
+
+    def note(self, process: Process | None) -> None:
+        """Write down which agent runs now (None: none), so that the next holder can end it if we die."""
+        ...
+
+    def again(self) -> None:
+        """Take the device's lease again, with a new fence, after the device has rebooted."""
+        ...
+
+
 @dataclass(frozen=True)
-class Held:
-    """A device that is ours to measure on, for as long as the lease lasts.
+class MachineTurn:
+    """The turn of this machine, for agents on `device`: this machine itself, or a device that shares its cores."""
 
-    `number` counts the machine's turns: two that follow each other say that nobody measured in between
-    (None: a phone, whose cores are its own). `fence` gives the number of the device's own lease, and `again`
-    takes that anew, with a new number, after the device has rebooted. `care` prepares the device, and `lapsed`
-    looks at the end what holds no more of that; both say it as a Context does. `note_on` notes for another device
-    in the same turn.
-    """
+    number: int
+    device: str
+    lock: int
+    fence: int = 0
 
-    note: Note
-    number: int | None = None
-    fence: Callable[[], int] = lambda: 0
-    again: Callable[[], None] = lambda: None
-    care: Callable[[], Mapping[str, str]] = dict
-    lapsed: Callable[[], Mapping[str, str]] = dict
-    note_on: Callable[[str], Note] = lambda device: lambda process: None
+    def note(self, process: Process | None) -> None:
+        """Write the agent into the lock's file, open as `lock`."""
+        _write(self.lock, _Text(os.getpid(), self.number, self.device, process))
+
+    def again(self) -> None:
+        """Do nothing: a device's reboot does not end this machine's turn."""
+
+    def on(self, device: str) -> MachineTurn:
+        """Return the same turn for agents on another device."""
+        return replace(self, device=device)
 
 
 def lock_path() -> Path:
@@ -72,29 +96,24 @@ def measuring(
     sleep: Callable[[float], None] = time.sleep,
     device: str = HOST,
     elsewhere: Elsewhere | None = None,
-) -> Iterator[Held]:
-    """Hold the lock while the block runs; raises `DeviceBusy` when it is not free within `wait_s`.
+) -> Iterator[MachineTurn]:
+    """Hold the lock while the block runs.
 
-    A lock that cannot be had at all is this machine's fault, and no device's: `RunError`.
-
-    `device` is where the holder's agents run. An agent that a killed lab left on this machine is ended;
-    for one on another device that shares its cores `elsewhere` is asked.
+    `device` is where the holder's agents run. First ends the agent that a killed lab left on this machine; for one
+    on another device, calls `elsewhere`. Raises `DeviceBusy` when the lock is not free within `wait_s`, and
+    `RunError` when its file cannot be used at all: that is this machine's fault, not a device's.
     """
     descriptor = _open(path)
     try:
         _acquire(descriptor, path, wait_s=wait_s, tell=tell, sleep=sleep)
         before = _read(descriptor)
         _end_orphan(before, elsewhere)
-        turns = before.turns + 1
-        _write(descriptor, _Text(os.getpid(), turns))
-
-        def note_on(name: str) -> Note:
-            return lambda process: _write(descriptor, _Text(os.getpid(), turns, name, process))
-
+        turn = MachineTurn(before.turns + 1, device, descriptor)
+        turn.note(None)
         try:
-            yield Held(note_on(device), turns, note_on=note_on)
+            yield turn
         finally:
-            _write(descriptor, _Text(os.getpid(), turns))
+            turn.note(None)
     finally:
         os.close(descriptor)
 
@@ -133,7 +152,7 @@ def _acquire(
 
 @dataclass(frozen=True)
 class _Text:
-    """What the lock's file says: the holder, how many turns there were, and the agent that runs, and where."""
+    """The content of the lock's file: the holder, the number of turns so far, the agent that runs, and where."""
 
     pid: int = 0
     turns: int = 0
@@ -142,7 +161,7 @@ class _Text:
 
 
 def _read(descriptor: int) -> _Text:
-    """Return the holder's note; an empty one when it cannot be read, or when another user wrote it."""
+    """Return the content of the lock's file; an empty one if it cannot be read, or if another user wrote it."""
     if os.fstat(descriptor).st_uid != os.getuid():
         return _Text()
     try:
@@ -164,7 +183,7 @@ def _write(descriptor: int, text: _Text) -> None:
 
 
 def _end_orphan(left: _Text, elsewhere: Elsewhere | None) -> None:
-    """End the agent a killed lab left behind: it would share the cores with ours."""
+    """End the agent that a killed lab left behind: it would share the cores with ours."""
     if left.process is None:
         return
     if left.device != HOST:

@@ -154,6 +154,8 @@ class Holder:
 class Lease:
     """A device that is ours; made by :func:`held`. Its heartbeat outlives a broken link."""
 
+    number: int | None = None  # of this machine's turns, as `cores.Held` has it: a device's lease knows none
+
     def __init__(self, device: Device, owner: str, tell: Callable[[str], None], keep: str = "") -> None:
         self._device, self._tell, self._keep, self._dead = device, tell, keep, ""
         self._owner = re.sub(r"[^\x20-\x7e]|=", "_", owner)

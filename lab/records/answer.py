@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from device_agents.contract import InvalidReason
+from device_agents.reasons import InvalidReason
 from lab.records.run import Cell, Metric, Parameter, Run
 from lab.records.verdict import Interval
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from device_agents.contract import InvalidReason
+from device_agents.reasons import InvalidReason
 
 UNGATED, BUSY, IDLE_UNKNOWN = "ungated", "busy", "idle_unknown"
 SENSOR_GONE, SENSOR_STILL = "sensor_gone", "sensor_still"

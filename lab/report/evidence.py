@@ -1,4 +1,4 @@
-"""What is kept of a trial beside its figures, read: looks at the gate, samples during it, the agent's CPU time."""
+"""The evidence kept beside a trial's figures: readings at the gate, samples during it, the agent's CPU time."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from device_agents.contract import Event, Hello, Iteration
 from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
 from lab.records import Trial, Vitals
-from lab.trial.folder import EVENTS, STDERR, read_events
+from lab.trial.folder import AFTER, EVENTS, GATE, STDERR, VITALS, read_events, read_or_empty
 from lab.trial.metrics import NS, iterations_of, measured
 from lab.trial.placement import cores_used
 
-GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
-
 TAIL = 600
-"""How many characters of what the agent said last are kept."""
+"""How many characters of the agent's last output are kept."""
 
 
 @dataclass(frozen=True)
 class Doing:
-    """What the device did around a trial; what is None or empty was not known (`unknown` says why).
+    """The state of a device around a trial; None or empty means unknown, and `unknown` says why.
 
-    Temperatures are (at the start, highest during). `caps` is the lowest share of its top clock that any CPU
-    policy was allowed, and which; `cooling` the devices that cooled by slowing; `others_cores` how many cores
-    everything but the agent used while it was measured (median), `agent_cores` the agent.
+    Temperatures are (at the start, highest during), in °C. `cap` is the CPU policy that was allowed the lowest
+    share of its top clock, and that share; `cooling` names the cooling devices that throttled; `others_cores` is
+    how many cores everything but the agent used during the trial (median), `agent_cores` how many the agent used.
     """
 
     battery: tuple[float, float] | None = None
@@ -47,10 +45,10 @@ class Doing:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A trial, how long it waited and looked at the gate, and what its device did; `last_words` of its agent.
+    """A trial, how long it waited at the gate and how often it was read there, and the state of its device.
 
-    `iteration_s` is how long one measured iteration took on average, None without any; `warmups` how many
-    iterations came before the measured ones, by which a trial is judged to have settled too.
+    `last_words` are its agent's last output. `iteration_s` is the mean seconds of a measured iteration, None
+    without any; `warmups` counts the iterations before the measured ones, which also show whether it settled.
     """
 
     trial: Trial
@@ -66,11 +64,11 @@ class Evidence:
 
 
 def evidence_of(trial: Trial, folder: Path) -> Evidence:
-    """Read what lies in a trial's folder; a file that is missing or damaged is said to be, and ends nothing."""
+    """Read a trial's folder; a missing or damaged file is named in `doing.unknown` and stops nothing."""
     problems: list[str] = []
     gate = _vitals(folder / GATE, problems)
     during = _vitals(folder / VITALS, problems)
-    events = read_events(_bytes(folder / EVENTS)).events
+    events = read_events(read_or_empty(folder / EVENTS)).events
     doing = doing_of(gate, during, events)
     if not gate and not during:
         why = "; ".join(problems) or "no sensor was read around it"
@@ -78,7 +76,7 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     waited = trial.notes.get("gate_waited_s")
     if waited is None and len(gate) > 1:
         waited = gate[-1].boot_s - gate[0].boot_s
-    words = _bytes(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
+    words = read_or_empty(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
     spent_s = [iteration.duration_ns * NS for iteration in measured(events)]
     iteration_s = sum(spent_s) / len(spent_s) if spent_s else None
     warmups = len(iterations_of(events)) - len(spent_s)
@@ -87,13 +85,13 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
 
 
 def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[Event]) -> Doing:
-    """Return what the device did: from the look that opened the gate, and the samples during the trial."""
+    """Return the device's state: from the reading that opened the gate and the samples during the trial."""
     start = gate[-1:] or during[:1]
     both = [*start, *during]
     caps = [(name, share) for one in both for name, share in one.caps.items()]
     statuses = [one.thermal_status for one in both if one.thermal_status is not None]
     agent, others = cores_used(during, events)
-    if others is None and gate:  # too short for a sample: what others did when the agent had not begun yet
+    if others is None and gate:  # too short for a sample: use what others did just before
         others = gate[-1].busy_cores
     stolen = [one.stolen_cores for one in during if one.stolen_cores is not None]
     stuck = tuple(f"sensor {name} stands still while others move" for name in frozen(both))
@@ -114,11 +112,11 @@ def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[
 
 
 def curve_of(folder: Path) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """Return a trial's measured iterations and its skin temperatures, each as (seconds on its clock, value).
+    """Return a trial's measured iterations and skin temperatures, each as (seconds on the device's clock, value).
 
-    An iteration's value is its duration in seconds; either list is empty where nothing was kept.
+    An iteration's value is its duration in seconds, a temperature is in °C; no files, no values.
     """
-    events = read_events(_bytes(folder / EVENTS)).events
+    events = read_events(read_or_empty(folder / EVENTS)).events
     durations = [
         (event.start_ns / 1e9, event.duration_ns / 1e9)
         for event in events
@@ -146,7 +144,3 @@ def _vitals(path: Path, problems: list[str]) -> tuple[Vitals, ...]:
     except StoreError as error:
         problems.append(str(error))
         return ()
-
-
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""

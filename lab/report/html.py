@@ -1,4 +1,4 @@
-"""The environment of every HTML page: escaping, and the words of the report."""
+"""The Jinja environment of every HTML page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.report import wording
 
 
 def environment() -> jinja2.Environment:
-    """Return what every page is rendered with: escaping, and the words of the report."""
+    """Return the environment that renders pages: it escapes all text and knows the words of the report."""
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -18,19 +18,13 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(
-        plain=wording.plain,
-        percent=wording.percent,
-        probability=wording.probability,
-    )
+    found.filters.update(plain=wording.plain)
     found.globals.update(
-        estimate=wording.estimate,
-        interval_head=wording.interval_head,
-        ranged=wording.ranged,
         quantity=wording.quantity,
-        cell_phrase=wording.cell_phrase,
-        varying=wording.varying,
         kind_of=wording.kind_of,
         on_device=wording.on_device,
+        device_note=wording.device_note,
+        origin=wording.origin,
+        published=wording.PUBLISHED,
     )
     return found

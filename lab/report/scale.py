@@ -1,4 +1,4 @@
-"""A chart's scale: values to pixels, linear or logarithmic, and its ticks."""
+"""A chart's scale: values to pixels, linear or logarithmic, with its ticks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable
 
 WIDTH = 960.0
-
+"""Pixels of every picture."""
 
 _LOG_FROM = 8.0
+"""Ratio of the highest value to the lowest beyond which a scale is logarithmic: a judgement."""
 
 
 class Scale:
-    """Maps values to pixels, linearly or, where they span so much and are all above zero, by logarithm."""
+    """Maps values to pixels: linearly, or by logarithm where they span more than `_LOG_FROM`."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Scale:
         return round(self.left + share * (self.right - self.left), 1)
 
     def ticks(self, room: int) -> list[float]:
+        """Return round values inside the scale, about `room` of them."""
         return _log_ticks(self.low, self.high, room) if self.log else _linear_ticks(self.low, self.high, room)
 
 
@@ -55,7 +57,7 @@ def _linear_ticks(low: float, high: float, room: int) -> list[float]:
 
 
 def _log_ticks(low: float, high: float, room: int) -> list[float]:
-    """1, 2 and 5 of each decade, or only 1, or each n-th decade, whichever first leaves few enough."""
+    """Return 1, 2 and 5 of each decade, only 1, or every n-th decade: the first choice with few enough."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     choices = [
         [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)],

@@ -1,56 +1,53 @@
-"""A self-check in a terminal and as Markdown: what verdicts on this device are worth.
+"""A self-check in a terminal and as Markdown: how far to trust verdicts on this device.
 
-Every rate is k of n with its exact one-sided 95 % bound (Clopper and Pearson): the upper one of what should not
-happen, the lower one of what should.
+Every rate is k of n with its exact one-sided 95 % bound (Clopper and Pearson): the upper bound of what should not
+happen, the lower bound of what should.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from lab.compare.tally import cut_short, tally
-from lab.records import CHANGED, WORSE, LiveCheck, ResampledRates, SelfCheck
+from lab.records import CHANGED, WORSE, Interval, LiveCheck, ResampledRates, SelfCheck
+from lab.report import markdown, terminal
+from lab.report.table import Column, Head, Table, table
 from lab.report.wording import KIND_STYLES, KINDS, escape, percent, plain
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.resample import LARGEST, WELL_FOUND, at_least, at_most
 
 BAR = 30
-"""Characters of a bar that stands for all."""
-
-_LIVE = ("", "injected", "verdict", "change", "95 % interval", "pairs", "s")
-_RESAMPLED = ("slower by", "found", "wrong", "same", "cannot tell", "pairs")
+"""Characters of a full bar."""
 
 
 def upper(k: int, n: int) -> str:
-    """Return e.g. ``0 of 10 (≤ 25.9 %)``: what should not happen; ``none measured`` without any."""
+    """Return e.g. ``0 of 10 (≤ 25.9 %)``, for what should not happen; ``none measured`` when n is 0."""
     return f"{k} of {n} (≤ {_bound(at_most(k, n))})" if n else "none measured"
 
 
 def lower(k: int, n: int) -> str:
-    """Return e.g. ``5 of 5 (≥ 54.9 %)``: what should happen; ``none measured`` without any."""
+    """Return e.g. ``5 of 5 (≥ 54.9 %)``, for what should happen; ``none measured`` when n is 0."""
     return f"{k} of {n} (≥ {_bound(at_least(k, n))})" if n else "none measured"
 
 
 def quote(record: SelfCheck) -> str:
-    """Return in one line what verdicts on this device are worth, to be printed beside each of them."""
+    """Return in one line how far to trust verdicts on this device; printed beside each of them."""
     count = tally(record)
     parts = [
-        f"called changed though alike: {upper(count.false, count.alike)}",
+        f"equal builds called changed: {upper(count.false, count.alike)}",
         f"{_injected(record)} slow-downs found: {lower(count.found, count.slowed)}",
     ]
     if record.smallest_found is not None:
-        parts.append(f"slow-downs found in {percent(WELL_FOUND)}: from {percent(record.smallest_found)} on")
+        parts.append(f"found in {percent(WELL_FOUND)} of cases: slow-downs from {percent(record.smallest_found)}")
     day = record.started_utc[:10]
     return plain(f"Self-check of {record.device}, {day}, {record.scenario}: " + "; ".join(parts))
 
 
 def step(record: SelfCheck) -> str:
-    """Return in a line what the newest live comparison said, and how much is left."""
+    """Return a line with the newest live comparison's verdict and the time left."""
     live, total = record.live[-1], record.wanted + record.wanted_injected
     what = "alike" if live.slow_down == 1 else f"{_scale(live.slow_down)} injected"
     change = "" if live.found.change is None else f", B / A {live.found.change.estimate:.3f}"
@@ -63,7 +60,7 @@ def step(record: SelfCheck) -> str:
 
 
 def sentences(record: SelfCheck) -> list[str]:
-    """Return what was found, in words: live, resampled, and the smallest change."""
+    """Return the results in words: live, resampled, and the smallest slow-down that is found."""
     count = tally(record)
     found = [
         f"Live: {record.build_line} against itself, called changed: {upper(count.false, count.alike)}. "
@@ -71,9 +68,9 @@ def sentences(record: SelfCheck) -> list[str]:
     ]
     if record.smallest_found is not None:
         found.append(
-            f"The smallest slow-down that is found here in {percent(WELL_FOUND)} of the resampled comparisons is "
-            f"{percent(record.smallest_found)}; under {_scale(1 + SMALLEST_EFFECT)} nothing is called a change, "
-            "by policy."
+            f"The smallest slow-down found in {percent(WELL_FOUND)} of the resampled comparisons is "
+            f"{percent(record.smallest_found)}; by policy nothing under {_scale(1 + SMALLEST_EFFECT)} is called a "
+            "change."
         )
     elif record.resampled:
         found.append(
@@ -84,7 +81,7 @@ def sentences(record: SelfCheck) -> list[str]:
 
 
 def notes(record: SelfCheck) -> list[str]:
-    """Return how to read the rates: what they rest on and what is assumed."""
+    """Return how to read the rates: their data and their assumptions."""
     spread = "" if record.between_cv is None else f", {percent(record.between_cv)} between trials of a side"
     found = [
         f"A/A trials: {record.aa_trials}, pairs: {len(record.ratios)}{spread}. Bounds: exact, one-sided, 95 %."
@@ -92,10 +89,10 @@ def notes(record: SelfCheck) -> list[str]:
     if record.resampled:
         pairs = len(record.ratios)
         found += [
-            f"Resampled: blocks of {record.block_pairs} pairs next to each other in time, drawn from all {pairs}; "
-            "of each comparison a side drawn by chance is slowed. Assumed: slower work is as noisy, as a share. "
-            f"Their bounds are about the drawing, not about there being {pairs} pairs only.",
-            "`wrong` is a change called in the other direction, at 0 % in any; `same` is right up to "
+            f"Resampled: blocks of {record.block_pairs} consecutive pairs, drawn from all {pairs}; in each "
+            "comparison a side chosen at random is slowed. Assumption: slower work has the same relative noise. "
+            f"The bounds cover the drawing, not the fact that there are only {pairs} pairs.",
+            "`wrong`: a change called in the other direction (at 0 %: in any direction). `same` is right up to "
             f"{_scale(1 + SAME_WITHIN)}.",
         ]
     return found
@@ -110,10 +107,8 @@ def render_terminal(record: SelfCheck) -> RenderableType:
     parts: list[RenderableType] = [Text(plain(title), style=f"bold {KIND_STYLES.get(kind, '')}".strip())]
     parts += [Text(words, style="green" if fine else "yellow") for words in sentences(record)]
     parts += [Text(plain(f"! {words}"), style="yellow") for words in record.missing]
-    if record.live:
-        parts.append(_table("live", _LIVE, _live_rows(record), [_style(one) for one in record.live]))
+    parts += [terminal.draw(found) for found in tables(record)]
     if record.resampled:
-        parts.append(_table("resampled", _RESAMPLED, _resampled_rows(record), [""] * len(record.resampled)))
         parts.append(Text("found, by slow-down"))
         parts += [Text(f"  {bar}") for bar in bars(record.resampled)]
     parts += [Text(words, style="dim") for words in notes(record)]
@@ -122,23 +117,21 @@ def render_terminal(record: SelfCheck) -> RenderableType:
 
 
 def render_markdown(record: SelfCheck) -> str:
-    """Return the same as Markdown; ends with a newline."""
+    """Return the same as Markdown, ending with a newline."""
     blocks = [
         f"### What are verdicts on {escape(record.device)} worth?",
         *(escape(words) for words in sentences(record)),
         "\n".join(f"- {escape(words)}" for words in record.missing),
     ]
-    if record.live:
-        blocks.append(_markdown(_LIVE, _live_rows(record)))
+    blocks += [markdown.draw(found) for found in tables(record)]
     if record.resampled:
-        blocks.append(_markdown(_RESAMPLED, _resampled_rows(record)))
         blocks.append("```\n" + "\n".join(bars(record.resampled)) + "\n```")
     blocks += [escape(words) for words in (*notes(record), _origin(record))]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def bars(found: Sequence[ResampledRates]) -> list[str]:
-    """Return a line for each slow-down, its bar as long as the share of comparisons that found it."""
+    """Return a line for each slow-down, with a bar for the share of comparisons that found it."""
     return [
         f"{_scale(one.slow_down):>5} {'█' * round(BAR * one.found / one.n):<{BAR}} {_share(one.found, one.n)}"
         for one in found
@@ -146,68 +139,56 @@ def bars(found: Sequence[ResampledRates]) -> list[str]:
     ]
 
 
-def _live_rows(record: SelfCheck) -> list[list[str]]:
-    rows = []
-    for number, live in enumerate(record.live, start=1):
-        change = live.found.change
-        limits = (
-            "none"
-            if change is None or change.low is None or change.high is None
-            else f"{change.low:.3f} to {change.high:.3f}"
-        )
-        rows.append(
-            [
-                str(number),
-                "-" if live.slow_down == 1 else _scale(live.slow_down),
-                "cut short" if cut_short(record, live) else live.found.verdict,
-                "none" if change is None else f"{change.estimate:.3f}",
-                limits,
-                str(live.found.pairs),
-                f"{live.spent_s:.0f}",
-            ]
-        )
-    return rows
-
-
-def _resampled_rows(record: SelfCheck) -> list[list[str]]:
-    return [
-        [
-            _scale(one.slow_down),
-            "-" if one.slow_down == 1 else lower(one.found, one.n),
-            upper(one.wrong, one.n),
-            lower(one.same, one.n) if _is_same(one.slow_down) else upper(one.same, one.n),
-            upper(one.undecided, one.n),
-            f"{one.pairs:.1f}",
-        ]
-        for one in record.resampled
+def tables(record: SelfCheck) -> list[Table]:
+    """Return the tables of live and of resampled comparisons, without empty ones; bounds stand below rates."""
+    live: list[Column[tuple[int, LiveCheck]]] = [
+        Column(Head(""), lambda at: str(at[0])),
+        Column(Head("injected"), lambda at: "-" if at[1].slow_down == 1 else _scale(at[1].slow_down)),
+        Column(Head("verdict"), lambda at: "cut short" if cut_short(record, at[1]) else at[1].found.verdict),
+        Column(Head("change"), lambda at: _change(at[1].found.change)[0]),
+        Column(Head("95 % interval"), lambda at: _change(at[1].found.change)[1]),
+        Column(Head("pairs"), lambda at: str(at[1].found.pairs)),
+        Column(Head("s"), lambda at: f"{at[1].spent_s:.0f}"),
     ]
+    resampled: list[Column[ResampledRates]] = [
+        Column(Head("slower by"), lambda one: _scale(one.slow_down)),
+        Column(Head("found"), lambda one: "-" if one.slow_down == 1 else _below(lower(one.found, one.n))),
+        Column(Head("wrong"), lambda one: _below(upper(one.wrong, one.n))),
+        Column(Head("same"), lambda one: _below((lower if _is_same(one.slow_down) else upper)(one.same, one.n))),
+        Column(Head("cannot tell"), lambda one: _below(upper(one.undecided, one.n))),
+        Column(Head("pairs"), lambda one: f"{one.pairs:.1f}"),
+    ]
+    drawn = [
+        table(live, list(enumerate(record.live, start=1)), standing=lambda at: _standing(at[1]), title="live"),
+        table(resampled, record.resampled, title="resampled"),
+    ]
+    return [each for each in drawn if each.rows]
+
+
+def _change(change: Interval | None) -> tuple[str, str]:
+    """Return the estimate of the ratio B / A, and its interval."""
+    if change is None:
+        return "none", "none"
+    if change.low is None or change.high is None:
+        return f"{change.estimate:.3f}", "none"
+    return f"{change.estimate:.3f}", f"{change.low:.3f} to {change.high:.3f}"
+
+
+def _below(rate: str) -> str:
+    return rate.replace(" (", "\n(")
 
 
 def _is_same(slow_down: float) -> bool:
-    """Tell whether `same` is right of this slow-down; its edge, which no float hits exactly, is within."""
+    """Return whether `same` is right for this slow-down; the edge, which no float hits exactly, included."""
     return slow_down <= 1 + SAME_WITHIN + 1e-9
 
 
-def _style(live: LiveCheck) -> str:
-    """Return how a live verdict is shown: false ones stand out."""
+def _standing(live: LiveCheck) -> str:
+    """Return `wrong` for a false verdict and `missed` for one that could not tell a slow-down."""
     right = live.found.verdict not in CHANGED if live.slow_down == 1 else live.found.verdict in WORSE
-    false = not right and live.found.verdict != "cannot tell"
-    return "bold red" if false else "" if right else "yellow"
-
-
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head, justify="right")
-    for row, style in zip(rows, styles, strict=True):
-        cells = (plain(cell).replace(" (", "\n(") for cell in row)  # a bound below its rate: five fit 80 columns
-        table.add_row(*map(Text, cells), style=style)
-    return table
-
-
-def _markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *([escape(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    if right:
+        return ""
+    return "missed" if live.found.verdict == "cannot tell" else "wrong"
 
 
 def _origin(record: SelfCheck) -> str:

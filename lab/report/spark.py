@@ -9,9 +9,9 @@ NONE, BAD = "·", "x"
 
 
 def spark(values: Sequence[float | None], *, width: int, bad: Sequence[bool] = ()) -> str:
-    """Return one character a value, low to high; ``·`` where it is None, ``x`` where `bad`.
+    """Return one character for each value, low to high; ``·`` where it is None, ``x`` where `bad`.
 
-    More values than `width` share characters: the highest of those is drawn, and ``x`` if any is bad.
+    More values than `width` share characters: each shows the highest of its values, or ``x`` if any is bad.
     """
     known = [value for value in values if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)

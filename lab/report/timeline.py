@@ -1,4 +1,4 @@
-"""Where the marks of a timeline lie: strips of figures above each other, over one axis of time."""
+"""The layout of a timeline: strips of figures above each other, over one axis of time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _LEFT, _RIGHT = 70.0, 940.0
 _TITLE, _STRIP, _FOOT = 36.0, 110.0, 34.0
 
 MINUTES_FROM = 180.0
-"""Seconds from which on the axis of time counts minutes."""
+"""From this many seconds on, the axis of time counts minutes."""
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One mark: its place, what it stands for (a class of the page's style), and what it is in words."""
+    """One mark: its position, its style (a CSS class of the page), and a tooltip."""
 
     x: float
     y: float
@@ -54,7 +54,7 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Mark:
-    """One value at a moment (seconds), in the unit of its strip; None lies on the strip's lower edge."""
+    """One value at a moment (seconds), in its strip's unit; None is drawn on the strip's lower edge."""
 
     at_s: float
     value: float | None
@@ -63,7 +63,7 @@ class Mark:
 
 
 def of_curve(found: Sustained) -> Timeline:
-    """Lay out a sustained trial: its rate, window by window, and the skin's temperature where that was read."""
+    """Lay out a sustained trial: the rate of each window, and the skin temperature where it was read."""
     middle = found.window_s / 2
     rates = [
         Mark(w.start_s + middle, w.rate, "", f"{quantity(w.rate, found.unit)}, {w.iterations} iterations")
@@ -79,7 +79,7 @@ def of_curve(found: Sustained) -> Timeline:
 
 
 def laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]]) -> Timeline:
-    """Lay strips of (title, marks, joined by a line) above each other over one axis of time."""
+    """Lay out strips of (title, marks, joined by a line) above each other over one axis of time."""
     times = [mark.at_s for _, marks, _ in wanted for mark in marks]
     across = Scale([0.0, *times], _LEFT + 10, _RIGHT - 10, linear=True)
     strips = []

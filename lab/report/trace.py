@@ -1,4 +1,4 @@
-"""From a trial's spans to a trace that Perfetto opens: one track for each execution unit.
+"""A trial's spans as a trace that Perfetto opens: one track for each execution unit.
 
 Format: the JSON array format of Chrome's Trace Event Format document, with complete events (``ph = "X"``)
 and metadata events (``ph = "M"``); times are microseconds from the first event.
@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from device_agents.contract import Event, Iteration, Span
+from lab.errors import RunError
+from lab.records import Run
+from lab.store import Store
+from lab.trial.folder import EVENTS, read_events
 from lab.trial.metrics import spans_by_iteration
 
 Json = str | int | float | None
@@ -16,11 +20,11 @@ TraceEvent = dict[str, Json | dict[str, Json]]
 
 PROCESS = 1
 RANK = {"cpu": 0, "npu": 1, "user": 3}
-"""Tracks from top to bottom: the paper's two units, then any other, then what a user waits for."""
+"""Tracks from top to bottom: the paper's two units, then any other, then the user's wait."""
 
 
 def trace_of(title: str, events: Sequence[Event], *, iteration: int | None = None) -> dict[str, list[TraceEvent]]:
-    """Return the trace of all iterations, or of one; an unknown one gives an empty trace."""
+    """Return the trace of all iterations, or of one; an unknown iteration gives an empty trace."""
     iterations = [e for e in events if isinstance(e, Iteration) and iteration in (None, e.iteration)]
     found = spans_by_iteration(events)
     spans = [span for i in iterations for span in found.get(i.iteration, [])]
@@ -33,8 +37,32 @@ def trace_of(title: str, events: Sequence[Event], *, iteration: int | None = Non
     return {"traceEvents": [*names, *whole, *(_span(span, tracks[_track(span)], origin_ns) for span in spans)]}
 
 
+def trace_of_saved(
+    store: Store, record: Run, trial: int | None = None, iteration: int | None = None
+) -> tuple[int, dict[str, list[TraceEvent]]]:
+    """Return the number and the trace of a saved trial; without `trial` of the first valid one.
+
+    Trial 0 is the uncounted first process. Raises `RunError` for a trial or an iteration that is not there.
+    """
+    trials = {found.number: found for found in store.trials(record.id)}
+    valid = [number for number, found in sorted(trials.items()) if found.valid]
+    number = trial if trial is not None else next(iter(valid or sorted(trials)), None)
+    path = None if number is None else store.trials_folder(record.id) / f"{number:04d}" / EVENTS
+    if number is None or path is None or not path.is_file():
+        known = f"0 to {max(trials)}" if trials else "none"
+        raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
+    events = read_events(path.read_bytes()).events
+    numbers = sorted(event.iteration for event in events if event.event == "iteration")
+    if iteration is not None and iteration not in numbers:
+        raise RunError(
+            f"trial {number} of run {record.id} has no iteration {iteration}; it has {numbers or 'none'}"
+        )
+    cell = trials[number].cell if number in trials else "settling"
+    return number, trace_of(f"{record.scenario} {cell} trial {number}", events, iteration=iteration)
+
+
 def _track(span: Span) -> tuple[int, str, str]:
-    """Sort key and name of a span's track: what executed it, or the user."""
+    """Return the sort key and the name of a span's track: the unit that executed it, or the user."""
     if span.role == "user":
         return RANK["user"], "user", "user"
     return RANK.get(span.role, 2), span.unit, f"{span.role} (unit {span.unit})"

@@ -1,4 +1,4 @@
-"""Numbers, cells and hostile text, as words."""
+"""Numbers, cells, runs and hostile text as words."""
 
 from __future__ import annotations
 
@@ -30,13 +30,17 @@ _PHRASES = {
 KINDS = {
     "host": "this machine, no phone",
     "virtual": "a virtual phone: this machine's cores, not a phone's",
-    "emulated": "an emulated phone: its times are no measurements and are compared with nothing",
+    "emulated": "an emulated phone: its times are not measurements and are never compared",
     "phone": "a phone",
 }
-"""What a device's kind means for its figures."""
+"""Kind of device -> what it means for a run's figures."""
 
 KIND_STYLES = {"host": "", "virtual": "blue", "emulated": "bold yellow", "phone": "bold cyan"}
-"""Figures of different kinds have different colours wherever there are colours."""
+"""Kind of device -> the colour of its figures in a terminal."""
+
+
+PUBLISHED = "Published figures: another device and another model, shown and never compared"
+"""The heading of figures from the literature."""
 
 
 def kind_of(run: Run) -> str:
@@ -50,21 +54,34 @@ def on_device(run: Run) -> str:
     return plain(f"{run.device}, {KINDS.get(kind, f'of kind {kind}')}")
 
 
+def device_note(run: Run) -> str:
+    """Return a line that names a device and its kind; empty for this machine and for unknown kinds."""
+    return "" if kind_of(run) in ("host", "unknown") else f"On {on_device(run)}."
+
+
+def origin(run: Run) -> str:
+    """Return a line with a run's scenario, device, build, start, seed, id and status."""
+    return plain(
+        f"{run.scenario} on {run.device}, build {run.build_line} ({run.build[:12]}), {run.started_utc}, "
+        f"seed {run.seed}, run {run.id} ({run.status})"
+    )
+
+
 def plain(text: str) -> str:
-    """Return the text with control and direction characters made visible, so that no name can steer a terminal."""
+    """Return the text with control and direction characters made visible, so no name can control a terminal."""
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
 
 
 def quantity(value: float, unit: str, *, resolution: float | None = None) -> str:
     """Return a value with its unit to 3 significant digits; seconds below 1 s as ms, µs or ns.
 
-    `resolution` (same unit as the value) asks for as many digits as show a step of that size, 6 at most.
+    `resolution` (in the value's unit) asks for enough digits to show a step of that size, 6 at most.
     """
     return _join([value], unit, resolution)[0]
 
 
 def span(found: Interval, unit: str) -> str:
-    """Return e.g. ``300 to 320 ms``, or ``none`` where no interval may be printed."""
+    """Return e.g. ``300 to 320 ms``, or ``none`` where there is no interval."""
     if found.low is None or found.high is None:
         return "none"
     _, low, high = _interval_texts(found, unit)
@@ -72,7 +89,7 @@ def span(found: Interval, unit: str) -> str:
 
 
 def estimate(found: Interval, unit: str) -> str:
-    """Return the estimate alone, to the digits its interval deserves."""
+    """Return the estimate alone, to as many digits as its interval resolves."""
     return _interval_texts(found, unit)[0]
 
 
@@ -84,16 +101,16 @@ def estimate_with_interval(found: Interval, unit: str) -> str:
 
 
 def interval_head(intervals: Iterable[Interval | None]) -> str:
-    """Return the head of a column of intervals: with the level that all of them share, else without one.
+    """Return the head of a column of intervals, with their level where all of them share it.
 
-    Few trials hold less than 95 %: least and greatest of five hold 94 %. See :func:`ranged`.
+    Few trials have less than 95 %: the range of five has 94 %. See :func:`ranged`.
     """
     levels = {_level(found) for found in intervals if found is not None and found.low is not None}
     return f"{levels.pop()} interval" if len(levels) == 1 else "interval"
 
 
 def ranged(found: Interval, unit: str, head: str) -> str:
-    """Return an interval as it stands in a column under `head`, with its level where the head has none."""
+    """Return an interval for a column under `head`, with its level where the head does not state it."""
     text = span(found, unit)
     return text if found.low is None or head.startswith(_level(found)) else f"{text} ({_level(found)})"
 
@@ -108,7 +125,7 @@ def valid_trials(count: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as per cent with two significant digits: 0.0512 -> ``5.1 %``."""
+    """Return a share as a percentage with two significant digits: 0.0512 -> ``5.1 %``."""
     scaled = 100 * share
     if scaled == 0:
         return "0 %"
@@ -125,13 +142,13 @@ def probability(value: float | None) -> str:
 
 
 def varying(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Return the names of the parameters that are not the same in all cells, in the cells' own order."""
+    """Return the names of the parameters that differ between cells, in the cells' own order."""
     names = list(dict.fromkeys(name for cell in cells for name in cell.parameters))
     return tuple(n for n in names if len({repr(cell.parameters.get(n)) for cell in cells}) > 1)
 
 
 def cell_phrase(cell: Cell, names: Sequence[str]) -> str:
-    """Return what tells a cell from its fellows in words, e.g. ``4 patches per batch``, or its label."""
+    """Return a cell's label, or what distinguishes it in words, e.g. ``4 patches per batch``; else its key."""
     if cell.label:
         return plain(cell.label)
     return ", ".join(_phrase(name, cell.parameters[name]) for name in names if name in cell.parameters) or plain(
@@ -140,7 +157,7 @@ def cell_phrase(cell: Cell, names: Sequence[str]) -> str:
 
 
 def cell_short(cell: Cell, names: Sequence[str]) -> str:
-    """Return the shortest unambiguous name: its label, or the bare value where one numeric parameter varies."""
+    """Return a cell's shortest unambiguous name: the bare value where one numeric parameter varies."""
     if not cell.label and len(names) == 1 and isinstance(cell.parameters.get(names[0]), int | float):
         value = cell.parameters[names[0]]
         if not isinstance(value, bool):
@@ -217,5 +234,5 @@ def _rounded(value: float, decimals: int) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text that Markdown and HTML show as it is, on one line."""
+    """Return text that Markdown and HTML show literally, on one line."""
     return re.sub(r"([\\`*_{}\[\]<>#|~!&$@])", r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")

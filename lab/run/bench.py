@@ -1,4 +1,4 @@
-"""What a run is measured with, where its trials stand, and the job of each."""
+"""What a run is measured with, and the job of each of its trials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 from device_agents.contract import ForeignManifest, Input, Job
 from lab.builds.folder import Build, load_input
@@ -20,7 +20,7 @@ from lab.records import Cell, Profile, Run, Vitals
 from lab.scenario.plan import Scenario
 from lab.store import Store
 from lab.trial import foreign
-from lab.trial import job as jobs
+from lab.trial.job import Place, job_for
 
 log = logging.getLogger(__name__)
 
@@ -28,33 +28,43 @@ SETTLE = Cell("settle", {"placement": "all"})
 """The uncounted first process of a start: the `load` workload on every core."""
 
 BOOT_S = 10.0
-"""How long a device may take to say in which boot it is; a judgement, it reads one small file."""
+"""How long a device may take to name its boot; a judgement: it reads one small file."""
+
+Lease = Callable[[], AbstractContextManager[Held]]
+"""How to take a device's turn; hold it while anything is done there."""
 
 
-@dataclass(frozen=True)
-class Senses:
-    """How a device's sensors are read: once, and by a sampler beside a trial, for so many seconds at most."""
+class Senses(Protocol):
+    """A device's sensors, read once or by a sampler beside a trial; the module `lab.device.vitals.look` is one."""
 
-    look: Callable[[Device], Vitals]
-    begin: Callable[[Device, str, int], Process]
-    end: Callable[[Device, Process, str, Path], None]
+    def look(self, device: Device) -> Vitals:
+        """Read every sensor once."""
+        ...
+
+    def begin(self, device: Device, folder: str, bound_s: int) -> Process:
+        """Start a sampler in `folder` on the device; it lives for `bound_s` at most."""
+        ...
+
+    def end(self, device: Device, process: Process, folder: str, target: Path) -> None:
+        """End the sampler, and bring its samples to `target` on the host."""
+        ...
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What a run is measured with; `lease` gives the device's turn and must be held all along.
+    """What a run is measured with; `lease` takes the device's turn.
 
-    `own_inputs` are the user's own by name; one of the build's that has the same name is not used.
-    `present` brings build, inputs and agent to the device as far as it lacks them; on the host they lie there.
-    Without `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the device
-    is left as it is. `tell` says in a line what a person waits for.
+    `own_inputs` are the user's own by name; they hide the build's inputs of the same name. `present` brings build,
+    inputs and agent to the device, as far as they are missing there; the host reads them where they lie. Without
+    `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the device is left
+    as it is. `tell` reports in one line what a person is waiting for.
     """
 
     device: Device
     build: Build
     store: Store
     clock: Clock
-    lease: Callable[[], AbstractContextManager[Held]]
+    lease: Lease
     own_inputs: Mapping[str, OwnInput] = field(default_factory=dict)
     present: Callable[[Held], None] = lambda held: None
     senses: Senses | None = None
@@ -64,21 +74,8 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a trial stands in a run: `number` counts from 1 through all blocks, `block` from 0."""
-
-    number: int
-    block: int
-    cell: Cell
-    purpose: Literal["time", "memory"] = "time"
-
-
-@dataclass(frozen=True)
 class Progress:
-    """What is being measured now: `iterations` are those the agent has finished, warm-up included.
-
-    `total` is how many trials the run has at least.
-    """
+    """The trial being measured, how many the run has at least, and the iterations finished, warm-up included."""
 
     place: Place
     total: int
@@ -89,7 +86,7 @@ Watch = Callable[[Progress], None]
 
 
 def inputs_of(cells: tuple[Cell, ...], bench: Bench) -> dict[str, Input]:
-    """Return the inputs the cells name, as far as they are the user's own or the build has them."""
+    """Return the inputs that the cells name: the user's own, else the build's; leaves out any that neither has."""
     named = {str(cell.parameters["input"]) for cell in cells if "input" in cell.parameters}
     own = {name: given.document for name, given in bench.own_inputs.items() if name in named}
     brought = sorted(named & set(bench.build.inputs) - set(own))
@@ -104,16 +101,17 @@ def job_of(
     inputs: Mapping[str, Input],
     *,
     iterations: int | None = None,
+    pilot: bool = False,
 ) -> Job:
-    """Write the job of a trial; raises `ScenarioError` and `DeviceRefused` as `jobs.job_for` does."""
+    """Return the job of a trial, or of its pilot; raises `ScenarioError` and `DeviceRefused` as `job_for` does."""
     settle, manifest = place.cell is SETTLE, bench.build.manifest
     cell, kind = place.cell, "load" if settle else scenario.kind
     if settle and isinstance(manifest, ForeignManifest):
         cell, kind = foreign.SETTLE, "prefill"
-    return jobs.job_for(
+    return job_for(
         cell,
         kind=kind,
-        trial=trial_name(record.id, place.number),
+        trial=trial_name(record.id, place.number, pilot=pilot),
         build=_build_folder(bench),
         manifest=manifest,
         inputs=inputs,
@@ -127,29 +125,29 @@ def job_of(
 
 
 def boot_of(bench: Bench) -> str:
-    """Return in which boot a device is; empty where it does not say, and then nothing is remembered of it."""
+    """Return the device's own name of the boot that it is in; empty if it does not say."""
     try:
         done = bench.device.transport.shell(["cat", "/proc/sys/kernel/random/boot_id"], timeout_s=BOOT_S)
     except DeviceError as error:
-        log.info("%s: did not say in which boot it is: %s", bench.device.identity.name, error)
+        log.info("%s: did not name the boot that it is in: %s", bench.device.identity.name, error)
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def trial_name(run_id: str, number: int) -> str:
-    """Return what a trial is called on a device."""
-    return f"{run_id}-{number:04d}"
+def trial_name(run_id: str, number: int, *, pilot: bool = False) -> str:
+    """Return the name of a trial, or of its pilot, on a device."""
+    return f"{run_id}-{number:04d}{'-pilot' if pilot else ''}"
 
 
 def _build_folder(bench: Bench) -> str:
-    """Return where the device has the build: on the host where it lies, elsewhere where it was pushed to."""
+    """Return the build's folder on the device: where it lies on the host, elsewhere where it was pushed."""
     if bench.device.scratch is None:
         return str(bench.build.folder.absolute())
     return f"{bench.device.scratch}/builds/{bench.build.id}"
 
 
 def _input_folder(bench: Bench, own: OwnInput) -> str:
-    """Return where the device has an input of the user's own, as :func:`_build_folder` does for the build."""
+    """Return the folder of an input of the user's own on the device, as :func:`_build_folder` does."""
     return (
         str(own.folder.absolute()) if bench.device.scratch is None else f"{bench.device.scratch}/inputs/{own.id}"
     )

@@ -1,4 +1,4 @@
-"""What runs are measured with, from what a person named: devices, terms, benches, inputs."""
+"""Make benches from what a person named: devices, a build, an image."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from pathlib import Path
 from lab import remedies
 from lab.builds import inputs
 from lab.builds.folder import Build
-from lab.device import cores as turn
-from lab.device import local
+from lab.device import cores, local
 from lab.device.care import prepare as care
 from lab.device.cores import HOST
 from lab.device.transport import Device, Process
-from lab.device.vitals import look as vitals
+from lab.device.vitals import look
 from lab.errors import BuildError, DeviceError, PrepareError, ScenarioError
 from lab.records import Profile
-from lab.run.bench import Bench, Senses
+from lab.run.bench import Bench
 from lab.run.turn import Terms, lease_of
 from lab.scenario.plan import Scenario
 from lab.store import Store
@@ -34,9 +33,9 @@ DEFAULT_BUILD = "nano-paper"
 
 
 def devices_of(store: Store, text: str, *, tell: Callable[[str], None]) -> list[Device]:
-    """Connect to the devices that `text` means; adb is asked only when it means another than this machine.
+    """Connect to the devices that `text` names; uses adb only if that is not just this machine.
 
-    Raises `DeviceRefused` for one that is not there or cannot be used, with a list of what is attached.
+    Raises `DeviceRefused`, listing what is attached, for a device that is missing or cannot be used.
     """
     if text.strip() == HOST:
         return [local.connect()]
@@ -52,7 +51,7 @@ def devices_of(store: Store, text: str, *, tell: Callable[[str], None]) -> list[
 
 
 def terms_of(store: Store, wait_s: float, *, tell: Callable[[str], None]) -> Terms:
-    """Return on which terms devices' turns are taken: as this user on this machine."""
+    """Return the terms for taking devices' turns as this user on this machine."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a user id without a name, as in containers
@@ -62,7 +61,7 @@ def terms_of(store: Store, wait_s: float, *, tell: Callable[[str], None]) -> Ter
 
 
 def _end_elsewhere(store: Store, name: str, process: Process) -> None:
-    """End what a killed lab left on another device that shares our cores; one that is gone has ended it."""
+    """End the process that a killed lab left on another device that shares our cores, if still attached."""
     from lab.device import roster
     from lab.device.adb.transport import AdbTransport, Server
 
@@ -73,7 +72,7 @@ def _end_elsewhere(store: Store, name: str, process: Process) -> None:
                 log.warning("ending agent %d on %s, left behind by a lab that was killed", process.pid, name)
                 AdbTransport(server, entry.found.serial).kill(process)
     except DeviceError as error:
-        log.warning("what a killed lab may have left on %s could not be ended: %s", name, error)
+        log.warning("a process that a killed lab may have left on %s could not be ended: %s", name, error)
 
 
 def benches_of(
@@ -83,7 +82,7 @@ def benches_of(
     terms: Terms,
     profile: Profile | None = "observe",
 ) -> list[Bench]:
-    """Bring together what runs are measured with, one bench a device; refuses a profile it cannot have."""
+    """Return a bench for each device; raises `BuildError`, and `DeviceRefused` for an impossible profile."""
     for device in devices:
         care.refuse_on_host(device, profile or "observe")
     try:
@@ -99,7 +98,7 @@ def benches_of(
             store=store,
             clock=local.SystemClock(),
             lease=lease_of(device, terms),
-            senses=Senses(vitals.look, vitals.begin, vitals.end),
+            senses=look,
             profile=profile,
             sleep=terms.nap,
             tell=terms.tell,
@@ -115,7 +114,7 @@ def with_image(
     instruction: str | None,
     wait_s: float,
 ) -> list[Bench]:
-    """Return the benches with an input made of an image and an instruction; prepared in this machine's turn.
+    """Return the benches with an input made of an image and an instruction, prepared in this machine's turn.
 
     Raises `ScenarioError` when no scenario works on an input, and `PrepareError`.
     """
@@ -127,8 +126,8 @@ def with_image(
             f"{str(image)!r}: wanted an image file; found no such file: give the path of an image file"
         )
     store, build = benches[0].store, benches[0].build
-    with turn.measuring(turn.lock_path(), wait_s=wait_s):
-        log.info("preparing %s: the fp32 model of build %s says what is right", image, build.id[:12])
+    with cores.measuring(cores.lock_path(), wait_s=wait_s):
+        log.info("preparing %s: the fp32 model of build %s computes the expected output", image, build.id[:12])
         own = inputs.prepare(store.root, build, image, instruction or inputs.INSTRUCTION)
     return [replace(bench, own_inputs={inputs.NAME: own}) for bench in benches]
 
@@ -148,9 +147,9 @@ def on_own_input(chosen: Scenario) -> Scenario:
 
 
 def line_of(store: Store, build: Build, named: str) -> str:
-    """Return the line a build is measured for: the one named, if it holds it; else the first that does.
+    """Return the line that a build is measured for: the one named if it holds the build, else the first that does.
 
-    A build that was never added goes by its model and recipe.
+    The line of a build that was never added is its model and recipe.
     """
     rows = store.builds()
     if any((row.id, row.line) == (build.id, named) for row in rows):

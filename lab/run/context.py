@@ -13,7 +13,7 @@ from lab.scenario.plan import Scenario
 from lab.trial import foreign
 
 WAITING = {"wait_s", "poll_s", "load_wait_s", "max_gap"}
-"""Gates that say how long is waited, not in which state a trial is measured; `max_gap` is in `cells`."""
+"""Gates that say how long to wait, not in which state to measure; `max_gap` is part of `cells`."""
 
 
 def context_of(
@@ -25,10 +25,10 @@ def context_of(
 ) -> Context:
     """Return everything that must agree before a run may be compared with another.
 
-    `cells` is a digest of what is measured, so that two files of one name are not taken for one scenario; thread
-    placement is part of it. `gates` is one of how cool and quiet a device must be. `work_NAME` is an input without
-    the answers that are right for it: builds of other weights have other answers, and may be compared. What care
-    does to the device is added when it is done.
+    `cells` is a digest of what is measured, thread placement included, so that two scenario files of one name are
+    not mistaken for each other. `gates` is a digest of how cool and quiet a device must be, `work_NAME` one of an
+    input without its expected output: builds with other weights have another one, and may be compared. The outcome
+    of care is added once the device is prepared.
     """
     identity, manifest = bench.device.identity, bench.build.manifest
     measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]

@@ -15,22 +15,22 @@ from lab.builds.inputs import OwnInput
 from lab.device.cores import Held
 from lab.device.push import Package, push
 from lab.errors import BuildError, DeviceLost
-from lab.run import recovery as leftovers
 from lab.run.bench import Bench
+from lab.run.recovery import bring_back
 
 log = logging.getLogger(__name__)
 
 PUSHES = 5
-"""How often a push over a link that breaks is gone on with; a judgement: each time it is further on."""
+"""How often a push is tried over a link that breaks; a judgement: each try goes on where the last one stopped."""
 
 
 def package_of_build(build: Build) -> Package:
-    """Return a build as what is to be on a device: its files, and the manifest that names them."""
+    """Return a build as a package for a device: its files, and the manifest that names them."""
     return Package("builds", build.id, build.folder, (*build.manifest.files, file_of(build.folder, MANIFEST)))
 
 
 def package_of_agent(bundle: Path) -> Package:
-    """Return an agent's bundle as what is to be on a device; raises `BuildError` when its list is broken."""
+    """Return an agent's bundle as a package for a device; raises `BuildError` when its list is broken."""
     path = bundle / "bundle.json"
     try:
         listed = _Bundle.model_validate_json(path.read_bytes())
@@ -43,17 +43,17 @@ def package_of_agent(bundle: Path) -> Package:
 
 
 class _Bundle(BaseModel):
-    """What a push needs of `bundle.json`; the rest says how the agent is started."""
+    """The part of `bundle.json` that a push needs; the rest says how to start the agent."""
 
     id: str
     files: list[File]
 
 
 def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Held], None]:
-    """Return what brings build, own inputs and agent to a bench's device, as far as it lacks them.
+    """Return a function that brings build, own inputs and agent to a bench's device, as far as they are missing.
 
-    `progress` is told bytes sent and bytes there are to send. A device that goes away meanwhile is waited for,
-    and the rest sent then.
+    It calls `progress` with the bytes sent and the bytes in total. If the device disconnects, it waits for it and
+    sends the rest. Raises as :func:`lab.device.push.push` does.
     """
 
     def bring(held: Held) -> None:
@@ -63,18 +63,18 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
             packages.append(package_of_agent(device.bundle))
         for left in reversed(range(PUSHES)):
             try:
-                push(packages, device, fence=held.fence(), progress=progress)
+                push(packages, device, fence=held.fence, progress=progress)
                 return
             except DeviceLost as error:
                 if not left:
                     raise
-                log.warning("%s; waiting for the device, the rest is sent then", error)
-                leftovers.bring_back(device, held)
+                log.warning("%s; waiting for the device, to send the rest", error)
+                bring_back(device, held)
 
     return bring
 
 
 def _package_of_input(own: OwnInput) -> Package:
-    """Return an input of the user's own as what is to be on a device."""
+    """Return an input of the user's own as a package for a device."""
     names = ["input.json", *([own.document.image.path] if own.document.image is not None else [])]
     return Package("inputs", own.id, own.folder, tuple(file_of(own.folder, name) for name in names))

@@ -1,7 +1,7 @@
-"""Many devices on one host: who takes turns, who runs beside whom, and what one's failure does to the others.
+"""Measure on many devices of one host: some take turns, others run side by side, and none fails for another.
 
-Devices that share this machine's cores are measured one after the other, in the order given, after the
-build has been pushed to all of them at once; a real phone has cores of its own and a thread of its own.
+Devices that share this machine's cores are measured one after the other, in the order given, after the build has
+been pushed to all of them at once. A real phone has cores of its own, and gets a thread of its own.
 """
 
 from __future__ import annotations
@@ -15,38 +15,37 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from device_agents.contract import InvalidReason
-from lab.device.cores import Held
 from lab.device.transport import Clock
 from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, LabError, RunError, StoreError
 from lab.records import Run, Trial
 from lab.run import runner
 from lab.run.bench import Bench, Watch
+from lab.run.turn import Terms, own_lease, turn_on_cores
 from lab.scenario.plan import Scenario
 
 if TYPE_CHECKING:
     from lab.device.lease import Lease as DeviceLease
-from lab.run.turn import Terms, own_lease, turn_on_cores
 
 log = logging.getLogger(__name__)
 
 
 class Show(Protocol):
-    """What a person sees meanwhile; called from several threads."""
+    """The display that a person watches; called from several threads."""
 
     def say(self, words: str) -> None:
-        """Say something in one line."""
+        """Print one line."""
         ...
 
     def run(
         self, title: str, total: int, done: int
     ) -> AbstractContextManager[tuple[Watch, Callable[[Trial], None]]]:
-        """Show a run; yields what the runner calls, and what to call with each trial."""
+        """Show a run; yields the function to call with its progress, and the one to call with each trial."""
         ...
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of one scenario on one device; `run` is None when it never began."""
+    """The outcome of one scenario on one device; `run` is None when it never began."""
 
     device: str
     scenario: str
@@ -55,10 +54,10 @@ class Ended:
 
 
 class StoppableClock:
-    """A clock that ends whoever looks at it once `stop` is set: the Ctrl-C of a thread.
+    """A clock that raises `KeyboardInterrupt` once `stop` is set: the Ctrl-C of a thread.
 
-    Only the main thread hears a signal. Everything that waits looks at its clock, so this is where a
-    thread is told; only once, so that what it does to clean up is not disturbed.
+    Only the main thread receives signals. Everything that waits reads its clock, so the clock stops the thread; it
+    does so once, so that the cleanup is not interrupted.
     """
 
     def __init__(self, clock: Clock, stop: threading.Event) -> None:
@@ -66,25 +65,19 @@ class StoppableClock:
         self._told = False
 
     def monotonic(self) -> float:
-        """Seconds that never go back; raises `KeyboardInterrupt` once when the thread is to stop."""
+        """Return seconds that never go back; raises `KeyboardInterrupt` once after `stop` is set."""
         if self._stop.is_set() and not self._told:
             self._told = True
             raise KeyboardInterrupt
         return self._clock.monotonic()
 
     def utc(self) -> str:
-        """Now, in UTC, as ISO 8601."""
+        """Return the time now, in UTC, as ISO 8601."""
         return self._clock.utc()
 
 
-# --- one device's turn ---------------------------------------------------------------------------------
-
-
-# --- the fleet -----------------------------------------------------------------------------------------
-
-
 Begin = Callable[[Scenario, Bench], Run]
-"""Write a new run down."""
+"""Open a run: save it, with nothing measured yet."""
 
 
 def measure(
@@ -96,11 +89,11 @@ def measure(
     show: Show,
     stop: threading.Event,
 ) -> list[Ended]:
-    """Run every scenario on every device; return what became of each, in the order of the scenarios.
+    """Run every scenario on every device; return the outcomes in the order of the scenarios.
 
-    A device that fails is left out from then on, and the others go on. A full disk or a damaged store ends
-    all of them: raises `StoreError`. Interrupted, it sets `stop`, which ends the others; every run is sealed,
-    and the interrupt raised again.
+    A device that fails is left out from then on, and the others go on. A full disk or a damaged store ends all of
+    them: raises `StoreError`. An interrupt sets `stop`, which ends every device's work and seals every run; then
+    it is raised again.
     """
     together = [replace(bench, clock=StoppableClock(bench.clock, stop)) for bench in benches]
     crews = [[bench for bench in together if bench.device.shares_host]]
@@ -120,7 +113,7 @@ def measure(
 
 @dataclass(frozen=True)
 class _Work:
-    """What all crews share; `ended` grows as they go."""
+    """Shared by all crews; `ended` grows as they work."""
 
     scenarios: Sequence[Scenario]
     terms: Terms
@@ -131,13 +124,13 @@ class _Work:
 
 
 def _wait(work: Sequence[Future[None]]) -> None:
-    """Wait for all; raises as soon as one of them has raised."""
+    """Wait for all; raises as soon as one of them raises."""
     for future in as_completed(work):
         future.result()
 
 
 def _crew(work: _Work, crew: Sequence[Bench]) -> None:
-    """Measure devices that take turns: scenario by scenario, so that answers to one question lie close in time."""
+    """Measure devices that take turns, scenario by scenario: answers to one question are then close in time."""
     out: dict[str, LabError] = {}
     if len(crew) > 1:
         out |= _push_together(crew, work.terms, work.show)
@@ -156,7 +149,7 @@ def _crew(work: _Work, crew: Sequence[Bench]) -> None:
 
 
 def _one(bench: Bench, scenario: Scenario, begin: Begin, show: Show) -> Ended:
-    """Run one scenario on one device, and remember how the device did."""
+    """Run one scenario on one device, and return its outcome."""
     name, record = bench.device.identity.name, None
     try:
         record = begin(scenario, bench)
@@ -168,7 +161,7 @@ def _one(bench: Bench, scenario: Scenario, begin: Begin, show: Show) -> Ended:
 
 
 def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
-    """Measure what a run lacks, with progress; a device's failures are counted, and a success clears them."""
+    """Measure the trials that a run lacks, showing progress; count a failure against the device, or clear them."""
     store, name = bench.store, bench.device.identity.name
     title = scenario.name if bench.device.scratch is None else f"{name} {scenario.name}"
     total, done = len(record.cells) * (record.blocks + record.memory), len(store.trials(record.id))
@@ -197,9 +190,9 @@ def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
 
 
 def remember_failure(bench: Bench, error: LabError) -> None:
-    """Count a failure against a device that is not this machine.
+    """Count a failure against a device other than this machine.
 
-    Neither a full disk, which its owner empties, nor another lab's turn says that a device does not work.
+    A full disk, which its owner can empty, or another lab's turn does not mean that the device is broken.
     """
     if bench.device.scratch is not None and not isinstance(error, DeviceFull | DeviceBusy):
         from lab.device import health
@@ -208,7 +201,7 @@ def remember_failure(bench: Bench, error: LabError) -> None:
 
 
 def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str, LabError]:
-    """Push to devices that share our cores, all at once and in one turn; return what went wrong, by name."""
+    """Push to devices that share our cores, all at once and in one turn; return the failures by device name."""
     phones = sorted((b for b in crew if b.device.scratch is not None), key=lambda b: b.device.identity.name)
     failed: dict[str, LabError] = {}
     if len(phones) < 2:  # a single one is pushed to when its run begins
@@ -222,14 +215,14 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
             return failed
         try:
             stack.enter_context(turn_on_cores(held[0][0].device, terms))
-        except LabError as error:  # another lab measures here: that ends nobody whose cores are its own
+        except LabError as error:  # another lab measures here: phones with cores of their own go on
             show.say(str(error))
             return failed | {bench.device.identity.name: error for bench, _ in held}
 
         def send(one: tuple[Bench, DeviceLease]) -> None:
             bench, own = one
             with _noted(bench, failed, show):
-                bench.present(Held(lambda process: None, fence=lambda: own.fence, again=own.again))
+                bench.present(own)
 
         with ThreadPoolExecutor(len(held)) as pool:
             _wait([pool.submit(send, one) for one in held])
@@ -238,7 +231,7 @@ def _push_together(crew: Sequence[Bench], terms: Terms, show: Show) -> dict[str,
 
 @contextmanager
 def _noted(bench: Bench, failed: dict[str, LabError], show: Show) -> Iterator[None]:
-    """Keep a device's failure to itself."""
+    """Record a device's failure in `failed`, and go on with the others."""
     name = bench.device.identity.name
     try:
         yield

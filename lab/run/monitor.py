@@ -1,11 +1,11 @@
-"""A trial between its gate and a last look: waited for, sampled while it runs, judged by what sensors said."""
+"""Monitor a trial through the device's sensors: wait at the gate before, sample during, judge after."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from device_agents.contract import InvalidReason
@@ -14,8 +14,7 @@ from lab.device.vitals.lines import read, vitals_of, write
 from lab.device.vitals.meaning import LEAP_S
 from lab.errors import DeviceError, DeviceLost, DeviceRebooted, StoreError
 from lab.files import disk_errors
-from lab.gate import idle, throttle
-from lab.gate import wait as gates
+from lab.gate import idle, throttle, wait
 from lab.gate.clocks import Offered
 from lab.records import ELSEWHERE, IDLE_UNKNOWN, UNSAMPLED, Flaw, Trial, Vitals
 from lab.run.bench import Bench, Senses
@@ -26,25 +25,48 @@ from lab.trial.placement import ELSEWHERE_CORES, others_rose
 
 log = logging.getLogger(__name__)
 
-
 FOLDER = "vitals"
 """Where the sampler works: in the trial's folder on the device."""
 
-
 SPARE_S = 60.0
-"""How long a sampler whose lab died lives on after the trial's time is over; a judgement."""
+"""How long a sampler whose lab died outlives the trial's time limit; a judgement."""
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What is known of the sensors beside the samples: a look `after` the trial, and whether there are none."""
+def monitor_of(bench: Bench, gates: Gates) -> Monitor | Blind:
+    """Return a session's monitor: blind without sensors, and on emulated devices, which are never timed."""
+    if bench.senses is None or bench.device.identity.kind == "emulated":
+        return Blind()
+    return Monitor(bench, bench.senses, gates)
 
-    after: Vitals | None = None
-    unsampled: bool = False
+
+class Blind:
+    """The monitor of a device whose sensors nobody reads: waits for nothing, and adds nothing to a trial."""
+
+    def wait(self, folder: Path) -> None:
+        """Let the trial begin at once."""
+
+    def carry_out(self, errand: Errand) -> Outcome:
+        """Carry an errand out, with no sampler beside it."""
+        return carry_out(errand)
+
+    def judged(self, trial: Trial, folder: Path) -> Trial:
+        """Return the trial as it is."""
+        return trial
+
+    def collected(self, trial: Trial, errand: Errand, gate: bytes) -> Trial:
+        """Return the trial as it is."""
+        return trial
+
+    def ended(self) -> None:
+        """Remember nothing: no trial has to rest."""
 
 
-class Sensing:
-    """The sensors of one device through one session: what it may still wait, and when its last trial ended."""
+class Monitor:
+    """The sensors of one device through one session.
+
+    A trial passes `wait`, `carry_out` and `judged`, in this order; each remembers for the next what it found. From
+    trial to trial it remembers how long the run may still wait for other programs, and when the last trial ended.
+    """
 
     def __init__(self, bench: Bench, senses: Senses, wanted: Gates) -> None:
         self._bench, self._senses, self._wanted = bench, senses, wanted
@@ -52,10 +74,13 @@ class Sensing:
         self._ended_s: float | None = None
         self._begun = False
         self._offered = Offered(bench.profile or "observe")
-        self._rest: Vitals | None = None  # the look that began a trial, a measure of rest once the trial is over
+        self._opened: wait.Opened | None = None  # None: a lab that died passed the gate and left no look
+        self._rest: Vitals | None = None  # the look that opened the gate, a measure of rest once the trial is over
+        self._after: Vitals | None = None
+        self._unsampled = False
 
-    def wait(self, folder: Path) -> gates.Opened:
-        """Wait until the device may be measured; every look goes to `folder`. Raises as `gates.wait` does."""
+    def wait(self, folder: Path) -> None:
+        """Wait until the device may be measured; every look goes to `folder`. Raises as `gate.wait.wait` does."""
         bench, wanted, name = self._bench, self._wanted, self._bench.device.identity.name
         if wanted.start == "first trial" and self._begun:
             wanted = wanted.model_copy(update={"start": "never"})
@@ -66,7 +91,7 @@ class Sensing:
             with path.open("a", encoding="utf-8") as file:
                 file.write(write(look))
 
-        opened = gates.wait(
+        opened = wait.wait(
             bench.device,
             wanted,
             idle=self._known(),
@@ -79,15 +104,15 @@ class Sensing:
             rested_s=0.0 if self._ended_s is None else bench.clock.monotonic() - self._ended_s,
             offered=self._offered,
         )
+        self._opened, self._after, self._unsampled = opened, None, False
         self._rest = opened.vitals if not opened.timed_out and wanted.start != "never" else None
         self._load_left_s -= opened.load_waited_s
-        return opened
 
-    def carry_out(self, errand: Errand) -> tuple[Outcome, Watched]:
-        """Carry an errand out beside the sampler, and look once more where Android's services can be asked.
+    def carry_out(self, errand: Errand) -> Outcome:
+        """Carry an errand out beside the sampler, then look once more where Android's services can be asked.
 
-        Sensors that cannot be sampled cost no trial: that what they would have said is missing is told. A device
-        that restarts before its samples are here has not ended the trial in the state in which it began it.
+        A trial whose sensors cannot be sampled still counts, flagged as unsampled. If the device restarts before
+        its samples are fetched, the trial is lost: it did not end in the state in which it began.
         """
         device, folder = self._bench.device, f"{errand.launch.folder}/{FOLDER}"
         sampler, path = self._sampler(folder, errand.timeout_s), errand.folder / VITALS
@@ -102,19 +127,19 @@ class Sensing:
         try:
             fetched = self._fetched(sampler, folder, path, 0.0 if outcome.lost else errand.patience_s)
         except DeviceRebooted as error:
+            self._unsampled = True
             why = f"it restarted after the trial, before its sensors' samples were fetched: {error}"
-            return replace(outcome, lost=why, rebooted=True), Watched(unsampled=True)
-        unsampled = not fetched or (outcome.wall_s >= LEAP_S and not _sampled(path))
-        if device.scratch is None or outcome.lost:
-            return outcome, Watched(unsampled=unsampled)
-        try:
-            return outcome, Watched(self._senses.look(device), unsampled)
-        except DeviceError as error:
-            log.info("%s: not looked at after the trial: %s", device.identity.name, error)
-            return outcome, Watched(unsampled=unsampled)
+            return replace(outcome, lost=why, rebooted=True)
+        self._unsampled = not fetched or (outcome.wall_s >= LEAP_S and not _sampled(path))
+        if device.scratch is not None and not outcome.lost:
+            try:
+                self._after = self._senses.look(device)
+            except DeviceError as error:
+                log.info("%s: its sensors could not be read after the trial: %s", device.identity.name, error)
+        return outcome
 
     def _sampler(self, folder: str, timeout_s: float) -> Process | None:
-        """Begin the sampler; None where that fails: the agent's own start says what is wrong with the device."""
+        """Begin the sampler; None if that fails: the agent's own start says what is wrong with the device."""
         device = self._bench.device
         try:
             return self._senses.begin(device, folder, math.ceil(timeout_s + SPARE_S))
@@ -123,7 +148,7 @@ class Sensing:
             return None
 
     def _fetched(self, sampler: Process | None, folder: str, target: Path, patience_s: float) -> bool:
-        """End the sampler and say whether what it read is here; a link that breaks is waited for, once.
+        """End the sampler and fetch its samples, reconnecting once if the link breaks; False if that failed.
 
         Raises `DeviceRebooted`.
         """
@@ -150,11 +175,11 @@ class Sensing:
         return False
 
     def ended(self) -> None:
-        """Take note that a trial, of this run or of another, has just ended: the device rests from now on."""
+        """Note that a trial, of this run or another, has just ended: from now on the device rests."""
         self._ended_s = self._bench.clock.monotonic()
 
     def _heed(self, folder: str) -> Callable[[], str]:
-        """Return what says why the running trial must be ended now, by the sampler's last whole line."""
+        """Return a function that says why the running trial must end now, by the sampler's last whole line."""
         transport, offset = self._bench.device.transport, 0
 
         def heed() -> str:
@@ -163,35 +188,39 @@ class Sensing:
             offset += len(text[: text.rfind("\n") + 1].encode())
             try:
                 last = vitals_of("".join(f"{line}\n" for line in text.split("\n")[-2:-1]), folder)
-            except StoreError as error:  # told when the trial is judged: what cannot be read ends none
+            except StoreError as error:  # reported when the trial is judged; a damaged line ends no trial
                 log.debug("%s", error)
                 return ""
             return throttle.abort(last[-1], self._wanted) if last else ""
 
         return heed
 
-    def judged(self, trial: Trial, opened: gates.Opened, watched: Watched, folder: Path) -> Trial:
-        """Add to a trial what its gate and its sensors say; one that counted may count no longer."""
+    def judged(self, trial: Trial, folder: Path) -> Trial:
+        """Add to a trial what its gate and its sensors showed, which may make it invalid."""
         if self._rest is not None:
             idle.remember(self._bench.store.root, self._bench.device.identity.name, self._rest)
             self._rest = None
+        opened = self._opened
+        at_gate = () if opened is None else opened.flags
+        trial = replace(trial, flags=(*trial.flags, *at_gate, *([UNSAMPLED] if self._unsampled else [])))
+        if opened is None:
+            return trial
         during = _sampled(folder / VITALS)
-        if watched.after is not None:
+        if self._after is not None:
             with disk_errors("keep the look after a trial", folder):
-                (folder / AFTER).write_text(write(watched.after), encoding="utf-8")
-        flaw = throttle.throttled(opened.vitals, during, watched.after, self._wanted, self._offered)
+                (folder / AFTER).write_text(write(self._after), encoding="utf-8")
+        flaw = throttle.throttled(opened.vitals, during, self._after, self._wanted, self._offered)
         if opened.timed_out:
             flaw = Flaw(InvalidReason.GATE_TIMEOUT, opened.timed_out)
-        flags = (*trial.flags, *opened.flags, *([UNSAMPLED] if watched.unsampled else []))
-        trial = replace(trial, flags=flags, notes={**trial.notes, "gate_waited_s": opened.waited_s})
+        trial = replace(trial, notes={**trial.notes, "gate_waited_s": opened.waited_s})
         trial = _placed(trial, opened.vitals, during, folder)
         if flaw is None or not (trial.valid or trial.reason is InvalidReason.SPAN_GAP):
-            return trial  # a gap is what a phone without CPU time leaves: then heat is the reason
+            return trial  # a phone without CPU time leaves gaps: then heat is the reason
         log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
         return replace(trial, valid=False, reason=flaw.reason, detail=flaw.detail)
 
     def collected(self, trial: Trial, errand: Errand, gate: bytes) -> Trial:
-        """Judge a trial that a lab which is gone began: by its looks at the `gate`, and what was sampled since."""
+        """Judge a trial that another lab began: by its looks at the `gate`, and by the samples taken since."""
         device, folder = self._bench.device, errand.folder
         try:
             device.transport.pull(f"{errand.launch.folder}/{FOLDER}/{VITALS}", folder / VITALS)
@@ -201,13 +230,12 @@ class Sensing:
         self.ended()
         with disk_errors("collect a trial's vitals", folder):
             (folder / GATE).write_bytes(gate)
-        looks, unsampled = _sampled(folder / GATE), not _sampled(folder / VITALS)
-        if not looks:
-            return replace(trial, flags=(*trial.flags, *([UNSAMPLED] if unsampled else [])))
-        opened = gates.passed(looks, self._wanted, self._known(), device, self._offered)
-        if IDLE_UNKNOWN in opened.flags and not opened.timed_out:
-            self._rest = opened.vitals
-        return self.judged(trial, opened, Watched(unsampled=unsampled), folder)
+        self._opened, self._after, self._unsampled = None, None, not _sampled(folder / VITALS)
+        if looks := _sampled(folder / GATE):
+            self._opened = wait.passed(looks, self._wanted, self._known(), device, self._offered)
+            if IDLE_UNKNOWN in self._opened.flags and not self._opened.timed_out:
+                self._rest = self._opened.vitals
+        return self.judged(trial, folder)
 
     def _known(self) -> idle.Idle | None:
         """Return how cool the device is at rest, if that is known."""
@@ -215,7 +243,7 @@ class Sensing:
 
 
 def _placed(trial: Trial, before: Vitals, during: Sequence[Vitals], folder: Path) -> Trial:
-    """Take back that an accelerator did the work where others used about a core more meanwhile."""
+    """Withdraw the claim that an accelerator did the work if other processes used about a core more meanwhile."""
     if "NPU" not in trial.placement.values():
         return trial
     rose = others_rose(before, during, read_events((folder / EVENTS).read_bytes()).events)
@@ -229,7 +257,7 @@ def _placed(trial: Trial, before: Vitals, during: Sequence[Vitals], folder: Path
 
 
 def _sampled(path: Path) -> tuple[Vitals, ...]:
-    """Return what a file of vitals says; one that is damaged says nothing, and costs no trial."""
+    """Return the vitals in a file; none from a missing or damaged one, which does not invalidate the trial."""
     try:
         return read(path) if path.is_file() else ()
     except StoreError as error:

@@ -1,22 +1,26 @@
-"""What a trial leaves on its device when its lab or the link is gone: ended, waited for, removed."""
+"""Recover from a lab or a link that died: bring the device back, collect its trial or clean up after it."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from device_agents.contract import Job
+from device_agents.contract import InvalidReason, Job
 from lab.device.cores import Held
 from lab.device.transport import Device
 from lab.errors import DeviceLost, DeviceRebooted
-from lab.records import Run
+from lab.records import Run, Trial
+from lab.run.attempt import Attempts, empty_folder
 from lab.run.bench import Bench, trial_name
 from lab.run.monitor import FOLDER as SAMPLER
+from lab.run.monitor import Blind, Monitor
 from lab.scenario.plan import Scenario
-from lab.trial.agent import PATIENCE_S, trial_folder
-from lab.trial.folder import read_or_empty
+from lab.trial.agent import PATIENCE_S, collect, trial_folder
+from lab.trial.folder import BOOT, GATE, JOB, TURN, read_or_empty
+from lab.trial.job import Place
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +28,13 @@ TIDY_S = 20.0
 """How long removing a trial's folder may take; a judgement: it holds a few small files."""
 
 FULL_BYTES = 64 * 1024
-"""With less than this free a disk is full: a judgement, it is less than a trial of a second writes."""
-
-PILOT = "-pilot"
-"""What the name of a pilot ends in, after its trial's."""
+"""A disk with less than this free is full: a judgement; it is less than a trial of a second writes."""
 
 
 def let_end(record: Run, scenario: Scenario, bench: Bench) -> None:
-    """Wait for the trial that a lab which is gone began for a run, and end what it began that does not count.
+    """Wait for the trial of a run that a lab that died began, and end its settling process and pilot.
 
-    The trial is to be collected: neither may the device be changed under it, nor another run beside it.
+    The trial is to be collected, so nothing else may change the device, or run there, before it has ended.
     """
     if bench.device.scratch is None:
         return
@@ -42,19 +43,61 @@ def let_end(record: Run, scenario: Scenario, bench: Bench) -> None:
     transport = bench.device.transport
     if process := transport.find(trial_folder(bench.device, trial_name(record.id, number))):
         transport.wait(process, timeout_s=scenario.plan.timeout_s)
-    end(bench.device, f"{trial_name(record.id, number)}{PILOT}")
+    end(bench.device, trial_name(record.id, number, pilot=True))
+
+
+def collected(attempts: Attempts, place: Place, monitor: Monitor | Blind) -> Trial | None:
+    """Return the trial that a lab that died had begun on the device; None if there is none.
+
+    On cores that others may use, it counts only if nobody has taken a turn since the one that it was begun in.
+    """
+    bench, record = attempts.bench, attempts.record
+    if bench.device.scratch is None:
+        return None
+    left = bench.store.trial_folder(record.id, place.number)
+    begun_in, boot, gate = (read_or_empty(left / name) for name in (TURN, BOOT, GATE))
+    lasting = attempts.scenario.plan.duration_s is not None
+    iterations = _iterations_in(left / JOB) if lasting else None
+    empty_folder(bench.store, record.id, place.number)
+    attempt = attempts.begin(place, boot=boot.decode(), iterations=iterations)
+    outcome = collect(attempt.errand)
+    if outcome is None:  # what an earlier attempt left must not pass for what the next one writes
+        abandon(bench.device, attempt.job.trial)
+        return None
+    if not outcome.lost:
+        end(bench.device, attempt.job.trial)
+    log.info("trial %d was on the device already, begun by a lab that died", place.number)
+    trial = replace(attempt.judged(outcome), started_utc=bench.clock.utc())  # nobody knows when it was
+    trial = monitor.collected(trial, attempt.errand, gate)
+    if place.purpose == "memory":
+        trial = attempt.with_memory(trial, ())
+    turn, then = attempts.held.number, begun_in.decode() or "None"
+    if turn is None or then == str(turn - 1):
+        return replace(trial, flags=("collected", *trial.flags))
+    detail = f"the lab that began it in turn {then} of this machine died, and others had turns since"
+    detail = "; ".join(filter(None, (detail, trial.detail)))
+    return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
 
 
 def bring_back(device: Device, held: Held) -> None:
-    """Wait for a device that was lost; it may come back in another boot. Raises `DeviceLost`."""
+    """Wait for a device that was lost, and take its lease again if it comes back in another boot.
+
+    Raises `DeviceLost`.
+    """
     try:
         device.transport.reconnect(timeout_s=PATIENCE_S)
     except DeviceRebooted:
         held.again()
 
 
+def abandon(device: Device, trial: str) -> None:
+    """End the agent of a trial that is not collected, and remove what it left."""
+    end(device, trial)
+    tidy(device, trial)
+
+
 def tidy(device: Device, trial: str) -> bool:
-    """Remove what a trial left on the device, as it is saved here; say whether that could be done."""
+    """Remove a trial's folder on the device, whose files are saved here; return False if the device is away."""
     if device.scratch is None:
         return True
     try:
@@ -66,17 +109,17 @@ def tidy(device: Device, trial: str) -> bool:
 
 
 def end(device: Device, trial: str) -> None:
-    """End the agent of a trial that was lost: it went on without us, and would run beside the next one."""
+    """End the agent of a trial that was lost: it still runs without us, and would disturb the next one."""
     if device.scratch is None:
         return
     folder = trial_folder(device, trial)
-    for place in (folder, f"{folder}/{SAMPLER}"):  # a sampler that still writes would keep the folder from going
+    for place in (folder, f"{folder}/{SAMPLER}"):  # a sampler that still writes would keep its folder in use
         if (process := device.transport.find(place)) is not None:
             device.transport.kill(process)
 
 
 def full_disk(device: Device) -> str:
-    """Say that a device's disk is full, if it is; empty otherwise."""
+    """Return a sentence if a device's disk is full; empty otherwise."""
     if device.scratch is None:
         return ""
     from lab.device.lease import free_bytes  # not loaded for runs on this machine
@@ -87,8 +130,8 @@ def full_disk(device: Device) -> str:
     return f"{device.identity.name}: no space left on the device: {free:,} bytes free in {device.scratch}"
 
 
-def iterations_in(path: Path) -> int | None:
-    """Return how many iterations a job that is kept asks for; None where it cannot be read: it matches none."""
+def _iterations_in(path: Path) -> int | None:
+    """Return how many iterations a saved job asks for; None if it cannot be read: then no process matches it."""
     try:
         return Job.model_validate_json(read_or_empty(path)).iterations
     except ValidationError:

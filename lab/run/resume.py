@@ -1,4 +1,4 @@
-"""An unfinished run: found, and put together again."""
+"""Find an unfinished run, and restore what it is measured with."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lab.scenario.suite import load_suite
 from lab.store import Store
 
 SUITE = "acceptance"
-"""The suite that runs of the reference cell say they belong to."""
+"""The suite of runs of the reference cell."""
 
 
 def with_own_inputs(bench: Bench, record: Run) -> Bench:
-    """Return the bench with the inputs a run was begun with that are the user's own, found by content id."""
+    """Return the bench with the user's own inputs that a run was begun with, found by content id."""
     named = {str(cell.parameters["input"]) for cell in record.cells if "input" in cell.parameters}
     own: dict[str, inputs.OwnInput] = {}
     for name in sorted(named):
@@ -32,12 +32,12 @@ def with_own_inputs(bench: Bench, record: Run) -> Bench:
 
 
 def unfinished(store: Store, text: str | None) -> Run:
-    """Return the run to resume: by the start of its id, or the newest that is not finished."""
+    """Return the run to resume: by the start of its id, or the newest unfinished one. Raises `RunError`."""
     if text not in {None, "last"}:
         record = store.run(str(text))
         if record.comparison is not None:
             raise RunError(
-                f"run {record.id} is a side of a comparison, which goes on as a whole: "
+                f"run {record.id} is a side of a comparison; resume the whole: "
                 f"lab compare --resume {record.comparison}"
             )
         if record.status == "finished":
@@ -52,31 +52,31 @@ def unfinished(store: Store, text: str | None) -> Run:
 
 
 def scenario_of(record: Run) -> Scenario:
-    """Return a saved run's scenario from its own copy, under the plan it was begun with."""
+    """Return a saved run's scenario from its own copy, with the plan that it was begun with."""
     facts = record.context.facts
     plan: dict[str, float | int] = {}
     try:
         plan |= load_suite(SCENARIOS / f"{record.suite}.toml").plan
-    except ScenarioError:  # a suite that is gone cannot say its time-out: the scenario's own holds
+    except ScenarioError:  # the suite's file is gone, and its time-out with it: the scenario's own holds
         plan = {}
     plan |= {
         "warmup": int(facts["warmup"]),
         "iterations": int(facts["iterations"]),
         "blocks": record.blocks,
-        "most": record.blocks,  # none more, unless the run says so: a side of a comparison has no loop of its own
+        "most": record.blocks,  # unless the run says so: a side of a comparison has no closed loop
         **{k: v for k in ("most", "target", "budget_s") if (v := getattr(record, k)) is not None},
     }
     return read(record.scenario_toml, record.scenario, at=f"the scenario of run {record.id}", plan=plan)
 
 
 def profile_of(record: Run) -> Profile | None:
-    """Return the profile a run was begun with; None for one from before there were profiles."""
+    """Return the profile that a run was begun with; None for a run that is older than profiles."""
     name = record.context.facts["profile"]
     return None if name == "none" else TypeAdapter[Profile](Profile).validate_python(name)
 
 
 def rest_of_suite(record: Run) -> list[str]:
-    """Return the scenarios that come after a run's own in its suite."""
+    """Return the scenarios that follow a run's own in its suite."""
     try:
         names = load_suite(SCENARIOS / f"{record.suite}.toml").scenarios
     except ScenarioError:
@@ -85,14 +85,14 @@ def rest_of_suite(record: Run) -> list[str]:
 
 
 def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
-    """Refuse to go on with a run whose surroundings have changed: raises `RunError` saying what differs."""
+    """Check that a run can be resumed here; raises `RunError` saying what differs from when it was begun."""
     if (name := bench.device.identity.name) != record.device:  # two phones of one model have equal Contexts
         raise RunError(
-            f"run {record.id} cannot go on: it was begun on {record.device}, and what answers to that now calls "
-            f"itself {name}. Attach the first one, or start a new run"
+            f"run {record.id} cannot go on: it was begun on {record.device}, and the device found there now is "
+            f"{name}. Attach the first one, or start a new run"
         )
     now = context_of(scenario, record.cells, bench, inputs_of(record.cells, bench), record.inject)
     then = Context({name: fact for name, fact in record.context.facts.items() if not name.startswith("care_")})
-    if changed := then.differs_from(now):  # what care did is compared when it has been done again
+    if changed := then.differs_from(now):  # care is compared once the device is prepared again
         words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
         raise RunError(f"run {record.id} cannot go on, its trials could not be compared: {words}. Start a new run")

@@ -1,4 +1,4 @@
-"""The one place that knows the order of a run: blocks of shuffled cells, then the closed loop, then memory."""
+"""Run a scenario in order: blocks of shuffled cells, then the closed loop, then the memory pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from device_agents.contract import InvalidReason
 from lab.errors import RunError
 from lab.identifiers import new_run_id
 from lab.records import Inject, Run, Trial
-from lab.run.bench import Bench, Place, Watch, inputs_of, job_of
+from lab.run.bench import Bench, Watch, inputs_of, job_of
 from lab.run.context import context_of
 from lab.run.session import session
 from lab.scenario.plan import Scenario
@@ -20,6 +20,7 @@ from lab.stats.pairs import cost_s
 from lab.stats.plan import goes_on, looks_of
 from lab.stats.sample import medians_by_block
 from lab.store import Store
+from lab.trial.job import Place
 
 PASSING = {
     InvalidReason.DEVICE_REBOOTED,
@@ -28,20 +29,19 @@ PASSING = {
     InvalidReason.THROTTLED,
     InvalidReason.CLOCK_JUMP,
 }
-"""What happened to a trial with these says nothing about the next one, unless `passes` knows better."""
-
+"""Reasons that pass: a trial that is invalid for one of these says nothing about the next one."""
 
 TRIES = 3
-"""How many blocks a closed loop begins at most for each trial it may count; a judgement."""
+"""The blocks that a closed loop begins at most for each trial that may count; a judgement."""
 
 LEAST_S = 1e-3
-"""What a trial costs at least: a plan wants a cost above zero, and a fake phone's clock may stand still."""
+"""The least cost of a trial: a plan wants a cost above zero, and a fake phone's clock may stand still."""
 
 
 def order(record: Run) -> list[Place]:
-    """Return every trial of a run in its order: one of each cell a block, shuffled by (seed, block).
+    """Return a run's planned trials in order: each block holds one of each cell, shuffled by (seed, block).
 
-    Each block has its own generator, so that a resumed run goes on exactly as the interrupted one would.
+    Each block has its own generator, so that a resumed run goes on exactly as the interrupted one would have.
     """
     places: list[Place] = []
     for block in range(record.blocks):
@@ -62,9 +62,10 @@ def open_run(
     comparison: str | None = None,
     memory: bool = False,
 ) -> Run:
-    """Check that every cell can be measured, then write the run down; nothing is measured yet.
+    """Check that every cell can be measured, then save the run; nothing is measured yet.
 
-    `inject` slows a stage down, for the lab's test of itself: it is part of the run and of its Context.
+    `inject` slows a stage down, for the lab's test of itself: it is part of the run and of its Context. Raises as
+    `job_of` does for a cell that cannot be measured.
     """
     inputs = inputs_of(scenario.cells, bench)
     record = Run(
@@ -98,11 +99,10 @@ def open_run(
 def run(
     record: Run, scenario: Scenario, bench: Bench, *, watch: Watch = lambda progress: None
 ) -> Generator[Trial, None, None]:
-    """Measure the trials that `record` still lacks, saving and yielding each; new and resumed runs alike.
+    """Measure the trials that `record` still lacks, saving and yielding each; for new and resumed runs.
 
-    Left early (Ctrl-C, a closed generator) the agent is ended and the run marked `interrupted`, as it is
-    when the device stays away; after another error it is `failed`. Raises `RunError` when no trial of the
-    first block was valid.
+    Ctrl-C or closing the generator ends the agent and marks the run `interrupted`, as does a device that stays
+    away; any other error marks it `failed`. Raises `RunError` when no trial of the first block was valid.
     """
     with session(record, scenario, bench, watch=watch) as measuring:
         for place in places(record, scenario, measuring.done):
@@ -111,11 +111,11 @@ def run(
 
 
 def places(record: Run, scenario: Scenario, done: Mapping[int, Trial]) -> Iterator[Place]:
-    """Yield each trial that a run still lacks, looking at those that are `done` (which grows meanwhile).
+    """Yield the place of each trial that a run still lacks; `done` holds the others, and grows meanwhile.
 
-    Every cell has its share first; with a target the closed loop goes on with cells whose interval is wider.
-    What a later block holds follows from the trials before it, so that a resumed run goes on as it would have.
-    The memory pass comes last: it is not timed, and may disturb.
+    Every cell first has its planned share; with a target, the closed loop then goes on with cells whose interval
+    is wider. A later block follows from the trials before it, so that a resumed run goes on as it would have. The
+    memory pass comes last: it is not timed, and may disturb.
     """
     planned = order(record)
     yield from (place for place in planned if place.number not in done)
@@ -134,13 +134,13 @@ def places(record: Run, scenario: Scenario, done: Mapping[int, Trial]) -> Iterat
 
 
 def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], block: int) -> plan.NextBlock:
-    """Return which cells are measured once more, from the trials of earlier blocks alone."""
+    """Return the cells to measure once more, from the trials of earlier blocks alone."""
     if record.target is None or not goes_on(record):
         return plan.NextBlock((), "target reached", "a fixed number of trials")
     before = [trial for trial in done.values() if trial.block < block and trial.purpose == "time"]
     medians = {cell.key: medians_by_block(before, cell.key, scenario.metric) for cell in record.cells}
     took_s = {cell.key: [cost_s([t]) for t in before if t.cell == cell.key] for cell in record.cells}
-    if block >= TRIES * looks_of(record).most:  # trials that do not count are not in the looks' number
+    if block >= TRIES * looks_of(record).most:  # `looks` count valid trials only
         return plan.NextBlock((), "budget spent", f"{block} blocks were tried")
     return plan.next_block(
         medians,
@@ -154,7 +154,7 @@ def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], bloc
 
 
 def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
-    """Raise `RunError` when the first block is complete, none of its trials counts, and none will."""
+    """Raise `RunError` when the first block is complete and none of its trials counts, for reasons that stay."""
     first = [trial for number, trial in done.items() if number <= len(record.cells)]
     if len(done) != len(record.cells) or len(first) != len(record.cells):
         return
@@ -169,7 +169,7 @@ def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
 
 
 def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial]) -> None:
-    """Raise `RunError` for a run that is complete and answers nothing: not one of its trials is valid."""
+    """Raise `RunError` for a complete run without an answer: none of its trials is valid."""
     if not trials or any(trial.valid for trial in trials):
         return
     first = {trial.reason: trial for trial in reversed(trials)}
@@ -177,6 +177,6 @@ def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial])
     folder = store.trials_folder(record.id)
     raise RunError(
         f"run {record.id} of {record.scenario} on {record.device} is complete, and none of its {len(trials)} "
-        f"trials counts. {words}. What the agents wrote lies in {folder}; put right what they say, then start "
+        f"trials counts. {words}. The agents' own output lies in {folder}; fix what it reports, then start "
         "a new run"
     )

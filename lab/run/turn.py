@@ -1,4 +1,4 @@
-"""A device's turn with its care: leased, prepared once in a boot as its profile says, and put back at the end."""
+"""A device's turn: the leases it takes, in one order everywhere, and its settings, put back at the end."""
 
 from __future__ import annotations
 
@@ -9,74 +9,79 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lab.device import cores as turn
+from lab.device import cores
 from lab.device.care import prepare as care
-from lab.device.care.prepare import lapsed
 from lab.device.care.restore import restore
-from lab.device.cores import Elsewhere, Held
+from lab.device.cores import Elsewhere, Held, MachineTurn
 from lab.device.transport import Device, Process
 from lab.errors import RunError
-from lab.records import Context, Profile, Run
-from lab.run.bench import Bench
+from lab.records import Context, Run
+from lab.run.bench import Bench, Lease
 
 if TYPE_CHECKING:
     from lab.device.lease import Lease as DeviceLease
-
-Lease = Callable[[], AbstractContextManager[Held]]
-
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def turn_of(bench: Bench) -> Iterator[Held]:
-    """Take a device's turn; `Held.care` then prepares it. Runs that share a turn share what was prepared."""
+def turn_of(bench: Bench) -> Iterator[DeviceTurn]:
+    """Hold a device's turn while the block runs, then put its settings back; runs may share one turn."""
     with bench.lease() as held:
-        if bench.profile is None:
-            yield held
-            return
-        cared = _Cared(bench, bench.profile)
-
-        def again() -> None:
-            held.again()
-            cared.forget()
-
+        turn = DeviceTurn(bench, held)
         try:
-            yield replace(held, again=again, care=cared.facts, lapsed=cared.lapsed)
+            yield turn
         finally:
-            cared.put_back()
+            turn.put_back()
 
 
-class _Cared:
-    """What became of a device's settings in this boot; a reboot undoes some of them."""
+class DeviceTurn:
+    """A device's turn and what became of its settings in it; itself a `Held`."""
 
-    def __init__(self, bench: Bench, profile: Profile) -> None:
-        self._bench, self._profile = bench, profile
-        self._prepared: care.Prepared | None = None
+    def __init__(self, bench: Bench, held: Held) -> None:
+        self._bench, self._held = bench, held
+        self._prepared: care.Prepared | None = None  # in this boot
         self._touched = False
         self._lapses: set[str] = set()
 
-    def facts(self) -> Mapping[str, str]:
-        """Prepare the device, if that was not done in this boot, and return what came of it for the Context."""
+    @property
+    def number(self) -> int | None:
+        """As :class:`lab.device.cores.Held` says."""
+        return self._held.number
+
+    @property
+    def fence(self) -> int:
+        """As :class:`lab.device.cores.Held` says."""
+        return self._held.fence
+
+    def note(self, process: Process | None) -> None:
+        """Write down which agent runs now (None: none)."""
+        self._held.note(process)
+
+    def again(self) -> None:
+        """Take the device's lease again after a reboot, which also undoes some settings."""
+        self._held.again()
+        self._prepared = None
+
+    def prepare(self) -> Mapping[str, str]:
+        """Prepare the device as the bench's profile says, once a boot; return the outcome for the Context."""
+        if self._bench.profile is None:
+            return {}
         if self._prepared is None:
             self._touched = True
-            self._prepared = care.prepare(self._bench.device, self._profile, self._bench.store.root)
+            self._prepared = care.prepare(self._bench.device, self._bench.profile, self._bench.store.root)
             self._tell(self._prepared.told)
         return care.facts(self._prepared)
 
     def lapsed(self) -> Mapping[str, str]:
-        """Look once more at what was proven, tell what holds no more, once, and return it for the Context."""
-        found = () if self._prepared is None else lapsed(self._bench.device, self._prepared)
+        """Read the settings again, report once each that no longer holds, and return those for the Context."""
+        found = () if self._prepared is None else care.lapsed(self._bench.device, self._prepared)
         self._tell([one.detail for one in found if one.name not in self._lapses])
         self._lapses |= {one.name for one in found}
         return care.facts(care.Prepared(found))
 
-    def forget(self) -> None:
-        """Take nothing for prepared: the device has rebooted."""
-        self._prepared = None
-
     def put_back(self) -> None:
-        """Put back what was changed; what cannot be now is put back at the next contact, and told."""
+        """Put back what was changed; report what could not be: the next contact with the device tries again."""
         if self._touched:
             self._tell(restore(self._bench.device, self._bench.store.root).told)
 
@@ -86,9 +91,9 @@ class _Cared:
 
 
 def with_care(record: Run, found: Mapping[str, str]) -> Run:
-    """Return the run with what care did in its Context; raises `RunError` when it did something else before.
+    """Return the run with the outcome of care in its Context; raises `RunError` if an earlier outcome differs.
 
-    What was not proven to hold for an earlier part of the run stays `unverifiable` for all of it.
+    A setting that was `unverifiable` in an earlier part of the run stays so for all of it.
     """
     before = {name: value for name, value in record.context.facts.items() if name.startswith("care_")}
     weak = {name: value for name, value in before.items() if value.startswith("unverifiable")}
@@ -100,20 +105,20 @@ def with_care(record: Run, found: Mapping[str, str]) -> Run:
             f"run {record.id} cannot go on: {record.device} could not be prepared as it was then: {words}. "
             "Start a new run"
         )
-    return replace(record, context=Context({**record.context.facts, **found}))
+    return with_facts(record, found)
 
 
-def with_lapsed(record: Run, found: Mapping[str, str]) -> Run:
-    """Return the run with what care had set in its Context, but for what did not hold to the end."""
+def with_facts(record: Run, found: Mapping[str, str]) -> Run:
+    """Return the run with these facts in its Context, in place of earlier ones of the same name."""
     return replace(record, context=Context({**record.context.facts, **found}))
 
 
 @dataclass(frozen=True)
 class Terms:
-    """On which terms turns are taken: as whom, how long to wait for another lab, and whom to tell.
+    """The terms on which turns are taken: as which owner, how long to wait for another lab, and where to report.
 
-    `elsewhere` ends what a killed lab left on another device that shares our cores; trials of the run `keep`
-    are not ended but gone on with. Whoever waits for a turn ends with `stop`: only the main thread hears Ctrl-C.
+    `elsewhere` ends what a killed lab left on another device that shares our cores; trials of the run `keep` are
+    left running, to be collected. `stop` ends every wait for a turn: only the main thread hears Ctrl-C.
     """
 
     owner: str
@@ -124,48 +129,82 @@ class Terms:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def nap(self, seconds: float) -> None:
-        """Wait so long; raises `KeyboardInterrupt` as soon as all are to stop."""
+        """Sleep; raises `KeyboardInterrupt` as soon as `stop` is set."""
         if self.stop.wait(seconds):
             raise KeyboardInterrupt
 
 
-def lease_of(device: Device, terms: Terms) -> Lease:
-    """Return how a device's turn is taken: its own lease first, then, if it shares our cores, the machine's.
+@dataclass(frozen=True)
+class LeaseOnCores:
+    """The lease of a device that shares our cores, together with this machine's turn."""
 
-    In this order everywhere, so that no two labs wait for each other.
+    own: DeviceLease
+    shared: MachineTurn
+
+    @property
+    def number(self) -> int:
+        """The number of this machine's turn."""
+        return self.shared.number
+
+    @property
+    def fence(self) -> int:
+        """The number of the device's lease."""
+        return self.own.fence
+
+    def note(self, process: Process | None) -> None:
+        """Write the agent down in both."""
+        self.own.note(process)
+        self.shared.note(process)
+
+    def again(self) -> None:
+        """Take the device's lease again."""
+        self.own.again()
+
+
+def lease_of(device: Device, terms: Terms) -> Lease:
+    """Return how to take a device's turn: first its own lease, then, if it shares our cores, the machine's turn.
+
+    The order is the same everywhere, so that no two labs wait for each other.
     """
 
     @contextmanager
     def taken() -> Iterator[Held]:
         with ExitStack() as stack:
-            own = None if device.scratch is None else stack.enter_context(own_lease(device, terms))
-            shared = stack.enter_context(turn_on_cores(device, terms)) if device.shares_host else None
-            yield _together(own, shared)
+            if device.scratch is None:  # this machine, which has no lease of its own
+                yield stack.enter_context(turn_on_cores(device, terms))
+                return
+            own = stack.enter_context(own_lease(device, terms))
+            if device.shares_host:
+                yield LeaseOnCores(own, stack.enter_context(turn_on_cores(device, terms)))
+            else:
+                yield own
 
     return taken
 
 
 def leases_of_two(first: Device, second: Device, terms: Terms) -> tuple[Lease, Lease]:
-    """Return how the turns of two devices are taken that are measured in turn: the first's lease takes both.
+    """Return how to take the turns of two devices that are measured alternately: the first's lease takes both.
 
-    Their own leases by name, then the machine's turn once, if one of them shares our cores: the order that
-    everybody keeps. The second's lease is to be entered within the first's.
+    It takes their own leases by name, then the machine's turn once if either shares our cores: the order that
+    every lab keeps. Enter the second's lease within the first's.
     """
     held: dict[str, Held] = {}
 
     @contextmanager
     def of_both() -> Iterator[Held]:
         with ExitStack() as stack:
-            both = sorted((first, second), key=lambda device: device.identity.name)
+            both = {device.identity.name: device for device in (first, second)}
             owns = {
-                d.identity.name: stack.enter_context(own_lease(d, terms)) for d in both if d.scratch is not None
+                name: stack.enter_context(own_lease(device, terms))
+                for name, device in sorted(both.items())
+                if device.scratch is not None
             }
-            sharing = next((device for device in both if device.shares_host), None)
-            cores = None if sharing is None else stack.enter_context(turn_on_cores(sharing, terms))
-            for device in both:
-                name = device.identity.name
-                shared = replace(cores, note=cores.note_on(name)) if cores and device.shares_host else None
-                held[name] = _together(owns.get(name), shared)
+            held.update(owns)
+            sharing = [name for name, device in sorted(both.items()) if device.shares_host]
+            if sharing:
+                turn = stack.enter_context(turn_on_cores(both[sharing[0]], terms))
+                for name in sharing:
+                    held[name] = LeaseOnCores(owns[name], turn.on(name)) if name in owns else turn.on(name)
             yield held[first.identity.name]
 
     @contextmanager
@@ -177,38 +216,25 @@ def leases_of_two(first: Device, second: Device, terms: Terms) -> tuple[Lease, L
 
 def own_lease(device: Device, terms: Terms) -> AbstractContextManager[DeviceLease]:
     """Take the lease that lies on the device itself."""
-    from lab.device import lease  # this and what knows adb is not loaded for runs on this machine
+    from lab.device import lease  # not loaded for runs on this machine
 
     return lease.held(
         device, owner=terms.owner, wait_s=terms.wait_s, tell=terms.tell, keep=terms.keep, sleep=terms.nap
     )
 
 
-def turn_on_cores(device: Device, terms: Terms) -> AbstractContextManager[Held]:
+def turn_on_cores(device: Device, terms: Terms) -> AbstractContextManager[MachineTurn]:
     """Take this machine's turn, for a device that shares its cores."""
 
     def elsewhere(name: str, process: Process) -> None:
-        if name != device.identity.name:  # there, its own lease has seen to it
+        if name != device.identity.name:  # its own lease has ended what was left there
             terms.elsewhere(name, process)
 
-    return turn.measuring(
-        turn.lock_path(),
+    return cores.measuring(
+        cores.lock_path(),
         wait_s=terms.wait_s,
         tell=terms.tell,
         sleep=terms.nap,
         device=device.identity.name,
         elsewhere=elsewhere,
     )
-
-
-def _together(own: DeviceLease | None, shared: Held | None) -> Held:
-    """Return one lease for both: what runs is noted in each."""
-    if own is None:
-        return shared or Held(lambda process: None)
-
-    def note(process: Process | None) -> None:
-        own.note(process)
-        if shared is not None:
-            shared.note(process)
-
-    return Held(note, None if shared is None else shared.number, lambda: own.fence, own.again)

@@ -148,7 +148,7 @@ class Store:
 
         An interrupted or failed run may be resumed and end again. Raises `DiskFull` and `StoreError`.
         """
-        from lab.store.samples import to_parquet  # here, so that other commands need not wait for pyarrow
+        from lab.store.samples import to_parquet  # noqa: PLC0415 - pyarrow: most commands save no samples
 
         trials = self.trials(run_id)
         run = replace(RUNS.read(self.root, run_id), status=status, ended_utc=now_utc())

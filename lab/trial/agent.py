@@ -1,4 +1,4 @@
-"""Starting an agent on a device, following it to its end, and reading strictly what it wrote."""
+"""Start an agent on a device, follow it to its end, and bring its files back."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ QUIET: Mapping[str, str] = {
     "PYTHONHASHSEED": "0",
     "PYTHONUNBUFFERED": "1",
 }
-"""Set for every agent: threads belong to the units a job names, not to libraries."""
+"""Environment of every agent: threads belong to the units that a job names, not to libraries."""
 
 LOOK_EVERY_S = 0.25
-"""How often events are looked at while an agent runs: the lab shares the cores with it on the host."""
+"""How often the lab reads new events while an agent runs; on the host it shares the agent's cores."""
 
 HEED_EVERY_S = 5.0
-"""How often a running trial is asked whether it may go on: as often as a gate looks (methodology.md section 4)."""
+"""How often the lab checks whether a trial may go on: as often as a gate looks (methodology.md section 4)."""
 
 PATIENCE_S = 180.0
-"""How long a device that went away is waited for at least; a judgement: a phone is up again a minute or two
-after its reboot began, and shell answers some time before the framework does."""
+"""How long the lab waits at least for a device that went away; a judgement: a phone is up a minute or two after
+its reboot began, and its shell answers some time before the framework does."""
 
 Answer = TypeVar("Answer")
 
@@ -45,9 +45,9 @@ _ITERATION = re.compile(rb'"event":\s*"iteration"')
 
 @dataclass(frozen=True)
 class Launch:
-    """One start of a program on a device: ours, or a foreign tool.
+    """One start of a program on a device: our agent, or a foreign tool.
 
-    `files` (name -> content) are put into `folder`, `argv` is run there, `outputs` are brought back.
+    `files` (name -> content) go into `folder`, `argv` runs there, and the files `outputs` come back.
     """
 
     folder: str
@@ -61,9 +61,9 @@ class Launch:
 class Outcome:
     """How the process ended: `returncode` is None when the lab ended it or lost the device.
 
-    `stopped` says why the lab ended it before its time. `lost` says how the device went away and did not come
-    back as it was; `rebooted`, that it came back in another boot. `wall_s` is not the `whole` time where another
-    lab began it.
+    `stopped` says why the lab ended it before its time limit. `lost` says how the device was lost; `rebooted`
+    means that it came back in another boot. Unless `whole`, another lab began the process, and `wall_s` is only a
+    part of its time.
     """
 
     returncode: int | None
@@ -76,7 +76,7 @@ class Outcome:
 
 
 def launch_for(job: Job, device: Device, folder: Path) -> Launch:
-    """Say how our own agent is started for a job whose results belong in `folder` on the host."""
+    """Return how to start our own agent for a job whose results belong in `folder` on the host."""
     place = str(folder) if device.scratch is None else trial_folder(device, job.trial)
     return Launch(
         folder=place,
@@ -94,11 +94,11 @@ def trial_folder(device: Device, trial: str) -> str:
 
 @dataclass(frozen=True)
 class Errand:
-    """A launch to be seen through on a device: its outputs go to `folder`, and it has `timeout_s`.
+    """A launch to be carried out on a device within `timeout_s`; its outputs go to `folder`.
 
-    `started` is told which process runs (None: none any more), `iterations` how many it has finished.
-    `patience_s` is how long a device that went away is waited for at least. `heed` is asked every HEED_EVERY_S
-    and says why the process must be ended now, or nothing.
+    Calls `started` with the process that runs (None: no longer), and `iterations` with how many it has finished.
+    `patience_s` is how long to wait at least for a device that went away. `heed`, called every HEED_EVERY_S, says
+    why the process must end now, or returns nothing.
     """
 
     launch: Launch
@@ -114,11 +114,10 @@ class Errand:
 
 
 def carry_out(errand: Errand) -> Outcome:
-    """Run a launch to its end and leave its files and outputs in the errand's folder.
+    """Run a launch to its end, leaving its files and outputs in the errand's folder.
 
-    The process group is ended at the time limit and whenever this function is left by an exception. A broken
-    link is waited for; a device that is lost for good is an outcome, not an exception: the trial is kept as
-    invalid.
+    Ends the process group at the time limit, and whenever an exception leaves this function. Waits for a link that
+    breaks. A device that is lost for good is an outcome, not an exception: the trial is kept as invalid.
     """
     begin = errand.clock.monotonic()
     patiently = _Patience(errand, begin + errand.timeout_s)
@@ -129,9 +128,9 @@ def carry_out(errand: Errand) -> Outcome:
 
 
 def collect(errand: Errand) -> Outcome | None:
-    """See through what a lab that is gone began for the same launch; None when there is no such thing.
+    """Follow to its end the process that a lab that died began for the same launch; None if there is none.
 
-    The agent neither knows nor needs the lab: what it wrote since is as good as if it had been followed.
+    The agent does not need the lab while it runs: what it wrote meanwhile is as good as if it had been followed.
     """
     begin = errand.clock.monotonic()
     patiently = _Patience(errand, begin + errand.timeout_s)
@@ -157,9 +156,9 @@ class _Patience:
     deadline: float
 
     def __call__(self, call: Callable[[], Answer]) -> Answer:
-        """Return what `call` answers, asking anew whenever the device is back.
+        """Return the answer of `call`, repeating it whenever the device is back.
 
-        Raises `DeviceLost` when the device stays away, `DeviceRebooted` when the agent is gone with its boot.
+        Raises `DeviceLost` when the device stays away, `DeviceRebooted` when it is back without the agent.
         """
         while True:
             try:
@@ -175,7 +174,7 @@ class _Patience:
 
 
 def _reconnect(transport: Transport, why: DeviceLost, timeout_s: float) -> None:
-    """Wait for a device; what became of it is told together with how it was lost."""
+    """Wait for a device; an error says both how it was lost and what became of it."""
     try:
         transport.reconnect(timeout_s=timeout_s)
     except DeviceLost as error:
@@ -183,7 +182,7 @@ def _reconnect(transport: Transport, why: DeviceLost, timeout_s: float) -> None:
 
 
 def _begun(errand: Errand, patiently: _Patience) -> Process:
-    """Place the files and start the process, once: a link that breaks meanwhile leaves open whether it runs."""
+    """Place the files and start the process once: if the link breaks meanwhile, look whether it runs."""
     launch, transport = errand.launch, errand.transport
     for name, content in launch.files.items():
         place = posixpath.join(launch.folder, name)
@@ -233,7 +232,7 @@ def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin:
     except BaseException:
         try:
             transport.kill(process)
-        except DeviceError as error:  # what ended us is told, not that the device is away as well
+        except DeviceError as error:  # the exception that ended us matters more than a device that is away too
             log.warning("%s; process %d may still run there", error, process.pid)
         raise
     wall_s = errand.clock.monotonic() - begin
@@ -246,9 +245,10 @@ def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin:
 
 
 def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int | None, str]:
-    """Wait for the end, counting finished iterations as they appear; None at the deadline, or with why it is now.
+    """Return the exit status; None at the deadline, or with the reason why the process must end now.
 
-    Lines are only counted here: parsing them would take the agent's cores while it measures.
+    Counts finished iterations as they appear. Lines are only counted: parsing them would take the agent's cores
+    while it measures.
     """
     transport, path = errand.transport, posixpath.join(errand.launch.folder, EVENTS)
     offset = count = 0

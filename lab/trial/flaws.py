@@ -1,4 +1,4 @@
-"""Why a trial does not count: the word of the contract, and a sentence with the figures in it."""
+"""The exception with which a nested check reports why a trial does not count."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lab.records import Flaw
 
 
 class Found(Exception):  # noqa: N818 - carries a finding out of nested checks, not an error
-    """A check's way out: `flaw` is what was found."""
+    """Raised by a nested check that finds a `flaw`."""
 
     def __init__(self, reason: InvalidReason, detail: str) -> None:
         super().__init__(detail)

@@ -1,4 +1,4 @@
-"""The files in a trial's folder, by name, and the events read from them."""
+"""The files in a trial's folder, and the events read from them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from pydantic import ValidationError
 from device_agents.contract import Event, parse_event
 
 TURN = "turn"
-"""The file in a trial's folder that says in which of the machine's turns it was begun."""
+"""The number of the machine's turn in which a trial was begun."""
 
 BOOT = "boot"
-"""The file there that says in which of the device's boots."""
-
+"""The device's boot in which it was begun."""
 
 GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
-"""What the device's sensors said before a trial, the last line when it was let begin; during it; and after it."""
-
+"""Vitals before a trial (the last line is the look that opened the gate), during it, and after it."""
 
 JOB, EVENTS, STDOUT, STDERR = "job.json", "events.jsonl", "stdout.txt", "stderr.txt"
 
-
 EXCERPT = 120
-"""How much of a malformed line is quoted."""
+"""How many characters of a malformed line are quoted."""
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """The first line that is no event."""
+    """The first line that is not an event."""
 
     line: int
     excerpt: str
@@ -38,7 +35,7 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Reading:
-    """What an events file holds: whole events, up to the first that is none, and half a last line."""
+    """The content of an events file: events up to the first malformed line, and an unfinished last line."""
 
     events: tuple[Event, ...]
     malformed: Malformed | None
@@ -46,9 +43,9 @@ class Reading:
 
 
 def read_events(raw: bytes) -> Reading:
-    """Read one JSON object a line, strictly: nothing unknown, nothing missing, no blank line.
+    """Read one JSON object a line, strictly: no unknown or missing key, no blank line.
 
-    A last line without its newline is what a dying agent leaves: reported as `half_line`, not malformed.
+    A dying agent leaves a last line without its newline: it is reported as `half_line`, not as malformed.
     """
     *lines, half = raw.split(b"\n")
     events: list[Event] = []
@@ -72,5 +69,5 @@ def _problem(error: ValidationError) -> str:
 
 
 def read_or_empty(path: Path) -> bytes:
-    """Return a file's bytes; none where there is no such file."""
+    """Return a file's bytes; none if there is no such file."""
     return path.read_bytes() if path.exists() else b""

@@ -1,8 +1,11 @@
-"""Whether a trial counts: how its process ended first, then what its lines say."""
+"""Judge a trial: first by how its process ended, then by the events that it wrote."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from device_agents.contract import (
@@ -20,23 +23,108 @@ from device_agents.contract import (
     Output,
     Span,
 )
+from lab.builds.folder import Build
+from lab.records import ENDED, MIXED, Flaw, Trial
+from lab.scenario.plan import Scenario
 from lab.stats.steady import SHORTEST, steady
+from lab.trial import foreign, memory
 from lab.trial.agent import Outcome
-from lab.trial.folder import Reading
-from lab.trial.invariants import Findings, Flaw, check
-from lab.trial.metrics import iterations_of, measured
+from lab.trial.folder import EVENTS, STDERR, Reading, read_events, read_or_empty
+from lab.trial.invariants import Findings, check
+from lab.trial.job import Place
+from lab.trial.metrics import iterations_of, measured, samples_of
+
+log = logging.getLogger(__name__)
 
 UNSETTLED_FROM = 30
-"""Iterations, warm-up included, from which a trial is called unsteady: the shortest series that was held
-against labelled ones (docs/verdicts.md). Of ten, a single slow one at the start would decide."""
+"""Iterations, warm-up included, from which a trial may be called unsteady: the shortest series that was checked
+against labelled ones (docs/verdicts.md). In a series of ten, a single slow one at the start would decide."""
+
+TAIL = 300
+"""How many characters of the end of the agent's stderr are quoted."""
 
 State = Literal["steady", "unsteady", "unknown"]
 
-
 _LINES = (Span, Iteration, Output, Memory)
 
-TAIL = 300
-"""How many characters of the agent's last words are quoted."""
+
+def trial_of(
+    place: Place,
+    job: Job,
+    outcome: Outcome,
+    folder: Path,
+    build: Build,
+    *,
+    scenario: Scenario,
+    inputs: Mapping[str, Input],
+    timed: bool,
+    started_utc: str,
+    boot: str,
+) -> Trial:
+    """Return the trial that a job came to: whether it counts, and its figures, from the files in its folder.
+
+    `timed` is False on a device whose times mean nothing. A trial that the lab stopped for heat counts up to there
+    if heat is what the scenario asks about. Raises `RunError` when a foreign tool's adapter fails.
+    """
+    timed = timed and place.purpose == "time"
+    reading, ended = reading_of(outcome, folder, build), False
+    asks_about_heat = scenario.gates.throttling == "keep"
+    if outcome.stopped and asks_about_heat and (part := until_stopped(job, reading)) is not None:
+        (job, reading), ended = part, True
+        outcome = replace(outcome, stopped="", returncode=0)
+    findings = judge(
+        job,
+        outcome,
+        reading,
+        stderr=read_or_empty(folder / STDERR).decode(errors="replace"),
+        manifest=build.manifest,
+        inputs=inputs,
+        timeout_s=scenario.plan.timeout_s,
+        max_gap=scenario.gates.max_gap if timed else 1.0,  # a gap is a time
+    )
+    flaw = findings.flaw
+    if flaw is not None:
+        log.warning("trial %d (%s) does not count: %s: %s", place.number, place.cell.key, flaw.reason, flaw.detail)
+    state: State = "unknown"
+    first_steady = 0
+    if flaw is None and timed and scenario.plan.duration_s is None:  # a trial of a given duration need not settle
+        state, first_steady = steadiness(job, reading)
+    mixed = "MIXED" in findings.placement.values()
+    return Trial(
+        number=place.number,
+        block=place.block,
+        cell=place.cell.key,
+        valid=flaw is None,
+        reason=flaw.reason if flaw else None,
+        detail=flaw.detail if flaw else "",
+        started_utc=started_utc,
+        wall_s=outcome.wall_s,
+        samples=samples_of(job, reading.events),
+        notes=findings.notes,
+        placement=findings.placement,
+        flags=(*((MIXED,) if mixed else ()), *((ENDED,) if ended else ())),
+        boot=boot,
+        purpose=place.purpose,
+        state=state,
+        first_steady=first_steady,
+    )
+
+
+def reading_of(outcome: Outcome, folder: Path, build: Build) -> Reading:
+    """Return the events that an agent wrote, or that a foreign tool's adapter makes of what the tool printed."""
+    if isinstance(build.manifest, ForeignManifest):
+        foreign.parse(build.manifest, build, outcome, folder)
+    return read_events(read_or_empty(folder / EVENTS))
+
+
+def with_memory(trial: Trial, job: Job, folder: Path, build: Build, looks: Sequence[memory.Look]) -> Trial:
+    """Return a trial of the memory pass with figures of memory in place of times; flags say what is missing."""
+    found = memory.figures(read_events(read_or_empty(folder / EVENTS)).events, looks)
+    flags = [*trial.flags, *found.flags]
+    if isinstance(build.manifest, Manifest) and memory.RSS in found.samples:
+        doubt = memory.suspicion(found.samples[memory.RSS][0], memory.weights_bytes(job, build.manifest))
+        flags += [f"suspect: {doubt}"] if doubt else []
+    return replace(trial, samples=found.samples, flags=tuple(flags))
 
 
 def judge(
@@ -50,7 +138,7 @@ def judge(
     timeout_s: float,
     max_gap: float,
 ) -> Findings:
-    """Return the first flaw of a trial, if it has one, and the figures that come with it."""
+    """Return the first flaw of a trial, if it has one, and the figures found with it."""
     flaw = _broken(outcome, reading, stderr, timeout_s)
     if flaw is not None:
         return Findings(flaw)
@@ -59,10 +147,10 @@ def judge(
 
 
 def until_stopped(job: Job, reading: Reading) -> tuple[Job, Reading] | None:
-    """Return a job and its lines as far as an agent got that the lab ended; None where nothing was measured.
+    """Cut a job and its events to what an agent had measured when the lab stopped it; None if that is nothing.
 
-    The last iteration is left out: its lines may not all be there. The others are judged as if the job had asked
-    for no more of them, with an `end` that counts them in place of the one that was never written.
+    The last iteration is left out: some of its events may be missing. The others are judged as if the job had
+    asked for no more, with an `end` that counts them in place of the one that was never written.
     """
     numbers = [event.iteration for event in reading.events if isinstance(event, Iteration)]
     whole = [
@@ -125,12 +213,12 @@ def _last(events: Sequence[Event]) -> str:
 
 
 def steadiness(job: Job, reading: Reading) -> tuple[State, int]:
-    """Return what a trial's iterations, warm-up and all, say of it, and which measured one counts first."""
+    """Return whether a trial's iterations, warm-up included, settled, and the first measured one that counts."""
     durations = [iteration.duration_ns for iteration in iterations_of(reading.events)]
     if len(durations) < SHORTEST or min(durations) <= 0:
         return "unknown", 0
     found = steady(durations)
-    if found.first is None:  # of fewer nobody can tell, and the warm-up that was planned is taken at its word
+    if found.first is None:  # a short series cannot tell: then the planned warm-up is taken to be enough
         return ("unsteady" if len(durations) >= UNSETTLED_FROM else "unknown"), 0
     first = max(0, found.first - job.warmup_iterations)
     return "steady", first

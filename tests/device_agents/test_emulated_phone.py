@@ -87,7 +87,7 @@ def test_every_workload_runs_and_every_trial_counts(once: Suite) -> None:
 
 def test_one_report_says_that_no_time_in_it_is_a_measurement(once: Suite) -> None:
     """Terminal and page say so; they rank nothing, and compare nothing with published figures."""
-    assert once.said.count("emulated, no measurement") == 5
+    assert once.said.count("emulated, not a measurement") == 5
     assert once.page.count("(emulated)") >= 5
     assert "best of" not in once.said
     assert "arXiv" not in once.said

@@ -152,7 +152,7 @@ class Server:
 
 def _start_server(port: int) -> str:
     """Start adb's server in the background on loopback; return its complaint, empty if it started."""
-    from adbutils import adb_path  # 0.3 s to import, and rarely needed
+    from adbutils import adb_path  # noqa: PLC0415 - 0.3 s to import, and rarely needed
 
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:

@@ -1,29 +1,29 @@
-"""Runs of one scenario beside each other, a row a run: shown, never compared by a verdict."""
+"""Runs of one scenario in one table: shown side by side, never compared by a verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from rich.table import Table as RichTable
 
-from lab.records import Answer, Interval
-from lab.report.wording import cell_short, estimate, kind_of, plain, span, varying
+from lab.records import Answer, Cell
+from lab.report.table import Column, Head, Table, table
+from lab.report.terminal import draw
+from lab.report.wording import cell_short, estimate, kind_of, span, varying
 
 FACT = "source"
-"""What a run's Context says of figures that a foreign tool printed; our own agents' runs have no such fact."""
+"""The fact of a run's Context that says a foreign tool printed its figures; runs of our own agents lack it."""
 
 
 def source_of(answer: Answer) -> str:
-    """Return where a run's figures come from: `measured` by our own agent, or `parsed` from a tool's output."""
+    """Return where a run's figures come from: `measured` by our own agent or `parsed` from a tool's output."""
     return answer.run.context.facts.get(FACT, "measured")
 
 
 def together(answers: Sequence[Answer]) -> list[list[Answer]]:
-    """Return the answers that ask the same of several builds or devices, scenario by scenario.
+    """Return the answers that ask the same question of several builds or devices, grouped by scenario.
 
-    An emulated phone's are left out: its times stand beside nothing.
+    Answers of emulated phones are left out: their times are not measurements.
     """
     by_scenario: dict[tuple[object, ...], list[Answer]] = {}
     for answer in answers:
@@ -34,32 +34,36 @@ def together(answers: Sequence[Answer]) -> list[list[Answer]]:
     return [group for group in by_scenario.values() if len(group) > 1]
 
 
-def render_beside(answers: Sequence[Answer]) -> Table:
-    """Return a table of answers to one question: a row a run, a column a cell; the interval below the estimate."""
+def beside_table(answers: Sequence[Answer]) -> Table:
+    """Return a table of answers to one question: a row for each run, a column for each cell."""
     metric, cells = answers[0].metric, answers[0].run.cells
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.title = Text(plain(f"{answers[0].run.scenario}: {metric.label}, run beside run"))
-    table.title_justify = "left"
-    for name in ("build", "device", "source"):
-        table.add_column(name)
-    for cell in cells:
-        table.add_column(Text(cell_short(cell, varying(cells)) if len(cells) > 1 else plain(cell.key)))
-    for answer in answers:
-        run = answer.run
-        place = f"{run.device} ({run.context.facts.get('device_kind', 'unknown')})"
-        found = {summary.cell.key: summary.interval for summary in answer.summaries}
-        row = [f"{run.build_line} {run.build[:8]}", place, source_of(answer)]
-        row += [_figure(found.get(cell.key), metric.unit) for cell in cells]
-        table.add_row(*(Text(plain(part) if "\n" not in part else part) for part in row))
-    table.caption = Text(
-        "Shown, not compared: builds may differ in precision and in what their runtime counts. parsed: printed by "
-        "a foreign tool, its outputs unchecked."
+
+    def figures_of(cell: Cell) -> Column[Answer]:
+        return Column(Head(cell_short(cell, varying(cells)), "words"), lambda a: _figure(a, cell.key, metric.unit))
+
+    columns: list[Column[Answer]] = [
+        Column(Head("build", "words"), lambda a: f"{a.run.build_line} {a.run.build[:8]}"),
+        Column(Head("device", "words"), lambda a: f"{a.run.device} ({kind_of(a.run)})"),
+        Column(Head("source", "words"), source_of),
+        *map(figures_of, cells),
+    ]
+    return table(
+        columns,
+        answers,
+        title=f"{answers[0].run.scenario}: {metric.label}, run beside run",
+        note="Shown, not compared: builds may differ in precision and in what their runtime counts. "
+        "parsed: printed by a foreign tool, whose outputs were not checked.",
     )
-    table.caption_justify = "left"
-    return table
 
 
-def _figure(found: Interval | None, unit: str) -> str:
+def render_beside(answers: Sequence[Answer]) -> RichTable:
+    """Return the table for a terminal."""
+    return draw(beside_table(answers))
+
+
+def _figure(answer: Answer, key: str, unit: str) -> str:
+    """Return the estimate of a cell above its interval."""
+    found = next((summary.interval for summary in answer.summaries if summary.cell.key == key), None)
     if found is None:
         return "none"
     interval = span(found, unit)

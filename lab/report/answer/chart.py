@@ -1,8 +1,8 @@
-"""Where the marks of an answer's chart lie: numbers in, positions out; the page template draws them.
+"""The layout of an answer's chart: numbers in, positions out; the page template draws them.
 
-One row a cell. A dot is a trial, at its median, from the first block (top) to the last (bottom), so that
-a slope is drift. Invalid trials are hollow. The band is the interval, its line the estimate. Published
-figures have a panel and a scale of their own: their shape may be read against ours, their size may not.
+Each cell has a row. A dot is a trial, at its median, from the first block (top) to the last (bottom), so a
+slope is drift. Invalid trials are hollow. The band is the interval, its line the estimate. Published figures
+have a panel and a scale of their own: compare their shape with ours, not their size.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.records import Answer, CellSummary, Metric, Published, Trial
+from lab.report.answer.standing import Standing, standing_of
 from lab.report.answer.view import matches
 from lab.report.scale import WIDTH, Scale
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
@@ -23,15 +24,13 @@ _SPLIT = (660.0, 720.0)
 _SPREAD = 26.0
 _ROW, _LINE = 46.0, 20.0
 _CHARACTERS = 33
-"""How much of a cell's name fits beside its row, and how many lines of it."""
+"""How many characters of a cell's name fit in a line beside its row; `_LINES` is how many lines."""
 _LINES = 3
-
-State = Literal["best", "contender", "beaten", "unknown"]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A trial: its place, whether it counts, and what it is in words."""
+    """A trial: its position, whether it counts, and a tooltip."""
 
     x: float
     y: float
@@ -41,7 +40,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Diamond:
-    """A published figure: its place, whether it was derived, and what it is in words."""
+    """A published figure: its position, its kind (`published` or `derived`), and a tooltip."""
 
     x: float
     y: float
@@ -54,12 +53,12 @@ class Diamond:
 
 @dataclass(frozen=True)
 class Row:
-    """One cell. `band` is (low, estimate, high) in pixels, or the estimate alone, or nothing."""
+    """One cell. `band` is (low, estimate, high) in pixels, the estimate alone, or empty."""
 
     y: float
     label: str
     lines: tuple[str, ...]
-    state: State
+    standing: Standing
     band: tuple[float, ...]
     title: str
     marks: tuple[Mark, ...]
@@ -68,7 +67,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Panel:
-    """One scale: its ends in pixels, its ticks (pixel, text) and its title."""
+    """One scale: its ends in pixels, its ticks as (pixel, text) and its title."""
 
     left: float
     right: float
@@ -78,7 +77,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """Everything the template needs; `published` is None where no figure is about the headline metric."""
+    """Everything the template needs; `published` is None where no figure is of the headline metric."""
 
     width: float
     height: float
@@ -92,7 +91,7 @@ class Chart:
 
 
 def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
-    """Lay out an answer's chart; None when no trial holds a value of the headline metric."""
+    """Return an answer's chart; None when no trial has a value of the headline metric."""
     metric = answer.metric
     shown = [t for t in trials if t.samples.get(metric.name) and usable(t.samples[metric.name])]
     if not shown:
@@ -125,15 +124,6 @@ def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
     )
 
 
-def state_of(answer: Answer, summary: CellSummary) -> State:
-    """Return how a cell fared: unknown means too few valid trials to be judged."""
-    if summary.cell.key == answer.best:
-        return "best"
-    if summary.cell.key in answer.contenders:
-        return "contender"
-    return "unknown" if summary.may_be_best or answer.best is None else "beaten"
-
-
 def _row(
     answer: Answer,
     summary: CellSummary,
@@ -160,7 +150,7 @@ def _row(
         y=y,
         label=label,
         lines=_lines(label),
-        state=state_of(answer, summary),
+        standing=standing_of(answer, summary),
         band=band,
         title=title,
         marks=tuple(_mark(t, metric, y + _offset(t.block, own), scale) for t in own),

@@ -1,4 +1,4 @@
-"""From a saved run to its answer: what `lab run` and `lab show` print."""
+"""The answer of a saved run, which `lab run` and `lab show` print."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 from lab.builds import inputs
 from lab.errors import PrepareError
 from lab.records import Answer, Published, Run, Trial
-from lab.report.answer.sustained import curves_of
+from lab.report.answer.curves import curves_of
+from lab.report.answer.kept import digest, keep
 from lab.report.answer.view import answer
 from lab.scenario.load import SCENARIOS, heading_of
 from lab.scenario.published import published
@@ -17,11 +18,12 @@ from lab.trial.metrics import METRICS
 
 
 def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
-    """Return a run's answer, from its own copy of the scenario, and the trials it rests on."""
+    """Return a run's answer, from its own copy of the scenario, and the trials it rests on; keep the answer."""
+    folder = store.trials_folder(record.id)
+    computed_from = digest(folder.parent)  # before anything is read: a change meanwhile makes the answer invalid
     scenario = heading_of(record)
     trials = list(store.trials(record.id))
     metric = METRICS[scenario.metric]
-    folder = store.trials_folder(record.id)
     others = [METRICS[name] for name in WORKLOADS[scenario.kind].metrics if name != metric.name]
     found = answer(
         record,
@@ -32,29 +34,32 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
         published=figures(),
         curves=curves_of(trials, folder, metric) if scenario.duration_s is not None else None,
     )
-    warnings = (*_foreign(record), *found.warnings, *_own_inputs(store, record))
-    return replace(found, warnings=warnings), trials
+    own = _own_inputs(store, record)
+    found = replace(found, warnings=(*_foreign(record), *found.warnings, *own))
+    if not own:  # an input of the user's own lies outside the run's folder
+        keep(folder.parent, computed_from, found)
+    return found, trials
 
 
 def _foreign(record: Run) -> list[str]:
-    """Say what a foreign tool's figures are worth."""
+    """Return a warning where a foreign tool printed the figures."""
     facts = record.context.facts
     if facts.get("source") != "parsed":
         return []
     return [
-        f"Parsed: the durations are those that {facts.get('device_agent', 'a foreign tool')} printed. It works on "
-        "tokens of its own: how many is checked, what comes out is not."
+        f"Parsed: {facts.get('device_agent', 'a foreign tool')} printed the durations. It works on tokens of its "
+        "own: their number is checked, its output is not."
     ]
 
 
 def _own_inputs(store: Store, record: Run) -> list[str]:
-    """Say what the user's own inputs are: the scenario's question and published figures are about others."""
+    """Return a warning for each input of the user's own: question and published figures are about others."""
     named = sorted({str(cell.parameters["input"]) for cell in record.cells if "input" in cell.parameters})
     words: list[str] = []
     for name in named:
         try:
             own = inputs.find(store.root, record.context.facts.get(f"input_{name}", "none"))
-        except PrepareError as error:  # results are shown all the same
+        except PrepareError as error:  # results are shown nevertheless
             words.append(str(error))
             continue
         if own is not None:

@@ -34,7 +34,7 @@ def sentence(
     medians: Mapping[str, Medians],
     others: Others,
 ) -> str:
-    """Return the answer in words; where the data cannot carry one, it says what is missing."""
+    """Return the answer in words, or what is missing where the data cannot support one."""
     by_key = {summary.cell.key: summary for summary in summaries}
     if not any(summary.interval for summary in summaries):
         return f"No answer: no valid trial of {metric.label}."
@@ -44,28 +44,34 @@ def sentence(
     if best is None or best.interval is None:
         enough = sum(1 for s in summaries if s.valid >= MIN_TRIALS)
         return (
-            f"Cannot tell: {enough or 'no'} cell of {len(cells)} has the {MIN_TRIALS} valid trials it takes to be "
-            f"judged (they have {listing([str(s.valid) for s in summaries])}), and a comparison takes two."
+            f"Cannot tell: {enough or 'none'} of {len(cells)} cells has the {MIN_TRIALS} valid trials needed to "
+            f"be judged (they have {listing([str(s.valid) for s in summaries])}), and a comparison needs two such "
+            "cells."
         )
     names = varying(cells)
-    subject, value = cell_phrase(best.cell, names), estimate_with_interval(best.interval, metric.unit)
     rivals = [by_key[key].cell for key in choice.may_be_best if key != best.cell.key]
-    told = f"{listing([cell_short(cell, names) for cell in rivals])} cannot be told from it"
+    named = f"{cell_phrase(best.cell, names)}, at {estimate_with_interval(best.interval, metric.unit)}."
+    judged = len(cells) - len(choice.unknown)
     if not rivals:
-        head, told = (
-            f"{_capital(subject)} is {superlative(metric)}: {value}",
-            _lead(best, by_key, choice, metric, medians),
-        )
-    elif len(rivals) + 1 + len(choice.unknown) == len(cells):
-        head = f"Cannot tell which is {superlative(metric)}: {subject} did best, {value}, but"
-        told = "no other can be told from it" if len(rivals) > 1 else told
+        parts = [f"{_capital(superlative(metric))}: {named}", _lead(best, by_key, choice, metric, medians)]
+    elif len(rivals) + 1 == judged:
+        which = f"{judged} judged cells" if choice.unknown else f"{judged} cells"
+        parts = [
+            f"Cannot tell which is {superlative(metric)}: this run cannot separate the {which}.",
+            f"Best estimate: {named}",
+        ]
     else:
-        head = f"{_capital(subject)} did best: {value}"
+        tied = listing([cell_short(cell, names) for cell in rivals])
+        parts = [
+            f"{_capital(superlative(metric))}: {named}",
+            f"Tied with {tied}: this run cannot separate them.",
+        ]
     among = " among those judged" if choice.unknown else ""
-    chance = probability(best.probability_best)
-    joint = " " if head.endswith("but") else "; "
-    parts = [f"{head}{joint}{told}; probability of being best{among} {chance}.", _unjudged(cells, by_key, choice)]
-    parts.append(_pipelining(cells, by_key, metric, medians, others))
+    parts += [
+        f"Probability of being best{among}: {probability(best.probability_best)}.",
+        _unjudged(cells, by_key, choice),
+        _pipelining(cells, by_key, metric, medians, others),
+    ]
     return " ".join(part for part in parts if part)
 
 
@@ -92,19 +98,20 @@ def _lead(
     sign = 1 if metric.better == "lower" else -1
     order = {key: sign * centre for key, centre in centres(medians).items() if key != best.cell.key}
     following = by_key[min(order, key=lambda key: order[key])]
-    gain = _gain(medians[best.cell.key], medians[following.cell.key], metric)
     name = cell_short(following.cell, varying([s.cell for s in by_key.values()]))
-    return f"the next, {name}, is behind" + (f" by {gain}" if gain else "")
+    behind = _behind(medians[best.cell.key], medians[following.cell.key], metric)
+    return f"Next: {name}, which is {behind}."
 
 
-def _gain(better: Medians, worse: Medians, metric: Metric) -> str | None:
-    """Return e.g. ``5.1 % (95 % interval 3.0 to 7.2 %)``: how much more time, or less rate, the worse one has."""
+def _behind(better: Medians, worse: Medians, metric: Metric) -> str:
+    """Return e.g. ``5.1 % slower (95 % interval 3.0 to 7.2 %)``: so much more time, or less rate."""
+    word = {"fastest": "slower", "lowest": "higher", "highest": "lower"}[superlative(metric)]
     try:
         found = ratio(worse, better)
     except NotEnoughData:
-        return None
+        return word
     sign = 1 if metric.better == "lower" else -1
-    text = percent(sign * (found.estimate - 1))
+    text = f"{percent(sign * (found.estimate - 1))} {word}"
     if found.low is None or found.high is None:
         return f"{text} (no interval: {valid_trials(found.n)} in common)"
     low, high = sorted((sign * (found.low - 1), sign * (found.high - 1)))
@@ -126,10 +133,10 @@ def _pipelining(
     medians: Mapping[str, Medians],
     others: Others,
 ) -> str:
-    """Quote what pipelining saves against the better serial rival, where the run holds both.
+    """Say what pipelining saves over the best serial cell, where the run holds both kinds.
 
-    And against the same units in turn, beside what it could save there at most: with a fast convolution
-    there is little to hide, and the reader is told.
+    Also compare it with the same units in turn, and say how much overlap could save there at most: with a fast
+    convolution there is little to hide.
     """
     order = centres(medians)
 
@@ -141,18 +148,18 @@ def _pipelining(
     if piped is None or serial is None or metric.unit != "s":
         return ""
     told = (
-        f"Against the best serial rival ({cell_phrase(serial.cell, varying(cells))}) pipelining "
+        f"Compared with the best serial cell ({cell_phrase(serial.cell, varying(cells))}), pipelining "
         f"{_saving(medians[piped.cell.key], medians[serial.cell.key])}."
     )
     return f"{told} {_hidden(piped, by_key, medians, others)}".rstrip()
 
 
 def _saving(piped: Medians, serial: Medians) -> str:
-    """Return e.g. ``saves 4.1 % (95 % interval 1.0 to 7.1 %)``: of the serial time, paired by block."""
+    """Return e.g. ``saves 4.1 % (95 % interval of the saving 1.0 to 7.1 %)`` of the serial time, by block."""
     try:
         found = ratio(piped, serial)
     except NotEnoughData:
-        return "cannot be compared: no block holds both"
+        return "cannot be judged: no block holds both"
     share = 1 - found.estimate
     words = f"saves {percent(share)}" if share >= 0 else f"costs {percent(-share)} more"
     if found.low is None or found.high is None:
@@ -164,7 +171,7 @@ def _saving(piped: Medians, serial: Medians) -> str:
 def _hidden(
     piped: CellSummary, by_key: Mapping[str, CellSummary], medians: Mapping[str, Medians], others: Others
 ) -> str:
-    """Compare with the same batches on the same units in turn, whose stage times nothing has slowed."""
+    """Compare with the same batches on the same units in turn, where no stage slows another."""
     wanted = {**piped.cell.parameters, "pipelined": False}
     twin = next((s for s in by_key.values() if dict(s.cell.parameters) == wanted and s.interval), None)
     if twin is None or twin.interval is None:
@@ -183,11 +190,11 @@ def _hidden(
     whole = twin.interval.estimate
     saved = ratio(medians[piped.cell.key], medians[twin.cell.key])
     beyond = saved.high is not None and 1 - saved.high > possible.estimate / whole
-    odd = " That is more than overlap can explain: look for other load, and measure again." if beyond else ""
+    odd = " That is more than overlap can explain: look for other load and measure again." if beyond else ""
     return (
-        f"The same batches on the same units in turn take {estimate(twin.interval, 's')}, "
-        f"{estimate(convolution, 's')} of it convolution: overlapping could save at most "
-        f"{estimate(possible, 's')} ({percent(possible.estimate / whole)}), and "
+        f"The same batches on the same units, run in turn, take {estimate(twin.interval, 's')}, of which "
+        f"{estimate(convolution, 's')} is convolution: overlap could save at most "
+        f"{estimate(possible, 's')} ({percent(possible.estimate / whole)}) and "
         f"{_saving(medians[piped.cell.key], medians[twin.cell.key])}.{odd}"
     )
 

@@ -1,66 +1,43 @@
-"""The answer of a scenario that lasts on purpose: each trial's rate over time, in words and in a terminal."""
+"""The answer of a sustained scenario: each trial's rate over time, in words and in a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from lab.records import Cell, Metric, Sustained, Trial
-from lab.report.evidence import curve_of
+from lab.records import Cell, Sustained
 from lab.report.spark import spark
 from lab.report.wording import cell_phrase, percent, plain, quantity, varying
-from lab.stats.sample import usable
-from lab.stats.sustained import LOSS, PLANNED_S, sustained
+from lab.stats.sustained import LOSS, PLANNED_S
 
 WIDTH = 72
-"""Characters of the line of bars: a terminal of 80 columns and some room."""
-
-
-def curves_of(trials: Sequence[Trial], folder: Path, metric: Metric) -> tuple[Sustained, ...]:
-    """Return the curve of each valid trial that was timed; `folder` holds the run's trials by number.
-
-    A metric in seconds becomes a rate, one over it. Trials whose raw lines do not match their samples have none.
-    """
-    found = []
-    for trial in trials:
-        values = trial.samples.get(metric.name, ())
-        if not trial.valid or trial.purpose != "time" or not values or not usable(values):
-            continue
-        iterations, warm = curve_of(folder / f"{trial.number:04d}")
-        if len(iterations) < len(values):  # one that was ended early has a last iteration that does not count
-            continue
-        rates = [1 / value for value in values] if metric.unit == "s" else list(values)
-        unit = "1/s" if metric.unit == "s" else metric.unit
-        points = [(start, rate) for (start, _), rate in zip(iterations, rates, strict=False)]
-        found.append(sustained(points, trial=trial.number, cell=trial.cell, unit=unit, celsius=warm))
-    return tuple(found)
+"""Characters of a line of bars: fits 80 columns with some room."""
 
 
 def lasting_sentence(curves: Sequence[Sustained], cells: Sequence[Cell]) -> str:
-    """Return what the curves say, a sentence a trial."""
+    """Return the answer in words, a sentence for each trial."""
     if not curves:
         return "No answer: no valid trial has a curve over time."
     return " ".join(_told(curve, cells, several=len(curves) > 1) for curve in curves)
 
 
 def short_of(curves: Sequence[Sustained]) -> str:
-    """Return a warning where a curve is much shorter than it takes for a device to warm through; else nothing."""
+    """Return a warning where a curve is too short for a device to warm through; else an empty string."""
     if any(not curve.windows for curve in curves):
         return ""  # the sentence says how long it lasted
     lasted = [curve.windows[-1].start_s + curve.window_s for curve in curves]
     if not lasted or min(lasted) >= 0.9 * PLANNED_S:
         return ""
     return (
-        f"Whole windows measured: {_minutes(min(lasted))}. A phone may take {_minutes(PLANNED_S)} to show what "
-        "lasts (plan.duration_s)."
+        f"Whole windows measured: {_minutes(min(lasted))}. A phone may take {_minutes(PLANNED_S)} to show its "
+        "lasting rate (plan.duration_s)."
     )
 
 
 def render_curves(curves: Sequence[Sustained], cells: Sequence[Cell]) -> list[RenderableType]:
-    """Return lines for a terminal: the rate of each trial over time, its skin below."""
+    """Return lines for a terminal: the rate of each trial over time, and below it the skin temperature."""
     parts: list[RenderableType] = []
     for curve in curves:
         if not curve.windows:
@@ -82,18 +59,18 @@ def _told(curve: Sustained, cells: Sequence[Cell], *, several: bool) -> str:
         return f"{about}n/a: {curve.why}."
     lost = f"{LOSS:.0%}".replace("%", " %")
     slow = [w for w in curve.windows if w.start_s > (curve.peak_at_s or 0) and w.rate <= (1 - LOSS) * curve.peak]
-    when = f"{lost} are never lost"
+    when = f"it never lost {lost}"
     if curve.loss_at_s is not None:
-        when = f"{lost} are lost after {_minutes(curve.loss_at_s)}"
+        when = f"it lost {lost} after {_minutes(curve.loss_at_s)}"
     elif slow == [curve.windows[-1]]:
-        when = f"the last {_minutes(curve.window_s)} lost {lost}, and whether that lasts is not known"
+        when = f"it lost {lost} in the last {_minutes(curve.window_s)}, too late to tell whether that lasts"
     elif slow:
-        when = f"{lost} are lost for {_minutes(curve.window_s)} at a time"
+        when = f"it lost {lost} for {_minutes(curve.window_s)} at a time"
     if curve.loss_at_s is not None:
         heat = next((w.celsius for w in curve.windows if w.start_s == curve.loss_at_s), None)
         when += f" (skin at {heat:.1f} °C)" if heat is not None else ""
     return (
-        f"{about}{quantity(curve.lasting, curve.unit)} last, {percent(curve.ratio)} of the peak of "
+        f"{about}{quantity(curve.lasting, curve.unit)} sustained, {percent(curve.ratio)} of the peak of "
         f"{quantity(curve.peak, curve.unit)} at {_minutes(curve.peak_at_s or 0)}; {when}."
     )
 

@@ -1,4 +1,4 @@
-"""From trials to the answer of a scenario's question: summaries, the best cell, what may be it, and why not."""
+"""From trials to the answer of a scenario's question: summaries, the best cell, those tied with it, warnings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from collections.abc import Mapping, Sequence
 from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
-from lab.report.held import held
 from lab.report.reasons import FLAGS
 from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
 from lab.stats.best import Contenders, contenders, probability_best
 from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
-from lab.stats.sample import MIN_TRIALS, Medians, counted, medians_by_block
+from lab.stats.sample import LEVEL, MIN_TRIALS, Medians, counted, medians_by_block
 from lab.stats.suspicion import suspicions
+from lab.trial import memory
+
+MIB = 2**20
 
 NOISY_CV = 0.05
-"""Above this variation between trials a cell is named as noisy: the share above which omnimind-ai/OmniInfer
-PR 268 writes no result at all."""
+"""A cell whose trials vary by more is called noisy; above the same share omnimind-ai/OmniInfer PR 268 writes no
+result at all."""
 
 
 def answer(
@@ -33,12 +35,12 @@ def answer(
     published: Sequence[Published] = (),
     curves: Sequence[Sustained] | None = None,
 ) -> Answer:
-    """Return what a run says to its scenario's question, by the headline `metric`.
+    """Return a run's answer to its scenario's question, by the headline `metric`.
 
-    `other_metrics` are summarised beside it where trials hold them. `published` figures of the scenario
-    ride along when they match a cell on every parameter they name; nothing is computed from them.
-    Invalid trials are counted by reason and enter no figure, and neither do trials that never settled. With
-    `curves` (none: no trial has one) the scenario lasts on purpose, and they are its answer, not an interval.
+    `other_metrics` are summarised beside it where trials hold them. `published` figures of the scenario are kept
+    when they match a cell on every parameter they name; nothing is computed from them. Invalid trials are counted
+    by reason and enter no figure; trials that never settled enter none either. For a sustained scenario `curves`
+    are the answer instead of an interval (empty: no trial has one).
     """
     cells = {cell.key: medians_by_block(trials, cell.key, metric.name) for cell in run.cells}
     emulated = kind_of(run) == "emulated"
@@ -71,25 +73,25 @@ def answer(
         contenders=() if curves is not None else choice.may_be_best,
         sentence=said,
         published=() if emulated else _matching(published, run, {metric.name, *others}),
-        other_metrics=others | held(run.cells, trials),
+        other_metrics=others | _memory(run.cells, trials),
         warnings=_warnings(run, trials, metric, summaries, choice=choice, curves=curves),
         curves=tuple(curves or ()),
     )
 
 
 def _of_emulated(trials: Sequence[Trial]) -> str:
-    """Say what an emulated phone can show: that the code runs there and its answers are right."""
+    """Return what an emulated phone can show: that the code runs there and its outputs are right."""
     counted = sum(trial.valid for trial in trials)
     if not counted:
-        return "No answer: no valid trial. Emulated: its times would be no measurements."
+        return "No answer: no valid trial. Emulated: its times would not be measurements."
     return (
-        f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are no measurements and "
-        "are compared with nothing."
+        f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are not measurements "
+        "and are never compared."
     )
 
 
 def matches(figure: Published, cell: Cell) -> bool:
-    """Tell whether a published figure is about a cell: equal on every parameter that it names."""
+    """Return whether a published figure is about a cell: equal on every parameter that it names."""
     return all(
         name in cell.parameters and cell.parameters[name] == value for name, value in figure.parameters.items()
     )
@@ -132,6 +134,25 @@ def _intervals(
     return {key: cell_interval(list(found.values()), looks=looks) for key, found in medians.items() if found}
 
 
+def _memory(cells: Sequence[Cell], trials: Sequence[Trial]) -> dict[str, tuple[Metric, Mapping[str, Interval]]]:
+    """Return metric -> (what it is, cell -> MiB) of the valid trials of the memory pass; empty without one.
+
+    One trial a cell has no interval. Of a repeated pass the largest value counts, as for any peak.
+    """
+    found: dict[str, tuple[Metric, Mapping[str, Interval]]] = {}
+    passed = [trial for trial in trials if trial.valid and trial.purpose == "memory"]
+    for name, metric in memory.METRICS.items():
+        peaks = {
+            cell.key: max(values)
+            for cell in cells
+            if (values := [t.samples[name][0] for t in passed if t.cell == cell.key and t.samples.get(name)])
+        }
+        if peaks:
+            shown = Metric(name, metric.label, "MiB", metric.better)
+            found[name] = shown, {key: Interval(peak / MIB, None, None, LEVEL, 1) for key, peak in peaks.items()}
+    return found
+
+
 def _matching(published: Sequence[Published], run: Run, metrics: set[str]) -> tuple[Published, ...]:
     return tuple(
         figure
@@ -154,7 +175,7 @@ def _warnings(
     names = varying(run.cells)
     found = _injected(run)
     if run.status != "finished":
-        found.append(f"The run is {run.status}: not every planned trial is here.")
+        found.append(f"The run is {run.status}: planned trials are missing.")
     invalid = sum(1 for trial in measured if not trial.valid)
     if invalid:
         found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
@@ -176,11 +197,11 @@ def _warnings(
         s for s in summaries if any(t.cell == s.cell.key and t.notes.get("golden_checked") == 0 for t in measured)
     ]
     if unchecked:
-        which = listing([cell_short(s.cell, names) if names else s.cell.key for s in unchecked])
+        which = listing([cell_short(s.cell, names) for s in unchecked])
         found.append(f"Outputs of {which} were counted, not compared: the oracle answered whole prompts only.")
     noisy = [(s, s.trial_cv) for s in summaries if s.trial_cv is not None and s.trial_cv > NOISY_CV]
     if noisy:
-        which = listing([cell_short(s.cell, names) if names else s.cell.key for s, _ in noisy])
+        which = listing([cell_short(s.cell, names) for s, _ in noisy])
         least, most = (percent(pick(cv for _, cv in noisy)) for pick in (min, max))
         span = most if least == most else f"{least.removesuffix(' %')} to {most}"
         found.append(f"Noisy: trials of {which} vary by {span}.")
@@ -191,13 +212,13 @@ def _warnings(
     edge = _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)
-    if kind_of(run) != "emulated":  # its times are no measurements
+    if kind_of(run) != "emulated":  # its times are not measurements
         found += [f"Suspect: {words}." for words in suspicions(run, measured)]
     return tuple(found)
 
 
 def _injected(run: Run) -> list[str]:
-    """Warn of a slow-down that the lab asked for: such figures are nobody's."""
+    """Warn of a slow-down that the lab injected: such figures say nothing about the build."""
     if run.inject is None:
         return []
     return [
@@ -207,7 +228,7 @@ def _injected(run: Run) -> list[str]:
 
 
 def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence[str]) -> list[str]:
-    """Say which cells a closed loop left less precise than its plan asks for."""
+    """Return which cells a closed loop left less precise than its plan asks for."""
     if run.status != "finished" or run.target is None or not goes_on(run):
         return []
     widths = [
@@ -218,14 +239,14 @@ def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence
     wide = [(s, width) for s, width in widths if width > run.target]
     if not wide:
         return []
-    told = listing([f"{cell_short(s.cell, names) if names else s.cell.key} to {percent(w)}" for s, w in wide])
+    told = listing([f"{cell_short(s.cell, names)} to {percent(w)}" for s, w in wide])
     ended = all(s.valid >= (run.most or 0) for s, _ in wide)
     why = f"after {run.most} trials, plan.most" if ended else "when the time ran out (plan.budget_s)"
-    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. It stopped {why}."]
+    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. The run stopped {why}."]
 
 
 def _flagged(run: Run, measured: Sequence[Trial]) -> str:
-    """Say in one line what trials that count are marked with, and how many; every trial of a host is ungated."""
+    """Return in one line the flags of trials that count, with counts; every trial on a host is ungated."""
     always = {UNGATED} if run.context.facts.get("device_kind") == "host" else set()
     flags = Counter(flag for trial in measured if trial.valid for flag in trial.flags if flag not in always)
     told = [
@@ -235,7 +256,7 @@ def _flagged(run: Run, measured: Sequence[Trial]) -> str:
 
 
 def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | None) -> str | None:
-    """Say so when the best cell is the last one that was tried upwards: the optimum may lie beyond."""
+    """Return a warning when the best cell is the largest that was tried: the optimum may lie beyond."""
     if len(names) != 1 or len(summaries) < 3 or best is None:
         return None
     values = {s.cell.key: s.cell.parameters.get(names[0]) for s in summaries}

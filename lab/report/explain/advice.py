@@ -1,4 +1,4 @@
-"""What a user should do next about a run: the two or three things that would help it most, each with its why."""
+"""Advice on a run: the two or three things that would help most, each with its reason."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from lab.records import Metric, Run
+from lab.report.answer.view import NOISY_CV
 from lab.report.evidence import Evidence
 from lab.report.explain.variance import Split
 from lab.report.reasons import reason_words
@@ -15,19 +16,16 @@ from lab.stats.steady import SHORTEST
 from lab.stats.variance import Sources
 
 MOST = 3
-"""How many things are advised: more are not read."""
-
-NOISY_CV = 0.05
-"""Above this variation between trials more trials alone do not help: as :data:`lab.report.answer.NOISY_CV`."""
+"""How many pieces of advice are given: nobody reads more."""
 
 INVALID = 3.0
-"""An invalid trial weighs as much as so many that are only disturbed: a judgement."""
+"""An invalid trial weighs as much as this many that are only disturbed: a judgement."""
 
 
 def advice(
     run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric, split: Split | None
 ) -> tuple[str, ...]:
-    """Return what to do, what concerns most trials first; a run with which nothing is wrong is said to be one."""
+    """Return what to do, starting with what concerns most trials; one line where nothing is wrong."""
     steps = [
         *_invalid(kept),
         *_unfinished(run, kept),
@@ -37,7 +35,7 @@ def advice(
     ]
     ordered = [step for _, step in sorted(steps, key=lambda pair: -pair[0])]
     ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, metric))
-    fine = "Nothing: its trials are as they should be." if kept else "Measure it again: it has no trial."
+    fine = "Nothing: the trials are as they should be." if kept else "Measure it again: it has no trial."
     return tuple(ordered[:MOST]) or (fine,)
 
 
@@ -50,17 +48,17 @@ def _invalid(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
 def _unfinished(run: Run, kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     if run.status == "finished":
         return
-    whole = run.comparison  # a side goes on with the other one only
-    go_on = f"lab run --resume {run.id[:13]}" if whole is None else f"lab compare --resume {whole[:13]}"
+    whole = run.comparison  # a side is resumed together with the other one
+    resume = f"lab run --resume {run.id[:13]}" if whole is None else f"lab compare --resume {whole[:13]}"
     if run.status == "running":
         yield (
             len(kept),
             "The run is still being measured: ask again when it has ended. If its lab was killed, "
-            f"`{go_on}` goes on.",
+            f"`{resume}` resumes it.",
         )
         return
     how = "failed" if run.status == "failed" else f"is {run.status}"
-    yield len(kept), f"The run {how}: `{go_on}` measures what is missing."
+    yield len(kept), f"The run {how}: `{resume}` measures the missing trials."
 
 
 def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
@@ -70,7 +68,7 @@ def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
         yield (
             count,
             f"{count} of {len(timed)} trials never settled: give them more iterations (plan.iterations) or more "
-            "warm-up; where heat is what unsettles them, ask the scenario `sustained` instead.",
+            "warm-up; where heat is the cause, use the scenario `sustained` instead.",
         )
 
 
@@ -78,10 +76,10 @@ def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     count = sum("busy" in one.trial.flags for one in kept)
     if count:
         used = [one.doing.others_cores for one in kept if one.doing.others_cores is not None]
-        cores = f" ({median(used):.1f} cores were used by others)" if used else ""
+        cores = f" (others used {median(used):.1f} cores)" if used else ""
         yield (
             count,
-            f"{count} of {len(kept)} trials ran on a busy device{cores}: end what else works there, "
+            f"{count} of {len(kept)} trials ran on a busy device{cores}: stop what else runs there "
             "and measure again.",
         )
 
@@ -91,27 +89,27 @@ def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[f
     if "start temperature" in claimed:
         yield (
             trials,
-            "Figures go with the temperature at which trials begin: let the gate wait for a cooler device "
+            "Figures vary with the temperature at which trials begin: let the gate wait for a cooler device "
             "(gates.skin_above_idle_most, gates.wait_s).",
         )
     if "others' CPU" in claimed:
         yield (
             trials,
-            "Figures go with what others do on the device's cores: end it, or lower gates.busy_per_core_most.",
+            "Figures vary with other load on the device's cores: stop it, or lower gates.busy_per_core_most.",
         )
     if claimed == {"time"}:
         yield (
             trials / 2,
-            "Figures drift with time, and of temperature and load nothing can be claimed: cells are still "
-            "compared fairly, block by block, but a single figure holds for this hour only.",
+            "Figures drift with time; no link with temperature or load was found. Cells are still compared "
+            "fairly, block by block, but a single figure holds for this hour only.",
         )
     if found.between_cv is None:
         return
     if found.between_cv > NOISY_CV and not claimed:
         yield (
             0,
-            "Trials vary by more than 5 % and nothing can be claimed of what was watched: look for what differs "
-            "between processes (placement, memory, background work) before adding trials.",
+            "Trials vary by more than 5 % and no cause was found in what was watched: look for what differs "
+            "between processes (placement, memory, background work) before you add trials.",
         )
     elif split is not None and split.lacking and (found.within_cv or 0.0) > NOISY_CV:
         yield (
@@ -121,24 +119,24 @@ def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[f
 
 
 def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
-    """Advise on what the lab could not see, where nothing worse is to be said."""
+    """Yield advice on what the lab could not see, for when nothing worse is left."""
     short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
     few = [one for one in short if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
     if kept and len(few) * 2 > len(kept):
         how = "`lab run --iterations 10`" if run.comparison is None else "plan.iterations of its scenario"
         yield (
-            f"Nobody can tell whether trials had settled: {SHORTEST} iterations are the least, warm-up included "
+            f"Whether trials had settled is unknown: that takes at least {SHORTEST} iterations, warm-up included "
             f"({how})."
         )
     gone = sum("sensor_gone" in one.trial.flags for one in kept)
     if gone:
         yield (
-            f"{gone} of {len(kept)} trials began without a reading of a sensor that is usually there; `lab probe` "
-            "says whether it is back, or why not."
+            f"{gone} of {len(kept)} trials began without a reading of a sensor that usually gives one; "
+            "`lab probe` shows whether it does now, or why not."
         )
     dark = sum("ungated" in one.trial.flags for one in kept)
-    if dark and run.context.facts.get("device_kind") != "host":  # which is never left to cool
+    if dark and run.context.facts.get("device_kind") != "host":  # a host is never left to cool
         yield (
-            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe` says which sensors a "
-            "device lets the lab read."
+            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe` shows which sensors "
+            "the device lets the lab read."
         )

@@ -1,4 +1,4 @@
-"""What a device did around its trials and what was set on it, in words; what is not known is said to be so."""
+"""The state of a device around its trials, and its settings, in words; unknowns are reported as unknown."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from lab.gate.throttle import STATUS
 from lab.records import Run
 from lab.report.evidence import Evidence
-from lab.report.reasons import STATUS
 from lab.report.wording import listing, percent, plain, quantity
 from lab.trial.energy import energy
 
 TOLD = 3
-"""How many sensors without a reading are named for one cause."""
+"""How many sensors are named for one cause, and how many trials with their energy."""
 
 
 def doing_words(one: Evidence) -> str:
-    """Return what the device did around a trial, as one line; what is not known is left out, or all said to be."""
+    """Return the device's state around a trial, as one line; unknowns are left out, unless all is unknown."""
     doing = one.doing
     parts = [f"waited {quantity(one.waited_s, 's')} at the gate"] if one.waited_s else []
     parts += [
@@ -26,7 +26,7 @@ def doing_words(one: Evidence) -> str:
         if pair is not None
     ]
     if doing.cap is not None and doing.cap[1] < 1:
-        parts.append(f"{doing.cap[0]} allowed {percent(doing.cap[1])} of its top clock at least")
+        parts.append(f"{doing.cap[0]} always allowed at least {percent(doing.cap[1])} of its top clock")
     if doing.cooling:
         parts.append(f"throttled by {listing(doing.cooling)}")
     if doing.status:
@@ -34,12 +34,12 @@ def doing_words(one: Evidence) -> str:
     if doing.others_cores is not None:
         parts.append(f"others used {doing.others_cores:.2f} cores")
     if doing.stolen_cores is not None and doing.stolen_cores >= 0.05:
-        parts.append(f"{doing.stolen_cores:.2f} cores stolen by the machine below")
-    return plain("; ".join([*parts, *doing.oddities]) or f"device not known: {doing.unknown or 'no sensor'}")
+        parts.append(f"{doing.stolen_cores:.2f} cores taken by the machine underneath")
+    return plain("; ".join([*parts, *doing.oddities]) or f"device unknown: {doing.unknown or 'no sensor'}")
 
 
 def device_words(kept: Sequence[Evidence]) -> list[str]:
-    """Return lines on what the device did over the whole run, and on what nothing is known of."""
+    """Return lines on the device over the whole run, and on what is unknown of it."""
     words = []
     for name, pairs in (
         ("battery", [one.doing.battery for one in kept]),
@@ -76,13 +76,13 @@ def device_words(kept: Sequence[Evidence]) -> list[str]:
 
 
 def _range(values: Sequence[float]) -> str:
-    """Return the lowest and the highest, or the one that both are."""
+    """Return the lowest and the highest value, or one value where they are equal."""
     low, high = f"{min(values):.1f}", f"{max(values):.1f}"
     return low if low == high else f"{low} to {high}"
 
 
 def energy_words(kept: Sequence[Evidence]) -> list[str]:
-    """Return a line on the energy of the trials, or on why it is not known of the longest, which comes closest."""
+    """Return a line on the energy of the trials, or on why that of the longest trial is unknown."""
     found = [(one.trial, energy(one.during, around=(*one.gate[-1:], *one.after))) for one in kept if one.during]
     if not found:
         return ["energy: n/a: no sensor was sampled during a trial"]
@@ -94,16 +94,13 @@ def energy_words(kept: Sequence[Evidence]) -> list[str]:
 
 
 def _unknown(kept: Sequence[Evidence]) -> list[str]:
-    """Say what could not be read, and of how many trials."""
+    """Return what could not be read, and in how many trials."""
     words = []
     why = Counter(one.doing.unknown for one in kept if one.doing.unknown)
-    words += [
-        f"nothing is known of the device in {count} of {len(kept)} trials: {reason}"
-        for reason, count in why.items()
-    ]
+    words += [f"the device is unknown in {count} of {len(kept)} trials: {reason}" for reason, count in why.items()]
     seen = [one for one in kept if not one.doing.unknown]
     if seen and not any(one.doing.skin or one.doing.soc or one.doing.battery for one in seen):
-        words.append("no temperature could be read: how warm the trials began is not known")
+        words.append("no temperature could be read: the temperature at which trials began is unknown")
     missing: dict[str, set[str]] = {}
     for one in seen:
         for look in (*one.gate[-1:], *one.during[-1:]):
@@ -116,13 +113,13 @@ def _unknown(kept: Sequence[Evidence]) -> list[str]:
 
 
 def care_words(run: Run) -> list[str]:
-    """Return lines on what was set on the device and what became of it: the Context's facts ``care_*``."""
+    """Return lines on the settings that were tried on the device, and the outcome: the Context's ``care_*``."""
     facts = {
         name.removeprefix("care_"): value for name, value in run.context.facts.items() if name.startswith("care_")
     }
     profile = run.context.facts.get("profile", "none")
     if not facts:
-        return [plain(f"device care: profile {profile}, no setting was changed or looked at")]
+        return [plain(f"device care: profile {profile}, no setting was changed or read")]
     outcomes = Counter(value.partition(" ")[0] for value in facts.values())
     words = [plain(f"device care: profile {profile}: {listing([f'{n} {name}' for name, n in outcomes.items()])}")]
     words += [plain(f"  {name}: {value}") for name, value in facts.items() if value.partition(" ")[0] != "applied"]

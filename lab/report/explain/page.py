@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lab.report.explain.view import Explanation, Line, numbers_of
+from lab.report.explain.view import Explanation, Line, trials_table
 from lab.report.html import environment
 from lab.report.timeline import Mark, Timeline, laid_out
-from lab.stats.variance import ENOUGH
 
 
 def render_explanation_page(found: Explanation) -> str:
-    """Return the page: nothing is loaded from anywhere, every name is escaped."""
+    """Return the page; it loads nothing and escapes every name."""
     template = environment().get_template("explain.html")
-    return template.render(e=found, of_trials=of_trials, numbers_of=numbers_of, enough=ENOUGH)
+    return template.render(e=found, of_trials=of_trials, trials_table=trials_table)
 
 
 def of_trials(found: Explanation) -> Timeline | None:
     """Lay out a run's trials over time: medians, then temperature, allowed clocks and others' CPU where known.
 
-    None where no trial has a figure.
+    Return None where no trial has a figure.
     """
     lines = found.lines
     wanted = [

@@ -1,4 +1,4 @@
-"""An explanation in a terminal or a log: plain lines, what is wrong first, readable from 80 columns."""
+"""An explanation in a terminal or a log: plain lines, problems first, readable from 80 columns."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from rich.console import Group as Lines
 from rich.text import Text
 
 from lab.records import Vitals
-from lab.report.explain.view import Explanation, Group, Line, numbers_of, trials_of
+from lab.report.explain.view import Explanation, Group, Line
 from lab.report.spark import BAD, NONE, spark
 from lab.report.wording import on_device, percent, plain
-from lab.stats.variance import ENOUGH
 
 WIDTH = 72
 """Characters of a line of bars: a terminal of 80 columns less the name beside it."""
@@ -27,25 +26,22 @@ def render_explanation(found: Explanation) -> RenderableType:
         Text(
             plain(f"{run.scenario} on {on_device(run)}, build {run.build_line} ({run.build[:12]})"), style="bold"
         ),
-        Text(plain(f"run {run.id}, begun {run.started_utc}"), style="dim"),
+        Text(plain(f"run {run.id}, began {run.started_utc}"), style="dim"),
         Text(),
         Text(plain(found.summary), style="bold"),
     ]
     parts += [_indented(words) for words in found.common]
     parts += _bars(found)
-    for group in sorted(found.groups, key=lambda group: group.good):
-        parts += _group(group, len(found.lines))
-    parts += _section("What the device did", found.device)
-    title = "Where the variance comes from"
-    if 0 < found.sources.trials < ENOUGH:
-        title += f" (of {trials_of(found.sources.trials)}: a hint at most)"
-    parts += _section(title, found.variance)
+    for group in found.groups:
+        parts += _group(group)
+    for title, lines in found.sections:
+        parts += _section(title, lines)
     parts += _section("What to do next", [f"{n}. {step}" for n, step in enumerate(found.advice, start=1)])
     return Lines(*parts)
 
 
 def render_trial(found: Explanation, number: int) -> RenderableType:
-    """Return everything about one trial; raises KeyError for a number that the run lacks."""
+    """Return everything about one trial; raises KeyError for a number that the run does not have."""
     line = next((line for line in found.lines if line.number == number), None)
     if line is None:
         raise KeyError(number)
@@ -53,10 +49,10 @@ def render_trial(found: Explanation, number: int) -> RenderableType:
     standing = {
         "counts": "counts",
         "invalid": f"invalid, {line.reason}",
-        "unsteady": "never settled: counts for nothing",
+        "unsteady": "never settled: does not count",
     }
     facts = [
-        f"cell {trial.cell}, block {trial.block}, begun {trial.started_utc}, {trial.wall_s:.1f} s",
+        f"cell {trial.cell}, block {trial.block}, began {trial.started_utc}, {trial.wall_s:.1f} s",
         standing.get(line.standing, "memory pass: never timed"),
         *([line.detail] if line.detail else []),
         line.state,
@@ -65,7 +61,7 @@ def render_trial(found: Explanation, number: int) -> RenderableType:
     if line.relative is not None:
         facts.append(f"its median of {found.metric.label} is {percent(line.relative)} of its cell's mean")
     if trial.placement:
-        facts.append("done by: " + ", ".join(f"{stage} {unit}" for stage, unit in trial.placement.items()))
+        facts.append("executed by: " + ", ".join(f"{stage} {unit}" for stage, unit in trial.placement.items()))
     device = [line.device]
     if one.looks:
         device.append(f"{one.looks} look{'s'[: one.looks != 1]} at the gate")
@@ -73,7 +69,7 @@ def render_trial(found: Explanation, number: int) -> RenderableType:
         device.append(f"the agent used {one.doing.agent_cores:.2f} cores while it was measured")
     device += _missing(one.during or one.gate)
     parts: list[RenderableType] = [Text(plain(f"Trial {number} of run {found.run.id}"), style="bold")]
-    parts += _section("It", facts) + _section("The device", device)
+    parts += _section("The trial", facts) + _section("The device", device)
     parts += _readings(one.during)
     if one.last_words:
         parts += _section("What the agent printed last (stderr.txt)", one.last_words.splitlines()[-8:])
@@ -85,7 +81,7 @@ def _missing(vitals: Sequence[Vitals]) -> list[str]:
 
 
 def _readings(during: Sequence[Vitals]) -> list[RenderableType]:
-    """A line of bars for each temperature that was sampled."""
+    """Return a line of bars for each temperature that was sampled."""
     names = sorted({name for one in during for name in one.celsius})[:12]
     lines: list[RenderableType] = []
     for name in names:
@@ -97,14 +93,14 @@ def _readings(during: Sequence[Vitals]) -> list[RenderableType]:
 
 
 def _bars(found: Explanation) -> list[RenderableType]:
-    """The trials in order of time: their medians, and how warm they were, a character a trial."""
+    """Return the trials' medians and peak temperatures in order of time, a character for each trial."""
     shown = [line.relative if line.standing == "counts" else None for line in found.lines]
     known = [value for value in shown if value is not None]
     if len(found.lines) < 2 or not known:
         return []
     bad = [line.standing == "invalid" for line in found.lines]
     lines = [
-        f"medians, {percent(min(known))} to {percent(max(known))} of their cell's mean, trial by trial"
+        f"medians, {percent(min(known))} to {percent(max(known))} of the cell's mean, trial by trial"
         + _key(shown, bad),
         f"  {spark(shown, width=WIDTH, bad=bad)}",
     ]
@@ -123,25 +119,18 @@ def _bars(found: Explanation) -> list[RenderableType]:
 
 
 def _key(shown: Sequence[float | None], bad: Sequence[bool]) -> str:
-    """Say what the signs that are no bars mean, where there are any."""
+    """Explain the signs that are not bars, where there are any."""
     gaps = any(value is None and not wrong for value, wrong in zip(shown, bad, strict=True))
     signs = [f"{BAD} invalid"] * any(bad) + [f"{NONE} no figure that counts"] * gaps
     return f" ({', '.join(signs)})" if signs else ""
 
 
-def _group(group: Group, of: int) -> list[RenderableType]:
-    count = len(group.numbers)
-    which = f"Trials {numbers_of(group.numbers)} ({count} of {of})"
-    title = group.title
-    if count == 1:
-        which, title = f"Trial {group.numbers[0]}", title.replace("count,", "counts,")
-    style = "" if group.good else "bold red"
-    parts: list[RenderableType] = [Text(), _Wrapped(plain(f"{which}: {title}"), 0, style)]
-    for line in group.told:
+def _group(group: Group) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text(), _Wrapped(group.heading, 0, "" if group.good else "bold red")]
+    for line in group.examples:
         parts += _told(line)
-    if group.told and count > len(group.told):
-        rest = numbers_of(group.numbers[len(group.told) :])
-        parts.append(_indented(f"likewise {rest}: `lab explain RUN --trial N` tells each"))
+    if group.examples and group.others:
+        parts.append(_indented(f"likewise {group.others}: `lab explain RUN --trial N` shows each"))
     return parts
 
 
@@ -152,7 +141,7 @@ def _told(line: Line) -> list[RenderableType]:
     about = [*line.remarks, *([line.state] if line.detail and line.standing == "counts" else [])]
     if about:
         lines.append(_indented("; ".join(about), 4))
-    if not line.device.startswith("device not known"):
+    if not line.device.startswith("device unknown"):
         lines.append(_indented(line.device, 4))
     return list(lines)
 
@@ -163,7 +152,7 @@ def _section(title: str, lines: Sequence[str]) -> list[RenderableType]:
 
 @dataclass(frozen=True)
 class _Wrapped:
-    """Text wrapped at words and indented, later lines two further; rich's padding would end lines in blanks."""
+    """Text wrapped at words and indented, later lines by two more; rich's padding would leave trailing blanks."""
 
     text: str
     indent: int

@@ -1,4 +1,4 @@
-"""Where the variance of a run comes from, in words; what cannot be told is said to be so."""
+"""The sources of a run's variance, in words; unknowns are reported as unknown."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from lab.stats.sample import counted
 from lab.stats.variance import ALPHA, ENOUGH, Sources
 
 BLOCKS = 0.05
-"""A block effect is told as one from this p on."""
-
+"""Up to this p a block effect is reported."""
 
 MOST_OF_IT = 0.5
-"""Share of the variance of a trial's median from which iterations make most of it."""
+"""Beyond this share of the variance of a trial's median, iterations make most of it."""
 
 MOST_ITERATIONS = 200
-"""No more iterations a trial are advised: a judgement, iterations of one process do not replace trials."""
+"""The most iterations that are advised: a judgement, as iterations of one process do not replace trials."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """How many iterations of a trial make the most of the device time, and the seconds that this follows from."""
+    """The number of iterations that makes the most of device time, and the seconds that this follows from."""
 
     iterations: int
     start_s: float
@@ -38,10 +37,10 @@ class Best:
 
 @dataclass(frozen=True)
 class Split:
-    """What iterations have to do with the variance of a trial's median: the one criterion for more or fewer.
+    """The part of iterations in the variance of a trial's median: the one criterion for more or fewer of them.
 
-    `share` is what they make of it at the number of them that counts now (0.1 = a tenth), all that more of them
-    could take away; `now` is how many a trial measures, `best` how many it should, None where that is not known.
+    `share` is their part at the present number that counts (0.1 = a tenth), which is all that more iterations
+    could remove; `now` is how many a trial measures, `best` how many it should, None where that is unknown.
     """
 
     share: float
@@ -50,19 +49,19 @@ class Split:
 
     @property
     def lacking(self) -> bool:
-        """Whether iterations make most of the variance, and more of them are worth their time."""
+        """Whether iterations make most of the variance and more of them are worth their time."""
         return self.share > MOST_OF_IT and (self.best is None or self.best.iterations > self.now)
 
     @property
     def gain(self) -> float:
-        """By what share of itself an interval would be narrower if iterations had no end."""
+        """The share by which an interval would narrow with an endless number of iterations."""
         return 1 - math.sqrt(1 - self.share)
 
 
 def split_of(kept: Sequence[Evidence], found: Sources, metric: Metric) -> Split | None:
-    """Return how the variance of a trial's median is split; None where a level's spread is not known.
+    """Return how the variance of a trial's median is split; None where a level's spread is unknown.
 
-    A median of m iterations varies by pi / 2 x within / m beside what trials differ by, as `stats.plan` has it.
+    A median of m iterations adds pi / 2 x within / m to the variance between trials (see `lab.stats.plan`).
     """
     measured = [one for one in kept if counted(one.trial, metric.name)]
     if not measured or found.between_cv is None or found.within_cv is None:
@@ -100,15 +99,15 @@ def variance_words(found: Sources, split: Split | None) -> tuple[str, ...]:
 
 
 def _levels(found: Sources, split: Split | None) -> str:
-    within = "not known" if found.within_cv is None else percent(found.within_cv)
+    within = "unknown" if found.within_cv is None else percent(found.within_cv)
     if found.between_cv is None:
-        return f"within trials (iterations): {within}; between trials: not told, no cell has enough trials"
+        return f"within trials (iterations): {within}; between trials: unknown, no cell has enough trials"
     text = f"between trials: {percent(found.between_cv)}; within trials (iterations): {within}"
     if split is None:
         return text
     return (
-        f"{text}. As many as they are, iterations make {_whole(split.share)} of the variance of a trial's median: "
-        f"more of them could narrow the interval by {_whole(split.gain)} at most"
+        f"{text}. At their present number, iterations make {_whole(split.share)} of the variance of a trial's "
+        f"median: more of them could narrow the interval by {_whole(split.gain)} at most"
     )
 
 
@@ -120,19 +119,18 @@ def _blocks(found: Sources) -> tuple[str, ...]:
     if found.block_share is None or found.block_p is None:
         if found.cells < 2:
             return ()
-        return ("blocks: too few trials to tell whether their trials have something in common",)
+        return ("blocks: too few trials to tell whether trials of a block have something in common",)
     if found.block_p > BLOCKS:
         return (f"blocks: no effect seen (p = {found.block_p:.2g})",)
     share = f"{found.block_share:.0%}".replace("%", " %")
     return (
         f"blocks: {share} of the variance between trials is common to the trials of a block (p = "
-        f"{found.block_p:.2g}): what came and went with time. Cells are compared block by block, which takes it "
-        "out",
+        f"{found.block_p:.2g}): it came and went with time. Comparing cells block by block removes it",
     )
 
 
 MORE = {"time": "later"}
-"""What a greater value of a thing is called, where it is not `more`."""
+"""The word for a greater value of a quantity, where it is not `more`."""
 
 
 def _links(found: Sources) -> tuple[str, ...]:
@@ -150,28 +148,28 @@ def _links(found: Sources) -> tuple[str, ...]:
         else:
             untold.append((link.name, link.rho, link.visible))
     if told:
-        told.append("(what goes together need not be its cause: time, heat and load rise together)")
+        told.append("(a correlation is not a cause: time, heat and load rise together)")
     if untold:
         names = ", ".join(f"{name} {rho:+.2f}" for name, rho, _ in untold)
         least = max(visible or 1.0 for _, _, visible in untold)
         told.append(
-            f"nothing can be claimed of: {names}; with so few trials only a rank correlation beyond {least:.2f} "
-            f"could have been (chance of a false claim {ALPHA:.0%} in all)".replace("%", " %")
+            f"no link found: {names}; with so few trials only a rank correlation beyond {least:.2f} would "
+            f"count (chance of a false link {ALPHA:.0%} in all)".replace("%", " %")
         )
     if unknown:
         least = ENOUGH + found.cells - 1
-        few = f"under {least} trials" if found.trials < least else "not known, or it stood still"
-        told.append(f"nothing is said of {', '.join(unknown)}: {few}")
+        few = f"under {least} trials" if found.trials < least else "not measured, or constant"
+        told.append(f"not examined: {', '.join(unknown)} ({few})")
     return tuple(told)
 
 
 def _spending(split: Split | None) -> tuple[str, ...]:
-    """Say how many iterations a trial should have at this spread; nothing where that is not known."""
+    """Return how many iterations a trial should have at this spread; nothing where that is unknown."""
     if split is None or split.best is None:
         return ()
     best = split.best
     return (
         f"device time goes furthest with about {best.iterations} iteration{'s'[: best.iterations != 1]} a trial "
-        f"(now {split.now}): a trial costs {best.start_s:.1f} s before its first, and then "
+        f"(now {split.now}): a trial costs {best.start_s:.1f} s before its first, then "
         f"{best.iteration_s:.2g} s each",
     )

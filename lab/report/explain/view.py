@@ -1,6 +1,6 @@
-"""Why each trial of a run counted or not, what the device did, where the variance comes from, what to do next.
+"""The explanation of a run: why trials counted or not, the device, the sources of variance, what to do next.
 
-Pure: from a run and what was kept of its trials to words and numbers; `explain_text` and `explain_page` show them.
+Pure: from a run and the evidence of its trials to words and numbers; `terminal` and `page` draw them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -21,31 +21,32 @@ from lab.report.explain.advice import advice
 from lab.report.explain.device import care_words, device_words, doing_words, energy_words
 from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
+from lab.report.table import Column, Head, Table, table
 from lab.report.wording import cell_phrase, listing, percent, plain, varying
 from lab.stats.sample import counted, trial_median, usable
 from lab.stats.steady import SHORTEST
-from lab.stats.variance import Point, Sources, sources
+from lab.stats.variance import ENOUGH, Point, Sources, sources
 
 Standing = Literal["counts", "invalid", "unsteady", "memory"]
 
 FAR = 5.0
-"""A trial this many robust standard deviations from its cell's others is pointed out (as `steady` clips at)."""
+"""A trial this many robust standard deviations from its cell's others gets a remark (as `stats.steady` clips)."""
 
 FAR_LEAST = 0.05
-"""And this far in any case: a judgement, differences under the largest tolerance of a verdict are no news."""
+"""And at least this far: a judgement; smaller differences are within the largest tolerance of a verdict."""
 
 FAR_TRIALS = 8
-"""Trials under which nothing is called far: a judgement; a robust spread of fewer is a guess."""
+"""With fewer trials nothing is called far: a judgement; a robust spread of fewer is a guess."""
 
 EXAMPLES = 3
-"""How many trials of one reason are told in full; the others are named."""
+"""How many trials of a group are shown in full; of the others only the numbers."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One trial in words. `remarks` say what is worth knowing of it, none for one that is fine.
+    """One trial in words; one that is fine has no `remarks`.
 
-    `relative` is its median over the mean of its cell's, None where no figure is known; `at_s` seconds since the
+    `relative` is its median over its cell's mean, None where no figure is known; `at_s` is in seconds since the
     first trial.
     """
 
@@ -65,17 +66,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Trials that stand alike: `title` says how; `told` are shown in full, of the others only the numbers."""
+    """Trials that stand alike, as `heading` says; the `examples` are shown in full, `others` are their numbers."""
 
-    title: str
-    numbers: tuple[int, ...]
-    told: tuple[Line, ...]
+    heading: str
+    examples: tuple[Line, ...]
+    others: str
     good: bool
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything `lab explain` says, in order; what is `common` to most trials is not said again of each."""
+    """Everything `lab explain` says; what is `common` to most trials is not repeated for each."""
 
     run: Run
     metric: Metric
@@ -86,11 +87,18 @@ class Explanation:
     device: tuple[str, ...]
     sources: Sources
     variance: tuple[str, ...]
-    advice: tuple[str, ...] = field(default=())
+    advice: tuple[str, ...]
+
+    @property
+    def sections(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The (title, lines) of what concerns the run as a whole, in order."""
+        few = 0 < self.sources.trials < ENOUGH
+        hint = f" (of {trials_of(self.sources.trials)}: a hint at most)" if few else ""
+        return (("What the device did", self.device), (f"Where the variance comes from{hint}", self.variance))
 
 
 def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
-    """Explain a run by its headline metric; `kept` are its trials in order."""
+    """Return the explanation of a run by its headline metric; `kept` is the evidence of its trials in order."""
     relative = _relative(run, [one.trial for one in kept], metric)
     shared = Counter(flag for one in kept for flag in one.trial.flags)
     common = {flag for flag, count in shared.items() if flag == "ungated" or 2 * count > len(kept)}
@@ -166,7 +174,7 @@ def _line(
 
 
 def state_words(one: Evidence, metric: Metric) -> str:
-    """Return from which measured iteration on a trial was steady, or why that is not known of all, warm-up too."""
+    """Return from which measured iteration on a trial was steady, or why not; warm-up iterations count too."""
     trial = one.trial
     measured = len(trial.samples.get(metric.name, ()))
     if trial.state == "steady":
@@ -175,8 +183,8 @@ def state_words(one: Evidence, metric: Metric) -> str:
     if trial.state == "unsteady":
         return f"never settled in {count} iterations"
     if count < SHORTEST:
-        return f"steadiness not told: {count} iterations of the {SHORTEST} it takes"
-    return f"steadiness not told in {count} iterations"
+        return f"steadiness unknown: {count} iterations of the {SHORTEST} needed"
+    return f"steadiness unknown after {count} iterations"
 
 
 def _standing(trial: Trial) -> Standing:
@@ -202,7 +210,7 @@ def _seconds(trial: Trial) -> float:
 
 
 def _relative(run: Run, trials: Sequence[Trial], metric: Metric) -> dict[int, float]:
-    """Return number -> median over its cell's geometric mean; invalid trials are set against those that count."""
+    """Return number -> median over the geometric mean of the cell's trials that count; invalid trials included."""
     found: dict[int, float] = {}
     for cell in run.cells:
         own = [trial for trial in trials if trial.cell == cell.key and trial.purpose == "time"]
@@ -264,32 +272,57 @@ def _summary(run: Run, lines: Sequence[Line]) -> str:
 
 
 def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
-    """Group the trials that were fine, those that count and need a word, and the others by reason."""
-    fine = [line for line in lines if line.standing == "counts" and not line.remarks]
-    noted = [line for line in lines if line.standing == "counts" and line.remarks]
-    groups = [_fine(fine)] if fine else []
-    groups += [_group("count, with a remark", noted, good=True)] if noted else []
-    memory = [line for line in lines if line.standing == "memory"]
-    groups += [_group("memory pass, never timed", memory, good=True, told=0)] if memory else []
-    unsteady = [line for line in lines if line.standing == "unsteady"]
-    groups += (
-        [_group("never settled, so none of their iterations count", unsteady, good=False)] if unsteady else []
-    )
-    bad = [line for line in lines if line.standing == "invalid"]
+    """Group the trials: those that do not count by reason, then those with a remark, then those that are fine."""
+
+    def group(title: str, chosen: Sequence[Line], *, good: bool, examples: int = EXAMPLES) -> list[Group]:
+        return [_group(title, chosen, len(lines), good=good, examples=examples)] if chosen else []
+
+    by: dict[str, list[Line]] = {}
+    for line in lines:
+        fine = line.standing == "counts" and not line.remarks
+        by.setdefault("fine" if fine else line.standing, []).append(line)
+    bad = by.get("invalid", [])
+    groups = group("never settled, so no iteration counts", by.get("unsteady", []), good=False)
     for reason, _ in Counter(line.reason for line in bad).most_common():
-        groups.append(_group(f"invalid, {reason}", [line for line in bad if line.reason == reason], good=False))
+        groups += group(f"invalid, {reason}", [line for line in bad if line.reason == reason], good=False)
+    groups += group(_fine(by.get("fine", [])), by.get("fine", []), good=True, examples=0)
+    groups += group("count, with a remark", by.get("counts", []), good=True)
+    groups += group("memory pass, never timed", by.get("memory", []), good=True, examples=0)
     return tuple(groups)
 
 
-def _fine(lines: Sequence[Line]) -> Group:
+def _fine(lines: Sequence[Line]) -> str:
     states = Counter("steady from" if line.state.startswith("steady from") else line.state for line in lines)
     words = [f"all {next(iter(states))}"] if len(states) == 1 else []
     if not words or words == ["all steady from"]:
         late = [line.evidence.trial.first_steady for line in lines if line.evidence.trial.first_steady]
         words = [f"{count} {state}" for state, count in states.items() if state != "steady from"]
         words += [f"{len(late)} steady from iteration {min(late) + 1} to {max(late) + 1}"] if late else []
-    return _group(f"fine ({listing(words)})", lines, good=True, told=0)
+    return f"fine ({listing(words)})"
 
 
-def _group(title: str, lines: Sequence[Line], *, good: bool, told: int = EXAMPLES) -> Group:
-    return Group(title, tuple(line.number for line in lines), tuple(lines[:told]), good)
+def _group(title: str, lines: Sequence[Line], of: int, *, good: bool, examples: int) -> Group:
+    numbers = [line.number for line in lines]
+    heading = f"Trials {numbers_of(numbers)} ({len(numbers)} of {of}): {title}"
+    if len(numbers) == 1:
+        heading = f"Trial {numbers[0]}: {title.replace('count,', 'counts,')}"
+    return Group(plain(heading), tuple(lines[:examples]), numbers_of(numbers[examples:]), good)
+
+
+def trials_table(found: Explanation) -> Table:
+    """Return every trial: how it stands, why, and what the device did around it."""
+    columns: list[Column[Line]] = [
+        Column(Head("trial"), lambda line: str(line.number)),
+        Column(Head("cell", "words"), lambda line: line.cell or "-"),
+        Column(Head("began", "words"), lambda line: line.when),
+        Column(Head("standing", "words"), lambda line: line.standing),
+        Column(Head("why, and what is worth knowing", "prose"), _why),
+        Column(Head("steadiness", "words"), lambda line: line.state),
+        Column(Head("device", "prose"), lambda line: line.device),
+    ]
+    return table(columns, found.lines, standing=lambda line: "" if line.standing == "counts" else "odd")
+
+
+def _why(line: Line) -> str:
+    why = ": ".join(filter(None, (line.reason, line.detail)))
+    return "; ".join(filter(None, (why, *line.remarks)))

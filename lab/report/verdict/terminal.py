@@ -1,4 +1,4 @@
-"""A comparison in a terminal: the verdict first, then its pairs as dots, then what it rests on."""
+"""A comparison in a terminal: the verdict first, then its pairs as dots, then the facts it rests on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lab.report.verdict.view import CellView, View, name_of
 from lab.report.wording import KIND_STYLES, kind_of, on_device, percent, plain
 
 COLUMNS = 61
-"""Width of the picture of pairs: odd, so that no change has a column of its own."""
+"""Width of the picture of pairs: odd, so that `no change` has a column of its own."""
 
 LEAST_SPAN = 0.06
-"""The picture reaches at least so far to each side: a little beyond what counts as the same."""
+"""The picture reaches at least this far to each side: a little beyond what counts as the same."""
 
 _STYLES = {
     "regressed": "bold red",
@@ -31,7 +31,7 @@ _STYLES = {
 def render_terminal(found: View) -> RenderableType:
     """Return something for `rich.console.Console.print`; readable from 80 columns, and without colours."""
     comparison = found.comparison
-    title = f"{found.metric.label}: does B differ from A? ({comparison.dimension}, {comparison.scenario})"
+    title = f"{found.question} ({comparison.dimension}, {comparison.scenario})"
     parts: list[RenderableType] = [
         Text(plain(title), style="bold"),
         Text(on_device(found.baseline), style=KIND_STYLES.get(kind_of(found.baseline), "")),
@@ -51,7 +51,7 @@ def render_terminal(found: View) -> RenderableType:
 def picture(ratios: Sequence[float], change: Interval | None) -> list[str]:
     """Return two lines: pairs as dots (a digit where several share a column) on the change's scale, and the scale.
 
-    ``|`` is no change at all, ``[`` and ``]`` the interval's ends.
+    ``|`` marks no change; ``[`` and ``]`` are the interval's ends.
     """
     ends = [] if change is None else [end for end in (change.low, change.high) if end is not None]
     reach = max([math.log1p(LEAST_SPAN), *(abs(math.log(value)) for value in [*ratios, *ends])])

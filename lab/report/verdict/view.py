@@ -1,4 +1,4 @@
-"""What a comparison says, in words and numbers: the one view that terminal and page draw."""
+"""A comparison in words and numbers: the one view that terminal and page draw."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.compare.comparable import refusal
+from lab.compare.comparable import NONE, refusal
 from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
-from lab.report import selfcheck as selfchecks
-from lab.report.wording import cell_phrase, on_device, percent, plain, varying
+from lab.report.selfcheck import quote
+from lab.report.table import Column, Head, Table, table
+from lab.report.wording import cell_phrase, on_device, percent, plain, quantity, varying
 from lab.stats.families import failing, listed
 from lab.stats.pairs import chance_worse, cost_s, ratios_by_block
 from lab.stats.sample import Medians, counted, medians_by_block
@@ -20,7 +21,7 @@ from lab.trial.metrics import METRICS
 class CellView:
     """One cell: its verdict, the medians of both sides by block, and the ratios of its valid pairs.
 
-    `doubtful` is a change that does not survive the correction for the number of cells (Benjamini and Hochberg).
+    `doubtful`: a change that does not survive the correction for the number of cells (Benjamini and Hochberg).
     """
 
     found: CellVerdict
@@ -34,7 +35,7 @@ class CellView:
 
 @dataclass(frozen=True)
 class View:
-    """A comparison with everything that is printed of it; `fails` names the cells that make a gate fail (Holm)."""
+    """A comparison with everything to print of it; `fails` names the cells that make a gate fail (Holm)."""
 
     comparison: Comparison
     metric: Metric
@@ -47,6 +48,11 @@ class View:
     invalid: tuple[str, ...]
     refusal: str
 
+    @property
+    def question(self) -> str:
+        """The question that the comparison answers."""
+        return plain(f"{self.metric.label}: does B differ from A?")
+
 
 def view(
     comparison: Comparison,
@@ -54,7 +60,7 @@ def view(
     candidate: tuple[Run, Sequence[Trial]],
     selfcheck: SelfCheck | None = None,
 ) -> View:
-    """Bring together what is printed of a comparison; `selfcheck` is the newest one of its device."""
+    """Return everything to print of a comparison; `selfcheck` is the newest one of its device."""
     metric = METRICS[comparison.metric]
     p_values = {found.cell: found.p for found in comparison.cells}
     shown, gated = set(listed(p_values)), failing(p_values)
@@ -82,7 +88,7 @@ def view(
 
 
 def change_words(change: Interval, metric: Metric) -> str:
-    """Return e.g. ``B needs 5.2 % more time (3.1 to 7.4 % more)``; in the direction of the metric's own name."""
+    """Return e.g. ``B needs 5.2 % more time (3.1 % to 7.4 %)``: more or less of what the metric measures."""
     verb, what = ("needs", "time") if metric.unit == "s" else ("reaches", metric.unit)
     more = "less" if what == "time" else "fewer"
 
@@ -111,6 +117,32 @@ def name_of(each: CellView, run: Run) -> str:
     return cell_phrase(each.cells[0], varying(run.cells)) if len(run.cells) > 1 else ""
 
 
+def pairs_table(each: CellView, metric: Metric) -> Table:
+    """Return the valid pairs of a cell: both medians and their ratio."""
+    columns: list[Column[int]] = [
+        Column(Head("pair"), str),
+        Column(Head("A"), lambda block: quantity(each.baseline[block], metric.unit)),
+        Column(Head("B"), lambda block: quantity(each.candidate[block], metric.unit)),
+        Column(Head("B / A"), lambda block: f"{each.ratios[block]:.4f}"),
+    ]
+    return table(columns, each.ratios)
+
+
+def contexts_table(found: View) -> Table:
+    """Return the facts of both contexts; a row whose sides differ stands as `differs`."""
+    ours, theirs = found.baseline.context.facts, found.candidate.context.facts
+
+    def differs(name: str) -> bool:
+        return theirs.get(name) != ours.get(name)
+
+    columns: list[Column[str]] = [
+        Column(Head("fact", "prose"), str),
+        Column(Head("A", "prose"), lambda name: ours.get(name, NONE)),
+        Column(Head("B", "prose"), lambda name: theirs.get(name, NONE) if differs(name) else "the same"),
+    ]
+    return table(columns, sorted({*ours, *theirs}), standing=lambda name: "differs" if differs(name) else "")
+
+
 def _cell(
     comparison: Comparison,
     found: CellVerdict,
@@ -130,12 +162,14 @@ def _cell(
     doubtful = found.verdict in CHANGED and not sure
     why = found.why[:1].upper() + found.why[1:]
     if doubtful:
-        parts.append("of many cells some look changed by luck: not to be believed by itself (Benjamini-Hochberg)")
+        parts.append(
+            "with so many cells some seem to change by chance: do not rely on this one alone (Benjamini-Hochberg)"
+        )
     return CellView(found, cells, ours, theirs, ratios, plain(f"{'; '.join(parts)}. {why}."), doubtful)
 
 
 def _outlook(found: CellVerdict, ratios: Sequence[float], metric: Metric) -> list[str]:
-    """Return what a user would see of a new trial, and how small a change could have been seen."""
+    """Return the chance that a new trial is worse, and the smallest change that was visible."""
     words = []
     if (chance := chance_worse(ratios, metric.better)) is not None:
         slower = "slower" if metric.unit == "s" or metric.unit.endswith("/s") else "worse"
@@ -148,12 +182,12 @@ def _outlook(found: CellVerdict, ratios: Sequence[float], metric: Metric) -> lis
 
 
 def _sure(chance: float) -> str:
-    """Return a probability as per cent, never rounded to certainty."""
+    """Return a probability as a percentage, never rounded to certainty."""
     return "over 99 %" if chance > 0.99 else "under 1 %" if chance < 0.01 else f"{100 * chance:.0f} %"
 
 
 def _cells(key: str, baseline: Run, candidate: Run) -> tuple[Cell, Cell]:
-    """Return the cell of the baseline and the one it is compared with: the same, or that in its place."""
+    """Return a cell of the baseline and its counterpart: the same cell, or the one in its place."""
     index = next(index for index, cell in enumerate(baseline.cells) if cell.key == key)
     same = next((cell for cell in candidate.cells if cell.key == key), None)
     return baseline.cells[index], same or candidate.cells[index]
@@ -179,29 +213,29 @@ def _facts(
     (ours, trials_a), (theirs, trials_b) = baseline, candidate
     found = [f"A, the baseline: {_side(comparison, ours)}", f"B, the candidate: {_side(comparison, theirs)}"]
     pairs = sum(each.pairs for each in comparison.cells)
-    spent = f"{cost_s([*trials_a, *trials_b]):.0f} s of the device's time"
+    spent = f"{cost_s([*trials_a, *trials_b]):.0f}"
     if comparison.looks_most:
         found.append(
-            f"{counted_pairs(pairs)}, interleaved; {spent} of {comparison.budget_s:.0f}. A cell is judged "
-            f"after each of its pairs from the {comparison.looks_first}th to the {comparison.looks_most}th, "
-            f"and its interval allows for so many looks. Seed {comparison.seed}"
+            f"{counted_pairs(pairs)}, interleaved; {spent} of {comparison.budget_s:.0f} s of device time. A cell "
+            f"is judged after each of its pairs from the {comparison.looks_first}th to the "
+            f"{comparison.looks_most}th; its interval allows for that many looks. Seed {comparison.seed}"
         )
     else:
-        found.append(f"{counted_pairs(pairs)}, block by block; {spent}")
+        found.append(f"{counted_pairs(pairs)}, block by block; {spent} s of device time")
     if comparison.status != "finished":
         found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
     if selfcheck is not None and not comparison.differs:
-        found.append(selfchecks.quote(selfcheck))
+        found.append(quote(selfcheck))
     elif comparison.looks_most and not comparison.differs:
         found.append(
-            f"Not known: how often verdicts on {comparison.device} are wrong. Find out: lab selfcheck --device "
+            f"Unknown: how often verdicts on {comparison.device} are wrong. To find out: lab selfcheck --device "
             f"{comparison.device}"
         )
     return [plain(words) for words in found]
 
 
 def _apart(comparison: Comparison) -> list[str]:
-    """Say why runs that were measured one after the other get no verdict."""
+    """Return why runs that were measured one after the other get no verdict."""
     if comparison.looks_most or comparison.differs:
         return []
     return [

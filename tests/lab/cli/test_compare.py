@@ -8,9 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,17 +16,14 @@ from lab.builds.folder import open_build
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison
 from lab.device import local
-from lab.device.cores import Held
-from lab.device.transport import Process
 from lab.identifiers import now_utc
 from lab.records import Inject
 from lab.report.verdict.page import render_verdict_page
-from lab.report.verdict.terminal import picture
 from lab.report.verdict.view import view
 from lab.run.bench import Bench, boot_of
-from lab.run.turn import Terms, leases_of_two
 from lab.scenario.load import load
 from lab.store import Store
+from tests.fake_lab import uncontested
 from tests.lab_process import ROOT, Lab
 
 TOML = """
@@ -52,15 +46,9 @@ throttling = "keep"
 """
 
 
-@contextmanager
-def ours() -> Iterator[Held]:
-    """Hold nothing: this test is alone with its data root."""
-    yield Held(lambda process: None)
-
-
 def bench_of(store: Store, build: Path) -> Bench:
     """Return this machine as the command has it, without its sensors."""
-    return Bench(local.connect(), open_build(build), store, local.SystemClock(), ours, profile="observe")
+    return Bench(local.connect(), open_build(build), store, local.SystemClock(), uncontested, profile="observe")
 
 
 @pytest.fixture
@@ -87,14 +75,14 @@ def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_buil
     assert done.returncode == 0, done.stderr
     assert "cannot tell" in done.stdout
     assert "A, the baseline" in done.stdout
-    assert "Not known: how often verdicts on host are wrong. Find out: lab selfcheck" in " ".join(
+    assert "Unknown: how often verdicts on host are wrong. To find out: lab selfcheck" in " ".join(
         done.stdout.split()
     )
     assert "<svg" in page.read_text()
     (saved,) = (tmp_path / "data/comparisons").glob("*.json")
     again = lab("compare", "--resume", saved.stem)
     assert (again.returncode, "cannot tell" in again.stdout) == (0, True)
-    assert "there is no comparison to go on with" in lab("compare", "--resume").stderr
+    assert "there is no comparison to resume" in lab("compare", "--resume").stderr
     refused = lab("run", "--resume")
     assert "no unfinished run" in refused.stderr
 
@@ -168,8 +156,8 @@ def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:
     ("arguments", "words"),
     [
         (("compare",), "wanted what to compare"),
-        (("compare", "a", "b"), "wanted what to measure: --scenario NAME"),
-        (("compare", "--resume"), "there is no comparison to go on with"),
+        (("compare", "a", "b"), "wanted a scenario to measure: --scenario NAME"),
+        (("compare", "--resume"), "there is no comparison to resume"),
         (("compare", "--resume", "0193"), "no comparison has an id that begins '0193'"),
         (
             ("compare", "--resume", "--budget", "5", "--device", "p", "--differs", "device", "--profile", "fixed"),
@@ -197,27 +185,3 @@ def test_what_makes_no_sense_is_refused_in_words(lab: Lab, arguments: tuple[str,
 
     assert (done.returncode, done.stdout) == (2, "")
     assert words in " ".join(done.stderr.replace("│", " ").split())
-
-
-def test_two_devices_that_share_our_cores_take_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for himself; what runs is noted under the device that it runs on."""
-    monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
-    host = local.connect()
-    other = replace(host, identity=replace(host.identity, name="other"))
-    terms = Terms("me", 0.0, lambda words: None, lambda name, process: None)
-    first, second = leases_of_two(host, other, terms)
-
-    with first() as ours_held, second() as theirs_held:
-        ours_held.note(Process(1, 2))
-        assert json.loads((tmp_path / "lock").read_text())["device"] == "host"
-        theirs_held.note(Process(3, 4))
-        assert json.loads((tmp_path / "lock").read_text())["device"] == "other"
-    assert ours_held.number == theirs_held.number
-
-
-def test_the_picture_of_pairs() -> None:
-    """Sixty-one columns, no change in the middle, the interval's ends, a digit where pairs share a column."""
-    dots, scale = picture([1.06, 1.0, 1.0, 1 / 1.06], None)
-
-    assert (dots[0], dots[30], dots[60], len(dots)) == ("•", "2", "•", 61)
-    assert scale.startswith("-5.7 %") and scale.endswith("+6.0 %")

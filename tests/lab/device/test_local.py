@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.device.local import code_digest
+from lab.device.local import code_digest, physical
 from lab.errors import DeviceRefused
 
 CONTRACT = '''
@@ -107,3 +107,18 @@ def test_an_agent_that_is_not_python_is_refused_with_its_file_and_line(tmp_path:
     """A half-edited agent cannot run; the message says where to look."""
     with pytest.raises(DeviceRefused, match=r"host: wanted the agent's source in Python.*session\.py, line 2"):
         _agent(tmp_path, agent="\ndef run(job:\n")
+
+
+@pytest.mark.parametrize(
+    ("siblings", "cores"),
+    [
+        ({0: "0", 1: "1"}, (0, 1)),
+        ({0: "0-1", 1: "0-1", 2: "2-3", 3: "2-3"}, (0, 2)),
+        ({0: "0,4", 1: "1,5", 4: "0,4", 5: "1,5"}, (0, 1)),
+        ({4: "0,4", 5: "1,5"}, (4, 5)),
+        ({0: "unknown", 1: "unknown"}, (0, 1)),
+    ],
+)
+def test_one_cpu_is_kept_for_each_physical_core(siblings: dict[int, str], cores: tuple[int, ...]) -> None:
+    """Two execution units on the two threads of one core would measure each other."""
+    assert physical(siblings) == cores

@@ -1,15 +1,21 @@
-"""A trace has one track for each execution unit, and its spans lie where they were measured."""
+"""A trace has one track for each execution unit, with its spans at the times they were measured."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from device_agents.contract import Event, Iteration, Span, Stage, Tokens
-from lab.report.trace import trace_of
+from lab.errors import RunError
+from lab.report.trace import trace_of, trace_of_saved
+from lab.store import Store
+from tests.saved_answers import saved_run
 
 
 def events() -> list[Event]:
-    """Return two iterations on two units, the convolution of one overlapping the blocks of another."""
+    """Return two iterations on two units; a convolution overlaps the blocks of the batch before."""
     found: list[Event] = []
     for number in (0, 1):
         at = 5_000_000 + number * 10_000_000
@@ -71,7 +77,7 @@ def test_times_are_microseconds_from_the_first_event() -> None:
 
 
 def test_an_overlap_can_be_seen() -> None:
-    """Two spans on two tracks share time: what the pipeline is for."""
+    """Two spans on two tracks share time, which is the purpose of the pipeline."""
     trace = trace_of("title", events(), iteration=1)["traceEvents"]
     by_name = {str(e["name"]): e for e in trace if e["ph"] == "X"}
 
@@ -89,3 +95,19 @@ def test_the_trace_is_json_with_only_known_phases() -> None:
     assert {e["ph"] for e in document["traceEvents"]} == {"M", "X"}
     assert all({"name", "pid", "tid"} <= set(e) for e in document["traceEvents"])
     assert all(e["ts"] >= 0 and e["dur"] >= 0 for e in document["traceEvents"] if e["ph"] == "X")
+
+
+def test_a_trial_or_iteration_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    """Without a number the first valid trial is meant."""
+    store = Store(tmp_path)
+    run = saved_run(store)
+    lines = [event.model_dump_json() + "\n" for event in events()]
+    (store.trial_folder(run.id, 1) / "events.jsonl").write_text("".join(lines))
+
+    number, document = trace_of_saved(store, run)
+    assert (number, document) == (1, trace_of("null null trial 1", events()))
+    with pytest.raises(RunError, match=r"has no trial 77; it has 0 to 8 \(0 is the uncounted first process\)"):
+        trace_of_saved(store, run, 77)
+    with pytest.raises(RunError, match=r"trial 1 of run .* has no iteration 2; it has \[0, 1\]"):
+        trace_of_saved(store, run, 1, 2)
+    store.close()

@@ -1,4 +1,4 @@
-"""Many devices: who goes beside whom, and what one's failure does to the others; scripted phones, a real store."""
+"""Many devices: which run side by side, and what one's failure does to the others; scripted phones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 
 from device_agents.contract import Input
 from lab.builds.folder import open_build
-from lab.device import cores as turn
-from lab.device import health, lease
+from lab.device import cores, health
 from lab.device.cores import Held
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import FakeClock, FakePhone, Fault, fake_device
@@ -27,11 +26,12 @@ from lab.run.turn import Terms, lease_of
 from lab.scenario.load import load
 from lab.scenario.plan import Scenario
 from lab.store import Store
+from tests.fake_lab import FakeTurn
 from tests.lab_process import null_scenario
 
 
 class Quiet:
-    """Shows nothing and remembers what was said."""
+    """A display that shows nothing and remembers what it was told to say."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -69,9 +69,9 @@ class Rack:
         device = replace(device, identity=replace(device.identity, name=name, kind=kind))
 
         @contextmanager
-        def lease() -> Iterator[Held]:
+        def lease() -> Iterator[FakeTurn]:
             self.journal.append(f"{name} begins")
-            yield Held(lambda process: None)
+            yield FakeTurn()
             self.journal.append(f"{name} ends")
 
         return Bench(device, self.build, self.store, phone.clock, lease)
@@ -97,7 +97,7 @@ def rack(tmp_path: Path) -> Iterator[Rack]:
 
 
 def test_every_scenario_runs_on_every_device_in_the_order_of_the_questions(rack: Rack) -> None:
-    """Phones go beside each other; what comes back is grouped by scenario, in the devices' order."""
+    """Phones run side by side; the outcomes are grouped by scenario, in the devices' order."""
     ended = rack.measure(rack.bench("a"), rack.bench("b"))
 
     assert [(one.scenario, one.device) for one in ended] == [
@@ -142,7 +142,7 @@ def test_a_device_that_fails_is_left_out_and_the_others_go_on(rack: Rack) -> Non
 
 
 def test_three_failures_quarantine_a_device_and_a_success_clears_the_count(rack: Rack) -> None:
-    """Each failed start counts one."""
+    """Each failed start counts as one."""
     for _ in range(2):
         rack.measure(rack.bench("phone", fault="lost"))
     rack.measure(rack.bench("phone"))
@@ -157,7 +157,7 @@ def test_three_failures_quarantine_a_device_and_a_success_clears_the_count(rack:
 
 @pytest.mark.parametrize("error", [DeviceBusy("held by another lab"), DeviceFull("no space left")])
 def test_neither_another_labs_turn_nor_a_full_disk_is_a_failure_of_the_device(rack: Rack, error: LabError) -> None:
-    """The run ends with it, and nothing is held against the phone."""
+    """The run ends with the error, and nothing is held against the phone."""
 
     def present(held: Held) -> None:
         raise error
@@ -170,7 +170,7 @@ def test_neither_another_labs_turn_nor_a_full_disk_is_a_failure_of_the_device(ra
 
 
 def test_a_damaged_store_ends_all_of_them(rack: Rack) -> None:
-    """Where results cannot be written nobody goes on."""
+    """If results cannot be written, no device goes on."""
 
     def begin(scenario: Scenario, bench: Bench) -> Run:
         raise StoreError("no space left")
@@ -182,7 +182,7 @@ def test_a_damaged_store_ends_all_of_them(rack: Rack) -> None:
 
 
 def test_an_interrupt_seals_every_run(rack: Rack) -> None:
-    """Whoever looks at its clock once `stop` is set ends as at Ctrl-C."""
+    """Whatever reads its clock once `stop` is set ends as at Ctrl-C."""
     stop = threading.Event()
     bench = replace(rack.bench("a"), present=lambda held: stop.set())
 
@@ -193,7 +193,7 @@ def test_an_interrupt_seals_every_run(rack: Rack) -> None:
 
 
 def on_our_cores(rack: Rack, name: str, folder: Path) -> Bench:
-    """A device that shares this machine's cores and keeps a real lease, in a folder here."""
+    """Return a device that shares this machine's cores and keeps a real lease, in a folder here."""
     bench = rack.bench(name, "virtual")
     return replace(bench, device=replace(bench.device, transport=LocalTransport(), scratch=str(folder / name)))
 
@@ -205,7 +205,7 @@ def test_a_machine_that_is_measuring_stops_no_phone_with_cores_of_its_own(
     monkeypatch.setenv("POCKETLAB_LOCK", str(tmp_path / "lock"))
     crew = [on_our_cores(rack, name, tmp_path) for name in ("a", "b")]
 
-    with turn.measuring(tmp_path / "lock", wait_s=0):
+    with cores.measuring(tmp_path / "lock", wait_s=0):
         ended = rack.measure(*crew, rack.bench("real"))
 
     errors = {one.device: one.error for one in ended}
@@ -230,22 +230,8 @@ def test_a_lock_that_cannot_be_opened_is_held_against_no_phone(
     assert not (rack.store.root / "devices" / "health.json").exists()
 
 
-def test_whoever_waits_for_a_turn_hears_the_stop(rack: Rack, tmp_path: Path) -> None:
-    """Ctrl-C reaches the main thread alone; a thread must not wait for another lab for a quarter of an hour."""
-    device = on_our_cores(rack, "a", tmp_path).device
-    terms = Terms("me@here pid 1", 900, rack.show.say, lambda name, process: None)
-    threading.Timer(0.2, terms.stop.set).start()
-
-    with (
-        lease.held(device, owner="you@there pid 2", wait_s=0),
-        pytest.raises(KeyboardInterrupt),
-        lease_of(device, terms)(),
-    ):
-        pass
-
-
 def test_the_clock_interrupts_once() -> None:
-    """What a thread does to clean up is not disturbed."""
+    """A thread's cleanup is not interrupted."""
     stop = threading.Event()
     clock = fleet.StoppableClock(FakeClock(3.0), stop)
     assert clock.monotonic() == 3.0

@@ -1,8 +1,8 @@
 """Bad input to the gates and to what watches a trial, through the command `lab`: a real adbd, the native agent.
 
-A virtual phone is made hot, or a sensor of it made to lie; what is looked at is what a person has afterwards: exit
-status, words, and trials on disk. docs/measuring.md, "Bad input", has the table. Nothing here waits for a phone to
-cool by itself (tests/lab/gate/test_wait.py does): it is cooled by command once it was seen to be waited for.
+A virtual phone is made hot, or one of its sensors made to lie; the tests check what a person has afterwards: exit
+status, messages, and trials on disk. docs/measuring.md, "Bad input", has the table. No phone has to cool by itself
+here (in tests/lab/gate/test_wait.py one does): a command cools it once the lab waits for it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tests.farm_phones import Phone
 from tests.phone_person import SCRATCH, Meet, Person, decode_scenario, folders, soon
 
 QUIET = "busy_per_core_most = 100\npoll_s = 0.2\n"
-"""However busy the machine is, its load decides nothing."""
+"""Gates that ignore load, however busy the machine is."""
 
 REST = Vitals(boot_s=1.0, celsius={"vtskin-max": 27.0, "soc_max": 40.0})
-"""How warm the phone is at rest, as an earlier day taught the lab."""
+"""The phone's temperatures at rest, as the lab noted them on an earlier day."""
 
 CHIP = "skin_above_idle_most = 100\nbattery_celsius_most = 100\nabort_battery_celsius = 100\n"
 """Gates that go by chip, cooling states and Android: case and battery would have to hold still for a minute."""
@@ -48,12 +48,12 @@ def looks(person: Person, trial: int) -> list[Vitals]:
 
 
 def waited_for(person: Person, trial: int, least: int = 2) -> None:
-    """Wait until the gate of a trial has been looked at again: it is waited for."""
+    """Wait until a trial's gate has a second look: the lab is waiting there."""
     soon(f"a wait before trial {trial}", lambda: len(looks(person, trial)) >= least)
 
 
 def sampled(phone: Phone, wanted: Callable[[Vitals], bool]) -> Vitals:
-    """Wait until the sampler beside the running trial has read what is wanted."""
+    """Wait until the sampler beside the running trial has read the wanted text."""
 
     def last() -> Vitals | None:
         (name,) = folders(phone)
@@ -100,7 +100,7 @@ def zones(phone: Phone, said: dict[str, str]) -> Iterator[None]:
 
 
 def test_a_hot_phone_is_waited_for(somebody: Callable[[str], Person]) -> None:
-    """What for is told, the trial begins once the phone has cooled, and counts."""
+    """The lab says what it waits for; the trial begins once the phone has cooled, and counts."""
     person = somebody(CHIP)
     person.phone.fault("heat", 50)
     ended = person.start()
@@ -120,7 +120,7 @@ def test_a_hot_phone_is_waited_for(somebody: Callable[[str], Person]) -> None:
 
 
 def test_a_phone_that_throttles_in_mid_trial_is_rejected_and_shown(somebody: Callable[[str], Person]) -> None:
-    """Cooling states rise, Android's own status stays none. The trial is kept with its reason, in no figure."""
+    """Cooling states rise while Android's own status stays at none. The trial is kept, in no figure."""
     person = somebody(CHIP)
 
     def warm(pid: int) -> None:
@@ -140,7 +140,7 @@ def test_a_phone_that_throttles_in_mid_trial_is_rejected_and_shown(somebody: Cal
 
 
 def test_a_trial_that_heats_the_battery_is_ended(somebody: Callable[[str], Person]) -> None:
-    """At 40 degC, for the battery's sake: its agent would have gone on. The next waits until it has cooled."""
+    """At 40 degC, to protect the battery: its agent would have gone on. The next trial waits for it to cool."""
     person = somebody(CHIP.replace("abort_battery_celsius = 100", ""))
 
     def warm(pid: int) -> None:
@@ -160,7 +160,7 @@ def test_a_trial_that_heats_the_battery_is_ended(somebody: Callable[[str], Perso
 def test_where_heat_is_asked_about_a_trial_tells_what_it_was_until_it_is_ended(
     somebody: Callable[[str], Person],
 ) -> None:
-    """The battery ends it all the same; its whole iterations count, and it says that it was ended."""
+    """The hot battery still ends the trial; its whole iterations count, and a flag says that it was ended."""
     person = somebody(CHIP.replace("abort_battery_celsius = 100", 'throttling = "keep"'))
 
     def warm(pid: int) -> None:
@@ -176,7 +176,7 @@ def test_where_heat_is_asked_about_a_trial_tells_what_it_was_until_it_is_ended(
 
 
 def test_a_phone_that_never_cools_is_measured_and_does_not_count(somebody: Callable[[str], Person]) -> None:
-    """After `wait_s` the trial runs all the same and is `gate_timeout`; without any that counts the lab failed."""
+    """After `wait_s` the trial runs anyway, as `gate_timeout`; if no trial counts, the lab has failed."""
     person = somebody(CHIP + "wait_s = 1")
     person.phone.fault("heat", 60)
 
@@ -204,7 +204,7 @@ def test_a_phone_that_never_cools_is_measured_and_does_not_count(somebody: Calla
 def test_a_sensor_that_goes_while_it_is_waited_for_ends_the_waiting(
     somebody: Callable[[str], Person], mode: str, why: str
 ) -> None:
-    """It was too warm when it was read last: whether that is over nobody can know, so the trial cannot count."""
+    """Its last reading was too warm, and nobody can know whether it still is, so the trial cannot count."""
     person = somebody(CHIP.replace("battery_celsius_most = 100", "battery_celsius_most = 30"))
     person.phone.fault("heat", 36)
     ended = person.start()
@@ -222,7 +222,7 @@ def test_a_sensor_that_goes_while_it_is_waited_for_ends_the_waiting(
 
 
 def test_a_sensor_that_goes_while_it_is_cool_is_done_without(somebody: Callable[[str], Person]) -> None:
-    """The others decide; the trial counts, and is flagged."""
+    """The other sensors decide; the trial counts, and is flagged."""
     person = somebody(CHIP)
     person.phone.fault("heat", 50)
     ended = person.start()
@@ -240,7 +240,7 @@ def test_a_sensor_that_goes_while_it_is_cool_is_done_without(somebody: Callable[
 
 
 def test_a_sensor_that_stands_still_above_its_limit_is_told_to_do_so(somebody: Callable[[str], Person]) -> None:
-    """It may lie, or be frozen, or be right: the message says what was seen."""
+    """It may lie, be frozen, or be right: the message says what was seen."""
     person = somebody(CHIP + "wait_s = 8")
     with zones(person.phone, {"cpu-liar": "95000"}):
         assert person.run().returncode == 2
@@ -251,7 +251,7 @@ def test_a_sensor_that_stands_still_above_its_limit_is_told_to_do_so(somebody: C
 
 
 def test_what_is_no_temperature_is_no_reading_and_costs_no_trial(somebody: Callable[[str], Person]) -> None:
-    """Each is missing with what it said; the other sensors of the chip decide."""
+    """Each is reported as missing, with what it said; the chip's other sensors decide."""
     person = somebody(CHIP)
     with zones(person.phone, {"cpu-cold": "-274000", "cpu-hot": "999000", "cpu-none": "NaN", "cpu-zero": "0"}):
         done = person.run()
@@ -266,7 +266,7 @@ def test_what_is_no_temperature_is_no_reading_and_costs_no_trial(somebody: Calla
 
 
 def test_faked_sensors_are_refused_with_what_undoes_them(somebody: Callable[[str], Person]) -> None:
-    """Somebody tried something out and forgot it: status 2, nothing is measured."""
+    """Somebody left a setting faked after a trial of their own: status 2, and nothing is measured."""
     person = somebody(CHIP)
     person.phone.shell("dumpsys battery set level 3")
     try:
@@ -284,7 +284,7 @@ def test_faked_sensors_are_refused_with_what_undoes_them(somebody: Callable[[str
 
 
 def test_memory_on_a_phone_is_a_pass_of_its_own(somebody: Callable[[str], Person]) -> None:
-    """One more trial, which is not timed; what the phone's kernel does not tell is told with its reason."""
+    """One more trial, which is not timed; what the phone's kernel does not report is n/a, with the reason."""
     person = somebody(CHIP)
 
     done = person.run("--memory", "--iterations", "9")  # of so few none is asked whether they settled

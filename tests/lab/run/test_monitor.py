@@ -1,35 +1,29 @@
-"""Sensors around trials on a fake phone: what damaged ones cost, who rests when, what a killed lab left behind."""
+"""Monitor trials on a fake phone: damaged samples, rest between trials, and what a killed lab left behind."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input, InvalidReason
-from lab.builds.folder import open_build
+from device_agents.contract import InvalidReason
 from lab.compare.comparison import Side, measure, open_comparison
-from lab.device.cores import Held
-from lab.device.fake.build import write_fake_build
-from lab.device.fake.phone import FakePhone, fake_device
+from lab.device.fake.phone import FakePhone
 from lab.device.transport import Device, Process
-from lab.device.vitals import look as vitals
-from lab.device.vitals.lines import write
+from lab.device.vitals import look
+from lab.device.vitals.lines import read, write
 from lab.device.vitals.script import LINES
 from lab.errors import DeviceLost, DeviceRebooted, DeviceRefused
-from lab.records import Run, Trial, Vitals
-from lab.run.bench import Bench, Progress, Senses
-from lab.run.runner import open_run, run
-from lab.scenario.load import load
-from lab.scenario.plan import Scenario
+from lab.records import Run, Vitals
+from lab.run.bench import Progress
+from lab.run.runner import run
 from lab.stats.interval import Looks
-from lab.store import Store
 from lab.trial.memory import RSS
-from tests.fake_lab import batch_scenario
+from tests.fake_lab import FakeLab, batch_scenario, making
 
 TOML = batch_scenario("[3]", blocks=1, rest="[gates]\npause_s = 30\n")
 COOL = Vitals(0.0, celsius={"skin": 30.0, "soc_max": 35.0}, cooling={"cpufreq-cpu0": 0}, thermal_status=0)
@@ -75,7 +69,7 @@ class Phone(FakePhone):
         return process
 
     def find(self, folder: str) -> Process | None:
-        """Return the agent of a trial whose lab is gone."""
+        """Return the agent of a trial whose lab died."""
         if not self.away:
             return None
         number = next((n for n, path in self._events.items() if path == f"{folder}/events.jsonl"), None)
@@ -87,46 +81,25 @@ def _half(span: re.Match[bytes]) -> bytes:
     return text[: text.rindex(b":") + 1] + str(duration_ns // 2).encode()
 
 
-class Lab:
-    """A fake phone with sensors, a build and a store in a temporary folder."""
+class Lab(FakeLab):
+    """A fake phone with sensors and cores of its own, whose time passes while the lab sleeps."""
+
+    phone: Phone
 
     def __init__(self, folder: Path, toml: str = TOML) -> None:
-        write_fake_build(folder / "build")
-        document = Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
-        (folder / "probe.toml").write_text(toml)
-        self.scenario: Scenario = load(folder / "probe.toml")
-        self.phone = Phone({"screen": document}, vitals=lambda at: replace(COOL, boot_s=at))
-        self.store = Store(folder / "data")
-        device = fake_device(self.phone)
-        self.bench = Bench(
-            replace(device, identity=replace(device.identity, kind="phone")),
-            open_build(folder / "build"),
-            self.store,
-            self.phone.clock,
-            self.lease,
-            senses=Senses(vitals.look, vitals.begin, vitals.end),
-            sleep=self.sleep,
+        super().__init__(folder, toml, Phone({}, vitals=lambda at: replace(COOL, boot_s=at)))
+        self.turn.number = None
+        identity = replace(self.bench.device.identity, kind="phone")
+        self.bench = replace(
+            self.bench, device=replace(self.bench.device, identity=identity), senses=look, sleep=self.sleep
         )
-
-    @contextmanager
-    def lease(self) -> Iterator[Held]:
-        """Give the device's turn."""
-        yield Held(lambda process: None)
 
     def sleep(self, seconds: float) -> None:
         """Let the phone's own time pass."""
         self.phone.clock.seconds += seconds
 
-    def open(self, *, memory: bool = False) -> Run:
-        """Open a run."""
-        return open_run(self.scenario, self.bench, seed=7, suite="", line="fake", memory=memory)
-
-    def go_on(self, record: Run) -> list[Trial]:
-        """Measure what a run lacks."""
-        return list(run(record, self.scenario, self.bench))
-
     def kill(self, record: Run, number: int, after: int = 0) -> None:
-        """Measure until a trial has done more iterations, and be gone: the phone's agent goes on."""
+        """Measure until a trial has done more iterations, then die: the phone's agent goes on."""
 
         def gone(progress: Progress) -> None:
             if (progress.place.number, progress.iterations > after) == (number, True):
@@ -143,46 +116,38 @@ class Lab:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
-    """Make labs whose stores are closed at the end."""
-    made: list[Lab] = []
-
-    def build(toml: str = TOML) -> Lab:
-        made.append(Lab(tmp_path, toml))
-        return made[-1]
-
-    yield build
-    for lab in made:
-        lab.store.close()
+    """Make labs that are closed at the end."""
+    yield from making(partial(Lab, tmp_path))
 
 
 def test_damaged_samples_cost_no_trial(make: Callable[..., Lab]) -> None:
-    """A line that is none says nothing of heat; the trial is judged by what else is known."""
+    """A malformed line says nothing of heat; the trial is judged by what else is known."""
     lab = make()
     lab.phone.sampled = b"\xff\x00 what?\n" + write(COOL).encode()
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
 
 
 def test_a_link_that_breaks_when_a_trial_has_ended_costs_no_sample(make: Callable[..., Lab]) -> None:
-    """The samples are fetched once more, and say that it throttled."""
+    """The samples are fetched again, and show that the phone throttled."""
     lab = make()
     lab.phone.breaks = 1
     lab.phone.sampled = b"".join(write(replace(HOT, boot_s=at)).encode() for at in (1.0, 2.0, 3.0))
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert (trial.valid, trial.reason) == (False, InvalidReason.THROTTLED)
     assert lab.phone.journal.count("reconnect") == 1
 
 
 def test_a_trial_whose_samples_could_not_be_fetched_says_so(make: Callable[..., Lab]) -> None:
-    """Whether it throttled is not known; it counts, and its reader is told."""
+    """Whether it throttled is unknown; it counts, flagged as unsampled."""
     lab = make()
     lab.phone.breaks = 2
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
     assert trial.flags == ("idle_unknown", "unsampled")
@@ -191,11 +156,11 @@ def test_a_trial_whose_samples_could_not_be_fetched_says_so(make: Callable[..., 
 def test_a_phone_that_restarts_before_its_samples_are_fetched_has_not_ended_its_trial(
     make: Callable[..., Lab],
 ) -> None:
-    """Nobody knows what made it restart; what comes next is measured on a phone that was made ready anew."""
+    """Nobody knows what made it restart; the phone is made ready again before the next trial."""
     lab = make(TOML.replace("blocks = 1", "blocks = 2"))
     lab.phone.breaks, lab.phone.back = 1, DeviceRebooted("fake phone: back in another boot")
 
-    trials = lab.go_on(lab.open())
+    trials = lab.go_on(lab.begin())
 
     assert [trial.reason for trial in trials] == [InvalidReason.DEVICE_REBOOTED, None]
     assert trials[0].detail == (
@@ -204,22 +169,42 @@ def test_a_phone_that_restarts_before_its_samples_are_fetched_has_not_ended_its_
     assert [line[12:16] for line in lab.phone.journal if "agent" in line] == ["0000", "0001", "0000", "0002"]
 
 
+class Refusing:
+    """Sensors that can be read once, and not sampled."""
+
+    look, end = staticmethod(look.look), staticmethod(look.end)
+
+    def begin(self, device: Device, folder: str, bound_s: int) -> Process:
+        """Refuse."""
+        raise DeviceRefused("fake phone: no sh")
+
+
 def test_a_trial_whose_sampler_could_not_begin_says_so_and_the_next_one_rests_after_it(
     make: Callable[..., Lab],
 ) -> None:
-    """It counts; that it has ended is noted as of any other."""
+    """It counts, and the next trial rests after it as after any other."""
     lab = make(TOML.replace("blocks = 1", "blocks = 2"))
     lab.phone.vitals = Vitals
+    lab.bench = replace(lab.bench, senses=Refusing())
 
-    def refuse(device: Device, folder: str, bound_s: int) -> Process:
-        raise DeviceRefused("fake phone: no sh")
-
-    lab.bench = replace(lab.bench, senses=Senses(vitals.look, refuse, vitals.end))
-
-    trials = lab.go_on(lab.open())
+    trials = lab.go_on(lab.begin())
 
     assert [trial.flags for trial in trials] == [("ungated", "unsampled")] * 2
     assert trials[1].notes["gate_waited_s"] == pytest.approx(30.0, abs=1)
+
+
+def test_an_emulated_phone_is_neither_waited_for_nor_sampled(make: Callable[..., Lab]) -> None:
+    """It is never timed, so heat cannot spoil its trials."""
+    lab = make()
+    device = lab.bench.device
+    lab.bench = replace(lab.bench, device=replace(device, identity=replace(device.identity, kind="emulated")))
+    lab.phone.vitals = lambda at: replace(HOT, boot_s=at, celsius={"skin": 60.0}, thermal_status=6)
+    record = lab.begin()
+
+    (trial,) = lab.go_on(record)
+
+    assert (trial.valid, trial.flags, trial.notes.get("gate_waited_s")) == (True, (), None)
+    assert not (lab.store.trial_folder(record.id, 1) / "vitals.jsonl").exists()
 
 
 def busy_during(lab: Lab, cores: float) -> None:
@@ -229,11 +214,11 @@ def busy_during(lab: Lab, cores: float) -> None:
 
 
 def test_work_in_another_process_is_no_accelerators(make: Callable[..., Lab]) -> None:
-    """The agent was idle, and something else used a core: a vendor's service on the CPU, for all we know."""
+    """The agent was idle, and another process used a core: it may be a vendor's service that works on the CPU."""
     lab = make()
     busy_during(lab, 1.52)
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
     assert trial.placement["vit"] == "UNKNOWN"
@@ -247,7 +232,7 @@ def test_a_little_more_work_of_others_leaves_an_accelerator_its_work(make: Calla
     lab = make()
     busy_during(lab, 1.02)
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.placement["vit"] == "NPU"
     assert trial.notes["others_rose_cores"] == pytest.approx(0.5, abs=0.01)
@@ -255,11 +240,11 @@ def test_a_little_more_work_of_others_leaves_an_accelerator_its_work(make: Calla
 
 
 def test_a_stage_that_the_cpu_did_in_part_is_marked(make: Callable[..., Lab]) -> None:
-    """Half a CPU beside an accelerator contradicts no claim; whoever reads the answer must know of it."""
+    """Half a CPU beside an accelerator contradicts no claim, but the reader of the answer must know of it."""
     lab = make()
     lab.phone.mixes = True
 
-    (trial,) = lab.go_on(lab.open())
+    (trial,) = lab.go_on(lab.begin())
 
     assert trial.valid, trial.detail
     assert trial.placement["vit"] == "MIXED"
@@ -267,7 +252,7 @@ def test_a_stage_that_the_cpu_did_in_part_is_marked(make: Callable[..., Lab]) ->
 
 
 def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> None:
-    """Nothing tells how warm the phone is: each trial waits until the one before, whosever, is long enough ago."""
+    """Nothing shows how warm the phone is: each trial waits long enough after the one before, of either side."""
     lab = make()
     lab.phone.vitals = Vitals
     side = Side(lab.scenario, lab.bench, "fake")
@@ -283,9 +268,9 @@ def test_a_side_rests_after_the_other_sides_trial(make: Callable[..., Lab]) -> N
 
 
 def test_a_trial_that_throttled_while_no_lab_watched_does_not_count(make: Callable[..., Lab]) -> None:
-    """The sampler went on as the agent did: what it wrote is asked before the trial is believed."""
+    """The sampler went on as the agent did: its samples are judged before the trial counts."""
     lab = make()
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1)
     lab.phone.files[lab.sampler(record, 1)] = b"".join(
         write(replace(HOT, boot_s=at)).encode() for at in (1.0, 2.0, 3.0)
@@ -302,17 +287,17 @@ def test_the_look_after_a_trial_is_kept_beside_it(make: Callable[..., Lab]) -> N
     """Android's services are asked then, and may know what no sample shows."""
     lab = make()
     lab.phone.vitals = lambda at: replace(COOL, boot_s=at, powered=True)
-    record = lab.open()
+    record = lab.begin()
     lab.go_on(record)
 
-    (after,) = vitals.read(lab.store.trial_folder(record.id, 1) / "after.jsonl")
+    (after,) = read(lab.store.trial_folder(record.id, 1) / "after.jsonl")
     assert after.powered is True
 
 
 def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
-    """What a lab left is as good as if it had been followed, and keeps its looks at the gate."""
+    """A trial that ran on without its lab counts as if it had been followed, and keeps its looks at the gate."""
     lab = make()
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1)
     lab.phone.files[lab.sampler(record, 1)] = write(replace(COOL, boot_s=1.0)).encode()
 
@@ -326,10 +311,10 @@ def test_a_cool_trial_of_a_killed_lab_counts(make: Callable[..., Lab]) -> None:
 
 
 def test_a_collected_trial_keeps_what_its_gate_knew(make: Callable[..., Lab]) -> None:
-    """The lab died; that the phone was busy, and its rest unknown, is in the looks it left."""
+    """The looks that the lab left show that the phone was busy and its temperatures at rest unknown."""
     lab = make(TOML.replace("pause_s = 30", "load_wait_s = 0"))
     lab.phone.vitals = lambda at: replace(COOL, boot_s=at, busy_cores=1.9)
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1)
 
     (trial,) = lab.go_on(record)
@@ -339,12 +324,12 @@ def test_a_collected_trial_keeps_what_its_gate_knew(make: Callable[..., Lab]) ->
 
 
 def test_a_trial_that_was_not_to_be_waited_for_is_collected_warm_as_it_began(make: Callable[..., Lab]) -> None:
-    """Only a run's first trial is waited for: the second one counts however warm it began."""
+    """Only a run's first trial waits at the gate: the second one counts however warm it began."""
     lab = make(TOML.replace("blocks = 1", "blocks = 2").replace("pause_s = 30", 'start = "first trial"'))
     lab.phone.vitals = lambda at: replace(
         COOL, boot_s=at, celsius={"skin": 30.0 if lab.phone.started < 2 else 34.0, "soc_max": 35.0}
     )
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 2)
 
     (trial,) = lab.go_on(record)
@@ -354,9 +339,9 @@ def test_a_trial_that_was_not_to_be_waited_for_is_collected_warm_as_it_began(mak
 
 
 def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., Lab]) -> None:
-    """How many iterations a pilot gave it is in the job it was begun with: twelve, not the two of the plan."""
+    """The job that it was begun with has the pilot's number of iterations: twelve, not the two of the plan."""
     lab = make(TOML.replace("blocks = 1", "blocks = 1\nduration_s = 1.2"))
-    record = lab.open()
+    record = lab.begin()
     lab.kill(record, 1, after=3)
     begun = lab.phone.started
 
@@ -369,9 +354,9 @@ def test_a_trial_that_lasts_is_collected_from_a_killed_lab(make: Callable[..., L
 
 
 def test_a_memory_pass_of_a_killed_lab_has_no_times(make: Callable[..., Lab]) -> None:
-    """It is collected as what it was; what nobody looked at meanwhile is n/a."""
+    """It is collected as a memory pass; figures that needed a look meanwhile are n/a."""
     lab = make()
-    record = lab.open(memory=True)
+    record = lab.begin(memory=True)
     lab.kill(record, 2)
 
     (trial,) = lab.go_on(record)

@@ -34,14 +34,14 @@ from tests.phone_person import (
 )
 
 PAD_BYTES = 128 * 2**20
-"""The build that is met in mid-push has one file that is sent by itself, and goes on where it broke off."""
+"""The size of the build's big file, which is sent by itself and can be cut in the middle."""
 
 FEW_BYTES = 4 * 2**20
 
 
 @pytest.fixture
 def big_build(tiny_build: Path, tmp_path: Path) -> Path:
-    """The tiny build with a big file in it, of another content each time: the phone cannot have it yet."""
+    """Return the tiny build with a big file of new content each time, so that the phone cannot have it yet."""
     folder = tmp_path / "big"
     shutil.copytree(tiny_build, folder)
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -56,7 +56,7 @@ def big_build(tiny_build: Path, tmp_path: Path) -> Path:
 
 
 def test_no_sample_is_lost_when_adbd_the_adb_server_or_the_network_goes(person: Person) -> None:
-    """One after the other, each in the middle of a trial; the network for 20 s, longer than the agent needs."""
+    """Each fault comes in the middle of a trial; the network is gone for 20 s, longer than the agent needs."""
     phone = person.phone
 
     done = person.run(
@@ -77,7 +77,7 @@ def test_no_sample_is_lost_when_adbd_the_adb_server_or_the_network_goes(person: 
 
 
 def test_a_reboot_costs_its_trial_and_nothing_else(person: Person) -> None:
-    """Lease and push are renewed, nothing is sent again, a process settles, and the run finishes."""
+    """The lease and the push are repeated, nothing is sent twice, a process settles, and the run finishes."""
     person.phone.shell(f"rm -rf {SCRATCH}")
 
     done = person.run("--blocks", "3", harm={1: lambda pid: person.phone.fault("reboot")})
@@ -93,7 +93,7 @@ def test_a_reboot_costs_its_trial_and_nothing_else(person: Person) -> None:
 
 
 def test_another_phone_behind_the_same_address_is_refused(person: Person) -> None:
-    """Nothing of it is believed, what was saved stays, and with the first one back the run goes on."""
+    """Nothing from the other phone is used, what was saved stays, and the run goes on with the first one back."""
     done = person.run("--blocks", "3", harm={2: lambda pid: person.phone.fault("change-identity")})
 
     assert done.returncode == 2
@@ -114,7 +114,7 @@ def test_another_phone_behind_the_same_address_is_refused(person: Person) -> Non
 
 
 def test_a_trial_that_went_on_without_its_lab_is_collected(person: Person) -> None:
-    """The lab is killed, the agent goes on; the next lab reads it, does not wait for the dead one, and goes on."""
+    """The lab is killed while the agent goes on; the next lab collects its trial at once, and goes on."""
     ended = person.start("--blocks", "3")
     pid = stopped_in(person.phone, 2)
     person.processes[-1].kill()
@@ -134,7 +134,7 @@ def test_a_trial_that_went_on_without_its_lab_is_collected(person: Person) -> No
 
 @pytest.mark.parametrize("still_running", [False, True])
 def test_what_went_on_beside_another_lab_does_not_count(person: Person, meet: Meet, still_running: bool) -> None:
-    """Somebody had a turn in between: the cores were shared. An agent that was ended for it is measured again."""
+    """Somebody had a turn in between and shared the cores. A trial whose agent was ended is measured again."""
     ended = person.start("--blocks", "2")
     pid = stopped_in(person.phone, 1)
     person.processes[-1].kill()
@@ -156,7 +156,7 @@ def test_what_went_on_beside_another_lab_does_not_count(person: Person, meet: Me
 
 
 def test_of_two_labs_the_second_waits_or_is_refused(person: Person, meet: Meet) -> None:
-    """It is told who has the phone; that is no failure of the phone, and the first is not disturbed."""
+    """It learns who has the phone; this is no failure of the phone, and the first lab is not disturbed."""
     second = meet("second")
     ended = person.start()
     pid = stopped_in(person.phone, 1)
@@ -181,7 +181,7 @@ def test_of_two_labs_the_second_waits_or_is_refused(person: Person, meet: Meet) 
 
 
 def test_an_agent_that_crashes_is_killed_or_hangs_costs_its_trial(clean_phone: Phone, meet: Meet) -> None:
-    """The reason in words for each; the run goes on, and nothing of them stays behind."""
+    """Each has its reason in words; the run goes on, and none of the processes stays behind."""
     person = meet("one", timeout_s=15.0)
 
     def starve(pid: int) -> None:
@@ -212,13 +212,13 @@ def test_an_agent_that_crashes_is_killed_or_hangs_costs_its_trial(clean_phone: P
 
 
 def pad_of(build: Path) -> str:
-    """Return the name that a build's big file has on the phone."""
+    """Return the name of a build's big file on the phone."""
     files = json.loads((build / "manifest.json").read_bytes())["files"]
     return str(next(file["sha256"] for file in files if file["path"] == "pad.bin"))
 
 
 def half_sent(person: Person, big: Path) -> Callable[[], Done]:
-    """Begin a run whose build is big, and stop the lab in the middle of the push; what is returned goes on."""
+    """Begin a run with a big build, and stop the lab in mid-push; the returned function lets it go on."""
     person.build = big
     ended = person.start()
     parts = person.phone.file(f"{SCRATCH}/parts")  # found once: every look must be quick
@@ -235,7 +235,7 @@ def half_sent(person: Person, big: Path) -> Callable[[], Done]:
 
 @pytest.mark.parametrize("fault", ["kill-adbd", "reboot"])
 def test_a_push_goes_on_when_the_phone_is_back(person: Person, big_build: Path, fault: str) -> None:
-    """In the same command; what had arrived is not sent again."""
+    """The same command sends the rest; what had arrived is not sent again."""
     person.run("--blocks", "1")  # the agent is there
 
     ended = half_sent(person, big_build)
@@ -243,7 +243,7 @@ def test_a_push_goes_on_when_the_phone_is_back(person: Person, big_build: Path, 
     done = ended()
 
     assert done.returncode == 0, done.stderr
-    assert "the rest is sent then" in done.words
+    assert "waiting for the device, to send the rest" in done.words
     assert person.trials() == ["ok", "ok"]
     assert pad_of(big_build) in sizes(person.phone, "blobs")
     assert sizes(person.phone, "parts") == {}
@@ -251,7 +251,7 @@ def test_a_push_goes_on_when_the_phone_is_back(person: Person, big_build: Path, 
 
 
 def test_a_disk_that_fills_up_in_mid_push_is_told_with_figures(person: Person, big_build: Path) -> None:
-    """Status 2 and what to do; with room again the rest is sent, and only the rest."""
+    """Status 2, and what to do; once there is room, only the rest is sent."""
     person.run("--blocks", "1")
     ended = half_sent(person, big_build)
     person.phone.fault("fill-disk")
@@ -279,7 +279,7 @@ def test_a_disk_that_fills_up_in_mid_push_is_told_with_figures(person: Person, b
 
 
 def test_a_disk_that_fills_up_in_mid_trial_is_named(person: Person) -> None:
-    """That trial does not count, the run stops while the disk is full, and goes on when there is room."""
+    """That trial does not count; the run stops while the disk is full, and can be resumed once there is room."""
     full = person.run("--blocks", "3", harm={2: lambda pid: person.phone.fault("fill-disk")})
 
     assert full.returncode == 2
@@ -296,7 +296,7 @@ def test_a_disk_that_fills_up_in_mid_trial_is_named(person: Person) -> None:
 
 
 def test_a_flipped_bit_is_found_at_the_next_lease_and_that_blob_sent_again(person: Person) -> None:
-    """Of all blobs that one alone; the run is as good as any other."""
+    """Only the damaged blob is sent again; the run is as good as any other."""
     assert person.run().returncode == 0
     weights = next(iter(person.build.glob("llm.bin")))
     blob = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -322,7 +322,7 @@ def test_a_flipped_bit_is_found_at_the_next_lease_and_that_blob_sent_again(perso
     ],
 )
 def test_a_phone_that_cannot_be_used_is_told_with_what_to_do(person: Person, fault: str, words: str) -> None:
-    """It cannot say its name; its address is offered. Status 2, nothing measured, nothing held against it."""
+    """It cannot report its name, so its address is shown. Status 2, nothing measured, nothing held against it."""
     person.phone.fault(fault)
     soon("adb's notice", lambda: person.phone.adb_state() in (fault, "offline" if fault == "unplug" else fault))
     done = person.run()

@@ -8,7 +8,7 @@ import pytest
 
 from lab.errors import ScenarioError
 from lab.scenario.load import SCENARIOS
-from lab.scenario.suite import load_suite
+from lab.scenario.suite import load_suite, scenarios_of
 from tests.lab.scenario.scenario_files import HEADER, SWEEP, WORK, write
 
 
@@ -50,3 +50,35 @@ def test_quick_is_three_questions_with_six_trials_a_cell() -> None:
 
     assert suite.scenarios == ("vit_batch", "prefill_tokens", "throughput")
     assert suite.plan == {"warmup": 1, "iterations": 3, "blocks": 6, "most": 6}
+
+
+OWN_PLAN = "warmup = 5\niterations = 50\nblocks = 20"
+
+
+def own(folder: Path) -> str:
+    """Write a scenario with a plan of its own and return its path."""
+    text = (SCENARIOS / "null.toml").read_text(encoding="utf-8").replace('name = "null"', 'name = "own"')
+    head, _, _ = text.partition("[plan]")
+    path = folder / "own.toml"
+    path.write_text(f"{head}[plan]\n{OWN_PLAN}\n", encoding="utf-8")
+    return str(path)
+
+
+def test_a_scenario_alone_keeps_its_own_plan(tmp_path: Path) -> None:
+    """What its file says is what runs; options of the command line still win."""
+    found = scenarios_of(own(tmp_path), None, {"blocks": 7})[0].plan
+
+    assert (found.warmup, found.iterations, found.blocks) == (5, 50, 7)
+
+
+def test_a_named_suite_puts_its_plan_over_the_scenarios(tmp_path: Path) -> None:
+    """Quick is 1, 3 and 6."""
+    found = scenarios_of(own(tmp_path), "quick", {})[0].plan
+
+    assert (found.warmup, found.iterations, found.blocks) == (1, 3, 6)
+
+
+def test_neither_scenario_nor_suite_is_refused() -> None:
+    """There would be nothing to measure."""
+    with pytest.raises(ScenarioError, match="wanted a scenario or a suite"):
+        scenarios_of(None, None, {})

@@ -1,4 +1,4 @@
-"""Agents run in their own process group on this machine, and what they write is read strictly."""
+"""Agents run in their own process group on this machine, and are ended with all that they started."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.device.cores import measuring
-from lab.device.local import LocalTransport, SystemClock, connect, start_time
+from lab.device.local import LocalTransport, SystemClock, connect
 from lab.device.transport import Process
 from lab.errors import DeviceLost, DeviceRefused
 from lab.trial.agent import QUIET, Errand, Launch, Outcome, carry_out
-from lab.trial.folder import read_events
-
-END = b'{"event":"end","spans":0,"iterations":0,"outputs":0}\n'
 
 
 def carried_out(folder: Path, code: str, *, timeout_s: float = 20.0) -> Outcome:
@@ -111,74 +107,6 @@ def test_this_machine_says_what_it_is() -> None:
     assert device.identity == connect().identity
     assert device.identity.cores == tuple(sorted(os.sched_getaffinity(0)))
     assert len(device.identity.fingerprint) == 16
-
-
-def test_whole_lines_are_events_and_half_a_line_is_told() -> None:
-    """A file cut in its last line gives the events before it, and the half."""
-    reading = read_events(END + b'{"event":"sp')
-
-    assert [event.event for event in reading.events] == ["end"]
-    assert reading.malformed is None
-    assert reading.half_line == '{"event":"sp'
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        (b"\n", "Invalid JSON"),
-        (b"loading\n", "Invalid JSON"),
-        (b'{"event":"party"}\n', "party"),
-        (b'{"event":"end","spans":0,"iterations":0}\n', "end.outputs: Field required"),
-        (b'{"event":"end","spans":0,"iterations":0,"outputs":0,"mood":1}\n', "end.mood: Extra inputs"),
-        (b'{"event":"end","spans":-1,"iterations":0,"outputs":0}\n', "end.spans"),
-    ],
-)
-def test_the_first_line_that_is_no_event_is_quoted(line: bytes, problem: str) -> None:
-    """Nothing unknown, missing or stray is passed over: line number, text and reason are reported."""
-    reading = read_events(END + line + END)
-
-    assert reading.malformed is not None
-    assert reading.malformed.line == 2
-    assert reading.malformed.excerpt == line.decode().rstrip("\n")
-    assert problem in reading.malformed.problem
-
-
-def test_a_second_lab_waits_and_is_then_refused(tmp_path: Path) -> None:
-    """Who holds the lock is named; the waiting one tells once, and gives up at its limit."""
-    told: list[str] = []
-    naps: list[float] = []
-    path = tmp_path / "lock"
-
-    with (
-        measuring(path, wait_s=0),
-        pytest.raises(DeviceRefused, match=rf"another lab \(pid {os.getpid()}\) is measuring"),
-        measuring(path, wait_s=2, tell=told.append, sleep=naps.append),
-    ):
-        pass
-
-    assert len(told) == 1
-    assert sum(naps) == 2
-    with measuring(path, wait_s=0):
-        pass
-
-
-def test_the_agent_of_a_killed_lab_is_ended_by_the_next(tmp_path: Path) -> None:
-    """The lock's note names the orphan by pid and start time; the next holder ends it."""
-    transport = LocalTransport()
-    orphan = transport.start(
-        [sys.executable, "-c", "import time; time.sleep(60)"],
-        environment={},
-        folder=str(tmp_path),
-        stdout=str(tmp_path / "out"),
-        stderr=str(tmp_path / "err"),
-    )
-    path = tmp_path / "lock"
-    path.write_text(f'{{"pid": 1, "agent": {orphan.pid}, "started": {start_time(orphan.pid)}}}')
-
-    with measuring(path, wait_s=0):
-        pass
-
-    assert transport.wait(orphan, timeout_s=5.0) == -9
 
 
 class Unplugged(LocalTransport):

@@ -1,4 +1,4 @@
-"""Every way an agent can go wrong is told apart, in the contract's words."""
+"""Every way in which an agent can go wrong has its own reason, in the contract's words."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.lab.trial.fake_trial import setting, tried
 def test_an_agent_that_runs_other_batches_than_asked_is_not_believed(
     tmp_path: Path, kind: str, asked: dict[str, object], words: str
 ) -> None:
-    """All nine tiles, or all fifty tokens, in launches of another size measure another cell."""
+    """All nine tiles, or all fifty tokens, in launches of another size are another cell."""
     job, _, _, _ = tried(tmp_path, "none", kind)
     manifest, inputs = setting(tmp_path / "again")
     other = job.model_copy(update={"work": job.work.model_copy(update=asked)})
@@ -50,7 +50,7 @@ def test_an_agent_that_runs_other_batches_than_asked_is_not_believed(
 
 @pytest.mark.parametrize("kind", ["load", "null", "encode_image", "prefill", "decode", "generate"])
 def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
-    """An agent that does what it was asked is believed, whatever the workload."""
+    """A trial whose agent does what the job asks counts, whatever the workload."""
     _, findings, _, samples = tried(tmp_path, "none", kind)
 
     assert findings.flaw is None
@@ -82,7 +82,7 @@ def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
         (
             "injects",
             InvalidReason.AGENT_ERROR,
-            "no injected slow-down, the agent says at its end that",
+            "no injected slow-down, the agent's `end` reports",
         ),
         (
             "clock_back",
@@ -102,7 +102,7 @@ def test_each_fault_has_its_own_reason(tmp_path: Path, fault: Fault, reason: Inv
 
 
 def test_half_a_last_line_is_quoted(tmp_path: Path) -> None:
-    """What a dying agent was writing is shown."""
+    """The message shows what a dying agent was writing."""
     _, findings, _, _ = tried(tmp_path, "dies", "encode_image")
 
     assert findings.flaw is not None
@@ -118,7 +118,7 @@ def test_half_a_last_line_is_quoted(tmp_path: Path) -> None:
     ],
 )
 def test_counts_are_exact(tmp_path: Path, kind: str, words: str) -> None:
-    """One token or one batch too few is seen in every workload."""
+    """One token or one batch too few is found in every workload."""
     _, findings, _, _ = tried(tmp_path, "short", kind)
 
     assert findings.flaw is not None
@@ -127,7 +127,7 @@ def test_counts_are_exact(tmp_path: Path, kind: str, words: str) -> None:
 
 
 def test_a_wrong_token_is_quoted_with_its_margin(tmp_path: Path) -> None:
-    """A token that the oracle decided clearly may not differ."""
+    """A token for which the oracle's margin is clear must not differ."""
     _, findings, _, _ = tried(tmp_path, "wrong_output", "decode")
 
     assert findings.flaw is not None
@@ -143,7 +143,7 @@ def test_a_timed_out_agent_is_killed(tmp_path: Path) -> None:
 
 
 class Counted(list[Event]):
-    """Events that count how often they are gone through."""
+    """Events that count how often they are iterated over."""
 
     passes = 0
 
@@ -154,7 +154,7 @@ class Counted(list[Event]):
 
 
 def test_a_trial_of_many_iterations_is_gone_through_as_often_as_a_short_one(tmp_path: Path) -> None:
-    """A trial of twenty minutes has tens of thousands: to look for the spans of each anew would take an hour."""
+    """A trial of twenty minutes has tens of thousands: a search through all spans for each would take an hour."""
     job, _, _, _ = tried(tmp_path, "none", "generate")
     manifest, inputs = setting(tmp_path / "again")
 
@@ -172,7 +172,7 @@ def test_a_trial_of_many_iterations_is_gone_through_as_often_as_a_short_one(tmp_
 def test_what_an_agent_did_until_the_lab_ended_it_is_judged_without_its_last_iteration(
     tmp_path: Path, kind: str
 ) -> None:
-    """Wherever in the last one it was cut: the others count, as if no more had been asked for, and are checked."""
+    """Wherever the last iteration is cut, the others are checked and count, as if no more had been asked for."""
     job, _, _, _ = tried(tmp_path, "none", kind)
     manifest, inputs = setting(tmp_path / "again")
     longer = job.model_copy(update={"iterations": 4})
@@ -193,7 +193,7 @@ def test_what_an_agent_did_until_the_lab_ended_it_is_judged_without_its_last_ite
 def test_an_agent_that_measured_nothing_whole_before_the_lab_ended_it_tells_nothing(
     tmp_path: Path, wanted: int
 ) -> None:
-    """Nothing at all, the warm-up, or the warm-up and one iteration, which may lack lines."""
+    """It got nothing done, the warm-up, or the warm-up and one iteration, which may lack lines."""
     job, _, _, _ = tried(tmp_path, "none", "encode_image")
     lines = (tmp_path / "trial" / EVENTS).read_bytes().splitlines(keepends=True)
     ends = [number for number, line in enumerate(lines, start=1) if b'"event":"iteration"' in line]

@@ -1,44 +1,23 @@
-"""What does not hold until the end of a run is told, and stands in the run's Context."""
+"""A setting that was proven and no longer holds is reported, with what it reads now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Input
-from lab.builds.folder import open_build
-from lab.compare.comparable import Subject, differs_beyond
 from lab.device.care.prepare import facts, lapsed
-from lab.device.cores import Held
-from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import fake_device
 from lab.device.transport import Completed
 from lab.errors import DeviceLost
-from lab.records import Run, Trial
-from lab.run.bench import Bench
-from lab.run.resume import reopen
-from lab.run.runner import open_run, run
-from lab.scenario.load import load
-from lab.store import Store
-from tests.fake_lab import batch_scenario
-from tests.lab.device.care.android_phone import AS_BOUGHT, SECURITY, Android, as_bought, ready
-
-SCREEN_OFF = (
-    "fake: wakefulness read awake when the run began, as wanted, and reads asleep at its end: it counts as "
-    "`unverifiable`, and the run is not compared with one in which it held"
-)
+from tests.lab.device.care.android_phone import SECURITY, Android, as_bought, ready
 
 
 @pytest.fixture
 def android(tmp_path: Path) -> Android:
     """A phone as bought."""
     return as_bought(tmp_path)
-
-
-# --- what is looked at ---------------------------------------------------------------------------------------
 
 
 def test_what_holds_is_not_mentioned(android: Android, tmp_path: Path) -> None:
@@ -107,85 +86,6 @@ def test_nothing_is_said_of_what_cannot_be_looked_at(android: Android, tmp_path:
 
 
 # --- what becomes of the run ---------------------------------------------------------------------------------
-
-
-class Lab:
-    """A store, a scenario of one cell, and a phone with Android's settings that also runs agents."""
-
-    def __init__(self, folder: Path, phone: Android) -> None:
-        write_fake_build(folder / "build")
-        phone.inputs = {
-            "screen": Input.model_validate_json((folder / "build/inputs/screen/input.json").read_bytes())
-        }
-        (folder / "probe.toml").write_text(batch_scenario("[1]", warmup=1, blocks=2))
-        self.scenario, self.store = load(folder / "probe.toml"), Store(folder / "data")
-        self.told: list[str] = []
-        self.bench = Bench(
-            device=fake_device(phone),
-            build=open_build(folder / "build"),
-            store=self.store,
-            clock=phone.clock,
-            lease=self._lease,
-            profile="observe",
-            tell=self.told.append,
-        )
-
-    @contextmanager
-    def _lease(self) -> Iterator[Held]:
-        yield Held(lambda process: None)
-
-    def begin(self) -> Run:
-        """Open a run."""
-        return open_run(self.scenario, self.bench, seed=7, suite="quick", line="fake")
-
-    def measured(self, meanwhile: Callable[[Trial], object] = lambda trial: None) -> Run:
-        """Measure a run, and return what the store says of it."""
-        record = self.begin()
-        for trial in run(record, self.scenario, self.bench):
-            meanwhile(trial)
-        return self.store.run(record.id)
-
-
-@pytest.fixture
-def lab(tmp_path: Path, android: Android) -> Iterator[Lab]:
-    """Make a lab, and let go of its index in the end."""
-    made = Lab(tmp_path, android)
-    yield made
-    made.store.close()
-
-
-def test_a_screen_that_went_off_during_a_run_is_told_and_recorded(lab: Lab, android: Android) -> None:
-    """The run is finished, it is put back as before, and it is not comparable with one in which it held."""
-    held = lab.measured()
-    assert lab.told == []
-
-    gone = lab.measured(lambda trial: setattr(android, "awake", False))
-
-    assert lab.told == [SCREEN_OFF]
-    assert (held.context.facts["care_wakefulness"], gone.context.facts["care_wakefulness"]) == (
-        "applied awake",
-        "unverifiable asleep",
-    )
-    assert (gone.status, android.settings) == ("finished", AS_BOUGHT)
-    sides = (Subject(each.device, each.context) for each in (held, gone))
-    assert differs_beyond("build", *sides) == {"care_wakefulness": ("applied awake", "unverifiable asleep")}
-
-
-def test_a_run_in_which_a_setting_lapsed_goes_on_and_stays_what_it_is(lab: Lab, android: Android) -> None:
-    """Some trials were measured without it, and nobody knows which: set again, it counts as unverifiable."""
-    record = lab.begin()
-    trials = run(record, lab.scenario, lab.bench)
-    next(trials)
-    android.awake = False
-    trials.close()
-
-    stopped = lab.store.run(record.id)
-
-    assert (stopped.status, lab.told) == ("interrupted", [SCREEN_OFF])
-    reopen(stopped, lab.scenario, lab.bench)
-    assert all(trial.valid for trial in run(stopped, lab.scenario, lab.bench))
-    whole = lab.store.run(record.id)
-    assert (whole.status, whole.context.facts["care_wakefulness"]) == ("finished", "unverifiable asleep")
 
 
 def test_facts_of_what_lapsed_say_unverifiable(android: Android, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Whatever is put into the lab, or happens to it: one message, status 2, nothing saved lost, and `--resume`.
 
 Every test here is the command `lab` as a process, on a real build and the real agent. Proved end to end elsewhere:
-Ctrl-C, SIGTERM and kill -9 in the middle of a run, then `--resume`: `test_cuts.test_a_cut_run_is_resumed`.
+Ctrl-C, SIGTERM and kill -9 in the middle of a run, then `--resume`: `test_run_cut.test_a_cut_run_is_resumed`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lab.device.fake.build import write_fake_build
 from lab.records import Trial
 from lab.store import Store
 from tests.lab_process import Lab, null_scenario, run_lab
@@ -221,7 +222,7 @@ def test_a_prompt_longer_than_the_cache_is_refused_before_anything_is_measured(
 
     done = lab("run", tmp_path / "own.toml", "--build", tiny_build)
 
-    refused(done, "cell own: 4098 tokens are longer than the cache of tiny-fp32, which holds 4096; shorten")
+    refused(done, "cell own: 4098 tokens do not fit into the cache of tiny-fp32, which holds 4096; shorten")
 
 
 # --- agents ------------------------------------------------------------------------------------------
@@ -309,6 +310,18 @@ def test_a_run_of_which_nothing_counts_ends_with_status_2(tmp_path: Path, tiny_b
     assert "is complete, and none of its 1 trials counts. own: no_end: the agent ended without" in done.stderr
     assert "start a new run" in done.stderr
     assert valid(tmp_path / "data") == [False]
+
+
+def test_an_agent_that_cannot_work_fails_the_run_in_words(lab: Lab, tmp_path: Path) -> None:
+    """The real reference agent refuses a build that is no network: kept as invalid trials, status 2."""
+    write_fake_build(tmp_path / "fake")
+
+    (tmp_path / "nothing.toml").write_text(null_scenario("nothing", blocks=1))
+
+    done = lab("run", str(tmp_path / "nothing.toml"), "--build", str(tmp_path / "fake"))
+
+    assert done.returncode == 2
+    assert "agent_error" in done.stderr
 
 
 # --- disks -------------------------------------------------------------------------------------------

@@ -1,0 +1,26 @@
+"""Answers on stdout, as `lab run` and `lab show` print them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from lab.records import Answer
+from lab.report.answer.beside import render_beside, together
+from lab.report.answer.terminal import render_terminal
+
+
+def print_answers(answers: Sequence[Answer]) -> None:
+    """Print answers, then the tables of :func:`print_beside`."""
+    console = Console()
+    for answer in answers:
+        console.print()
+        console.print(render_terminal(answer))
+    print_beside(answers)
+
+
+def print_beside(answers: Sequence[Answer]) -> None:
+    """Print one table for each scenario that several answers are about."""
+    for group in together(answers):
+        Console().print(render_beside(group))

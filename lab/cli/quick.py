@@ -1,0 +1,48 @@
+"""Parameters that are converted without pydantic, as far as they need no check.
+
+Typer converts by pydantic. Its import takes as much CPU time as half of `lab show`, whose parameters are paths and
+lists of text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperCommand
+
+
+class Conversion:
+    """Turns what a person typed into a parameter's value: a path here, any other text by typer.
+
+    A value that is not a text is a default or a list of texts, and right as it is.
+    """
+
+    def __init__(self, typers: Callable[[Any], Any], parameter: Any) -> None:
+        self._typers, self._parameter = typers, parameter
+
+    def coerce(self, value: object, param: Any, ctx: Any) -> object:
+        """Return the value of a parameter; raise what typer raises for a text that cannot be one."""
+        if not isinstance(value, str):
+            return value
+        if param.type_descriptor.annotation is Path:
+            return Path(value)
+        return self._typers(self._parameter).coerce(value, param, ctx)
+
+
+def quick(parameters: Iterable[Any]) -> list[Any]:
+    """Let each parameter of a command be converted by :class:`Conversion`."""
+    found = list(parameters)
+    for parameter in found:
+        parameter.get_runtime_param = partial(Conversion, type(parameter).get_runtime_param, parameter)
+    return found
+
+
+class QuickCommand(TyperCommand):
+    """A command with quick parameters."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, `--help` among them."""
+        return quick(super().get_params(ctx))

@@ -1,0 +1,60 @@
+"""The leftovers of a lost trial or an earlier attempt are ended and removed before the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from device_agents.contract import InvalidReason
+from lab.device.fake.phone import fake_device
+from lab.errors import DeviceLost
+from lab.run.runner import run
+from tests.fake_lab import ScriptedLab, Wanderer
+
+
+def test_what_an_earlier_attempt_left_on_the_phone_is_not_read_as_the_next_one(
+    make: Callable[..., ScriptedLab],
+) -> None:
+    """The phone's folder of a cut trial is removed before the trial begins again."""
+    lab = make()
+    record = lab.begin()
+    stale = f"/data/local/tmp/pocketlab/trials/{record.id}-0001/rc"
+    lab.phone.files[stale] = b"0"
+
+    seen: list[bool] = []
+
+    trials = run(record, lab.scenario, lab.bench, watch=lambda p: seen.append(stale in lab.phone.files))
+    next(trials)
+    trials.close()
+
+    assert seen[0], "nothing had looked yet"
+    assert not any(seen[1:])
+
+
+def test_a_lost_agent_is_ended_before_the_next_one_starts(make: Callable[..., ScriptedLab]) -> None:
+    """The phone is back in the same boot, its old agent still at work: nothing is measured beside it."""
+    lab = make(script=lambda number: "lost" if number == 2 else "none")
+    phone = Wanderer(lab.phone.inputs, script=lab.phone.script, clock=lab.phone.clock)
+    bench = replace(lab.bench, device=fake_device(phone))
+
+    trials = list(run(lab.begin(), lab.scenario, bench))
+
+    assert [trial.reason for trial in trials] == [None, InvalidReason.DEVICE_LOST, None, None]
+    back = phone.journal.index("is back")
+    assert phone.journal[back : back + 3] == ["is back", "kill agent 2", "start agent 0000 load"]
+
+
+def test_who_resumes_a_run_ends_the_agents_of_its_lost_trials(make: Callable[..., ScriptedLab]) -> None:
+    """They are saved as lost, so nobody collects them, and the lease spares what belongs to this run."""
+    lab = make(script=lambda number: "lost" if number == 2 else "none")
+    phone = Wanderer(lab.phone.inputs, script=lab.phone.script, clock=lab.phone.clock)
+    bench, record = replace(lab.bench, device=fake_device(phone)), lab.begin()
+    phone.away = 2
+    with pytest.raises(DeviceLost):
+        list(run(record, lab.scenario, bench))
+
+    assert [trial.number for trial in run(record, lab.scenario, bench)] == [3, 4]
+    killed = phone.journal.index("kill agent 2")
+    assert phone.journal[killed + 1] == "start agent 0000 load"

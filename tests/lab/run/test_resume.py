@@ -1,0 +1,51 @@
+"""A run is resumed where it stopped, on the same device, and in the same surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from lab.errors import RunError
+from lab.run.resume import reopen
+from lab.run.runner import order, run
+from tests.fake_lab import TOML, ScriptedLab
+
+
+def test_an_interrupted_run_is_marked_and_resumed_where_it_stopped(make: Callable[..., ScriptedLab]) -> None:
+    """The trial before the cut is saved; resuming measures only the other three, in order."""
+    lab = make()
+    record = lab.begin()
+    trials = run(record, lab.scenario, lab.bench)
+    next(trials)
+    trials.close()
+    assert lab.store.run(record.id).status == "interrupted"
+
+    reopen(record, lab.scenario, lab.bench)
+    rest = lab.go_on(record)
+
+    assert [trial.number for trial in rest] == [2, 3, 4]
+    assert [trial.cell for trial in rest] == [place.cell.key for place in order(record)[1:]]
+    assert lab.store.run(record.id).status == "finished"
+
+
+def test_a_run_does_not_go_on_in_other_surroundings(make: Callable[..., ScriptedLab]) -> None:
+    """Trials of another plan cannot be compared with those already there."""
+    lab = make()
+    record = lab.begin()
+    other = make(toml=TOML.replace("iterations = 2", "iterations = 5"))
+
+    with pytest.raises(RunError, match="iterations was 2, is 5"):
+        reopen(record, other.scenario, other.bench)
+
+
+def test_a_run_does_not_go_on_on_another_phone_of_the_same_model(make: Callable[..., ScriptedLab]) -> None:
+    """An address may belong to another phone by now, and the Contexts of two phones of one model are equal."""
+    lab = make()
+    record = lab.begin()
+    device = lab.bench.device
+    other = replace(lab.bench, device=replace(device, identity=replace(device.identity, name="fake-2")))
+
+    with pytest.raises(RunError, match="begun on fake, and the device found there now is fake-2"):
+        reopen(record, lab.scenario, other)
