@@ -92,15 +92,15 @@ def test_fixed_performance_is_proven_by_the_clocks(owned: Phone, tmp_path: Path)
     ("fault", "name", "became"),
     [
         ("settings refuse", "screen_brightness", ("refused", "java.lang.SecurityException")),
-        ("settings lie", "screen_brightness", ("refused", "reported success and still reads 102")),
+        ("settings lie", "screen_brightness", ("refused", "reported success but still reads 102")),
         ("settings vanish", "screen_brightness", ("refused", "Can't find service: settings")),
-        ("deviceidle lie", "doze", ("refused", "reported success and still reads on")),
+        ("deviceidle lie", "doze", ("refused", "reported success but still reads on")),
         ("deviceidle refuse", "doze", ("refused", "Permission Denial")),
         ("fixed-performance refuse", "fixed_performance", ("refused", "Failed to set FIXED_PERFORMANCE mode")),
         (
             "fixed-performance lie",
             "fixed_performance",
-            ("unverifiable", "reported success and still reads not held"),
+            ("unverifiable", "reported success but still reads not held"),
         ),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_tool_that_hangs_costs_its_deadline_once(
     owned: Phone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The phone kills the command, and the other settings are applied."""
-    monkeypatch.setattr("lab.device.care_shell.CALL_S", 2.0)
+    monkeypatch.setattr("lab.device.care.shell.CALL_S", 2.0)
     owned.fault("sensor", "settings hang")
 
     found = named(prepare(device_of(owned), "observe", tmp_path))
