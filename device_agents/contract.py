@@ -230,13 +230,13 @@ class ForeignManifest(Contract):
     """
 
     protocol: Positive
-    runtime: Literal["llama.cpp"]
+    runtime: Name = Field(description="whose tool runs it, as the lab's table of runtimes names it: llama.cpp")
     model: Name
     recipe: Name
     weight_file: RelativePath = Field(description="the file that the tool loads: the .gguf")
     program: RelativePath = Field(description="the tool itself: llama-bench, for the device's ABI")
     abi: str = Field(description="machine of the program, from its ELF header: x86_64, arm64, ...; or `script`")
-    kv_cache: Literal["f16", "q8_0"]
+    kv_cache: Name = Field(description="type of the key-value cache, as the tool calls it: f16, q8_0")
     prompt_tokens: dict[Name, Positive] = Field(
         description="input that a scenario names -> how many tokens the tool works on instead"
     )
@@ -246,8 +246,8 @@ class ForeignManifest(Contract):
 
 
 def manifest_of(document: object) -> Manifest | ForeignManifest:
-    """Check a manifest, ours or a foreign one as its `runtime` says; raises `pydantic.ValidationError`."""
-    foreign = isinstance(document, dict) and document.get("runtime") == "llama.cpp"
+    """Check a manifest, ours or a foreign one (it names a `program`); raises `pydantic.ValidationError`."""
+    foreign = isinstance(document, dict) and "program" in document
     return (ForeignManifest if foreign else Manifest).model_validate(document)
 
 

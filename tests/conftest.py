@@ -23,13 +23,13 @@ if TYPE_CHECKING:  # the lab's tests need no torch
 
 LANES = {
     "phones": {"phones", "emulated_phone", "adb_server"},
-    "exports": {"tiny_build", "tiny_builds", "native", "native_bundle", "wheel"},
+    "exports": {"tiny_build", "tiny_builds", "native", "native_bundle", "exported", "wheel"},
 }
 """Fixtures that cost much, by the lane that shares them. Tests of a lane run one after the other in one
 process, so that each is made once; the rest runs beside them (`pytest -n 2 --dist loadgroup`)."""
 
-COSTLY = {"browser_page", "postgres_server", "wheel", "lab"}
-"""Fixtures that cost seconds too, but need no lane: a browser, a database, a wheel, `lab` as a process."""
+COSTLY = {"browser_page", "postgres_server", "lab"}
+"""Fixtures that cost seconds too, but need no lane: a browser, a database, `lab` as a process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         lane = next((name for name, fixtures in LANES.items() if fixtures & wanted), "")
         if lane or COSTLY & wanted:
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group(lane or item.path.name + str(item.path.parent)))
+        item.add_marker(pytest.mark.xdist_group(lane or str(item.path)))
 
 
 @pytest.fixture(scope="session")

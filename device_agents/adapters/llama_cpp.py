@@ -99,7 +99,9 @@ def prepare(job: Job, manifest: ForeignManifest) -> Command:
         amount += ["-b", f"{batch}", "-ub", f"{work.parallel_tokens}"]
     else:
         raise bad_job(f"llama-bench measures prefill, and decode of 2 tokens or more; the job asks for {work!r}")
-    cache = [] if manifest.kv_cache == "f16" else ["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "1"]
+    cache = (
+        [] if manifest.kv_cache == "f16" else ["-ctk", manifest.kv_cache, "-ctv", manifest.kv_cache, "-fa", "1"]
+    )
     place = ["-t", f"{len(cores)}", "-C", hex(_mask(cores)), "--cpu-strict", "1"]
     repeat = ["-r", f"{job.warmup_iterations + job.iterations}", "--no-warmup", "-o", "jsonl"]
     folder = job.build.rstrip("/")

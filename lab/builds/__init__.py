@@ -1,1 +1,1 @@
-"""A build opened and verified, a foreign folder packed, inputs of the user's own."""
+"""Builds: opened, verified, packed from foreign folders; and inputs of the user's own."""

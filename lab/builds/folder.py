@@ -1,10 +1,10 @@
-"""Builds in a folder: opened, verified file by file, and their inputs read."""
+"""Opening and verifying the build in a folder, and reading its inputs."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,20 +12,21 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import PROTOCOL, File, ForeignManifest, Input, Manifest, content_id, manifest_of
+from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
 from lab.errors import BuildError
 from lab.files import sha256
 
 MANIFEST = "manifest.json"
-REMEDY = "export the build again, or copy it anew from where it is whole"
+REMEDY = "export the build again, or copy it again from an intact folder"
 SHOWN = 10
-"""How many damaged files a message lists; a folder that is wrong altogether would list all of them."""
+"""How many damaged files a message lists: in the wrong folder every file is damaged."""
 
 Document = TypeVar("Document", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Build:
-    """A build that lies in `folder`; `id` is the content id of its manifest."""
+    """The build in `folder`; `id` is the content id of its manifest."""
 
     id: str
     folder: Path
@@ -33,20 +34,23 @@ class Build:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """The inputs it brought, by name: their folders. A foreign build brings none."""
+        """The folders of its inputs by name; a foreign build has none."""
         return self.manifest.inputs if isinstance(self.manifest, Manifest) else {}
 
 
-def open_build(folder: Path) -> Build:
-    """Read and check the manifest, not the files (see :func:`verify`).
+def open_build(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
+    """Read and check the manifest, but not the files (see :func:`verify`).
 
-    Raises `BuildError` when there is none, when it is broken, or of a newer protocol.
+    Raises `BuildError` when the manifest is missing, broken, of a newer protocol, or names a runtime that
+    `runtimes` lacks.
     """
     path = folder / MANIFEST
     if not folder.is_dir():
         raise BuildError(f"{folder}: wanted the folder of a build, found {_found(folder)}; check the path")
     _stays_inside(folder, path)
     manifest = _read(manifest_of, path)
+    if isinstance(manifest, ForeignManifest):
+        runtime_of(manifest, runtimes)
     listed = {file.path for file in manifest.files}
     for name in _named(manifest):
         if name not in listed:
@@ -83,7 +87,7 @@ def load_input(build: Build, name: str) -> Input:
 
 
 def _read(check: Callable[[object], Document], path: Path) -> Document:
-    """Read a JSON document, its protocol before all else: a newer one may mean anything by the rest."""
+    """Read a JSON document; check its protocol first: in a newer one any other key may mean something else."""
     try:
         raw: object = json.loads(path.read_bytes())
     except FileNotFoundError as error:
@@ -107,7 +111,7 @@ def _read(check: Callable[[object], Document], path: Path) -> Document:
 
 
 def _named(manifest: Manifest | ForeignManifest) -> Iterator[str]:
-    """Yield every file that the manifest needs by name."""
+    """Yield every file that the manifest refers to by name."""
     if isinstance(manifest, ForeignManifest):
         yield from (manifest.weight_file, manifest.program)
         return
@@ -122,7 +126,7 @@ def _input_file(place: str) -> str:
 
 
 def _misfits(build: Build) -> Iterator[str]:
-    """Yield a line for each file that is missing, extra, of the wrong size, or no file of this folder."""
+    """Yield a line for each file that is missing, extra, of the wrong size, or a link out of the folder."""
     there = set(present(build.folder))
     listed = {file.path for file in build.manifest.files}
     for file in build.manifest.files:
@@ -156,7 +160,7 @@ def file_of(folder: Path, name: str) -> File:
 
 
 def present(folder: Path) -> Iterator[str]:
-    """Yield every entry below `folder` that is no plain folder; a link to a folder is not followed."""
+    """Yield the path of every file and link below `folder`; links to folders are not followed."""
     for parent, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         yield from ((Path(parent) / name).relative_to(folder).as_posix() for name in (*files, *links))

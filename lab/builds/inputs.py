@@ -1,12 +1,10 @@
-"""Inputs of the user's own: prepared by `models/` as a process, kept under their content id, opened again."""
+"""The user's own inputs: `models/` prepares them as a process; the lab keeps and opens them by content id."""
 
 from __future__ import annotations
 
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,29 +13,29 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import device_agents
 from device_agents.contract import Input, content_id
 from lab.builds.folder import Build
 from lab.errors import PrepareError
 from lab.files import disk_errors, make_folder, sha256, sync
+from lab.islands import run_module
 
 log = logging.getLogger(__name__)
 
 NAME = "mine"
-"""What a cell calls the user's own input."""
+"""The name of the user's own input in a cell."""
 
 INSTRUCTION = "Describe this image."
-"""What is asked about an image when nothing else is."""
+"""The instruction that goes with an image unless the user gives one."""
 
 ASIDE = ".preparing-"
-"""What the name of a folder begins with while an input is made in it."""
+"""How the name of a folder begins while an input is prepared in it."""
 
 _MESSAGE = "prepare: "
 
 
 @dataclass(frozen=True)
 class OwnInput:
-    """An input that no build brought: it lies in `folder`, whose name is its content id."""
+    """An input that belongs to no build; its content id is the name of `folder`."""
 
     id: str
     folder: Path
@@ -45,23 +43,23 @@ class OwnInput:
 
 
 def prepare(root: Path, build: Build, image: Path, instruction: str) -> OwnInput:
-    """Prepare an image and an instruction for the model that a build was made from.
+    """Prepare an image and an instruction for the model of a build.
 
-    The golden outputs are those of the fp32 torch model with the build's own weights. Raises `PrepareError`
-    when image or prompt cannot be used, or the weights cannot be had again, and `DiskFull`.
+    The golden outputs come from the fp32 torch model with the build's own weights. Raises `PrepareError` when the
+    image or the prompt cannot be used or the weights cannot be rebuilt, and `DiskFull`.
     """
     weights = build.manifest.weights
     if weights.seed is None:
         raise PrepareError(
-            f"{image}: cannot be measured with build {build.id[:12]}: what is right is answered by a model with "
-            f"the same weights, which are made again from a seed, and {build.folder / 'manifest.json'} names none "
+            f"{image}: cannot be measured with build {build.id[:12]}: the expected output comes from a model with "
+            f"the same weights, rebuilt from a seed, and {build.folder / 'manifest.json'} names no seed "
             f"({weights.origin}: {weights.source}); export the build again (`python -m models.export`), or leave "
             "--image out"
         )
     inputs = root / "inputs"
     with disk_errors(f"prepare {image}", inputs):
         make_folder(inputs)
-        for left in inputs.glob(f"{ASIDE}*"):  # by a lab that was killed: two never prepare at once
+        for left in inputs.glob(f"{ASIDE}*"):  # left by a killed lab: two labs never prepare at once
             shutil.rmtree(left)
         with tempfile.TemporaryDirectory(prefix=ASIDE, dir=inputs) as aside:
             folder = Path(aside) / "input"
@@ -70,16 +68,16 @@ def prepare(root: Path, build: Build, image: Path, instruction: str) -> OwnInput
 
 
 def find(root: Path, known_as: str) -> OwnInput | None:
-    """Open the input kept under a content id, checking every byte; None when there is none of that id.
+    """Open the input with this content id and check every byte; return None when there is none.
 
-    Raises `PrepareError` naming a file that is damaged.
+    Raises `PrepareError` naming the damaged file.
     """
     folder = root / "inputs" / known_as
     return _open(folder) if folder.is_dir() else None
 
 
 def described(document: Input) -> str:
-    """Say in a few words what an input is."""
+    """Describe an input in a few words."""
     image, placement = document.image, document.placement
     what = "no image" if image is None else f"an image of {image.width} x {image.height} pixels"
     tiles = "" if placement is None else f" ({placement.columns}:{placement.rows}, {len(placement.order)} patches)"
@@ -87,21 +85,19 @@ def described(document: Input) -> str:
 
 
 def check(own: OwnInput) -> None:
-    """Raise `PrepareError` unless the input still is what it was."""
+    """Raise `PrepareError` if the input's files have changed."""
     if _open(own.folder).id != own.id:
         raise _damaged(own.folder, f"its content id is not {own.id}")
 
 
 def _ask_models(image: Path, instruction: str, model: str, seed: int, folder: Path) -> None:
-    """Run `python -m models.prepare`; its message, if it has one, is the user's."""
-    argv = [sys.executable, "-P", "-m", "models.prepare", f"--instruction={instruction}", "--name", NAME]
-    argv += ["--model", model, "--seed", str(seed), "--out", str(folder), "--", os.path.abspath(image)]  # noqa: PTH100 - links are left to whoever opens it
-    path = [str(Path(device_agents.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    """Run `python -m models.prepare`; raise `PrepareError` with its message when it fails."""
+    arguments = [f"--instruction={instruction}", "--name", NAME, "--model", model, "--seed", str(seed)]
+    arguments += ["--out", str(folder), "--", os.path.abspath(image)]  # noqa: PTH100 - links are left to whoever opens it
     try:
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, errors="replace", check=False)
+        done = run_module("models.prepare", *arguments)
     except ValueError as error:  # a NUL byte in a name or an instruction
-        raise PrepareError(f"{str(image)!r} or its instruction cannot be passed on: {error}") from error
+        raise PrepareError(f"{str(image)!r} or its instruction cannot be passed to a process: {error}") from error
     if done.returncode == 0:
         return
     said = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
@@ -110,7 +106,7 @@ def _ask_models(image: Path, instruction: str, model: str, seed: int, folder: Pa
 
 
 def _keep(inputs: Path, folder: Path) -> OwnInput:
-    """Move a prepared folder to its content id; one that lies there whole already stays."""
+    """Move a prepared folder to the one of its content id; an intact copy already there stays."""
     prepared = _open(folder)
     target = inputs / prepared.id
     for path in (*folder.iterdir(), folder):

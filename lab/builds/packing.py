@@ -1,18 +1,18 @@
-"""A folder that another project's exporter left becomes a build: what it holds is found, hashed and named.
+"""Packing a folder that another project's exporter left: its files are found, hashed and named in a manifest.
 
-Nothing is written into the folder. One `.gguf` with llama.cpp's `llama-bench` beside it is all it takes; a
-`foreign.toml` may say more::
+Nothing is written into the folder. A model and its runtime's tool beside it are enough
+(:data:`lab.builds.runtimes.RUNTIMES`); a `foreign.toml` may add::
 
-    model = "qwen2-1.5b"         # otherwise the .gguf's name
-    recipe = "q4_0"              # otherwise "gguf"
-    kv_cache = "q8_0"            # otherwise "f16", the tool's own choice
+    model = "qwen2-1.5b"         # otherwise the model file's name
+    recipe = "q4_0"              # otherwise the file's suffix: "gguf"
+    kv_cache = "q8_0"            # otherwise the tool's own choice: "f16"
 
     [prompt_tokens]              # how many tokens stand for a scenario's input: the tool makes up its own
     screen = 2048
 
     [weights]
     origin = "checkpoint"        # or "trained", "random"
-    source = "where they can be had again"
+    source = "where to get them again"
 """
 
 from __future__ import annotations
@@ -27,21 +27,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from device_agents.contract import PROTOCOL, ForeignManifest, Name, Weights, content_id
-from lab import remedies
 from lab.builds.folder import MANIFEST, Build, file_of, open_build, present
+from lab.builds.runtimes import RUNTIMES, Runtime
 from lab.documents import Table, check, parse, read_text
 from lab.errors import BuildError, ScenarioError
 
 DESCRIPTION = "foreign.toml"
-PROGRAM = "llama-bench"
-
-KNOWN: Mapping[str, str] = MappingProxyType(
-    {".pte": "ExecuTorch", ".dla": "MediaTek NeuroPilot", ".tflite": "LiteRT", ".mnn": "MNN"}
-)
-"""Formats that the lab knows by name; no adapter of this version runs their tools."""
 
 MACHINES: Mapping[int, str] = MappingProxyType({3: "x86", 40: "arm", 62: "x86_64", 183: "arm64", 243: "riscv64"})
-"""`e_machine` of an ELF header (elf.h: EM_386, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV) -> our word."""
+"""`e_machine` of an ELF header (elf.h: EM_386, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV) -> our name."""
 
 
 class _Weights(Table):
@@ -51,61 +45,81 @@ class _Weights(Table):
 
 class _Description(Table):
     model: Name | None = None
-    recipe: Name = "gguf"
-    kv_cache: Literal["f16", "q8_0"] = "f16"
+    recipe: Name | None = None
+    kv_cache: Name | None = None
     prompt_tokens: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     weights: _Weights = _Weights()
     notes: list[str] = Field(default_factory=list)
 
 
-def open_or_pack(folder: Path) -> Build:
+def open_or_pack(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
     """Open a build, or pack a foreign folder as one; raises `BuildError` saying what the folder lacks."""
     if not folder.is_dir() or (folder / MANIFEST).exists():
-        return open_build(folder)
+        return open_build(folder, runtimes)
     names = sorted(present(folder))
-    models = [name for name in names if name.endswith(".gguf")]
-    if len(models) != 1:
-        raise BuildError(f"{folder}: {_lacking(names, models)}")
-    program = next((name for name in names if Path(name).name == PROGRAM), None)
+    runnable = [runtime for runtime in runtimes if runtime.adapter]
+    found = [(runtime, name) for runtime in runnable for name in names if name.endswith(runtime.suffix)]
+    if len(found) != 1:
+        raise BuildError(f"{folder}: {_lacking(names, found, runtimes)}")
+    runtime, model = found[0]
+    program = next((name for name in names if Path(name).name == runtime.program), None)
     if program is None:
         raise BuildError(
-            f"{folder}: wanted llama.cpp's `{PROGRAM}` beside {models[0]}, for the device's ABI; found none: copy "
-            f"it there ({remedies.llama_bench()} makes one for this machine)"
+            f"{folder}: wanted {runtime.name}'s `{runtime.program}` beside {model}, for the device's ABI; found "
+            f"none: copy it there{_aside(runtime.get_program)}"
         )
-    manifest = _manifest(folder, names, models[0], program)
+    manifest = _manifest(folder, names, runtime, weight_file=model, program=program)
     return Build(content_id(manifest), folder, manifest)
 
 
-def _lacking(names: Sequence[str], models: Sequence[str]) -> str:
-    if models:
+def _lacking(names: Sequence[str], found: Sequence[tuple[Runtime, str]], runtimes: Sequence[Runtime]) -> str:
+    """Say why these files are not one model with its tool; `found` are the models among them."""
+    if found:
+        suffixes = " or ".join(dict.fromkeys(runtime.suffix for runtime, _ in found))
+        models = ", ".join(name for _, name in found)
         return (
-            f"wanted one .gguf, found {len(models)}: {', '.join(models)}; give each model a folder of its own "
-            "(one in parts is joined by `llama-gguf-split --merge`)"
+            f"wanted one {suffixes}, found {len(found)}: {models}; give each model a folder of its own"
+            f"{_aside(found[0][0].join_parts)}"
         )
-    for name in names:
-        if tool := KNOWN.get(Path(name).suffix):
+    runnable = [runtime for runtime in runtimes if runtime.adapter]
+    for runtime in runtimes:
+        if name := next((name for name in names if name.endswith(runtime.suffix)), ""):
+            pairs = ", or ".join(f"a {each.suffix} with `{each.program}` beside it" for each in runnable)
             return (
-                f"{name} is a model for {tool}: the lab knows the format, but no adapter of this version runs its "
-                f"tool; what can be run: a build with a {MANIFEST}, or a .gguf with `{PROGRAM}` beside it"
+                f"{name} is a model for {runtime.name}: the lab knows the format, but no adapter of this version "
+                f"runs its tool; what can be run: a build with a {MANIFEST}, or {pairs}"
             )
-    return f"wanted a build with a {MANIFEST}, or a .gguf with llama.cpp's `{PROGRAM}` beside it; found neither"
+    pairs = ", or ".join(f"a {each.suffix} with {each.name}'s `{each.program}` beside it" for each in runnable)
+    return f"wanted a build with a {MANIFEST}, or {pairs}; found neither"
 
 
-def _manifest(folder: Path, names: Sequence[str], weight_file: str, program: str) -> ForeignManifest:
-    told = _described(folder)
+def _aside(words: str) -> str:
+    return f" ({words})" if words else ""
+
+
+def _manifest(
+    folder: Path, names: Sequence[str], runtime: Runtime, *, weight_file: str, program: str
+) -> ForeignManifest:
+    described = _described(folder)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(weight_file).stem).strip("-._")[:64]
+    kv_cache = described.kv_cache or runtime.kv_caches[0]
+    if kv_cache not in runtime.kv_caches:
+        raise BuildError(
+            f"{folder / DESCRIPTION}: 'kv_cache': wanted {' or '.join(map(repr, runtime.kv_caches))}, found "
+            f"{kv_cache!r}"
+        )
     return ForeignManifest(
         protocol=PROTOCOL,
-        runtime="llama.cpp",
-        model=told.model or stem or "model",
-        recipe=told.recipe,
+        runtime=runtime.name,
+        model=described.model or stem or "model",
+        recipe=described.recipe or runtime.suffix.removeprefix("."),
         weight_file=weight_file,
         program=program,
         abi=_abi(folder / program),
-        kv_cache=told.kv_cache,
-        prompt_tokens=told.prompt_tokens,
-        weights=Weights(**told.weights.model_dump()),
-        notes=told.notes,
+        kv_cache=kv_cache,
+        prompt_tokens=described.prompt_tokens,
+        weights=Weights(**described.weights.model_dump()),
+        notes=described.notes,
         files=[file_of(folder, name) for name in names],
     )
 

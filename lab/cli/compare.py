@@ -14,8 +14,7 @@ from rich.console import Console
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
 from lab.cli.output import data_option, short, write
 from lab.cli.work import at_work, build_option
-from lab.compare import comparison as library
-from lab.compare.comparison import BUDGET_S, Side
+from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
 from lab.compare.sides import Wanted, one_scenario, sides_of
 from lab.compare.stored import judge_runs
@@ -133,7 +132,7 @@ def compare(
             profile or "observe",
         )
         sides = sides_of(store, wanted, terms_of(store, wait, tell=tell))
-        found, _, _ = library.open_comparison(
+        found, _, _ = open_comparison(
             baseline=sides[0],
             candidate=sides[1],
             dimension=wanted.differs,
@@ -157,7 +156,7 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
             display.steps(title, total, done) as (watch, end),
         ):
             first, second = (replace(side, bench=bench) for side, bench in zip(sides, benches, strict=True))
-            with closing(library.measure(comparison, first, second, watch=watch, tell=display.say)) as steps:
+            with closing(measure(comparison, first, second, watch=watch, tell=display.say)) as steps:
                 for step in steps:
                     end(pair_words(step))
     except KeyboardInterrupt:

@@ -13,9 +13,8 @@ from rich.console import Console
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
 from lab.cli.output import data_option, write
 from lab.cli.work import at_work
-from lab.compare import selfcheck as library
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
-from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED
+from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, begin, carry_on, comparing, reopen
 from lab.records import SelfCheck
 from lab.report.selfcheck import render_markdown, render_terminal, step
 from lab.run.bench import Bench
@@ -99,7 +98,7 @@ def selfcheck(
         record = (
             selfcheck_to_resume(store, bench.device.identity.name, budget)
             if resume
-            else library.begin(
+            else begin(
                 chosen,
                 bench,
                 line_of(store, bench.build, line),
@@ -115,16 +114,16 @@ def selfcheck(
 
 def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> SelfCheck:
     """Measure what a self-check lacks, with progress; leave with status 2 when interrupted."""
-    library.reopen(record, chosen, bench)
+    reopen(record, chosen, bench)
     total, done = record.wanted + record.wanted_injected, len(record.live)
     try:
         with (
             at_work([bench]) as ((shown,), display),
             display.steps(f"self-check of {record.device}", total, done) as (watch, end),
         ):
-            record = library.carry_on(
+            record = carry_on(
                 record,
-                library.comparing(record, chosen, shown, watch=watch),
+                comparing(record, chosen, shown, watch=watch),
                 clock=bench.clock,
                 save=bench.store.save_selfcheck,
                 tell=lambda found: end(step(found)),

@@ -1,1 +1,1 @@
-"""Two runs: measured in pairs until a verdict stands; acceptance of a device; the lab's check of itself."""
+"""Two runs: pairs until a verdict stands, acceptance of a device, and the lab's check of itself."""

@@ -1,7 +1,7 @@
-"""Whether a device may judge builds: only after it has repeated its own reference cell.
+"""Acceptance of a device: it may judge builds only after it has repeated its own reference cell.
 
-MLPerf Mobile's replication rule (methodology.md, section 4): within 5 % in five tries, or it is not believed.
-What the cell took is remembered by device, build and Context; that it was repeated holds for a day of one boot.
+MLPerf Mobile's replication rule (methodology.md, section 4): within 5 % in five tries. The reference is kept by
+device, build and Context; an acceptance lasts for a day of one boot.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 
 TRIES = 5
 WITHIN = 0.05
-"""The reference cell is repeated within this share in so many tries (MLPerf Mobile's replication rule)."""
+"""The reference cell must be repeated within this share in this many tries (MLPerf Mobile's replication rule)."""
 
 LASTS_S = 24 * 3600.0
-"""How long a device that was accepted stays so, in the same boot; a judgement: a night of comparisons."""
+"""How long an acceptance lasts, in the same boot; a judgement: a night of comparisons."""
 
 
 class Reference(BaseModel):
-    """What the reference cell took on a device with a build in a Context, and when it was last repeated."""
+    """The time of the reference cell on a device with a build in a Context, and when it was last repeated."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -55,13 +55,13 @@ _BOOK = Book(
     "acceptance",
     TypeAdapter(dict[str, Reference]),
     doing="remember a device's reference cell",
-    lost="devices repeat their reference cells anew",
+    lost="devices must repeat their reference cells",
 )
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of the tries, in seconds: the reference, which may be the first of them, and those after it."""
+    """The tries, in seconds: the reference, which may be the first of them, and the repeats."""
 
     reference: float | None
     repeats: tuple[float, ...] = ()
@@ -76,10 +76,10 @@ class Tried:
 
 
 def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], None] = log.info) -> None:
-    """Have a device repeat its reference cell, unless it did so lately in this boot.
+    """Have a device repeat its reference cell, unless it did so recently in this boot.
 
-    The first time a device does it with a build in a Context, its first try is the reference. Raises `RunError`
-    when five tries do not repeat it within 5 %: then the device may judge no build. The tries are kept as a run.
+    The first time, with a new build or Context, the first try becomes the reference. The tries are kept as a run.
+    Raises `RunError` when five tries do not repeat it within 5 %: then the device may not judge builds.
     """
     scenario = load(SCENARIOS / "reference.toml")
     key, known, boot = _remembered(bench, scenario)
@@ -87,7 +87,7 @@ def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], N
         log.info("%s repeated its reference cell at %s, in this boot", known.device, known.accepted_utc)
         return
     name = bench.device.identity.name
-    tell(f"{name}: repeating its reference cell before it may judge builds")
+    tell(f"{name}: repeating its reference cell before judging builds")
     tried = _tries(bench, scenario, line, held, None if known is None else known.median_s)
     if tried.reference is None or not tried.repeated:
         raise RunError(_refusal(bench, tried, known))
@@ -107,7 +107,7 @@ def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], N
 
 
 def key_of(bench: Bench, scenario: Scenario | None = None) -> str:
-    """Return what a reference is remembered by: the device, the build and everything that must agree."""
+    """Return the key of a reference: a digest of the device, the build and everything that must agree."""
     chosen = scenario or load(SCENARIOS / "reference.toml")
     context = context_of(chosen, chosen.cells, bench, inputs_of(chosen.cells, bench))
     known = json.dumps([bench.device.identity.name, sorted(context.facts.items())])
@@ -115,7 +115,7 @@ def key_of(bench: Bench, scenario: Scenario | None = None) -> str:
 
 
 def remember(bench: Bench, key: str, found: Reference) -> None:
-    """Write down that a device repeated its reference cell."""
+    """Record that a device repeated its reference cell."""
     with _BOOK.changing(bench.store.root) as book:
         book[key] = found
 
@@ -131,7 +131,7 @@ def _fresh(known: Reference, boot: str, now_utc: str) -> bool:
 
 
 def _tries(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn, reference: float | None) -> Tried:
-    """Measure the reference cell until it is repeated, five times at most; without a reference the first is it."""
+    """Measure the reference cell until it is repeated, at most five times; the first may become the reference."""
     record = runner.open_run(scenario, bench, seed=0, suite=SUITE, line=line)
     tried = Tried(reference)
     with session(record, scenario, bench, held=held) as measuring:
@@ -153,16 +153,16 @@ def _median(trial: Trial, metric: str) -> float | None:
 
 def _refusal(bench: Bench, tried: Tried, known: Reference | None) -> str:
     name, path = bench.device.identity.name, _BOOK.path(bench.store.root)
-    words = f"{name} may not judge builds: wanted its reference cell within {WITHIN:.0%} in {TRIES} tries"
+    words = f"{name} may not judge builds: wanted its reference cell repeated within {WITHIN:.0%} in {TRIES} tries"
     if tried.reference is None or not tried.repeats:
         found = "fewer than two that count" if known is None else "none that counts"
         return f"{words}, found {found}. `lab show last` says why"
     told = ", ".join(f"{value / tried.reference - 1:+.1%}" for value in tried.repeats)
-    advice = "Let it cool and be idle, close what else runs on it, and try again; `lab show last` has the tries"
+    advice = "Let it cool, close whatever else runs on it, and try again; `lab show last` has the tries"
     agree = len(tried.repeats) > 1 and max(tried.repeats) <= min(tried.repeats) * (1 + WITHIN)
     if known is not None and agree:
         advice = (
-            "Its tries agree with each other: it is steady, but not what it was. If that was changed on purpose, "
+            "Its tries agree with each other: it is steady, but has changed since. If the change is intended, "
             f"remove its entry from {path}"
         )
     return f"{words}, found {told} of {tried.reference:.4g} s. {advice}"

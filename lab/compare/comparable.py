@@ -1,4 +1,4 @@
-"""Which facts of two Contexts may differ in a comparison; anything else makes it incomparable, in words."""
+"""The rule that makes two sides comparable: which facts of their Contexts may differ."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from lab.records import Context, Dimension
+from lab.records import CellVerdict, Context, Dimension
 
 Differs = Mapping[str, tuple[str, str]]
-"""Fact -> (the baseline's, the candidate's)."""
+"""Fact -> (the baseline's value, the candidate's)."""
 
 NONE = "(none)"
-"""How a fact reads that one side lacks, as in `Context.differs_from`."""
+"""The value of a fact that one side lacks, as in `Context.differs_from`."""
 
 VERSIONS = ("device_agent", "device_runtime", "device_numpy", "device_python")
-"""Of the facts of a device those that are about what the lab runs there: between devices they agree."""
+"""The facts of a device about what the lab runs there: they must agree between devices too."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A fact that is not the same: its values on both sides, and everything else that is known of the two."""
+    """A fact that differs: its values on both sides, and all facts of both."""
 
     name: str
     pair: tuple[str, str]
@@ -34,38 +34,38 @@ class Difference:
 
 
 def always(found: Difference) -> bool:
-    """It may differ whatever else there is."""
+    """Allow a fact to differ always."""
     return True
 
 
 def same_work(found: Difference) -> bool:
-    """A golden output: the work is known to be the same (runs of an older lab lack `work_NAME`)."""
+    """Allow another golden output where the work is known to be equal (runs of an older lab lack `work_NAME`)."""
     work = f"work_{found.name.removeprefix('input_')}"
     return not found.one_sided and work in found.ours and work in found.theirs
 
 
 def foreign(found: Difference) -> bool:
-    """A foreign tool works on tokens of its own, so it has neither input nor work."""
+    """Allow a missing input or work where a side was parsed: a foreign tool works on tokens of its own."""
     return found.one_sided and "parsed" in (found.ours.get("source"), found.theirs.get("source"))
 
 
 def not_named(found: Difference) -> bool:
-    """One of the cells names an input that the other does not."""
+    """Allow an input that only one of the cells names."""
     return found.one_sided
 
 
 def this_machine(found: Difference) -> bool:
-    """A fingerprint of this machine, which is a digest of its other facts, its agent's version among them."""
+    """Allow another fingerprint of this machine: a digest of its other facts, the agent's version included."""
     return found.ours.get("device_kind") == found.theirs.get("device_kind") == "host"
 
 
 def its_own(found: Difference) -> bool:
-    """It is about the device itself, not about its kind nor what the lab runs there."""
+    """Allow a fact of the device itself, but neither its kind nor what the lab runs there."""
     return found.name not in ("device_kind", *VERSIONS)
 
 
 def pinned(found: Difference) -> bool:
-    """A clock that care pinned wherever there is one: each device has clocks of its own."""
+    """Allow another clock where care pinned it on both sides: each device has clocks of its own."""
     return all(said == NONE or said.startswith("applied ") for said in found.pair)
 
 
@@ -84,22 +84,22 @@ MAY_DIFFER: Mapping[Dimension, tuple[tuple[str, Callable[[Difference], bool]], .
     "parameter": (("cells", always), ("input_*", not_named), ("work_*", not_named)),
     "device": (("device", always), ("device_*", its_own), ("care_policy*", pinned)),
 }
-"""The one table: patterns of facts that may differ, and when, by what a comparison is about; `device` is the name.
+"""Dimension -> patterns of facts that may differ, and when; the fact `device` is the device's name.
 
-Whatever no row allows agrees in every comparison: kinds of device, profiles, plans, the work itself.
+Whatever no row allows must agree: kinds of device, profiles, plans, the work itself.
 """
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One side as far as it is compared: where it was measured and under which circumstances."""
+    """One side of a comparison: the device it was measured on, and its Context."""
 
     device: str
     context: Context
 
 
 def differs_beyond(dimension: Dimension, baseline: Subject, candidate: Subject) -> dict[str, tuple[str, str]]:
-    """Return the facts that differ although the dimension does not allow it; empty when the two are comparable.
+    """Return the facts that differ beyond the dimension; empty when the two sides are comparable.
 
     An emulated phone's times are not measurements, so its kind is listed even where both are emulated.
     """
@@ -115,8 +115,13 @@ def _allowed(dimension: Dimension, found: Difference) -> bool:
     return any(fnmatchcase(found.name, pattern) and when(found) for pattern, when in MAY_DIFFER[dimension])
 
 
+def incomparable(cell: str, differs: Differs) -> CellVerdict:
+    """Return the verdict on a cell of two sides that differ beyond the dimension."""
+    return CellVerdict(cell, "incomparable", None, None, 1.0, 0, f"{', '.join(sorted(differs))} differ")
+
+
 def refusal(dimension: Dimension, differs: Differs) -> str:
-    """Say what differs beyond the dimension, both values of each, and what to do; several lines."""
+    """Return lines that name each fact that differs, both its values, and what to do."""
     known = sorted(differs.items())
     facts = [f"  {name}: {ours} (baseline), {theirs} (candidate)" for name, (ours, theirs) in known]
     first = f"incomparable: the two sides differ in more than what is compared ({dimension}):"
@@ -127,20 +132,20 @@ _REMEDIES = (
     ("device_kind", "Figures of different kinds of device are never compared: measure both on one kind."),
     ("device", "Measure both on one device (`lab compare A B --device NAME`), or ask with --differs device."),
     ("profile", "The device was prepared in two ways: measure both under one profile, `lab compare A B`."),
-    ("care_*", "The device was prepared in two ways: measure both in one go, `lab compare A B`."),
-    ("inject", "One side was slowed down on purpose, by the lab's test of itself: it says nothing of a build."),
+    ("care_*", "The device was prepared in two ways: measure both in one comparison, `lab compare A B`."),
+    ("inject", "One side was slowed down on purpose, by the lab's test of itself: it says nothing about a build."),
     ("build", "The builds differ: compare them with --differs build, or give both sides one build."),
     ("source", "Agent or runtime differ: measure both with one version, or ask with --differs runtime."),
     *((name, "Agent or runtime differ: measure both with one version, or ask with --differs runtime.")
       for name in VERSIONS),
     ("input_*", "The two sides do not do the same work: give both builds the same input."),
     ("work_*", "The two sides do not do the same work: give both builds the same input."),
-    ("device_*", "The device or its software is not what it was: measure both now, `lab compare A B`."),
+    ("device_*", "The device or its software has changed: measure both now, `lab compare A B`."),
     ("gates", "One side had to be cooler or quieter than the other: measure both under one scenario."),
     ("cells", "Other cells were measured: measure both under one scenario, or ask with --differs parameter."),
     ("*", "The two sides had different plans: measure both under one scenario and plan, `lab compare A B`."),
 )  # fmt: skip
-"""What to do about a fact, by pattern; the first that fits."""
+"""What to do about a fact, by pattern; the first match counts."""
 
 
 def _remedy(name: str, pair: tuple[str, str]) -> str:

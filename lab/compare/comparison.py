@@ -1,7 +1,7 @@
 """Two sides measured in turn, pair by pair, until each cell's verdict stands or the device time is spent.
 
-Each side is an ordinary run; block n of both is pair n of a cell. What comes next follows from what is saved
-(`lab.pairing`), so that a comparison that was cut goes on as it would have.
+Each side is an ordinary run; block n of both is pair n of a cell. The next pair follows from what is saved
+(`lab.compare.pairing`), so an interrupted comparison resumes as it would have gone on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.compare.acceptance import accept
-from lab.compare.comparable import Subject, differs_beyond, refusal
+from lab.compare.comparable import Subject, differs_beyond, incomparable, refusal
 from lab.compare.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdict_of
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
@@ -34,17 +34,17 @@ from lab.trial.job import Place
 log = logging.getLogger(__name__)
 
 BUDGET_S = 1800.0
-"""Device-seconds of a comparison that does not say: 24 pairs of trials of half a minute. A judgement."""
+"""Default budget in seconds of device time: 24 pairs of trials of half a minute. A judgement."""
 
 JUDGES_BUILDS: tuple[Dimension, ...] = ("build", "runtime")
-"""Dimensions in which something can be regressed: these are judged on accepted devices only."""
+"""Dimensions in which something can regress: these are judged on accepted devices only."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side: what is measured, with what, and whether the lab slows it down to test itself.
+    """One side: a scenario, its bench, the build's line, and a slow-down where the lab tests itself.
 
-    `scenario` holds the cells of this side; cell n of the one is compared with cell n of the other.
+    `scenario` holds the cells of this side; cell n of one side is compared with cell n of the other.
     """
 
     scenario: Scenario
@@ -55,7 +55,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one pair: the comparison as it was saved after it, the cell, and the pair's trials."""
+    """The outcome of one pair: the comparison as saved after it, the cell's verdict, and the pair's trials."""
 
     comparison: Comparison
     cell: CellVerdict
@@ -71,11 +71,11 @@ def open_comparison(
     looks: Looks | None = None,
     budget_s: float = BUDGET_S,
 ) -> tuple[Comparison, Run, Run]:
-    """Check that the sides may be compared and can be measured, and write comparison and both runs down.
+    """Check that the sides may be compared and measured, and save the comparison and both runs.
 
-    `looks` are those that are paid for, fixed here. A side's `inject` is the only difference it may add. Raises
-    `Incomparable`, saved as such, before anything is measured; `ScenarioError` when the sides have other numbers
-    of cells in them; and whatever `runner.open_run` raises.
+    `looks` fixes the number of interim looks. A side's `inject` is the only difference it may add. Raises
+    `Incomparable`, after saving that verdict, before anything is measured; `ScenarioError` when the sides differ
+    in their number of cells; and whatever `runner.open_run` raises.
     """
     paid = looks or Looks()
     if len(baseline.scenario.cells) != len(candidate.scenario.cells):
@@ -118,12 +118,12 @@ def measure(
     watch: Watch = lambda progress: None,
     tell: Callable[[str], None] = log.info,
 ) -> Generator[Step, None, None]:
-    """Measure the pairs that a comparison still lacks, saving it and yielding after each; new or resumed.
+    """Measure the missing pairs of a new or resumed comparison, saving it and yielding after each.
 
-    Builds and runtimes are judged on accepted devices only (`lab.acceptance`). Left early it is marked
-    `interrupted`, as it is when a device stays away; after another error `failed`; so are its runs. The last state
-    is in the store. Raises `RunError` when the device is not accepted for judging builds, and `Incomparable` when
-    it could not be prepared alike for both sides.
+    Builds and runtimes are judged on accepted devices only (`lab.compare.acceptance`). A comparison that is left
+    early, or whose device stays away, is marked `interrupted`; after another error `failed`; so are its runs. The
+    last state is in the store. Raises `RunError` when the device is not accepted for judging builds, and
+    `Incomparable` when it could not be prepared in the same way for both sides.
     """
     store = baseline.bench.store
     runs = runs_of(store, comparison)
@@ -154,14 +154,14 @@ def measure(
 
 
 def reopen(comparison: Comparison, baseline: Side, candidate: Side) -> None:
-    """Refuse to go on with a comparison whose surroundings have changed: raises `RunError`."""
+    """Raise `RunError` if a comparison cannot be resumed because its surroundings have changed."""
     store = baseline.bench.store
     for run_id, side in ((comparison.baseline_run, baseline), (comparison.candidate_run, candidate)):
         resume.reopen(store.run(run_id), side.scenario, side.bench)
 
 
 def state_of(store: Store, comparison: Comparison) -> list[Standing]:
-    """Return how far every cell of a comparison is, from what is saved."""
+    """Return the standing of every cell of a comparison, from what is saved."""
     runs = runs_of(store, comparison)
     return standings(comparison, _cells(runs), {name: store.trials(run.id) for name, run in runs.items()})
 
@@ -172,7 +172,7 @@ def runs_of(store: Store, comparison: Comparison) -> dict[Name, Run]:
 
 
 def next_run(store: Store, comparison: Comparison, now_utc: str) -> str:
-    """Return the id of the run whose trial comes next: one that a killed lab has begun lately is gone on with."""
+    """Return the id of the run whose trial comes next, or an empty string when nothing is missing."""
     turn = next_turn(comparison, state_of(store, comparison), now_utc)
     return "" if turn is None else runs_of(store, comparison)[turn.sides[0]].id
 
@@ -181,7 +181,7 @@ def next_run(store: Store, comparison: Comparison, now_utc: str) -> str:
 
 
 def _subject(side: Side) -> Subject:
-    """Return a side as far as it is compared; what was injected on purpose is declared, and left out."""
+    """Return what is compared of a side; an injected slow-down is declared, and left out."""
     inputs = inputs_of(side.scenario.cells, side.bench)
     context = context_of(side.scenario, side.scenario.cells, side.bench, inputs)
     return Subject(side.bench.device.identity.name, context)
@@ -202,11 +202,6 @@ def _refuse_incomparable(
     ended = replace(comparison, differs=differs, cells=verdicts, status="finished", ended_utc=bench.clock.utc())
     bench.store.save_comparison(ended)
     raise Incomparable(refusal(comparison.dimension, differs))
-
-
-def incomparable(cell: str, differs: Mapping[str, tuple[str, str]]) -> CellVerdict:
-    """Return the verdict on a cell of two sides that may not be compared."""
-    return CellVerdict(cell, "incomparable", None, None, 1.0, 0, f"{', '.join(sorted(differs))} differ")
 
 
 def _open_runs(comparison: Comparison, baseline: Side, candidate: Side) -> dict[Name, Run]:
@@ -235,7 +230,7 @@ def _open_runs(comparison: Comparison, baseline: Side, candidate: Side) -> dict[
 
 @contextmanager
 def _turns(baseline: Bench, candidate: Bench) -> Iterator[dict[Name, DeviceTurn]]:
-    """Hold the turn of one device, or of both."""
+    """Hold the turn of the one device, or of both."""
     benches = {bench.device.identity.name: bench for bench in (baseline, candidate)}
     held: dict[str, DeviceTurn] = {}
     with ExitStack() as stack:
@@ -256,11 +251,11 @@ def _finish(
     store = bench.store
     try:
         latest = store.comparison(comparison.id)
-        if latest.differs:  # told already
+        if latest.differs:  # saved as incomparable already
             return
         verdicts = tuple(verdict_of(latest, each) for each in state_of(store, latest))
         store.save_comparison(replace(latest, cells=verdicts, status=status, ended_utc=bench.clock.utc()))
-        for record in runs.values():  # one whose session never began
+        for record in runs.values():  # a run whose session never began
             if store.run(record.id).status == "running":
                 store.finish_run(record.id, status)
     except LabError as error:
@@ -280,12 +275,14 @@ def _pairs(
     if long_ago([trial.started_utc for each in sessions.values() for trial in each.done.values()], now()):
         for each in sessions.values():
             each.leave()
-    while True:
-        found = standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})
-        if (turn := next_turn(comparison, found, now())) is None:
-            return
+
+    def stand() -> list[Standing]:
+        return standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})
+
+    found = stand()
+    while (turn := next_turn(comparison, found, now())) is not None:
         measured = tuple(_pair(comparison.metric, cells[turn.index], sessions, turn))
-        found = standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})
+        found = stand()
         verdicts = tuple(verdict_of(comparison, each) for each in found)
         comparison = replace(comparison, cells=verdicts, status="running", ended_utc=None)
         store.save_comparison(comparison)
@@ -293,7 +290,7 @@ def _pairs(
 
 
 def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: Turn) -> Iterator[Trial]:
-    """Measure the sides of a pair in order; when one does not count the pair is over, and tried anew later."""
+    """Measure the sides of a pair in order; a side that does not count ends the pair, which is retried later."""
     for name in turn.sides:
         measuring, cell = sessions[name], cells[name == "candidate"]
         first = _first(turn.block, cells[name == "baseline"], measuring, sessions)
@@ -309,7 +306,7 @@ def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: 
 
 
 def _first(block: int, cell: Cell, second: Session, sessions: Mapping[Name, Session]) -> Trial | None:
-    """Return the other side's trial of this pair, if it was measured and on the same device."""
+    """Return the other side's trial of this pair, if it was measured on the same device."""
     others = [
         each for each in sessions.values() if each is not second and each.record.device == second.record.device
     ]

@@ -1,4 +1,4 @@
-"""Which saved comparison or self-check a command means that names none."""
+"""The saved comparison or self-check that a command means when it names none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lab.store import Store
 
 
 def comparison_to_go_on_with(store: Store, named: str | None) -> Comparison:
-    """Return the comparison whose id begins so, or the newest that can go on; raises `RunError` and `StoreError`.
+    """Return the comparison whose id begins so, or the newest that can be resumed.
 
-    One that is finished, had nothing to measure, or is part of a self-check, which goes on as a whole, must be
-    named.
+    A comparison that is finished, had nothing to measure, or is part of a self-check (which is resumed as a whole)
+    must be named. Raises `RunError` and `StoreError`.
     """
     if named not in {None, "last"}:
         return store.comparison(str(named))
@@ -25,15 +25,16 @@ def comparison_to_go_on_with(store: Store, named: str | None) -> Comparison:
         if found.status != "finished" and found.baseline_run and own:
             return found
     raise RunError(
-        "there is no comparison to go on with: begin one with `lab compare A B`, or name one that is finished to "
-        "print it again, `lab compare --resume ID`"
+        "there is no comparison to resume: start one with `lab compare A B`, or name a finished one to print it "
+        "again, `lab compare --resume ID`"
     )
 
 
 def _made(check: SelfCheck, found: Comparison) -> bool:
-    """Tell whether a self-check measured a comparison; the one it was left in is not in its record yet.
+    """Return whether a self-check measured a comparison.
 
-    That one is known by what it compares and by its seed, which is drawn from 2^31 and counts on.
+    The one that was interrupted is not in the self-check's record yet. It is recognised by what it compares and by
+    its seed: that of the self-check, which is drawn from 2^31, plus the comparison's number.
     """
     if any(live.comparison == found.id for live in check.live):
         return True
@@ -43,26 +44,26 @@ def _made(check: SelfCheck, found: Comparison) -> bool:
 
 
 def newest_that_judged(records: Sequence[SelfCheck]) -> SelfCheck | None:
-    """Return the newest self-check, of those newest first, that judged a comparison: the others tell nothing."""
+    """Return the newest self-check that judged a comparison; `records` are newest first."""
     return next((record for record in records if judged(record)), None)
 
 
 def judged(record: SelfCheck) -> bool:
-    """Tell whether a self-check judged any comparison yet."""
+    """Return whether a self-check has judged any comparison yet."""
     count = tally(record)
     return count.alike + count.slowed > 0
 
 
 def selfcheck_to_go_on_with(records: Sequence[SelfCheck], *, longer: bool) -> SelfCheck | None:
-    """Return the newest self-check, of those newest first, that was left early.
+    """Return the newest self-check that was interrupted; `records` are newest first.
 
-    Where it may take `longer`, one that ended because its time was spent, too.
+    With `longer`, one that spent its budget before it was complete also qualifies.
     """
     return next((each for each in records if each.status != "finished" or (longer and lacking(each))), None)
 
 
 def lacking(record: SelfCheck) -> bool:
-    """Tell whether a self-check has not measured all that it was asked for."""
+    """Return whether a self-check has not measured everything it was asked for."""
     return len(whole(record).live) < record.wanted + record.wanted_injected
 
 

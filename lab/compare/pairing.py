@@ -1,4 +1,4 @@
-"""What the trials of a comparison say so far, cell by cell, and which pair comes next: nothing is done here."""
+"""The standing of a comparison, cell by cell, and the pair that comes next. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from lab.stats.sequential import p_value
 from lab.trial.metrics import METRICS
 
 HOPELESS = 3
-"""After so many trials of a side of which none counts a cell is given up; as health.PATIENCE."""
+"""A cell is given up after this many trials of a side of which none counts; as health.PATIENCE."""
 
 WITHIN_S = 1800.0
-"""How long after its first side a pair that was cut gets its second: as long as a gate may hold that back. After
-that the pair is begun anew: whatever changed meanwhile would be in its ratio."""
+"""How long after its first side an interrupted pair may get its second: as long as a gate may hold that back.
+Later the pair is started again, because whatever changed meanwhile would be in its ratio."""
 
 Trials = Mapping[Side, Sequence[Trial]]
 """The trials of both runs; block n of a cell is its pair n."""
 
 CellPair = tuple[Cell, Cell]
-"""A cell of the baseline, and the one of the candidate that it is compared with."""
+"""A cell of the baseline, and its counterpart of the candidate."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What is measured next: pair `block` of a cell, and its sides in order; one that was cut lacks the first."""
+    """What is measured next: pair `block` of a cell, and its missing sides in order."""
 
     index: int
     block: int
@@ -44,10 +44,10 @@ class Turn:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a cell is: its valid pairs by block, pairs begun, what one costs, and what the plan says.
+    """The standing of a cell: its valid pairs by block, pairs begun, what one costs, and what the plan says.
 
-    `p` is that of "nothing changed"; `lacking` is the side that a pair which was cut has not got yet, the other
-    having begun at `cut_utc`; `given_up` says why no more is tried.
+    `p` is the p-value of "nothing changed"; `lacking` is the missing side of an interrupted pair, whose other side
+    began at `cut_utc`; `given_up` says why no more pairs are tried.
     """
 
     cells: CellPair
@@ -63,10 +63,10 @@ class Standing:
 
 
 def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials) -> list[Standing]:
-    """Return how far every cell is, and what each measures next with its part of the budget.
+    """Return the standing of every cell, and what each measures next with its part of the budget.
 
-    First every cell that goes on gets to its first look. Where the budget does not pay for that, cells are left
-    out, those with the fewest pairs first (the later of equals), so that the others are judged.
+    First every unsettled cell gets to its first look. Where the budget is too small for that, cells are left out,
+    those with the fewest pairs first (the later of equals), so that the others are judged.
     """
     found = [_standing(comparison, pair, trials, len(cells)) for pair in cells]
     known = [each.pair_s for each in found if each.pair_s]
@@ -88,9 +88,9 @@ def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials)
 
 
 def next_turn(comparison: Comparison, found: Sequence[Standing], now_utc: str) -> Turn | None:
-    """Return what comes next: a pair cut lately, else a pair of the cell with the fewest begun; None at the end.
+    """Return what comes next: a pair interrupted recently, else one of the cell with the fewest; None at the end.
 
-    Cells that are equally far are drawn by the seed, so that a resumed comparison goes on as it would have.
+    Between cells with equally many pairs the seed decides, so a resumed comparison takes the same order.
     """
     for index, each in enumerate(found):
         if each.lacking is not None and not long_ago([each.cut_utc], now_utc):
@@ -106,7 +106,7 @@ def next_turn(comparison: Comparison, found: Sequence[Standing], now_utc: str) -
 
 
 def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
-    """Say whether all of these trials began too long ago for a pair with one that begins now; True without any."""
+    """Return whether all of these trials began too long ago for a pair with one that begins now; True if none."""
     now = datetime.fromisoformat(now_utc)
     ages_s = [(now - datetime.fromisoformat(utc)).total_seconds() for utc in begun_utc]
     return not any(abs(age_s) <= WITHIN_S for age_s in ages_s)
@@ -127,7 +127,7 @@ def verdict_of(comparison: Comparison, each: Standing) -> CellVerdict:
 
 
 def looks_of(comparison: Comparison) -> Looks:
-    """Return the looks that were paid for before the first pair."""
+    """Return the interim looks that were fixed before the first pair."""
     return Looks(comparison.looks_most, comparison.looks_first)
 
 
@@ -158,7 +158,7 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
 
 
 def _plan(comparison: Comparison, each: Standing, index: int, allowed_s: float) -> NextPairs:
-    """Return what a cell measures next with the device-seconds that it may have."""
+    """Return what a cell measures next with the device-seconds that it may use."""
     if each.given_up and not each.judgement.settled:
         return NextPairs((), "budget spent", each.given_up)
     return next_pairs(
@@ -177,7 +177,7 @@ def _medians(metric: str, cells: CellPair, trials: Trials) -> tuple[Medians, Med
 
 
 def _lacking(metric: str, own: Trials, block: int) -> tuple[Side | None, str]:
-    """Return the side that pair `block` has not got yet, and when its other side began.
+    """Return the missing side of pair `block`, and when its other side began.
 
     A pair whose first trial does not count is over.
     """

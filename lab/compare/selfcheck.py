@@ -1,6 +1,6 @@
-"""The lab checks itself: a build against itself, alike and with an injected slow-down, within a budget of time.
+"""The lab's check of itself: a build against itself, with and without an injected slow-down, within a time budget.
 
-What comes of it is saved after every comparison, so that nothing that was measured is lost, and it can go on.
+The record is saved after every comparison, so that no measurement is lost and the check can be resumed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from lab.stats.interval import Looks
 from lab.stats.sample import counted, medians_by_block
 
 COMPARISONS, INJECTED = 10, 5
-"""A/A comparisons and those with an injected slow-down: what the lab's acceptance asks for at least."""
+"""A/A comparisons, and comparisons with an injected slow-down: the least that the lab's acceptance asks for."""
 
 SLOW_DOWN = 1.10
-"""What is injected: twice what counts as `same` at most, so that a verdict which misses it is plainly wrong."""
+"""The injected slow-down: twice the most that counts as `same`, so a verdict that misses it is plainly wrong."""
 
 BUDGET_S = 900.0
-"""Wall-clock seconds: a quarter of an hour on the host."""
+"""Default budget in wall-clock seconds: a quarter of an hour, enough on the host."""
 
 SLOWED: dict[str, str] = {
     "load_s": "load",
@@ -40,14 +40,14 @@ SLOWED: dict[str, str] = {
     "decode_s": "decode",
     "decode_tokens_per_s": "decode",
 }
-"""Metric -> the stage that makes up nearly all of it: slowed by a tenth, it slows the metric by a tenth."""
+"""Metric -> the stage that makes up nearly all of it: slowing it by a tenth slows the metric by a tenth."""
 
 Ended = Literal["finished", "interrupted", "failed"]
 
 
 @dataclass(frozen=True)
 class Order:
-    """One comparison to be measured: `slow_down` 1 is A/A, `ends_at` a moment of the clock that ends all."""
+    """One comparison to measure: `slow_down` 1 is A/A; `ends_at` is when the self-check must end, by its clock."""
 
     number: int
     slow_down: float
@@ -58,7 +58,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of an order: `ratios` are its valid pairs, candidate / baseline, in the order of time."""
+    """The outcome of an order: `ratios` are its valid pairs, candidate / baseline, in order of time."""
 
     comparison: str
     found: CellVerdict
@@ -77,10 +77,11 @@ def carry_on(
     save: Callable[[SelfCheck], None],
     tell: Callable[[SelfCheck], None] = lambda record: None,
 ) -> SelfCheck:
-    """Measure the comparisons that `record` still lacks, while the budget lasts, and return what it then says.
+    """Measure the missing comparisons of `record` while the budget lasts, and return the record.
 
-    One that the time cut short last time is measured anew. It is saved and told after each. Left by an error or by
-    Ctrl-C it is saved as `failed` or `interrupted`, with the rates of what was measured, and the error goes on.
+    A comparison that ran out of time before is measured again. After each, the record is saved and told.
+    On an error or Ctrl-C it is saved as `failed` or `interrupted`, with the rates of what was measured, and the
+    error is raised again.
     """
     record = whole(record)
     began, before_s = clock.monotonic(), record.spent_s
@@ -130,14 +131,14 @@ def begin(
     budget_s: float = BUDGET_S,
     slow_down: float = SLOW_DOWN,
 ) -> SelfCheck:
-    """Check that a scenario can be compared with itself on a device, and write the self-check down.
+    """Check that a scenario can be compared with itself on a device, and save a new self-check.
 
     Raises `DeviceRefused` for an emulated device, `ScenarioError` for a scenario of several cells or with a metric
     that no single stage makes up.
     """
     if bench.device.identity.kind == "emulated":
         raise DeviceRefused(
-            f"{bench.device.identity.name} is emulated: no time it takes is a measurement, so there are no "
+            f"{bench.device.identity.name} is emulated: its times are not measurements, so there are no "
             "verdicts to check. Choose a phone, a virtual phone or the host"
         )
     _check(scenario)
@@ -170,26 +171,29 @@ def _check(scenario: Scenario) -> None:
     if len(scenario.cells) != 1:
         raise ScenarioError(
             f"scenario {scenario.name}: a self-check compares one cell with itself, this has "
-            f"{len(scenario.cells)}; choose one with a single cell, as the bundled `selfcheck` is"
+            f"{len(scenario.cells)}; choose one with a single cell, such as the bundled `selfcheck`"
         )
     if scenario.metric not in SLOWED:
         raise ScenarioError(
-            f"scenario {scenario.name}: no single stage makes up {scenario.metric}, so that a slow-down injected "
-            f"into one would not be the metric's; choose one of {', '.join(SLOWED)}"
+            f"scenario {scenario.name}: no single stage makes up {scenario.metric}, so a slow-down of one stage "
+            f"would not slow the metric as much; choose one of {', '.join(SLOWED)}"
         )
 
 
 def reopen(record: SelfCheck, scenario: Scenario, bench: Bench) -> None:
-    """Refuse to go on with a self-check whose surroundings have changed: raises `RunError` saying what differs."""
+    """Raise `RunError` if a self-check cannot be resumed because its surroundings have changed; it says how."""
     if bench.build.id != record.build:
         raise RunError(
-            f"self-check {record.id} cannot go on: it was begun with build {record.build_line} "
-            f"({record.build[:12]}), found {bench.build.id[:12]}. Name it: --build {record.build[:12]}"
+            f"self-check {record.id} cannot be resumed: it was started with build {record.build_line} "
+            f"({record.build[:12]}), found {bench.build.id[:12]}. Name that build: --build {record.build[:12]}"
         )
     now = context_of(scenario, scenario.cells, bench, inputs_of(scenario.cells, bench))
     if changed := record.context.differs_from(now):
         words = "; ".join(f"{name} was {was}, is {found}" for name, (was, found) in changed.items())
-        raise RunError(f"self-check {record.id} cannot go on, its verdicts would not be of one kind: {words}")
+        raise RunError(
+            f"self-check {record.id} cannot be resumed, its verdicts would not be comparable: {words}. "
+            "Restore what changed, or start a new one: `lab selfcheck`"
+        )
 
 
 def comparing(
@@ -200,10 +204,10 @@ def comparing(
     watch: Watch = lambda progress: None,
     tell: Callable[[str], None] = lambda words: None,
 ) -> Compare:
-    """Return what measures one comparison of the build with itself.
+    """Return a function that measures one comparison of the build with itself.
 
-    Compared as parameters are: the rule is that for builds, which are judged on accepted devices only, and here
-    it is the device that is in question.
+    It compares in the dimension `parameter`, because builds are judged on accepted devices only, and here the
+    device itself is under test.
     """
     alike = comparison.Side(scenario, bench, record.build_line)
 
@@ -228,13 +232,13 @@ def comparing(
 
 
 def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measured:
-    """Read a comparison back from the store; raises `RunError` unless its runs were slowed as was asked."""
+    """Read a comparison back from the store; raises `RunError` unless its runs were slowed as ordered."""
     done = bench.store.comparison(comparison_id)
     baseline, candidate = bench.store.run(done.baseline_run), bench.store.run(done.candidate_run)
     if (baseline.inject, candidate.inject) != (None, inject):
         raise RunError(
             f"comparison {done.id}: wanted {inject} injected into the candidate alone, found {baseline.inject} "
-            f"and {candidate.inject}; what was measured says nothing of this device"
+            f"and {candidate.inject}; its measurements say nothing about this device"
         )
     ours, theirs = (bench.store.trials(run.id) for run in (baseline, candidate))
     cell = baseline.cells[0].key

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: from what a person named, or from the runs that were begun."""
+"""The two sides of a comparison, from what a user named or from the runs of an interrupted one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.store import Store
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command was asked to compare: A and B as they were named."""
+    """What the user wants compared: A and B as they were named."""
 
     named: tuple[str, str]
     differs: Dimension
@@ -32,12 +32,14 @@ class Wanted:
 def one_scenario(name: str | None) -> Scenario:
     """Return the scenario that both sides measure; raises `ScenarioError`."""
     if name is None:
-        raise ScenarioError("wanted what to measure: --scenario NAME, as decode, prefill_tokens or vit_batch")
+        raise ScenarioError(
+            "wanted a scenario to measure: --scenario NAME, such as decode, prefill_tokens or vit_batch"
+        )
     return scenarios_of(name, None, {})[0]
 
 
 def sides_of(store: Store, wanted: Wanted, terms: Terms) -> tuple[Side, Side]:
-    """Return what is measured on each side; raises as the session does for what is not there."""
+    """Return the two sides; raises `RunError`, `ScenarioError`, and what finding builds and devices raises."""
     differs, named = wanted.differs, wanted.named
     by_build = differs in ("build", "runtime")
     if by_build and wanted.build is not None:
@@ -59,7 +61,7 @@ def sides_of(store: Store, wanted: Wanted, terms: Terms) -> tuple[Side, Side]:
 def _benches(
     store: Store, places: Sequence[str], builds: Sequence[str], terms: Terms, profile: Profile | None
 ) -> list[Bench]:
-    """Return the bench of each side; on two devices both turns are taken at once."""
+    """Return the bench of each side; the turns of two devices are taken together."""
     found = {text: devices_of(store, text, tell=terms.tell) for text in dict.fromkeys(places)}
     for text, devices in found.items():
         if len(devices) != 1:
@@ -76,7 +78,7 @@ def _benches(
 
 
 def _cell(chosen: Scenario, text: str) -> Cell:
-    """Return the one cell of a scenario that a text names: its key, a part of it, or its label."""
+    """Return the one cell of a scenario that a text names: by its key, a part of it, or its label."""
     found = [cell for cell in chosen.cells if text in (cell.key, cell.label)]
     found = found or [cell for cell in chosen.cells if text in cell.key.split(", ")]
     if len(found) != 1:
@@ -86,7 +88,7 @@ def _cell(chosen: Scenario, text: str) -> Cell:
 
 
 def reopened(store: Store, runs: tuple[Run, Run], folders: Sequence[str], terms: Terms) -> tuple[Side, Side]:
-    """Return the sides whose runs were begun; `folders` hold the builds that lie outside the store."""
+    """Return the sides of a comparison to be resumed; `folders` hold builds that are not in the store."""
     outside = {store.find_build(folder).id: folder for folder in folders}
     benches = _benches(
         store,

@@ -1,10 +1,10 @@
-"""Two runs that were finished for other reasons, held against each other afterwards, block by block."""
+"""The comparison of two finished runs that were measured for other reasons, block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.compare.comparable import Subject, differs_beyond
+from lab.compare.comparable import Subject, differs_beyond, incomparable
 from lab.compare.pairing import CellPair, Trials
 from lab.errors import RunError
 from lab.identifiers import new_run_id, now_utc
@@ -17,24 +17,24 @@ from lab.store import Store
 
 
 def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension) -> Comparison:
-    """Hold two runs against each other, with an interval for a number of pairs fixed in advance.
+    """Compare two finished runs, with an interval for a number of pairs fixed in advance, and save the result.
 
-    Blocks that only one of them has are left out. They were not interleaved: whatever changed between them, heat
-    and load too, is in the ratio, so that the verdict is `cannot tell` or `incomparable`, and nothing else. It is
-    saved as a comparison that paid for no looks. Raises `RunError`
-    for a run that is not finished, that measured no common cell, or was a side of a comparison with the other:
-    when that stopped was decided by its results, and an interval that looks once would be too narrow.
+    Blocks that only one run has are left out. The runs were not interleaved: whatever changed between them, heat
+    and load included, is in the ratio, so the verdict is `cannot tell` or `incomparable`. The saved comparison
+    has no looks. Raises `RunError` when a run is not finished, when the two measured no common cell, or when they
+    are sides of one comparison: its results decided when it stopped, so an interval for one look would be too
+    narrow.
     """
     for run in (baseline, candidate):
         if run.status != "finished":
-            whole = run.comparison  # a side goes on with the other one only
-            go_on = f"lab run --resume {run.id}" if whole is None else f"lab compare --resume {whole}"
-            raise RunError(f"run {run.id} is {run.status}: wanted finished runs; go on with it: {go_on}")
+            whole = run.comparison  # a side is resumed together with the other one
+            resume = f"lab run --resume {run.id}" if whole is None else f"lab compare --resume {whole}"
+            raise RunError(f"run {run.id} is {run.status}: wanted finished runs; resume it: {resume}")
     if baseline.id == candidate.id:
         raise RunError(f"both are run {baseline.id}: wanted two runs to compare")
     if baseline.comparison is not None and baseline.comparison == candidate.comparison:
         raise RunError(
-            f"both are sides of comparison {baseline.comparison}, which looked often and judged them already: "
+            f"both are sides of comparison {baseline.comparison}, which has judged them already, with many looks: "
             f"lab compare --resume {baseline.comparison[:13]} prints it"
         )
     sides = [Subject(run.device, run.context) for run in (baseline, candidate)]
@@ -59,14 +59,16 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
         looks_first=0,
         budget_s=0.0,
         differs=differs,
-        cells=tuple(_verdict(metric, pair, trials, sorted(differs)) for pair in pairs),
+        cells=tuple(
+            incomparable(pair[0].key, differs) if differs else _verdict(metric, pair, trials) for pair in pairs
+        ),
     )
     store.save_comparison(found)
     return found
 
 
 def cells_of(baseline: Run, candidate: Run) -> Sequence[CellPair]:
-    """Return the cells that both runs measured, or the single cell of each; raises `RunError` without any."""
+    """Return the cells that both runs measured, or the single cell of each; raises `RunError` if there is none."""
     theirs = {cell.key: cell for cell in candidate.cells}
     both = [(cell, theirs[cell.key]) for cell in baseline.cells if cell.key in theirs]
     if both:
@@ -77,10 +79,8 @@ def cells_of(baseline: Run, candidate: Run) -> Sequence[CellPair]:
     raise RunError(f"runs {baseline.id} and {candidate.id} measured no common cell: {listed}")
 
 
-def _verdict(metric: str, cells: CellPair, trials: Trials, differs: Sequence[str]) -> CellVerdict:
+def _verdict(metric: str, cells: CellPair, trials: Trials) -> CellVerdict:
     key = cells[0].key
-    if differs:
-        return CellVerdict(key, "incomparable", None, None, 1.0, 0, f"{', '.join(differs)} differ")
     ours = medians_by_block(trials["baseline"], key, metric)
     theirs = medians_by_block(trials["candidate"], cells[1].key, metric)
     ratios = list(ratios_by_block(theirs, ours).values())
@@ -94,5 +94,5 @@ def _verdict(metric: str, cells: CellPair, trials: Trials, differs: Sequence[str
         smallest_visible=smallest_visible_change(change),
         p=p_once(ratios),
         pairs=len(ratios),
-        why="not interleaved: what changed between the two runs, heat and load too, is in the ratio",
+        why="not interleaved: whatever changed between the runs, heat and load included, is in the ratio",
     )

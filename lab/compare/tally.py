@@ -1,4 +1,4 @@
-"""What a self-check still has to measure, and what its record says: counts, rates, and what could not be shown."""
+"""The arithmetic of a self-check's record: what is still to be measured, and its counts, rates and gaps."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lab.stats.interval import Looks
 from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_found
 
 SPARE = 1.5
-"""How much longer than usual the pairs of one comparison may take: gates, pairs measured anew. A judgement."""
+"""How much longer than usual the pairs of one comparison may take: gates, pairs retried. A judgement."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Live comparisons in counts: `false` of `alike` called a change, `found` of `slowed` rightly.
+    """Counts of live comparisons: `false` of the `alike` ones called a change, `found` of the `slowed` ones.
 
-    Counted are those whose verdict stood, or that took all their pairs. One that the time cut short is no
-    comparison as users make them: what it would have said with its last pairs is not known.
+    Comparisons count when their verdict stood or when they took all their pairs. One that ran out of time is left
+    out: what it would have said with its remaining pairs is unknown.
     """
 
     alike: int
@@ -32,7 +32,7 @@ class Tally:
 
 
 def tally(record: SelfCheck) -> Tally:
-    """Count the live verdicts. A slow-down counts as found when it was called worse, not merely changed."""
+    """Return the counts of live verdicts. A slow-down is found when it was called worse, not merely changed."""
     judged = [live for live in record.live if not cut_short(record, live)]
     alike = [live.found.verdict for live in judged if live.slow_down == 1]
     slowed = [live.found.verdict for live in judged if live.slow_down != 1]
@@ -41,12 +41,12 @@ def tally(record: SelfCheck) -> Tally:
 
 
 def cut_short(record: SelfCheck, live: LiveCheck) -> bool:
-    """Tell whether time ran out before a comparison's verdict stood."""
+    """Return whether time ran out before a comparison's verdict stood."""
     return live.found.verdict == "cannot tell" and live.found.pairs < record.looks_most
 
 
 def whole(record: SelfCheck) -> SelfCheck:
-    """Return a record without its last comparison where time cut that short, so that it is measured anew."""
+    """Return a record without its last comparison if time cut that short, so that it is measured again."""
     if not record.live or not cut_short(record, record.live[-1]):
         return record
     last, kept = record.live[-1], replace(record, live=record.live[:-1])
@@ -57,7 +57,7 @@ def whole(record: SelfCheck) -> SelfCheck:
 
 
 def slow_downs(record: SelfCheck) -> list[float]:
-    """Return what is injected into each comparison, in their order: the slowed ones evenly among those alike."""
+    """Return the slow-down of each comparison in order, 1 for none: the slowed ones are spread evenly."""
     alike = [((i + 0.5) / record.wanted, 1.0) for i in range(record.wanted)]
     slow = record.inject.slow_down
     slowed = [((i + 0.5) / record.wanted_injected, slow) for i in range(record.wanted_injected)]
@@ -65,11 +65,11 @@ def slow_downs(record: SelfCheck) -> list[float]:
 
 
 def share_s(record: SelfCheck, left_s: float) -> float | None:
-    """Return the seconds that the next comparison may take of those left; None when it would come to nothing.
+    """Return how many of the seconds left the next comparison may take; None when they are too few.
 
-    As many as all its pairs take: rather fewer comparisons than such as are cut short. What a pair costs is
-    taken from those that were measured; after one without any pair the next may take twice the time, if more is
-    left than such a one took.
+    It may take as long as all its pairs need: fewer whole comparisons are better than more that are cut short. The
+    cost of a pair comes from the pairs measured so far. After a comparison without a single pair the next may take
+    twice the time, if more is left than such a comparison took.
     """
     pairs = sum(live.found.pairs for live in record.live)
     if not pairs:
@@ -83,7 +83,7 @@ def share_s(record: SelfCheck, left_s: float) -> float | None:
 
 
 def conclude(record: SelfCheck) -> SelfCheck:
-    """Return the record with the rates that its A/A pairs give, and in words what could not be shown."""
+    """Return the record with the rates that its A/A pairs give, and with what is missing, in words."""
     looks = Looks(most=record.looks_most, first=record.looks_first)
     missing = _missing(record)
     between_cv = _between_cv(record.ratios)
@@ -100,7 +100,7 @@ def conclude(record: SelfCheck) -> SelfCheck:
             between_cv=between_cv,
             missing=(
                 *missing,
-                f"no rates by slow-down and no smallest one that is found: wanted {LEAST_PAIRS} A/A pairs "
+                f"no rates by slow-down and no smallest slow-down that is found: wanted {LEAST_PAIRS} A/A pairs "
                 f"({2 * LEAST_PAIRS} trials), found {len(record.ratios)}",
             ),
         )
@@ -115,14 +115,14 @@ def conclude(record: SelfCheck) -> SelfCheck:
 
 
 def _between_cv(ratios: Sequence[float]) -> float | None:
-    """Return the variation between trials of one side, as pairs show it: a log ratio has twice their variance."""
+    """Return the variation between trials of one side; the log ratio of a pair has twice their variance."""
     if len(ratios) < 2:
         return None
     return math.sqrt(math.expm1(float(np.var(np.log(ratios), ddof=1)) / 2))
 
 
 def _missing(record: SelfCheck) -> list[str]:
-    """Say which of the live comparisons are not there, and what all of them would have taken."""
+    """Return which live comparisons are missing, and how long all of them would have taken."""
     done = tally(record)
     wanted = record.wanted + record.wanted_injected
     words = [
@@ -145,6 +145,6 @@ def _missing(record: SelfCheck) -> list[str]:
     pair_s = sum(live.spent_s for live in record.live) / pairs
     needed = 60 * math.ceil(record.looks_most * pair_s * wanted / 60)
     return [
-        f"{said}a pair took {pair_s:.0f} s, waiting at gates included; all of them take {needed} s at most "
+        f"{said}a pair took {pair_s:.0f} s, including waits at gates; all of them need at most {needed} s "
         f"(--budget {needed})"
     ]

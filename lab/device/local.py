@@ -10,7 +10,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +18,7 @@ from time import monotonic
 import psutil
 
 import device_agents
+from lab import islands
 from lab.device.android_text import cpus
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
@@ -175,7 +175,6 @@ def start_time(pid: int) -> int | None:
 
 def connect() -> Device:
     """Return this machine as a device, with the bundled reference agent."""
-    root = str(Path(device_agents.__file__).parent.parent)
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     facts = host_facts()
     return Device(
@@ -187,8 +186,8 @@ def connect() -> Device:
             cores=cores(),
         ),
         transport=LocalTransport(),
-        agent=(sys.executable, "-P", "-m", "device_agents.reference"),
-        environment={**inherited, "PYTHONPATH": root},
+        agent=tuple(islands.command("device_agents.reference")),
+        environment={**inherited, "PYTHONPATH": islands.ROOT},
         scratch=None,
         facts=facts,
     )

@@ -1,4 +1,4 @@
-"""What clocks a device is to offer: the hardware's highest, or the highest seen where a profile sets them."""
+"""The clocks that a device should offer: the hardware's highest, or the highest seen where a profile sets them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lab.records import Profile, Vitals
 
 
 class Offered:
-    """The clocks that one device is to offer through a session, by cpufreq policy, as shares of its highest.
+    """The clocks that one device should offer during a session: for each cpufreq policy a share of its highest.
 
-    In `observe` that is all of it. In `fixed` and `rooted` it is the highest cap that any gate's look showed: what
-    a profile sets is below the hardware's highest, and heat only lowers it. A phone whose clocks were cut at every
-    look so far is not found out.
+    In `observe` the share is 1. In `fixed` and `rooted` it is the highest cap that any look at a gate showed: the
+    profile sets the caps below the hardware's highest, and heat only lowers them. A phone whose clocks were cut at
+    every look so far goes undetected.
     """
 
     def __init__(self, profile: Profile = "observe") -> None:
@@ -20,16 +20,16 @@ class Offered:
         self._highest: dict[str, float] = {}
 
     def note(self, vitals: Vitals) -> None:
-        """Take note of what a look at a gate shows."""
+        """Take note of the caps that a look at a gate shows."""
         for policy, cap in _caps(vitals).items():
             self._highest[policy] = max(cap, self._highest.get(policy, cap))
 
     def whole(self, policy: str) -> float | None:
-        """Return the cap that a policy is to have; None where a profile sets it and no look has shown it yet."""
+        """Return the cap that a policy should have; None where a profile sets it and no look has shown it yet."""
         return 1.0 if self.profile == "observe" else self._highest.get(policy)
 
     def lowest(self, vitals: Vitals) -> tuple[str, float] | None:
-        """Return the policy that is allowed the least of what it is to have, and that share; None without caps."""
+        """Return the policy with the smallest share of what it should have, and the share; None without caps."""
         shares = [(cap / whole, policy) for policy, cap in _caps(vitals).items() if (whole := self.whole(policy))]
         if not shares:
             return None
@@ -38,10 +38,10 @@ class Offered:
 
     @property
     def words(self) -> str:
-        """Of what a share is."""
-        return "its highest clock" if self.profile == "observe" else "the highest clock that a gate saw it have"
+        """What the shares are shares of, in words."""
+        return "its highest clock" if self.profile == "observe" else "the highest clock seen at a gate"
 
 
 def _caps(vitals: Vitals) -> dict[str, float]:
-    """Return the caps that can be; a clock of nothing, or without end, is none."""
+    """Return the possible caps: finite and above 0."""
     return {policy: cap for policy, cap in vitals.caps.items() if math.isfinite(cap) and cap > 0}

@@ -1,4 +1,4 @@
-"""How cool a device has been lately: the lowest skin and chip temperatures seen when its gate opened."""
+"""How cool a device is at rest: the lowest skin and chip temperatures at which its gate opened lately."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab.device.book import Book
-from lab.device.vitals import look as senses
 from lab.device.vitals.lines import COLDEST, HOTTEST
+from lab.device.vitals.look import skin, soc
 from lab.identifiers import now_utc
 from lab.records import Vitals
 
 KEPT_DAYS = 7
-"""How long a low counts: a judgement. A winter's night must not forbid measuring in spring, and one day with the
-heating off should not be lost over a weekend."""
+"""How many days a low counts: a judgement. A winter's night must not prevent measurements in spring, and the low
+of a day with the heating off should survive a weekend."""
 
 
 @dataclass(frozen=True)
 class Idle:
-    """The lowest skin and chip temperature (degC) of the last days; None where no such sensor was ever read."""
+    """The lowest skin and chip temperature (degC) of the last days; None where no such sensor was read."""
 
     skin: float | None
     soc: float | None
@@ -42,44 +42,43 @@ _BOOK = Book(
     "idle",
     TypeAdapter(dict[str, _Days]),
     doing="note how cool a device is at rest",
-    lost="idle temperatures are learnt anew",
+    lost="idle temperatures will be learnt again",
 )
 
 
 def remembered(root: Path, name: str, *, utc: str = "") -> Idle | None:
-    """Return how cool the device was at its coolest lately; None when nothing is known.
+    """Return the device's lowest temperatures of the last days; None when none is known.
 
-    `utc` is now, as ISO 8601. Days that lie ahead (a host's clock was set back) do not count. Raises `StoreError`.
+    `utc` is the current time, as ISO 8601. Days in the future (the host's clock was set back) do not count. Raises
+    `StoreError`.
     """
     days = _recent(_BOOK.read(root).get(name, {}), utc)
-    skin, soc = _lowest(low.skin for low in days.values()), _lowest(low.soc for low in days.values())
-    return None if skin is None and soc is None else Idle(skin, soc)
+    idle = Idle(_lowest(low.skin for low in days.values()), _lowest(low.soc for low in days.values()))
+    return None if idle == Idle(None, None) else idle
 
 
 def remember(root: Path, name: str, vitals: Vitals, *, utc: str = "") -> None:
-    """Note what a look at an open gate said, if it is the day's lowest; raises `StoreError`.
+    """Record the temperatures of a look at an open gate, if they are the day's lowest; raises `StoreError`.
 
-    Only looks at which the gate opened belong here: with nothing known, a hot phone would otherwise teach that hot
-    is idle.
+    Pass only looks at which the gate opened: while nothing is known, a hot phone would otherwise teach that hot is
+    idle.
     """
-    skin, soc = _lowest((senses.skin(vitals),)), _lowest((senses.soc(vitals),))
-    if skin is None and soc is None:
-        return
+    now = _Low(skin=_lowest((skin(vitals),)), soc=_lowest((soc(vitals),)))
     today = _today(utc)
     known = _BOOK.read(root).get(name, {}).get(today, _Low())
-    if known == _lower(known, skin, soc):
+    if known == _lower(known, now):
         return
     with _BOOK.changing(root) as book:
         days = _recent(book.get(name, {}), utc)
-        book[name] = days | {today: _lower(days.get(today, _Low()), skin, soc)}
+        book[name] = days | {today: _lower(days.get(today, _Low()), now)}
 
 
-def _lower(low: _Low, skin: float | None, soc: float | None) -> _Low:
-    return _Low(skin=_lowest((low.skin, skin)), soc=_lowest((low.soc, soc)))
+def _lower(low: _Low, other: _Low) -> _Low:
+    return _Low(skin=_lowest((low.skin, other.skin)), soc=_lowest((low.soc, other.soc)))
 
 
 def _lowest(values: Iterable[float | None]) -> float | None:
-    """Return the lowest of those that something in a phone can have."""
+    """Return the lowest temperature that a part of a phone can have; None without one."""
     return min((value for value in values if value is not None and COLDEST <= value <= HOTTEST), default=None)
 
 

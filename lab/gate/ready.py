@@ -1,4 +1,4 @@
-"""What looks at a device say: whether it is cool, charged and quiet enough for a trial to start."""
+"""Deciding from looks at a device whether it is cool, charged and quiet enough for a trial to start."""
 
 from __future__ import annotations
 
@@ -17,24 +17,22 @@ from lab.records import SENSOR_GONE, UNGATED, Vitals
 from lab.scenario.plan import Gates
 
 GONE_LOOKS = 3
-"""Looks in a row without a reading after which a sensor is taken to be gone (device_care.md, section 5)."""
-
+"""Looks in a row without a reading after which a sensor counts as gone (device_care.md, section 5)."""
 
 STILL_LOOKS = 12
-"""Looks after which it is told that a temperature never moved: a judgement, a minute by default."""
-
+"""Looks after which a message says that a temperature never moved: a judgement, a minute by default."""
 
 AGES_S = 1e10
-"""No device has been up for so long (three hundred years): what says so is no clock."""
+"""No device has been up for so long (three hundred years): such a reading comes from no clock."""
 
 
 @dataclass(frozen=True)
 class Slope:
-    """How still case or battery must hold once one of them had to cool: less than this, over at least so long.
+    """How still case or battery must hold once one of them had to cool: a slower change, over at least so long.
 
     0.2 degC a minute over 60 s is a judgement (methodology.md, section 4). Both directions count: a phone that
-    still cools is warm inside. A chip that had to cool asks for no stillness: it is cool within seconds, and its
-    limit alone says so.
+    still cools is warm inside. A chip that had to cool need not hold still: it cools within seconds, so its limit
+    alone is enough.
     """
 
     celsius_per_minute: float = 0.2
@@ -46,9 +44,9 @@ SLOPE = Slope()
 
 @dataclass(frozen=True)
 class Decision:
-    """What looks say: `care` is why the device is not ready, `load` why it is not quiet, in words.
+    """A decision after some looks: `care` says why the device is not ready, `load` why it is not quiet.
 
-    `gone` is why waiting does not help: a sensor that was too warm when it vanished. `flags` are of `FLAGS`.
+    `gone` says why waiting does not help: a sensor read too warm when it vanished. `flags` are keys of `FLAGS`.
     """
 
     kind: Literal["open", "wait", "ungated"]
@@ -60,7 +58,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Rule:
-    """One thing that is read, and why what was read is not good enough: words, or empty."""
+    """One reading of a look, and its test: `refuse` returns why the value is not good enough, or nothing."""
 
     what: str
     read: Callable[[Vitals], float | None]
@@ -78,14 +76,15 @@ def decide(
     slope: Slope = SLOPE,
     offered: Offered | None = None,
 ) -> Decision:
-    """Say whether a trial may start after these looks, the last being now; never raises.
+    """Decide whether a trial may start after these looks, the last of which is now; never raises.
 
     `idle` is how cool the device is at rest: without it only the absolute limits hold. `offered` are the clocks it
-    is to have, the hardware's highest if nothing is said. A sensor that was there, now or when `idle` was learnt,
-    and gives nothing is waited for over `GONE_LOOKS` looks. What a frozen or lying sensor hides is not known here.
+    should have, by default the hardware's highest. A sensor that was read before (in these looks, or when `idle`
+    was learnt) and gives nothing now is worth waiting for during `GONE_LOOKS` looks. A frozen or lying sensor goes
+    undetected here.
     """
     if not looks:
-        return Decision("wait", care=("not looked at yet",))
+        return Decision("wait", care=("no look was taken yet",))
     rules = _rules(gates, idle, offered or Offered())
     care: list[str] = []
     gone: list[str] = []
@@ -104,7 +103,7 @@ def decide(
         care.append(words)
     load = _too_busy(looks[-1], gates, cores)
     if all(_reading(rule, looks[-1]) is None for rule in warm if rule.what != "battery"):
-        flags.append(UNGATED)  # a battery lags the chip by minutes: it cannot tell that the phone has cooled
+        flags.append(UNGATED)  # a battery lags the chip by minutes: it does not show that the phone has cooled
     if care or gone or load:
         return Decision("wait", tuple(care), load, "; ".join(gone), tuple(flags))
     return Decision("ungated" if UNGATED in flags else "open", flags=tuple(flags))
@@ -145,7 +144,7 @@ def _warmth(
     *,
     expected: bool = False,
 ) -> _Rule:
-    """Return the rule for a temperature (degC), with its limit and how that came about."""
+    """Return the rule for a temperature (degC); `limit` is the limit and, in words, where it comes from."""
 
     def refuse(celsius: float, vitals: Vitals) -> str:
         if limit is None or celsius <= limit[0]:
@@ -173,7 +172,7 @@ def _held_back(vitals: Vitals) -> str:
 
 
 def _cut(vitals: Vitals, gates: Gates, offered: Offered) -> str:
-    """Say that a policy is allowed too little of its clocks, as a charger's heat does without a cooling state."""
+    """Say that a policy's clocks are capped too low; heat from charging does so without a cooling state."""
     lowest = offered.lowest(vitals)
     if lowest is None or lowest[1] >= gates.cap_share_least:
         return ""
@@ -189,7 +188,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _too_busy(vitals: Vitals, gates: Gates, cores: int) -> str:
-    """Say that others use too much of the cores, what is stolen from a virtual machine included."""
+    """Say that other programs use too much of the cores; time stolen from a virtual machine counts."""
     used = sum(n for n in (vitals.busy_cores, vitals.stolen_cores) if n is not None and math.isfinite(n))
     most = gates.busy_per_core_most * max(cores, 1)
     if used <= most:
@@ -198,7 +197,7 @@ def _too_busy(vitals: Vitals, gates: Gates, cores: int) -> str:
 
 
 def _reading(rule: _Rule, vitals: Vitals) -> float | None:
-    """Return what a rule reads; None for what is no number, and for a warmth that nothing in a phone can have."""
+    """Return a rule's reading; None if it is not finite, or a temperature that no part of a phone can have."""
     value = rule.read(vitals)
     if value is None or not math.isfinite(value) or (rule.is_warmth and not COLDEST <= value <= HOTTEST):
         return None
@@ -211,7 +210,7 @@ def _refused(rule: _Rule, vitals: Vitals) -> str:
 
 
 def _judged(rule: _Rule, looks: Sequence[Vitals]) -> tuple[Literal["fine", "waits", "missing", "gone"], str]:
-    """Judge the last look by one rule; a sensor that gives nothing is judged by what it said last."""
+    """Judge the last look by one rule; judge a sensor that gives nothing by its last reading."""
     silent = 0
     for look in reversed(looks):
         if _reading(rule, look) is not None:
@@ -234,14 +233,14 @@ def _judged(rule: _Rule, looks: Sequence[Vitals]) -> tuple[Literal["fine", "wait
 
 
 def _still(rule: _Rule, looks: Sequence[Vitals]) -> str:
-    """Say that a temperature never moved: it does not fall, or the sensor stands still; nobody can tell which."""
+    """Say that a temperature never moved: it does not fall or the sensor is frozen; looks cannot say which."""
     if not rule.is_warmth or len(looks) < STILL_LOOKS or len({_reading(rule, look) for look in looks}) > 1:
         return ""
     return f", the same at each of {len(looks)} looks"
 
 
 def _why_missing(rule: _Rule, last: Vitals | None, now: Vitals) -> str:
-    """Return what is told of a vanished sensor, if anything is."""
+    """Return the reason that the look gives for a vanished sensor, if it gives one."""
     names = [rule.what]
     if last is not None and (value := _reading(rule, last)) is not None:
         names.insert(0, place(last, rule.what, value))
@@ -249,10 +248,10 @@ def _why_missing(rule: _Rule, last: Vitals | None, now: Vitals) -> str:
 
 
 def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
-    """Say that the case, or else the battery, still changes its temperature, or was not watched for long enough.
+    """Say that the case's temperature (without one the battery's) still changes, or was not watched long enough.
 
-    The chip is not asked: it follows every program within seconds. Least squares over the device's own clock; what
-    lies before a step back of that clock is not used.
+    The chip does not count: it follows every program within seconds. The rate is a least-squares slope over the
+    device's own clock; looks before a backward step of that clock are left out.
     """
     for what, read in (("skin", skin), ("battery", battery)):
         rule = _Rule(what, read, lambda celsius, v: "", is_warmth=True)
@@ -274,7 +273,7 @@ def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
     watched = times[0] - times[-1] if times else 0.0
     name = place(looks[-1], what, now)
     if watched < slope.seconds:
-        return f"{name} is watched for {watched:.0f} s of the {slope.seconds:g} s that it must hold still"
+        return f"{name} was watched for {watched:.0f} s of the {slope.seconds:g} s that it must hold still"
     if watched == 0:
         return ""
     rate = 60 * statistics.linear_regression(times, values).slope
@@ -285,12 +284,12 @@ def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
 
 
 def place(vitals: Vitals, what: str, celsius: float) -> str:
-    """Return the zone that a reading came from, or what it is the temperature of."""
+    """Return the thermal zone of a reading; where that is unknown, the part that it is the temperature of."""
     places = {"skin": skins, "chip": chips}
     found = places[what](vitals) if what in places else {}
     return min((name for name, value in found.items() if value == celsius), default=f"the {what}")
 
 
 def throttles(vitals: Vitals) -> list[tuple[str, int]]:
-    """Return (name, state) of what slows processors down when it is hot; chargers and lights do not count."""
+    """Return (name, state) of the cooling devices that slow processors down; chargers and lights do not count."""
     return [(name, state) for name, state in vitals.cooling.items() if "cpufreq" in name or "devfreq" in name]

@@ -1,4 +1,4 @@
-"""What heat does to a trial that runs: when it must be ended, and whether it was slowed down."""
+"""Heat during a trial: when it ends the trial, and whether it slowed the trial down."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutd
 
 
 def abort(vitals: Vitals, gates: Gates) -> str:
-    """Say why a running trial must be ended now, for the device's sake; empty when it need not be.
+    """Return why a running trial must end now to protect the device; empty when it need not.
 
-    A look that says nothing of battery and status ends nothing: a sensor's silence is not heat.
+    A look without battery temperature and thermal status never ends a trial: a silent sensor is not heat.
     """
     celsius, status = battery(vitals), vitals.thermal_status
     if celsius is not None and celsius >= gates.abort_battery_celsius:
         return (
-            f"the battery reached {celsius:.1f} °C, and a trial is ended at {gates.abort_battery_celsius:g} °C "
-            "for the battery's sake"
+            f"the battery reached {celsius:.1f} °C, and a trial ends at {gates.abort_battery_celsius:g} °C to "
+            "protect the battery"
         )
     if status is not None and status >= gates.abort_thermal_status:
         warm = _warmest(vitals)
         return (
-            f"the thermal status reached {_status(status)}{f' ({warm})' if warm else ''}, and a trial is "
-            f"ended at {_status(gates.abort_thermal_status)}"
+            f"the thermal status reached {_status(status)}{f' ({warm})' if warm else ''}, and a trial ends at "
+            f"{_status(gates.abort_thermal_status)}"
         )
     return ""
 
@@ -41,12 +41,12 @@ def abort(vitals: Vitals, gates: Gates) -> str:
 def throttled(
     before: Vitals, during: Sequence[Vitals], after: Vitals | None, gates: Gates, offered: Offered
 ) -> Flaw | None:
-    """Return why a trial was slowed down by heat, in words; None when nothing that was read says so.
+    """Return how heat slowed a trial down, in words; None when no reading shows that it did.
 
-    `before` is the look that opened the gate, `during` what was sampled meanwhile, `after` a look at the end.
-    Clocks are held against those that are to be `offered`, or the start's where no look told them. Nothing is
-    found by sensors that are missing, nor by those that stand still or lie. With `throttling = "keep"` heat is
-    what is asked about.
+    `before` is the look that opened the gate, `during` are the samples of the trial, `after` is a look at its end.
+    Clocks are compared with those that the device should have `offered`, or with those at the start where no look
+    showed them. Sensors that are missing, frozen or wrong find nothing. With `throttling = "keep"` the scenario
+    asks about heat, and the answer is None.
     """
     if gates.throttling == "keep":
         return None
@@ -60,14 +60,14 @@ def throttled(
 
 @dataclass(frozen=True)
 class _Moment:
-    """A look, and when that was in words."""
+    """A look, and when it was taken, in words."""
 
     when: str
     vitals: Vitals
 
 
 def _placed(during: Sequence[Vitals]) -> list[_Moment]:
-    """Say of each sample when it was, by the device's own clock; by its number where that clock went wrong."""
+    """Say when each sample was taken, by the device's own clock; by its number where that clock went wrong."""
     times = [vitals.boot_s for vitals in during]
     steady = all(math.isfinite(time) for time in times) and times == sorted(times)
     return [
@@ -82,7 +82,7 @@ def _placed(during: Sequence[Vitals]) -> list[_Moment]:
 
 
 def _hot(moments: Sequence[_Moment], gates: Gates) -> str:
-    """Say that Android called the device hot."""
+    """Say that Android reported the device as hot."""
     status, worst = max(((moment.vitals.thermal_status or 0, moment) for moment in moments), key=_first)
     if status <= gates.thermal_status_most:
         return ""
@@ -108,7 +108,7 @@ def _slowed(moments: Sequence[_Moment]) -> str:
 
 
 def _capped(samples: Sequence[_Moment], before: Vitals, gates: Gates, offered: Offered) -> str:
-    """Say that a policy's clocks were kept low: below the hardware's, or below the highest where they were set."""
+    """Say that a policy's clocks were capped too low, measured against those that it should have offered."""
     for policy in sorted({name for moment in samples for name in moment.vitals.caps}):
         caps = [
             (cap, moment) for moment in samples if (cap := _finite(moment.vitals.caps.get(policy))) is not None
@@ -143,13 +143,13 @@ def _finite(value: float | None) -> float | None:
 
 
 def _then(moment: _Moment) -> str:
-    """Return when that was, with how warm it was if that is known."""
+    """Return when the look was taken, and how warm the device was if that is known."""
     warm = _warmest(moment.vitals)
     return f"{warm} {moment.when}:" if warm else moment.when
 
 
 def _warmest(vitals: Vitals) -> str:
-    """Return what the case read, or else the chip or the battery; empty without any."""
+    """Return the temperature of the case, else of the chip, else of the battery; empty without any."""
     for what, read in (("skin", skin), ("chip", soc), ("battery", battery)):
         if (celsius := _finite(read(vitals))) is not None:
             return f"{place(vitals, what, celsius)} read {celsius:.1f} °C"

@@ -1,11 +1,11 @@
-"""When a trial may start: the device cool, charged and quiet; waited for by looking, and never without a bound.
+"""The gate: looking at a device until it is cool, charged and quiet enough for a trial, up to a time limit.
 
     look -> decide -> open                         the trial starts
                    -> wait (too warm, too busy)    look again, `poll_s` later
-                   -> ungated                      nothing tells how warm case and chip are: a phone rests instead
+                   -> ungated                      neither case nor chip can be read: a phone rests instead
 
-What the limits are and where they come from is told in docs/measuring.md. `lab.ready` judges the looks;
-what happens while a trial runs, and what is found out afterwards, is in `lab.throttle`.
+docs/measuring.md lists the limits and their sources. :mod:`lab.gate.ready` judges the looks;
+:mod:`lab.gate.throttle` judges heat during a trial and after it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,17 @@ from lab.records import BUSY, FLAGS, IDLE_UNKNOWN, SENSOR_GONE, SENSOR_STILL, UN
 from lab.scenario.plan import Gates
 
 TELL_EVERY_S = 60.0
-"""How often a long wait is told again: a judgement."""
-
+"""How often the message of a long wait is repeated: a judgement."""
 
 TELL_LOAD_AFTER_S = 10.0
-"""How long other programs are waited for in silence: a judgement. Most are done sooner; trials may be hundreds."""
+"""How long a wait for other programs stays silent: a judgement. Most end sooner, and trials may be hundreds."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """How the gate was passed: `timed_out` says in words why the trial does not count, or is empty.
+    """How a trial passed the gate: `timed_out` says why the trial does not count, or is empty.
 
-    `load_waited_s` is the part of `waited_s` in which nothing but other programs was waited for. `vitals` is the
-    last look.
+    `load_waited_s` is the part of `waited_s` spent on other programs alone. `vitals` is the last look.
     """
 
     waited_s: float
@@ -61,16 +59,16 @@ def wait(
     slope: Slope = SLOPE,
     offered: Offered | None = None,
 ) -> Opened:
-    """Look until a trial may start, or until waiting is over.
+    """Look until a trial may start, or until the time limit.
 
-    Each look goes to `record`; what is waited for is told when waiting begins (other programs: when they are not
-    done soon) and once a minute. `load_left_s` is
-    what may still be waited in this run for other programs, `rested_s` how long ago the last trial ended: a phone
-    whose case and chip tell nothing rests `pause_s` between trials. `offered` takes note of each look's clocks.
-    With `start = "never"` one look is taken and nothing is waited for. Raises `DeviceRefused` when the sensors are
-    faked, or when the battery is too low and nothing charges it; and what `look` raises.
+    `record` gets each look. `tell` gets the reason for waiting when the wait begins (for other programs: when they
+    do not end soon) and once a minute. `load_left_s` is how long this run may still wait for other programs,
+    `rested_s` how long ago the last trial ended: a phone whose case and chip cannot be read rests `pause_s`
+    between trials. `offered` takes note of each look's clocks. With `start = "never"` there is one look and no
+    wait. Raises `DeviceRefused` when the sensors are faked, or when the battery is too low and nothing charges it;
+    and what `look` raises.
     """
-    if device.identity.kind == "host":  # its chip follows every program on it within seconds: no rest to return to
+    if device.identity.kind == "host":  # its chip follows every program within seconds: it has no idle temperature
         idle, gates = None, gates.model_copy(update={"battery_celsius_most": math.inf, "cap_share_least": 0.0})
     cores = len(device.identity.cores)
     looks: list[Vitals] = []
@@ -101,22 +99,22 @@ def wait(
         nap = min(gates.poll_s, patience.left_s)
         before = clock.monotonic()
         sleep(nap)
-        look_again()  # which takes its time too, on a busy device more than the nap
-        passed = max(clock.monotonic() - before, nap)  # a clock that goes back must not make us wait for ever
+        look_again()  # takes time too, on a busy device more than the nap
+        passed = max(clock.monotonic() - before, nap)  # a clock that goes back must not make the wait endless
         waited_s += passed
         load_waited_s += passed if patience.for_load else 0.0
         decision, patience = judged()
     opened = _opened(device, gates, idle, looks, decision)
     if IDLE_UNKNOWN in opened.flags:
-        tell(f"how cool it is at rest is not known yet: {_warmths(looks[-1])} becomes the measure")
+        tell(f"its idle temperature is not known yet; this look becomes the reference: {_warmths(looks[-1])}")
     return replace(opened, waited_s=waited_s, load_waited_s=load_waited_s)
 
 
 def passed(
     looks: Sequence[Vitals], gates: Gates, idle: Idle | None, device: Device, offered: Offered | None = None
 ) -> Opened:
-    """Return how the gate was passed by a lab that is gone, from its looks and as :func:`wait` would."""
-    if gates.start == "first trial" and len(looks) == 1:  # it was not waited for, or needed no waiting
+    """Return what :func:`wait` returned to a lab that is gone, from its recorded looks."""
+    if gates.start == "first trial" and len(looks) == 1:  # there was no wait, or none was needed
         gates = gates.model_copy(update={"start": "never"})
     offered = offered or Offered()
     for look in looks:
@@ -129,7 +127,7 @@ def passed(
 def _opened(
     device: Device, gates: Gates, idle: Idle | None, looks: Sequence[Vitals], decision: Decision
 ) -> Opened:
-    """Return how a gate was passed after these looks, without how long that took."""
+    """Return how the gate opened after these looks, without the time it took."""
     never = gates.start == "never"
     flags = _flags(device, idle, looks, decision, never=never)
     return Opened(0.0, 0.0, flags, "" if never else _timed_out(decision, gates), looks[-1])
@@ -137,7 +135,7 @@ def _opened(
 
 @dataclass(frozen=True)
 class _Patience:
-    """How long may still be waited, what for in words, and whether it is only for other programs."""
+    """How long the wait may still go on, its reason in words, and whether it is only for other programs."""
 
     left_s: float
     words: str = ""
@@ -150,7 +148,7 @@ def _patience(decision: Decision, gates: Gates, waited_s: float, rest_s: float, 
     if decision.care:
         return _Patience(gates.wait_s - waited_s, f"waiting: {'; '.join(decision.care)}")
     if UNGATED in decision.flags and rest_s > 0:
-        return _Patience(rest_s, "resting: neither case nor chip can be read, so it is left to cool unseen")
+        return _Patience(rest_s, "resting: neither case nor chip can be read, so it is given time to cool")
     if decision.load:
         return _Patience(load_left_s, f"waiting: {decision.load}", for_load=True)
     return _Patience(0.0)
@@ -159,7 +157,7 @@ def _patience(decision: Decision, gates: Gates, waited_s: float, rest_s: float, 
 def _flags(
     device: Device, idle: Idle | None, looks: Sequence[Vitals], decision: Decision, *, never: bool
 ) -> tuple[str, ...]:
-    """Return what a reader of the trial must know, in the order of `FLAGS`."""
+    """Return the flags of the trial, in the order of `FLAGS`."""
     flags = set(decision.flags)
     if device.identity.kind == "host":
         flags = flags - {SENSOR_GONE} | {UNGATED}
@@ -179,7 +177,7 @@ def _warmths(vitals: Vitals) -> str:
 
 
 def _timed_out(decision: Decision, gates: Gates) -> str:
-    """Say why the trial does not count, though it ran; empty when waiting was not in vain."""
+    """Return why the trial does not count although it runs; empty when the device became ready."""
     if decision.gone:
         return f"whether the device had cooled cannot be known: {decision.gone}"
     if not decision.care:
@@ -188,12 +186,12 @@ def _timed_out(decision: Decision, gates: Gates) -> str:
 
 
 def _refuse_faked(device: Device, vitals: Vitals) -> None:
-    """Raise `DeviceRefused` when somebody overrides what Android says of its sensors."""
+    """Raise `DeviceRefused` when an override replaces what Android reports of its sensors."""
     faked = sorted(f"{name} ({why})" for name, why in vitals.missing.items() if "is faked" in why)
     if faked:
         raise DeviceRefused(
-            f"{device.identity.name}: wanted its sensors' own values, found faked ones: {', '.join(faked)}. Undo "
-            "that with `adb shell` and the command named (or restart the device), then run again"
+            f"{device.identity.name}: wanted its sensors' own values, found faked ones: {', '.join(faked)}; run "
+            "the command named there with `adb shell` (or restart the device), then run again"
         )
 
 
@@ -203,5 +201,5 @@ def _refuse_empty(device: Device, vitals: Vitals, gates: Gates) -> None:
     if level is not None and level < gates.battery_level_least and vitals.powered is False:
         raise DeviceRefused(
             f"{device.identity.name}: the battery is at {level:g} %, wanted at least "
-            f"{gates.battery_level_least:g} %, and nothing charges it: plug it in, then go on (--resume)"
+            f"{gates.battery_level_least:g} %, and nothing charges it: plug it in, then resume the run (--resume)"
         )

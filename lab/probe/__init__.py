@@ -1,1 +1,1 @@
-"""What a phone allows, found by trying."""
+"""The probe: find out by trying what a phone allows."""

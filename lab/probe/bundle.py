@@ -1,4 +1,4 @@
-"""The bundle of a probe's answers, written for sending, with what is private hidden."""
+"""The bundle of a probe's results, with private values hidden, so that it can be sent."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _MAC = re.compile(r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b")
 def write_bundle(
     target: Path, device: Device, results: Sequence[Result], *, taken_utc: str, secrets: Sequence[str]
 ) -> None:
-    """Write report.md, probes.json and every raw output as one tar.gz.
+    """Write report.md, probes.json and every raw output as one tar.gz; raises `RunError` if that fails.
 
-    Each of `secrets`, and what properties call a serial number, IMEI or address, is replaced by the start
-    of its SHA-256, everywhere: the same value can be recognised and not read. Raises `RunError`.
+    Everywhere, each of `secrets` and every serial number, IMEI and address that properties name is replaced by the
+    start of its SHA-256: equal values can be recognised, but not read. Without `secrets` nothing is hidden.
     """
     hide = _hider(results, secrets)
     documents = {
@@ -61,7 +61,7 @@ def _hider(results: Sequence[Result], secrets: Sequence[str]) -> Callable[[str],
         found |= set(_PRIVATE.findall(one.raw)) | set(_MAC.findall(one.raw))
         if one.name in {"property ro.serialno"} and one.verdict == "available":
             found.add(one.finding)
-    ordered = sorted(found, key=len, reverse=True)  # the longest first: one may be a part of another
+    ordered = sorted(found, key=len, reverse=True)  # longest first: one may be part of another
 
     def hide(text: str) -> str:
         for secret in ordered:
@@ -80,7 +80,7 @@ def _report(device: Device, results: Sequence[Result], taken_utc: str) -> str:
             f"{found.model}, {found.kind}, fingerprint {found.fingerprint}, {taken_utc}.",
             ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".",
             "",
-            "| capability | result | what was found | what it is for | raw |",
+            "| capability | result | finding | purpose | raw |",
             "| --- | --- | --- | --- | --- |",
             *_rows(results),
             "",

@@ -1,7 +1,7 @@
-"""What `lab probe` tries on a phone: reads, settings written with the value they have, and nothing else.
+"""The catalogue of `lab probe`: reads, and settings written with the value they already have; nothing else.
 
-The list follows the sheet of facts on device care, whose phone-side statements nobody has verified on an
-MT6989 phone. Left out on purpose, because they fake values, remove protection or need a reboot to undo:
+The list follows the fact sheet on device care, whose statements about phones nobody has verified on an MT6989
+phone. Left out on purpose, because they fake values, remove protection or need a reboot to undo:
 `cmd thermalservice override-status`, `dumpsys battery set`, `stop thermald`, disabled thermal zones, pinned
 clocks, fixed-performance mode, radios, cut charging.
 """
@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 READ_S, SLOW_S = 15.0, 60.0
-"""Deadlines of a probe and of a slow one; judgements: a healthy shell answers in tens of milliseconds, dumpsys in
+"""Timeouts of a probe and of a slow one; judgements: a healthy shell answers in tens of milliseconds, dumpsys in
 seconds."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One thing to try: a command, what it would show, and what an answer must hold to count as one."""
+    """One thing to try: a command, what it shows, and the text that an answer must contain."""
 
     name: str
     argv: tuple[str, ...]
@@ -28,7 +28,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that is read, written with the value it has, and read back."""
+    """A setting that is read, written with the value it already has, and read back."""
 
     name: str
     read: tuple[str, ...]
@@ -37,7 +37,7 @@ class Setting:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """The command that reads it."""
+        """The command that reads the setting."""
         return self.read
 
 
@@ -46,12 +46,12 @@ def _prop(name: str, shows: str) -> Probe:
 
 
 def _file(path: str, shows: str, *, lines: int = 4) -> Probe:
-    """Read the files that a pattern names, each with its name; a pattern is expanded on the device."""
+    """Return a probe that reads the files of a pattern, each with its name; the device expands the pattern."""
     return Probe(path, ("sh", "-c", f"head -n {lines} {path}"), shows)
 
 
 def _writable(path: str, shows: str) -> Probe:
-    """Ask whether this user may write, without writing."""
+    """Return a probe that asks whether this user may write, without writing."""
     script = f'for f in {path}; do test -e "$f" || {{ echo "$f: No such file" >&2; exit 1; }}; '
     script += 'test -w "$f" || { echo "$f: Permission denied" >&2; exit 1; }; echo "$f: writable"; done'
     return Probe(f"may write {path}", ("sh", "-c", script), shows)
@@ -147,7 +147,7 @@ FRAMEWORK = (
     Probe(
         "fixed-performance mode is known",
         ("cmd", "power", "help"),
-        "whether `cmd power` offers it; not tried, for it lasts until the next boot",
+        "whether `cmd power` offers it; not tried, because it lasts until the next boot",
         "set-fixed-performance-mode-enabled",
     ),
     Probe(

@@ -1,4 +1,4 @@
-"""What a phone allows, found by trying, and a bundle of the answers that one can send."""
+"""The probe of a phone: every probe of the catalogue tried, and the agent started once."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from lab.trial.folder import EVENTS, STDERR, read_events
 Verdict = Literal["available", "refused", "missing", "unverifiable"]
 
 AGENT_S = 120.0
-"""How long the agent may take to do nothing; a judgement: emulated, its start alone takes many seconds."""
+"""How long the agent may take for a job without work; a judgement: emulated, it needs many seconds to start."""
 
 NOTHING = "(nothing)"
+"""The finding of a probe that printed nothing."""
 
 SHOWN = 100
-"""How many characters of a finding stand in the table."""
+"""How many characters of a finding the table shows."""
 
 _MISSING = re.compile(
     r"not found|no such file|can't find service|cannot find service|unknown command|unknown option|"
@@ -45,7 +46,7 @@ _REFUSED = re.compile(
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a probe: the verdict, one line of what was found, and everything the device said."""
+    """The result of a probe: the verdict, the finding in one line, and all output of the device."""
 
     name: str
     shows: str
@@ -58,10 +59,10 @@ class Result:
 def examine(
     device: Device, *, lease: Callable[[], AbstractContextManager[Held]], tell: Callable[[str], None]
 ) -> list[Result]:
-    """Try every probe, then the agent; one that gets no answer in time hides no other.
+    """Try every probe, then the agent; a probe without an answer does not stop the others.
 
-    `lease` gives the device's turn, which only the agent needs: a phone whose shell lacks what a lease
-    takes is probed all the same. `tell` hears of each group of ten.
+    `lease` takes the device's turn, which only the agent needs: a phone whose shell cannot hold a lease is probed
+    too. `tell` is called after every tenth probe.
     """
     results: list[Result] = []
     for number, probe in enumerate(PROBES, start=1):
@@ -74,9 +75,9 @@ def examine(
 
 
 def judge(done: Completed, holds: str = "") -> tuple[Verdict, str]:
-    """Return a verdict and one line: an answer counts as one when it holds `holds`.
+    """Return a verdict and a finding of one line; an answer must contain `holds`.
 
-    What a refused or missing thing says is matched in words, because not every ROM sets a status.
+    Refused and missing things are recognised by their messages, because not every ROM sets an exit status.
     """
     words = "\n".join(filter(None, (done.stdout.strip(), done.stderr.strip())))
     line = _first(words) or NOTHING
@@ -89,12 +90,12 @@ def judge(done: Completed, holds: str = "") -> tuple[Verdict, str]:
     if done.returncode == 127 or _MISSING.search(words):
         return "missing", said
     if not done.stdout.strip():
-        return "unverifiable", f"said nothing (status {done.returncode})" if line == NOTHING else said
-    return "unverifiable", f"does not say {holds!r}: {line}" if holds not in done.stdout else line
+        return "unverifiable", f"printed nothing (status {done.returncode})" if line == NOTHING else said
+    return "unverifiable", f"does not contain {holds!r}: {line}" if holds not in done.stdout else line
 
 
 def _first(text: str, holds: str = "") -> str:
-    """Return the first line that says something and holds `holds`; headings of head(1) are left out."""
+    """Return the first line that is not blank and contains `holds`; headings of head(1) are skipped."""
     lines = (" ".join(line.split()) for line in text.splitlines() if holds in line)
     return next((line for line in lines if line and not line.startswith("==>")), "")
 
@@ -110,7 +111,7 @@ def _read(transport: Transport, probe: Probe) -> Result:
 
 
 def _setting(transport: Transport, setting: Setting) -> Result:
-    """Read a setting, write the same value, read it back: nothing is changed, and the right to write is known."""
+    """Read a setting, write the same value and read it back: this tests the right to write and changes nothing."""
     raw: list[str] = []
 
     def ask(argv: Sequence[str]) -> Completed:
@@ -129,19 +130,21 @@ def _setting(transport: Transport, setting: Setting) -> Result:
         if verdict != "available":
             return result(verdict, finding)
         if value == "null" or not value or "\n" in value:
-            return result("unverifiable", f"reads {value!r}: there is no value to write back")
+            return result("unverifiable", f"reads {value!r}: no value to write back")
         if (refusal := _refusal(ask((*setting.write, value)))) is not None:
             return result(*refusal)
         after = ask(setting.read).stdout.strip()
     except DeviceError as error:
         return result("unverifiable", str(error))
     if after != value:
-        return result("refused", f"was {value!r}, written with the same, reads {after!r}: set it back by hand")
+        return result(
+            "refused", f"was {value!r}, was written with the same value, reads {after!r}: restore it by hand"
+        )
     return result("available", f"{value!r} was written and read back")
 
 
 def _refusal(done: Completed) -> tuple[Verdict, str] | None:
-    """Return what went wrong with a write, which says nothing when it works; None when nothing did."""
+    """Return what went wrong with a write, or None; a write that works prints nothing."""
     verdict, finding = judge(done)
     silent = not done.stdout.strip() and not done.stderr.strip()
     return None if done.returncode == 0 and (silent or verdict == "available") else (verdict, finding)
@@ -155,7 +158,7 @@ def _raw(command: str, done: Completed) -> str:
 
 
 def agent(device: Device, lease: Callable[[], AbstractContextManager[Held]]) -> Result:
-    """Push the agent's bundle and let it do nothing: its first line says what it found."""
+    """Push the agent's bundle and run a job without work: its first event says what it found."""
     command = shlex.join((*device.agent, "run", "--job", "job.json", "--events", "events.jsonl"))
     name, shows = "the lab's agent", "whether our own program runs there, and what it sees"
     try:
@@ -169,11 +172,11 @@ def agent(device: Device, lease: Callable[[], AbstractContextManager[Held]]) -> 
 
 
 def _quietly(sent: int, total: int) -> None:
-    """A bundle is small: its push needs no bar."""
+    """Show no progress: a bundle is small."""
 
 
 def _greeting(device: Device, held: Held, folder: Path) -> tuple[Verdict, str, str]:
-    """Run a `null` job on a build that is not there: `hello` comes before the build is opened."""
+    """Run a `null` job on a build that does not exist: `hello` comes before the build is opened."""
     job = Job(
         protocol=PROTOCOL,
         trial="probe",
@@ -209,6 +212,3 @@ def _greeting(device: Device, held: Held, folder: Path) -> tuple[Verdict, str, s
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-
-
-# --- the bundle ----------------------------------------------------------------------------------------

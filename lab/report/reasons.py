@@ -38,8 +38,8 @@ REASONS: Mapping[InvalidReason, Words] = {
     ),
     InvalidReason.MALFORMED_EVENTS: Words(
         "the agent wrote a line that is not an event",
-        "Agent and lab may be of different versions: build the agent again from this version. "
-        "events.jsonl has the line.",
+        "Agent and lab may be of different versions: rebuild the agent from this version. events.jsonl has the "
+        "line.",
     ),
     InvalidReason.COUNT_MISMATCH: Words(
         "events are missing, or there are too many",

@@ -1,8 +1,9 @@
-"""What a trial cost the battery: joules from the charge counter and the voltage, or why that cannot be said.
+"""The battery energy that a trial used: joules from the charge counter and the voltage, or why there is no figure.
 
-Only a device that runs from its battery can tell: plugged in, the charger pays (methodology.md, section 12;
-device_care.md, section 6). There is no support for an external meter. `current_ua` is not used: its sign and unit
-differ by vendor (device_care.md, section 5), while the counter is in microampere-hours by Android's definition.
+Only a device that runs from its battery gives a figure: plugged in, the charger supplies the energy
+(methodology.md, section 12; device_care.md, section 6). External meters are not supported. `current_ua` is not
+used: its sign and unit differ by vendor (device_care.md, section 5), while Android defines the counter in
+microampere-hours.
 Implemented and tested on made-up counters; not verified on a phone.
 """
 
@@ -16,18 +17,18 @@ from dataclasses import dataclass
 from lab.records import Vitals
 
 SHORTEST_S = 300.0
-"""No figure of a shorter stretch: methodology.md, section 12."""
+"""Shorter measurements give no figure: methodology.md, section 12."""
 
 QUANTA_LEAST = 20
-"""No figure unless the counter fell by at least so many of its steps: methodology.md, section 12. At 20 the step
-itself is +- 5 % of the figure."""
+"""Least fall of the counter, in its own steps, for a figure: methodology.md, section 12. At 20 one step is +- 5 %
+of the figure."""
 
 CHARGE_UAH = (20_000.0, 20_000_000.0)
-"""What a counter in microampere-hours can show: 20 mAh is an empty phone, 20 Ah larger than any phone's battery; a
-judgement. A counter in mAh shows thousands, and is refused, not converted: a unit is not guessed."""
+"""Possible values of a counter in microampere-hours: 20 mAh is an empty phone, 20 Ah more than any phone's
+battery; a judgement. A counter in mAh shows thousands: it is refused rather than converted on a guess."""
 
 VOLTAGE_MV = (2500.0, 10_000.0)
-"""What a battery of one or two lithium cells in series can show: 2.5 V each when empty, 5 V beyond full."""
+"""Possible values of a battery of one or two lithium cells in series: 2.5 V each when empty, 5 V beyond full."""
 
 COULOMB_PER_UAH = 3.6e-3
 """A microampere for an hour: 1e-6 A x 3600 s."""
@@ -35,10 +36,10 @@ COULOMB_PER_UAH = 3.6e-3
 
 @dataclass(frozen=True)
 class Energy:
-    """What was used in `seconds`: `joules` +- `plus_minus_j`, or None and `why` not, in words.
+    """The energy used in `seconds`: `joules` +- `plus_minus_j`, or None and `why` there is no figure.
 
-    `idle_w` is what was taken off for a device that does nothing; None: the figure holds the idle device as well.
-    `why` is empty where there is a figure.
+    `idle_w` is the power of an idle device, which was subtracted; where it is None the figure includes the idle
+    device. `why` is empty where there is a figure.
     """
 
     joules: float | None
@@ -49,16 +50,16 @@ class Energy:
 
     @property
     def words(self) -> str:
-        """The figure with its error and what it holds, or ``n/a`` with the reason."""
+        """The figure with its error and what it includes, or ``n/a`` with the reason."""
         if self.joules is None or self.plus_minus_j is None:
             return f"n/a: {self.why}"
         idle = "the idle device included"
         if self.idle_w is not None:
-            idle = f"{self.idle_w:.3g} W of an idle device taken off"
+            idle = f"{self.idle_w:.3g} W of an idle device subtracted"
         return f"{_joules(self.joules)} +- {_joules(self.plus_minus_j)} in {self.seconds:.0f} s, {idle}"
 
     def per(self, count: int) -> tuple[float, float] | None:
-        """Return joules and their error for each of `count` tokens or patches; None where there is no figure."""
+        """Return joules and their error per token or patch, of which there are `count`; None without a figure."""
         if self.joules is None or self.plus_minus_j is None or count < 1:
             return None
         return self.joules / count, self.plus_minus_j / count
@@ -67,9 +68,9 @@ class Energy:
 def energy(vitals: Sequence[Vitals], *, around: Sequence[Vitals] = (), idle_w: float | None = None) -> Energy:
     """Return the energy between the first and the last look: the fall of the charge counter times the voltage.
 
-    `vitals` are in the order of time; `around` are looks just before and after, which are only asked whether the
-    device was plugged in: then Android's service could be asked too. The counter moves in steps of its own (its
-    smallest change here): one step times the voltage is the error. `idle_w` (watts) is taken off.
+    `vitals` are in the order of time. `around` are looks just before and after, used only for whether the device
+    was plugged in: at those looks Android's service could be asked too. The counter moves in steps (its smallest
+    change here): the error is one step times the voltage. `idle_w` (watts) is subtracted.
     """
     seconds = vitals[-1].boot_s - vitals[0].boot_s if vitals else 0.0
     why = _refusal(vitals, around, seconds)
@@ -90,22 +91,22 @@ def energy(vitals: Sequence[Vitals], *, around: Sequence[Vitals] = (), idle_w: f
     idle_j = (idle_w or 0.0) * seconds
     if used_j + plus_minus_j < idle_j:
         words = (
-            f"{_joules(used_j)} in {seconds:.0f} s is less than the {_joules(idle_j)} that the idle device takes"
+            f"{_joules(used_j)} in {seconds:.0f} s is less than the {_joules(idle_j)} that the idle device uses"
         )
-        return Energy(None, None, seconds, idle_w, f"{words}: the idle rate is of another state")
+        return Energy(None, None, seconds, idle_w, f"{words}: idle power was measured in another state")
     return Energy(used_j - idle_j, plus_minus_j, seconds, idle_w, "")
 
 
 def _refusal(vitals: Sequence[Vitals], around: Sequence[Vitals], seconds: float) -> str:
-    """Say why these looks give no figure, before anything is computed."""
+    """Return why these looks cannot give a figure; empty when they may."""
     if any(later.boot_s < earlier.boot_s for earlier, later in itertools.pairwise(vitals)):
-        return "the device's clock went back, or it started anew meanwhile"
+        return "the device's clock went back, or it restarted meanwhile"
     if seconds < SHORTEST_S:
         return f"{seconds:.0f} s; wanted at least {SHORTEST_S:.0f} s, as a scenario with `duration_s` gives"
     if any(look.powered for look in vitals):
-        return "plugged in: the charger pays; cut its power (or unplug it and use adb over Wi-Fi)"
+        return "plugged in, so the charger supplied energy; cut its power (or unplug it and use adb over Wi-Fi)"
     if any(look.powered for look in around):
-        return "plugged in just before or after: the charger pays; cut its power (or use adb over Wi-Fi)"
+        return "plugged in just before or after, so the charger supplied energy; cut its power (or unplug it)"
     if all(look.powered is None for look in vitals):
         return "the device does not say whether it is plugged in"
     charge = _unread(vitals, "charge", [look.charge_uah for look in vitals], CHARGE_UAH, "uAh")
@@ -115,7 +116,7 @@ def _refusal(vitals: Sequence[Vitals], around: Sequence[Vitals], seconds: float)
 def _unread(
     vitals: Sequence[Vitals], name: str, found: Sequence[float | None], limits: tuple[float, float], unit: str
 ) -> str:
-    """Say why one of the battery's readings is none, or cannot be true."""
+    """Return why one of the battery's readings is missing or impossible; empty when it is neither."""
     known = [value for value in found if value is not None]
     if len(known) < 2:
         key = f"battery {name}"
@@ -125,20 +126,20 @@ def _unread(
     if not wrong:
         return ""
     return (
-        f"the battery {name} reads {wrong[0]:g} {unit}, which no phone's is (wanted {limits[0]:g} to "
+        f"the battery {name} reads {wrong[0]:g} {unit}, impossible for a phone (wanted {limits[0]:g} to "
         f"{limits[1]:g}): another unit, or no sensor"
     )
 
 
 def _unsteady_counter(charges: Sequence[float], steps: Sequence[float], seconds: float) -> str:
-    """Say why the counter of looks that have both charge and voltage gives no figure."""
+    """Return why the counter gives no figure; empty when it does. All looks have both charge and voltage."""
     if seconds < SHORTEST_S:
         return f"charge and voltage were read together for {seconds:.0f} s only; wanted {SHORTEST_S:.0f} s"
     if any(step < 0 for step in steps):
         return "the charge counter rose: the battery was charged, or the counter corrected itself"
     fall, quantum = charges[0] - charges[-1], _quantum(steps)
     if not quantum:
-        return f"the charge counter stood still for {seconds:.0f} s: it is frozen, or its steps are larger"
+        return f"the charge counter did not move for {seconds:.0f} s: it is frozen, or its steps are larger"
     if fall < QUANTA_LEAST * quantum:
         return (
             f"the charge counter fell by {fall / quantum:.0f} of its steps of {quantum:g} uAh; wanted "
@@ -148,7 +149,7 @@ def _unsteady_counter(charges: Sequence[float], steps: Sequence[float], seconds:
 
 
 def _quantum(steps: Sequence[float]) -> float:
-    """Return the smallest change of the counter that was seen; 0 where it never moved."""
+    """Return the counter's smallest change; 0 where it never moved."""
     return min((abs(step) for step in steps if step), default=0.0)
 
 

@@ -7,7 +7,7 @@ from lab.records import Flaw
 
 
 class Found(Exception):  # noqa: N818 - carries a finding out of nested checks, not an error
-    """A check's way out: `flaw` is what was found."""
+    """Raised by a nested check that finds a `flaw`."""
 
     def __init__(self, reason: InvalidReason, detail: str) -> None:
         super().__init__(detail)

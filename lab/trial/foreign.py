@@ -1,50 +1,55 @@
-"""Foreign tools through the same seam: how one is launched, and how what it printed becomes events.
+"""Launching a foreign tool, and turning its output into events.
 
-What knows a tool is its adapter, run here as a process before and after (PROTOCOL.md, "Foreign tools").
+Only its adapter knows the tool. The lab runs the adapter as a process, before the tool and after it (PROTOCOL.md,
+"Foreign tools").
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from pydantic import ValidationError
 
-import device_agents
 from device_agents.contract import Command, ForeignManifest, Job, canonical_json
 from lab.builds.folder import MANIFEST, Build
+from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
 from lab.device.transport import Device
 from lab.errors import RunError
+from lab.islands import run_module
 from lab.records import Cell
 from lab.trial.agent import QUIET, Launch, Outcome, trial_folder
 from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT
 
-ADAPTERS: Mapping[str, str] = MappingProxyType({"llama.cpp": "device_agents.adapters.llama_cpp"})
-"""The module that knows a runtime's tool."""
-
 SETTLE = Cell("settle", {"input": "none", "prompt_tokens": 1, "parallel_tokens": 1})
-"""The uncounted first process of a start: one token reads every weight. These tools time no `load`."""
+"""The uncounted first trial of a session: one token reads every weight. These tools do not time `load`."""
 
 PATIENCE_S = 60.0
-"""How long an adapter may take: it reads a few kilobytes, in less than a second."""
+"""Time limit of an adapter: it reads a few kilobytes, in less than a second."""
 
 
-def launch_for(job: Job, manifest: ForeignManifest, build: Build, device: Device, folder: Path) -> Launch:
-    """Say how a foreign tool is started for a job whose results belong in `folder` on the host.
+def launch_for(
+    job: Job,
+    manifest: ForeignManifest,
+    build: Build,
+    device: Device,
+    folder: Path,
+    *,
+    runtimes: Sequence[Runtime] = RUNTIMES,
+) -> Launch:
+    """Return the launch of a foreign tool for a job whose results belong in `folder` on the host.
 
-    Raises `RunError` when the adapter refuses.
+    Raises `RunError` when the adapter refuses the job, and `BuildError` when `runtimes` lacks the build's runtime.
     """
+    adapter = runtime_of(manifest, runtimes).adapter
     document = canonical_json(job) + b"\n"
     (folder / JOB).write_bytes(document)
-    said = _ask(manifest, "prepare", "--job", folder / JOB, "--manifest", build.folder / MANIFEST)
+    printed = _run(adapter, "prepare", "--job", folder / JOB, "--manifest", build.folder / MANIFEST)
     try:
-        command = Command.model_validate_json(said)
+        command = Command.model_validate_json(printed)
     except ValidationError as error:
-        raise RunError(f"{ADAPTERS[manifest.runtime]} prepare answered no command: {error}") from error
+        raise RunError(f"{adapter} prepare answered no command: {error}") from error
     return Launch(
         folder=str(folder) if device.scratch is None else trial_folder(device, job.trial),
         files={JOB: document, **{name: text.encode() for name, text in command.files.items()}},
@@ -54,21 +59,28 @@ def launch_for(job: Job, manifest: ForeignManifest, build: Build, device: Device
     )
 
 
-def parse(manifest: ForeignManifest, build: Build, outcome: Outcome, folder: Path) -> None:
-    """Write the events of what a tool printed beside it, which is kept; nothing for one the lab ended or lost.
+def parse(
+    manifest: ForeignManifest,
+    build: Build,
+    outcome: Outcome,
+    folder: Path,
+    *,
+    runtimes: Sequence[Runtime] = RUNTIMES,
+) -> None:
+    """Write the events beside the tool's output, which stays; do nothing if the lab ended the tool or lost it.
 
-    Raises `RunError` when the adapter fails: it has words of the contract for everything a tool can do.
+    Raises `RunError` when the adapter itself fails: for every outcome of a tool the contract has an event.
     """
     if outcome.returncode is None:
         return
-    given: list[str | Path] = ["--job", folder / JOB, "--manifest", build.folder / MANIFEST]
+    arguments: list[str | Path] = ["--job", folder / JOB, "--manifest", build.folder / MANIFEST]
     for name, file in (("stdout", STDOUT), ("stderr", STDERR), ("events", EVENTS)):
-        given += [f"--{name}", folder / file]
-    _ask(manifest, "parse", *given, f"--returncode={outcome.returncode}")
+        arguments += [f"--{name}", folder / file]
+    _run(runtime_of(manifest, runtimes).adapter, "parse", *arguments, f"--returncode={outcome.returncode}")
 
 
 def facts(manifest: ForeignManifest) -> dict[str, str]:
-    """Return what a run's Context says of the tool, in place of what it says of our own agent."""
+    """Return the tool's facts for a run's Context; they replace those of our own agent."""
     program = next(file for file in manifest.files if file.path == manifest.program)
     return {
         "device_agent": f"{manifest.program} {program.sha256[:12]} ({manifest.abi})",
@@ -77,21 +89,15 @@ def facts(manifest: ForeignManifest) -> dict[str, str]:
     }
 
 
-def _ask(manifest: ForeignManifest, *arguments: str | Path) -> str:
-    """Run a runtime's adapter and return what it printed."""
-    module = ADAPTERS[manifest.runtime]
-    argv = [sys.executable, "-P", "-m", module, *map(str, arguments)]
-    path = [str(Path(device_agents.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+def _run(adapter: str, *arguments: str | Path) -> str:
+    """Run an adapter and return its standard output."""
     try:
-        done = subprocess.run(
-            argv, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_S
-        )
+        done = run_module(adapter, *arguments, timeout_s=PATIENCE_S)
     except subprocess.TimeoutExpired as error:
-        raise RunError(f"{module} {arguments[0]} did not end within {PATIENCE_S:g} s") from error
+        raise RunError(f"{adapter} {arguments[0]} did not end within {PATIENCE_S:g} s") from error
     if done.returncode != 0:
         words = _last(done.stderr.splitlines()) or f"status {done.returncode}"
-        raise RunError(f"{module} {arguments[0]}: {words}")
+        raise RunError(f"{adapter} {arguments[0]}: {words}")
     return done.stdout
 
 

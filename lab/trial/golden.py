@@ -1,4 +1,4 @@
-"""Correct before fast: what a trial's iterations produced, held against the golden outputs of the oracle."""
+"""Correct before fast: comparing the outputs of a trial's iterations with the oracle's golden outputs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outputs(
 ) -> None:
     """Raise `Found` for the first output that is missing, not finite or outside the build's tolerance.
 
-    `notes` gets the largest distances, how many tokens agreed, and whether a golden output was there at all.
+    `notes` gets the largest distances, the least number of agreeing tokens, and whether there were golden outputs.
     """
     work = job.work
     if not isinstance(work, EncodeImageWork | PrefillWork | DecodeWork | GenerateWork):
@@ -87,7 +87,7 @@ def _tensor(
     if not all(map(math.isfinite, (found.norm, *found.projections))) or found.norm == 0.0:
         raise Found(InvalidReason.WRONG_OUTPUT, f"{where}: the {kind} are not finite, or all zero")
     notes["golden_checked"] = min(float(golden is not None), notes.get("golden_checked", 1.0))
-    if golden is None:  # part of a prompt: the oracle answered only the whole one
+    if golden is None:  # part of a prompt: the oracle computed only the whole one
         return
     if math.prod(found.shape) != math.prod(golden.shape):
         raise Found(
@@ -112,7 +112,7 @@ def _trail(
     margin: float,
     notes: dict[str, float],
 ) -> None:
-    """Compare greedy tokens up to the first that differs: behind it the two texts are not comparable."""
+    """Compare greedy tokens up to the first that differs: after it the two texts cannot be compared."""
     if output is None or output.tokens is None:
         raise Found(InvalidReason.WRONG_OUTPUT, f"{where}: the agent wrote no tokens")
     ids = output.tokens.ids
@@ -130,6 +130,6 @@ def _trail(
         ours, theirs, decided = pairs[agreed]
         raise Found(
             InvalidReason.WRONG_OUTPUT,
-            f"{where}: token {agreed} is {ours}, the oracle says {theirs} by a margin of {decided:.3g}, "
-            f"and only {margin:.3g} may be decided otherwise",
+            f"{where}: token {agreed} is {ours}, the oracle says {theirs} by a margin of {decided:.3g}; tokens "
+            f"may differ only up to a margin of {margin:.3g}",
         )

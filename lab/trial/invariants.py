@@ -1,4 +1,4 @@
-"""What must hold of every trial: the first that does not is the trial's reason not to count."""
+"""The invariants of a trial: the first that fails is the reason why the trial does not count."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ __all__ = ["Findings", "Flaw", "check"]
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found: the first flaw, if any, figures worth keeping with the trial, and what did its stages.
+    """The result of the checks: the first flaw, if any, figures to keep with the trial, and where its stages ran.
 
-    `placement` says of each stage NPU, MIXED, CPU or UNKNOWN (:func:`lab.placement.placement`).
+    `placement` maps each stage to NPU, MIXED, CPU or UNKNOWN (:func:`lab.trial.placement.placement`).
     """
 
     flaw: Flaw | None
@@ -57,11 +57,11 @@ def check(
     max_gap: float,
     wall_s: float | None = None,
 ) -> Findings:
-    """Check a trial whose agent ended by itself and whose lines were all events.
+    """Check a trial whose agent ended by itself and wrote nothing but events.
 
-    A foreign tool's outputs are unknown: how much it did is checked, not what came out. `max_gap` is the largest
-    share of an iteration's wall time that no span may cover, `wall_s` how long the process ran by the host's clock
-    (None where the lab did not see it from its beginning).
+    A foreign tool shows no outputs: the lab checks how much it did, not what it computed. `max_gap` is the largest
+    share of an iteration's wall time that spans may leave uncovered, `wall_s` how long the process ran by the
+    host's clock (None if the lab did not see it start).
     """
     notes: dict[str, float] = {}
     work = _work_spans(events)
@@ -95,7 +95,7 @@ def _iteration(
     max_gap: float,
     notes: dict[str, float],
 ) -> None:
-    """Check one measured iteration: how much was done first, then when."""
+    """Check one measured iteration: first how much was done, then when."""
     number = iteration.iteration
     _work(job, number, spans, inputs)
     timing.overlap(number, spans)
@@ -105,7 +105,7 @@ def _iteration(
 
 
 def _work_spans(events: Sequence[Event]) -> list[Span]:
-    """Return what was done in the measured iterations; what a user waited for is nobody's work."""
+    """Return the spans of the measured iterations that are work; a user's wait is not."""
     numbers = {iteration.iteration for iteration in measured(events)}
     found = [event for event in events if isinstance(event, Span) and event.iteration in numbers]
     return [span for span in found if span.role != "user"]
@@ -113,7 +113,7 @@ def _work_spans(events: Sequence[Event]) -> list[Span]:
 
 def _ended(events: Sequence[Event]) -> None:
     if not events or not isinstance(events[0], Hello):
-        raise Found(InvalidReason.MALFORMED_EVENTS, "the agent did not say `hello` first")
+        raise Found(InvalidReason.MALFORMED_EVENTS, "the agent did not write `hello` first")
     if events[0].protocol != PROTOCOL:
         raise Found(
             InvalidReason.AGENT_ERROR, f"the agent speaks protocol {events[0].protocol}, the lab {PROTOCOL}"
@@ -128,13 +128,12 @@ def _ended(events: Sequence[Event]) -> None:
 
 
 def _injected(job: Job, events: Sequence[Event]) -> None:
-    """Refuse a slow-down that was not asked for, or not done: a self-test must not be left on unnoticed."""
+    """Refuse a slow-down other than the job's, so that a self-test cannot stay on unnoticed."""
     end = events[-1]
     if isinstance(end, End) and end.inject != job.inject:
         raise Found(
             InvalidReason.AGENT_ERROR,
-            f"the job asks for {_slow_down(job.inject)}, the agent says at its end that it did "
-            f"{_slow_down(end.inject)}",
+            f"the job asks for {_slow_down(job.inject)}, the agent's `end` reports {_slow_down(end.inject)}",
         )
 
 
@@ -143,7 +142,7 @@ def _slow_down(inject: Inject | None) -> str:
 
 
 def _clocks(events: Sequence[Event], wall_s: float | None) -> None:
-    """Check the device's clock; a foreign tool's times are durations laid end to end, from 0 on."""
+    """Check the device's clock; a foreign tool's times show nothing: they are durations laid end to end from 0."""
     hello = events[0]
     spans = [event for event in events if isinstance(event, Span)]
     if isinstance(hello, Hello) and not any(span.source == "parsed" for span in spans):
@@ -170,7 +169,7 @@ def _counts(job: Job, events: Sequence[Event]) -> None:
 
 
 def _work(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, Input]) -> None:
-    """Compare what every stage worked on with what the job asked for, without padding."""
+    """Compare the amount that every stage worked on, without padding, with that of the job."""
     work = job.work
     wanted: dict[Stage, int] = {}
     if isinstance(work, LoadWork) and not any(span.stage == Stage.LOAD for span in spans):
@@ -198,9 +197,9 @@ def _work(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, 
 
 
 def _launches(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, Input]) -> None:
-    """Compare every launch with the job's: the swept size is what ran, not only its sum.
+    """Compare every launch with the job's: the swept size must have run, not only the right total.
 
-    A foreign tool that prints totals has no launches to compare (`parsed`).
+    A foreign tool prints totals (`parsed`) and has no launches to compare.
     """
     work = job.work
     wanted: dict[Stage, list[tuple[int, int]]] = {}
@@ -230,7 +229,7 @@ def _cut(launches: Sequence[tuple[int, int]]) -> str:
 
 
 def _cpu_shares(spans: Sequence[Span]) -> dict[str, float]:
-    """Return CPU time over wall time for each stage whose CPU time is known: a foreign tool prints none."""
+    """Return CPU time over wall time for each stage with a known CPU time; a foreign tool prints none."""
     sums: dict[Stage, list[int]] = {}
     for span in spans:
         if span.source == "measured":

@@ -1,4 +1,4 @@
-"""From a cell to the Job an agent is asked to do: batches, units, stages, and what a build cannot do."""
+"""From a cell to the agent's Job: batches, units and stages, checked against what the build can do."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def job_for(
     memory_pass: bool = False,
     inject: Inject | None = None,
 ) -> Job:
-    """Write the job of one trial; `build` and `own_inputs` are folders as the device sees them.
+    """Return the job of one trial; `build` and `own_inputs` are folders as the device sees them.
 
-    Raises `ScenarioError` when the build has no such shape or input, its cache is too short or its tool cannot
-    do such work, and `DeviceRefused` when the device has too few cores for the placement.
+    Raises `ScenarioError` when the build lacks the shape or the input, its cache is too short or its tool cannot
+    do the work, and `DeviceRefused` when the device has too few cores for the placement.
     """
     work: Work
     if isinstance(manifest, ForeignManifest):
@@ -96,7 +96,7 @@ def job_for(
 def units_and_stages(
     cell: Cell, device: DeviceIdentity, manifest: Manifest
 ) -> tuple[dict[str, Unit], dict[Graph, str]]:
-    """Return the units a job names and which graph runs on which."""
+    """Return the units of a job, and the unit that each graph runs on."""
     every = Unit(cores=list(device.cores))
     placement = cell.parameters.get("placement", "all")
     if placement == "all":
@@ -157,13 +157,13 @@ def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Inp
 
 
 def foreign_work(cell: Cell, kind: str, manifest: ForeignManifest) -> Work:
-    """Return the workload of a cell for a foreign tool, which makes up as many tokens as it is asked for."""
+    """Return the workload of a cell for a foreign tool, which makes up the tokens it works on."""
     build = f"the build {manifest.model}-{manifest.recipe}"
     if kind not in ("prefill", "decode"):
         raise ScenarioError(
-            f"cell {cell.key}: wants {kind!r} measured, but {build} is run by {manifest.runtime}'s own tool, "
-            "which measures prefill and decode only; choose such a scenario (prefill_tokens, decode), or another "
-            "build"
+            f"cell {cell.key}: wanted a tool that measures {kind!r}, but {build} runs in {manifest.runtime}'s own "
+            "tool, which measures prefill and decode only; choose such a scenario (prefill_tokens, decode), or "
+            "another build"
         )
     name, parallel = str(_parameter(cell, "input")), _whole(cell, "parallel_tokens")
     if kind == "decode":
@@ -172,9 +172,9 @@ def foreign_work(cell: Cell, kind: str, manifest: ForeignManifest) -> Work:
     tokens = _whole(cell, "prompt_tokens") or manifest.prompt_tokens.get(name, 0)
     if not tokens:
         raise ScenarioError(
-            f"cell {cell.key}: asks for all of the prompt of input {name!r}, and {build} does not say how many "
-            f"tokens that is; say it in its folder's foreign.toml, under [prompt_tokens]: `{name} = 2048`, and "
-            "add it again"
+            f"cell {cell.key}: asks for the whole prompt of input {name!r}, and {build} does not say how many "
+            f"tokens that is; add the number to its foreign.toml, under [prompt_tokens]: `{name} = 2048`; "
+            "then add the build again"
         )
     return PrefillWork(input=name, prompt_tokens=tokens, parallel_tokens=parallel)
 
@@ -255,7 +255,7 @@ def _check_cache(cell: Cell, manifest: Manifest, tokens: int) -> None:
     held = manifest.dimensions.cache_tokens
     if tokens > held:
         raise ScenarioError(
-            f"cell {cell.key}: {tokens} tokens are longer than the cache of {manifest.model}-{manifest.recipe}, "
+            f"cell {cell.key}: {tokens} tokens do not fit into the cache of {manifest.model}-{manifest.recipe}, "
             f"which holds {held}; shorten the prompt or new_tokens, or export a build with a longer cache"
         )
 

@@ -1,8 +1,8 @@
-"""How much memory an agent takes: what it says in the memory pass, what the kernel says of it, or why that is n/a.
+"""The memory that an agent uses, as the agent and the kernel report it in the memory pass, or why that is n/a.
 
-The pass is never timed: reading page tables takes milliseconds and disturbs what it looks at (methodology.md,
-sections 2 and 12). Peaks of the resident set come from the agent's own `memory` events (the kernel keeps
-them); the proportional set and dma-buf from looks at most every half second: a peak between two looks is missed.
+The pass is never timed: reading page tables takes milliseconds and disturbs the process it reads (methodology.md,
+sections 2 and 12). Peaks of the resident set come from the agent's own `memory` events (the kernel keeps them).
+The proportional set and dma-buf come from looks, at most one every half second: they miss a peak in between.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         DMABUF: Metric(DMABUF, "peak dma-buf of the whole device", "bytes", "lower"),
     }
 )
-"""The figures of a memory pass, one value a trial. Kept apart from those of time, which they never enter."""
+"""The figures of a memory pass, one value for each trial. They are kept apart from the figures of time."""
 
 COUNTED = MappingProxyType(
     {
         RSS: "every page of the agent in memory, weights mapped from files included, though those can be evicted",
-        PSS: "the same, pages shared with other processes divided among them",
+        PSS: "the same, but pages shared with other processes are divided among them",
         DMABUF: "buffers of all drivers and processes together; an accelerator's may not be in the others",
     }
 )
 """What each figure counts (methodology.md, section 12)."""
 
 EVERY_S = 0.5
-"""How often the kernel is asked at most: 2 Hz, methodology.md, section 12."""
+"""Shortest interval between looks: 2 Hz, methodology.md, section 12."""
 
 DEADLINE_S = 5.0
-"""How long one look may take; a judgement: it is one call, of milliseconds."""
+"""Time limit of one look; a judgement: a look is one call, of milliseconds."""
 
 _SCRIPT = """
 for folder in /proc/[0-9]*; do
@@ -65,12 +65,12 @@ for folder in /proc/[0-9]*; do
 done
 echo @dmabuf; cat /sys/kernel/dmabuf/buffers/*/size 2>&1
 """
-"""Prints what the kernel says of every process in a group ($1), then the size of every dma-buf there is."""
+"""Prints the memory of every process in the group $1, then the size of every dma-buf of the device."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the kernel said at one moment, in bytes by metric; `missing` says of the others why not."""
+    """The kernel's figures at one moment, in bytes by metric; `missing` maps the other metrics to the reason."""
 
     found: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -78,19 +78,19 @@ class Look:
 
 @dataclass(frozen=True)
 class Figures:
-    """A memory pass's figures, one value a metric; `missing` says of the others why they are n/a."""
+    """The figures of a memory pass, one value for each metric; `missing` maps the other metrics to the reason."""
 
     samples: Mapping[str, tuple[float, ...]]
     missing: Mapping[str, str]
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What a reader must know of the trial: what is n/a, and why."""
+        """Flags for the reader of the trial: which figures are n/a, and why."""
         return tuple(f"{METRICS[name].label}: n/a: {why}" for name, why in self.missing.items())
 
 
 def figures(events: Sequence[Event], looks: Sequence[Look]) -> Figures:
-    """Return the peaks of a memory pass: RSS by the agent's own events, the rest by looks from outside."""
+    """Return the peaks of a memory pass: RSS from the agent's own events, the others from looks from outside."""
     samples: dict[str, tuple[float, ...]] = {}
     missing: dict[str, str] = {}
     told = [event.peak_bytes for event in events if isinstance(event, Memory)]
@@ -104,15 +104,16 @@ def figures(events: Sequence[Event], looks: Sequence[Look]) -> Figures:
             samples[name] = (float(max(seen)),)
         else:
             why = next((look.missing[name] for look in looks if name in look.missing), "")
-            missing[name] = why or "the agent ended before it was looked at"
+            missing[name] = why or "the agent ended before the first look"
     return Figures(samples, missing)
 
 
 def weights_bytes(job: Job, manifest: Manifest) -> int:
-    """Return the size of the weights that a job must have in memory at one time.
+    """Return the bytes of weights that a job must have in memory at the same time.
 
-    Those that its graphs map, each file once. Not those of `embed`, a table of which only the rows of its tokens
-    are touched; and none for workloads that hold nothing (`load` opens and closes, one after the other).
+    These are the files that its graphs map, each counted once. `embed` does not count: of its table the job
+    touches only the rows of its tokens. Nor do workloads that keep nothing open (`load` opens and closes one graph
+    after the other).
     """
     graphs: set[Graph] = set()
     if isinstance(job.work, EncodeImageWork | GenerateWork):
@@ -124,17 +125,17 @@ def weights_bytes(job: Job, manifest: Manifest) -> int:
 
 
 def suspicion(peak_rss_bytes: float, weights: int) -> str:
-    """Say so when less was resident than the weights alone take; empty otherwise (methodology.md, 8.10)."""
+    """Return a warning when less was resident than the weights alone need; else empty (methodology.md, 8.10)."""
     if peak_rss_bytes >= weights:
         return ""
     return (
         f"at most {peak_rss_bytes:,.0f} bytes were resident, less than the {weights:,} bytes of weights in use: "
-        "they lie where this does not count (an accelerator's buffers), were evicted, or were never used"
+        "they are in memory that does not count here (an accelerator's buffers), were evicted, or were never used"
     )
 
 
 def parse(text: str) -> Look:
-    """Read what the script of a look printed; a process that ended meanwhile is no longer counted."""
+    """Read the output of a look's script; a process that has ended since does not count."""
     processes, _, buffers = text.partition("@dmabuf\n")
     found: dict[str, int] = {}
     missing: dict[str, str] = {}
@@ -143,7 +144,7 @@ def parse(text: str) -> Look:
     if shares:
         found[PSS] = sum(shares)
     else:
-        missing[PSS] = _first("".join(sections)) or "no process of the agent was there"
+        missing[PSS] = _first("".join(sections)) or "the agent had no process"
     sizes = buffers.split()
     if sizes and all(size.isdigit() for size in sizes):
         found[DMABUF] = sum(map(int, sizes))
@@ -153,16 +154,16 @@ def parse(text: str) -> Look:
 
 
 def sampler(transport: Transport, pid: int) -> Look:
-    """Ask the kernel once about a launched process and all of its group, `pid` being their leader.
+    """Look once at a launched process and all of its group; `pid` is the leader's.
 
-    Raises `DeviceLost` as every call over a transport does.
+    Raises `DeviceLost`, as every call over a transport.
     """
     done = transport.shell(["sh", "-c", _SCRIPT, "sh", str(pid)], timeout_s=DEADLINE_S)
     return parse(done.stdout)
 
 
 class Watch:
-    """Looks at a launch's memory while it is followed: give its methods to an `Errand`, with what they replace."""
+    """Looks at the memory of a launch while it runs: its methods wrap the callbacks of an `Errand`."""
 
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self._transport, self._clock = transport, clock
@@ -171,36 +172,36 @@ class Watch:
         self.looks: list[Look] = []
 
     def started(self, note: Callable[[Process | None], None]) -> Callable[[Process | None], None]:
-        """Return what is told which process runs (None: none any more)."""
+        """Return a wrapper of `note`, called with the running process, and with None once it has ended."""
 
-        def told(process: Process | None) -> None:
+        def wrapped(process: Process | None) -> None:
             self._process = process
             note(process)
 
-        return told
+        return wrapped
 
     def iterations(self, count: Callable[[int], None]) -> Callable[[int], None]:
-        """Return what is told of each iteration, and looks when the last look is long enough ago."""
+        """Return a wrapper of `count`, called after each iteration, that also looks if a look is due."""
 
-        def told(number: int) -> None:
+        def wrapped(number: int) -> None:
             count(number)
             self.heed()
 
-        return told
+        return wrapped
 
     def heed(self) -> str:
-        """Look, unless that was done less than EVERY_S ago; never a reason to end the trial."""
+        """Look, unless the last look was less than EVERY_S ago; return nothing, so the trial goes on."""
         now = self._clock.monotonic()
         if self._process is not None and now >= self._next_s:
             self._next_s = now + EVERY_S
             try:
                 self.looks.append(sampler(self._transport, self._process.pid))
-            except DeviceError as error:  # following the agent waits for a device that went away
-                log.info("its memory was not looked at: %s", error)
+            except DeviceError as error:  # following the agent waits for a device that disconnects
+                log.info("skipped a look at the agent's memory: %s", error)
         return ""
 
 
 def _first(text: str) -> str:
-    """Return the reason in what a program printed: the first line, without the program's name and the file's."""
+    """Return the reason from a program's output: its first line without the names of program and file."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line.rpartition(": ")[2]

@@ -1,7 +1,7 @@
-"""The figures of a trial, derived here and nowhere else from seconds and true counts.
+"""The figures of a trial, derived from seconds and true counts here and nowhere else.
 
-A rate counts what was wanted (`true`), never what was computed with padding: the runners of a phone
-vendor print padded tokens a second, which flatters a short prompt (up to 1.97 times at 130 tokens).
+A rate counts the amount wanted (`true`), never the amount computed with padding: a phone vendor's runners print
+padded tokens per second, which flatters a short prompt (up to 1.97 times at 130 tokens).
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ METRICS: Mapping[str, Metric] = _metrics()
 
 VISION = (Stage.TILE, Stage.PATCH_EMBED, Stage.VIT, Stage.PROJECT)
 VISIBLE = (Stage.DECODE, Stage.SAMPLE)
-"""A token is visible when `detokenise` has ended; for a foreign tool that times none, when these have."""
+"""A token is visible when `detokenise` has ended; for a foreign tool, which does not time it, when these have."""
 
 
 def samples_of(job: Job, events: Sequence[Event]) -> dict[str, tuple[float, ...]]:
-    """Return metric -> one value for each measured iteration, in the order of iterations.
+    """Return, for each metric, one value for each measured iteration, in the order of iterations.
 
-    What a kind of workload yields is listed in `workloads.WORKLOADS`. A metric is left out when any
-    iteration lacks the spans it needs: invariants say what was missing.
+    `lab.scenario.workloads.WORKLOADS` lists the metrics of each kind of workload. A metric is left out when any
+    iteration lacks the spans it needs: the invariants report what is missing.
     """
     spans = spans_by_iteration(events)
     rows = [_row(job, iteration, spans.get(iteration.iteration, [])) for iteration in measured(events)]
@@ -70,7 +70,7 @@ def measured(events: Iterable[Event]) -> list[Iteration]:
 
 
 def spans_by_iteration(events: Iterable[Event]) -> dict[int, list[Span]]:
-    """Return iteration -> its spans in the order they began; one pass, for trials of thousands of iterations."""
+    """Return the spans of each iteration in the order they began, in one pass: a trial may have thousands."""
     found: dict[int, list[Span]] = {}
     for event in events:
         if isinstance(event, Span):
@@ -131,10 +131,10 @@ def _encode(spans: Sequence[Span], encode_s: float) -> dict[str, float]:
 
 
 def _overlap(spans: Sequence[Span]) -> dict[str, float]:
-    """What overlapping two units could hide, by the schedule model, of an iteration in which they took turns.
+    """Return the seconds that overlapping two units could hide in an iteration in which they took turns.
 
-    It is fed the convolutions and, batch by batch, the blocks with the projector. Tiling comes before either.
-    Stages that did overlap may have slowed each other: their times would flatter it.
+    The schedule model gets, batch by batch, the convolutions and the blocks with the projector. Tiling comes
+    before both. Stages that did overlap may have slowed each other: their times would flatter the result.
     """
     batches = sorted({span.index for span in spans if span.stage == Stage.VIT})
     own = [s for s in spans if s.stage in (Stage.PATCH_EMBED, Stage.VIT, Stage.PROJECT) and s.parent is None]
@@ -142,9 +142,7 @@ def _overlap(spans: Sequence[Span]) -> dict[str, float]:
     npu = [sum(s.duration_ns for s in own if s.index == b and s.stage != Stage.PATCH_EMBED) for b in batches]
     if len(batches) < 2:
         return {}
-    return {
-        "overlap_possible_s": pipeline(cpu, npu).hidden * NS,
-    }
+    return {"overlap_possible_s": pipeline(cpu, npu).hidden * NS}
 
 
 def _prefill(spans: Sequence[Span], prefill_s: float) -> dict[str, float]:
@@ -156,7 +154,7 @@ def _prefill(spans: Sequence[Span], prefill_s: float) -> dict[str, float]:
 
 
 def _decode(spans: Sequence[Span]) -> dict[str, float]:
-    """Tokens 2..N over the time from the first to the last visible token: N - 1 intervals."""
+    """Return the time from the first to the last visible token, and tokens 2..N over it: N - 1 intervals."""
     later = [span for span in spans if span.stage == Stage.DECODE and span.parent is None]
     if not later:
         return {}
@@ -179,7 +177,7 @@ def _since_vision(spans: Sequence[Span], vision: Sequence[Span]) -> list[Span]:
 
 
 def _sums(spans: Sequence[Span], stages: Mapping[str, Stage]) -> dict[str, float]:
-    """Seconds a stage took in all, for the stages that occur; sub-spans are part of their parents."""
+    """Return the total seconds of each stage that occurs; sub-spans are part of their parents."""
     found = {
         name: [span.duration_ns for span in spans if span.stage == stage and span.parent is None]
         for name, stage in stages.items()

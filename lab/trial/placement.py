@@ -1,9 +1,9 @@
-"""What did the work of each stage: the unit a span claims, held against the CPU time that it used.
+"""Proof of unit: which unit did the work of each stage, from the unit that spans claim and the CPU time they used.
 
-An accelerator leaves the CPU idle while it works. A stage that claims one and uses as much CPU time as it takes
-was computed by the CPU: the silent fall-back that other labs report as a slow accelerator
-(google-ai-edge/LiteRT issues 7891, 7858 and 6462; mlcommons/mobile_app_open PR 1171). A vendor's service may
-compute it in another process, whose CPU time is not the agent's: the whole device's tells.
+An accelerator leaves the CPU idle while it works. A stage that claims one and uses as much CPU time as wall time
+ran on the CPU: the silent fall-back that other labs report as a slow accelerator (google-ai-edge/LiteRT issues
+7891, 7858 and 6462; mlcommons/mobile_app_open PR 1171). A vendor's service may do the work in another process,
+whose CPU time does not count as the agent's: the CPU time of the whole device shows that.
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ from lab.trial.metrics import end_ns, measured
 Placement = Literal["NPU", "MIXED", "CPU", "UNKNOWN"]
 
 NPU_AT_MOST = 0.2
-"""CPU time over wall time up to which an accelerator is believed: "near 0" (methodology.md, section 10), and what
-handing work to a driver costs; a judgement until a phone with one has been measured."""
+"""CPU time over wall time up to which an accelerator is believed: "near 0" (methodology.md, section 10) plus the
+cost of handing work to a driver; a judgement until a phone with an accelerator has been measured."""
 
 CPU_AT_LEAST = 0.8
-"""CPU time over wall time from which the CPU did the work. A core that computes shows 1, several show more, and a
-competitor for the core takes some of it away; a judgement. A runtime that waits for its accelerator by spinning
+"""CPU time over wall time from which the CPU did the work. One busy core shows 1, several show more, and a
+competitor for the core takes some of it away; a judgement. A runtime that spins while it waits for its accelerator
 looks the same: its claim is not believed until it waits in another way."""
 
 SHORTEST_NS = 1_000_000
-"""Spans of an accelerator shorter than this on average (1 ms) are not judged: the call of the driver itself is
-CPU time, some tens of microseconds; a judgement."""
+"""Spans of an accelerator that are shorter than this on average (1 ms) are not judged: the driver call itself
+takes some tens of microseconds of CPU time; a judgement."""
 
 ELSEWHERE_CORES = 0.8
-"""How many cores everything but the agent uses more than before the trial when an accelerator's claim is no longer
-believed: about one, as `CPU_AT_LEAST`; a judgement, above what drivers and Android's own work take."""
+"""Extra cores that everything but the agent uses, compared with before the trial, from which an accelerator's
+claim is no longer believed: about one, as `CPU_AT_LEAST`; a judgement, above what drivers and Android's own work
+use."""
 
 
 def placement(spans: Iterable[Span]) -> dict[Stage, Placement]:
-    """Return, for each stage that is somebody's work, what did it; `spans` are those of measured iterations.
+    """Return the unit that did the work of each stage; `spans` are those of measured iterations.
 
-    `NPU` where an accelerator is claimed and the CPU was idle, `CPU` where CPU time was used like a CPU's, `MIXED`
-    in between or where launches of one stage differ, `UNKNOWN` without evidence: nothing measured, too short, or a
-    CPU is claimed that hardly worked.
+    `NPU` where spans claim an accelerator and the CPU was idle, `CPU` where they used CPU time as a CPU does,
+    `MIXED` in between or where launches of one stage differ, `UNKNOWN` without evidence: nothing was measured, the
+    spans are too short, or they claim a CPU that hardly worked.
     """
     found: dict[Stage, set[Placement]] = {}
     for (stage, unit), own in _groups(spans).items():
@@ -52,7 +53,7 @@ def placement(spans: Iterable[Span]) -> dict[Stage, Placement]:
 
 
 def contradiction(spans: Iterable[Span]) -> str:
-    """Say which stage claims a unit that is not a CPU and used CPU time like one; empty when none does."""
+    """Return which stage claims a unit other than a CPU and used CPU time like one; empty when none does."""
     for (stage, unit), own in _groups(spans).items():
         if not _is_cpu(unit) and _of(unit, own) == "CPU":
             cpu_s, wall_s = sum(s.cpu_ns for s in own) / 1e9, sum(s.duration_ns for s in own) / 1e9
@@ -65,16 +66,16 @@ def contradiction(spans: Iterable[Span]) -> str:
 
 
 def others_rose(before: Vitals, during: Iterable[Vitals], events: Sequence[Event]) -> float | None:
-    """Return how many cores everything but the agent used more while it was measured than `before` it began.
+    """Return how many more cores everything but the agent used during the measurement than `before` it.
 
-    None where one of the two is not known.
+    Return None where either figure is unknown.
     """
     _, others = cores_used(during, events)
     return None if others is None or before.busy_cores is None else others - before.busy_cores
 
 
 def cores_used(during: Iterable[Vitals], events: Sequence[Event]) -> tuple[float | None, float | None]:
-    """Return the cores that the agent used while it was measured, and those that all others did (median)."""
+    """Return the cores that the agent used during the measurement, and those that all others used (median)."""
     hello = next((event for event in events if isinstance(event, Hello)), None)
     iterations = measured(events)
     if hello is None or not iterations:
@@ -99,11 +100,11 @@ def cores_used(during: Iterable[Vitals], events: Sequence[Event]) -> tuple[float
 
 
 def _groups(spans: Iterable[Span]) -> dict[tuple[Stage, str], list[Span]]:
-    """Return the spans that are evidence by stage and claimed unit, a key for every one that is claimed.
+    """Return the spans that are evidence, by stage and claimed unit; a unit without evidence has an empty list.
 
-    A printed duration has no CPU time. Where a unit is not one core the CPU time is the whole process's
-    (PROTOCOL.md), so that a span beside which another unit worked shows that unit's work as well: left out. What
-    is left of a pipeline is its last batch, which has nothing beside it.
+    A duration printed by a foreign tool has no CPU time: no evidence. Unless a unit is a single core, the CPU time
+    is that of the whole process (PROTOCOL.md), so it includes the work of any unit that worked beside the span:
+    such spans are left out. Of a pipeline that leaves the last batch, which has nothing beside it.
     """
     work = sorted((s for s in spans if s.role != "user" and s.parent is None), key=lambda s: s.start_ns)
     groups: dict[tuple[Stage, str], list[Span]] = {(s.stage, s.unit): [] for s in work}
@@ -119,10 +120,10 @@ def _alone(spans: Sequence[Span]) -> list[Span]:
     latest: dict[str, int] = {}  # unit -> the span of it that ends last so far
     for number, span in enumerate(spans):
         for unit, other in latest.items():
-            if unit != span.unit and spans[other].start_ns + spans[other].duration_ns > span.start_ns:
+            if unit != span.unit and end_ns(spans[other]) > span.start_ns:
                 beside |= {number, other}
         before = latest.get(span.unit)
-        if before is None or _end(spans[before]) <= _end(span):
+        if before is None or end_ns(spans[before]) <= end_ns(span):
             latest[span.unit] = number
     return [span for number, span in enumerate(spans) if number not in beside]
 
@@ -149,7 +150,3 @@ def _together(kinds: set[Placement]) -> Placement:
 
 def _is_cpu(unit: str) -> bool:
     return unit.startswith("cpu")
-
-
-def _end(span: Span) -> int:
-    return span.start_ns + span.duration_ns

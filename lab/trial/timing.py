@@ -1,4 +1,4 @@
-"""Times that must fit each other: clocks, what a unit did at once, gaps, and sums against their parts."""
+"""Times that must agree: clocks, overlaps on one unit, gaps, and totals with their parts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lab.trial.flaws import Found
 from lab.trial.metrics import VISIBLE, VISION, end_ns
 
 GAP_FLOOR_NS = 10_000_000
-"""Uncovered time that is forgiven in any iteration (10 ms): a judgement. It matters only to iterations under
-0.1 s (at a `max_gap` of 10 %), as on the `tiny` preset, where a hand-over between two threads was seen to take
-up to 4 ms of 5 ms on a busy host (on `nano` 0.2 to 0.7 % of 300 ms); the gap itself is always reported."""
+"""Uncovered time allowed in any iteration (10 ms): a judgement. It matters only to iterations under 0.1 s (at a
+`max_gap` of 10 %), as on the `tiny` preset, where a hand-over between two threads took up to 4 ms of 5 ms on a
+busy host (on `nano` 0.2 to 0.7 % of 300 ms). The gap itself is always reported."""
 
 CLOCK_GRAIN_NS = 1_000_000
-"""How far two readings of one monotonic clock may contradict each other (1 ms), for clocks that step by a tick of
+"""How far two readings of one monotonic clock may contradict each other (1 ms): some clocks advance by the tick of
 a fast kernel timer; a judgement. Our agents' clocks count single nanoseconds."""
 
 CLOCK_DRIFT = 0.01
@@ -22,14 +22,14 @@ CLOCK_DRIFT = 0.01
 clock that jumps by an amount that matters; a judgement."""
 
 HOST_GRAIN_NS = 100_000_000
-"""By how much the host's measure of a trial may be short beside the drift (0.1 s); a judgement."""
+"""How much shorter than the device's the host's time of a trial may be beside the drift (0.1 s); a judgement."""
 
 
 def clocks(hello: Hello, iterations: Sequence[Iteration], spans: Iterable[Span], wall_s: float | None) -> None:
-    """Refuse times that no clock that only goes forward can show; `iterations` are all, by number.
+    """Refuse times that a monotonic clock cannot show; `iterations` are all of them, by number.
 
-    `wall_s` is how long the process ran by the host's clock, None where that was not seen whole. What time of day
-    the device thinks it is (`real_ns`) says nothing: a phone without a network may be years off.
+    `wall_s` is how long the process ran by the host's clock, None where the lab did not see all of it. The
+    device's time of day (`real_ns`) shows nothing: a phone without a network may be years off.
     """
     before = hello.monotonic_ns
     for iteration in iterations:
@@ -64,7 +64,7 @@ def _outside_ns(span: Span, around: Iteration) -> int:
 
 
 def overlap(iteration: int, spans: Iterable[Span]) -> None:
-    """Refuse two things at once on one unit; a sub-span lies inside its parent and is not looked at."""
+    """Refuse overlapping spans on one unit; sub-spans lie inside their parents and do not count."""
     last: dict[str, Span] = {}
     for span in spans:
         if span.parent is not None or span.role == "user":
@@ -80,7 +80,7 @@ def overlap(iteration: int, spans: Iterable[Span]) -> None:
 
 
 def gap(iteration: Iteration, spans: Sequence[Span], max_gap: float, notes: dict[str, float]) -> None:
-    """Refuse an iteration of which too much lies under no span; `notes` gets the largest share that did."""
+    """Refuse an iteration that its spans leave too much uncovered; `notes` gets the largest uncovered share."""
     if not spans:  # the null workload has no stage to cover anything with
         return
     stop_ns = iteration.start_ns + iteration.duration_ns
@@ -96,7 +96,7 @@ def gap(iteration: Iteration, spans: Sequence[Span], max_gap: float, notes: dict
 
 
 def covered_ns(spans: Iterable[Span], begin: int, stop: int) -> int:
-    """Return how much of the time from `begin` to `stop` lies under at least one span that is work."""
+    """Return how many nanoseconds from `begin` to `stop` at least one span of work covers."""
     covered, reached = 0, begin
     for span in sorted(spans, key=lambda span: span.start_ns):
         if span.role == "user":
@@ -109,7 +109,7 @@ def covered_ns(spans: Iterable[Span], begin: int, stop: int) -> int:
 
 
 def first_token(job: Job, iteration: int, spans: Sequence[Span]) -> None:
-    """Refuse a wait for the first token that is shorter than the encoding and the prefill it consists of."""
+    """Refuse a time to first token that is shorter than its parts, the encoding and the prefill."""
     if not (isinstance(job.work, GenerateWork) and job.work.coupled):
         return  # decoupled, the image is encoded before the user is done typing
     waits = [span.duration_ns for span in spans if span.stage == Stage.FIRST_TOKEN]
@@ -118,16 +118,16 @@ def first_token(job: Job, iteration: int, spans: Sequence[Span]) -> None:
     if waits and encode_ns + prefill_ns > min(waits) + CLOCK_GRAIN_NS:
         raise Found(
             InvalidReason.SPAN_GAP,
-            f"iteration {iteration}: the first token is said to have taken {min(waits) / 1e6:.3f} ms, but the "
-            f"encoding ({encode_ns / 1e6:.3f} ms) and the prefill ({prefill_ns / 1e6:.3f} ms) in it take longer",
+            f"iteration {iteration}: the first token is reported after {min(waits) / 1e6:.3f} ms, but its parts, "
+            f"the encoding ({encode_ns / 1e6:.3f} ms) and the prefill ({prefill_ns / 1e6:.3f} ms), take longer",
         )
 
 
 def tokens(job: Job, iteration: int, spans: Sequence[Span], max_gap: float) -> None:
     """Refuse a decode time that is not the sum of its tokens' times.
 
-    Every new token becomes visible once, one after the other, and what was done for tokens 2 to N accounts for the
-    time from the first visible one to the last.
+    Every new token must become visible once, in order, and the stages of tokens 2 to N must account for the time
+    from the first visible token to the last.
     """
     if not isinstance(job.work, GenerateWork | DecodeWork):
         return

@@ -1,4 +1,4 @@
-"""A build is opened and verified, or refused with file, what was wanted, what was found and what to do."""
+"""A build opens and verifies, or is refused with the file, what was wanted, what was found and what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def edit(folder: Path, **changes: object) -> None:
 
 
 def test_a_whole_build_opens_and_is_named_by_its_manifest(tmp_path: Path) -> None:
-    """The id comes from the manifest's content, however it is laid out in the file."""
+    """The id comes from the manifest's content, not from its layout in the file."""
     manifest = write_fake_build(tmp_path)
     build = open_build(tmp_path)
     verify(build)
@@ -43,7 +43,7 @@ def test_a_whole_build_opens_and_is_named_by_its_manifest(tmp_path: Path) -> Non
 
 
 def test_an_input_is_read_by_name(tmp_path: Path) -> None:
-    """One that the build lacks is refused with those it has."""
+    """For one that the build lacks the message lists those it has."""
     write_fake_build(tmp_path)
     build = open_build(tmp_path)
 
@@ -65,7 +65,7 @@ def test_a_missing_file_is_named_with_its_size(tmp_path: Path) -> None:
 
 
 def test_a_truncated_file_shows_both_sizes(tmp_path: Path) -> None:
-    """A copy that broke off."""
+    """As an interrupted copy leaves it."""
     write_fake_build(tmp_path)
     (tmp_path / "vit.onnx").write_bytes(STAND_IN.encode()[:9])
 
@@ -89,7 +89,7 @@ def test_a_file_that_grew_is_altered(tmp_path: Path) -> None:
 
 
 def test_an_extra_file_is_refused(tmp_path: Path) -> None:
-    """What no hash covers does not belong in a build."""
+    """A file without a hash does not belong in a build."""
     write_fake_build(tmp_path)
     (tmp_path / "inputs" / "notes.txt").write_text("mine")
 
@@ -97,7 +97,7 @@ def test_an_extra_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_long_list_of_damage_is_cut(tmp_path: Path) -> None:
-    """Ten are shown and the rest counted."""
+    """The message shows ten and counts the rest."""
     write_fake_build(tmp_path)
     for number in range(12):
         (tmp_path / f"{number:02}.txt").write_text("mine")
@@ -108,7 +108,7 @@ def test_a_long_list_of_damage_is_cut(tmp_path: Path) -> None:
 
 
 def test_a_link_out_of_the_folder_is_refused_even_with_the_right_content(tmp_path: Path) -> None:
-    """What lies outside can change behind the build's back."""
+    """Its target could change while the build stays the same."""
     folder = tmp_path / "build"
     write_fake_build(folder)
     (tmp_path / "outside").write_bytes(STAND_IN.encode())
@@ -119,7 +119,7 @@ def test_a_link_out_of_the_folder_is_refused_even_with_the_right_content(tmp_pat
 
 
 def test_a_linked_folder_is_refused(tmp_path: Path) -> None:
-    """Inputs that lie elsewhere are no part of the build."""
+    """Inputs elsewhere are not part of the build."""
     folder = tmp_path / "build"
     write_fake_build(folder)
     (folder / "inputs").rename(tmp_path / "inputs")
@@ -139,8 +139,8 @@ def test_a_pipe_in_place_of_a_file_does_not_hang_the_lab(tmp_path: Path) -> None
     assert "vit.onnx: missing, wanted 22 bytes (found something else)" in refusal(tmp_path)
 
 
-def test_a_newer_protocol_is_told_before_anything_else_is_checked(tmp_path: Path) -> None:
-    """Keys that this lab does not know yet are no mistake there."""
+def test_a_newer_protocol_is_reported_before_anything_else_is_checked(tmp_path: Path) -> None:
+    """In a newer protocol unknown keys are no mistake."""
     write_fake_build(tmp_path)
     edit(tmp_path, protocol=PROTOCOL + 1, quantum=True, graphs=None)
 
@@ -169,7 +169,7 @@ def test_a_manifest_that_makes_no_sense_names_the_key(
 
 
 def test_a_manifest_that_lists_a_file_twice_is_refused(tmp_path: Path) -> None:
-    """Neither of the two can be believed."""
+    """Either entry could be the wrong one."""
     manifest = write_fake_build(tmp_path)
     files = [file.model_dump() for file in (*manifest.files, manifest.files[0])]
     edit(tmp_path, files=files)
@@ -178,8 +178,8 @@ def test_a_manifest_that_lists_a_file_twice_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b'{"protocol": 1,', b"\xff\xfe", b""])
-def test_broken_json_is_told(tmp_path: Path, content: bytes) -> None:
-    """Half a manifest, and something else altogether."""
+def test_broken_json_is_reported(tmp_path: Path, content: bytes) -> None:
+    """Half a manifest, and something that is no JSON."""
     write_fake_build(tmp_path)
     (tmp_path / "manifest.json").write_bytes(content)
 

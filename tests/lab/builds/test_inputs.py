@@ -40,7 +40,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def anyhow(folder: Path) -> Path:
-    """Write the scenario `throughput` so that it waits for no quiet machine, and counts on a busy one."""
+    """Write the scenario `throughput` with gates that let it run and count on a busy machine."""
     text = (SCENARIOS / "throughput.toml").read_text().replace("max_gap = 0.10", 'max_gap = 0.9\nstart = "never"')
     assert 'start = "never"' in text
     (folder / "throughput.toml").write_text(text)
@@ -59,7 +59,7 @@ def saved(root: Path, text: str = "last") -> tuple[Run, list[bool]]:
 def test_a_run_on_an_own_image_is_judged_by_the_oracle_and_resumed(
     tmp_path: Path, lab: Lab, tiny_build: Path, photo: Path
 ) -> None:
-    """Features, logits and tokens agree with the fp32 model; a run that is cut finds the same input again."""
+    """Features, logits and tokens agree with the fp32 model; a resumed run finds the same input again."""
     root = tmp_path / "data"
     ask = ("--build", tiny_build, "--blocks", "1", "--image", photo, "--instruction", "What is this?")
 
@@ -99,7 +99,7 @@ def test_a_run_on_an_own_image_is_judged_by_the_oracle_and_resumed(
 
 
 def test_the_same_question_is_the_same_input_and_another_is_another(tmp_path: Path, tiny_build: Path) -> None:
-    """Named by content: pixels, words and the oracle's answer. A damaged copy is replaced."""
+    """Its id covers the pixels, the words and the oracle's outputs. A damaged copy is replaced."""
     Image.new("RGB", (90, 90), (10, 90, 200)).save(tmp_path / "photo.png")
     build = open_build(tiny_build)
     first = inputs.prepare(tmp_path, build, tmp_path / "photo.png", "What is this?")
@@ -113,14 +113,16 @@ def test_the_same_question_is_the_same_input_and_another_is_another(tmp_path: Pa
     assert len(list((tmp_path / "inputs").iterdir())) == 2
 
 
-def test_a_model_that_cannot_be_made_again_is_told(tmp_path: Path, lab: Lab, photo: Path) -> None:
-    """Weights without a seed cannot be asked what is right."""
+def test_a_model_that_cannot_be_rebuilt_is_refused(tmp_path: Path, lab: Lab, photo: Path) -> None:
+    """Weights without a seed give no expected output."""
     write_fake_build(tmp_path / "build")
 
     done = lab("run", "throughput", "--build", tmp_path / "build", "--image", photo)
 
     assert done.returncode == 2
-    assert "manifest.json names none (random: none: a stand-in for tests); export the build again" in done.stderr
+    assert (
+        "manifest.json names no seed (random: none: a stand-in for tests); export the build again" in done.stderr
+    )
 
 
 def test_a_lab_without_torch_says_what_to_install(tmp_path: Path, lab: Lab, tiny_build: Path, photo: Path) -> None:
@@ -153,7 +155,7 @@ def test_what_makes_no_sense_together_is_refused(
 
 
 def test_ctrl_c_while_preparing_is_status_2(tmp_path: Path, tiny_build: Path, photo: Path) -> None:
-    """One message, and what was half made is gone."""
+    """There is one message, and the half-made input is gone."""
     environment = {
         **os.environ, "POCKETLAB_DATA": str(tmp_path / "data"), "POCKETLAB_LOCK": str(tmp_path / "lock"),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A foreign folder becomes a build, or is refused in words that say what it lacks."""
+"""A foreign folder becomes a build, or is refused with a message that says what it lacks."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def foreign_folder(
 
 
 def packed(folder: Path) -> ForeignManifest:
-    """Pack a folder and return what the lab says of it."""
+    """Pack a folder and return its manifest."""
     manifest = open_or_pack(folder).manifest
     assert isinstance(manifest, ForeignManifest)
     return manifest
 
 
-def test_a_model_and_its_tool_are_all_it_takes(tmp_path: Path) -> None:
+def test_a_model_and_its_tool_are_enough(tmp_path: Path) -> None:
     """Every file is hashed, nothing is written, and the id is that of the content."""
     folder = foreign_folder(tmp_path / "Qwen 2", models=("Qwen 2 (q4).gguf",))
     build = open_or_pack(folder)
@@ -71,7 +71,7 @@ def test_foreign_toml_says_what_files_cannot(tmp_path: Path) -> None:
     [(elf(183), "arm64"), (elf(40), "arm"), (elf(999), "machine-999"), (b"#!/bin/sh", "script")],
 )
 def test_the_tools_machine_is_read_from_its_header(tmp_path: Path, program: bytes, abi: str) -> None:
-    """`e_machine`, as elf.h numbers it."""
+    """It is `e_machine`, as elf.h numbers it."""
     assert packed(foreign_folder(tmp_path, program=program)).abi == abi
 
 
@@ -92,10 +92,10 @@ def test_the_tools_machine_is_read_from_its_header(tmp_path: Path, program: byte
         ((), None, "notes.txt", "wanted a build with a manifest.json, or a .gguf with llama.cpp's `llama-bench`"),
     ],
 )
-def test_a_folder_that_cannot_be_run_is_told_why(
+def test_a_folder_that_cannot_be_run_is_refused(
     tmp_path: Path, models: tuple[str, ...], program: bytes | None, extra: str, words: str
 ) -> None:
-    """What was wanted, what was found, and what to do."""
+    """The message says what was wanted, what was found and what to do."""
     folder = foreign_folder(tmp_path, program=program, models=models)
     if extra:
         (folder / extra).write_bytes(b"x")
@@ -116,7 +116,7 @@ def test_a_mistake_in_foreign_toml_names_file_and_key(tmp_path: Path) -> None:
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
-    """A build is what lies in its folder."""
+    """A build holds only the files in its folder."""
     folder = foreign_folder(tmp_path / "build")
     (tmp_path / "secret").write_text("not a library")
     (folder / "libx.so").symlink_to(tmp_path / "secret")
@@ -126,7 +126,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_shelf_keeps_a_program_that_can_be_started(tmp_path: Path) -> None:
-    """It is stored with its manifest, like any build, and opens again as what it was."""
+    """It is stored with its manifest, like any build, and opens unchanged."""
     folder = foreign_folder(tmp_path / "folder")
     store = Store(tmp_path / "root")
     kept = store.find_build(store.add_build(folder, "theirs").id)

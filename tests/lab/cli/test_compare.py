@@ -82,7 +82,7 @@ def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_buil
     (saved,) = (tmp_path / "data/comparisons").glob("*.json")
     again = lab("compare", "--resume", saved.stem)
     assert (again.returncode, "cannot tell" in again.stdout) == (0, True)
-    assert "there is no comparison to go on with" in lab("compare", "--resume").stderr
+    assert "there is no comparison to resume" in lab("compare", "--resume").stderr
     refused = lab("run", "--resume")
     assert "no unfinished run" in refused.stderr
 
@@ -156,8 +156,8 @@ def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:
     ("arguments", "words"),
     [
         (("compare",), "wanted what to compare"),
-        (("compare", "a", "b"), "wanted what to measure: --scenario NAME"),
-        (("compare", "--resume"), "there is no comparison to go on with"),
+        (("compare", "a", "b"), "wanted a scenario to measure: --scenario NAME"),
+        (("compare", "--resume"), "there is no comparison to resume"),
         (("compare", "--resume", "0193"), "no comparison has an id that begins '0193'"),
         (
             ("compare", "--resume", "--budget", "5", "--device", "p", "--differs", "device", "--profile", "fixed"),

@@ -123,7 +123,7 @@ def test_a_trial_with_a_time_that_is_none_enters_no_figure(lab: Lab, data: Store
 def test_a_run_that_is_not_finished_is_refused_with_what_goes_on_with_it(
     lab: Lab, data: Store, comparison: str | None, go_on: str
 ) -> None:
-    """A side of a comparison goes on with the other side only."""
+    """A side of a comparison is resumed with the other side only."""
     first = data.run("last")
     cut = replace(first, id=new_run_id(), comparison=comparison, status="interrupted")
     data.create_run(cut)
@@ -131,7 +131,7 @@ def test_a_run_that_is_not_finished_is_refused_with_what_goes_on_with_it(
     status, words = compared(lab, [first, cut])
 
     assert status == 2
-    assert f"run {cut.id} is interrupted: wanted finished runs; go on with it: {go_on}" in words
+    assert f"run {cut.id} is interrupted: wanted finished runs; resume it: {go_on}" in words
 
 
 def test_the_newest_self_check_that_judged_something_is_quoted_beside_a_verdict(lab: Lab, data: Store) -> None:

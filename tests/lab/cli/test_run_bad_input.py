@@ -222,7 +222,7 @@ def test_a_prompt_longer_than_the_cache_is_refused_before_anything_is_measured(
 
     done = lab("run", tmp_path / "own.toml", "--build", tiny_build)
 
-    refused(done, "cell own: 4098 tokens are longer than the cache of tiny-fp32, which holds 4096; shorten")
+    refused(done, "cell own: 4098 tokens do not fit into the cache of tiny-fp32, which holds 4096; shorten")
 
 
 # --- agents ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Which facts may differ in which comparison, and what is said of the others."""
+"""The facts that may differ in each comparison, and the refusal for any other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FACTS = {
 
 
 def found(dimension: Dimension, device: str = "p1", without: str = "", **changes: str) -> set[str]:
-    """Return what differs beyond the dimension when the candidate has these facts."""
+    """Return the facts that differ beyond the dimension when the candidate has these."""
     theirs = {name: fact for name, fact in (FACTS | changes).items() if name != without}
     return set(differs_beyond(dimension, Subject("p1", Context(FACTS)), Subject(device, Context(theirs))))
 
@@ -62,7 +62,7 @@ def test_some_facts_agree_in_every_comparison(dimension: Dimension, fact: str, v
 
 
 def test_devices_are_pinned_each_at_clocks_of_its_own() -> None:
-    """But pinned they are, both of them."""
+    """Both must be pinned, though."""
     ours = Context(FACTS | {"care_policy0_scaling_max_freq": "applied 1800000"})
     pinned, refused = (
         Context(FACTS | {"care_policy0_scaling_max_freq": said}) for said in ("applied 2000000", "refused 900000")
@@ -78,7 +78,7 @@ def test_devices_are_pinned_each_at_clocks_of_its_own() -> None:
 
 
 def test_what_is_not_compared_must_agree() -> None:
-    """Versions, devices and builds, each unless it is what the comparison is about."""
+    """Versions, devices and builds, unless the comparison is about them."""
     assert found("build", device_agent="native 2") == {"device_agent"}
     assert found("build", device_fingerprint="f1") == {"device_fingerprint"}
     assert found("build", device="p2") == {"device"}
@@ -89,13 +89,13 @@ def test_what_is_not_compared_must_agree() -> None:
     assert found("device", build="b1") == {"build"}
 
 
-def test_other_golden_outputs_are_excused_only_where_the_work_is_known_to_be_the_same() -> None:
-    """A run of an older lab does not say what its work was."""
+def test_other_golden_outputs_are_allowed_only_where_the_work_is_known_to_be_equal() -> None:
+    """A run of an older lab does not record its work."""
     assert found("build", build="b1", input_screen="i1", without="work_screen") == {"input_screen", "work_screen"}
 
 
 def test_a_foreign_tool_works_on_tokens_of_its_own() -> None:
-    """It has no input to agree on; between builds of ours a missing input is a difference."""
+    """It has no input that could agree; between our own builds a missing input is a difference."""
     ours = {name: fact for name, fact in FACTS.items() if name not in ("input_screen", "work_screen")}
     foreign = Subject("p1", Context(ours | {"source": "parsed", "device_runtime": "llama.cpp", "build": "b1"}))
 
@@ -104,8 +104,8 @@ def test_a_foreign_tool_works_on_tokens_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("dimension", ["build", "runtime", "parameter", "device"])
-def test_whatever_may_differ_stands_in_the_table(dimension: Dimension) -> None:
-    """Another value, or none on one side: no rule is kept elsewhere."""
+def test_whatever_may_differ_is_in_the_table(dimension: Dimension) -> None:
+    """Another value, or none on one side: there is no rule elsewhere."""
     other = {name for name in FACTS if not found(dimension, **{name: "another"})}
     lacking = {name for name in FACTS if not found(dimension, without=name)}
     patterns = [pattern for pattern, _ in MAY_DIFFER[dimension]]
@@ -114,12 +114,12 @@ def test_whatever_may_differ_stands_in_the_table(dimension: Dimension) -> None:
 
 
 def test_a_cell_may_name_an_input_that_the_other_does_not() -> None:
-    """A row of the table as every other."""
+    """Such an input is a row of the table too."""
     assert found("parameter", cells="c1", without="input_screen") == set()
     assert found("build", build="b1", without="input_screen") == {"input_screen"}
 
 
-def test_an_emulated_phone_is_compared_with_nothing() -> None:
+def test_an_emulated_phone_is_never_compared() -> None:
     """Not even with itself: its times are not measurements."""
     emulated = Subject("p1", Context(FACTS | {"device_kind": "emulated"}))
 
@@ -130,7 +130,7 @@ def test_an_emulated_phone_is_compared_with_nothing() -> None:
 
 
 def test_a_refusal_names_each_fact_with_both_values_and_each_remedy_once() -> None:
-    """In the order of the facts, the same advice not twice."""
+    """In the order of the facts, without repeating advice."""
     words = refusal("build", {"warmup": ("1", "2"), "iterations": ("3", NONE), "device": ("p1", "p2")})
 
     assert words.splitlines() == [

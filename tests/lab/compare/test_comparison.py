@@ -1,4 +1,4 @@
-"""Comparisons on a fake phone: the order of pairs, what is refused, what a cut costs, and which verdicts fail."""
+"""Comparisons on a fake phone: the order of pairs, refusals, interruptions, and which verdicts fail."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_pairs_come_there_and_back_and_both_sides_are_ordinary_runs(make: Callab
 
 
 def test_a_slower_candidate_regressed_and_fails_the_gate(make: Callable[..., Lab]) -> None:
-    """10 % on 2 % noise: told in the metric's direction; the other way round it improved, and nothing fails."""
+    """10 % on 2 % noise, in the metric's direction; the other way round it improved, and nothing fails."""
     lab = make()
     lab.noise, lab.slower = 0.02, 1.10
 
@@ -160,7 +160,7 @@ def test_a_slower_candidate_regressed_and_fails_the_gate(make: Callable[..., Lab
 
 
 def test_between_parameters_nothing_regresses(make: Callable[..., Lab]) -> None:
-    """Cells of one build are slower or faster, and no gate fails; no reference cell is asked for either."""
+    """Cells of one build are slower or faster; no gate fails, and no reference cell is needed."""
     lab = make(toml=TOML.replace("[3]", "[3, 1]"))
     cells = lab.scenario.cells
     first, second = (Side(replace(lab.scenario, cells=(cell,)), lab.benches[0], "fake") for cell in cells)
@@ -189,7 +189,7 @@ def test_each_cell_is_a_comparison_of_its_own_and_settled_ones_are_left_alone(ma
     assert all(cell.verdict != "cannot tell" or cell.pairs == 24 for cell in found.cells)
 
 
-def test_an_invalid_trial_costs_its_pair_which_is_tried_again(make: Callable[..., Lab]) -> None:
+def test_an_invalid_trial_costs_its_pair_which_is_retried(make: Callable[..., Lab]) -> None:
     """Agents 0 and 2 settle; the fourth trial dies: its block stays without a partner, no block is used twice."""
     lab = make(script=lambda number: "dies" if number == 5 else "none")
 
@@ -204,7 +204,7 @@ def test_an_invalid_trial_costs_its_pair_which_is_tried_again(make: Callable[...
 
 
 def test_a_candidate_that_answers_wrongly_is_given_up_after_three_trials(make: Callable[..., Lab]) -> None:
-    """It would not get right by being asked again; the verdict says what is wrong with it."""
+    """Trying again would not make it right; the verdict says what is wrong with it."""
     lab = make()
     lab.phone.lies_about = lab.candidate_id
 
@@ -233,7 +233,7 @@ def test_a_budget_that_cannot_reach_the_first_look_ends_it_without_a_verdict(mak
 def test_a_budget_that_is_short_brings_some_cells_to_their_first_look_instead_of_none(
     make: Callable[..., Lab], budget_s: float, pairs: list[int]
 ) -> None:
-    """Three cells in noise, 1.5 s a pair: 27 s are three first looks; 20 s are two, and not a pair for each."""
+    """Three noisy cells, 1.5 s a pair: 27 s pay for three first looks, 20 s for two, not for a pair of each."""
     lab = make(toml=TOML.replace("[3]", "[1, 2, 3]"))
     lab.noise = 0.3
 
@@ -242,8 +242,8 @@ def test_a_budget_that_is_short_brings_some_cells_to_their_first_look_instead_of
     assert sorted(min(cell.pairs, 6) for cell in found.cells) == pairs
 
 
-def test_of_many_cells_one_is_measured_until_the_gate_can_fail_on_it(make: Callable[..., Lab]) -> None:
-    """All of six are 6 % slower: each goes on beyond its own first verdict until six may be told at once."""
+def test_of_many_cells_each_is_measured_until_the_gate_can_fail_on_it(make: Callable[..., Lab]) -> None:
+    """All six are 6 % slower: each goes on beyond its own first verdict until all six can be reported at once."""
     lab = make(toml=TOML.replace("[3]", "[1, 2, 3, 4, 5, 6]"))
     lab.noise, lab.slower = 0.02, 1.06
 
@@ -256,8 +256,8 @@ def test_of_many_cells_one_is_measured_until_the_gate_can_fail_on_it(make: Calla
     assert told.headline == "6 cells: 6 regressed; 6 of them make the gate fail (Holm)"
 
 
-def test_a_scenario_with_a_closed_loop_of_its_own_can_be_gone_on_with(make: Callable[..., Lab]) -> None:
-    """The looks of a comparison are its own: more than the trials that the scenario's loop would take."""
+def test_a_scenario_with_a_closed_loop_of_its_own_can_be_resumed(make: Callable[..., Lab]) -> None:
+    """A comparison has its own looks: more than the trials that the scenario's loop would take."""
     lab = make(toml=TOML.replace("blocks = 4", "blocks = 5\nmost = 15\ntarget = 0.03\nbudget_s = 600"))
     first, second = lab.sides()
     _, ours, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
@@ -268,8 +268,8 @@ def test_a_scenario_with_a_closed_loop_of_its_own_can_be_gone_on_with(make: Call
 
 
 @pytest.mark.parametrize("cut_after", [0, 1, 2, 5])
-def test_a_cut_loses_the_trial_in_flight_at_most(make: Callable[..., Lab], cut_after: int) -> None:
-    """Interrupted in the middle of a pair, it goes on with the other half, in the order it would have had."""
+def test_an_interruption_loses_at_most_the_trial_in_flight(make: Callable[..., Lab], cut_after: int) -> None:
+    """Interrupted within a pair, it resumes with the other half, in the order it would have had."""
     lab = make()
     lab.noise = 0.03
     whole = lab.compare()
@@ -298,8 +298,8 @@ def test_a_cut_loses_the_trial_in_flight_at_most(make: Callable[..., Lab], cut_a
     assert ended.status == "finished"
 
 
-def test_a_pair_that_was_cut_long_ago_is_begun_anew(make: Callable[..., Lab]) -> None:
-    """Its first side is of another night: what it would be paired with has nothing in common with it."""
+def test_a_pair_interrupted_long_ago_is_started_again(make: Callable[..., Lab]) -> None:
+    """Its first side is from another night: a second side now would have nothing in common with it."""
     lab = make()
     first, second = lab.sides()
     comparison, _, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
@@ -323,7 +323,7 @@ def test_a_pair_that_was_cut_long_ago_is_begun_anew(make: Callable[..., Lab]) ->
 
 
 def between_two_boots(lab: Lab, comparison: Comparison) -> list[Trial]:
-    """Return what was measured, in order, having checked that the pair cut by a restart is not one of the six."""
+    """Return what was measured, in order; check that the pair interrupted by a restart is not one of the six."""
     (cell,) = lab.store.comparison(comparison.id).cells
     trials = [t for run in runs_of(lab.store, comparison).values() for t in lab.store.trials(run.id)]
     trials.sort(key=lambda trial: trial.started_utc)
@@ -334,7 +334,7 @@ def between_two_boots(lab: Lab, comparison: Comparison) -> list[Trial]:
 
 
 def test_sides_of_two_boots_are_no_pair(make: Callable[..., Lab]) -> None:
-    """The phone restarted when the first had ended: the second does not count, and the pair is measured anew."""
+    """The phone restarted after the first: the second does not count, and the pair is measured again."""
     lab = make()
     first, second = lab.sides()
     comparison, _, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
@@ -354,8 +354,8 @@ def test_sides_of_two_boots_are_no_pair(make: Callable[..., Lab]) -> None:
     )
 
 
-def test_a_pair_that_was_cut_is_not_gone_on_with_in_another_boot(make: Callable[..., Lab]) -> None:
-    """In which boot the first side was measured is kept with it, so that a resumed comparison decides alike."""
+def test_an_interrupted_pair_is_not_resumed_in_another_boot(make: Callable[..., Lab]) -> None:
+    """The boot of the first side is kept with it, so a resumed comparison decides in the same way."""
     lab = make()
     first, second = lab.sides()
     comparison, _, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
@@ -376,8 +376,8 @@ def test_a_pair_that_was_cut_is_not_gone_on_with_in_another_boot(make: Callable[
     assert [t.reason for t in trials] == [None] * 3 + [InvalidReason.DEVICE_REBOOTED] + [None] * 10
 
 
-def test_a_reboot_in_a_pair_makes_both_sides_ready_anew(make: Callable[..., Lab]) -> None:
-    """What was true of the device for the other run is not believed either."""
+def test_after_a_reboot_in_a_pair_both_sides_are_made_ready_again(make: Callable[..., Lab]) -> None:
+    """What the other run knew of the device is no longer trusted either."""
     lab = make(script=lambda number: "reboots" if number == 3 else "none")
 
     found = lab.compare()
@@ -389,7 +389,7 @@ def test_a_reboot_in_a_pair_makes_both_sides_ready_anew(make: Callable[..., Lab]
 
 
 def test_nothing_is_measured_of_what_may_not_be_compared(make: Callable[..., Lab]) -> None:
-    """Another profile: refused with both values and what to do, kept as such, and no run is begun."""
+    """Another profile: refused with both values and what to do; the refusal is saved, and no run starts."""
     lab = make()
     first, second = lab.sides()
     second = replace(second, bench=replace(second.bench, profile="fixed"))
@@ -404,7 +404,7 @@ def test_nothing_is_measured_of_what_may_not_be_compared(make: Callable[..., Lab
 
 
 def test_an_injected_slow_down_is_the_only_difference_a_side_may_add(make: Callable[..., Lab]) -> None:
-    """It stands in its run and its context; judged afterwards, the same two runs are incomparable."""
+    """Its run and its context record it; compared afterwards, the same two runs are incomparable."""
     lab = make()
     first, _ = lab.sides()
     slowed = replace(first, inject=Inject("vit", 1.1))
@@ -438,7 +438,7 @@ def begin(lab: Lab) -> None:
 
 
 def test_a_phone_repeats_its_reference_cell_before_it_judges_builds(make: Callable[..., Lab]) -> None:
-    """Two tries the first time; in the same boot it is remembered, in another one it is asked again."""
+    """Two tries the first time; none later in the same boot, one in another boot or after a day."""
     lab = make()
 
     begin(lab)
@@ -453,7 +453,7 @@ def test_a_phone_repeats_its_reference_cell_before_it_judges_builds(make: Callab
 
 
 def test_a_phone_that_drifts_judges_nothing(make: Callable[..., Lab]) -> None:
-    """Five tries, each a tenth slower than the one before: no comparison is begun, and the tries are kept."""
+    """Five tries, each a tenth slower than the one before: nothing is compared, and the tries are kept."""
     lab = make()
     lab.phone.stage_s = lambda job: 0.01 * 1.1 ** int(job.trial[-4:])
 
@@ -465,13 +465,13 @@ def test_a_phone_that_drifts_judges_nothing(make: Callable[..., Lab]) -> None:
     assert not (lab.store.root / "devices" / "acceptance.json").exists()
 
 
-def test_a_phone_that_is_steady_but_not_what_it_was_is_told_so(make: Callable[..., Lab]) -> None:
-    """It was 10 ms once, and is 20 ms now: someone changed it, or something is wrong with it."""
+def test_a_phone_that_is_steady_but_has_changed_is_reported_as_such(make: Callable[..., Lab]) -> None:
+    """It took 10 ms once and takes 20 ms now: someone changed it, or something is wrong with it."""
     lab = make()
     begin(lab)
     lab.phone.replies, lab.phone.stage_s = {BOOT: "boot-2\n"}, lambda job: 0.02
 
-    with pytest.raises(RunError, match="steady, but not what it was"):
+    with pytest.raises(RunError, match="steady, but has changed since"):
         begin(lab)
 
 
@@ -482,10 +482,10 @@ def test_a_phone_that_is_steady_but_not_what_it_was_is_told_so(make: Callable[..
         (0, r"found none that counts\. `lab show last` says why"),
     ],
 )
-def test_one_try_says_nothing_of_steadiness_and_none_is_not_one(
+def test_one_try_shows_no_steadiness_and_none_is_reported(
     make: Callable[..., Lab], counts: int, words: str
 ) -> None:
-    """Four or five of the five tries die: with a reference one that counts is enough to be held against it."""
+    """Four or five of the five tries die: one that counts is compared with the known reference."""
     lab = make()
     begin(lab)
     begun = lab.phone.started
@@ -497,7 +497,7 @@ def test_one_try_says_nothing_of_steadiness_and_none_is_not_one(
 
 
 def test_without_a_reference_two_tries_must_count(make: Callable[..., Lab]) -> None:
-    """The first would be the reference."""
+    """The first would only be the reference."""
     lab = make(script=lambda number: "dies" if number > 1 else "none")
 
     with pytest.raises(RunError, match=r"found fewer than two that count\. `lab show last` says why"):
@@ -507,8 +507,8 @@ def test_without_a_reference_two_tries_must_count(make: Callable[..., Lab]) -> N
 # --- finished runs ---------------------------------------------------------------------------------------
 
 
-def test_two_finished_runs_are_judged_by_their_common_blocks(make: Callable[..., Lab]) -> None:
-    """The same rule, looked at once; a block without a partner is left out."""
+def test_two_finished_runs_are_compared_by_their_common_blocks(make: Callable[..., Lab]) -> None:
+    """A block without a partner is left out; runs that were not interleaved get no verdict."""
     lab = make(
         script=lambda number: "dies" if number == 2 else "none", toml=TOML.replace("blocks = 4", "blocks = 6")
     )
@@ -531,7 +531,7 @@ def test_two_finished_runs_are_judged_by_their_common_blocks(make: Callable[...,
 
 
 def test_sides_of_a_comparison_are_not_judged_a_second_time(make: Callable[..., Lab]) -> None:
-    """When it stopped was decided by its results: an interval that looks once would be too narrow."""
+    """Its results decided when it stopped: an interval for one look would be too narrow."""
     lab = make()
     found = lab.compare()
 
@@ -540,7 +540,7 @@ def test_sides_of_a_comparison_are_not_judged_a_second_time(make: Callable[..., 
 
 
 def test_of_many_cells_one_that_barely_changed_fails_no_gate(make: Callable[..., Lab]) -> None:
-    """Holm: .016 alone is enough, one of ten it is not; Benjamini and Hochberg leave it off the list."""
+    """Holm: .016 is enough for one cell, not for one of ten; Benjamini and Hochberg do not list it."""
     lab = make()
     lab.slower = 1.05
     found = lab.compare()
@@ -562,7 +562,7 @@ def test_of_many_cells_one_that_barely_changed_fails_no_gate(make: Callable[...,
 
 
 def test_looks_are_fixed_and_recorded_before_the_first_pair(make: Callable[..., Lab]) -> None:
-    """They are in the store before anything was measured, and no more pairs than they paid for are taken."""
+    """They are saved before anything is measured, and no more pairs than they allow are taken."""
     lab = make()
     lab.noise = 0.2
     lab.accepted()

@@ -1,4 +1,4 @@
-"""Which comparison or self-check is meant where none is named: the newest that makes sense, not the newest."""
+"""Without a name, the newest comparison or self-check that makes sense is taken, not simply the newest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CUT = Comparison(
     budget_s=1800.0,
     differs={},
 )
-"""A comparison that can go on."""
+"""A comparison that can be resumed."""
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def on(day: int) -> Comparison:
-    """Return a comparison begun on a later day."""
+    """Return a comparison that began on a later day."""
     return replace(CUT, id=f"{CUT.id[:-1]}{day}", started_utc=f"2026-01-0{day}T00:00:00.000Z")
 
 
@@ -59,8 +59,8 @@ def on(day: int) -> Comparison:
     ],
     ids=["finished", "incomparable", "of two runs", "of a self-check", "that a self-check was left in"],
 )
-def test_the_newest_comparison_that_can_go_on_is_taken(store: Store, newer: Comparison) -> None:
-    """Whatever was begun after it."""
+def test_the_newest_comparison_that_can_be_resumed_is_taken(store: Store, newer: Comparison) -> None:
+    """Whatever began after it."""
     store.save_selfcheck(CHECKED)
     store.save_comparison(CUT)
     store.save_comparison(newer)
@@ -70,8 +70,8 @@ def test_the_newest_comparison_that_can_go_on_is_taken(store: Store, newer: Comp
     assert comparison_to_go_on_with(store, newer.id) == newer, "one that was named is meant"
 
 
-def test_a_users_own_comparison_of_parameters_is_no_self_checks(store: Store) -> None:
-    """Its seed was not drawn by one."""
+def test_a_users_own_comparison_of_parameters_belongs_to_no_self_check(store: Store) -> None:
+    """No self-check drew its seed."""
     own = replace(on(3), dimension="parameter", scenario="selfcheck", seed=20)
     store.save_selfcheck(CHECKED)
     store.save_comparison(own)
@@ -79,22 +79,22 @@ def test_a_users_own_comparison_of_parameters_is_no_self_checks(store: Store) ->
     assert comparison_to_go_on_with(store, None) == own
 
 
-def test_where_no_comparison_can_go_on_it_says_so(store: Store) -> None:
-    """With what to do instead."""
+def test_without_a_comparison_to_resume_the_error_says_what_to_do(store: Store) -> None:
+    """A finished one does not qualify."""
     store.save_comparison(replace(on(2), status="finished"))
 
-    with pytest.raises(RunError, match="there is no comparison to go on with: begin one with `lab compare A B`"):
+    with pytest.raises(RunError, match="there is no comparison to resume: start one with `lab compare A B`"):
         comparison_to_go_on_with(store, None)
 
 
 def test_the_newest_self_check_that_judged_something_is_quoted() -> None:
-    """One that was stopped at its start tells nothing; where none does, none is quoted."""
+    """A self-check that stopped at its start says nothing; if all did, none is quoted."""
     assert newest_that_judged([EMPTY, CHECKED]) == CHECKED
     assert newest_that_judged([EMPTY]) is None
 
 
-def test_a_self_check_whose_time_was_spent_goes_on_with_more_of_it() -> None:
-    """Without more time it is over; one that measured all it was asked for is over in any case."""
+def test_a_self_check_that_spent_its_budget_is_resumed_with_a_larger_one() -> None:
+    """Otherwise it is over; one that measured everything it was asked for is always over."""
     done = replace(CHECKED, wanted=1, wanted_injected=0)
 
     assert selfcheck_to_go_on_with([CHECKED], longer=False) is None

@@ -1,4 +1,4 @@
-"""A self-check in order, what it says when time ran out, and what of it is kept."""
+"""A self-check: its order, its words when time runs out, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RECORD = SelfCheck(
 
 
 class Setting:
-    """A clock, a comparison that takes time and says what it is told to, and a journal of what happened."""
+    """A clock, a comparison that takes time and gives a chosen verdict, and a journal of what happened."""
 
     def __init__(
         self, *, pairs: int = 8, pair_s: float = 4.0, start_s: float = 0.0, fails_at: int | None = None
@@ -51,15 +51,15 @@ class Setting:
         self.orders: list[Order] = []
 
     def monotonic(self) -> float:
-        """Seconds of this test's own."""
+        """Return this test's own seconds."""
         return self.now
 
     def utc(self) -> str:
-        """A moment."""
+        """Return a fixed time."""
         return "2026-11-23T09:00:00Z"
 
     def compare(self, order: Order) -> Measured:
-        """Take the time of the pairs; alike sides differ by half a per cent this way and that."""
+        """Take the time of the pairs; equal sides differ by half a per cent, alternately."""
         if order.number == self.fails_at:
             self.now += self.pair_s
             raise self.error
@@ -73,17 +73,17 @@ class Setting:
         return Measured(f"comparison-{order.number}", found, ratios, 2 * self.pairs)
 
     def save(self, record: SelfCheck) -> None:
-        """Keep what would be written."""
+        """Keep what would be saved."""
         self.journal.append(f"save {record.status}, {len(record.live)} done")
         self.saved.append(record)
 
     def run(self, record: SelfCheck = RECORD) -> SelfCheck:
-        """Carry on with a record."""
+        """Measure what a record lacks."""
         return carry_on(record, self.compare, clock=self, save=self.save)
 
 
 def test_a_self_check_in_order() -> None:
-    """Each comparison is saved as it ends, the slowed ones lie among those alike, and the rates come last."""
+    """Each comparison is saved as it ends, slowed ones alternate with equal ones, and the rates come last."""
     setting = Setting()
     setting.run(replace(RECORD, wanted=4, wanted_injected=2))
 
@@ -105,7 +105,7 @@ def test_a_self_check_in_order() -> None:
 
 
 def test_the_slowed_comparisons_are_spread_evenly() -> None:
-    """However early the time ends, both kinds were measured in about the proportion asked for."""
+    """However early time runs out, both kinds were measured in about the proportion asked for."""
     order = slow_downs(RECORD)
 
     assert (order.count(1.0), order.count(1.1)) == (10, 5)
@@ -113,7 +113,7 @@ def test_the_slowed_comparisons_are_spread_evenly() -> None:
 
 
 def test_what_was_measured_is_counted_and_resampled() -> None:
-    """Ten A/A comparisons of eight pairs are 160 trials; noise of 0.5 % shows every 5 % and hides nothing."""
+    """Ten A/A comparisons of eight pairs are 160 trials; with noise of 0.5 % every slow-down of 5 % is found."""
     found = Setting().run()
 
     assert tally(found) == replace(tally(found), alike=10, false=0, slowed=5, found=5)
@@ -125,15 +125,15 @@ def test_what_was_measured_is_counted_and_resampled() -> None:
     assert found.smallest_found == pytest.approx(0.033, abs=0.003), "little more than policy lets be called one"
 
 
-def test_between_trials_is_what_pairs_show() -> None:
-    """Log ratios of +-ln 1.005 vary by 0.5 %; a side varies by that over the square root of two."""
+def test_the_variation_between_trials_follows_from_pairs() -> None:
+    """Log ratios of +-ln 1.005 vary by 0.5 %; each side varies by that over the square root of two."""
     found = Setting().run()
 
     assert found.between_cv == pytest.approx(0.005 / math.sqrt(2), rel=0.01)
 
 
 def test_the_slowed_pairs_are_not_drawn_from() -> None:
-    """Only pairs of equal sides say what the noise is."""
+    """Only pairs of equal sides show the noise."""
     found = Setting().run()
 
     assert max(found.ratios) < 1.01
@@ -152,14 +152,14 @@ def test_false_verdicts_and_missed_slow_downs_are_counted_as_such() -> None:
 
 
 def test_a_spent_budget_ends_it_in_words() -> None:
-    """In 200 s six comparisons of 32 s fit; the seventh would not reach its first look."""
+    """Six comparisons of 32 s fit into 200 s; the seventh would not reach its first look."""
     found = Setting().run(replace(RECORD, budget_s=200.0))
 
     assert found.status == "finished"
     assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
     assert found.missing == (
         "only 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % injected were judged "
-        "within 200 s: a pair took 4 s, waiting at gates included; all of them take 1440 s at most "
+        "within 200 s: a pair took 4 s, including waits at gates; all of them need at most 1440 s "
         "(--budget 1440)",
     )
 
@@ -170,13 +170,13 @@ def test_too_few_pairs_leave_the_rates_out_in_words() -> None:
 
     assert (found.resampled, found.smallest_found, found.block_pairs) == ((), None, 0)
     assert found.missing == (
-        "no rates by slow-down and no smallest one that is found: wanted 30 A/A pairs (60 trials), found 24",
+        "no rates by slow-down and no smallest slow-down that is found: wanted 30 A/A pairs (60 trials), found 24",
     )
 
 
 @pytest.mark.parametrize(("pairs", "judged"), [(8, 2), (23, 2), (24, 3)])
 def test_a_comparison_that_time_cut_short_is_in_no_rate(pairs: int, judged: int) -> None:
-    """Undecided after 8 of 24 pairs it might still have been called changed; undecided after all it was judged."""
+    """One undecided after 8 of 24 pairs might still have been called changed; after all 24 it was judged."""
     setting = Setting(pairs=pairs, pair_s=1.0)
     words: list[Verdict] = ["same", "cannot tell", "slower"]
     setting.verdict = lambda order: words[order.number]
@@ -188,8 +188,8 @@ def test_a_comparison_that_time_cut_short_is_in_no_rate(pairs: int, judged: int)
     assert any("only 2 of 3 comparisons" in words for words in found.missing) == (judged == 2)
 
 
-def test_what_time_cut_short_at_the_end_is_measured_anew() -> None:
-    """Given more, the third comparison is made again with its seed; its first pairs are not drawn from twice."""
+def test_a_comparison_that_ran_out_of_time_is_measured_again() -> None:
+    """With more time the third is repeated with its seed; its first pairs are not drawn from twice."""
     first, second = Setting(pairs=8), Setting(pairs=8)
     first.verdict = lambda order: "same" if order.number < 2 else "cannot tell"
     record = first.run(replace(RECORD, wanted=3, wanted_injected=0))
@@ -203,7 +203,7 @@ def test_what_time_cut_short_at_the_end_is_measured_anew() -> None:
 
 
 def test_a_comparison_may_take_all_its_pairs_if_the_budget_has_them() -> None:
-    """900 s for 15 are 60 s; at 4 s a pair the next may take 24 pairs and half as much again."""
+    """900 s for 15 are 60 s each; at 4 s a pair the next may take 24 pairs and half as much again."""
     setting = Setting()
     setting.run()
 
@@ -212,7 +212,7 @@ def test_a_comparison_may_take_all_its_pairs_if_the_budget_has_them() -> None:
 
 
 def test_what_is_left_is_spent_unless_it_ends_before_the_first_look() -> None:
-    """With 20 s a pair 740 s pay for 24 pairs and to spare, 300 s for a try, 110 s for nothing: six are 120 s."""
+    """At 20 s a pair, 740 s pay for over 24 pairs, 300 s for a try, 110 s for nothing: six pairs take 120 s."""
     measured = Setting(pair_s=20.0).run(replace(RECORD, budget_s=160.0))
 
     assert len(measured.live) == 1
@@ -220,7 +220,7 @@ def test_what_is_left_is_spent_unless_it_ends_before_the_first_look() -> None:
 
 
 def test_after_a_comparison_without_a_pair_the_next_gets_twice_the_time() -> None:
-    """What a pair costs is not known; it ends when less is left than such a one took, and none is counted."""
+    """The cost of a pair is unknown; it ends when less is left than the longest took, and none is counted."""
     setting = Setting(pairs=0, start_s=290.0)
     setting.verdict = lambda order: "cannot tell"
     found = setting.run()
@@ -240,7 +240,7 @@ def test_after_a_comparison_without_a_pair_the_next_gets_twice_the_time() -> Non
     ],
 )
 def test_what_was_measured_before_an_end_is_kept(error: BaseException, status: str) -> None:
-    """Ctrl-C and a lost device cost the comparison in hand; the rest is saved with its rates."""
+    """Ctrl-C and a lost device cost the comparison in progress; the rest is saved with its rates."""
     setting = Setting(fails_at=6)
     setting.error = error
     with pytest.raises(type(error)):
@@ -256,7 +256,7 @@ def test_what_was_measured_before_an_end_is_kept(error: BaseException, status: s
     assert kept.spent_s == 6 * 32 + 4
 
 
-def test_one_whose_time_was_spent_goes_on_when_it_is_given_more() -> None:
+def test_one_that_spent_its_budget_is_resumed_with_a_larger_one() -> None:
     """In the order and with the seeds that it would have had, within what the new budget leaves."""
     short, more = Setting(), Setting()
     spent = short.run(replace(RECORD, budget_s=200.0))
@@ -268,8 +268,8 @@ def test_one_whose_time_was_spent_goes_on_when_it_is_given_more() -> None:
     assert (whole.status, whole.missing, whole.spent_s) == ("finished", (), 15 * 32)
 
 
-def test_it_goes_on_where_it_was_left() -> None:
-    """The second start measures what is missing, in the order of the first, within what is left of the budget."""
+def test_it_is_resumed_where_it_was_interrupted() -> None:
+    """The second start measures what is missing, in the same order, within the rest of the budget."""
     first, second = Setting(fails_at=6), Setting()
     with pytest.raises(KeyboardInterrupt):
         first.run()

@@ -1,4 +1,4 @@
-"""What an Android device says about itself, read; and a virtual phone taken in over the real wire."""
+"""An Android device's name, agent and description; connecting to a virtual phone over a real adbd."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.farm_phones import Phone
 
 
 def test_a_name_is_the_serial_unless_it_says_nothing() -> None:
-    """Many devices say 0123456789ABCDEF; a hostile one is refused."""
+    """Many devices report 0123456789ABCDEF; a hostile name is refused."""
     assert name_of("R58N12ABC", "192.168.0.5:5555", []) == "R58N12ABC"
     assert name_of("0123456789ABCDEF", "192.168.0.5:5555", []) == "192.168.0.5:5555"
     assert name_of("", "ABC", []) == "ABC"
@@ -25,8 +25,8 @@ def test_a_name_is_the_serial_unless_it_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("word", ["host", "all", "soc:MT6989", ".", "..", "-x"])
-def test_no_device_is_called_what_means_something_else(word: str) -> None:
-    """`--device host` is this machine, and never a phone that says it is."""
+def test_a_name_with_another_meaning_is_refused(word: str) -> None:
+    """`--device host` is always this machine, never a phone with that name."""
     assert name_of(word, "192.168.0.5:5555", []) == "192.168.0.5:5555"
     with pytest.raises(DeviceRefused, match="which means something else to the lab"):
         name_of(word, word, [])
@@ -48,7 +48,7 @@ def server(phone: Phone) -> Server:
 
 @pytest.fixture
 def agents(tmp_path: Path) -> Path:
-    """A folder of agents with one bundle; nothing of it is run."""
+    """A folder of agents with one bundle, which no test runs."""
     folder = tmp_path / "agents" / "x86_64"
     folder.mkdir(parents=True)
     told = {"abi": "x86_64", "id": "ab" * 32, "agent": "native", "runtime": "onnxruntime 1.32.0", "files": []}
@@ -56,7 +56,7 @@ def agents(tmp_path: Path) -> Path:
     return tmp_path / "agents"
 
 
-def test_a_virtual_phone_is_taken_in(server: Server, phone: Phone, agents: Path) -> None:
+def test_connecting_gives_identity_facts_and_agent(server: Server, phone: Phone, agents: Path) -> None:
     """Identity, facts and agent, in one round trip after the proof of identity."""
     begin = time.monotonic()
     device = connect(server, phone.address, agents)
@@ -80,7 +80,7 @@ def test_a_virtual_phone_is_taken_in(server: Server, phone: Phone, agents: Path)
 def test_a_device_without_an_agent_is_refused_with_what_to_do(
     server: Server, phone: Phone, tmp_path: Path
 ) -> None:
-    """Nothing is built behind the user's back."""
+    """The lab does not build an agent unasked."""
     with pytest.raises(DeviceRefused, match="make agent ABI=x86_64"):
         connect(server, phone.address, tmp_path)
 
@@ -128,8 +128,8 @@ def test_a_device_that_went_away_is_lost_not_refused(server: Server, phone: Phon
         connect(server, phone.address, agents)
 
 
-def test_a_phone_with_a_name_that_may_not_be_used_is_no_ready_one(server: Server, phone: Phone) -> None:
-    """`--device all` leaves it out and goes on, instead of failing when it is connected to."""
+def test_a_phone_with_an_unusable_name_is_not_ready(server: Server, phone: Phone) -> None:
+    """`--device all` leaves it out, instead of failing on connecting to it."""
     phone.fault("change-identity", "a/../x")
     AdbTransport(server, phone.address).reconnect(timeout_s=20)
     line = describe(server, Attached(phone.address, "device", 1))

@@ -1,4 +1,4 @@
-"""What Android's own tools print, parsed; formats from device_care.md, section 4."""
+"""Parsing of what Android's tools print; formats from device_care.md, section 4."""
 
 from __future__ import annotations
 
@@ -52,25 +52,25 @@ def test_the_battery_is_read_up_to_the_vendors_log() -> None:
     "text", ["", "Can't find service: battery\n", BATTERY.replace("temperature: 312", "x: 1")]
 )
 def test_a_missing_temperature_is_unknown_never_zero(text: str) -> None:
-    """Half-started phones and stripped ROMs."""
+    """Half-started phones and stripped ROMs print such output."""
     assert battery_celsius(dumpsys_battery(text)) is None
 
 
 def test_faked_battery_values_are_refused() -> None:
-    """`dumpsys battery set` was left behind by somebody."""
+    """Somebody forgot to undo `dumpsys battery set`."""
     text = BATTERY.replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")
     assert battery_celsius(dumpsys_battery(text)) is None
 
 
 def test_only_temperatures_from_the_hal_count() -> None:
-    """Cached ones may be hours old; NaN is no reading."""
+    """Cached temperatures may be hours old; NaN is not a reading."""
     thermal = dumpsys_thermal(THERMAL)
     assert (thermal.status, thermal.overridden) == (2, False)
     assert thermal.celsius == {"CPU": 57.9, "SKIN": 34.351}
 
 
 def test_a_hal_that_is_not_ready_has_no_temperatures_and_an_override_is_seen() -> None:
-    """A missing section is no sensor, never 0."""
+    """A missing section gives no sensor, never 0."""
     thermal = dumpsys_thermal(
         THERMAL.replace("HAL Ready: true", "HAL Ready: false").replace("de: false", "de: true")
     )
@@ -97,7 +97,7 @@ def test_free_space_is_read_from_both_dfs() -> None:
 
 
 def test_cpu_lists_are_read() -> None:
-    """Linux lists; nonsense gives no cores."""
+    """Linux CPU lists; other text gives no cores."""
     assert cpus("0-3,7") == (0, 1, 2, 3, 7)
     assert cpus("0") == (0,)
     assert cpus("") == cpus("a-b") == cpus("0-") == ()

@@ -1,4 +1,4 @@
-"""The ledger of what a device's blobs were proven to be."""
+"""The ledger of a device's proven blobs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def test_a_ledger_reads_as_it_was_written(entries: dict[str, Entry]) -> None:
 
 @given(st.lists(st.text(max_size=100), max_size=5))
 def test_a_ledger_with_garbage_proves_nothing(lines: list[str]) -> None:
-    """It is read without a complaint, and what is no line of ours counts for nothing."""
+    """It raises nothing; lines that are not ours are ignored."""
     assert blobs.parsed(lines) == {}
     assert blobs.parsed(["pocketlab-ledger 1 boot", *lines]) == {}

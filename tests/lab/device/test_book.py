@@ -45,7 +45,7 @@ def test_changes_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
 
 
 def test_a_book_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    """It may say that a device is to be left alone, so it does not count as empty."""
+    """It may hold a quarantine, so it must not count as empty."""
     (tmp_path / "devices" / "counts.json").mkdir(parents=True)
 
     with pytest.raises(StoreError, match=r"counts\.json: cannot be read: .*permissions"):

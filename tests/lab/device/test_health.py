@@ -8,7 +8,7 @@ from lab.device import health
 
 
 def test_three_failures_in_a_row_put_a_device_in_quarantine_with_its_reason(tmp_path: Path) -> None:
-    """Two are patience; the third leaves it alone, and says why."""
+    """Two failures are tolerated; the third gives the quarantine and its reason."""
     for reason in ("the cable", "the cable again"):
         health.failed(tmp_path, "phone-1", reason)
         assert health.quarantined(tmp_path, "phone-1") is None

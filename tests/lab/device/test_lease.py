@@ -1,4 +1,4 @@
-"""The lease: its script under a real shell and a real /proc, here and on a phone; time is the device's own."""
+"""The lease's script under a real shell and a real /proc, here and on a phone, with the device's own time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Shaky(LocalTransport):
         self.guard: tuple[str, int] | None = None
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        """Run it, unless the cable is out."""
+        """Run a command, unless the cable is out."""
         self.calls += 1
         if self.pulled:
             raise DeviceLost("the cable is out")
@@ -61,7 +61,7 @@ def written(device: Device) -> dict[str, str]:
 
 
 def write(device: Device, **changes: str) -> None:
-    """Change lines of the lease file, as nobody but time or damage would."""
+    """Change lines of the lease file, as time or damage would."""
     lines: Mapping[str, str] = written(device) | changes
     (Path(str(device.scratch)) / "lease").write_text("".join(f"{k}={v}\n" for k, v in lines.items()))
 
@@ -72,12 +72,12 @@ def uptime() -> float:
 
 
 def expire(device: Device) -> None:
-    """Let the lease's time be over."""
+    """Make the lease expire."""
     write(device, expires=str(int(uptime()) - 1))
 
 
 def test_a_lease_is_held_and_given_back(device: Device) -> None:
-    """While it is held everybody can see by whom; afterwards nobody holds it."""
+    """Meanwhile anybody can see its holder; afterwards nobody holds it."""
     with lease.held(device, owner=ME, wait_s=0) as mine:
         found = lease.holder(device.transport, str(device.scratch))
         assert found is not None
@@ -89,7 +89,7 @@ def test_a_lease_is_held_and_given_back(device: Device) -> None:
 
 
 def test_nobody_holds_a_device_that_no_lab_has_seen(device: Device) -> None:
-    """Looking changes nothing: not even a folder is made."""
+    """Looking changes nothing, and creates no folder."""
     assert lease.holder(device.transport, str(device.scratch)) is None
     assert not Path(str(device.scratch)).exists()
 
@@ -109,7 +109,7 @@ def test_the_number_grows_with_each_grant(device: Device) -> None:
 
 
 def test_the_second_lab_is_refused_in_words_when_it_will_not_wait(device: Device) -> None:
-    """It is told who holds the device, and what to do."""
+    """The refusal names the holder, and says what to do."""
     with lease.held(device, owner=ME, wait_s=0), pytest.raises(DeviceRefused) as refused:
         lease.Lease(device, OTHER, print).take(wait_s=0)
 
@@ -118,7 +118,7 @@ def test_the_second_lab_is_refused_in_words_when_it_will_not_wait(device: Device
 
 
 def test_the_second_lab_waits_and_says_for_whom(device: Device) -> None:
-    """It is told once, and goes on as soon as the first is done."""
+    """It reports the holder once, and continues as soon as the first lab is done."""
     told: list[str] = []
     first = lease.held(device, owner=ME, wait_s=0)
     first.__enter__()
@@ -138,8 +138,8 @@ def test_the_second_lab_waits_and_says_for_whom(device: Device) -> None:
     assert told[0].endswith("waiting up to 60 s for it to end")
 
 
-def test_a_dead_labs_lease_ends_by_itself(device: Device) -> None:
-    """An owner that was not heard of for its time is nobody."""
+def test_a_dead_labs_lease_expires(device: Device) -> None:
+    """An owner without a heartbeat for that long is no holder."""
     dead = lease.Lease(device, ME, lambda text: None)
     dead.take(wait_s=0)
     expire(device)
@@ -160,7 +160,7 @@ def test_a_lease_of_an_earlier_boot_is_over(device: Device) -> None:
 
 @pytest.mark.parametrize("ahead", ["999999999", "99999999999999999999"])
 def test_an_expiry_that_no_lab_wrote_is_damage(device: Device, ahead: str) -> None:
-    """A lease cannot end later than any lease lasts: it is taken as held by nobody, and that is said."""
+    """No lease lasts that long: nobody counts as its holder, and a message says so."""
     told: list[str] = []
     lease.Lease(device, ME, lambda text: None).take(wait_s=0)
     write(device, expires=ahead)
@@ -180,7 +180,7 @@ def test_an_expiry_that_no_lab_wrote_is_damage(device: Device, ahead: str) -> No
 def test_a_lease_file_with_garbage_is_held_by_nobody_and_the_number_still_grows(
     device: Device, content: bytes
 ) -> None:
-    """Whatever is in it, the next lab gets the device with a higher number, and the file is whole again."""
+    """Whatever the file holds, the next lab gets the device with a higher number, and repairs the file."""
     with lease.held(device, owner=ME, wait_s=0) as mine:
         before = mine.fence
     (Path(str(device.scratch)) / "lease").write_bytes(content)
@@ -191,7 +191,7 @@ def test_a_lease_file_with_garbage_is_held_by_nobody_and_the_number_still_grows(
 
 
 def test_with_both_copies_of_the_number_lost_it_still_grows(device: Device) -> None:
-    """It goes on from the device's calendar, far beyond anything counted."""
+    """It continues from the device's calendar, far above any count."""
     with lease.held(device, owner=ME, wait_s=0):
         pass
     scratch = Path(str(device.scratch))
@@ -202,8 +202,8 @@ def test_with_both_copies_of_the_number_lost_it_still_grows(device: Device) -> N
         assert mine.fence > 100_000_000
 
 
-def test_a_lost_lease_is_told_and_not_taken_back(device: Device) -> None:
-    """A lab that was silent for too long finds another in its place, and leaves that one alone."""
+def test_a_lost_lease_is_an_error_and_not_taken_back(device: Device) -> None:
+    """A lab that was silent for too long finds another holder, and leaves the lease to it."""
     with lease.held(device, owner=ME, wait_s=0) as mine:
         expire(device)
         with lease.held(device, owner=OTHER, wait_s=0):
@@ -216,7 +216,7 @@ def test_a_lost_lease_is_told_and_not_taken_back(device: Device) -> None:
 
 
 def test_a_lease_nobody_took_is_kept_after_its_time(device: Device) -> None:
-    """A link that was down for minutes ends no run while no one else wants the device."""
+    """A link that was down for minutes does not end a run, if no other lab took the device."""
     with lease.held(device, owner=ME, wait_s=0) as mine:
         expire(device)
         mine.renew()
@@ -225,7 +225,7 @@ def test_a_lease_nobody_took_is_kept_after_its_time(device: Device) -> None:
 
 
 def test_the_heartbeat_outlives_a_broken_link(device: Device) -> None:
-    """It goes on trying, and renews the lease when the link is back."""
+    """It keeps trying, and renews the lease when the link is back."""
     transport = device.transport
     assert isinstance(transport, Shaky)
     with lease.held(device, owner=ME, wait_s=0, beat_s=0.01) as mine:
@@ -240,7 +240,7 @@ def test_the_heartbeat_outlives_a_broken_link(device: Device) -> None:
 
 
 def until(condition: object, within_s: float = 20.0) -> None:
-    """Wait until it is so."""
+    """Wait until a condition holds."""
     assert callable(condition)
     end = time.monotonic() + within_s
     while not condition():
@@ -248,7 +248,7 @@ def until(condition: object, within_s: float = 20.0) -> None:
         time.sleep(0.01)
 
 
-def test_the_transport_is_told_what_to_check_before_it_writes(device: Device) -> None:
+def test_the_transport_checks_the_fence_before_it_writes(device: Device) -> None:
     """The fence guards every write for as long as the lease is held."""
     transport = device.transport
     assert isinstance(transport, Shaky)
@@ -269,7 +269,7 @@ def leftover() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_what_a_dead_lab_noted_is_ended(device: Device, leftover: subprocess.Popen[bytes]) -> None:
-    """The agent it left running would measure into the next lab's run."""
+    """The agent that it left running would disturb the next lab's run."""
     told: list[str] = []
     dead = lease.Lease(device, ME, lambda text: None)
     dead.take(wait_s=0)
@@ -284,7 +284,7 @@ def test_what_a_dead_lab_noted_is_ended(device: Device, leftover: subprocess.Pop
 def test_a_process_that_only_has_the_same_number_is_left_alone(
     device: Device, leftover: subprocess.Popen[bytes]
 ) -> None:
-    """Pids are given again: without its start time a process is somebody else's."""
+    """Pids are reused: only the start time identifies the process."""
     dead = lease.Lease(device, ME, lambda text: None)
     dead.take(wait_s=0)
     dead.note(Process(leftover.pid, 1))
@@ -295,7 +295,7 @@ def test_a_process_that_only_has_the_same_number_is_left_alone(
 
 
 def test_whoever_holds_a_trials_lock_is_ended_too(device: Device) -> None:
-    """An agent whose lab died before it could note it."""
+    """The agent of a lab that died before it could note it."""
     trial = Path(str(device.scratch)) / "trials" / "run 1-0001"
     trial.mkdir(parents=True)
     script = "{ flock -n 9; echo on; sleep 600; } 9>alive"
@@ -308,16 +308,18 @@ def test_whoever_holds_a_trials_lock_is_ended_too(device: Device) -> None:
             assert child.wait(10) == -9
 
 
-def test_ones_own_agent_survives_taking_the_lease_anew(device: Device, leftover: subprocess.Popen[bytes]) -> None:
-    """`again` is for the holder; what it runs goes on."""
+def test_the_holders_agent_survives_taking_the_lease_again(
+    device: Device, leftover: subprocess.Popen[bytes]
+) -> None:
+    """`again` is for the holder, whose agent keeps running."""
     with lease.held(device, owner=ME, wait_s=0) as mine:
         mine.note(Process(leftover.pid, start_time(leftover.pid) or 0))
         mine.again()
         assert leftover.poll() is None
 
 
-def test_a_trial_of_the_run_that_is_gone_on_with_survives(device: Device) -> None:
-    """Whoever resumes a run collects what it began: only other runs' leftovers are ended."""
+def test_a_trial_of_a_resumed_run_survives(device: Device) -> None:
+    """A resumed run collects its own trial; only other runs' leftovers are killed."""
     trials = Path(str(device.scratch)) / "trials"
     began = {}
     for run in ("run-a", "run-b"):
@@ -336,8 +338,8 @@ def test_a_trial_of_the_run_that_is_gone_on_with_survives(device: Device) -> Non
         subprocess.run(["pkill", "-g", str(began["run-a"].pid)], check=False)
 
 
-def test_a_dead_lab_of_our_own_user_and_host_is_not_waited_for(device: Device) -> None:
-    """Its process is gone, so nobody will renew; another host's, or one that lives, is waited for."""
+def test_a_lab_does_not_wait_for_a_dead_one_of_its_own_user_and_host(device: Device) -> None:
+    """Its process has ended, so nobody renews the lease; the lab still waits for a live one or another host's."""
     gone = subprocess.Popen(["true"])
     gone.wait()
     with lease.held(device, owner="me@here pid 1", wait_s=0):
@@ -362,7 +364,7 @@ def test_a_dead_lab_of_our_own_user_and_host_is_not_waited_for(device: Device) -
 
 
 def test_one_phone_attached_twice_is_held_once(device: Device) -> None:
-    """By USB and by TCP: two threads of one lab have the same owner, and must not measure beside each other."""
+    """By USB and by TCP: two threads of one lab have the same owner, and must not measure at the same time."""
     owner = f"me@here pid {os.getpid()}"
     with (
         lease.held(device, owner=owner, wait_s=0) as first,
@@ -376,7 +378,7 @@ def test_one_phone_attached_twice_is_held_once(device: Device) -> None:
 def test_a_dead_lab_that_had_our_own_number_is_swept_up_after(
     device: Device, leftover: subprocess.Popen[bytes]
 ) -> None:
-    """In containers every lab may be the same pid of the same host: what an earlier one left is ended too."""
+    """In containers all labs may have the same pid and host: an earlier one's leftovers are killed too."""
     owner = f"me@here pid {os.getpid()}"
     dead = lease.Lease(device, owner, lambda text: None)
     dead.take(wait_s=0)
@@ -388,7 +390,7 @@ def test_a_dead_lab_that_had_our_own_number_is_swept_up_after(
 
 
 def test_a_device_that_cannot_keep_a_lease_is_refused_in_words(tmp_path: Path) -> None:
-    """A folder that cannot be made is said to be that."""
+    """The message says that the folder cannot be created."""
     (tmp_path / "file").write_text("")
     mine = lease.Lease(device_at(tmp_path / "file" / "scratch"), ME, print)
     with pytest.raises(DeviceRefused, match=r"phone-1: wanted its lease in .*/file/scratch, found: .*lab probe"):
@@ -429,7 +431,7 @@ def wired(phone: Phone) -> Device:
 
 
 def test_two_labs_on_one_phone(phone: Phone) -> None:
-    """The same answers by a phone's own shell: granted, refused in words, granted again with a higher number."""
+    """A phone's own shell gives the same answers: granted, refused, granted again with a higher number."""
     first, second = wired(phone), wired(phone)
     with lease.held(first, owner=ME, wait_s=0) as mine:
         with (
@@ -446,7 +448,7 @@ def test_two_labs_on_one_phone(phone: Phone) -> None:
 
 
 def test_a_lab_that_lost_its_lease_writes_nothing_more(phone: Phone) -> None:
-    """Its next write is refused on the phone itself, naming who has it now."""
+    """The phone itself refuses its next write, and names the new holder."""
     first, second = wired(phone), wired(phone)
     with lease.held(first, owner=ME, wait_s=0):
         phone.shell(f"sed -i s/^expires=.*/expires=0/ {FARM}/lease")
@@ -457,7 +459,7 @@ def test_a_lab_that_lost_its_lease_writes_nothing_more(phone: Phone) -> None:
 
 
 def test_what_a_dead_lab_left_running_on_a_phone_is_ended(phone: Phone) -> None:
-    """Its agent was started in the trial's folder and holds that folder's lock; nothing of it stays."""
+    """Its agent holds the lock of the trial's folder, and is killed with its whole group."""
     first, second = wired(phone), wired(phone)
     folder = f"{FARM}/trials/run-0001"
     dead = lease.Lease(first, ME, lambda text: None)
@@ -481,8 +483,8 @@ def test_what_a_dead_lab_left_running_on_a_phone_is_ended(phone: Phone) -> None:
         )
 
 
-def test_after_a_reboot_the_lease_is_taken_anew(phone: Phone) -> None:
-    """The old one is over; `again` gives a higher number in the new boot."""
+def test_after_a_reboot_the_lease_is_taken_again(phone: Phone) -> None:
+    """The old lease is over; `again` gives a higher number in the new boot."""
     device = wired(phone)
     with lease.held(device, owner=ME, wait_s=0) as mine:
         before = mine.fence

@@ -1,4 +1,4 @@
-"""Push: nothing sent twice, nothing used unproven; under a real shell here, and over adb to a real adbd."""
+"""Push sends nothing twice and uses nothing unproven; under a real shell here, and over adb to a real adbd."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONTENT = {"manifest.json": b"{}", "graphs/a.onnx": b"a" * 5000, "graphs/deep/b.
 
 
 class Counted(LocalTransport):
-    """A machine that counts the calls, and can break off, spoil or forget what is sent to it."""
+    """A machine that counts the calls, and can break off or damage an upload."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,19 +39,19 @@ class Counted(LocalTransport):
         self.spoil = 0
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        """Run it."""
+        """Run a command."""
         self.calls.append("shell")
         return super().shell(argv, timeout_s=timeout_s)
 
     def push(self, content: bytes, target: str) -> None:
-        """Write it."""
+        """Write a file."""
         self.calls.append("push")
         super().push(content, target)
 
     def upload(
         self, source: Path, target: str, *, offset: int = 0, progress: Callable[[int], None] = lambda sent: None
     ) -> str:
-        """Append it; or only a part of it, and be gone."""
+        """Append a file; or only part of it, and disconnect."""
         self.calls.append(f"upload from {offset}")
         digest = super().upload(source, target, offset=offset, progress=progress)
         path = Path(target)
@@ -68,12 +68,12 @@ class Counted(LocalTransport):
 
 
 class Together(Counted):
-    """A machine that also takes many files at once, and can spoil the first of them."""
+    """A machine that also takes many files at once, and can damage the first of them."""
 
     def upload_many(
         self, files: Sequence[tuple[Path, str]], *, progress: Callable[[int], None] = lambda sent: None
     ) -> None:
-        """Copy them."""
+        """Copy the files."""
         self.calls.append(f"send {len(files)}")
         sent = 0
         for source, target in files:
@@ -121,7 +121,7 @@ def calls(device: Device) -> list[str]:
 
 
 def blob(device: Device, content: bytes) -> Path:
-    """Return where the device keeps a content."""
+    """Return the path of a content's blob on the device."""
     return Path(str(device.scratch)) / "blobs" / hashlib.sha256(content).hexdigest()
 
 
@@ -133,7 +133,7 @@ def contents(folder: str) -> dict[str, bytes]:
 
 
 def test_a_package_arrives_whole(device: Device, held: lease.Lease, tmp_path: Path) -> None:
-    """Every file under its name, as a link to an executable blob named by its hash; nothing else lies about."""
+    """Every file is a link to an executable blob named by its hash; there are no other files."""
     build = package(tmp_path / "build", CONTENT)
     told: list[tuple[int, int]] = []
 
@@ -151,7 +151,7 @@ def test_a_package_arrives_whole(device: Device, held: lease.Lease, tmp_path: Pa
 
 
 def test_an_unchanged_package_costs_two_calls(device: Device, held: lease.Lease, tmp_path: Path) -> None:
-    """One looks at the blobs, one at the links."""
+    """One reads the blobs' state, one checks the links."""
     build = package(tmp_path / "build", CONTENT)
     push([build], device, fence=held.fence)
     calls(device)
@@ -172,8 +172,8 @@ def test_files_are_shared_across_builds(device: Device, held: lease.Lease, tmp_p
     assert contents(place(device, second)) == changed
 
 
-def test_a_new_lease_proves_everything_anew(device: Device, tmp_path: Path) -> None:
-    """Full once per lease; from then on a look is enough."""
+def test_a_new_lease_proves_everything_again(device: Device, tmp_path: Path) -> None:
+    """The first push hashes everything; later ones compare with the ledger."""
     build = package(tmp_path / "build", CONTENT)
     verified = []
     for _ in range(2):
@@ -184,7 +184,7 @@ def test_a_new_lease_proves_everything_anew(device: Device, tmp_path: Path) -> N
 
 
 def test_a_flipped_bit_is_found_at_the_next_lease_and_sent_again(device: Device, tmp_path: Path) -> None:
-    """Even one that left size and time as they were: every needed blob is hashed."""
+    """Even with unchanged size and time: every needed blob is hashed."""
     build = package(tmp_path / "build", CONTENT)
     with lease.held(device, owner="me", wait_s=0) as mine:
         push([build], device, fence=mine.fence)
@@ -204,10 +204,10 @@ def test_a_flipped_bit_is_found_at_the_next_lease_and_sent_again(device: Device,
 
 
 @pytest.mark.parametrize("harm", ["shorter", "touched", "replaced", "gone", "a folder", "a link"])
-def test_a_blob_that_was_touched_is_looked_into_within_a_lease(
+def test_a_blob_that_changed_is_hashed_within_a_lease(
     device: Device, held: lease.Lease, tmp_path: Path, harm: str
 ) -> None:
-    """Size, time and i-node are compared with the ledger; what differs is hashed, and sent if need be."""
+    """Size, time and inode are compared with the ledger; what differs is hashed, and sent if necessary."""
     build = package(tmp_path / "build", CONTENT)
     push([build], device, fence=held.fence)
     path = blob(device, CONTENT["graphs/a.onnx"])
@@ -220,6 +220,7 @@ def test_a_blob_that_was_touched_is_looked_into_within_a_lease(
         path.unlink()
         if harm == "replaced":
             path.write_bytes(data)
+            os.utime(path, (1, 1))  # in the same second the new file may get the old one's i-node
         elif harm == "a folder":
             (path / "inside").mkdir(parents=True)
         elif harm == "a link":
@@ -233,8 +234,8 @@ def test_a_blob_that_was_touched_is_looked_into_within_a_lease(
     assert push([build], device, fence=held.fence).verified == "quick"
 
 
-def test_a_broken_push_goes_on_inside_the_file(device: Device, held: lease.Lease, tmp_path: Path) -> None:
-    """The bytes that arrived are not sent again; all that is there is proven anew."""
+def test_a_broken_push_resumes_inside_the_file(device: Device, held: lease.Lease, tmp_path: Path) -> None:
+    """The bytes that arrived are not sent again; everything there is hashed again."""
     build = package(tmp_path / "build", {"big": bytes(range(256)) * 400, "small": b"s"})
     transport = device.transport
     assert isinstance(transport, Counted)
@@ -253,7 +254,7 @@ def test_a_broken_push_goes_on_inside_the_file(device: Device, held: lease.Lease
 def test_a_part_that_is_not_our_beginning_is_sent_from_the_start(
     device: Device, held: lease.Lease, tmp_path: Path
 ) -> None:
-    """A length proves nothing: its hash is compared with that of our own first bytes."""
+    """Its length proves nothing: its hash must equal that of our own first bytes."""
     build = package(tmp_path / "build", {"big": b"x" * 9000})
     push([], device, fence=held.fence)
     parts = Path(str(device.scratch)) / "parts"
@@ -276,7 +277,7 @@ def test_a_part_that_is_whole_already_is_not_sent(device: Device, held: lease.Le
 
 
 def test_a_file_that_arrives_damaged_is_sent_once_more(device: Device, held: lease.Lease, tmp_path: Path) -> None:
-    """Twice is refused, in words; what is damaged never gets a blob's name."""
+    """Damage a second time is refused; a damaged file never becomes a blob."""
     build = package(tmp_path / "build", {"big": b"x" * 9000})
     transport = device.transport
     assert isinstance(transport, Counted)
@@ -313,7 +314,7 @@ def test_files_sent_together_are_hashed_in_one_call(tmp_path: Path) -> None:
 def test_a_file_that_is_not_what_its_package_says_is_refused(
     device: Device, held: lease.Lease, tmp_path: Path
 ) -> None:
-    """Before anything is sent when the size shows it, otherwise when its hash does."""
+    """A wrong size is found before anything is sent, a wrong hash afterwards."""
     build = package(tmp_path / "build", {"big": b"x" * 9000})
     (tmp_path / "build" / "big").write_bytes(b"x" * 8999)
     with pytest.raises(BuildError, match="wanted 9000 bytes, found 8999 bytes"):
@@ -324,7 +325,7 @@ def test_a_file_that_is_not_what_its_package_says_is_refused(
         push([build], device, fence=held.fence)
 
 
-def test_damaged_links_and_strange_files_are_put_right(device: Device, held: lease.Lease, tmp_path: Path) -> None:
+def test_damaged_links_and_strange_files_are_repaired(device: Device, held: lease.Lease, tmp_path: Path) -> None:
     """Whatever happened to a package's folder, after a push it holds exactly the package."""
     build = package(tmp_path / "build", CONTENT)
     push([build], device, fence=held.fence)
@@ -349,7 +350,7 @@ def test_damaged_links_and_strange_files_are_put_right(device: Device, held: lea
 
 
 def test_a_package_of_many_files_fits(device: Device, held: lease.Lease, tmp_path: Path) -> None:
-    """Long scripts go as a file: a command line of adb has 64 KiB."""
+    """A long script goes as a file, because adb limits a command line to 64 KiB."""
     many = {f"weights/{'long ' * 20}{n:04d}.bin": str(n).encode() for n in range(250)}
     build = package(tmp_path / "build", many)
 
@@ -361,8 +362,10 @@ def test_a_package_of_many_files_fits(device: Device, held: lease.Lease, tmp_pat
 # --- room ----------------------------------------------------------------------------------------------
 
 
-def test_no_room_is_told_before_anything_is_sent(device: Device, held: lease.Lease, tmp_path: Path) -> None:
-    """With what was wanted, what is free and what could go."""
+def test_a_lack_of_room_is_an_error_before_anything_is_sent(
+    device: Device, held: lease.Lease, tmp_path: Path
+) -> None:
+    """The message says what was wanted, what is free and what could be evicted."""
     build = package(tmp_path / "build", CONTENT)
     greedy = replace(device, reserve_bytes=2**60)
 
@@ -386,7 +389,7 @@ def noise(seed: int, size: int = 1_200_000) -> bytes:
 
 
 def test_the_least_recently_used_blobs_make_room(small: Device, tmp_path: Path) -> None:
-    """Not the oldest but the longest unused goes, with the packages that would lack it."""
+    """The longest unused blob goes, not the oldest one, with the packages that would lack it."""
     builds = [package(tmp_path / str(n), {"weights": noise(n)}, f"build-{n}") for n in range(4)]
     for order in ([builds[0]], [builds[1]], [builds[2]], [builds[0]]):
         with lease.held(small, owner="me", wait_s=0) as mine:
@@ -403,7 +406,7 @@ def test_the_least_recently_used_blobs_make_room(small: Device, tmp_path: Path) 
 
 
 def test_what_the_lease_has_used_is_never_evicted(small: Device, tmp_path: Path) -> None:
-    """Neither what this push needs nor what an earlier one of the same run brought."""
+    """Neither blobs that this push needs nor those of an earlier push of the same run."""
     builds = [package(tmp_path / str(n), {"weights": noise(n)}, f"build-{n}") for n in range(4)]
     with lease.held(small, owner="me", wait_s=0) as mine:
         push(builds[:2], small, fence=mine.fence)
@@ -414,7 +417,7 @@ def test_what_the_lease_has_used_is_never_evicted(small: Device, tmp_path: Path)
 
 
 def test_stale_parts_give_their_room_back(small: Device, tmp_path: Path) -> None:
-    """What another push left half sent counts as free, and is removed."""
+    """Half-sent files of another push count as free space, and are removed."""
     with lease.held(small, owner="me", wait_s=0) as mine:
         push([], small, fence=mine.fence)
         (Path(str(small.scratch)) / "parts" / ("1" * 64)).write_bytes(noise(1, 3_000_000))
@@ -426,7 +429,7 @@ def test_stale_parts_give_their_room_back(small: Device, tmp_path: Path) -> None
 
 
 def test_a_push_without_the_lease_is_refused(device: Device, held: lease.Lease, tmp_path: Path) -> None:
-    """Nothing is written for a lab that lost its lease; it is told who has it."""
+    """A lab that lost its lease writes nothing; the message names the holder."""
     with pytest.raises(DeviceRefused, match="phone-1: the lease was taken over by me@here 1 run"):
         push([package(tmp_path / "build", CONTENT)], device, fence=held.fence - 1)
     assert not (Path(str(device.scratch)) / "blobs").exists()
@@ -469,7 +472,7 @@ PARTS = st.text(
 def test_any_name_is_either_refused_or_arrives_as_it_is(
     device: Device, tmp_path: Path, names: dict[str, bytes]
 ) -> None:
-    """File names come from outside; no shell takes them for anything else than names."""
+    """File names come from outside; a shell must not interpret them."""
     source = tmp_path / "files"
     source.mkdir(exist_ok=True)
     files = []
@@ -491,7 +494,7 @@ def test_any_name_is_either_refused_or_arrives_as_it_is(
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-rf", "a b", "$(id)", "x" * 200, "é"])
-def test_an_id_that_is_no_plain_word_is_refused(device: Device, held: lease.Lease, name: str) -> None:
+def test_an_id_that_is_not_a_plain_word_is_refused(device: Device, held: lease.Lease, name: str) -> None:
     """It becomes a folder's name on the device."""
     with pytest.raises(BuildError, match="a plain id"):
         push([Package("builds", name, Path(), ())], device, fence=held.fence)
@@ -501,7 +504,7 @@ def test_an_id_that_is_no_plain_word_is_refused(device: Device, held: lease.Leas
 def test_a_damaged_ledger_makes_a_push_prove_everything(
     device: Device, held: lease.Lease, tmp_path: Path, content: bytes
 ) -> None:
-    """And it is whole again afterwards."""
+    """Afterwards the ledger is whole again."""
     build = package(tmp_path / "build", CONTENT)
     push([build], device, fence=held.fence)
     (Path(str(device.scratch)) / "ledger").write_bytes(content)
@@ -546,7 +549,7 @@ WIRE = {**CONTENT, "with space/it's $(id) é.bin": noise(7, 300_000), "-big": no
 def test_over_the_wire_a_package_arrives_whole_and_is_not_sent_twice(
     phone: Phone, far: Device, tmp_path: Path
 ) -> None:
-    """By a real adb server and a real adbd."""
+    """Through a real adb server and a real adbd."""
     build = package(tmp_path / "build", WIRE)
     size = sum(map(len, WIRE.values()))
     with lease.held(far, owner="me", wait_s=0) as mine:
@@ -572,10 +575,10 @@ def test_over_the_wire_a_flipped_bit_is_found_at_the_next_lease(phone: Phone, fa
 
 
 @pytest.mark.parametrize("fault", ["kill-adbd", "unplug", "reboot"])
-def test_over_the_wire_a_push_that_broke_off_goes_on_where_it_was(
+def test_over_the_wire_a_push_that_broke_off_resumes_where_it_was(
     phone: Phone, far: Device, tmp_path: Path, fault: str
 ) -> None:
-    """The link goes in the middle of a big file; what had arrived is not sent again."""
+    """The link breaks in the middle of a big file; the bytes that arrived are not sent again."""
     build = package(tmp_path / "build", {"big": noise(9, 120 * 2**20), "small": b"s"})
     harmed = threading.Event()
 
@@ -602,7 +605,7 @@ def test_over_the_wire_a_push_that_broke_off_goes_on_where_it_was(
 
 
 def test_over_the_wire_a_full_disk_ends_a_push_in_words(phone: Phone, far: Device, tmp_path: Path) -> None:
-    """What fills it in the middle is told as that; with room again, the rest is sent."""
+    """The error says that the disk is full; with room again, the rest is sent."""
     build = package(tmp_path / "build", {f"part-{n}": noise(n, 8 * 2**20) for n in range(8)})
     harmed = threading.Event()
 
@@ -646,7 +649,7 @@ def test_over_the_wire_two_phones_at_once(phones: list[Phone], tmp_path: Path) -
         assert read(phone, device, build) == WIRE
 
 
-def test_over_the_wire_a_stalled_link_is_given_up(phone: Phone, far: Device, tmp_path: Path) -> None:
+def test_over_the_wire_a_stalled_link_is_lost(phone: Phone, far: Device, tmp_path: Path) -> None:
     """No byte moves: the push ends with `DeviceLost` instead of waiting for ever."""
     build = package(tmp_path / "build", {"big": noise(9, 120 * 2**20)})
     harmed = threading.Event()

@@ -1,4 +1,4 @@
-"""How cool a device is at rest: learnt at gates, kept for a week of days."""
+"""How cool a device is at rest: learnt at gates, kept for seven days."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_lowest_of_each_sensor_is_remembered(tmp_path: Path) -> None:
 
 
 def test_a_low_is_forgotten_after_a_week_of_days(tmp_path: Path) -> None:
-    """Monday's low counts through Sunday; then the other days' do."""
+    """Monday's low counts until Sunday; after that the lows of the other days count."""
     remember(tmp_path, "phone-1", warm(20.0, 25.0), utc=MONDAY)
     remember(tmp_path, "phone-1", warm(24.0, 29.0), utc=TUESDAY)
 
@@ -41,7 +41,7 @@ def test_a_low_is_forgotten_after_a_week_of_days(tmp_path: Path) -> None:
 
 
 def test_a_host_whose_clock_was_set_back_does_not_believe_days_to_come(tmp_path: Path) -> None:
-    """What was noted under a wrong date is dropped at the next note."""
+    """An entry under a wrong date is dropped at the next change."""
     remember(tmp_path, "phone-1", warm(20.0, 25.0), utc="2031-01-01T00:00:00.000Z")
 
     assert remembered(tmp_path, "phone-1", utc=MONDAY) is None
@@ -51,15 +51,15 @@ def test_a_host_whose_clock_was_set_back_does_not_believe_days_to_come(tmp_path:
 
 @pytest.mark.parametrize("celsius", [float("nan"), float("inf"), -274.0])
 def test_what_no_phone_can_be_is_not_learnt(tmp_path: Path, celsius: float) -> None:
-    """Else no gate would open for a week."""
+    """Otherwise no gate would open for a week."""
     remember(tmp_path, "phone-1", warm(celsius, celsius), utc=MONDAY)
 
     assert remembered(tmp_path, "phone-1", utc=MONDAY) is None
     assert not (tmp_path / "devices").exists()
 
 
-def test_a_damaged_memory_is_told_and_learnt_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is lost but a few looks."""
+def test_a_damaged_file_is_reported_and_learnt_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It costs only a few looks."""
     path = tmp_path / "devices" / "idle.json"
     path.parent.mkdir()
     path.write_text('{"phone-1": {"monday": {"skin": 26}}}')

@@ -15,7 +15,7 @@ DECODE = Metric("decode_tokens_per_s", "decode", "tokens/s", "higher")
 FIRST_TOKEN = Metric("first_token_s", "time to first token", "s", "lower")
 
 NOISE = (1.0, 1.01, 0.99, 1.0, 1.005, 0.995)
-"""What six blocks do to a cell that has nothing else to do with its fellows."""
+"""Relative noise of a cell in six blocks."""
 
 
 def batches(*values: int) -> tuple[Cell, ...]:
@@ -92,11 +92,11 @@ def figure(
 
 
 CELLS = batches(1, 4)
-"""The two cells of the runs that are explained."""
+"""The two cells of explained runs."""
 
 
 def kept_of(trials: Sequence[Trial], doing: Doing | None = None) -> list[Evidence]:
-    """Put nothing, or the same, beside each trial, which began a minute after the one before."""
+    """Return evidence for each trial, all with the same `doing`; trials begin a minute apart."""
     begun = [f"2026-11-23T{1 + number // 60:02d}:{number % 60:02d}:00Z" for number in range(len(trials))]
     return [
         Evidence(replace(trial, started_utc=at), 1, None, doing or Doing(unknown="no sensor was read around it"))
@@ -105,7 +105,7 @@ def kept_of(trials: Sequence[Trial], doing: Doing | None = None) -> list[Evidenc
 
 
 def fine(blocks: int, cells: Sequence[Cell] = CELLS) -> list[Trial]:
-    """Make trials that are all as they should be, with a little noise."""
+    """Make steady, valid trials with a little noise."""
     noise = [1 + 0.004 * ((7 * block) % 5 - 2) for block in range(blocks)]
     return [
         replace(trial, state="steady", samples={"encode_s": (0.3 * noise[trial.block - 1],) * 3})

@@ -1,4 +1,4 @@
-"""Figures of different kinds of devices are told apart wherever they are shown."""
+"""Figures of different kinds of devices are distinguished wherever they are shown."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_a_virtual_phone_is_called_one_everywhere() -> None:
     assert all("a virtual phone: this machine" in text.replace("&#39;", "'") for text in shown(found))
 
 
-def test_this_machine_is_not_called_anything() -> None:
-    """What needs no warning has none."""
+def test_this_machine_gets_no_note() -> None:
+    """Its figures need no warning."""
     assert not any("phone:" in text for text in shown(answer_on("host")))
 
 
 def test_emulated_times_are_not_measurements_and_rank_nothing() -> None:
-    """Twelve valid trials say that it works; no cell is best, none has a chance of being it."""
+    """Twelve valid trials show that it works; no cell is best, and none has a probability of being best."""
     found = answer_on("emulated")
 
     assert found.best is None

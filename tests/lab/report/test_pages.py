@@ -53,7 +53,7 @@ def example(hostile: str = "nano-paper") -> tuple[Answer, list[Trial]]:
 
 
 def terminal(found: Answer, width: int) -> str:
-    """Print as when the output is a file."""
+    """Return what would be printed into a file."""
     out = io.StringIO()
     Console(file=out, width=width).print(render_terminal(found))
     return out.getvalue()
@@ -92,7 +92,7 @@ def test_markdown_has_a_row_for_each_cell_and_escapes_names() -> None:
 
 
 class _Page(HTMLParser):
-    """Collects tags, and addresses that something would be loaded from."""
+    """Collects tags, and addresses that a browser would load from."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ def test_the_page_draws_every_trial_and_says_what_it_knows() -> None:
 
 
 def test_an_answer_of_nothing_still_has_a_page() -> None:
-    """No trials at all, and no answers at all."""
+    """Without any trial, and without any answer."""
     cells = batches(1, 4)
     found = answer(run_of(cells, status="failed"), [], question="?", metric=ENCODE)
 
@@ -168,7 +168,7 @@ def test_an_answer_of_nothing_still_has_a_page() -> None:
 
 
 def test_the_chart_places_trials_by_value_and_block() -> None:
-    """Larger is further right, later is further down; the interval embraces its estimate."""
+    """Larger is further right, later is further down; the interval contains its estimate."""
     found, trials = example()
     drawn = chart(found, trials)
 

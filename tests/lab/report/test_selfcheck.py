@@ -1,4 +1,4 @@
-"""What a person reads of a self-check, in a terminal and in Markdown."""
+"""A self-check in a terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def shown(record: SelfCheck, width: int = 100) -> str:
 
 
 def test_every_rate_is_k_of_n_with_its_exact_bound() -> None:
-    """Clopper and Pearson, one-sided: 1 of 10 may be 39.4 %, 5 of 5 may be 54.9 %, nothing of nothing is told."""
+    """Clopper and Pearson, one-sided: 1 of 10 may be 39.4 %, 5 of 5 may be 54.9 %, 0 of 0 is `none measured`."""
     assert upper(1, 10) == "1 of 10 (≤ 39.4 %)"
     assert upper(0, 1000) == "0 of 1000 (≤ 0.3 %)"
     assert lower(5, 5) == "5 of 5 (≥ 54.9 %)"
@@ -94,15 +94,15 @@ def test_it_is_readable_from_eighty_columns() -> None:
 
 
 def test_bars_are_as_long_as_what_was_found() -> None:
-    """Thirty characters stand for all; where nothing was slowed there is nothing to find, and no bar."""
+    """A full bar has thirty characters; without a slow-down there is nothing to find, and no bar."""
     assert bars(RECORD.resampled) == [
         "  5 % " + "█" * 29 + "  960 of 1000",
         " 10 % " + "█" * 30 + " 1000 of 1000",
     ]
 
 
-def test_what_could_not_be_shown_is_told_in_words() -> None:
-    """A self-check that was cut prints no rates, and why not."""
+def test_what_could_not_be_shown_is_said() -> None:
+    """An interrupted self-check prints no rates, and says why."""
     cut = replace(RECORD, live=(), ratios=(), aa_trials=0, resampled=(), smallest_found=None, between_cv=None)
     cut = replace(cut, missing=("no rates by slow-down: wanted 30 A/A pairs",))
 
@@ -114,7 +114,7 @@ def test_what_could_not_be_shown_is_told_in_words() -> None:
 
 
 def test_markdown_says_the_same() -> None:
-    """Both tables, the bars, and no bare marks that Markdown would take for its own."""
+    """Both tables and the bars, with nothing that Markdown would misread as markup."""
     text = render_markdown(RECORD)
 
     assert "| 10 | - | faster | 1.000 | 0.980 to 1.020 | 8 | 32 |" in text
@@ -132,5 +132,5 @@ def test_a_verdict_can_quote_what_it_is_worth() -> None:
 
 
 def test_a_step_says_what_came_of_it_and_what_is_left() -> None:
-    """A line a comparison, on a terminal and in a log."""
+    """One line for each comparison, on a terminal and in a log."""
     assert step(RECORD) == ("virtual-1 15/15 10 % injected: slower after 8 pairs, B / A 1.100, 32 s; 288 s left")

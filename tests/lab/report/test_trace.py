@@ -1,4 +1,4 @@
-"""A trace has one track for each execution unit, and its spans lie where they were measured."""
+"""A trace has one track for each execution unit, with its spans at the times they were measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.saved_answers import saved_run
 
 
 def events() -> list[Event]:
-    """Return two iterations on two units, the convolution of one overlapping the blocks of another."""
+    """Return two iterations on two units; a convolution overlaps the blocks of the batch before."""
     found: list[Event] = []
     for number in (0, 1):
         at = 5_000_000 + number * 10_000_000
@@ -77,7 +77,7 @@ def test_times_are_microseconds_from_the_first_event() -> None:
 
 
 def test_an_overlap_can_be_seen() -> None:
-    """Two spans on two tracks share time: what the pipeline is for."""
+    """Two spans on two tracks share time, which is the purpose of the pipeline."""
     trace = trace_of("title", events(), iteration=1)["traceEvents"]
     by_name = {str(e["name"]): e for e in trace if e["ph"] == "X"}
 

@@ -48,7 +48,7 @@ def test_a_quantity_has_three_digits_and_its_unit(value: float, unit: str, text:
 
 
 def test_an_interval_shows_as_many_digits_as_it_resolves() -> None:
-    """Three digits as a rule; more where the interval is narrower; one scale for all three figures."""
+    """Three digits by default, more for a narrow interval; one scale for all three figures."""
     assert span(Interval(0.3104, 0.30, 0.32, 0.95, 6), "s") == "300 to 320 ms"
     assert estimate_with_interval(Interval(0.31042, 0.31011, 0.31073, 0.95, 6), "s") == (
         "310.4 ms (95 % interval 310.1 to 310.7 ms)"
@@ -57,8 +57,8 @@ def test_an_interval_shows_as_many_digits_as_it_resolves() -> None:
     assert span(Interval(24.4, 23.9, 24.9, 0.95, 6), "tokens/s") == "23.9 to 24.9 tokens/s"
 
 
-def test_no_interval_is_said_to_be_none() -> None:
-    """With how many trials there were."""
+def test_a_missing_interval_is_reported_with_the_number_of_trials() -> None:
+    """`none` in a column, and the reason in a sentence."""
     found = Interval(0.31, None, None, 0.95, 1)
 
     assert span(found, "s") == "none"
@@ -83,8 +83,8 @@ def test_shares_and_probabilities_are_short_and_never_certain() -> None:
     ]
 
 
-def test_a_cell_is_told_by_what_varies() -> None:
-    """One numeric parameter needs its value only; several are spelled out."""
+def test_a_cell_is_named_by_the_parameters_that_vary() -> None:
+    """One numeric parameter needs only its value; several are spelled out."""
     one, four = batches(1, 4)
 
     assert varying([one, four]) == ("patches_per_batch",)
@@ -97,7 +97,7 @@ def test_a_cell_is_told_by_what_varies() -> None:
 
 
 def test_lists_read_as_english() -> None:
-    """Items with commas are parted by semicolons."""
+    """Items with commas are separated by semicolons."""
     assert [listing(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert listing(["a, b", "c", "d"]) == "a, b; c and d"
 
@@ -116,7 +116,7 @@ def test_the_superlative_fits_the_metric() -> None:
 
 
 def test_a_column_of_intervals_says_its_level_once_or_row_by_row() -> None:
-    """Least and greatest of five hold 94 %, which a head of 95 % would hide."""
+    """The range of five trials has 94 %, which a head of 95 % would hide."""
     of_five, of_nine = Interval(2.0, 1.0, 3.0, 0.9375, 5), Interval(2.0, 1.5, 2.5, 0.95, 9)
 
     assert interval_head([of_five, None]) == "94 % interval"

@@ -1,19 +1,23 @@
-"""One trial of the fake phone's agent, run once and judged."""
+"""One trial of the fake phone's agent, run once and judged; its events may be changed before the invariants."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from device_agents.contract import Input, Job, Manifest
+from device_agents.contract import Event, Input, Job, Manifest, Span, Stage
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import FakePhone, Fault, fake_device
-from lab.records import Cell, Parameter
+from lab.records import Cell, Flaw, Parameter
 from lab.trial.agent import Errand, Outcome, carry_out, launch_for
 from lab.trial.folder import EVENTS, read_events
-from lab.trial.invariants import Findings
+from lab.trial.invariants import Findings, check
 from lab.trial.job import job_for
 from lab.trial.judge import judge
 from lab.trial.metrics import samples_of
+
+Spoil = Callable[[list[Event]], list[Event]]
+"""A change of the events that an agent wrote."""
 
 ENCODE: dict[str, Parameter] = {
     "input": "screen",
@@ -67,3 +71,24 @@ def tried(tmp_path: Path, fault: Fault, kind: str) -> tuple[Job, Findings, Outco
         job, outcome, reading, stderr="", manifest=manifest, inputs=inputs, timeout_s=10.0, max_gap=0.10
     )
     return job, findings, outcome, samples_of(job, reading.events)
+
+
+def checked(tmp_path: Path, job: Job, spoil: Spoil = list, wall_s: float | None = None) -> Findings:
+    """Check the trial that ran in a folder, after `spoil` has changed its events."""
+    manifest, inputs = setting(tmp_path / "again")
+    events = list(read_events((tmp_path / "trial" / EVENTS).read_bytes()).events)
+    return check(job, spoil(events), manifest, inputs, max_gap=0.10, wall_s=wall_s)
+
+
+def flaw_of(findings: Findings) -> Flaw:
+    """Return the flaw, which must be there."""
+    assert findings.flaw is not None
+    return findings.flaw
+
+
+def changed(stage: Stage, **update: object) -> Spoil:
+    """Change every span of a stage."""
+    return lambda events: [
+        event.model_copy(update=update) if isinstance(event, Span) and event.stage == stage else event
+        for event in events
+    ]

@@ -1,4 +1,4 @@
-"""Joules are told where the battery paid and the counter moved enough; otherwise why they cannot be told."""
+"""There is a figure where the battery supplied the energy and the counter moved enough; otherwise a reason."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def discharge(
     quantum_uah: float = QUANTUM_UAH,
     full_uah: float = 4_000_000.0,
 ) -> list[Vitals]:
-    """Return looks at 1 Hz of an unplugged phone that takes `watts`; its counter shows whole steps only."""
+    """Return looks at 1 Hz of an unplugged phone that uses `watts`; its counter shows whole steps only."""
     amperes = watts / (voltage_mv / 1000)
     per_second = amperes * 1e6 / 3600  # uAh
     return [
@@ -52,16 +52,16 @@ def test_the_fall_of_the_counter_times_the_voltage_is_the_energy() -> None:
     assert list(found.per(100) or ()) == pytest.approx([21.6, 0.072])
 
 
-def test_what_the_idle_device_takes_is_taken_off() -> None:
-    """Of 3.6 W, 1.1 W are paid for doing nothing: 2.5 W x 600 s."""
+def test_idle_power_is_subtracted() -> None:
+    """Of 3.6 W the idle device uses 1.1 W: 2.5 W x 600 s are left."""
     found = energy(discharge(), idle_w=1.1)
 
     assert found.joules == pytest.approx(1500.0)
-    assert found.words.endswith("1.1 W of an idle device taken off")
+    assert found.words.endswith("1.1 W of an idle device subtracted")
 
 
 def test_a_voltage_that_sinks_is_followed() -> None:
-    """Half the charge at 4.2 V, half at 3.8 V: the mean of both, not either."""
+    """Half the charge at 4.2 V, half at 3.8 V: the mean of both counts."""
     looks = discharge()
     sinking = [replace(look, voltage_mv=4200.0 if at <= 300 else 3800.0) for at, look in enumerate(looks)]
 
@@ -70,7 +70,7 @@ def test_a_voltage_that_sinks_is_followed() -> None:
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_phone_that_was_plugged_in_just_before_or_after_gives_no_figure(place: int) -> None:
-    """What sampled supplies do not show, Android's service knew at the gate or when the trial had ended."""
+    """Android's service, asked at the gate and after the trial, knew what the sampled supplies do not show."""
     around = [Vitals(990.0, powered=False), Vitals(1700.0, powered=None)]
     assert energy(discharge(), around=around).joules == pytest.approx(2160.0)
 
@@ -80,7 +80,7 @@ def test_a_phone_that_was_plugged_in_just_before_or_after_gives_no_figure(place:
 
 
 def test_an_answers_energy_is_asked_of_the_looks_around_a_trial_too(tmp_path: Path) -> None:
-    """The look after a trial is kept beside it, and read back."""
+    """The look after a trial is stored with it, and read back."""
     (tmp_path / "vitals.jsonl").write_text("".join(map(write, discharge())))
     trial = Trial(1, 0, "x", valid=True, reason=None, detail="", started_utc="", wall_s=600.0, samples={})
     assert energy_words([evidence_of(trial, tmp_path)])[0].startswith("energy: 2,160 J")
@@ -99,7 +99,7 @@ def changed(**update: object) -> Callable[[Vitals], Vitals]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (changed(powered=True), "plugged in: the charger pays"),
+        (changed(powered=True), "plugged in, so the charger supplied energy"),
         (changed(powered=None), "does not say whether it is plugged in"),
         (changed(charge_uah=None), "shows no battery charge"),
         (
@@ -107,14 +107,14 @@ def changed(**update: object) -> Callable[[Vitals], Vitals]:
             "shows no battery charge (permission denied)",
         ),
         (changed(voltage_mv=None), "shows no battery voltage"),
-        (changed(charge_uah=4000.0), "the battery charge reads 4000 uAh, which no phone's is"),  # mAh
-        (changed(voltage_mv=4_000_000.0), "the battery voltage reads 4e+06 mV, which no phone's is"),  # uV
+        (changed(charge_uah=4000.0), "the battery charge reads 4000 uAh, impossible for a phone"),  # mAh
+        (changed(voltage_mv=4_000_000.0), "the battery voltage reads 4e+06 mV, impossible for a phone"),  # uV
         (changed(voltage_mv=math.nan), "the battery voltage reads nan mV"),
-        (changed(charge_uah=3_000_000.0), "the charge counter stood still for 600 s"),
+        (changed(charge_uah=3_000_000.0), "the charge counter did not move for 600 s"),
     ],
 )
 def test_a_device_that_cannot_tell_says_why(change: Callable[[Vitals], Vitals], words: str) -> None:
-    """No figure is made up from a charger's, a missing or a foreign unit's readings."""
+    """A charger, a missing reading or another unit gives a reason instead of a figure."""
     found = energy([change(look) for look in discharge()])
 
     assert (found.joules, found.plus_minus_j, found.per(10)) == (None, None, None)
@@ -123,7 +123,7 @@ def test_a_device_that_cannot_tell_says_why(change: Callable[[Vitals], Vitals], 
 
 
 def test_one_look_at_a_charger_is_enough() -> None:
-    """The cable was in for a second: what it gave is not known."""
+    """The cable was in for a second: nobody knows how much it supplied."""
     looks = discharge()
     looks[300] = replace(looks[300], powered=True)
 
@@ -131,7 +131,7 @@ def test_one_look_at_a_charger_is_enough() -> None:
 
 
 def test_a_counter_that_rises_was_charged() -> None:
-    """Whoever charged it, the fall is not what was used."""
+    """Whatever charged the battery, the counter's fall is not the energy used."""
     looks = discharge()
     looks[-1] = replace(looks[-1], charge_uah=looks[-2].charge_uah or 0.0)
     looks[400] = replace(looks[400], charge_uah=4_000_000.0)
@@ -140,8 +140,8 @@ def test_a_counter_that_rises_was_charged() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(299, False), (300, True)])
-def test_less_than_five_minutes_are_not_told(seconds: int, told: bool) -> None:
-    """The counter is an average over seconds or minutes, by vendor."""
+def test_less_than_five_minutes_give_no_figure(seconds: int, told: bool) -> None:
+    """The counter averages over seconds or minutes, depending on the vendor."""
     found = energy(discharge(seconds))
 
     assert (found.joules is not None) == told
@@ -149,8 +149,8 @@ def test_less_than_five_minutes_are_not_told(seconds: int, told: bool) -> None:
 
 
 @pytest.mark.parametrize(("quantum_uah", "told"), [(7500.0, True), (7895.0, False)])
-def test_fewer_than_twenty_steps_of_the_counter_are_not_told(quantum_uah: float, told: bool) -> None:
-    """150 mAh are 20 steps of 7.5 mAh, and 19 of what is a little more."""
+def test_fewer_than_twenty_steps_of_the_counter_give_no_figure(quantum_uah: float, told: bool) -> None:
+    """150 mAh are 20 steps of 7.5 mAh, and 19 of slightly larger ones."""
     found = energy(discharge(quantum_uah=quantum_uah))
 
     assert (found.joules is not None) == told
@@ -158,12 +158,12 @@ def test_fewer_than_twenty_steps_of_the_counter_are_not_told(quantum_uah: float,
 
 
 def test_less_than_idle_is_no_energy() -> None:
-    """Then the idle rate belongs to another screen brightness, or another radio."""
-    assert "less than the 6,000 J that the idle device takes" in energy(discharge(), idle_w=10.0).why
+    """Idle power was then measured at another screen brightness, or with another radio."""
+    assert "less than the 6,000 J that the idle device uses" in energy(discharge(), idle_w=10.0).why
 
 
 def test_a_clock_that_goes_back_is_no_time() -> None:
-    """A reboot starts the clock anew."""
+    """A reboot restarts the clock."""
     looks = discharge()
     looks[300] = replace(looks[300], boot_s=5.0)
 
@@ -171,14 +171,14 @@ def test_a_clock_that_goes_back_is_no_time() -> None:
 
 
 def test_nothing_gives_nothing() -> None:
-    """No look, one look: a reason, not a division by zero."""
+    """No look or one look gives a reason, not a division by zero."""
     assert energy([]).words.startswith("n/a: 0 s")
     assert energy(discharge(0)).words.startswith("n/a: 0 s")
 
 
 @given(st.floats(0.5, 12.0), st.floats(3000, 4400), st.floats(100, 2000))
-def test_the_error_that_is_told_holds_the_truth(watts: float, voltage_mv: float, quantum_uah: float) -> None:
-    """Whatever the load, the voltage and the counter's step: off by a step at most."""
+def test_the_stated_error_covers_the_true_energy(watts: float, voltage_mv: float, quantum_uah: float) -> None:
+    """Whatever the load, the voltage and the counter's step, the figure is off by one step at most."""
     found = energy(discharge(600, watts=watts, voltage_mv=voltage_mv, quantum_uah=quantum_uah))
 
     if found.joules is None or found.plus_minus_j is None:

@@ -52,7 +52,7 @@ sed -i -E '/"stage":"prefill"/{
 
 
 def disguise(bundle: Path, target: Path) -> None:
-    """Write a bundle in which the native agent speaks through a shell script."""
+    """Write a bundle in which a shell script rewrites what the native agent says."""
     shutil.copytree(bundle, target)
     (target / "agent.sh").write_text(AGENT)
     told = json.loads((target / "bundle.json").read_bytes())
@@ -86,7 +86,7 @@ def trials(folder: Path) -> list[Trial]:
 def test_a_shape_that_falls_back_to_the_cpu_is_no_slow_accelerator(
     phone: Phone, dishonest: dict[str, str], lab: Lab, tiny_build: Path, tmp_path: Path
 ) -> None:
-    """Its trials are kept with their reason and shown, and enter no figure; the other shape is measured."""
+    """Its trials are kept and shown with their reason, and enter no figure; the other shape is measured."""
     (tmp_path / "accelerated.toml").write_text(SCENARIO.format(swept="[512, 2048]"))
 
     done = lab("run", tmp_path / "accelerated.toml", "--build", tiny_build, "--device", phone.name, **dishonest)
@@ -109,7 +109,7 @@ def test_a_shape_that_falls_back_to_the_cpu_is_no_slow_accelerator(
 def test_a_device_that_always_falls_back_stops_the_run_in_words(
     phone: Phone, dishonest: dict[str, str], lab: Lab, tiny_build: Path, tmp_path: Path
 ) -> None:
-    """Nothing else would come of going on: status 2, and what to look at."""
+    """Going on would give the same result: status 2, and advice on what to check."""
     (tmp_path / "accelerated.toml").write_text(SCENARIO.format(swept="[2048]"))
 
     done = lab("run", tmp_path / "accelerated.toml", "--build", tiny_build, "--device", phone.name, **dishonest)

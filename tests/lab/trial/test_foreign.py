@@ -1,4 +1,4 @@
-"""A tool that only prints goes through the same seam: launched, kept, parsed, judged and shown for what it is."""
+"""A foreign tool goes through the same seam: launched, its output kept, parsed and judged, marked as parsed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ blocks = 1
 
 
 def pretend(folder: Path, spoil: str = "") -> Path:
-    """Write a foreign folder whose tool prints what it is told to, after `spoil`."""
+    """Write a foreign folder whose tool runs the code `spoil` before it prints its result."""
     folder.mkdir()
     (folder / "m.gguf").write_bytes(b"GGUF")
     (folder / "llama-bench").write_text(PRETENDER.format(python=sys.executable, spoil=spoil, mark=folder.name))
@@ -80,7 +80,7 @@ def pretend(folder: Path, spoil: str = "") -> Path:
 
 
 def prefill(folder: Path) -> Path:
-    """Write a scenario of two chunks on all of the prompt."""
+    """Write a scenario of two chunk sizes on the whole prompt."""
     path = folder / "short.toml"
     sweep = "parallel_tokens = [32, 64]"
     path.write_text(SCENARIO.format(metric="prefill_s", kind="prefill", fixed="prompt_tokens = 0", sweep=sweep))
@@ -103,7 +103,7 @@ def made(folder: Path, kind: str, parameters: dict[str, Parameter]) -> Job:
 
 
 def test_a_foreign_run_is_answered_and_marked(tmp_path: Path, lab: Lab) -> None:
-    """Prefill of 96 tokens by a tool that prints 10 ms: the answer says it, and that it was only parsed."""
+    """The tool prints 10 ms for a prefill of 96 tokens: the answer says 10 ms, and that it was parsed."""
     added = lab("builds", "add", pretend(tmp_path / "foreign"), "--line", "theirs")
     done = lab("run", prefill(tmp_path), "--build", "theirs")
 
@@ -134,7 +134,7 @@ def test_a_foreign_run_is_answered_and_marked(tmp_path: Path, lab: Lab) -> None:
     ],
 )
 def test_a_tool_that_fails_or_does_less_gives_no_number(tmp_path: Path, spoil: str, words: str) -> None:
-    """The trial does not count, and the reason is in words; what was printed is kept."""
+    """The trial does not count and says why; the tool's output is kept."""
     folder, trial = pretend(tmp_path / "foreign", spoil), tmp_path / "trial"
     trial.mkdir()
     packed, device = open_or_pack(folder), connect()
@@ -175,17 +175,20 @@ def test_decode_rate_is_tokens_over_the_printed_time(tmp_path: Path, lab: Lab) -
 
 
 def test_other_scenarios_are_refused_before_anything_is_measured(tmp_path: Path, lab: Lab) -> None:
-    """An image cannot be encoded by a tool that knows none."""
+    """The tool cannot encode images."""
     lab("builds", "add", pretend(tmp_path / "foreign"), "--line", "theirs")
     done = lab("run", "vit_batch", "--build", "theirs")
 
     assert done.returncode == 2
-    assert "wants 'encode_image' measured, but the build m-gguf is run by llama.cpp's own tool" in done.stderr
+    assert (
+        "wanted a tool that measures 'encode_image', but the build m-gguf runs in llama.cpp's own tool"
+        in done.stderr
+    )
     assert not list((tmp_path / "data" / "runs").glob("*/trials/*"))
 
 
-def test_all_of_an_unknown_prompt_is_refused(tmp_path: Path) -> None:
-    """The tool makes up its tokens: how many has to be said."""
+def test_the_whole_of_an_unknown_prompt_is_refused(tmp_path: Path) -> None:
+    """The tool makes up its tokens: foreign.toml must say how many."""
     folder = pretend(tmp_path / "foreign")
     parameters: dict[str, Parameter] = {"input": "text", "prompt_tokens": 0, "parallel_tokens": 8}
 
@@ -194,7 +197,7 @@ def test_all_of_an_unknown_prompt_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_foreign_job_names_every_core_for_the_language_model(tmp_path: Path) -> None:
-    """There are no graphs to place: `split` and `all` are the same to it."""
+    """There are no graphs to place, so `split` and `all` are the same."""
     job = made(
         pretend(tmp_path / "foreign"),
         "prefill",
@@ -206,7 +209,7 @@ def test_a_foreign_job_names_every_core_for_the_language_model(tmp_path: Path) -
 
 
 def test_a_phone_gets_the_tool_and_not_our_agent(tmp_path: Path, phone: Phone) -> None:
-    """Pushed, started by Android's shell, parsed here; only what the tool needs is sent."""
+    """The tool is pushed, started by Android's shell and parsed on the host; nothing else is sent."""
     variables = {"POCKETLAB_ADB_SERVER": f"127.0.0.1:{phone.adb_server}"}
     agents, agent = tmp_path / "data/agents/x86_64", "0" * 64
     agents.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Cells become jobs, or are refused in words before anything is measured."""
+"""Cells become jobs, or are refused with a reason before anything is measured."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_remainder_may_be_padded() -> None:
 
 
 def test_the_smallest_batch_may_go_first() -> None:
-    """1 + 4 + 4 is the paper's batches in the better order."""
+    """1 + 4 + 4 are the paper's batches in the better order."""
     assert sizes(9, 4, order="smallest_first") == [(1, 1), (4, 4), (4, 4)]
 
 
@@ -93,7 +93,7 @@ def test_all_is_one_unit(tmp_path: Path) -> None:
 
 
 def test_work_on_the_first_core_leaves_the_others_alone(tmp_path: Path) -> None:
-    """Every graph runs on the first core; what takes two units in turn cannot be pipelined there."""
+    """Every graph runs on the first core; pipelining needs two units and is refused."""
     alone: dict[str, Parameter] = {**ENCODE, "placement": "first", "pipelined": False}
     job = made(tmp_path, "encode_image", alone, cores=(2, 3))
 
@@ -104,7 +104,7 @@ def test_work_on_the_first_core_leaves_the_others_alone(tmp_path: Path) -> None:
 
 
 def test_one_core_cannot_be_split(tmp_path: Path) -> None:
-    """A machine with one core is told so, with the way out."""
+    """The message says that there is one core, and what to do."""
     with pytest.raises(DeviceRefused, match="offers 1 core; choose placement = 'all'"):
         made(tmp_path, "encode_image", ENCODE, cores=(0,))
 
@@ -119,7 +119,7 @@ def test_one_core_cannot_be_split(tmp_path: Path) -> None:
         (
             "decode",
             {"input": "screen", "context_tokens": 100, "new_tokens": 29, "parallel_tokens": 8},
-            "129 tokens are longer than the cache of fake-fp32, which holds 128",
+            "129 tokens do not fit into the cache of fake-fp32, which holds 128",
         ),
         (
             "decode",
@@ -132,7 +132,7 @@ def test_one_core_cannot_be_split(tmp_path: Path) -> None:
 def test_what_a_build_cannot_do_is_refused(
     tmp_path: Path, kind: str, parameters: dict[str, Parameter], words: str
 ) -> None:
-    """A shape, an input, a prompt or a cache that does not exist is named, with the cell."""
+    """The message names the cell and the missing shape or input, or the prompt or cache that is too short."""
     with pytest.raises(ScenarioError, match=f"cell the cell: .*{words}"):
         made(tmp_path, kind, {"placement": "all", **parameters})
 

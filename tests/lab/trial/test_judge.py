@@ -82,7 +82,7 @@ def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
         (
             "injects",
             InvalidReason.AGENT_ERROR,
-            "no injected slow-down, the agent says at its end that",
+            "no injected slow-down, the agent's `end` reports",
         ),
         (
             "clock_back",

@@ -1,4 +1,4 @@
-"""Memory is counted by agent and kernel, apart from time; what cannot be read is told with its reason."""
+"""Memory as agent and kernel count it, apart from time; unreadable figures come with a reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Pss:                 300 kB
 
 
 def test_the_shares_of_all_processes_of_an_agent_are_added() -> None:
-    """36,000 kB of two processes; one that has ended holds nothing. Buffers are the whole device's."""
+    """Two processes hold 36,000 kB; one that has ended holds nothing. Buffers are the whole device's."""
     assert parse(ROLLUP) == Look({PSS: 36_000 * 1024, DMABUF: 69_632}, {})
 
 
@@ -61,22 +61,22 @@ def test_the_shares_of_all_processes_of_an_agent_are_added() -> None:
             "Permission denied",
             "No such file or directory",
         ),
-        ("@dmabuf\n", "no process of the agent was there", "the kernel lists none"),
-        ("", "no process of the agent was there", "the kernel lists none"),
+        ("@dmabuf\n", "the agent had no process", "the kernel lists none"),
+        ("", "the agent had no process", "the kernel lists none"),
     ],
 )
-def test_what_a_kernel_does_not_tell_is_told_with_its_reason(text: str, pss: str, dmabuf: str) -> None:
-    """Refused, an older kernel, a process that ended: n/a, never 0."""
+def test_what_a_kernel_does_not_tell_comes_with_a_reason(text: str, pss: str, dmabuf: str) -> None:
+    """Refused, an older kernel, an ended process: n/a, never 0."""
     assert parse(text) == Look({}, {PSS: pss, DMABUF: dmabuf})
 
 
 def memory(peak: int) -> Memory:
-    """Return what an agent says of itself."""
+    """Return an agent's own `memory` event."""
     return Memory(iteration=0, resident_bytes=peak - 1, peak_bytes=peak)
 
 
 def test_the_peak_of_a_pass_is_the_largest_that_was_seen() -> None:
-    """The agent's own peak, which misses nothing, and the largest look."""
+    """The agent's own peak misses nothing; of the looks the largest counts."""
     looks = [Look({PSS: 5}, {DMABUF: "Permission denied"}), Look({PSS: 9}, {DMABUF: "Permission denied"})]
 
     found = figures([memory(100), memory(120)], looks)
@@ -86,14 +86,14 @@ def test_the_peak_of_a_pass_is_the_largest_that_was_seen() -> None:
 
 
 def test_a_pass_that_tells_nothing_has_no_figure() -> None:
-    """An agent without `memory` events that ended before it was looked at."""
+    """The agent wrote no `memory` events and ended before the first look."""
     found = figures([], [])
 
     assert found.samples == {}
     assert found.missing == {
         RSS: "the agent wrote no `memory` event",
-        PSS: "the agent ended before it was looked at",
-        DMABUF: "the agent ended before it was looked at",
+        PSS: "the agent ended before the first look",
+        DMABUF: "the agent ended before the first look",
     }
 
 
@@ -117,7 +117,7 @@ def test_a_pass_that_tells_nothing_has_no_figure() -> None:
     ],
 )
 def test_the_weights_in_use_are_those_of_the_works_graphs(tmp_path: Path, work: Work, weights: int) -> None:
-    """A file that two shapes share counts once; the table of embeddings is not touched whole."""
+    """A file that two shapes share counts once; the table of embeddings is only touched in part."""
     manifest = weighted(write_fake_build(tmp_path))
     job = Job(protocol=1, trial="t", build="b", work=work, warmup_iterations=0, iterations=1, units={}, stages={})
 
@@ -142,15 +142,15 @@ def weighted(manifest: Manifest) -> Manifest:
 
 
 def test_less_memory_than_weights_is_suspicious() -> None:
-    """Either it does not count where they lie, or they were never used."""
+    """Either the weights are in memory that does not count, or they were never used."""
     assert suspicion(5000.0, 5000) == ""
     assert suspicion(4999.0, 5000).startswith(
-        "at most 4,999 bytes were resident, less than the 5,000 bytes of weights in use: they lie where this"
+        "at most 4,999 bytes were resident, less than the 5,000 bytes of weights in use: they are in memory that"
     )
 
 
-def test_a_real_process_and_its_children_are_looked_at() -> None:
-    """40 MiB in a child of the group's leader are found by the leader's pid."""
+def test_a_look_sees_a_real_process_and_its_children() -> None:
+    """The leader's pid is enough to find 40 MiB in its child."""
     code = "b = b'1' * (40 << 20)\nprint('ready', flush=True)\ninput()"
     leader = subprocess.Popen(
         ["sh", "-c", '"$0" -c "$1"; true', sys.executable, code],
@@ -170,7 +170,7 @@ def test_a_real_process_and_its_children_are_looked_at() -> None:
 
 
 class Looked(LocalTransport):
-    """A transport that answers looks from a list; None: the cable was pulled."""
+    """A transport that answers looks from a list; None stands for a pulled cable."""
 
     def __init__(self, *answers: str | None) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class Looked(LocalTransport):
 
 
 def test_the_kernel_is_asked_twice_a_second_at_most_and_only_while_the_agent_runs() -> None:
-    """Ten iterations in a second are two looks; before the start and after the end there is none."""
+    """Ten iterations in a second give two looks; there is none before the start or after the end."""
     clock, counted, noted = FakeClock(), list[int](), list[Process | None]()
     watch = Watch(Looked(ROLLUP, ROLLUP), clock)
     started, iterations = watch.started(noted.append), watch.iterations(counted.append)
@@ -205,7 +205,7 @@ def test_the_kernel_is_asked_twice_a_second_at_most_and_only_while_the_agent_run
 
 
 def test_a_link_that_breaks_costs_a_look_not_the_trial() -> None:
-    """Whoever follows the agent waits for the device; looking goes on when it is back."""
+    """Following the agent waits for the device; the looks go on when it is back."""
     clock = FakeClock()
     watch = Watch(Looked(None, ROLLUP), clock)
     watch.started(lambda process: None)(Process(41, 7))

@@ -59,7 +59,7 @@ def test_warm_up_is_no_sample() -> None:
 
 
 def test_what_overlapping_could_hide() -> None:
-    """The paper's batches in turn: 200 ms. Stages that overlapped, or share a unit, say nothing."""
+    """200 ms for the paper's batches in turn; stages that overlapped or share a unit give no figure."""
     cpu, npu = {"unit": "cpu", "role": "cpu"}, {"unit": "npu", "role": "npu"}
     events: list[Event] = [
         span(Stage.PATCH_EMBED, 0, 160, 4, index=0, **cpu),
@@ -132,7 +132,7 @@ def test_five_tokens_have_four_intervals() -> None:
 
 
 def test_a_sub_span_is_not_counted_twice() -> None:
-    """A span with a parent is a part of it, in seconds and in tokens."""
+    """A span with a parent is part of it, in seconds and in tokens."""
     events: list[Event] = [
         span(Stage.PREFILL, 0, 100, 128),
         span(Stage.PREFILL, 0, 50, 128, parent=Stage.PREFILL),
@@ -144,7 +144,7 @@ def test_a_sub_span_is_not_counted_twice() -> None:
 
 
 def test_a_generation_tells_its_phases_apart() -> None:
-    """Encode ends where the projector does, prefill starts behind it, the first token counts from the start."""
+    """Encoding ends with the projector, prefill starts after it, the first token counts from the start."""
     events: list[Event] = [
         span(Stage.EMBED, 0, 5, 14),
         span(Stage.PATCH_EMBED, 5, 10, 9),

@@ -1,4 +1,4 @@
-"""What happens to a trial when the phone, the link or the agent fails: over a real adb server and a real adbd."""
+"""A trial whose phone, link or agent fails, over a real adb server and a real adbd."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Wire:
         self.transport.shell(["rm", "-rf", FOLDER], timeout_s=10)
 
     def errand(self, script: str, *, timeout_s: float = 60.0) -> Errand:
-        """Say what is to be run: a shell script as if it were an agent."""
+        """Return an errand that runs a shell script as if it were an agent."""
         launch = Launch(
             folder=FOLDER,
             files={"job.json": b"{}\n"},
@@ -49,13 +49,13 @@ class Wire:
         return Errand(launch, self.transport, self.results, timeout_s, SystemClock(), look_every_s=0.2)
 
     def lines(self) -> list[int]:
-        """Return what the agent wrote and the lab brought back, line by line."""
+        """Return the iterations in the lines that the lab brought back."""
         return [json.loads(line)["iteration"] for line in (self.results / "events.jsonl").read_text().splitlines()]
 
     def leftovers(self) -> str:
-        """Return the processes in the phone that work in a trial's folder, once those that die have died."""
+        """Return the processes on the phone that run in a trial's folder, once the dying ones are gone."""
         command = "for p in /proc/[0-9]*; do case $(readlink $p/cwd) in */trials/*) echo ${p#/proc/};; esac; done"
-        for _ in range(20):  # a killed process lets go of its lock a moment before it leaves /proc
+        for _ in range(20):  # a killed process releases its lock a moment before it leaves /proc
             if not (found := self.phone.shell(command)):
                 break
             time.sleep(0.1)
@@ -69,7 +69,7 @@ def wire(phone: Phone, tmp_path: Path) -> Wire:
 
 
 def with_harm(errand: Errand, harm: Callable[[], object], *, after_iterations: int = 5) -> Outcome:
-    """Run an agent, and do harm once it has finished so many iterations."""
+    """Run an agent, and cause a fault once it has finished so many iterations."""
     done = threading.Event()
 
     def watch(count: int) -> None:
@@ -83,7 +83,7 @@ def with_harm(errand: Errand, harm: Callable[[], object], *, after_iterations: i
 
 
 def test_no_sample_is_lost_when_the_network_is_down_for_twenty_seconds(wire: Wire) -> None:
-    """No byte passes for 20 s, longer than the agent needs: the lab reads on where it was."""
+    """No byte passes for 20 s, longer than the agent runs: the lab reads on from where it was."""
     outcome = with_harm(wire.errand(COUNTS), lambda: wire.phone.fault("stall", 20))
 
     assert (outcome.returncode, outcome.lost) == (0, "")
@@ -92,7 +92,7 @@ def test_no_sample_is_lost_when_the_network_is_down_for_twenty_seconds(wire: Wir
 
 @pytest.mark.parametrize("fault", ["kill-adbd", "unplug"])
 def test_no_sample_is_lost_when_the_link_breaks(wire: Wire, fault: str) -> None:
-    """Adbd dies and is started again, or the cable is out for two seconds: the agent needs neither."""
+    """Adbd dies and restarts, or the cable is out for two seconds: the agent needs neither."""
 
     def harm() -> None:
         wire.phone.fault(fault)
@@ -106,15 +106,15 @@ def test_no_sample_is_lost_when_the_link_breaks(wire: Wire, fault: str) -> None:
 
 
 def test_no_sample_is_lost_when_the_adb_server_is_killed(wire: Wire) -> None:
-    """The lab starts its own server again, and has it connect to the phone."""
+    """The lab starts its own server again and connects it to the phone."""
     outcome = with_harm(wire.errand(COUNTS), lambda: wire.phone.adb("kill-server"))
 
     assert (outcome.returncode, outcome.lost) == (0, "")
     assert wire.lines() == list(range(60))
 
 
-def test_a_reboot_is_told_from_a_broken_link(wire: Wire) -> None:
-    """Another boot: what ran is gone, and the outcome says so."""
+def test_a_reboot_is_not_a_broken_link(wire: Wire) -> None:
+    """In another boot the agent is gone, and the outcome says so."""
     outcome = with_harm(wire.errand(COUNTS), lambda: wire.phone.fault("reboot"))
 
     assert outcome.rebooted
@@ -124,13 +124,13 @@ def test_a_reboot_is_told_from_a_broken_link(wire: Wire) -> None:
 
 
 def test_another_phone_behind_the_same_address_is_refused(wire: Wire) -> None:
-    """It answers, but it is not the one the trial was begun on: nothing of it is believed."""
+    """It answers, but the trial began on another phone: nothing it says counts."""
     with pytest.raises(DeviceRefused, match="another device answers in its place"):
         with_harm(wire.errand(COUNTS), lambda: wire.phone.fault("change-identity"))
 
 
 def test_a_phone_that_stays_away_loses_its_trial(wire: Wire) -> None:
-    """After the lab's patience the trial is lost, with what was last seen of the phone."""
+    """After the lab's patience the trial is lost; the message says what the lab last saw of the phone."""
     errand = replace(wire.errand(COUNTS, timeout_s=8.0), patience_s=2.0)
 
     outcome = with_harm(errand, lambda: wire.phone.fault("unplug"))
@@ -146,8 +146,8 @@ def test_how_an_agent_ends_is_its_outcome(wire: Wire, script: str, status: int) 
     assert carry_out(wire.errand(script)).returncode == status
 
 
-def test_an_agent_killed_for_memory_is_told_by_signal_nine(wire: Wire) -> None:
-    """The kernel ends it when the phone's memory is used up; the phone itself goes on."""
+def test_an_agent_killed_for_memory_ends_by_signal_nine(wire: Wire) -> None:
+    """The kernel kills it when the phone runs out of memory; the phone itself goes on."""
     wire.phone.fault("memory-limit", "64M")
 
     outcome = carry_out(wire.errand("head -c 512m /dev/zero | tail -c 400m > /dev/null & wait $!; exit $?"))
@@ -158,7 +158,7 @@ def test_an_agent_killed_for_memory_is_told_by_signal_nine(wire: Wire) -> None:
 
 
 def test_a_hanging_agent_is_ended_with_all_it_started(wire: Wire) -> None:
-    """At the time limit the group is killed, checked by pid and start time; nothing stays behind."""
+    """At the time limit the lab kills the group, checked by pid and start time; nothing keeps running."""
     outcome = carry_out(wire.errand("sleep 600 & sleep 600", timeout_s=2.0))
 
     assert outcome.timed_out
@@ -166,7 +166,7 @@ def test_a_hanging_agent_is_ended_with_all_it_started(wire: Wire) -> None:
 
 
 def test_ctrl_c_leaves_nothing_running_and_nothing_to_collect(wire: Wire) -> None:
-    """The trial was cut by the lab, so the next one measures it again."""
+    """The lab cut the trial, so the next lab measures it again."""
 
     def press() -> None:
         raise KeyboardInterrupt
@@ -179,7 +179,7 @@ def test_ctrl_c_leaves_nothing_running_and_nothing_to_collect(wire: Wire) -> Non
 
 
 def test_what_a_lab_that_died_began_is_collected(wire: Wire, tmp_path: Path) -> None:
-    """The agent goes on without its lab; another one finds it by folder and files, and reads all of it."""
+    """The agent goes on without its lab; the next lab finds it by folder and files, and reads all its lines."""
     begun = wire.errand(COUNTS)
     for name, content in begun.launch.files.items():
         wire.transport.push(content, f"{FOLDER}/{name}")

@@ -1,4 +1,4 @@
-"""The lab's adb server: started on loopback only, never killed, refused in words; and what it says, translated."""
+"""The lab's adb server is started on loopback only and never killed; its errors are translated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Moods = Callable[[dict[str, bytes]], Server]
 
 @pytest.fixture
 def stand_in() -> Iterator[Moods]:
-    """A socket that answers requests as an adb server in a given mood does."""
+    """A socket that answers requests with given answers, as an adb server would."""
     listener = socket.create_server(("127.0.0.1", 0))
     moods: dict[str, bytes] = {"host:version": b"OKAY00040029"}
 
@@ -68,7 +68,7 @@ def owners_of(port: int) -> list[psutil.Process]:
 
 
 def test_a_server_is_started_when_there_is_none_and_listens_on_loopback_only(free_port: int) -> None:
-    """Also no UDP: adb's search for devices in the neighbourhood is off."""
+    """It opens no UDP socket: adb's search for devices on the network is off."""
     server = Server("127.0.0.1", free_port)
     try:
         assert attached(server) == []
@@ -83,7 +83,7 @@ def test_a_server_is_started_when_there_is_none_and_listens_on_loopback_only(fre
 
 
 def test_our_server_is_started_again_after_its_death(free_port: int) -> None:
-    """A killed server is no reason to end a night's run."""
+    """A killed server must not end a night's run."""
     server = Server("127.0.0.1", free_port)
     try:
         attached(server)
@@ -98,7 +98,7 @@ def test_our_server_is_started_again_after_its_death(free_port: int) -> None:
 
 
 def test_no_server_is_started_on_another_host() -> None:
-    """The message says where one is missing, and how to start it there."""
+    """The message says which server is missing, and how to start it on its host."""
     with pytest.raises(DeviceLost, match=r"192\.0\.2\.1:5037: does not answer .* start it there"):
         Server("192.0.2.1", 5037).link(within_s=0.2)  # TEST-NET-1: nothing is there (RFC 5737)
 
@@ -151,10 +151,10 @@ def test_a_device_that_knows_only_the_first_shell_protocol_is_refused(
         AdbTransport(server, "ABC").shell(["true"], timeout_s=5)
 
 
-def test_a_failed_connection_is_told_although_adb_says_okay(
+def test_a_failed_connection_is_an_error_although_adb_says_okay(
     stand_in: Moods,
 ) -> None:
-    """The answer to host:connect is OKAY with the bad news in the text."""
+    """Adb answers host:connect with OKAY, and puts the failure into the text."""
     text = b"failed to connect to '127.0.0.9:5555': Connection refused"
     server = stand_in({"host:connect:127.0.0.9:5555": b"OKAY%04x" % len(text) + text})
     with pytest.raises(DeviceLost, match=r"127\.0\.0\.9:5555: wanted to connect .*Connection refused"):
@@ -198,7 +198,7 @@ def test_a_list_of_devices_keeps_what_it_cannot_read() -> None:
 
 
 def test_the_server_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own port unless another is named; nonsense is refused."""
+    """Our own port by default; anything but host:port is refused."""
     monkeypatch.delenv("POCKETLAB_ADB_SERVER", raising=False)
     assert str(Server.from_environment()) == "127.0.0.1:16037"
     monkeypatch.setenv("POCKETLAB_ADB_SERVER", "rack:5037")

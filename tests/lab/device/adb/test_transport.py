@@ -1,4 +1,4 @@
-"""The transport over a real adb server and a real adbd: a virtual phone, and what can go wrong with it."""
+"""The transport over a real adb server and a real adbd, on a virtual phone with faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 @pytest.fixture
 def transport(phone: Phone) -> Iterator[AdbTransport]:
-    """A transport to the first phone, whose trial folder is there; what a test started there is ended."""
+    """A transport to the first phone, which has a trial folder; kills what a test started there."""
     phone.connect()
     made = AdbTransport(Server("127.0.0.1", phone.adb_server), phone.address)
     made.reconnect(timeout_s=30)
@@ -61,7 +61,7 @@ def running(transport: AdbTransport, words: str) -> int:
 
 
 def of(size: int, seed: int = 0) -> bytes:
-    """Bytes that do not compress, always the same."""
+    """Return bytes that do not compress, the same for the same seed."""
     import random
 
     return random.Random(seed).randbytes(size)
@@ -70,7 +70,7 @@ def of(size: int, seed: int = 0) -> bytes:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(WORD, min_size=1, max_size=6))
 def test_any_argument_reaches_the_device_unchanged(transport: AdbTransport, words: list[str]) -> None:
-    """Quotes, dollars, line breaks, backslashes, dashes and nothing at all."""
+    """Quotes, dollars, line breaks, backslashes, dashes and empty words."""
     done = transport.shell(["printf", r"%s\0", *words], timeout_s=10)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split("\0")[:-1] == words
@@ -89,8 +89,8 @@ def test_any_file_name_is_written_and_read_back_or_refused(transport: AdbTranspo
     assert transport.follow(f"{TRIAL}/job.json", 0) == b"{}"
 
 
-def test_status_and_both_outputs_are_told_apart(transport: AdbTransport) -> None:
-    """Shell protocol version 2; a program that is not there is status 127, as everywhere."""
+def test_status_and_both_outputs_are_separate(transport: AdbTransport) -> None:
+    """Shell protocol version 2; a missing program gives status 127, as in any shell."""
     done = transport.shell(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=10)
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
     assert transport.shell(["no-such-program"], timeout_s=10).returncode == 127
@@ -108,7 +108,7 @@ def test_a_command_past_its_deadline_is_ended_on_the_device(transport: AdbTransp
 def test_an_upload_is_hashed_on_the_device_and_resumed_inside_the_file(
     transport: AdbTransport, tmp_path: Path
 ) -> None:
-    """What is behind the offset on the device is cut off: it was never confirmed."""
+    """Bytes after the offset on the device are cut off: they were never confirmed."""
     content, target = of(3_000_001), f"{SCRATCH}/blobs/x.part"
     source = tmp_path / "x"
     source.write_bytes(content)
@@ -144,7 +144,7 @@ def test_sizes_and_offsets_beyond_four_gibibytes_are_exact(transport: AdbTranspo
 
 
 def test_a_phone_that_prints_for_ever_is_refused(transport: AdbTransport) -> None:
-    """What is kept in memory has an end; a file of any size is read on piece by piece."""
+    """Memory is limited; a file of any size can be read piece by piece."""
     with pytest.raises(DeviceRefused, match="printed more than 67,108,864 bytes"):
         transport.shell(["cat", "/dev/zero"], timeout_s=20)
 
@@ -176,7 +176,7 @@ def test_how_a_detached_process_ended_is_known(transport: AdbTransport, script: 
 
 
 def test_a_detached_process_has_its_own_world(transport: AdbTransport) -> None:
-    """Its environment is what was given, it has a TMPDIR, and it works in the trial's folder."""
+    """It has the given environment and a TMPDIR, and works in the trial's folder."""
     transport.wait(start(transport, "env; pwd; cat; echo bad >&2"), timeout_s=10)
     lines = transport.follow(f"{TRIAL}/stdout.txt", 0).decode().splitlines()
     said = dict(line.partition("=")[::2] for line in lines)
@@ -189,7 +189,7 @@ def test_a_detached_process_has_its_own_world(transport: AdbTransport) -> None:
 
 
 def test_waiting_ends_with_the_process_and_does_not_disturb_it(transport: AdbTransport) -> None:
-    """Asleep on a lock: the answer comes within the round trip, not at the next look."""
+    """The device waits on a lock, so the answer comes within one round trip."""
     process = start(transport, "sleep 1")
     assert transport.wait(process, timeout_s=0) is None
     assert transport.wait(process, timeout_s=0.2) is None
@@ -199,7 +199,7 @@ def test_waiting_ends_with_the_process_and_does_not_disturb_it(transport: AdbTra
 
 
 def test_killing_ends_the_whole_group_and_what_left_it(transport: AdbTransport) -> None:
-    """Nothing stays behind, not even a child in a session of its own."""
+    """Nothing survives, not even a child in a session of its own."""
     process = start(transport, "sleep 4322 & setsid sleep 4322 & sleep 4322")
     time.sleep(0.3)
     assert running(transport, "sleep 4322") >= 3
@@ -209,7 +209,7 @@ def test_killing_ends_the_whole_group_and_what_left_it(transport: AdbTransport) 
 
 
 def test_what_a_lab_ended_is_not_found_but_what_ended_by_itself_is(transport: AdbTransport) -> None:
-    """Ctrl-C is no result of the agent's: whoever resumes measures again, and collects only what ended before."""
+    """A trial ended by Ctrl-C has no result: a resumed run collects only what ended by itself."""
     process = start(transport, "sleep 4326")
     assert transport.find(TRIAL) == process
     transport.kill(process)
@@ -222,7 +222,7 @@ def test_what_a_lab_ended_is_not_found_but_what_ended_by_itself_is(transport: Ad
 
 
 def test_a_process_that_got_the_same_number_is_not_killed(transport: AdbTransport) -> None:
-    """Only pid and start time together name a process."""
+    """Only pid and start time together identify a process."""
     process = start(transport, "sleep 4323")
     AdbTransport(transport.server, transport.serial).kill(Process(process.pid, process.started + 1))
     assert transport.wait(process, timeout_s=0) is None
@@ -230,14 +230,14 @@ def test_a_process_that_got_the_same_number_is_not_killed(transport: AdbTranspor
 
 
 def test_an_agent_killed_for_memory_is_noticed(transport: AdbTransport, phone: Phone) -> None:
-    """The whole group at once, as Android kills: no status is written, and none is waited for."""
+    """Android kills the whole group at once: no status is written, and the lab does not wait for one."""
     process = start(transport, "sleep 4324")
     phone.shell(f"kill -9 -{process.pid}")
     assert transport.wait(process, timeout_s=10) == -9
 
 
 def test_two_starts_in_one_folder_are_one_too_many(transport: AdbTransport) -> None:
-    """A start whose answer was lost is not repeated blindly."""
+    """A start whose answer was lost must not be repeated blindly."""
     process = start(transport, "sleep 4325")
     with pytest.raises(DeviceRefused, match="a program started there still runs"):
         start(transport, "sleep 4325")
@@ -245,7 +245,7 @@ def test_two_starts_in_one_folder_are_one_too_many(transport: AdbTransport) -> N
 
 
 def test_an_agent_that_is_not_there_is_refused(transport: AdbTransport) -> None:
-    """Before anything is started; a folder that is missing too."""
+    """Nothing is started; a missing folder is refused too."""
     with pytest.raises(DeviceRefused, match="does not exist or is not executable: push the agent again"):
         transport.start(["./agent"], environment={}, folder=TRIAL, stdout=f"{TRIAL}/o", stderr=f"{TRIAL}/e")
     with pytest.raises(DeviceRefused, match="that folder does not exist"):
@@ -254,7 +254,7 @@ def test_an_agent_that_is_not_there_is_refused(transport: AdbTransport) -> None:
 
 
 def test_a_lease_that_was_taken_over_stops_every_write(transport: AdbTransport, tmp_path: Path) -> None:
-    """Checked in the script that writes; reading stays allowed."""
+    """The script that writes checks the lease; reading is still allowed."""
     lease = f"{SCRATCH}/lease"
     transport.push(b"owner=somebody else\nfence=8\n", lease)
     transport.guard = (lease, 7)
@@ -271,10 +271,10 @@ def test_a_lease_that_was_taken_over_stops_every_write(transport: AdbTransport, 
     transport.push(b"x", f"{TRIAL}/x")
 
 
-def test_a_full_device_is_told_with_what_is_free_and_keeps_what_came(
+def test_a_full_device_says_how_much_is_free_and_keeps_what_arrived(
     transport: AdbTransport, phone: Phone, tmp_path: Path
 ) -> None:
-    """The part that arrived is a start for the next attempt."""
+    """The next attempt resumes from the part that arrived."""
     source, target = tmp_path / "x", f"{SCRATCH}/blobs/x.part"
     source.write_bytes(of(30_000_000))
     phone.fault("fill-disk", 8 << 20)
@@ -288,14 +288,14 @@ def test_a_full_device_is_told_with_what_is_free_and_keeps_what_came(
 
 
 def test_a_disk_full_in_mid_trial_does_not_lose_the_exit_status(transport: AdbTransport, phone: Phone) -> None:
-    """It is written over bytes that were there before."""
+    """The status overwrites bytes that already exist."""
     process = start(transport, "sleep 1; exit 5")
     phone.fault("fill-disk", 0)
     assert transport.wait(process, timeout_s=10) == 5
 
 
 def test_a_cable_pulled_in_mid_trial_costs_nothing(transport: AdbTransport, phone: Phone) -> None:
-    """The process goes on; after the reconnect its end and output are there."""
+    """The process keeps running; after the reconnect its status and output can be read."""
     process = start(transport, "sleep 1; echo done")
     phone.fault("unplug")
     with pytest.raises(DeviceLost):
@@ -309,7 +309,7 @@ def test_a_cable_pulled_in_mid_trial_costs_nothing(transport: AdbTransport, phon
 
 
 def test_an_adbd_killed_in_mid_trial_costs_nothing(transport: AdbTransport, phone: Phone) -> None:
-    """It is started again by init; the agent never noticed."""
+    """Init restarts adbd, and the agent keeps running."""
     process = start(transport, "sleep 2; echo done")
     phone.fault("kill-adbd")
     with pytest.raises(DeviceLost):
@@ -319,7 +319,7 @@ def test_an_adbd_killed_in_mid_trial_costs_nothing(transport: AdbTransport, phon
     assert transport.wait(process, timeout_s=10) == 0
 
 
-def test_an_adbd_killed_in_mid_push_leaves_a_part_to_go_on_from(
+def test_an_adbd_killed_in_mid_push_leaves_a_part_to_resume_from(
     transport: AdbTransport, phone: Phone, tmp_path: Path
 ) -> None:
     """The bytes that arrived are the file's first ones."""
@@ -341,7 +341,7 @@ def test_an_adbd_killed_in_mid_push_leaves_a_part_to_go_on_from(
 
 
 def test_a_network_down_in_mid_trial_costs_nothing(transport: AdbTransport, phone: Phone) -> None:
-    """A short silence is sat out; see the stall test for a long one."""
+    """A short silence is tolerated; the stall test covers a long one."""
     process = start(transport, "sleep 1; echo done")
     phone.fault("stall", 3)
     assert transport.wait(process, timeout_s=1) in {0, None}
@@ -351,7 +351,7 @@ def test_a_network_down_in_mid_trial_costs_nothing(transport: AdbTransport, phon
 def test_a_device_that_falls_silent_is_lost_at_the_stall_rule_not_never(
     transport: AdbTransport, phone: Phone
 ) -> None:
-    """A phone that hangs still takes connections and bytes."""
+    """A hanging phone still accepts connections and bytes."""
     phone.fault("hang")
     begin = time.monotonic()
     with pytest.raises(DeviceLost):
@@ -362,8 +362,8 @@ def test_a_device_that_falls_silent_is_lost_at_the_stall_rule_not_never(
     assert transport.shell(["true"], timeout_s=10).returncode == 0
 
 
-def test_a_reboot_is_told_once(transport: AdbTransport, phone: Phone) -> None:
-    """What ran is gone, and the new boot is the expected one from then on."""
+def test_a_reboot_is_reported_once(transport: AdbTransport, phone: Phone) -> None:
+    """What ran is gone, and from then on the new boot is the expected one."""
     process = start(transport, "sleep 4326")
     before = transport.fence
     phone.fault("reboot")
@@ -405,7 +405,7 @@ def test_another_phone_behind_the_same_address_is_refused(transport: AdbTranspor
 def test_a_phone_that_cannot_be_used_says_why(
     transport: AdbTransport, phone: Phone, fault: str, kind: type[Exception], told: str
 ) -> None:
-    """Unauthorized is a person's to solve, offline may pass."""
+    """Only a person can authorize a phone; an offline phone may come back."""
     phone.fault(fault)
     with pytest.raises(kind, match=told):
         for _ in range(5):
@@ -416,10 +416,8 @@ def test_a_phone_that_cannot_be_used_says_why(
                     raise
 
 
-def test_a_killed_server_is_started_again_and_the_phone_attached_anew(
-    transport: AdbTransport, phone: Phone
-) -> None:
-    """Ours on loopback; the agent goes on meanwhile."""
+def test_a_killed_server_is_started_again_and_the_phone_reattached(transport: AdbTransport, phone: Phone) -> None:
+    """It is our own server on loopback; the agent keeps running meanwhile."""
     process = start(transport, "sleep 1; exit 4")
     phone.adb("kill-server")
     with pytest.raises(DeviceLost):

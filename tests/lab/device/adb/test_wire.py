@@ -17,7 +17,7 @@ Says = Callable[[Callable[[socket.socket], None]], tuple[str, int]]
 
 @pytest.fixture
 def server() -> Iterator[Says]:
-    """Give the address of a server that has one conversation, as a function says."""
+    """Return the address of a server that has one conversation, given by a function."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def make(converse: Callable[[socket.socket], None]) -> tuple[str, int]:
@@ -40,6 +40,16 @@ def request(conversation: socket.socket) -> str:
     return conversation.recv(int(conversation.recv(4), 16)).decode()
 
 
+def answer(content: bytes) -> Callable[[socket.socket], None]:
+    """Return a conversation that answers one request with `content`, and ends."""
+
+    def converse(conversation: socket.socket) -> None:
+        request(conversation)
+        conversation.sendall(content)
+
+    return converse
+
+
 def packet(kind: int, body: bytes) -> bytes:
     """Return a packet of the shell protocol: kind, length as 32 bits, body (AOSP `shell_protocol.h`)."""
     return struct.pack("<BI", kind, len(body)) + body
@@ -47,7 +57,7 @@ def packet(kind: int, body: bytes) -> bytes:
 
 def test_a_refusal_carries_the_servers_words(server: Says) -> None:
     """FAIL, a length in four hexadecimal digits, and the reason."""
-    address = server(lambda said: (request(said), said.sendall(b"FAIL000enot attached :"))[1])
+    address = server(answer(b"FAIL000enot attached :"))
 
     with Link(address, within_s=5) as link, pytest.raises(WireRefused, match="not attached :"):
         link.request("host:features")
@@ -55,7 +65,7 @@ def test_a_refusal_carries_the_servers_words(server: Says) -> None:
 
 def test_an_answer_of_another_protocol_ends_the_conversation(server: Says) -> None:
     """Something else listens on the port."""
-    address = server(lambda said: (request(said), said.sendall(b"HTTP"))[1])
+    address = server(answer(b"HTTP"))
 
     with Link(address, within_s=5) as link, pytest.raises(WireLost, match="which is not its protocol"):
         link.request("host:version")
@@ -90,7 +100,7 @@ def test_a_shells_output_and_status_are_read_from_any_pieces(server: Says) -> No
 
 def test_a_server_that_closes_in_the_middle_is_lost(server: Says) -> None:
     """Before the exit packet, nothing is known of the command."""
-    address = server(lambda said: (request(said), said.sendall(b"OKAY" + packet(1, b"half")))[1])
+    address = server(answer(b"OKAY" + packet(1, b"half")))
 
     with Link(address, within_s=5) as link, pytest.raises(WireLost):
         link.shell("true")

@@ -44,14 +44,14 @@ SECURITY = "java.lang.SecurityException: Permission denial: writing to settings 
 
 
 class Killed(BaseException):
-    """The lab's process ends here, and none of its code runs any more."""
+    """The lab's process ends here; none of its code runs after this."""
 
 
 class Android(FakePhone):
     """A phone with Android's settings, Doze, a screen and, below `sys`, real files that real shell scripts see.
 
-    `answers` changes what a command does: given the command line and what would be said, it says something else,
-    or raises. `lives` is how many commands the lab survives; `dies_before` says that the last one does not happen.
+    `answers` replaces a command: it gets the command line and a function that runs it, and may answer otherwise or
+    raise. `lives` is how many commands the lab survives; with `dies_before`, the last of them does not happen.
     """
 
     def __init__(self, sys: Path, *, uid: int = 2000, settings: dict[str, str] | None = None) -> None:
@@ -74,7 +74,7 @@ class Android(FakePhone):
         return {path.name: path.read_text().strip() for path in sorted(self.sys.rglob("*")) if path.is_file()}
 
     def reboot(self) -> None:
-        """Come back in another boot: settings stay, everything else is as at the start."""
+        """Start another boot: settings stay, everything else is as after a start."""
         self.boot, self.awake, self.doze, self.fixed = self.boot + 1, True, True, False
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
@@ -131,7 +131,7 @@ class Android(FakePhone):
         return "Awake" if self.awake else "Dozing"
 
     def real(self, script: str) -> Completed:
-        """Run it on the files below `sys`; like the kernel, take no minimum above its maximum."""
+        """Run a script on the files below `sys`; like the kernel, reject a minimum above its maximum."""
         before = self.nodes()
         there = script.replace("/sys/", f"{self.sys}/").replace("sleep 0.5", ":")
         done = subprocess.run(["sh", "-c", there], capture_output=True, text=True, check=False)
@@ -157,12 +157,12 @@ def as_bought(tmp_path: Path) -> Android:
 
 
 def hide_clocks(phone: Android) -> None:
-    """Leave no cpufreq to be read, as where SELinux forbids it."""
+    """Hide cpufreq, as SELinux may."""
     shutil.rmtree(phone.sys / "devices")
 
 
 def prepared(phone: Android, root: Path, profile: Profile = "observe") -> dict[str, Setting]:
-    """Prepare the phone; return what became of each setting by name."""
+    """Prepare the phone; return the settings by name."""
     return {one.name: one for one in ready(phone, root, profile).settings}
 
 
@@ -177,7 +177,7 @@ def put_back(phone: Android, root: Path) -> Restored:
 
 
 def journalled(root: Path) -> list[dict[str, object]]:
-    """What the journal on the host holds."""
+    """Return the entries of the journal on the host."""
     path = root / "devices/care.json"
     found: list[dict[str, object]] = json.loads(path.read_text()) if path.exists() else []
     return found

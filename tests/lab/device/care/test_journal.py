@@ -33,7 +33,7 @@ def android(tmp_path: Path) -> Android:
 
 
 def test_the_journal_is_on_the_disk_before_the_first_write(android: Android, tmp_path: Path) -> None:
-    """Each setting's own entry, with what was there, in which boot, when, and which lab."""
+    """Each setting has its entry: value before, boot, time and lab."""
     seen: list[list[dict[str, object]]] = []
 
     def watched(line: str, does: Callable[[], Completed]) -> Completed:
@@ -53,7 +53,7 @@ def test_the_journal_is_on_the_disk_before_the_first_write(android: Android, tmp
 
 
 def test_a_journal_of_an_older_lab_is_put_back(android: Android, tmp_path: Path) -> None:
-    """It does not say what was read back: what reads neither as before nor as written is somebody else's."""
+    """It lacks what was read back, so a value that is neither the old nor the written one is somebody else's."""
     prepared(android, tmp_path)
     path = tmp_path / "devices/care.json"
     old = [{name: value for name, value in one.items() if name != "proven"} for one in journalled(tmp_path)]
@@ -67,10 +67,10 @@ def test_a_journal_of_an_older_lab_is_put_back(android: Android, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 400, 1200], ids=lambda kept: f"{kept} bytes")
-def test_a_cut_journal_is_told_kept_aside_and_read_as_far_as_it_goes(
+def test_a_cut_journal_is_reported_kept_aside_and_read_line_by_line(
     android: Android, tmp_path: Path, kept: int
 ) -> None:
-    """Every whole line still counts, and the lab goes on."""
+    """The lab uses every whole line, and continues."""
     before = dict(android.settings)
     prepared(android, tmp_path)
     path = tmp_path / "devices/care.json"
@@ -91,7 +91,7 @@ def test_a_cut_journal_is_told_kept_aside_and_read_as_far_as_it_goes(
 
 
 def test_without_room_for_the_journal_nothing_is_changed(android: Android, small_disk: Path) -> None:
-    """A setting that could not be noted is not written."""
+    """The lab does not write a setting that it could not note."""
     before = android.state()
     with (small_disk / "full").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
         while True:
@@ -103,7 +103,7 @@ def test_without_room_for_the_journal_nothing_is_changed(android: Android, small
 
 
 def test_a_journal_that_cannot_be_read_stops_the_lab(android: Android, tmp_path: Path) -> None:
-    """It may hold what is to be put back."""
+    """The journal may list settings to put back."""
     (tmp_path / "devices/care.json").mkdir(parents=True)
     before = android.state()
 
@@ -113,7 +113,7 @@ def test_a_journal_that_cannot_be_read_stops_the_lab(android: Android, tmp_path:
 
 
 def test_two_devices_share_the_journal_and_not_its_entries(android: Android, tmp_path: Path) -> None:
-    """Putting one back says nothing of the other."""
+    """Restoring one device keeps the other's entries."""
     other = Android(tmp_path / "none")
     second = fake_device(other)
     second = dataclasses.replace(second, identity=dataclasses.replace(second.identity, name="other"))

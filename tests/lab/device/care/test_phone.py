@@ -40,7 +40,7 @@ for one in global/stay_on_while_plugged_in=0 global/low_power=0 system/screen_br
 
 @pytest.fixture
 def owned(phone: Phone) -> Iterator[Phone]:
-    """Give the phone with the settings that it is made with; a test that fails leaves none of its own."""
+    """Yield the phone with its original settings, and reset them afterwards."""
     phone.adb("shell", AS_BOUGHT)
     yield phone
     phone.restore()
@@ -60,12 +60,12 @@ def device_of(phone: Phone) -> Device:
 
 
 def named(found: Prepared) -> dict[str, Setting]:
-    """Settings by name."""
+    """Return the settings by name."""
     return {one.name: one for one in found.settings}
 
 
 def test_a_virtual_phone_is_prepared_and_put_back(owned: Phone, tmp_path: Path) -> None:
-    """Every setting is applied by Android's own commands, and none is left."""
+    """Every setting is applied by Android's own commands, and undone."""
     owned.adb("shell", "settings put system screen_brightness 90; input keyevent KEYCODE_SLEEP")
     before = owned.shell(SETTINGS)
 
@@ -79,7 +79,7 @@ def test_a_virtual_phone_is_prepared_and_put_back(owned: Phone, tmp_path: Path) 
 
 
 def test_fixed_performance_is_proven_by_the_clocks(owned: Phone, tmp_path: Path) -> None:
-    """Applied when every policy's limits are one clock and stay so; over again afterwards."""
+    """It counts as applied when every policy's two limits are one clock and stay so; restoring ends it."""
     found = named(prepare(device_of(owned), "fixed", tmp_path))["fixed_performance"]
 
     assert (found.before, found.after, found.outcome) == ("not held", "1700000,2450000,2800000", "applied")
@@ -107,7 +107,7 @@ def test_fixed_performance_is_proven_by_the_clocks(owned: Phone, tmp_path: Path)
 def test_a_phone_that_refuses_or_lies_is_not_believed(
     owned: Phone, tmp_path: Path, fault: str, name: str, became: tuple[str, str]
 ) -> None:
-    """The phone's own words are in the detail, and everything is put back when it behaves again."""
+    """The detail has the phone's own words; everything is put back once the phone behaves."""
     before = owned.shell(SETTINGS)
     owned.fault("sensor", fault)
 
@@ -125,7 +125,7 @@ def test_a_phone_that_refuses_or_lies_is_not_believed(
 def test_a_tool_that_hangs_costs_its_deadline_once(
     owned: Phone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command is ended on the phone, and the other settings are made."""
+    """The phone kills the command, and the other settings are applied."""
     monkeypatch.setattr("lab.device.care_shell.CALL_S", 2.0)
     owned.fault("sensor", "settings hang")
 
@@ -140,7 +140,7 @@ def test_a_tool_that_hangs_costs_its_deadline_once(
 
 
 def test_adbs_shell_has_no_root_to_pin_with(owned: Phone, tmp_path: Path) -> None:
-    """Refused in words, with nothing changed."""
+    """The refusal gives the reason, and nothing is changed."""
     before = owned.shell(SETTINGS)
 
     with pytest.raises(DeviceRefused, match=rf"{owned.name}: .* changes clocks, which needs root.*uid 2000"):
@@ -149,7 +149,7 @@ def test_adbs_shell_has_no_root_to_pin_with(owned: Phone, tmp_path: Path) -> Non
 
 
 class RootShell(AdbTransport):
-    """The same phone, whose shell is root: through its supervisor, for Debian's adbd refuses `adb root`."""
+    """The same phone with a root shell, through its supervisor: Debian's adbd refuses `adb root`."""
 
     phone: Phone
 
@@ -162,7 +162,7 @@ class RootShell(AdbTransport):
 
 
 def test_root_pins_the_clocks_of_a_virtual_phone(owned: Phone, tmp_path: Path) -> None:
-    """All three policies stand at the clock nearest to 60 %, for as long as they are looked at."""
+    """All three policies are held at the clock nearest to 60 %."""
     transport = RootShell(Server("127.0.0.1", owned.adb_server), owned.address)
     transport.phone = owned
     device = dataclasses.replace(device_of(owned), transport=transport)
@@ -214,7 +214,7 @@ restore(device, Path(root))
 def test_kill_minus_nine_leaves_nothing_that_the_next_contact_does_not_undo(
     owned: Phone, tmp_path: Path, step: int, when: str, changed: bool
 ) -> None:
-    """A lab of its own is killed at a command of its: the 13th is the first that changes something."""
+    """A second lab is killed at a given command: the 13th is the first that changes something."""
     before = owned.shell(SETTINGS)
     owned.connect()
     words = [str(owned.adb_server), owned.address, owned.name, str(tmp_path), str(step), when]
@@ -229,7 +229,7 @@ def test_kill_minus_nine_leaves_nothing_that_the_next_contact_does_not_undo(
 
 
 def test_after_a_reboot_what_it_undid_is_dropped(owned: Phone, tmp_path: Path) -> None:
-    """Fixed performance is over by itself, and brightness is put back."""
+    """Fixed performance ended with the reboot, and brightness is put back."""
     device = device_of(owned)
     before = owned.shell("settings list global; settings list system")
     prepare(device, "fixed", tmp_path)
@@ -243,7 +243,7 @@ def test_after_a_reboot_what_it_undid_is_dropped(owned: Phone, tmp_path: Path) -
 
 
 def test_a_phone_that_was_unplugged_is_put_back_by_the_command(owned: Phone, tmp_path: Path) -> None:
-    """`lab devices restore` fails while it is away or refuses, undoes when it can, and then has nothing to do."""
+    """`lab devices restore` fails while the phone is away or refuses, then restores it, then has nothing to do."""
     data = tmp_path / "data"
     variables = {"POCKETLAB_ADB_SERVER": f"127.0.0.1:{owned.adb_server}"}
     before = owned.shell(SETTINGS)
@@ -273,7 +273,7 @@ def test_a_phone_that_was_unplugged_is_put_back_by_the_command(owned: Phone, tmp
 
 
 def test_care_is_documented() -> None:
-    """Every setting is in the table of the page on measuring."""
+    """The table in docs/measuring.md has every setting."""
     page = (ROOT / "docs/measuring.md").read_text(encoding="utf-8")
     names = [knob.name for knob in (*OBSERVE, FIXED)]
 

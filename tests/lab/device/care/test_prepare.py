@@ -1,4 +1,4 @@
-"""Care: a device is prepared, what became of each setting is proven, and all is put back whatever happens."""
+"""Preparing a device: every setting is read back, and its outcome says what was proven."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def android(tmp_path: Path) -> Android:
 
 
 def test_a_phone_is_prepared_and_put_back(android: Android, tmp_path: Path) -> None:
-    """What was not set before is not set again afterwards, and the screen that was off is off."""
+    """A setting without a value has none afterwards, and a screen that was off is off again."""
     before = android.state()
 
     found = prepared(android, tmp_path)
@@ -47,7 +47,7 @@ def test_a_phone_is_prepared_and_put_back(android: Android, tmp_path: Path) -> N
 
 
 def test_a_refused_setting_says_why_and_the_others_go_on(android: Android, tmp_path: Path) -> None:
-    """Some ROMs ask for a second switch before shells may write."""
+    """Some ROMs need a second switch before a shell may write settings."""
 
     def refuses(line: str, does: Callable[[], Completed]) -> Completed:
         denied = Completed(255, "", f"\nException occurred while executing 'put':\n{SECURITY}\n")
@@ -69,7 +69,7 @@ def test_a_refused_setting_says_why_and_the_others_go_on(android: Android, tmp_p
 def test_what_is_read_back_counts_not_what_is_said(
     android: Android, tmp_path: Path, reads: str, outcome: str, after: str
 ) -> None:
-    """A success that changed nothing is none; what the phone made of a value is put back too."""
+    """Reported success without a change is a refusal; the lab also undoes another value that the phone chose."""
 
     def lies(line: str, does: Callable[[], Completed]) -> Completed:
         if line == "settings put system screen_brightness 1":
@@ -87,7 +87,7 @@ def test_what_is_read_back_counts_not_what_is_said(
 
 
 def test_this_machine_is_never_changed(tmp_path: Path) -> None:
-    """A host has no settings, and no other profile than `observe`."""
+    """A host has no settings, and only the profile `observe`."""
     assert prepare(local.connect(), "observe", tmp_path) == Prepared(())
     assert restore(local.connect(), tmp_path) == Restored()
     for profile in ("fixed", "rooted"):
@@ -97,7 +97,7 @@ def test_this_machine_is_never_changed(tmp_path: Path) -> None:
 
 
 def test_facts_say_what_was_in_force() -> None:
-    """Not who put it there; a value that moves by itself is left out where it was not held."""
+    """They do not say who set it, and leave out a drifting value that nothing held."""
     settings = (
         Setting("low_power", "0", "0", "0", "already"),
         Setting("window_animation_scale", "0", "1.0", "0.0", "applied"),
@@ -116,7 +116,7 @@ def test_facts_say_what_was_in_force() -> None:
 
 
 def test_the_next_lab_finds_the_phone_as_its_owner_left_it(android: Android, tmp_path: Path) -> None:
-    """Preparing puts back first, so what a crashed lab wrote is never taken for the owner's."""
+    """Preparing restores first, so a crashed lab's values never count as the owner's."""
     before = android.state()
     prepared(android, tmp_path)
 
@@ -133,7 +133,7 @@ def test_the_next_lab_finds_the_phone_as_its_owner_left_it(android: Android, tmp
     ids=["within", "above the maximum", "below the minimum"],
 )
 def test_pins_never_cross(android: Android, tmp_path: Path, low: str, high: str, first: str) -> None:
-    """The kernel takes no minimum above its maximum, on the way there and back."""
+    """The kernel rejects a minimum above its maximum, so the order matters both ways."""
     android.uid = 0
     policy = android.sys / "devices/system/cpu/cpufreq/policy7"
     (policy / "scaling_min_freq").write_text(f"{low}\n")
@@ -154,7 +154,7 @@ def test_pins_never_cross(android: Android, tmp_path: Path, low: str, high: str,
 
 
 def test_a_pin_that_is_overridden_within_seconds_is_not_applied(android: Android, tmp_path: Path) -> None:
-    """A vendor's service raises the maximum again: read back at once it held, sampled it does not."""
+    """A vendor's service raises the maximum again shortly after the lab has read it back."""
     android.uid = 0
     node = android.sys / "devices/system/cpu/cpufreq/policy7/scaling_max_freq"
 
@@ -172,7 +172,7 @@ def test_a_pin_that_is_overridden_within_seconds_is_not_applied(android: Android
 
 
 def test_fixed_performance_is_asked_for_where_no_clock_can_be_read(android: Android, tmp_path: Path) -> None:
-    """Nobody can prove it, so it is unverifiable; it is switched off again all the same."""
+    """Nobody can prove it, so it is unverifiable; it is still switched off afterwards."""
     hide_clocks(android)
 
     found = prepared(android, tmp_path, "fixed")["fixed_performance"]
@@ -189,7 +189,7 @@ def test_fixed_performance_is_asked_for_where_no_clock_can_be_read(android: Andr
 def test_fixed_performance_that_android_refuses_leaves_nothing_to_be_put_back(
     android: Android, tmp_path: Path
 ) -> None:
-    """Android 10 does not know the mode: no later contact tries to switch it off."""
+    """Android 10 lacks the mode, so no later contact tries to switch it off."""
     hide_clocks(android)
 
     def unknown(line: str, does: Callable[[], Completed]) -> Completed:
@@ -210,7 +210,7 @@ def test_fixed_performance_that_android_refuses_leaves_nothing_to_be_put_back(
 def test_fixed_performance_that_could_not_be_switched_off_is_not_forgotten(
     android: Android, tmp_path: Path
 ) -> None:
-    """A later refusal to switch it on again says nothing of what an earlier run switched on."""
+    """An earlier run switched it on; a later refusal does not change that."""
     hide_clocks(android)
     prepared(android, tmp_path, "fixed")
 

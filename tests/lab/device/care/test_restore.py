@@ -37,7 +37,7 @@ def android(tmp_path: Path) -> Android:
 
 
 def commands(phone: Android, does: Callable[[], object]) -> int:
-    """How many commands it takes."""
+    """Return how many commands something takes."""
     before = phone.asked
     does()
     return phone.asked - before
@@ -48,7 +48,7 @@ def commands(phone: Android, does: Callable[[], object]) -> int:
 def test_a_lab_killed_between_any_two_steps_leaves_nothing_behind(
     android: Android, tmp_path: Path, profile: Profile, dies_before: bool
 ) -> None:
-    """At every command of preparing and of putting back, the next contact finds what is to be done."""
+    """Killed at any command of preparing or restoring, it leaves the next contact all it needs to restore."""
     android.uid = 0
     if profile == "fixed":
         hide_clocks(android)
@@ -64,7 +64,7 @@ def test_a_lab_killed_between_any_two_steps_leaves_nothing_behind(
 def test_a_value_that_a_killed_lab_never_read_back_is_put_back(
     android: Android, tmp_path: Path, dies_before: bool
 ) -> None:
-    """A phone that makes 10 of a brightness of 1 is not taken for somebody else."""
+    """When a phone turns a brightness of 1 into 10, the 10 does not count as somebody else's change."""
     before = android.state()
     android.answers = dims_to_ten(android)
     takes = commands(android, lambda: ready(android, tmp_path)) + commands(
@@ -87,7 +87,7 @@ def dims_to_ten(phone: Android) -> Callable[[str, Callable[[], Completed]], Comp
 
 
 def killed_at_every_step(phone: Android, root: Path, profile: Profile, takes: int, before: object) -> None:
-    """Kill a lab at each of its commands; the next contact leaves the phone as it was, and tells nothing."""
+    """Kill a lab at each of its commands; check that the next contact silently restores the phone."""
     for step in range(1, takes + 1):
         phone.asked, phone.lives = 0, step
         with pytest.raises(Killed):
@@ -101,7 +101,7 @@ def killed_at_every_step(phone: Android, root: Path, profile: Profile, takes: in
 
 
 def test_a_device_that_is_away_is_put_back_when_it_is_there(android: Android, tmp_path: Path) -> None:
-    """The journal stays, the owner hears of it, and nothing is raised."""
+    """The journal keeps its entries, the owner gets a message, and nothing is raised."""
     before = android.state()
     prepared(android, tmp_path)
 
@@ -120,7 +120,7 @@ def test_a_device_that_is_away_is_put_back_when_it_is_there(android: Android, tm
 
 
 def test_a_device_that_goes_away_in_between_is_half_put_back(android: Android, tmp_path: Path) -> None:
-    """What was put back is forgotten, the rest is not."""
+    """The journal drops what was put back, and keeps the rest."""
     before = android.state()
     prepared(android, tmp_path)
 
@@ -139,8 +139,8 @@ def test_a_device_that_goes_away_in_between_is_half_put_back(android: Android, t
     assert android.state() == before
 
 
-def test_what_somebody_else_changed_is_left_alone_and_told(android: Android, tmp_path: Path) -> None:
-    """Their brightness is not ours to put back."""
+def test_what_somebody_else_changed_is_left_alone_and_reported(android: Android, tmp_path: Path) -> None:
+    """We must not change their brightness."""
     prepared(android, tmp_path)
     android.settings["system/screen_brightness"] = "200"
 
@@ -156,7 +156,7 @@ def test_what_somebody_else_changed_is_left_alone_and_told(android: Android, tmp
 
 
 def test_a_reboot_undoes_some_and_the_rest_is_put_back(android: Android, tmp_path: Path) -> None:
-    """Doze and the screen are the new boot's own; settings are kept on the phone's disk."""
+    """Doze and the screen belong to the new boot; settings survive on the phone's disk."""
     prepared(android, tmp_path)
     android.reboot()
     android.answers = lambda line, does: pytest.fail(line) if line.startswith(("input", "cmd")) else does()
@@ -167,8 +167,8 @@ def test_a_reboot_undoes_some_and_the_rest_is_put_back(android: Android, tmp_pat
     assert (restored.told, journalled(tmp_path)) == ((), [])
 
 
-def test_a_boot_that_cannot_be_told_is_no_other_one(android: Android, tmp_path: Path) -> None:
-    """What only a reboot undoes is looked at when the phone does not say which boot it is in, and put back."""
+def test_an_unknown_boot_does_not_count_as_another_one(android: Android, tmp_path: Path) -> None:
+    """Without a boot id, even settings that a reboot would undo are checked and put back."""
     before = android.state()
     prepared(android, tmp_path, "fixed")
 
@@ -182,7 +182,7 @@ def test_a_boot_that_cannot_be_told_is_no_other_one(android: Android, tmp_path: 
     assert (android.state(), restored.told, journalled(tmp_path)) == (before, (), [])
 
 
-def test_a_boot_that_could_not_be_told_is_looked_at_in_the_next(android: Android, tmp_path: Path) -> None:
+def test_an_entry_of_an_unknown_boot_is_checked_in_the_next(android: Android, tmp_path: Path) -> None:
     """An entry that does not name its boot is put back like one of this boot."""
     before = android.state()
 
@@ -198,7 +198,7 @@ def test_a_boot_that_could_not_be_told_is_looked_at_in_the_next(android: Android
 
 
 def test_a_phone_that_refuses_to_be_put_back_is_asked_again(android: Android, tmp_path: Path) -> None:
-    """The entry stays until the phone reads what it was; what is prepared meanwhile does not overwrite it."""
+    """The entry stays until the old value is read back; preparing meanwhile does not overwrite it."""
     prepared(android, tmp_path)
 
     def refuses(line: str, does: Callable[[], Completed]) -> Completed:
@@ -217,7 +217,7 @@ def test_a_phone_that_refuses_to_be_put_back_is_asked_again(android: Android, tm
 
 
 def test_a_journal_line_that_is_somebody_elses_runs_nothing(android: Android, tmp_path: Path) -> None:
-    """A setting of a later version, or a path where a name belongs, is told and kept; no command is made of it."""
+    """A setting of a later version, or a path in place of a name, is reported and kept; no command uses it."""
     prepared(android, tmp_path)
     put_back(android, tmp_path)
     path = tmp_path / "devices/care.json"
@@ -232,7 +232,7 @@ def test_a_journal_line_that_is_somebody_elses_runs_nothing(android: Android, tm
 
 
 def test_a_maximum_that_heat_had_cut_is_not_put_back(android: Android, tmp_path: Path) -> None:
-    """The owner never asked for it: the phone gets its highest clock again when it has cooled."""
+    """The owner never set it: the phone gets its highest clock back."""
     android.uid = 0
     (android.sys / "class/thermal/cooling_device0/cur_state").write_text("2\n")
     node = android.sys / "devices/system/cpu/cpufreq/policy7/scaling_max_freq"
@@ -261,7 +261,7 @@ def numbered(folder: Path, serialno: str) -> Android:
 
 
 def called(phone: Android, name: str) -> Device:
-    """Return the phone under a name."""
+    """Return the phone as a device with a name."""
     device = fake_device(phone)
     return replace(device, identity=replace(device.identity, name=name))
 
@@ -280,7 +280,7 @@ def put_back_as(phone: Android, name: str, root: Path) -> Restored:
 def test_what_was_changed_under_one_name_is_put_back_under_the_other(
     twice_named: Android, tmp_path: Path, then: str, now: str
 ) -> None:
-    """The phone's own serial tells that it is the same."""
+    """The phone's own serial shows that it is the same phone."""
     before = twice_named.state()
     prepared_as(twice_named, then, tmp_path)  # and the lab is killed
     assert len(left(called(twice_named, now), tmp_path)) > 5
@@ -293,7 +293,7 @@ def test_what_was_changed_under_one_name_is_put_back_under_the_other(
 def test_the_next_run_under_the_other_name_finds_the_phone_as_its_owner_left_it(
     twice_named: Android, tmp_path: Path
 ) -> None:
-    """What a lab left under Wi-Fi is never taken by cable for what the owner had set."""
+    """A value that a lab left under the Wi-Fi name does not count as the owner's by cable."""
     prepared_as(twice_named, ADDRESS, tmp_path)
 
     found = prepare(called(twice_named, SERIAL), "observe", tmp_path, sleep=lambda seconds: None)
@@ -305,7 +305,7 @@ def test_the_next_run_under_the_other_name_finds_the_phone_as_its_owner_left_it(
 def test_a_setting_that_could_not_be_put_back_under_one_name_keeps_one_entry(
     twice_named: Android, tmp_path: Path
 ) -> None:
-    """Prepared again under the other name, what was there before the first time is what counts."""
+    """Preparing again under the other name keeps the value from before the first time."""
     prepared_as(twice_named, ADDRESS, tmp_path)
     twice_named.answers = lambda line, does: (
         Completed(255, "", SECURITY) if line == "settings put system screen_brightness 102" else does()
@@ -334,7 +334,7 @@ def test_an_address_that_another_phone_has_today_says_nothing_of_it(twice_named:
 
 @pytest.mark.parametrize("serialno", ["", "0123456789ABCDEF"])
 def test_a_serial_that_many_phones_have_tells_none_of_them(tmp_path: Path, serialno: str) -> None:
-    """Then the name alone says which phone an entry is of."""
+    """Then only the name says whose entry it is."""
     one, other = numbered(tmp_path / "one", serialno), numbered(tmp_path / "other", serialno)
     prepared_as(one, "10.0.0.1:5555", tmp_path)
     before = other.state()
@@ -346,7 +346,7 @@ def test_a_serial_that_many_phones_have_tells_none_of_them(tmp_path: Path, seria
 
 
 def test_a_journal_without_serials_is_put_back_by_name(twice_named: Android, tmp_path: Path) -> None:
-    """Older labs wrote the name alone, which is the serial of a phone on a cable."""
+    """Older labs stored only the name, which is the serial for a phone on a cable."""
     before = twice_named.state()
     prepared_as(twice_named, SERIAL, tmp_path)
     old = [{name: value for name, value in one.items() if name != "serialno"} for one in journalled(tmp_path)]
@@ -357,7 +357,7 @@ def test_a_journal_without_serials_is_put_back_by_name(twice_named: Android, tmp
 
 
 def test_a_phone_that_is_away_is_asked_for_nothing_of_others(twice_named: Android, tmp_path: Path) -> None:
-    """Nobody is told of a device that left nothing changed under its name."""
+    """A device without entries under its name gives no messages."""
     prepared_as(twice_named, ADDRESS, tmp_path)
 
     def away(line: str, does: object) -> Completed:

@@ -17,12 +17,12 @@ from lab.device.care.settings import OBSERVE, limits, pinned_khz, pins, throttle
     ],
 )
 def test_clocks_are_pinned_between_half_and_seven_tenths(highest: int, offered: list[int], pinned: int) -> None:
-    """Nearest to 60 % of the highest, of what the policy offers."""
+    """The offered clock nearest to 60 % of the highest."""
     assert pinned_khz(highest, offered) == pinned
 
 
 def test_the_last_looks_at_the_limits_count() -> None:
-    """Limits that moved while the phone took the mode on are forgotten; those that still move are none."""
+    """Movement while the mode starts is ignored; limits that still move later count as none."""
     settled = "\n".join(f"{look} policy0 {600 if look < 4 else 1700} 1700" for look in range(8))
     moving = "\n".join(f"{look} policy4 1700 {1700 + look}" for look in range(8))
 
@@ -31,7 +31,7 @@ def test_the_last_looks_at_the_limits_count() -> None:
 
 
 def test_a_survey_that_lacks_things_pins_what_it_can() -> None:
-    """A policy without its highest clock is left alone; heat is seen by a cooling device of the CPU alone."""
+    """A policy without its highest clock is left alone; only a CPU's cooling device shows heat."""
     root = "policy0 cpuinfo_max_freq \npolicy0 scaling_min_freq 1\n"
     assert pins(root, lambda script: (script,)) == ()
     assert not throttled("cooling lcd-backlight 3\ncooling cpufreq-cpu0 0\n")
@@ -39,7 +39,7 @@ def test_a_survey_that_lacks_things_pins_what_it_can() -> None:
 
 
 def test_every_setting_has_a_source_and_none_cuts_the_link() -> None:
-    """Adb over Wi-Fi must live, and nothing is faked."""
+    """Adb over Wi-Fi must keep working, and no setting fakes values."""
     lines = [" ".join(knob.write(value)) for knob in OBSERVE for value in (knob.wanted, "null")]
     words = ("airplane", "wifi", "override-status", "battery", "thermald", "suspend_input")
 

@@ -27,7 +27,7 @@ def android(tmp_path: Path) -> Android:
 
 
 def test_a_command_that_hangs_is_asked_once(android: Android, tmp_path: Path) -> None:
-    """The phone answers otherwise, so it is not away; the deadline is paid a single time."""
+    """The phone answers otherwise, so it is not away; the lab pays the deadline once."""
     hung: list[str] = []
 
     def hangs(line: str, does: Callable[[], Completed]) -> Completed:
@@ -47,7 +47,7 @@ def test_a_command_that_hangs_is_asked_once(android: Android, tmp_path: Path) ->
 
 
 def test_a_write_that_hangs_is_undone_all_the_same(android: Android, tmp_path: Path) -> None:
-    """Whether it took effect is not known; the journal knows that it may have."""
+    """It may have taken effect, and the journal says so."""
 
     def hangs(line: str, does: Callable[[], Completed]) -> Completed:
         done = does()
@@ -62,8 +62,8 @@ def test_a_write_that_hangs_is_undone_all_the_same(android: Android, tmp_path: P
     assert android.doze
 
 
-def test_a_device_without_android_is_told_apart_from_one_that_is_away(tmp_path: Path) -> None:
-    """Nothing is there to be set; every setting says so, and nothing is written."""
+def test_a_device_without_android_is_not_one_that_is_away(tmp_path: Path) -> None:
+    """It has no settings: each is refused, and nothing is written."""
     phone = FakePhone({})
     found = prepare(fake_device(phone), "observe", tmp_path)
 
@@ -75,7 +75,7 @@ def test_a_device_without_android_is_told_apart_from_one_that_is_away(tmp_path: 
 def test_without_root_nothing_is_pinned_and_the_refusal_says_what_was_tried(
     android: Android, tmp_path: Path
 ) -> None:
-    """Before anything was changed."""
+    """It comes before any change."""
     before = android.state()
     with pytest.raises(DeviceRefused, match=r"needs root.*uid 0: runs as uid 2000.*su 0: .*not found.*`observe`"):
         prepared(android, tmp_path, "rooted")

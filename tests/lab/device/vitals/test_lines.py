@@ -1,4 +1,4 @@
-"""Vitals as lines: what a sensor's text means, and what becomes of lines that are cut or damaged."""
+"""Vitals as lines: the meaning of a sensor's text, and lines that are cut or damaged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def lines_read(text: str, folder: Path) -> tuple[Vitals, ...]:
 
 
 def test_a_line_of_the_sampler_is_read_in_the_labs_units(tmp_path: Path) -> None:
-    """Degrees, kHz, shares, microamperes, millivolts, bytes; CPU time is the difference to the line before."""
+    """Degrees, kHz, shares, microamperes, millivolts, bytes; CPU use is the difference from the line before."""
     first, second = lines_read(LINE + LATER, tmp_path)
 
     assert first == Vitals(
@@ -61,7 +61,7 @@ def test_a_line_of_the_sampler_is_read_in_the_labs_units(tmp_path: Path) -> None
 
 
 def test_what_was_written_before_types_were_kept_is_judged_by_androids_own_names(tmp_path: Path) -> None:
-    """An old trial's look at its gate reads as it did."""
+    """A reading from an old trial's gate keeps its meaning."""
     line = '{"boot_s": 5.0, "celsius": {"SKIN": 33.0, "CPU": 55.0, "GPU": 99.0}, "thermal_status": 0}\n'
     (found,) = lines_read(line, tmp_path)
 
@@ -81,7 +81,7 @@ def test_what_was_written_before_types_were_kept_is_judged_by_androids_own_names
         ("Permission denied", "said 'Permission denied', which is not a number"),
     ],
 )
-def test_what_is_no_temperature_is_missing_with_what_was_said(tmp_path: Path, said: str, why: str) -> None:
+def test_text_that_is_not_a_temperature_is_missing_with_that_text(tmp_path: Path, said: str, why: str) -> None:
     """Never 0, never a wrong number."""
     (found,) = lines_read(LINE.replace('"48000"', f'"{said}"'), tmp_path)
 
@@ -90,7 +90,7 @@ def test_what_is_no_temperature_is_missing_with_what_was_said(tmp_path: Path, sa
     assert soc(found) == 45.125
 
 
-def test_a_battery_without_a_zone_is_asked_elsewhere_and_the_zones_fault_stays_told(tmp_path: Path) -> None:
+def test_a_battery_without_a_zone_is_read_elsewhere_and_the_zones_fault_stays_reported(tmp_path: Path) -> None:
     """The battery's own folder knows its temperature too, in tenths of a degree."""
     (found,) = lines_read(LINE.replace('"31200"', '"-274000"'), tmp_path)
     assert battery(found) == 31.2
@@ -102,7 +102,7 @@ def test_a_battery_without_a_zone_is_asked_elsewhere_and_the_zones_fault_stays_t
 
 
 def test_a_device_without_sensors_says_so(tmp_path: Path) -> None:
-    """Nothing is invented for a machine that has none."""
+    """The lab invents no values for a machine without sensors."""
     groups = ("zones", "clock", "cap", "top", "cooling", "power", "missing")
     bare = json.loads(LINE) | {group: {} for group in groups}
     (found,) = lines_read(json.dumps(bare) + "\n", tmp_path)
@@ -126,7 +126,7 @@ def test_a_device_without_sensors_says_so(tmp_path: Path) -> None:
 def test_every_reading_that_makes_no_sense_is_missing_by_name(
     tmp_path: Path, change: tuple[str, str], name: str
 ) -> None:
-    """Each under the name people know it by, with a reason."""
+    """Each has the name that people know, and a reason."""
     (found,) = lines_read(LINE.replace(*change), tmp_path)
 
     assert found.missing[name]
@@ -134,14 +134,14 @@ def test_every_reading_that_makes_no_sense_is_missing_by_name(
 
 
 def test_counters_that_go_back_give_no_cpu_time(tmp_path: Path) -> None:
-    """A reboot or another kernel between two lines is no negative load."""
+    """A reboot or another kernel between two lines must not give a negative load."""
     _, second = lines_read(LATER + LINE.replace('"100.26"', '"109.0"'), tmp_path)
     assert second.busy_cores is None
     assert second.missing["cpu time"] == "a clock or counter went back"
 
 
 def test_a_cut_last_line_is_left_out_and_so_is_one_before_a_new_beginning(tmp_path: Path) -> None:
-    """What the end of a sampler leaves, and what one that began anew leaves before a blank line."""
+    """The killed sampler's last line, and a restarted sampler's line before the blank one."""
     assert len(lines_read(LINE + LATER[:40], tmp_path)) == 1
     assert len(lines_read(LINE[:40] + "\n\n" + LATER, tmp_path)) == 1
     assert lines_read("", tmp_path) == ()
@@ -150,14 +150,14 @@ def test_a_cut_last_line_is_left_out_and_so_is_one_before_a_new_beginning(tmp_pa
 @pytest.mark.parametrize(
     "line", ["{}", "[]", LINE[:40], '{"boot_s": 1, "celsius": {}, "wind": 3}', '{"boot_s": "x"}']
 )
-def test_any_other_line_that_is_none_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
-    """A damaged file is told, never half read."""
+def test_any_other_malformed_line_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+    """A damaged file is an error, never half read."""
     with pytest.raises(StoreError, match=r"vitals\.jsonl, line 2: wanted vitals, found"):
         lines_read(f"{LINE}{line}\n{LATER}", tmp_path)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    """In words, as the lab's error."""
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    """It raises the lab's own error."""
     with pytest.raises(StoreError, match="wanted the vitals of a trial"):
         read(tmp_path / "vitals.jsonl")
 
@@ -196,7 +196,7 @@ def test_what_is_written_is_read_back_whatever_sensors_are_called(given_vitals: 
 
 @given(st.text(alphabet=st.characters(codec="ascii", exclude_characters='"\\'), max_size=70))
 def test_no_text_in_place_of_a_temperature_is_an_error(said: str) -> None:
-    """Either a plausible number, or missing: and then never also there."""
+    """It gives either a plausible number or an entry in `missing`, never both."""
     if any(ord(char) < 32 for char in said):
         return  # no sensor's text reaches a line with these: the sampler prints `?`
     (found,) = vitals_of(LINE.replace('"48000"', f'"{said}"'), "a file")

@@ -1,4 +1,4 @@
-"""Vitals: what sensors say and what it means, on lines written out and on a virtual phone that misbehaves."""
+"""Looks and samplers: on made-up services, on this machine, and on a virtual phone that misbehaves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ THERMAL = (
 
 
 def test_androids_services_fill_in_what_sysfs_did_not_say() -> None:
-    """Only the HAL's temperatures; NaN is no number."""
+    """Only the HAL's temperatures count; NaN is not a number."""
     found = with_thermal(with_battery(Vitals(1.0), BATTERY), THERMAL)
 
     assert found.celsius == {"battery": 31.2, "CPU": 57.9, "SKIN": 34.351}
@@ -45,7 +45,7 @@ def test_androids_services_fill_in_what_sysfs_did_not_say() -> None:
     assert (kept.celsius["battery"], kept.battery_level) == (29.0, 50.0)
 
 
-def test_androids_sensors_are_told_by_their_type_whatever_a_vendor_calls_them() -> None:
+def test_androids_sensors_are_known_by_type_whatever_a_vendor_calls_them() -> None:
     """Type 3 is the case, 0 and 9 are the chip; a name that only sounds like one is neither."""
     renamed = THERMAL.replace("mName=SKIN", "mName=VIRTUAL-SKIN").replace("mName=CPU", "mName=CPU0")
     renamed = renamed.replace(
@@ -63,7 +63,7 @@ def test_androids_sensors_are_told_by_their_type_whatever_a_vendor_calls_them() 
 
 
 def test_a_supply_that_is_online_feeds_a_phone_whose_service_knows_no_such_plug() -> None:
-    """The service goes by types; it decides where sysfs does not say."""
+    """The service only knows types; it decides where sysfs does not say."""
     unplugged = BATTERY.replace("true", "false")
 
     assert with_battery(Vitals(1.0, powered=True), unplugged).powered is True
@@ -72,7 +72,7 @@ def test_a_supply_that_is_online_feeds_a_phone_whose_service_knows_no_such_plug(
 
 
 def test_values_that_somebody_faked_are_not_believed() -> None:
-    """Neither a battery's nor a thermal status; what undoes it is said."""
+    """Neither a battery's values nor a thermal status; `missing` says how to undo the fake."""
     faked = BATTERY.replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")
     found = with_battery(with_thermal(Vitals(1.0), THERMAL.replace("Override: false", "Override: true")), faked)
 
@@ -99,7 +99,7 @@ def test_a_thermal_service_that_does_not_answer_has_no_status(text: str, took_s:
 
 
 def test_a_device_that_prints_something_else_is_refused_in_words() -> None:
-    """Its name, what was wanted, what it said."""
+    """The message has its name, what was wanted and what it printed."""
 
     class Odd(FakePhone):
         def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
@@ -112,7 +112,7 @@ def test_a_device_that_prints_something_else_is_refused_in_words() -> None:
 
 
 def test_a_fake_phones_sensors_say_what_the_test_says(tmp_path: Path) -> None:
-    """To a look and to a sampler; the journal of what happened to the phone stays as it is."""
+    """Both to a look and to a sampler; the phone's journal does not mention them."""
     phone = FakePhone({}, vitals=lambda now: Vitals(boot_s=now, celsius={"battery": 35.5}))
     device = fake_device(phone)
 
@@ -127,7 +127,7 @@ def test_a_fake_phones_sensors_say_what_the_test_says(tmp_path: Path) -> None:
 
 
 def until(done: Callable[[], object], deadline_s: float = 40.0) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     began = time.monotonic()
     while not done():
         assert time.monotonic() - began < deadline_s, "waited in vain"
@@ -135,11 +135,11 @@ def until(done: Callable[[], object], deadline_s: float = 40.0) -> None:
 
 
 def lines_in(path: Path) -> int:
-    """How many whole lines a file has so far."""
+    """Return how many whole lines a file has so far."""
     return path.read_text().count("\n") if path.exists() else 0
 
 
-def test_the_host_tells_what_it_has_and_a_sampler_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_the_host_gives_what_it_has_and_a_sampler_leaves_nothing_behind(tmp_path: Path) -> None:
     """Clock, memory and CPU time are everywhere; a container often has no thermal zone."""
     device = local.connect()
     now = look(device)
@@ -161,7 +161,7 @@ def test_the_host_tells_what_it_has_and_a_sampler_leaves_nothing_behind(tmp_path
 
 @pytest.mark.parametrize("ending", ["its time is up", "its folder is gone"])
 def test_a_sampler_that_nobody_ends_ends_by_itself(tmp_path: Path, ending: str) -> None:
-    """The lab that began it may be gone."""
+    """The lab that began it may have died."""
     device, folder = local.connect(), tmp_path / "vitals"
     process = begin(device, str(folder), bound_s=2 if ending == "its time is up" else 600)
     if ending == "its folder is gone":
@@ -200,7 +200,7 @@ def device(phone: Phone) -> Device:
 def sampled(
     device: Device, phone: Phone, tmp_path: Path
 ) -> Iterator[Callable[[Callable[[Vitals], bool]], Vitals]]:
-    """A sampler that runs; gives what waits until its last line is as wanted, and that line."""
+    """A running sampler, as a function that waits until its last line is as wanted and returns it."""
     process = begin(device, FOLDER)
 
     def last(wanted: Callable[[Vitals], bool]) -> Vitals:
@@ -221,7 +221,7 @@ def sampled(
 
 
 def seen(device: Device, wanted: Callable[[Vitals], bool]) -> Vitals:
-    """Look until what a knob did shows: sensors follow within a second."""
+    """Look until a fault shows in the readings: sensors follow within a second."""
     found: list[Vitals] = []
 
     def there() -> bool:
@@ -232,7 +232,7 @@ def seen(device: Device, wanted: Callable[[Vitals], bool]) -> Vitals:
     return found[0]
 
 
-def test_a_phone_tells_all_it_has(device: Device) -> None:
+def test_a_phone_gives_all_that_it_has(device: Device) -> None:
     """Zones by type, clocks and caps by policy, cooling, battery, memory, status."""
     found = look(device)
 
@@ -281,7 +281,7 @@ def test_a_hot_phone_is_seen_by_a_look_and_by_the_sampler(
 def test_a_zone_that_misbehaves_is_missing_with_its_reason_and_costs_no_other(
     device: Device, phone: Phone, sampled: Callable[[Callable[[Vitals], bool]], Vitals], mode: str, why: str
 ) -> None:
-    """In a look, and in a sampler under which it happens."""
+    """In a look, and in a sampler that is running when it happens."""
     sampled(lambda found: "apu-a1" in found.celsius)
     phone.fault("sensor", f"apu-a1 {mode}")
 
@@ -315,7 +315,7 @@ def test_a_sampler_that_a_lab_left_behind_is_ended_when_the_next_begins(
 def test_a_battery_that_hangs_everywhere_stops_neither_look_nor_sampler(
     device: Device, phone: Phone, sampled: Callable[[Callable[[Vitals], bool]], Vitals]
 ) -> None:
-    """Its zone, its folder, its power supply and its service: each is left out, and told."""
+    """Its zone, its folder, its power supply and its service are each left out and reported."""
     phone.fault("sensor", "battery hang")
 
     looked = seen(device, lambda found: "battery" in found.missing)
@@ -344,7 +344,7 @@ def test_a_battery_that_hangs_everywhere_stops_neither_look_nor_sampler(
 def test_services_that_misbehave_are_missing_with_what_they_said(
     device: Device, phone: Phone, knob: str, name: str, why: str
 ) -> None:
-    """And what else can be asked is."""
+    """Every other sensor is read."""
     phone.fault("sensor", knob)
     found = seen(device, lambda found: name in found.missing)
     assert why in found.missing[name]
@@ -352,7 +352,7 @@ def test_services_that_misbehave_are_missing_with_what_they_said(
 
 
 def test_a_faked_status_and_battery_are_not_believed(device: Device, phone: Phone) -> None:
-    """Somebody forgot to undo what they tried out; the battery's own folder still tells its level."""
+    """Somebody forgot to undo an experiment; the battery's own folder still gives its level."""
     phone.shell("cmd thermalservice override-status 3; dumpsys battery set level 3")
     try:
         found = look(device)

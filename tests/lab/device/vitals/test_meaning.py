@@ -1,4 +1,4 @@
-"""What vitals mean together: warmest places, frozen sensors, clocks that jump."""
+"""The meaning of vitals together: warmest places, frozen sensors, clocks that jump."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from lab.device.vitals.meaning import aligned, battery, frozen, jumps, skin, soc
 from lab.records import Vitals
 
 
-def test_the_warmest_place_of_skin_and_chip_is_told() -> None:
-    """By zones; by Android's thermal service where there are none; None where nobody says."""
+def test_the_warmest_place_of_skin_and_chip_counts() -> None:
+    """From zones, or from Android's thermal service where there are none; None where neither says."""
     found = Vitals(0, celsius={"vtskin1": 31.0, "vtskin-max": 32.0, "SKIN": 40.0, "cpu-big": 50.0, "apu-a0": 51.0})
     assert (skin(found), soc(found), battery(found)) == (32.0, 51.0, None)
 
@@ -53,7 +53,7 @@ def heating(seconds: int, stuck: tuple[str, ...] = (), rise: float = 0.1) -> lis
 
 
 def test_a_sensor_that_stands_still_while_its_neighbours_move_is_frozen() -> None:
-    """Named, whichever family it is of."""
+    """It is named, whether of the chip or of the case."""
     assert frozen(heating(90, ("cpu1", "battery"))) == ("battery", "cpu1")
     assert frozen(heating(90)) == ()
 
@@ -67,8 +67,8 @@ def test_nothing_is_called_frozen_where_nobody_can_tell() -> None:
     assert frozen([]) == ()
 
 
-def test_clocks_that_jump_are_told_with_their_place() -> None:
-    """Back, or far ahead; a second that took a little longer is neither."""
+def test_clocks_that_jump_are_reported_with_their_place() -> None:
+    """Back, or far ahead; a slightly longer second is neither."""
     told = jumps([Vitals(10.0), Vitals(11.3), Vitals(9.3), Vitals(10.3), Vitals(70.3)])
     assert told == (
         "after 11.30 s since boot the boot clock went back by 2.00 s",

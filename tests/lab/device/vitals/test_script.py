@@ -1,4 +1,4 @@
-"""The shell text that reads sensors, in every shell at hand, on a tree of files that stands for a phone's /sys."""
+"""The script that reads sensors, in every available shell, on a tree of files in place of a phone's /sys."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ShellPhone(FakePhone):
     program: str = "/bin/sh"
 
     def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        """Run it there, as Android's shell would: without the rights of root."""
+        """Run a command there without root, as Android's shell would."""
         words = [
             word.replace("/sys/", f"{self.sys}/").replace('sh -c "$1"', f'{self.program} -c "$1"') for word in argv
         ]
@@ -73,7 +73,7 @@ class Bench:
     program: str
 
     def have(self, files: Mapping[str, str]) -> None:
-        """Write files, each with its line end as sysfs has it."""
+        """Write files with a line end, as sysfs has them."""
         for name, text in files.items():
             path = self.sys / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ class Bench:
 
 @pytest.fixture(params=SHELLS, ids=lambda path: Path(path).name)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Give an empty tree under each shell; what a test closed is opened before it is removed."""
+    """Yield an empty tree for each shell; make it readable again before it is removed."""
     with tempfile.TemporaryDirectory(prefix="sys-") as folder:
         yield Bench(Path(folder), request.param)
         for path, _, _ in os.walk(folder):
@@ -96,7 +96,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def test_what_is_there_and_open_is_read(bench: Bench) -> None:
-    """And a file that never was there is not said to be gone."""
+    """A file that never existed is not reported as gone."""
     bench.have(PHONE)
     found = bench.look()
 
@@ -109,13 +109,13 @@ def test_what_is_there_and_open_is_read(bench: Bench) -> None:
 
 
 def test_a_device_without_any_of_it_has_none(bench: Bench) -> None:
-    """Its folders are not there: that is no refusal."""
+    """Its folders do not exist, which is not a refusal."""
     assert bench.look().missing == dict.fromkeys(("thermal zones", "clocks", "battery"), "this device has none")
 
 
 @pytest.mark.parametrize("mode", [0o311, 0o411, 0o000])
 def test_a_folder_that_may_not_be_listed_or_entered_is_refused_not_empty(bench: Bench, mode: int) -> None:
-    """SELinux denies a whole class: nobody may say that the device has none of it."""
+    """SELinux may deny a whole class: that does not mean that the device has none of it."""
     bench.have(PHONE)
     for name in (ZONES, SUPPLIES, "devices/system/cpu/cpufreq"):
         (bench.sys / name).chmod(mode)
@@ -128,7 +128,7 @@ def test_a_folder_that_may_not_be_listed_or_entered_is_refused_not_empty(bench: 
 
 
 def test_a_folder_above_that_may_not_be_entered_hides_nothing(bench: Bench) -> None:
-    """The class itself cannot be seen then."""
+    """The class itself is then invisible."""
     bench.have(PHONE)
     (bench.sys / "class").chmod(0o411)
     found = bench.look()
@@ -138,7 +138,7 @@ def test_a_folder_above_that_may_not_be_entered_hides_nothing(bench: Bench) -> N
 
 
 def test_the_battery_is_found_by_name_where_supplies_may_not_be_listed(bench: Bench) -> None:
-    """Its folder may be open though the one above shows no names."""
+    """Its folder may be readable even if the one above cannot be listed."""
     bench.have(PHONE)
     (bench.sys / SUPPLIES).chmod(0o311)
     found = bench.look()
@@ -148,7 +148,7 @@ def test_the_battery_is_found_by_name_where_supplies_may_not_be_listed(bench: Be
 
 
 def test_a_battery_that_may_not_be_entered_is_refused_by_name(bench: Bench) -> None:
-    """Each of its readings, and its temperature is not said to be lacking."""
+    """Each of its readings is refused, and its temperature is not reported as lacking."""
     bench.have(PHONE)
     (bench.sys / SUPPLIES / "battery").chmod(0o000)
     found = bench.look()
@@ -170,7 +170,7 @@ def test_a_plug_of_unknown_type_feeds_the_phone_all_the_same(bench: Bench, onlin
 
 
 def test_a_stylus_battery_that_is_online_feeds_nothing(bench: Bench) -> None:
-    """A battery's `online` says that the battery is there; a gauge has none and says nothing."""
+    """A battery's `online` says that the battery exists; a gauge has none."""
     stylus = {f"{SUPPLIES}/pen/type": "Battery", f"{SUPPLIES}/pen/online": "1", f"{SUPPLIES}/pen/scope": "Device"}
     bench.have(PHONE | stylus | {f"{SUPPLIES}/gauge/type": "Unknown"})
 
@@ -181,7 +181,7 @@ def test_a_stylus_battery_that_is_online_feeds_nothing(bench: Bench) -> None:
 def test_one_supply_that_may_not_be_read_leaves_it_open_whether_anything_feeds_the_phone(
     bench: Bench, closed: str
 ) -> None:
-    """Another that says 0 does not speak for it."""
+    """Another supply's 0 does not prove that nothing feeds the phone."""
     bench.have(PHONE | {f"{SUPPLIES}/ac/type": "Mains", f"{SUPPLIES}/ac/online": "1"})
     (bench.sys / SUPPLIES / closed).chmod(0o000)
 
@@ -192,7 +192,7 @@ def test_one_supply_that_may_not_be_read_leaves_it_open_whether_anything_feeds_t
 
 
 class Slow(threading.Thread):
-    """A sensor that takes its time: it answers once, so long after somebody began to read it."""
+    """A slow sensor: it answers once, so long after a reader opened it."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         super().__init__(daemon=True)
@@ -201,7 +201,7 @@ class Slow(threading.Thread):
         os.mkfifo(path)
 
     def run(self) -> None:
-        """Wait for a reader, then for the time that the sensor takes."""
+        """Wait for a reader, then for the sensor's delay, then answer."""
         with self._path.open("w") as pipe:
             self._over.wait(self._seconds)
             pipe.write("41000\n")

@@ -1,4 +1,4 @@
-"""Runs of one scenario stand in one table, each with where its figures come from; nothing is concluded."""
+"""Runs of one scenario share a table, each with the source of its figures; nothing is concluded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def answered(line: str, seconds: float, *, scenario: str = "vit_batch", **facts:
     return answer(run, trials_of(CELLS, {"encode_s": medians}), question="Which?", metric=ENCODE)
 
 
-def test_a_row_a_run_says_where_its_figures_come_from() -> None:
+def test_each_run_has_a_row_with_the_source_of_its_figures() -> None:
     """Our own build was measured, the foreign one parsed; the columns are the scenario's cells."""
     ours, theirs = answered("nano-paper", 1.0), answered("bench-llama", 2.0, source="parsed")
     console = Console(width=120)
@@ -49,8 +49,8 @@ def test_only_runs_of_one_scenario_are_put_together() -> None:
     assert together([one, other, two]) == [[one, two]]
 
 
-def test_an_emulated_phones_times_stand_beside_nothing() -> None:
-    """Not even where nothing is compared."""
+def test_an_emulated_phones_times_are_left_out() -> None:
+    """Even from a table that compares nothing."""
     here, there = answered("a", 1.0), answered("a", 90.0, device_kind="emulated")
 
     assert together([here, there]) == []

@@ -1,4 +1,4 @@
-"""The answer of a scenario that lasts: a curve in words, bars and a page; how trials' states show in answers."""
+"""The answer of a sustained scenario in words, bars and a page, and how trials' states show in answers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 
-from device_agents.contract import Event, Iteration, Span, Stage, Tokens
 from lab.records import Answer, Inject, Sustained, Trial
 from lab.report.answer.curves import curves_of
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
-from lab.report.answer.percentiles import percentiles, texts, token_times
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
 from lab.report.evidence import Doing, Evidence
@@ -32,7 +30,7 @@ CELLS = batches(4)
 
 @pytest.fixture(scope="module")
 def browser_page() -> Iterator[Page]:
-    """Open a real browser, in which nothing may be loaded from anywhere."""
+    """Open a page of a real browser."""
     with sync_playwright() as playwright:
         path = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None)
         try:
@@ -64,7 +62,7 @@ def printed(found: Answer) -> str:
 
 
 def test_a_curve_is_the_answer_and_no_interval_is() -> None:
-    """What lasts, its share of the peak, and when a tenth was lost, at which temperature."""
+    """The lasting rate, its share of the peak, and when a tenth was lost, at which temperature."""
     found, _ = lasting(hot_phone())
 
     assert found.sentence == (
@@ -81,16 +79,16 @@ def test_a_curve_is_the_answer_and_no_interval_is() -> None:
     ("last", "words"),
     [(10.0, "it never lost 10 %."), (8.0, "it lost 10 % in the last 1 min, too late to tell whether that lasts.")],
 )
-def test_a_slow_last_minute_is_told_as_what_it_is(last: float, words: str) -> None:
-    """Ten minutes at 10 tokens/s, the last at another rate: no loss that lasts, and not none either."""
+def test_a_slow_last_minute_is_neither_a_loss_nor_none(last: float, words: str) -> None:
+    """Ten minutes at 10 tokens/s, the last at another rate: nobody knows whether a loss there lasts."""
     points = [(t * 2.0, 10.0 if t * 2 < 540 else last) for t in range(301)]
     found, _ = lasting(sustained(points, trial=1, cell=CELLS[0].key, unit="tokens/s"))
 
     assert found.sentence.endswith(words)
 
 
-def test_a_short_curve_says_what_it_lacks() -> None:
-    """No peak is told of three minutes, and the reader is told how long it takes."""
+def test_a_short_curve_says_what_is_missing() -> None:
+    """Three minutes have no peak; the warning says how long it takes."""
     found, _ = lasting(
         sustained([(t * 2.0, 24.0) for t in range(95)], trial=1, cell=CELLS[0].key, unit="tokens/s")
     )
@@ -100,7 +98,7 @@ def test_a_short_curve_says_what_it_lacks() -> None:
 
 
 def test_no_valid_trial_is_no_curve(tmp_path: Path) -> None:
-    """And trials whose raw lines are gone have none."""
+    """Trials whose raw lines are gone have no curve either."""
     found, trials = lasting()
 
     assert found.sentence == "No answer: no valid trial has a curve over time."
@@ -108,7 +106,7 @@ def test_no_valid_trial_is_no_curve(tmp_path: Path) -> None:
 
 
 def test_the_curve_stands_on_the_page_and_in_markdown(browser_page: Page, tmp_path: Path) -> None:
-    """A dot a minute for the rate, one for the skin, inside the picture; no table of intervals."""
+    """Each minute has a dot for the rate and one for the skin, inside the picture; intervals have no table."""
     found, trials = lasting(hot_phone())
     page = tmp_path / "page.html"
     page.write_text(render_html([(found, trials)]))
@@ -175,12 +173,13 @@ def test_unsteady_trials_have_a_column_of_their_own_and_flags_a_line() -> None:
     assert max(map(len, text.splitlines())) <= 80 and "unsteady" in text
     assert "| unsteady |" in render_markdown(found)
     assert ">unsteady</th>" in render_html([(found, trials)])
-    calm, settled = lasting(hot_phone())
-    assert ">unsteady</th>" not in render_html([(calm, settled)])
+    calm = [replace(trial, state="steady") for trial in trials]
+    settled = answer(found.run, calm, question="?", metric=ENCODE)
+    assert ">unsteady</th>" not in render_html([(settled, calm)]) and "unsteady" not in printed(settled)
 
 
 def test_an_injected_run_warns_before_all_else() -> None:
-    """Nobody takes its figures for the build's."""
+    """So nobody mistakes its figures for the build's."""
     cells = batches(1, 4)
     trials = trials_of(cells, {"encode_s": [[0.4 * n for n in NOISE], [0.3 * n for n in NOISE]]})
     run = replace(run_of(cells), inject=Inject("prefill", 1.1))
@@ -195,47 +194,3 @@ def test_the_bundled_scenario_lasts_and_keeps_what_throttles() -> None:
     found = scenario.load(scenario.SCENARIOS / "sustained.toml")
 
     assert (found.plan.duration_s, found.gates.start, found.gates.throttling) == (1200, "first trial", "keep")
-
-
-def test_percentiles_are_printed_where_there_are_enough(tmp_path: Path) -> None:
-    """Twelve iterations a trial carry a median and nothing beyond it."""
-    trials = [
-        replace(trial, samples={"encode_s": tuple(0.3 + 0.001 * i for i in range(12))})
-        for trial in trials_of(CELLS, {"encode_s": [[0.3] * 4]})
-    ]
-    found = answer(run_of(CELLS), trials, question="?", metric=ENCODE)
-    rows = percentiles(found, trials, tmp_path)
-
-    assert [row.what for row in rows] == ["image encoding"]
-    assert texts(rows[0])[1:] == ("not estimable",) * 3
-    assert texts(rows[0])[0].startswith("306 ms") or texts(rows[0])[0].startswith("305")
-
-
-def token(index: int, at_ms: int, iteration: int = 0) -> Span:
-    """Make a token that became visible then."""
-    return Span(
-        stage=Stage.DETOKENISE,
-        iteration=iteration,
-        index=index,
-        start_ns=at_ms * 1_000_000,
-        duration_ns=0,
-        role="cpu",
-        unit="cpu0",
-        thread=1,
-        cpu_ns=0,
-        count=Tokens(true=1, padded=1),
-    )
-
-
-def test_times_between_tokens_do_not_cross_iterations() -> None:
-    """Two iterations of three tokens are two intervals each; no token, no times."""
-    events: list[Event] = [
-        *(token(i, at) for i, at in enumerate((10, 20, 35))),
-        Iteration(iteration=0, phase="measure", start_ns=0, duration_ns=40_000_000),
-        *(token(i, at, 1) for i, at in enumerate((110, 130, 131))),
-        Iteration(iteration=1, phase="measure", start_ns=100_000_000, duration_ns=40_000_000),
-    ]
-
-    assert token_times(events) == pytest.approx((0.010, 0.015, 0.020, 0.001))
-    assert token_times(events, first_steady=1) == pytest.approx((0.020, 0.001))
-    assert token_times([]) == ()

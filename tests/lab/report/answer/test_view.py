@@ -1,4 +1,4 @@
-"""What a run says to its question, and what it refuses to say."""
+"""The answer of a run to its question, and what it refuses to say."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def test_too_few_trials_give_no_best() -> None:
         assert summary.probability_best is None and summary.may_be_best
 
 
-def test_a_cell_with_too_few_trials_is_said_not_to_be_judged() -> None:
-    """It may be the best for all we know."""
+def test_a_cell_with_too_few_trials_is_reported_as_not_judged() -> None:
+    """It may still be the best."""
     cells = batches(1, 4, 6)
     trials = [t for t in trials_of(cells, {"encode_s": times(0.4, 0.3, 0.2)}) if t.cell[-1] != "6" or t.block <= 2]
     found = encode_answer(cells, trials)
@@ -122,7 +122,7 @@ def test_invalid_trials_are_counted_by_reason_and_enter_no_figure() -> None:
     assert "5 of 17 trials are invalid and enter no figure." in found.warnings
 
 
-def test_what_is_not_known_to_be_an_accelerators_work_is_told() -> None:
+def test_work_that_may_not_be_the_accelerators_is_flagged() -> None:
     """Trials with a stage that the CPU did in part, and those in which others may have worked for it."""
     cells = batches(1, 4)
     trials = trials_of(cells, {"encode_s": times(0.4, 0.3)})
@@ -163,8 +163,8 @@ def test_nothing_valid_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 0.0, -1.0])
-def test_a_valid_trial_with_an_impossible_value_is_left_out_aloud(bad: float) -> None:
-    """The report neither crashes nor averages it."""
+def test_a_valid_trial_with_an_impossible_value_is_left_out_with_a_warning(bad: float) -> None:
+    """The report neither crashes nor averages the value."""
     cells = batches(1, 4)
     trials = trials_of(cells, {"encode_s": times(0.4, 0.3)})
     trials[0] = replace(trials[0], samples={"encode_s": (0.4, bad, 0.4)})
@@ -174,7 +174,7 @@ def test_a_valid_trial_with_an_impossible_value_is_left_out_aloud(bad: float) ->
     assert "1 valid trial without a usable value of encode_s: left out." in found.warnings
 
 
-def test_a_single_cell_tells_what_a_user_sees() -> None:
+def test_a_single_cell_says_what_a_user_sees() -> None:
     """Throughput: tokens per second, and the first token after how long."""
     cells = (cell("all", coupled=True),)
     rates = [88.0 * n for n in NOISE]
@@ -209,8 +209,8 @@ def test_pipelining_is_quoted_against_the_better_serial_rival() -> None:
     )
 
 
-def test_published_figures_ride_along_where_they_match_a_cell() -> None:
-    """Equal on every parameter they name, of this scenario and of a metric that is shown."""
+def test_published_figures_are_kept_where_they_match_a_cell() -> None:
+    """They must equal it on every parameter they name, and be of this scenario and a metric that is shown."""
     cells = batches(1, 4)
     right = figure(2.06, patches_per_batch=4, pipelined=True)
     others = [
@@ -242,7 +242,7 @@ def test_warnings_name_what_weakens_the_answer() -> None:
 
 
 def test_a_closed_loop_that_stopped_short_of_its_target_says_so() -> None:
-    """The cell that is wide is named with its width and why it was left; the narrow one is not."""
+    """It names the wide cell with its width and the reason; it does not name the narrow one."""
     cells = batches(1, 2)
     trials = trials_of(
         cells, {"encode_s": [[n * NOISE[b] ** (1, 9)[i] for b in range(6)] for i, n in enumerate((2.0, 1.0))]}
@@ -261,8 +261,8 @@ def test_a_closed_loop_that_stopped_short_of_its_target_says_so() -> None:
     assert said(replace(asked, blocks=4, most=6))[0].endswith("after 6 trials, plan.most.")
 
 
-def test_what_overlap_could_save_is_told_of_units_in_turn() -> None:
-    """Stages that overlapped slowed each other from 50 to 75 ms; nothing was saved, and nothing is said to be."""
+def test_what_overlap_could_save_is_computed_from_units_in_turn() -> None:
+    """Overlapping stages slowed each other from 50 to 75 ms; nothing was saved, and none is reported."""
     cells = (cell("piped", pipelined=True, placement="split"), cell("serial", pipelined=False, placement="split"))
     found = answer(
         run_of(cells, scenario="pipeline_overlap"),
@@ -288,8 +288,8 @@ def test_what_overlap_could_save_is_told_of_units_in_turn() -> None:
     )
 
 
-def test_a_pipeline_that_loses_is_said_to_cost() -> None:
-    """No gain of minus ten per cent."""
+def test_a_pipeline_that_loses_costs() -> None:
+    """It does not save minus ten per cent."""
     cells = (cell("piped", pipelined=True), cell("serial", pipelined=False))
     found = encode_answer(cells, trials_of(cells, {"encode_s": [[0.33] * 6, [0.3] * 6]}))
 
@@ -297,7 +297,7 @@ def test_a_pipeline_that_loses_is_said_to_cost() -> None:
 
 
 def test_a_cell_that_lacks_the_slow_block_is_not_called_best() -> None:
-    """Blocks drift by half; the cell that is 2 % slower in every block it has lacks the slowest."""
+    """Blocks drift by half; the cell that is 2 % slower in each of its blocks lacks the slowest block."""
     cells = batches(1, 4)
     drift = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
     trials = trials_of(cells, {"encode_s": [[0.3 * 1.02 * d for d in drift], [0.3 * d for d in drift]]})
@@ -309,7 +309,7 @@ def test_a_cell_that_lacks_the_slow_block_is_not_called_best() -> None:
 
 
 def test_outputs_that_were_only_counted_are_named() -> None:
-    """The oracle answers whole prompts; a cell on part of one says that nothing was compared."""
+    """The oracle answers whole prompts; the outputs of a cell on part of one are not compared."""
     cells = batches(1, 4)
     trials = trials_of(cells, {"encode_s": times(0.4, 0.3)})
     trials = [replace(t, notes={"golden_checked": float(t.cell == "patches_per_batch=4")}) for t in trials]
@@ -320,8 +320,8 @@ def test_outputs_that_were_only_counted_are_named() -> None:
     )
 
 
-def test_a_saving_beyond_what_overlap_can_explain_is_called_odd() -> None:
-    """Ten per cent saved where five could be: something else differed, and the reader is told."""
+def test_a_saving_beyond_what_overlap_can_explain_gets_a_remark() -> None:
+    """Ten per cent are saved where five could be: something else differed."""
     cells = (cell("piped", pipelined=True), cell("serial", pipelined=False))
     metrics = {
         "encode_s": [[0.27] * 6, [0.3] * 6],
@@ -340,7 +340,7 @@ def test_a_saving_beyond_what_overlap_can_explain_is_called_odd() -> None:
 
 
 def test_a_run_whose_cells_cannot_all_be_true_is_called_suspect() -> None:
-    """A warning for the reader; the trials count, for nobody knows which of them is wrong."""
+    """The reader is warned; the trials count, because nobody knows which of them is wrong."""
     cells = tuple(cell(f"parallel_tokens={n}", parallel_tokens=n) for n in (32, 128))
     run = run_of(cells, scenario="generate")
     rates = [[10.0 * noise for noise in NOISE], [9.0 * noise for noise in NOISE]]
@@ -350,3 +350,40 @@ def test_a_run_whose_cells_cannot_all_be_true_is_called_suspect() -> None:
     (suspect,) = [words for words in found.warnings if words.startswith("Suspect: ")]
     assert suspect.startswith("Suspect: the decode rate of parallel_tokens=128 is 0.9 times")
     assert [summary.valid for summary in found.summaries] == [6, 6]
+
+
+# --- the memory pass -------------------------------------------------------------------------------------
+
+
+SIZES = batches(1, 4)
+TIMED = trials_of(SIZES, {ENCODE.name: [[1.0] * 6, [0.8] * 6]})
+
+
+def memory_pass(number: int, cell: str, peak_bytes: float) -> Trial:
+    """Return a trial of the memory pass."""
+    samples = {"peak_rss_bytes": (peak_bytes,)}
+    return replace(TIMED[0], number=number, block=7, cell=cell, purpose="memory", samples=samples)
+
+
+def test_peaks_are_shown_in_mib_by_cell() -> None:
+    """64 MiB and 96 MiB; the figures of time come from the timed trials alone."""
+    passed = [memory_pass(13, SIZES[0].key, 64 * 2**20), memory_pass(14, SIZES[1].key, 96 * 2**20)]
+
+    alone = answer(run_of(SIZES), TIMED, question="?", metric=ENCODE)
+    both = answer(run_of(SIZES), [*TIMED, *passed], question="?", metric=ENCODE)
+
+    metric, by_cell = both.other_metrics["peak_rss_bytes"]
+    assert (metric.label, metric.unit) == ("peak resident memory", "MiB")
+    assert {key: (found.estimate, found.low, found.n) for key, found in by_cell.items()} == {
+        "patches_per_batch=1": (64.0, None, 1),
+        "patches_per_batch=4": (96.0, None, 1),
+    }
+    assert [summary.interval for summary in both.summaries] == [summary.interval for summary in alone.summaries]
+    assert both.sentence == alone.sentence
+
+
+def test_a_memory_pass_that_does_not_count_shows_nothing() -> None:
+    """Its outputs were wrong, so its memory is not that of the work."""
+    wrong = replace(invalid(13, 7, SIZES[0].key, peak_rss_bytes=(1e9,)), purpose="memory")
+
+    assert answer(run_of(SIZES), [*TIMED, wrong], question="?", metric=ENCODE).other_metrics == {}

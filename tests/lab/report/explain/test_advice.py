@@ -1,4 +1,4 @@
-"""What `lab explain` advises can be done, and is true of the run it is said of."""
+"""The advice of `lab explain` can be followed, and fits its run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SIDE = replace(run_of(CELLS), comparison="0192f3a1-0000-7abc-8def-001122334455")
 
 
 def advised(run: Run, kept: Sequence[Evidence]) -> str:
-    """Return all that is advised about a run."""
+    """Return all advice on a run."""
     return " ".join(explain(run, kept, ENCODE).advice)
 
 
 def short_trials(folder: Path, *, warmups: int, measured: int) -> list[Evidence]:
-    """Make four trials of few iterations of which nobody can tell whether they settled, with their events."""
+    """Make four trials, with events, whose few iterations do not show whether they settled."""
     events = [
         Iteration(
             iteration=number,
@@ -50,14 +50,14 @@ def test_a_side_of_a_comparison_goes_on_with_the_other_side() -> None:
 
 @pytest.mark.parametrize("reason", list(InvalidReason))
 def test_no_reason_sends_a_side_of_a_comparison_to_a_command_that_refuses_it(reason: InvalidReason) -> None:
-    """What to go on with depends on the run, which a reason does not know."""
+    """How to resume depends on the run, which a reason does not know."""
     assert "lab run" not in REASONS[reason].do
     assert "lab run" not in advised(SIDE, kept_of([bad(fine(1)[0], reason, "")]))
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_a_run_that_is_being_measured_is_left_alone(count: int) -> None:
-    """Unless its lab was killed, which nothing in it tells."""
+    """Its lab may have been killed, which nothing in it shows, so the advice names the command to resume it."""
     words = advised(run_of(CELLS, status="running"), kept_of(fine(2)[:count]))
 
     assert "The run is still being measured: ask again when it has ended." in words
@@ -66,7 +66,7 @@ def test_a_run_that_is_being_measured_is_left_alone(count: int) -> None:
 
 
 def test_a_run_without_a_trial_is_not_said_to_be_fine() -> None:
-    """Its trials cannot be as they should be: there are none."""
+    """It is not reported as fine: it has no trials."""
     assert advised(run_of(CELLS), []) == "Measure it again: it has no trial."
 
 
@@ -89,7 +89,7 @@ def test_only_lab_run_can_be_asked_for_more_iterations(tmp_path: Path) -> None:
 def test_warm_up_counts_among_the_iterations_that_steadiness_takes(
     tmp_path: Path, warmups: int, measured: int, state: str, enough: bool
 ) -> None:
-    """A trial is judged by all of its iterations, as the bundled self-check's two and nine."""
+    """All iterations of a trial show whether it settled, such as the two and nine of the bundled self-check."""
     kept = short_trials(tmp_path, warmups=warmups, measured=measured)
     found = explain(run_of(CELLS[:1]), kept, ENCODE)
 

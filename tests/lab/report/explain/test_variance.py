@@ -1,4 +1,4 @@
-"""Where variance comes from, in words, and that no two of them advise opposite things about iterations."""
+"""The sources of variance in words; they and the advice agree on the number of iterations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MORE = "more iterations (plan.iterations) steady their medians"
 
 
 def noisy(*, iterations: int, within: float, between: float, start_s: float, trials: int = 12) -> list[Evidence]:
-    """Make trials of one cell: medians and iterations lie so far above or below their middle, by turns.
+    """Make trials of one cell whose medians and iterations alternate around their centre by these amounts.
 
     An iteration takes a second, and what comes before the first `start_s`.
     """
@@ -67,7 +67,7 @@ def test_iterations_that_make_most_of_the_noise_are_advised() -> None:
 
 
 def test_where_a_start_costs_little_trials_are_better_than_iterations() -> None:
-    """Iterations make most of the variance, and still the optimum is fewer: nothing advises more."""
+    """Iterations make most of the variance, yet the optimum is fewer: nothing advises more."""
     found = explained(noisy(iterations=4, within=0.06, between=0.04, start_s=0.1))
 
     assert "goes furthest with about 1 iteration a trial (now 4)" in " ".join(found.variance)
@@ -76,7 +76,7 @@ def test_where_a_start_costs_little_trials_are_better_than_iterations() -> None:
 
 @pytest.mark.parametrize(("between", "within"), [(None, 0.04), (0.01, None), (0.0, 0.0)])
 def test_a_spread_that_is_not_known_is_not_split(between: float | None, within: float | None) -> None:
-    """Nor is one that is none at all."""
+    """Neither is a spread of zero."""
     found = Sources(4, 1, between_cv=between, within_cv=within, block_share=None, block_p=None, links=())
 
     assert split_of(kept_of(fine(4, CELLS[:1])), found, ENCODE) is None

@@ -1,4 +1,4 @@
-"""Why trials counted or not, in words; what is not known is said to be so."""
+"""Why trials counted or not, in words; unknowns are reported as unknown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def explained(kept: Sequence[Evidence], run: Run | None = None) -> Explanation:
 
 
 def printed(found: RenderableType, width: int = 80) -> str:
-    """Print as into a file."""
+    """Return what would be printed into a file."""
     out = io.StringIO()
     Console(file=out, width=width).print(found)
     return out.getvalue()
@@ -44,7 +44,7 @@ def flat(text: str) -> str:
 
 
 def test_every_reason_has_words_and_something_to_do() -> None:
-    """A new reason without words would end `lab explain`."""
+    """A new reason without words would crash `lab explain`."""
     assert set(REASONS) == set(InvalidReason)
     assert all(words.means and words.do.endswith(".") for words in REASONS.values())
 
@@ -56,7 +56,7 @@ def test_numbers_are_grouped() -> None:
 
 
 def test_72_fine_trials_take_one_line() -> None:
-    """A long run with nothing to tell is short to read."""
+    """A long run without problems is short to read."""
     text = printed(render_explanation(explained(kept_of(fine(36)))))
 
     assert "72 trials: 72 count." in text
@@ -66,8 +66,8 @@ def test_72_fine_trials_take_one_line() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_the_odd_ones_are_told_and_the_others_are_not(width: int) -> None:
-    """Reason in words, what was found, and what to do; the fine ones stay a range."""
+def test_odd_trials_are_described_and_fine_ones_are_not(width: int) -> None:
+    """They get a reason, a finding and advice; the fine trials stay a range."""
     trials = fine(36)
     trials[16] = bad(trials[16], InvalidReason.WRONG_OUTPUT, "features lie 0.31 from the oracle's, 0.05 allowed")
     for index in (40, 41, 42, 43, 44):
@@ -87,8 +87,8 @@ def test_the_odd_ones_are_told_and_the_others_are_not(width: int) -> None:
     assert words.index("invalid, agent_died") < words.index("): fine ("), "what is wrong comes first"
 
 
-def test_what_is_true_of_most_trials_is_said_once() -> None:
-    """A host without sensors, busy all along: two lines, not two a trial; being busy is the first advice."""
+def test_what_holds_for_most_trials_is_said_once() -> None:
+    """A busy host without sensors gets two lines, not two for each trial, and being busy is the first advice."""
     trials = [replace(trial, flags=("busy", "ungated")) for trial in fine(6)]
     words = flat(printed(render_explanation(explained(kept_of(trials, Doing(others_cores=1.9))))))
 
@@ -98,8 +98,8 @@ def test_what_is_true_of_most_trials_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["host", "phone"])
-def test_only_who_could_read_a_temperature_is_told_how(kind: str) -> None:
-    """A phone's sensors may be let be read; this machine is not left to cool, whatever it has."""
+def test_only_a_device_that_could_read_a_temperature_gets_advice_on_it(kind: str) -> None:
+    """A phone may allow its sensors to be read; this machine is never left to cool."""
     trials = [replace(trial, flags=("ungated",)) for trial in fine(6)]
     run = replace(run_of(CELLS), context=Context({"device_kind": kind}))
     words = flat(printed(render_explanation(explained(kept_of(trials), run))))
@@ -108,7 +108,7 @@ def test_only_who_could_read_a_temperature_is_told_how(kind: str) -> None:
 
 
 def test_one_flagged_trial_is_a_remark() -> None:
-    """It counts and is told apart from the fine ones."""
+    """It counts, but is not listed among the fine ones."""
     trials = fine(6)
     trials[4] = replace(trials[4], flags=("busy",))
     words = flat(printed(render_explanation(explained(kept_of(trials)))))
@@ -118,7 +118,7 @@ def test_one_flagged_trial_is_a_remark() -> None:
 
 
 def test_a_trial_far_from_its_cells_others_is_pointed_out() -> None:
-    """Half as fast again, valid all the same: a reader must know."""
+    """It takes twice as long and is valid nevertheless: a reader must know."""
     trials = fine(6)
     trials[7] = replace(trials[7], samples={"encode_s": (0.6, 0.6, 0.6)})
     found = explained(kept_of(trials))
@@ -127,8 +127,8 @@ def test_a_trial_far_from_its_cells_others_is_pointed_out() -> None:
     assert re.search(r"\d+ % slower than its cell's mean", found.lines[7].remarks[0])
 
 
-def test_a_throttled_phone_is_told_by_its_sensors() -> None:
-    """Start and peak of each temperature, the clock that was allowed, what cooled, and Android's status."""
+def test_a_throttled_phone_is_described_by_its_sensors() -> None:
+    """Its line has start and peak temperatures, the allowed clock, the throttling device and the status."""
     before = Vitals(10.0, {"battery": 31.0, "vtskin-max": 30.5, "soc_max": 40.0}, caps={"policy4": 1.0})
     after = Vitals(
         12.0,
@@ -149,7 +149,7 @@ def test_a_throttled_phone_is_told_by_its_sensors() -> None:
 
 
 def test_a_memory_pass_is_not_advised_to_settle_and_a_missing_sensor_is() -> None:
-    """Whether thrown-away times settled says nothing; a trial gated by fewer sensors is no perfect one."""
+    """Its times are discarded, so settling does not matter; a trial gated by fewer sensors gets advice."""
     trials = fine(1)
     trials[1] = replace(trials[1], purpose="memory", state="unsteady")
     kept = kept_of(trials)
@@ -160,7 +160,7 @@ def test_a_memory_pass_is_not_advised_to_settle_and_a_missing_sensor_is() -> Non
 
 
 def test_energy_is_told_where_the_battery_paid_for_it_and_why_not_elsewhere() -> None:
-    """3.6 W from 4 V over ten minutes are 2,160 J, seen in steps of 2 mAh; the shorter trial is no figure."""
+    """3.6 W at 4 V for ten minutes are 2,160 J, read in steps of 2 mAh; the shorter trial gives no figure."""
     look = Vitals(0.0, charge_uah=4e6, voltage_mv=4000.0, powered=False)
     during = tuple(replace(look, boot_s=8.0 * n, charge_uah=4e6 - 2000.0 * n) for n in range(76))
     first, second, *_ = kept_of(fine(1))
@@ -176,7 +176,7 @@ def test_energy_is_told_where_the_battery_paid_for_it_and_why_not_elsewhere() ->
 
 
 def test_care_that_was_refused_is_named() -> None:
-    """Outcomes are counted; those that were not applied are told."""
+    """Outcomes are counted; settings that were not applied are named."""
     facts = {"profile": "fixed", "care_airplane": "applied 1", "care_fixed_performance": "unverifiable"}
     found = explained(kept_of(fine(4)), replace(run_of(CELLS), context=Context(facts)))
 
@@ -185,7 +185,7 @@ def test_care_that_was_refused_is_named() -> None:
 
 
 def test_an_older_run_without_sensors_says_so(tmp_path: Path) -> None:
-    """No file is there: nothing is invented, and nothing fails."""
+    """There is no file: nothing is invented, and nothing fails."""
     kept = [evidence_of(trial, tmp_path / f"{trial.number:04d}") for trial in fine(4)]
     found = explained(kept)
 
@@ -194,7 +194,7 @@ def test_an_older_run_without_sensors_says_so(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_named_and_hides_no_other(tmp_path: Path) -> None:
-    """The gate's looks are read although the samples are nonsense."""
+    """The gate's readings are used although the samples are damaged."""
     (tmp_path / "gate.jsonl").write_text(json.dumps({"boot_s": 1.0, "celsius": {"battery": 30.0}}) + "\n")
     (tmp_path / "vitals.jsonl").write_text("nonsense\n{}\n")
     one = evidence_of(fine(1)[0], tmp_path)
@@ -204,8 +204,8 @@ def test_a_damaged_file_is_named_and_hides_no_other(tmp_path: Path) -> None:
     assert "vitals.jsonl, line 1" in evidence_of(fine(1)[0], tmp_path).doing.unknown
 
 
-def test_an_injected_run_says_that_its_figures_are_nobodys() -> None:
-    """In the first sentence."""
+def test_an_injected_run_says_that_its_figures_are_not_the_builds() -> None:
+    """In its summary."""
     found = explained(kept_of(fine(4)), replace(run_of(CELLS), inject=Inject("prefill", 1.1)))
 
     assert "A slow-down of 10 % was injected into prefill: this run tests the lab" in found.summary
@@ -213,7 +213,7 @@ def test_an_injected_run_says_that_its_figures_are_nobodys() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_run_of_hardly_any_trials_is_explained(count: int) -> None:
-    """Nothing is claimed of variance, and no bars are drawn of one value."""
+    """It claims nothing about variance, and draws no bars for one value."""
     found = explained(kept_of(fine(2)[:count]), replace(run_of(CELLS), status="interrupted"))
     words = flat(printed(render_explanation(found)))
 
@@ -233,7 +233,7 @@ def test_drift_with_time_is_claimed_and_said() -> None:
 
 
 def test_one_trial_is_told_in_full() -> None:
-    """Also what its agent printed last; a number that the run lacks is refused."""
+    """Its agent's last output included; an unknown number is refused."""
     trials = fine(2)
     trials[2] = bad(trials[2], InvalidReason.AGENT_DIED, f"signal 9 {HOSTILE}")
     kept = kept_of(trials)
@@ -246,7 +246,7 @@ def test_one_trial_is_told_in_full() -> None:
 
 
 def test_the_page_escapes_names_and_draws_every_trial() -> None:
-    """One dot a trial; one without a figure lies on the lower edge; temperatures have a strip of their own."""
+    """Each trial has a dot, on the lower edge if it has no figure; temperatures have their own strip."""
     trials = fine(6)
     trials[3] = replace(bad(trials[3], InvalidReason.AGENT_DIED, HOSTILE), samples={})
     kept = kept_of(trials, Doing(skin=(30.0, 33.0), cap=("policy4", 0.9)))
@@ -260,7 +260,7 @@ def test_the_page_escapes_names_and_draws_every_trial() -> None:
 
 
 def test_a_line_of_bars_shares_characters_when_it_is_long() -> None:
-    """The lowest is the lowest bar, the highest the highest; gaps and bad trials have signs of their own."""
+    """The lowest value is the lowest bar, the highest the highest; gaps and bad trials have their own signs."""
     assert spark([1.0, None, 2.0, 1.5], width=10, bad=[False, False, False, True]) == "▁·█x"
     assert spark([1.0, 1.0, 2.0, 2.0], width=2) == "▁█"
     assert spark([3.0, 3.0], width=5) == "▁▁"
@@ -268,7 +268,7 @@ def test_a_line_of_bars_shares_characters_when_it_is_long() -> None:
 
 
 def test_vitals_round_trip_through_the_file_the_gate_writes(tmp_path: Path) -> None:
-    """What the lab writes at the gate is what is explained."""
+    """The explanation reads what the lab writes at the gate."""
     look = Vitals(5.0, {"battery": 30.0}, missing={"SKIN": "refused"})
     kept = {name: value for name, value in asdict(look).items() if value not in (None, {})}
     (tmp_path / "gate.jsonl").write_text(json.dumps(kept) + "\n")
