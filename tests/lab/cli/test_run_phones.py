@@ -26,7 +26,7 @@ def test_one_command_measures_every_phone_and_answers_for_each(
     done = lab_and_phones(*command, "--device", "all")
 
     assert done.returncode == 0, done.stderr
-    places = [done.stdout.index(f"on {phone.name}, a virtual phone") for phone in phones]
+    places = [done.stdout.index(f"On {phone.name}, a virtual phone") for phone in phones]
     assert places == sorted(places)
     assert all(f"{phone.name}: 100 %" in done.stderr for phone in phones)
     again = lab_and_phones(*command, "--device", phones[0].name)
@@ -44,8 +44,8 @@ def test_a_phone_that_is_gone_stops_no_other(
     done = lab_and_phones(*command, "--device", "all")
 
     assert done.returncode == 2
-    assert f"on {phones[0].name}, a virtual phone" in done.stdout
-    assert f"on {phones[1].name}" not in done.stdout
+    assert f"On {phones[0].name}, a virtual phone" in done.stdout
+    assert f"On {phones[1].name}" not in done.stdout
     assert f"lab: {phones[1].name}: nothing: " in done.stderr
     assert "no space left" in done.stderr
 
