@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 
 from device_agents.contract import Graph, Manifest, content_id
-from models.check import Finding, Runtime, check, divergence
+from models.check import Finding, Runtime, check
 from models.errors import PrepareError
 from models.export import export, refuse_wrong
 from models.graphs import vit_graph
@@ -124,15 +123,6 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
-def test_divergence_is_that_of_two_known_distributions() -> None:
-    """KL((3/4, 1/4) from (1/2, 1/2)) = 3/4 ln 3/2 + 1/4 ln 1/2 = 0.1308 nats."""
-    wanted = np.log(np.array([[0.75, 0.25]], dtype=np.float32))
-    found = np.log(np.array([[0.5, 0.5]], dtype=np.float32))
-
-    assert divergence(wanted, found) == pytest.approx(0.13081, abs=1e-5)
-    assert divergence(wanted, wanted) == 0.0
-
-
 def test_an_int8_cache_keeps_chunks_equal(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
     """With static scales the quantised cache is the same, whether filled whole or in chunks."""
     runtime = Runtime(tiny_builds["paper"])
@@ -156,10 +146,3 @@ def test_an_int8_cache_keeps_chunks_equal(tiny_builds: dict[str, Path], tiny: Ml
         cache = {f"past_{name}": value for name, value in zip(names, found[1:], strict=True)}
 
     assert np.allclose(logits, whole, atol=1e-4)
-
-
-def test_torch_is_not_left_in_training_mode(tiny: Mllm) -> None:
-    """The oracle runs in evaluation mode and keeps no gradients."""
-    assert not tiny.training
-    assert not any(p.requires_grad for p in tiny.parameters())
-    assert torch.is_grad_enabled()

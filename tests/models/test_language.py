@@ -1,4 +1,4 @@
-"""The networks' algebra: splits, orders and caches change nothing; expected values are derived by hand."""
+"""The language model: rotation, attention, cache and scalings; expected values are derived by hand."""
 
 from __future__ import annotations
 
@@ -10,30 +10,6 @@ import torch
 from models.language import Cache, rotary_tables, rotate
 from models.mllm import PRESETS, Mllm
 from models.prepare import Prepared
-from models.projector import downsample, downsampled_tokens
-
-
-def test_tokens_of_a_tile_are_the_papers() -> None:
-    """384 pixels in patches of 14 are 27 x 27 = 729, and 196 after joining every 2 x 2."""
-    nano = PRESETS["nano"]
-
-    assert nano.vision.tokens == 729
-    assert nano.tokens_per_tile == 196
-    assert 9 * nano.tokens_per_tile == 1764
-
-
-@pytest.mark.parametrize(("side", "tokens"), [(1, 1), (2, 1), (3, 4), (4, 4), (27, 196)])
-def test_an_odd_side_is_padded(side: int, tokens: int) -> None:
-    """A single last row or column forms squares of its own."""
-    assert downsampled_tokens(side) == tokens
-    assert downsample(torch.ones(2, side * side, 5), side).shape == (2, tokens, 20)
-
-
-def test_squares_are_joined_row_by_row() -> None:
-    """A 3 x 3 grid numbered 1 to 9 gives squares 1245, 3060, 7800, 9000: zero-padded, not transposed."""
-    grid = torch.arange(1.0, 10.0).view(1, 9, 1)
-
-    assert downsample(grid, 3).tolist() == [[[1, 2, 4, 5], [3, 0, 6, 0], [7, 8, 0, 0], [9, 0, 0, 0]]]
 
 
 def test_rotation_is_multiplication_by_a_unit_complex_number() -> None:
@@ -50,20 +26,6 @@ def test_rotation_is_multiplication_by_a_unit_complex_number() -> None:
     wanted = pairs * torch.polar(torch.ones(7, half), torch.tensor(angles))
     assert torch.allclose(turned[..., :half], wanted.real, atol=1e-5)
     assert torch.allclose(turned[..., half:], wanted.imag, atol=1e-5)
-
-
-@pytest.mark.parametrize("parallel_tokens", [1, 7, 32, 1000])
-def test_chunked_prefill_is_whole_prefill(tiny: Mllm, screen: Prepared, parallel_tokens: int) -> None:
-    """The last logits and the cache do not depend on the tokens per call."""
-    whole, chunked = Cache.empty(tiny.config.language), Cache.empty(tiny.config.language)
-    prompt = screen.prompt[:70]
-
-    wanted = tiny.prefill(prompt, whole, 70)
-    found = tiny.prefill(prompt, chunked, parallel_tokens)
-
-    assert torch.allclose(found, wanted, atol=1e-4)
-    assert chunked.tokens == whole.tokens == 70
-    assert torch.allclose(chunked.keys[1], whole.keys[1], atol=1e-4)
 
 
 def test_no_token_sees_its_future(tiny: Mllm, screen: Prepared) -> None:
@@ -89,16 +51,6 @@ def test_attention_with_one_token_seen_returns_its_value(tiny: Mllm) -> None:
 
     value = attention.qkv(x)[:, -32:]
     assert torch.allclose(found, attention.out(value.repeat(1, 2)), atol=1e-5)
-
-
-@pytest.mark.parametrize("batch", [1, 2, 4, 5])
-def test_a_batch_of_tiles_is_its_tiles_one_by_one(tiny: Mllm, batch: int) -> None:
-    """Batching does not change the result."""
-    tiles = torch.randn(9, 3, 56, 56, generator=torch.Generator().manual_seed(3))
-
-    found = torch.cat([tiny.encode(part) for part in torch.split(tiles, batch)])
-
-    assert torch.allclose(found, tiny.encode(tiles), atol=1e-5)
 
 
 def test_a_full_cache_is_refused_in_words(tiny: Mllm) -> None:
