@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.compare.stored import judge_runs
+from lab.compare.stored import cells_of, judge_runs
 from lab.errors import RunError
 from lab.run.runner import open_run, run
 from tests.lab.compare.compare_lab import TOML, Lab
+from tests.lab.report.report_runs import batches, run_of
 
 
 def test_two_finished_runs_are_compared_by_their_common_blocks(make: Callable[..., Lab]) -> None:
@@ -42,3 +43,13 @@ def test_sides_of_a_comparison_are_not_judged_a_second_time(make: Callable[..., 
 
     with pytest.raises(RunError, match="lab compare --resume"):
         judge_runs(lab.store, lab.store.run(found.baseline_run), lab.store.run(found.candidate_run), "build")
+
+
+def test_cells_are_paired_by_their_key_or_as_the_only_ones() -> None:
+    """Several cells without a common key are refused with the keys of both runs."""
+    first, second, other = (run_of(batches(*sizes)) for sizes in ((1, 4), (4, 6), (2,)))
+
+    assert [(a.key, b.key) for a, b in cells_of(first, second)] == [("patches_per_batch=4",) * 2]
+    assert cells_of(other, run_of(batches(3))) == [(batches(2)[0], batches(3)[0])]
+    with pytest.raises(RunError, match="measured no common cell: patches_per_batch=1, patches_per_batch=4 and"):
+        cells_of(first, other)
