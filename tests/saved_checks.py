@@ -1,10 +1,29 @@
-"""Self-checks of this machine as they were saved: one that tells something, and a newer one that does not."""
+"""Records of this machine as they were saved: an interrupted comparison, a self-check, and a newer, empty one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import CellVerdict, Context, Inject, Interval, LiveCheck, SelfCheck
+from lab.records import CellVerdict, Comparison, Context, Inject, Interval, LiveCheck, SelfCheck
+
+CUT = Comparison(
+    id="018f0000-0000-7000-8000-000000000001",
+    dimension="build",
+    scenario="decode",
+    metric="decode_s",
+    device="host",
+    baseline_run="a0",
+    candidate_run="a1",
+    started_utc="2026-01-01T00:00:00.000Z",
+    ended_utc=None,
+    status="interrupted",
+    seed=900,
+    looks_most=24,
+    looks_first=6,
+    budget_s=1800.0,
+    differs={},
+)
+"""A comparison that can be resumed."""
 
 ALIKE = CellVerdict("c", "same", Interval(1.0, 0.99, 1.01, 0.95, 8), 0.01, 1.0, 8, "same after 8 pairs")
 

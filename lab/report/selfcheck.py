@@ -15,7 +15,7 @@ from lab.compare.tally import cut_short, tally
 from lab.records import CHANGED, WORSE, Interval, LiveCheck, ResampledRates, SelfCheck
 from lab.report import markdown, terminal
 from lab.report.table import Column, Head, Table, table
-from lab.report.wording import KIND_STYLES, KINDS, escape, percent, plain
+from lab.report.wording import KIND_STYLES, KINDS, escape, number_of, percent, plain
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.resample import LARGEST, WELL_FOUND, at_least, at_most
 
@@ -54,8 +54,7 @@ def step(record: SelfCheck) -> str:
     left_s = max(0.0, record.budget_s - record.spent_s)
     return plain(
         f"{record.device} {len(record.live)}/{total} {what}: {live.found.verdict} after "
-        f"{live.found.pairs} pair{'' if live.found.pairs == 1 else 's'}"
-        f"{change}, {live.spent_s:.0f} s; {left_s:.0f} s left"
+        f"{number_of(live.found.pairs, 'pair')}{change}, {live.spent_s:.0f} s; {left_s:.0f} s left"
     )
 
 

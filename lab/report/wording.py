@@ -96,7 +96,7 @@ def estimate(found: Interval, unit: str) -> str:
 def estimate_with_interval(found: Interval, unit: str) -> str:
     """Return e.g. ``310 ms (95 % interval 300 to 320 ms)``."""
     if found.low is None or found.high is None:
-        return f"{estimate(found, unit)} (no interval: {valid_trials(found.n)})"
+        return f"{estimate(found, unit)} (no interval: {number_of(found.n, 'valid trial')})"
     return f"{estimate(found, unit)} ({_level(found)} interval {span(found, unit)})"
 
 
@@ -119,9 +119,9 @@ def _level(found: Interval) -> str:
     return f"{found.level * 100:.0f} %"
 
 
-def valid_trials(count: int) -> str:
-    """Return ``1 valid trial`` or ``3 valid trials``."""
-    return f"{count} valid trial" + ("" if count == 1 else "s")
+def number_of(count: int, noun: str) -> str:
+    """Return ``1 trial`` or ``3 trials``."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def percent(share: float) -> str:

@@ -12,10 +12,10 @@ from lab.report.wording import (
     estimate,
     estimate_with_interval,
     listing,
+    number_of,
     percent,
     probability,
     superlative,
-    valid_trials,
     varying,
 )
 from lab.stats.best import Contenders, centres
@@ -113,7 +113,7 @@ def _behind(better: Medians, worse: Medians, metric: Metric) -> str:
     sign = 1 if metric.better == "lower" else -1
     text = f"{percent(sign * (found.estimate - 1))} {word}"
     if found.low is None or found.high is None:
-        return f"{text} (no interval: {valid_trials(found.n)} in common)"
+        return f"{text} (no interval: {number_of(found.n, 'valid trial')} in common)"
     low, high = sorted((sign * (found.low - 1), sign * (found.high - 1)))
     return f"{text} ({found.level * 100:.0f} % interval {percent(low).removesuffix(' %')} to {percent(high)})"
 
@@ -122,7 +122,10 @@ def _unjudged(cells: Sequence[Cell], by_key: Mapping[str, CellSummary], choice: 
     if not choice.unknown:
         return ""
     names = varying(cells)
-    counts = [f"{cell_phrase(by_key[k].cell, names)} ({valid_trials(by_key[k].valid)})" for k in choice.unknown]
+    counts = [
+        f"{cell_phrase(by_key[k].cell, names)} ({number_of(by_key[k].valid, 'valid trial')})"
+        for k in choice.unknown
+    ]
     return f"Not judged: {listing(counts)}; {MIN_TRIALS} are needed."
 
 
@@ -163,7 +166,7 @@ def _saving(piped: Medians, serial: Medians) -> str:
     share = 1 - found.estimate
     words = f"saves {percent(share)}" if share >= 0 else f"costs {percent(-share)} more"
     if found.low is None or found.high is None:
-        return f"{words} (no interval: {valid_trials(found.n)} in common)"
+        return f"{words} (no interval: {number_of(found.n, 'valid trial')} in common)"
     low, high = percent(1 - found.high).removesuffix(" %"), percent(1 - found.low)
     return f"{words} ({found.level * 100:.0f} % interval of the saving {low} to {high})"
 

@@ -10,7 +10,7 @@ from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Pu
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.reasons import FLAGS
-from lab.report.wording import cell_short, kind_of, listing, percent, valid_trials, varying
+from lab.report.wording import cell_short, kind_of, listing, number_of, percent, varying
 from lab.stats.best import Contenders, contenders, probability_best
 from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
@@ -85,8 +85,8 @@ def _of_emulated(trials: Sequence[Trial]) -> str:
     if not counted:
         return "No answer: no valid trial. Emulated: its times would not be measurements."
     return (
-        f"It works: {valid_trials(counted)} of {len(trials)}. Emulated: the times below are not measurements "
-        "and are never compared."
+        f"It works: {number_of(counted, 'valid trial')} of {len(trials)}. Emulated: the times below are not "
+        "measurements and are never compared."
     )
 
 
@@ -189,7 +189,7 @@ def _warnings(
     timed = [trial for trial in measured if trial.valid and trial.purpose == "time" and not _unsteady(trial)]
     silent = sum(1 for trial in timed if not counted(trial, metric.name))
     if silent:
-        found.append(f"{valid_trials(silent)} without a usable value of {metric.name}: left out.")
+        found.append(f"{number_of(silent, 'valid trial')} without a usable value of {metric.name}: left out.")
     if choice.unknown and choice.best is not None:
         unknown = listing([cell_short(s.cell, names) for s in summaries if s.cell.key in choice.unknown])
         found.append(f"Not judged, for fewer than {MIN_TRIALS} valid trials: {unknown}.")
@@ -252,7 +252,11 @@ def _flagged(run: Run, measured: Sequence[Trial]) -> str:
     told = [
         f"{count} {flag} ({FLAGS[flag]})" if flag in FLAGS else f"{count} {flag}" for flag, count in flags.items()
     ]
-    return f"Of {valid_trials(sum(trial.valid for trial in measured))}: {'; '.join(told)}." if told else ""
+    return (
+        f"Of {number_of(sum(trial.valid for trial in measured), 'valid trial')}: {'; '.join(told)}."
+        if told
+        else ""
+    )
 
 
 def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.compare.comparison import Step
 from lab.records import Trial
+from lab.report.wording import number_of
 from lab.stats.sample import counted
 
 
@@ -12,9 +13,7 @@ def pair_words(step: Step) -> str:
     bad = next((trial for trial in step.trials if not counted(trial, step.comparison.metric)), None)
     change = step.cell.change
     so_far = (
-        "no pair yet"
-        if change is None
-        else f"B / A {change.estimate:.3f} after {change.n} pair{'' if change.n == 1 else 's'}"
+        "no pair yet" if change is None else f"B / A {change.estimate:.3f} after {number_of(change.n, 'pair')}"
     )
     if change is not None and change.low is not None and change.high is not None:
         so_far += f" ({change.low:.3f} to {change.high:.3f})"

@@ -10,7 +10,7 @@ from lab.compare.comparable import NONE, refusal
 from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
 from lab.report.selfcheck import quote
 from lab.report.table import Column, Head, Table, table
-from lab.report.wording import cell_phrase, on_device, percent, plain, quantity, varying
+from lab.report.wording import cell_phrase, number_of, on_device, percent, plain, quantity, varying
 from lab.stats.families import failing, listed
 from lab.stats.pairs import chance_worse, cost_s, ratios_by_block
 from lab.stats.sample import Medians, counted, medians_by_block
@@ -100,16 +100,11 @@ def change_words(change: Interval, metric: Metric) -> str:
 
     words = f"B {verb} {share(change.estimate)} {side(change.estimate)} {what}"
     if change.low is None or change.high is None:
-        return f"{words} (no interval: {counted_pairs(change.n)})"
+        return f"{words} (no interval: {number_of(change.n, 'valid pair')})"
     ends = (change.low, change.high) if change.estimate >= 1 else (change.high, change.low)
     if side(ends[0]) == side(ends[1]):
         return f"{words} ({share(ends[0])} to {share(ends[1])})"
     return f"{words} ({share(ends[0])} {side(ends[0])} to {share(ends[1])} {side(ends[1])})"
-
-
-def counted_pairs(count: int) -> str:
-    """Return ``1 valid pair`` or ``3 valid pairs``."""
-    return f"{count} valid pair" + ("" if count == 1 else "s")
 
 
 def name_of(each: CellView, run: Run) -> str:
@@ -216,12 +211,12 @@ def _facts(
     spent = f"{cost_s([*trials_a, *trials_b]):.0f}"
     if comparison.looks_most:
         found.append(
-            f"{counted_pairs(pairs)}, interleaved; {spent} of {comparison.budget_s:.0f} s of device time. A cell "
-            f"is judged after each of its pairs from the {comparison.looks_first}th to the "
+            f"{number_of(pairs, 'valid pair')}, interleaved; {spent} of {comparison.budget_s:.0f} s of device "
+            f"time. A cell is judged after each of its pairs from the {comparison.looks_first}th to the "
             f"{comparison.looks_most}th; its interval allows for that many looks. Seed {comparison.seed}"
         )
     else:
-        found.append(f"{counted_pairs(pairs)}, block by block; {spent} s of device time")
+        found.append(f"{number_of(pairs, 'valid pair')}, block by block; {spent} s of device time")
     if comparison.status != "finished":
         found.append(f"The comparison is {comparison.status}: lab compare --resume {comparison.id[:13]}")
     if selfcheck is not None and not comparison.differs:

@@ -12,26 +12,7 @@ from lab.compare.newest import comparison_to_go_on_with, newest_that_judged, sel
 from lab.errors import RunError
 from lab.records import Comparison
 from lab.store import Store
-from tests.saved_checks import CHECKED, EMPTY
-
-CUT = Comparison(
-    id="018f0000-0000-7000-8000-000000000001",
-    dimension="build",
-    scenario="decode",
-    metric="decode_s",
-    device="host",
-    baseline_run="a0",
-    candidate_run="a1",
-    started_utc="2026-01-01T00:00:00.000Z",
-    ended_utc=None,
-    status="interrupted",
-    seed=900,
-    looks_most=24,
-    looks_first=6,
-    budget_s=1800.0,
-    differs={},
-)
-"""A comparison that can be resumed."""
+from tests.saved_checks import CHECKED, CUT, EMPTY
 
 
 @pytest.fixture

@@ -1,85 +1,14 @@
-"""A self-check: its order, its words when time runs out, and what is kept of it."""
+"""A self-check: its order, what is kept of it, and how it is resumed."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import cycle
 
 import pytest
 
-from lab.compare.selfcheck import Measured, Order, carry_on
-from lab.compare.tally import share_s, slow_downs, tally
+from lab.compare.tally import slow_downs, tally
 from lab.errors import DeviceLost
-from lab.records import CellVerdict, Context, Inject, Interval, SelfCheck, Verdict
-
-RECORD = SelfCheck(
-    id="c0",
-    device="host",
-    context=Context({"device_kind": "host"}),
-    scenario="selfcheck",
-    metric="prefill_s",
-    build="b" * 64,
-    build_line="nano-paper",
-    started_utc="2026-11-23T08:00:00Z",
-    ended_utc=None,
-    status="running",
-    seed=5,
-    budget_s=900.0,
-    spent_s=0.0,
-    wanted=10,
-    wanted_injected=5,
-    inject=Inject("prefill", 1.1),
-    looks_most=24,
-    looks_first=6,
-)
-
-
-class Setting:
-    """A clock, a comparison that takes time and gives a chosen verdict, and a journal of what happened."""
-
-    def __init__(
-        self, *, pairs: int = 8, pair_s: float = 4.0, start_s: float = 0.0, fails_at: int | None = None
-    ) -> None:
-        self.now, self.start_s = 1000.0, start_s
-        self.pairs, self.pair_s, self.fails_at = pairs, pair_s, fails_at
-        self.error: BaseException = KeyboardInterrupt()
-        self.verdict: Callable[[Order], Verdict] = lambda order: "same" if order.slow_down == 1 else "slower"
-        self.journal: list[str] = []
-        self.saved: list[SelfCheck] = []
-        self.orders: list[Order] = []
-
-    def monotonic(self) -> float:
-        """Return this test's own seconds."""
-        return self.now
-
-    def utc(self) -> str:
-        """Return a fixed time."""
-        return "2026-11-23T09:00:00Z"
-
-    def compare(self, order: Order) -> Measured:
-        """Take the time of the pairs; equal sides differ by half a per cent, alternately."""
-        if order.number == self.fails_at:
-            self.now += self.pair_s
-            raise self.error
-        self.orders.append(order)
-        self.now += self.start_s + self.pairs * self.pair_s
-        self.journal.append(f"compare {order.number}, {order.slow_down:g} times")
-        noise = cycle((1.005, 1 / 1.005))
-        ratios = tuple(order.slow_down * next(noise) for _ in range(self.pairs))
-        change = Interval(order.slow_down, 0.99 * order.slow_down, 1.01 * order.slow_down, 0.95, self.pairs)
-        found = CellVerdict("selfcheck", self.verdict(order), change, 0.01, 1.0, self.pairs, "verdict reached")
-        return Measured(f"comparison-{order.number}", found, ratios, 2 * self.pairs)
-
-    def save(self, record: SelfCheck) -> None:
-        """Keep what would be saved."""
-        self.journal.append(f"save {record.status}, {len(record.live)} done")
-        self.saved.append(record)
-
-    def run(self, record: SelfCheck = RECORD) -> SelfCheck:
-        """Measure what a record lacks."""
-        return carry_on(record, self.compare, clock=self, save=self.save)
+from tests.lab.compare.scripted_selfcheck import RECORD, Setting
 
 
 def test_a_self_check_in_order() -> None:
@@ -104,88 +33,11 @@ def test_a_self_check_in_order() -> None:
     ]
 
 
-def test_the_slowed_comparisons_are_spread_evenly() -> None:
-    """However early time runs out, both kinds were measured in about the proportion asked for."""
-    order = slow_downs(RECORD)
-
-    assert (order.count(1.0), order.count(1.1)) == (10, 5)
-    assert [order[start : start + 3].count(1.1) for start in range(0, 15, 3)] == [1] * 5
-
-
-def test_what_was_measured_is_counted_and_resampled() -> None:
-    """Ten A/A comparisons of eight pairs are 160 trials; with noise of 0.5 % every slow-down of 5 % is found."""
-    found = Setting().run()
-
-    assert tally(found) == replace(tally(found), alike=10, false=0, slowed=5, found=5)
-    assert (found.aa_trials, len(found.ratios), found.missing) == (160, 80, ())
-    assert found.block_pairs == 6, "the cube root of 80 is 4.3; whole ABBA groups"
-    assert found.spent_s == 15 * 8 * 4
-    by_scale = {rate.slow_down: rate for rate in found.resampled}
-    assert (by_scale[1.0].wrong, by_scale[1.05].found, by_scale[1.1].found) == (0, 1000, 1000)
-    assert found.smallest_found == pytest.approx(0.033, abs=0.003), "little more than policy lets be called one"
-
-
-def test_the_variation_between_trials_follows_from_pairs() -> None:
-    """Log ratios of +-ln 1.005 vary by 0.5 %; each side varies by that over the square root of two."""
-    found = Setting().run()
-
-    assert found.between_cv == pytest.approx(0.005 / math.sqrt(2), rel=0.01)
-
-
 def test_the_slowed_pairs_are_not_drawn_from() -> None:
     """Only pairs of equal sides show the noise."""
     found = Setting().run()
 
     assert max(found.ratios) < 1.01
-
-
-def test_false_verdicts_and_missed_slow_downs_are_counted_as_such() -> None:
-    """`slower` of equal sides is false; a slow-down called `faster` or `same` is not found."""
-    setting = Setting()
-    words: list[Verdict] = ["slower", "faster", "same", "slower", "same", "same"]
-    setting.verdict = lambda order: words[order.number]
-    found = setting.run(replace(RECORD, wanted=4, wanted_injected=2))
-
-    assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
-    count = tally(found)
-    assert (count.false, count.alike, count.found, count.slowed) == (2, 4, 0, 2)
-
-
-def test_a_spent_budget_ends_it_in_words() -> None:
-    """Six comparisons of 32 s fit into 200 s; the seventh would not reach its first look."""
-    found = Setting().run(replace(RECORD, budget_s=200.0))
-
-    assert found.status == "finished"
-    assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
-    assert found.missing == (
-        "only 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % injected were judged "
-        "within 200 s: a pair took 4 s, including waits at gates; all of them need at most 1440 s "
-        "(--budget 1440)",
-    )
-
-
-def test_too_few_pairs_leave_the_rates_out_in_words() -> None:
-    """Three comparisons of eight pairs are fewer than 30."""
-    found = Setting().run(replace(RECORD, wanted=3, wanted_injected=0))
-
-    assert (found.resampled, found.smallest_found, found.block_pairs) == ((), None, 0)
-    assert found.missing == (
-        "no rates by slow-down and no smallest slow-down that is found: wanted 30 A/A pairs (60 trials), found 24",
-    )
-
-
-@pytest.mark.parametrize(("pairs", "judged"), [(8, 2), (23, 2), (24, 3)])
-def test_a_comparison_that_time_cut_short_is_in_no_rate(pairs: int, judged: int) -> None:
-    """One undecided after 8 of 24 pairs might still have been called changed; after all 24 it was judged."""
-    setting = Setting(pairs=pairs, pair_s=1.0)
-    words: list[Verdict] = ["same", "cannot tell", "slower"]
-    setting.verdict = lambda order: words[order.number]
-    found = setting.run(replace(RECORD, wanted=3, wanted_injected=0))
-
-    count = tally(found)
-    assert (count.false, count.alike) == (1, judged)
-    assert len(found.ratios) == 3 * pairs, "its pairs are drawn from"
-    assert any("only 2 of 3 comparisons" in words for words in found.missing) == (judged == 2)
 
 
 def test_a_comparison_that_ran_out_of_time_is_measured_again() -> None:
@@ -209,14 +61,6 @@ def test_a_comparison_may_take_all_its_pairs_if_the_budget_has_them() -> None:
 
     assert [round(order.budget_s, 1) for order in setting.orders[:2]] == [60.0, 144.0]
     assert {order.ends_at for order in setting.orders} == {1900.0}
-
-
-def test_what_is_left_is_spent_unless_it_ends_before_the_first_look() -> None:
-    """At 20 s a pair, 740 s pay for over 24 pairs, 300 s for a try, 110 s for nothing: six pairs take 120 s."""
-    measured = Setting(pair_s=20.0).run(replace(RECORD, budget_s=160.0))
-
-    assert len(measured.live) == 1
-    assert [share_s(measured, left_s) for left_s in (740.0, 300.0, 110.0)] == [720.0, 300.0, None]
 
 
 def test_after_a_comparison_without_a_pair_the_next_gets_twice_the_time() -> None:

@@ -1,14 +1,20 @@
-"""Runs made of literal trials, for the report's tests."""
+"""Runs made of literal trials, their answers and explanations, for the report's tests."""
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from rich.console import Console, RenderableType
+
 from device_agents.contract import InvalidReason
-from lab.records import Cell, Context, Metric, Parameter, Published, Run, Trial
+from lab.records import Answer, Cell, Context, Metric, Parameter, Published, Run, Trial
+from lab.report.answer.view import answer
 from lab.report.evidence import Doing, Evidence
+from lab.report.explain.view import Explanation, explain
 
 ENCODE = Metric("encode_s", "image encoding", "s", "lower")
 DECODE = Metric("decode_tokens_per_s", "decode", "tokens/s", "higher")
@@ -116,3 +122,53 @@ def fine(blocks: int, cells: Sequence[Cell] = CELLS) -> list[Trial]:
 def bad(trial: Trial, reason: InvalidReason, detail: str) -> Trial:
     """Make a trial invalid."""
     return replace(trial, valid=False, reason=reason, detail=detail, state="unknown")
+
+
+HOSTILE = "</td><script>alert(1)</script>\x1b[2J|`*[x](javascript:alert(1)) \"'"
+"""A name that would do harm in HTML, in Markdown and in a terminal."""
+
+
+def times(*typical: float) -> list[list[float]]:
+    """Give each cell its own order of the same noise."""
+    return [[t * NOISE[(b + 2 * i) % 6] for b in range(6)] for i, t in enumerate(typical)]
+
+
+def encode_answer(cells: Sequence[Cell], trials: Sequence[Trial], published: Sequence[Published] = ()) -> Answer:
+    """Answer the question of the fastest batch."""
+    return answer(run_of(cells), trials, question="Which batch is fastest?", metric=ENCODE, published=published)
+
+
+def example(hostile: str = "nano-paper") -> tuple[Answer, list[Trial]]:
+    """Answer a sweep of 1, 4 and 6 with an invalid trial, another metric and a published figure."""
+    cells = batches(1, 4, 6)
+    encode = times(0.4, 0.3, 0.301)
+    trials = trials_of(cells, {"encode_s": encode, "first_token_s": encode})
+    trials.append(invalid(19, 6, "patches_per_batch=1", hostile, encode_s=(0.35,)))
+    run = replace(run_of(cells, line=hostile), device=hostile, scenario_toml=hostile)
+    published = [replace(figure(2.06, patches_per_batch=4), source=hostile, note=hostile)]
+    found = answer(
+        run,
+        trials,
+        question=f"Which {hostile}?",
+        metric=ENCODE,
+        other_metrics=[FIRST_TOKEN],
+        published=published,
+    )
+    return found, trials
+
+
+def explained(kept: Sequence[Evidence], run: Run | None = None) -> Explanation:
+    """Explain a run of two cells."""
+    return explain(run or run_of(CELLS), kept, ENCODE)
+
+
+def printed(found: RenderableType, width: int = 80) -> str:
+    """Return what would be printed into a file."""
+    out = io.StringIO()
+    Console(file=out, width=width).print(found)
+    return out.getvalue()
+
+
+def flat(text: str) -> str:
+    """Undo the wrapping."""
+    return re.sub(r"\s+", " ", text)

@@ -2,85 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import replace
 
 import pytest
 
-from lab.records import Answer, Cell, Metric, Published, Run, Trial
+from lab.records import Answer, Inject, Run, Trial
+from lab.report.answer.markdown import render_markdown
+from lab.report.answer.page import render_html
+from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer, matches
 from tests.lab.report.report_runs import (
     DECODE,
     ENCODE,
-    FIRST_TOKEN,
     NOISE,
     batches,
     cell,
+    encode_answer,
     figure,
     invalid,
+    printed,
     run_of,
+    times,
     trials_of,
 )
-
-
-def encode_answer(cells: Sequence[Cell], trials: Sequence[Trial], published: Sequence[Published] = ()) -> Answer:
-    """Answer the question of the fastest batch."""
-    return answer(run_of(cells), trials, question="Which batch is fastest?", metric=ENCODE, published=published)
-
-
-def times(*typical: float) -> list[list[float]]:
-    """Give each cell its own order of the same noise."""
-    return [[t * NOISE[(b + 2 * i) % 6] for b in range(6)] for i, t in enumerate(typical)]
-
-
-def test_a_clear_best_is_named_with_its_lead() -> None:
-    """One cell differs from all others; the sentence says how far behind the next one is."""
-    cells = batches(1, 4, 6)
-    found = encode_answer(cells, trials_of(cells, {"encode_s": times(0.4, 0.3, 0.33)}))
-
-    assert found.best == "patches_per_batch=4"
-    assert found.contenders == ("patches_per_batch=4",)
-    assert found.sentence == (
-        "Fastest: 4 patches per batch, at 300 ms (95 % interval 297 to 303 ms). Next: 6, which is 10 % slower "
-        "(95 % interval 8.6 to 11 %). Probability of being best: > 0.99."
-    )
-    assert [s.may_be_best for s in found.summaries] == [False, True, False]
-
-
-def test_cells_tied_with_the_best_are_named() -> None:
-    """In the sentence and in the contenders; a cell that is clearly behind is in neither."""
-    cells = batches(3, 4, 5, 6)
-    found = encode_answer(cells, trials_of(cells, {"encode_s": times(0.301, 0.3, 0.3005, 0.4)}))
-
-    assert found.contenders == ("patches_per_batch=3", "patches_per_batch=4", "patches_per_batch=5")
-    assert found.sentence.startswith("Fastest: 4 patches per batch, at 300 ms (")
-    assert " Tied with 3 and 5: this run cannot separate them. Probability of being best: 0." in found.sentence
-
-
-@pytest.mark.parametrize(
-    ("metric", "head", "tail"),
-    [
-        (
-            Metric("size", "size", "MiB", "lower"),
-            "Lowest: 1 patch per batch, at 300 MiB",
-            "4, which is 10 % higher (",
-        ),
-        (DECODE, "Fastest: 4 patches per batch, at 330 tokens/s", "1, which is 9.1 % slower ("),
-        (
-            Metric("score", "score", "points", "higher"),
-            "Highest: 4 patches per batch",
-            "1, which is 9.1 % lower (",
-        ),
-    ],
-)
-def test_the_words_fit_the_metric(metric: Metric, head: str, tail: str) -> None:
-    """Rates are fast and slow, anything else high and low: 300 is 9.1 % less than 330."""
-    cells = batches(1, 4)
-    trials = trials_of(cells, {metric.name: times(300, 330)})
-    words = answer(run_of(cells), trials, question="?", metric=metric).sentence
-
-    assert words.startswith(head)
-    assert f"Next: {tail}" in words
 
 
 def test_too_few_trials_give_no_best() -> None:
@@ -136,32 +81,6 @@ def test_work_that_may_not_be_the_accelerators_is_flagged() -> None:
     )
 
 
-def test_when_no_cell_stands_out_the_answer_is_cannot_tell() -> None:
-    """Three cells within the noise: the best estimate is named, and nothing is called fastest."""
-    cells = batches(1, 4, 6)
-    noisy = [
-        [0.30, 0.36, 0.31, 0.35, 0.32, 0.34],
-        [0.35, 0.30, 0.34, 0.31, 0.33, 0.32],
-        [0.33, 0.33, 0.36, 0.30, 0.31, 0.37],
-    ]
-    found = encode_answer(cells, trials_of(cells, {"encode_s": noisy}))
-
-    assert found.sentence.startswith(
-        "Cannot tell which is fastest: this run cannot separate the 3 cells. "
-        "Best estimate: 4 patches per batch, at 32"
-    )
-
-
-def test_nothing_valid_is_no_answer() -> None:
-    """No trial, or only invalid ones."""
-    cells = batches(1, 4)
-
-    for trials in ([], [invalid(1, 1, "patches_per_batch=1", encode_s=(0.3,))]):
-        found = encode_answer(cells, trials)
-        assert found.sentence == "No answer: no valid trial of image encoding."
-        assert found.best is None and found.summaries[0].interval is None
-
-
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 0.0, -1.0])
 def test_a_valid_trial_with_an_impossible_value_is_left_out_with_a_warning(bad: float) -> None:
     """The report neither crashes nor averages the value."""
@@ -172,41 +91,6 @@ def test_a_valid_trial_with_an_impossible_value_is_left_out_with_a_warning(bad: 
 
     assert found.summaries[0].valid == 5
     assert "1 valid trial without a usable value of encode_s: left out." in found.warnings
-
-
-def test_a_single_cell_says_what_a_user_sees() -> None:
-    """Throughput: tokens per second, and the first token after how long."""
-    cells = (cell("all", coupled=True),)
-    rates = [88.0 * n for n in NOISE]
-    trials = trials_of(cells, {"decode_tokens_per_s": [rates], "first_token_s": [[1.42] * 6]})
-    found = answer(
-        run_of(cells, scenario="throughput"),
-        trials,
-        question="?",
-        metric=DECODE,
-        other_metrics=[FIRST_TOKEN, DECODE],
-    )
-
-    assert found.sentence == (
-        "A user sees 88.0 tokens/s (95 % interval 87.1 to 88.9 tokens/s), "
-        "the first token after 1.42 s (95 % interval 1.42 to 1.42 s)."
-    )
-    assert set(found.other_metrics) == {"first_token_s"}
-
-
-def test_pipelining_is_quoted_against_the_better_serial_rival() -> None:
-    """The saving is 1 - 1/1.05 of the time on all cores, not 1 - 1/1.1 of that on split ones."""
-    cells = (
-        cell("a", pipelined=True, placement="split"),
-        cell("b", pipelined=False, placement="split"),
-        cell("c", pipelined=False, placement="all"),
-    )
-    found = encode_answer(cells, trials_of(cells, {"encode_s": [[0.3 * r] * 6 for r in (1.0, 1.1, 1.05)]}))
-
-    assert found.sentence.endswith(
-        "Compared with the best serial cell (serial, on all cores), pipelining saves 4.8 % "
-        "(95 % interval of the saving 4.8 to 4.8 %)."
-    )
 
 
 def test_published_figures_are_kept_where_they_match_a_cell() -> None:
@@ -261,41 +145,6 @@ def test_a_closed_loop_that_stopped_short_of_its_target_says_so() -> None:
     assert said(replace(asked, blocks=4, most=6))[0].endswith("after 6 trials, plan.most.")
 
 
-def test_what_overlap_could_save_is_computed_from_units_in_turn() -> None:
-    """Overlapping stages slowed each other from 50 to 75 ms; nothing was saved, and none is reported."""
-    cells = (cell("piped", pipelined=True, placement="split"), cell("serial", pipelined=False, placement="split"))
-    found = answer(
-        run_of(cells, scenario="pipeline_overlap"),
-        trials_of(
-            cells,
-            {
-                "encode_s": [[0.3] * 6, [0.3] * 6],
-                "patch_embed_s": [[0.225] * 6, [0.15] * 6],
-                "overlap_possible_s": [[0.15] * 6, [0.1] * 6],
-            },
-        ),
-        question="?",
-        metric=ENCODE,
-        other_metrics=[
-            Metric("patch_embed_s", "patch embedding", "s", "lower"),
-            Metric("overlap_possible_s", "overlap possible", "s", "higher"),
-        ],
-    )
-
-    assert found.sentence.endswith(
-        "The same batches on the same units, run in turn, take 300 ms, of which 150 ms is convolution: overlap "
-        "could save at most 100 ms (33 %) and saves 0 % (95 % interval of the saving 0 to 0 %)."
-    )
-
-
-def test_a_pipeline_that_loses_costs() -> None:
-    """It does not save minus ten per cent."""
-    cells = (cell("piped", pipelined=True), cell("serial", pipelined=False))
-    found = encode_answer(cells, trials_of(cells, {"encode_s": [[0.33] * 6, [0.3] * 6]}))
-
-    assert "pipelining costs 10 % more (95 % interval of the saving -10 to -10 %)." in found.sentence
-
-
 def test_a_cell_that_lacks_the_slow_block_is_not_called_best() -> None:
     """Blocks drift by half; the cell that is 2 % slower in each of its blocks lacks the slowest block."""
     cells = batches(1, 4)
@@ -318,25 +167,6 @@ def test_outputs_that_were_only_counted_are_named() -> None:
         "Outputs of 1 were counted, not compared: the oracle answered whole prompts only."
         in encode_answer(cells, trials).warnings
     )
-
-
-def test_a_saving_beyond_what_overlap_can_explain_gets_a_remark() -> None:
-    """Ten per cent are saved where five could be: something else differed."""
-    cells = (cell("piped", pipelined=True), cell("serial", pipelined=False))
-    metrics = {
-        "encode_s": [[0.27] * 6, [0.3] * 6],
-        "patch_embed_s": [[0.02] * 6] * 2,
-        "overlap_possible_s": [[0.015] * 6] * 2,
-    }
-    found = answer(
-        run_of(cells),
-        trials_of(cells, metrics),
-        question="?",
-        metric=ENCODE,
-        other_metrics=[Metric(name, name, "s", "higher") for name in ("patch_embed_s", "overlap_possible_s")],
-    )
-
-    assert found.sentence.endswith("That is more than overlap can explain: look for other load and measure again.")
 
 
 def test_a_run_whose_cells_cannot_all_be_true_is_called_suspect() -> None:
@@ -387,3 +217,41 @@ def test_a_memory_pass_that_does_not_count_shows_nothing() -> None:
     wrong = replace(invalid(13, 7, SIZES[0].key, peak_rss_bytes=(1e9,)), purpose="memory")
 
     assert answer(run_of(SIZES), [*TIMED, wrong], question="?", metric=ENCODE).other_metrics == {}
+
+
+def unsteady_answer() -> tuple[Answer, list[Trial]]:
+    """Answer a run in which one trial of the first cell never settled, and two are flagged."""
+    cells = batches(1, 4)
+    trials = trials_of(cells, {"encode_s": [[0.4 * n for n in NOISE], [0.3 * n for n in NOISE]]})
+    trials[0] = replace(trials[0], state="unsteady")
+    trials[3] = replace(trials[3], flags=("busy",))
+    trials[5] = replace(trials[5], flags=("busy",))
+    return answer(run_of(cells), trials, question="?", metric=ENCODE), trials
+
+
+def test_unsteady_trials_have_a_column_of_their_own_and_flags_a_line() -> None:
+    """In the terminal, in Markdown and on the page; a run without any has no such column."""
+    found, trials = unsteady_answer()
+
+    assert [(s.valid, s.unsteady) for s in found.summaries] == [(5, 1), (6, 0)]
+    assert any("1 of 12 trials never settled and enter no figure" in w for w in found.warnings)
+    assert any(re.match(r"Of 12 valid trials: 2 busy \(", w) for w in found.warnings)
+    text = printed(render_terminal(found))
+    assert max(map(len, text.splitlines())) <= 80 and "unsteady" in text
+    assert "| unsteady |" in render_markdown(found)
+    assert ">unsteady</th>" in render_html([(found, trials)])
+    calm = [replace(trial, state="steady") for trial in trials]
+    settled = answer(found.run, calm, question="?", metric=ENCODE)
+    assert ">unsteady</th>" not in render_html([(settled, calm)])
+    assert "unsteady" not in printed(render_terminal(settled))
+
+
+def test_an_injected_run_warns_before_all_else() -> None:
+    """So nobody mistakes its figures for the build's."""
+    cells = batches(1, 4)
+    trials = trials_of(cells, {"encode_s": [[0.4 * n for n in NOISE], [0.3 * n for n in NOISE]]})
+    run = replace(run_of(cells), inject=Inject("prefill", 1.1))
+    found = answer(run, trials, question="?", metric=ENCODE)
+
+    assert found.warnings[0].startswith("INJECTED: a slow-down of 10 % was injected into prefill")
+    assert "INJECTED" in printed(render_terminal(found)) and "INJECTED" in render_markdown(found)

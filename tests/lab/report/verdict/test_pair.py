@@ -5,26 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab.compare.comparison import Step
-from lab.records import CellVerdict, Comparison, Trial
+from lab.records import CellVerdict, Trial
 from lab.report.verdict.pair import pair_words
-
-CUT = Comparison(
-    id="018f0000-0000-7000-8000-000000000001",
-    dimension="build",
-    scenario="decode",
-    metric="decode_s",
-    device="host",
-    baseline_run="a0",
-    candidate_run="a1",
-    started_utc="2026-01-01T00:00:00.000Z",
-    ended_utc=None,
-    status="running",
-    seed=900,
-    looks_most=24,
-    looks_first=6,
-    budget_s=1800.0,
-    differs={},
-)
+from tests.saved_checks import CUT
 
 
 def test_a_pair_says_why_it_is_lost() -> None:

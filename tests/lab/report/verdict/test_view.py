@@ -1,4 +1,4 @@
-"""The tables of a comparison: its pairs, and the facts of both contexts."""
+"""A comparison in words and numbers: its gate, its pairs, and the facts of both contexts."""
 
 from __future__ import annotations
 
@@ -55,3 +55,19 @@ def test_facts_that_differ_stand_out_also_where_only_one_side_has_them() -> None
         Row(("device_kind", "host", "the same")),
         Row(("source", "(none)", "parsed"), "differs"),
     )
+
+
+def test_of_many_cells_one_that_barely_changed_fails_no_gate() -> None:
+    """Holm: .016 is enough for one cell, not for one of ten; Benjamini and Hochberg do not list it."""
+    weak = CellVerdict(CELLS[0].key, "regressed", Interval(1.05, 1.04, 1.06, 0.95, 6), None, 0.016, 6, "")
+    cells = batches(4, *range(11, 20))
+    others = [CellVerdict(cell.key, "same", None, None, 1.0, 0, "") for cell in cells[1:]]
+    found = replace(compared().comparison, dimension="build", cells=(weak,))
+
+    alone = view(found, (run_of(CELLS), []), (run_of(CELLS), []))
+    among = view(replace(found, cells=(weak, *others)), (run_of(cells), []), (run_of(cells), []))
+
+    assert alone.fails == (weak.cell,)
+    assert not alone.cells[0].doubtful
+    assert among.fails == ()
+    assert among.cells[0].doubtful

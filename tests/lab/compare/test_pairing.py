@@ -1,0 +1,117 @@
+"""The pair that comes next, the pairs that count, and the cells that get no more of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lab.compare.comparison import measure, open_comparison, runs_of
+from lab.run.bench import Progress
+from tests.lab.compare.compare_lab import TOML, Lab
+
+
+def test_each_cell_is_a_comparison_of_its_own_and_settled_ones_are_left_alone(make: Callable[..., Lab]) -> None:
+    """Cells take turns; the one whose verdict stands gets no further pair."""
+    lab = make(toml=TOML.replace("[3]", "[3, 1]"))
+    lab.noise = 0.04
+
+    found = lab.compare()
+
+    trials = lab.store.trials(found.baseline_run)
+    pairs = {cell.cell: sum(trial.cell == cell.cell for trial in trials) for cell in found.cells}
+    assert pairs == {cell.cell: cell.pairs for cell in found.cells}
+    least = min(pairs.values())
+    assert all(len({t.cell for t in trials[2 * i : 2 * i + 2]}) == 2 for i in range(least)), "they take turns"
+    assert all(cell.verdict != "cannot tell" or cell.pairs == 24 for cell in found.cells)
+
+
+def test_an_invalid_trial_costs_its_pair_which_is_retried(make: Callable[..., Lab]) -> None:
+    """Agents 0 and 2 settle; the fourth trial dies: its block stays without a partner, no block is used twice."""
+    lab = make(script=lambda number: "dies" if number == 5 else "none")
+
+    found = lab.compare()
+
+    sides = [lab.store.trials(each) for each in (found.baseline_run, found.candidate_run)]
+    assert found.cells[0].pairs == 6
+    assert sum(not trial.valid for side in sides for trial in side) == 1
+    assert max(trial.block for side in sides for trial in side) == 6
+    assert all(len({trial.block for trial in side}) == len(side) for side in sides)
+    assert any("agent_died" in words for words in lab.told(found).invalid)
+
+
+def test_a_candidate_that_answers_wrongly_is_given_up_after_three_trials(make: Callable[..., Lab]) -> None:
+    """Trying again would not make it right; the verdict says what is wrong with it."""
+    lab = make()
+    lab.phone.lies_about = lab.candidate_id
+
+    found = lab.compare()
+
+    (cell,) = found.cells
+    assert (cell.verdict, cell.pairs) == ("cannot tell", 0)
+    assert "none of 3 trials of the candidate counts; the last: wrong_output" in cell.why
+
+
+def test_a_budget_that_cannot_reach_the_first_look_ends_it_without_a_verdict(make: Callable[..., Lab]) -> None:
+    """One pair shows what a pair costs; n = 1 has no interval, and says so."""
+    lab = make()
+
+    found = lab.compare(budget_s=2.0)
+
+    (cell,) = found.cells
+    assert (cell.verdict, cell.pairs) == ("cannot tell", 1)
+    assert cell.change is not None
+    assert cell.change.low is None
+    assert "5 more pairs of 2 s would have been needed" in cell.why
+    assert "no interval: 1 valid pair" in lab.told(found).cells[0].sentence
+
+
+@pytest.mark.parametrize(("budget_s", "pairs"), [(20.0, [0, 6, 6]), (28.0, [6, 6, 6])])
+def test_a_budget_that_is_short_brings_some_cells_to_their_first_look_instead_of_none(
+    make: Callable[..., Lab], budget_s: float, pairs: list[int]
+) -> None:
+    """Three noisy cells, 1.5 s a pair: 27 s pay for three first looks, 20 s for two, not for a pair of each."""
+    lab = make(toml=TOML.replace("[3]", "[1, 2, 3]"))
+    lab.noise = 0.3
+
+    found = lab.compare(budget_s=budget_s)
+
+    assert sorted(min(cell.pairs, 6) for cell in found.cells) == pairs
+
+
+def test_of_many_cells_each_is_measured_until_the_gate_can_fail_on_it(make: Callable[..., Lab]) -> None:
+    """All six are 6 % slower: each goes on beyond its own first verdict until all six can be reported at once."""
+    lab = make(toml=TOML.replace("[3]", "[1, 2, 3, 4, 5, 6]"))
+    lab.noise, lab.slower = 0.02, 1.06
+
+    found = lab.compare()
+    told = lab.told(found)
+
+    assert [cell.verdict for cell in found.cells] == ["regressed"] * 6
+    assert len(told.fails) == 6
+    assert max(cell.p for cell in found.cells) <= 0.05 / 6
+    assert told.headline == "6 cells: 6 regressed; 6 of them make the gate fail (Holm)"
+
+
+def test_a_pair_interrupted_long_ago_is_started_again(make: Callable[..., Lab]) -> None:
+    """Its first side is from another night: a second side now would have nothing in common with it."""
+    lab = make()
+    first, second = lab.sides()
+    comparison, _, _ = open_comparison(baseline=first, candidate=second, dimension="build", seed=5)
+    lab.accepted()
+
+    def interrupt(progress: Progress) -> None:
+        if sum(len(lab.store.trials(run.id)) for run in runs_of(lab.store, comparison).values()) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(measure(comparison, first, second, watch=interrupt))
+    lab.phone.clock.seconds += 8 * 3600
+
+    list(measure(lab.store.comparison(comparison.id), first, second))
+
+    (cell,) = lab.store.comparison(comparison.id).cells
+    trials = [t for run in runs_of(lab.store, comparison).values() for t in lab.store.trials(run.id)]
+    assert cell.pairs == 6
+    assert [t.block for t in trials].count(1) == 1
+    assert sorted(t.block for t in trials if t.block != 1) == sorted([0, 2, 3, 4, 5, 6] * 2)

@@ -1,0 +1,55 @@
+"""Runs that are finished already, compared by their common blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lab.compare.stored import cells_of, judge_runs
+from lab.errors import RunError
+from lab.run.runner import open_run, run
+from tests.lab.compare.compare_lab import TOML, Lab
+from tests.lab.report.report_runs import batches, run_of
+
+
+def test_two_finished_runs_are_compared_by_their_common_blocks(make: Callable[..., Lab]) -> None:
+    """A block without a partner is left out; runs that were not interleaved get no verdict."""
+    lab = make(
+        script=lambda number: "dies" if number == 2 else "none", toml=TOML.replace("blocks = 4", "blocks = 6")
+    )
+    lab.noise, lab.slower = 0.01, 1.2
+    done = []
+    for bench in lab.benches:
+        record = open_run(lab.scenario, bench, seed=1, suite="", line="fake")
+        list(run(record, lab.scenario, bench))
+        done.append(lab.store.run(record.id))
+
+    found = judge_runs(lab.store, done[0], done[1], "build")
+
+    assert (found.cells[0].verdict, found.cells[0].pairs) == ("cannot tell", 5)
+    assert found.cells[0].change is not None and found.cells[0].change.low is not None
+    assert found.cells[0].change.low > 1.1
+    assert "not interleaved" in " ".join(lab.told(found).invalid)
+    assert judge_runs(lab.store, done[0], done[1], "parameter").cells[0].verdict == "incomparable"
+    with pytest.raises(RunError, match="wanted two runs"):
+        judge_runs(lab.store, done[0], done[0], "build")
+
+
+def test_sides_of_a_comparison_are_not_judged_a_second_time(make: Callable[..., Lab]) -> None:
+    """Its results decided when it stopped: an interval for one look would be too narrow."""
+    lab = make()
+    found = lab.compare()
+
+    with pytest.raises(RunError, match="lab compare --resume"):
+        judge_runs(lab.store, lab.store.run(found.baseline_run), lab.store.run(found.candidate_run), "build")
+
+
+def test_cells_are_paired_by_their_key_or_as_the_only_ones() -> None:
+    """Several cells without a common key are refused with the keys of both runs."""
+    first, second, other = (run_of(batches(*sizes)) for sizes in ((1, 4), (4, 6), (2,)))
+
+    assert [(a.key, b.key) for a, b in cells_of(first, second)] == [("patches_per_batch=4",) * 2]
+    assert cells_of(other, run_of(batches(3))) == [(batches(2)[0], batches(3)[0])]
+    with pytest.raises(RunError, match="measured no common cell: patches_per_batch=1, patches_per_batch=4 and"):
+        cells_of(first, other)

@@ -1,0 +1,51 @@
+"""The layout of an answer's chart."""
+
+from __future__ import annotations
+
+from lab.report.answer.chart import chart
+from lab.report.answer.view import answer
+from tests.lab.report.report_runs import (
+    ENCODE,
+    batches,
+    cell,
+    example,
+    run_of,
+    trials_of,
+)
+
+
+def test_the_chart_places_trials_by_value_and_block() -> None:
+    """Larger is further right, later is further down; the interval contains its estimate."""
+    found, trials = example()
+    drawn = chart(found, trials)
+
+    assert drawn is not None and drawn.published is not None and not drawn.logarithmic
+    slow, best = drawn.rows[0], drawn.rows[1]
+    assert (best.standing, drawn.rows[2].standing, slow.standing) == ("best", "tied", "behind")
+    assert min(m.x for m in slow.marks) > max(m.x for m in best.marks)
+    assert [m.y for m in best.marks] == sorted(m.y for m in best.marks)
+    assert best.band[0] < best.band[1] < best.band[2] <= drawn.ours.right < drawn.published.left
+    assert [m.valid for m in slow.marks].count(False) == 1
+    assert len(best.diamonds) == 1 and not slow.diamonds
+    assert drawn.published.ticks[0][1] == "0"
+
+
+def test_the_chart_turns_logarithmic_for_a_wide_range() -> None:
+    """One token in parallel takes a hundred times longer than 512."""
+    cells = tuple(cell(f"parallel_tokens={v}", parallel_tokens=v) for v in (1, 512))
+    trials = trials_of(cells, {"encode_s": [[90.0] * 6, [0.9] * 6]})
+    drawn = chart(answer(run_of(cells), trials, question="?", metric=ENCODE), trials)
+
+    assert drawn is not None and drawn.logarithmic
+    assert [text for _, text in drawn.ours.ticks] == ["1", "2", "5", "10", "20", "50", "100"]
+
+
+def test_the_chart_of_equal_values_has_a_scale() -> None:
+    """A single trial, or constants, do not divide by zero."""
+    cells = batches(4)
+    drawn = chart(
+        answer(run_of(cells), (t := trials_of(cells, {"encode_s": [[0.3]]})), question="?", metric=ENCODE), t
+    )
+
+    assert drawn is not None and drawn.ours.ticks
+    assert drawn.rows[0].band == (drawn.rows[0].marks[0].x,)

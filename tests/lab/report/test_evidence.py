@@ -1,0 +1,31 @@
+"""The evidence beside a trial, read from its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from lab.records import Vitals
+from lab.report.evidence import evidence_of
+from tests.lab.report.report_runs import fine
+
+
+def test_a_damaged_file_is_named_and_hides_no_other(tmp_path: Path) -> None:
+    """The gate's readings are used although the samples are damaged."""
+    (tmp_path / "gate.jsonl").write_text(json.dumps({"boot_s": 1.0, "celsius": {"battery": 30.0}}) + "\n")
+    (tmp_path / "vitals.jsonl").write_text("nonsense\n{}\n")
+    one = evidence_of(fine(1)[0], tmp_path)
+
+    assert one.doing.battery == (30.0, 30.0) and one.looks == 1
+    (tmp_path / "gate.jsonl").unlink()
+    assert "vitals.jsonl, line 1" in evidence_of(fine(1)[0], tmp_path).doing.unknown
+
+
+def test_vitals_round_trip_through_the_file_the_gate_writes(tmp_path: Path) -> None:
+    """The explanation reads what the lab writes at the gate."""
+    look = Vitals(5.0, {"battery": 30.0}, missing={"SKIN": "refused"})
+    kept = {name: value for name, value in asdict(look).items() if value not in (None, {})}
+    (tmp_path / "gate.jsonl").write_text(json.dumps(kept) + "\n")
+
+    assert evidence_of(fine(1)[0], tmp_path).gate == (look,)
