@@ -143,13 +143,9 @@ def test_a_real_slow_down_is_found_and_fails(tmp_path: Path, tiny_build: Path, a
 
 def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:
     """An option that was left out is not one that was given its default."""
-    for command, defaults in {
-        "compare": ("host", "build", "1800", "observe"),
-        "selfcheck": ("900", "10", "5"),
-    }.items():
-        words = " ".join(lab(command, "--help").stdout.replace("│", " ").split())
+    words = " ".join(lab("compare", "--help").stdout.replace("│", " ").split())
 
-        assert all(f"[default: {default}]" in words for default in defaults)
+    assert all(f"[default: {default}]" in words for default in ("host", "build", "1800", "observe"))
 
 
 @pytest.mark.parametrize(
@@ -164,12 +160,6 @@ def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:
             "leave --differs, --device, --budget, --profile out",
         ),
         (("compare", "--runs", "a", "b", "--budget", "5", "--resume"), "leave --resume, --budget out"),
-        (("compare", "a", "b", "--scenario", "decode", "--budget", "inf"), "wanted a finite number of seconds"),
-        (("compare", "a", "b", "--scenario", "decode", "--budget", "nan"), "Invalid value for '--budget'"),
-        (("selfcheck", "--budget", "inf"), "wanted a finite number of seconds"),
-        (("run", "decode", "--wait", "inf"), "wanted a finite number of seconds"),
-        (("selfcheck", "--resume", "--seed", "1", "--comparisons", "3"), "leave --comparisons, --seed out"),
-        (("selfcheck", "--show", "--budget", "5", "--resume"), "leave --budget, --resume out"),
         (("compare", "--runs", "a", "b"), "no run has an id that begins 'a'"),
         (("compare", "a", "--runs", "a", "b"), "leave A out"),
         (("compare", "a", "b", "--scenario", "vit_batch", "--build", "c"), "leave --build out"),

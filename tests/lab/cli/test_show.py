@@ -1,4 +1,4 @@
-"""The commands `lab runs` and `lab show`: the same words whether an answer was kept or is computed."""
+"""The command `lab show`: the same words whether an answer was kept or is computed."""
 
 from __future__ import annotations
 
@@ -22,15 +22,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     saved_run(opened, SECOND, minute=1)
     yield opened
     opened.close()
-
-
-def test_runs_are_listed_newest_first_up_to_the_limit(lab: Lab, store: Store) -> None:
-    """One line each: the start of its id, when it began, what was measured, and how it ended."""
-    lines = lab("runs").stdout.splitlines()
-
-    assert [line.split()[0] for line in lines[1:]] == [SECOND[:13], FIRST[:13]]
-    assert lines[1].split()[1:] == ["2026-01-01", "00:01", "null", "tiny", "bbbbbbbb", "host", "finished"]
-    assert len(lab("runs", "--limit", "1").stdout.splitlines()) == 2
 
 
 def test_an_answer_is_printed_the_same_a_second_time(lab: Lab, store: Store) -> None:

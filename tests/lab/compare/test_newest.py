@@ -12,7 +12,6 @@ from lab.compare.newest import comparison_to_go_on_with, newest_that_judged, sel
 from lab.errors import RunError
 from lab.records import Comparison
 from lab.store import Store
-from tests.lab_process import Lab
 from tests.saved_checks import CHECKED, CUT, EMPTY
 
 
@@ -82,17 +81,3 @@ def test_a_self_check_that_spent_its_budget_is_resumed_with_a_larger_one() -> No
     assert selfcheck_to_go_on_with([CHECKED], longer=True) == CHECKED
     assert selfcheck_to_go_on_with([done, CHECKED], longer=True) == CHECKED
     assert selfcheck_to_go_on_with([done, EMPTY], longer=False) == EMPTY
-
-
-def test_show_prints_the_newest_that_tells_something_and_names_the_newer_one(lab: Lab, store: Store) -> None:
-    """On stderr, as the answer is another's."""
-    store.save_selfcheck(CHECKED)
-    store.save_selfcheck(EMPTY)
-
-    done = lab("selfcheck", "--show")
-
-    assert done.returncode == 0, done.stderr
-    assert CHECKED.id in " ".join(done.stdout.split())
-    words = " ".join(done.stderr.split())
-    assert f"host: a newer self-check, begun {EMPTY.started_utc}, is interrupted and has judged nothing; " in words
-    assert f"--resume --device host --build {EMPTY.build}" in words

@@ -1,10 +1,9 @@
-"""A self-check on a device: the fake phone's through the library, and this machine's through the command."""
+"""A self-check on a device, through the library and on a fake phone."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,7 @@ from lab.compare.tally import tally
 from lab.device.fake.phone import FakePhone, Fault
 from lab.errors import DeviceRefused, RunError, ScenarioError
 from lab.records import Inject, SelfCheck
-from lab.store import Store
 from tests.fake_lab import FakeLab, good, making
-from tests.lab_process import Lab
 
 TOML = """
 [scenario]
@@ -34,22 +31,6 @@ patches_per_batch = 3
 warmup = 0
 iterations = 2
 timeout_s = 10
-"""
-
-LOAD = """
-[scenario]
-name = "short"
-question = "What are verdicts on starting worth?"
-metric = "load_s"
-[workload]
-kind = "load"
-[plan]
-warmup = 0
-iterations = 1
-timeout_s = 60
-[gates]
-max_gap = 0.99
-start = "never"
 """
 
 
@@ -160,47 +141,3 @@ def test_it_is_not_resumed_in_other_surroundings(make: Callable[..., Setting]) -
     reopen(record, setting.scenario, setting.bench)
     with pytest.raises(RunError, match="iterations was 2, is 3"):
         reopen(record, other, setting.bench)
-
-
-def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
-    """A comparison of a real build with itself prints a line as it ends; the record can be shown again."""
-    (tmp_path / "short.toml").write_text(LOAD)
-    assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
-    options = ("--build", "tiny-fp32", "--comparisons", "1", "--injected", "0", "--budget", "15", "--seed", "3")
-    done = lab("selfcheck", tmp_path / "short.toml", *options, "--markdown", tmp_path / "found.md")
-
-    assert done.returncode == 0, done.stderr
-    assert "host 1/1 alike: " in done.stderr
-    assert "What are verdicts on host worth? (this machine, no phone)" in done.stdout
-    assert "no rates by slow-down" in " ".join(done.stdout.split()), "one comparison is fewer than 30 pairs"
-    assert "| 1 | - |" in (tmp_path / "found.md").read_text()
-    assert "What are verdicts on host worth?" in lab("selfcheck", "--show").stdout
-    refused = lab("selfcheck", tmp_path / "short.toml", "--build", "tiny-fp32", "--resume")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "there is no self-check to resume" in refused.stderr
-    assert "to extend one that spent its budget, add --budget SECONDS" in refused.stderr
-
-
-def test_a_self_check_that_spent_its_budget_is_given_more(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
-    """The new budget includes what was spent: less is refused; with enough, what is missing is measured."""
-    (tmp_path / "short.toml").write_text(LOAD)
-    assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
-    options = (tmp_path / "short.toml", "--build", "tiny-fp32")
-    assert lab("selfcheck", *options, "--comparisons", "1", "--injected", "0", "--budget", "15").returncode == 0
-    with closing(Store(tmp_path / "data")) as store:
-        (found,) = store.selfchecks("host")
-        (live,) = found.live
-        judged = replace(live, found=replace(live.found, verdict="same"))  # whatever the load of this machine
-        store.save_selfcheck(
-            replace(found, wanted=2, live=(judged,))
-        )  # as if there had been no time for the second
-
-    refused = lab("selfcheck", *options, "--resume", "--budget", "1")
-    done = lab("selfcheck", *options, "--resume", "--budget", str(found.spent_s + 60))
-
-    assert (refused.returncode, done.returncode) == (2, 0), done.stderr
-    assert "wanted a --budget of more than that, for all of it, found 1" in " ".join(refused.stderr.split())
-    with closing(Store(tmp_path / "data")) as store:
-        (longer,) = store.selfchecks("host")
-    assert (longer.id, longer.budget_s, longer.status) == (found.id, found.spent_s + 60, "finished")
-    assert len(longer.live) == 2

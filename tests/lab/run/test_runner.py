@@ -152,17 +152,6 @@ def test_waiting_at_the_gate_is_part_of_what_the_next_trial_costs(make: Callable
     assert [place for place in places(record, lab.scenario, waited) if place.number > 8] == []
 
 
-def test_the_memory_pass_is_counted_among_the_trials_to_come(make: Callable[..., ScriptedLab]) -> None:
-    """Two cells in two blocks, and one more of each: progress never says 5 of 4."""
-    lab = make()
-    record = lab.begin(memory=True)
-    totals: set[int] = set()
-
-    list(run(record, lab.scenario, lab.bench, watch=lambda now: totals.add(now.total)))
-
-    assert totals == {6}
-
-
 def test_a_throttled_first_block_does_not_make_a_run_hopeless(make: Callable[..., ScriptedLab]) -> None:
     """Heat passes, and the next trial waits for it."""
     lab = make()

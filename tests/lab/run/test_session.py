@@ -16,28 +16,6 @@ from lab.run.runner import run
 from tests.fake_lab import ScriptedLab
 
 
-def test_a_good_trial_keeps_its_samples_and_raw_lines(make: Callable[..., ScriptedLab]) -> None:
-    """Nine tiles at one a batch are 28 stages of 10 ms; the agent's own lines lie beside the trial."""
-    lab = make()
-    record = lab.begin()
-    trials = lab.go_on(record)
-
-    one = next(trial for trial in trials if trial.cell == "patches_per_batch=1")
-
-    assert one.valid
-    assert list(one.samples["encode_s"]) == pytest.approx([0.28, 0.28])
-    folder = lab.store.trial_folder(record.id, one.number)
-    assert {path.name for path in folder.iterdir()} == {
-        "job.json",
-        "events.jsonl",
-        "stdout.txt",
-        "stderr.txt",
-        "trial.json",
-        "turn",
-        "boot",
-    }
-
-
 def test_an_invalid_trial_is_kept_and_the_run_goes_on(make: Callable[..., ScriptedLab]) -> None:
     """The second trial dies: it is kept with its reason, and not tried again."""
     lab = make(script=lambda number: "dies" if number == 2 else "none")
@@ -134,20 +112,6 @@ def test_ctrl_c_ends_the_agent_and_marks_the_run(make: Callable[..., ScriptedLab
     assert "kill agent 1" in lab.phone.journal
     assert lab.store.run(record.id).status == "interrupted"
     assert lab.store.trials(record.id) == []
-
-
-def test_what_a_cut_trial_left_is_kept_aside(make: Callable[..., ScriptedLab]) -> None:
-    """Half-written lines do not mix with the new trial's, and are not thrown away."""
-    lab = make()
-    record = lab.begin()
-    (lab.store.trial_folder(record.id, 1) / "events.jsonl").write_text("half a l")
-
-    lab.go_on(record)
-
-    kept = lab.store.root / "runs" / record.id / "interrupted" / "0001-1" / "events.jsonl"
-    assert kept.read_text() == "half a l"
-    assert lab.store.trials(record.id)[0].valid
-    assert lab.store.reindex()["trials"] == 4
 
 
 def test_an_altered_build_is_not_measured(make: Callable[..., ScriptedLab]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.debian import DebianError, cache_folder, download, mirror_in
+from device_agents.debian import DebianError, cache_folder, download
 from tests.lab_process import ROOT
 
 HEADERS = ("headers/onnxruntime_c_api.h", "jni/arm64-v8a/libonnxruntime.so")
@@ -81,11 +81,3 @@ def test_an_unknown_abi_is_a_wrong_command_line(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "x86_64" in done.stderr
-
-
-def test_the_mirror_is_that_of_the_release_itself() -> None:
-    """Not of its updates, and not of another publisher's packages for it."""
-    targets = "mirror-a bookworm-updates main\nmirror-b cloud-bookworm main\nmirror-c bookworm main\n"
-
-    assert mirror_in(targets, "bookworm") == "mirror-c"
-    assert mirror_in(targets, "trixie") is None

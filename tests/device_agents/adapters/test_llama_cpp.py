@@ -35,6 +35,7 @@ from device_agents.contract import (
     parse_event,
 )
 from device_agents.reference.failure import AgentError
+from tests.lab_process import ROOT
 
 PREFILL = PrefillWork(input="screen", prompt_tokens=100, parallel_tokens=32)
 DECODE = DecodeWork(input="screen", context_tokens=50, new_tokens=9, parallel_tokens=32)
@@ -281,9 +282,8 @@ def test_both_steps_run_as_processes(tmp_path: Path) -> None:
 
     def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "device_agents.adapters.llama_cpp", *arguments]
-        root = Path(__file__).parents[2]
         both = ["--job", str(tmp_path / "job.json"), "--manifest", str(tmp_path / "manifest.json")]
-        return subprocess.run([*argv, *both], cwd=root, capture_output=True, text=True, check=False)
+        return subprocess.run([*argv, *both], cwd=ROOT, capture_output=True, text=True, check=False)
 
     said = ask("prepare")
     events = tmp_path / "events.jsonl"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.virtual_phone import cgroup, farm, linux, rootfs
+from device_agents.virtual_phone import cgroup, farm
 from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
 from device_agents.virtual_phone.phone import Phone
@@ -170,37 +170,3 @@ def test_a_phone_that_does_not_exist_is_named(environment: dict[str, str]) -> No
     """The message lists the existing phones."""
     done = run_farm(environment, "fault", "virtual-9", "unplug")
     assert (done.returncode, done.stderr) == (2, "farm: no phone 'virtual-9'; there are: none\n")
-
-
-def test_the_mirror_is_debians_own_archive() -> None:
-    """Of apt's sources it is neither security updates, nor backports, nor somebody else's archive."""
-    targets = (
-        "http://mirror.example/debian-security/ bookworm-security main\n"
-        "http://mirror.example/debian/ bookworm main\n"
-        "http://mirror.example/debian/ bookworm non-free\n"
-        "http://mirror.example/debian/ bookworm-updates main\n"
-        "https://tools.example/apt stable main\n"
-    )
-    assert rootfs.debian_in(targets) == ["http://mirror.example/debian/"]
-
-
-def test_control_groups_are_found_in_either_version(tmp_path: Path) -> None:
-    """v1 mounts a tree for each controller, by any name; v2 has one for all that v1 does not hold."""
-    v1 = (
-        "30 24 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
-        "31 24 0:27 / /sys/fs/cgroup/memory rw,nosuid shared:10 - cgroup cgroup rw,memory\n"
-        f"32 24 0:28 / {tmp_path} rw,nosuid shared:11 - cgroup2 cgroup2 rw\n"
-    )
-    assert cgroup.folders("phone", v1) == {
-        "cpu": Path("/sys/fs/cgroup/cpu,cpuacct/phone"),
-        "cpuacct": Path("/sys/fs/cgroup/cpu,cpuacct/phone"),
-        "memory": Path("/sys/fs/cgroup/memory/phone"),
-    }
-    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n", encoding="ascii")
-    v2 = f"32 24 0:28 / {tmp_path} rw,nosuid shared:11 - cgroup2 cgroup2 rw\n"
-    assert set(cgroup.folders("phone", v2).values()) == {tmp_path / "phone"}
-
-
-def test_processes_of_a_phone_are_known_by_their_namespace() -> None:
-    """The process itself comes first."""
-    assert linux.in_namespace_of(os.getpid())[0] == os.getpid()

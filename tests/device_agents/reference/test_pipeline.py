@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from device_agents.contract import Inject, Stage
 from device_agents.reference.pipeline import Pipeline
-from device_agents.reference.stage import Place, RawSpan, injected, run_stage, slowed, span_of
-from device_agents.reference.text import Detokeniser
 from device_agents.reference.units import ExecutionUnit
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -100,62 +96,3 @@ def test_one_unit_does_both_sides_in_turn() -> None:
         assert threading.active_count() == before
 
     assert journal == ["cpu 0", "npu 0", "cpu 1", "npu 1"]
-
-
-def test_a_stage_leaves_one_span_and_its_result() -> None:
-    """The span says what ran, where, and on how many tiles."""
-    spans: list[RawSpan] = []
-    place = Place(Stage.VIT, ExecutionUnit((0, 1)))
-
-    assert run_stage(lambda: 42, spans, place, 3, 1, 4, 6) == 42
-    span = span_of(spans[0])
-    assert (span.stage, span.iteration, span.index, span.role, span.unit) == ("vit", 3, 1, "npu", "cpu0-1")
-    assert span.count is not None
-    assert (span.count.true, span.count.padded) == (4, 6)
-    assert span.thread == threading.get_native_id()
-
-
-def test_a_stage_that_fails_leaves_no_span() -> None:
-    """An incomplete stage is no measurement."""
-    spans: list[RawSpan] = []
-    with pytest.raises(ZeroDivisionError):
-        run_stage(lambda: 1 // 0, spans, Place(Stage.VIT, ExecutionUnit((0,))), 0, 0)
-
-    assert spans == []
-
-
-def test_a_slowed_stage_takes_at_least_its_factor() -> None:
-    """It goes on computing until the factor is reached, and its result is unchanged."""
-    spans: list[RawSpan] = []
-    inner: list[RawSpan] = []
-    place = Place(Stage.VIT, ExecutionUnit((0,)))
-
-    def work() -> int:
-        return run_stage(lambda: len(hashlib.sha256(bytes(1 << 20)).digest()), inner, place, 0, 0)
-
-    assert run_stage(slowed(work, 3.0), spans, place, 0, 0) == 32
-    assert span_of(spans[0]).duration_ns >= 3 * span_of(inner[0]).duration_ns
-
-
-def test_only_the_named_stage_is_slowed() -> None:
-    """Every other stage keeps its own function, so nothing else changes."""
-
-    def work() -> None:
-        return None
-
-    inject = Inject(stage=Stage.VIT, slow_down=2.0)
-    assert injected(work, Stage.PROJECT, inject) is work
-    assert injected(work, Stage.VIT, None) is work
-    assert injected(work, Stage.VIT, inject) is not work
-
-
-def test_text_streams_character_by_character(request: pytest.FixtureRequest) -> None:
-    """An accent appears with its last byte, special tokens have no text, and invalid UTF-8 is replaced."""
-    from device_agents.contract import Tokenizer
-
-    detokeniser = Detokeniser(Tokenizer(kind="bytes", first_byte=2, end=0))
-    tokens = [0, *(byte + 2 for byte in "hé".encode()), 0xFF + 2, 500, 0xC3 + 2]
-
-    assert [detokeniser.feed(token) for token in tokens] == ["", "h", "", "é", "\ufffd", "", ""]
-    assert detokeniser.finish() == "\ufffd"
-    assert detokeniser.feed(ord("x") + 2) == "x"

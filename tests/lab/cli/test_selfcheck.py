@@ -1,0 +1,112 @@
+"""The command `lab selfcheck` on this machine."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.store import Store
+from tests.lab_process import Lab
+from tests.saved_checks import CHECKED, EMPTY
+
+LOAD = """
+[scenario]
+name = "short"
+question = "What are verdicts on starting worth?"
+metric = "load_s"
+[workload]
+kind = "load"
+[plan]
+warmup = 0
+iterations = 1
+timeout_s = 60
+[gates]
+max_gap = 0.99
+start = "never"
+"""
+
+
+def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
+    """A comparison of a real build with itself prints a line as it ends; the record can be shown again."""
+    (tmp_path / "short.toml").write_text(LOAD)
+    assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
+    options = ("--build", "tiny-fp32", "--comparisons", "1", "--injected", "0", "--budget", "15", "--seed", "3")
+    done = lab("selfcheck", tmp_path / "short.toml", *options, "--markdown", tmp_path / "found.md")
+
+    assert done.returncode == 0, done.stderr
+    assert "host 1/1 alike: " in done.stderr
+    assert "What are verdicts on host worth? (this machine, no phone)" in done.stdout
+    assert "no rates by slow-down" in " ".join(done.stdout.split()), "one comparison is fewer than 30 pairs"
+    assert "| 1 | - |" in (tmp_path / "found.md").read_text()
+    assert "What are verdicts on host worth?" in lab("selfcheck", "--show").stdout
+    refused = lab("selfcheck", tmp_path / "short.toml", "--build", "tiny-fp32", "--resume")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there is no self-check to go on with" in refused.stderr
+    assert "one whose time was spent goes on with more of it, --budget SECONDS" in refused.stderr
+
+
+def test_a_self_check_that_spent_its_budget_is_given_more(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
+    """The new budget includes what was spent: less is refused; with enough, what is missing is measured."""
+    (tmp_path / "short.toml").write_text(LOAD)
+    assert lab("builds", "add", tiny_build, "--line", "tiny-fp32").returncode == 0
+    options = (tmp_path / "short.toml", "--build", "tiny-fp32")
+    assert lab("selfcheck", *options, "--comparisons", "1", "--injected", "0", "--budget", "15").returncode == 0
+    with closing(Store(tmp_path / "data")) as store:
+        (found,) = store.selfchecks("host")
+        (live,) = found.live
+        judged = replace(live, found=replace(live.found, verdict="same"))  # whatever the load of this machine
+        store.save_selfcheck(
+            replace(found, wanted=2, live=(judged,))
+        )  # as if there had been no time for the second
+
+    refused = lab("selfcheck", *options, "--resume", "--budget", "1")
+    done = lab("selfcheck", *options, "--resume", "--budget", str(found.spent_s + 60))
+
+    assert (refused.returncode, done.returncode) == (2, 0), done.stderr
+    assert "wanted a --budget of more than that, for all of it, found 1" in " ".join(refused.stderr.split())
+    with closing(Store(tmp_path / "data")) as store:
+        (longer,) = store.selfchecks("host")
+    assert (longer.id, longer.budget_s, longer.status) == (found.id, found.spent_s + 60, "finished")
+    assert len(longer.live) == 2
+
+
+def test_show_prints_the_newest_that_tells_something_and_names_the_newer_one(lab: Lab, tmp_path: Path) -> None:
+    """On stderr, as the answer is another's."""
+    with closing(Store(tmp_path / "data")) as store:
+        store.save_selfcheck(CHECKED)
+        store.save_selfcheck(EMPTY)
+
+    done = lab("selfcheck", "--show")
+
+    assert done.returncode == 0, done.stderr
+    assert CHECKED.id in " ".join(done.stdout.split())
+    words = " ".join(done.stderr.split())
+    assert f"host: a newer self-check, begun {EMPTY.started_utc}, is interrupted and has judged nothing; " in words
+    assert f"--resume --device host --build {EMPTY.build}" in words
+
+
+def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:
+    """An option that was left out is not one that was given its default."""
+    words = " ".join(lab("selfcheck", "--help").stdout.replace("│", " ").split())
+
+    assert all(f"[default: {default}]" in words for default in ("900", "10", "5"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--resume", "--seed", "1", "--comparisons", "3"), "leave --comparisons, --seed out"),
+        (("--show", "--budget", "5", "--resume"), "leave --budget, --resume out"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_in_words(
+    lab: Lab, arguments: tuple[str, ...], words: str
+) -> None:
+    """Status 2, and nothing on stdout."""
+    done = lab("selfcheck", *arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in " ".join(done.stderr.split())
