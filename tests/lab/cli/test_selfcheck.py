@@ -44,7 +44,7 @@ def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path)
     assert "What are verdicts on host worth?" in lab("selfcheck", "--show").stdout
     refused = lab("selfcheck", tmp_path / "short.toml", "--build", "tiny-fp32", "--resume")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "there is no self-check to go on with" in refused.stderr
+    assert "there is no self-check to resume" in refused.stderr
     assert "one whose time was spent goes on with more of it, --budget SECONDS" in refused.stderr
 
 
