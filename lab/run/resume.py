@@ -70,8 +70,8 @@ def scenario_of(record: Run) -> Scenario:
 
 
 def profile_of(record: Run) -> Profile | None:
-    """Return the profile that a run was begun with; None for a run that is older than profiles."""
-    name = record.context.facts["profile"]
+    """Return the profile that a run was begun with; None for a run without one, or older than profiles."""
+    name = record.context.facts.get("profile", "none")
     return None if name == "none" else TypeAdapter[Profile](Profile).validate_python(name)
 
 

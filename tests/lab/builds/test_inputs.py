@@ -141,7 +141,7 @@ def test_a_lab_without_torch_says_what_to_install(tmp_path: Path, lab: Lab, tiny
     [
         (("run", "null", "--image", "photo.png"), "--image: scenario null works on no input; leave --image out"),
         (("run", "throughput", "--instruction", "x"), "name it with --image FILE"),
-        (("run", "--resume", "--image", "photo.png"), "--resume goes on with the input its run began with"),
+        (("run", "--resume", "--image", "photo.png"), "--resume uses the input its run began with"),
     ],
 )
 def test_what_makes_no_sense_together_is_refused(

@@ -111,7 +111,7 @@ def test_a_foreign_run_is_answered_and_marked(tmp_path: Path, lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
     assert "10.0 ms" in done.stdout
     assert "Parsed: llama-bench" in done.stdout
-    assert "what comes out is not" in " ".join(done.stdout.split())
+    assert "their number is checked, its output is not" in " ".join(done.stdout.split())
     trial = next((tmp_path / "data" / "runs").glob("*/trials/0001"))
     assert '"n_prompt": 96' in (trial / "stdout.txt").read_text()
     assert "a stray line" in (trial / "stderr.txt").read_text()
