@@ -33,7 +33,7 @@ def test_figures_that_a_foreign_tool_printed_are_said_to_be_parsed(store: Store)
 
 
 def test_a_damaged_input_of_the_users_own_is_named_and_its_answer_is_not_kept(store: Store) -> None:
-    """The results are shown nevertheless; a kept answer follows the run's folder, and the input lies outside it."""
+    """The results are shown nevertheless. Kept answers watch the run's folder only; the input lies elsewhere."""
     (store.root / "inputs/abc").mkdir(parents=True)
     run = saved_run(store)
     own = replace(
