@@ -53,3 +53,5 @@ def test_cells_are_paired_by_their_key_or_as_the_only_ones() -> None:
     assert cells_of(other, run_of(batches(3))) == [(batches(2)[0], batches(3)[0])]
     with pytest.raises(RunError, match="measured no common cell: patches_per_batch=1, patches_per_batch=4 and"):
         cells_of(first, other)
+    with pytest.raises(RunError, match="measured no common cell: patches_per_batch=2 and patches_per_batch=1, "):
+        cells_of(other, first)
