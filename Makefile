@@ -87,14 +87,16 @@ farm-down: setup  ## stop all virtual phones and remove everything of theirs
 	@$(FARM) down
 
 STYLE = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-# Two workers; tests that share a costly fixture go to one of them (LANES in tests/conftest.py).
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Two workers; tests that share a costly fixture go to one of them (LANES in tests/conftest.py). Phones measure
+# on this machine's cores, so their tests run alone.
+PYTEST = $(BIN)/python -m pytest
+BESIDE = -n 2 --dist loadgroup
 
 check: setup  ## the inner loop: style, types, layers, and the tests that need no phone, export or wait
-	@$(STYLE) && $(PYTEST) -m 'not slow and not arm64'
+	@$(STYLE) && $(PYTEST) $(BESIDE) -m 'not slow and not arm64'
 
 test: setup  ## run everything: style, types, layers, and every test
-	@$(STYLE) && $(PYTEST)
+	@$(STYLE) && $(PYTEST) $(BESIDE) -m 'not phone and not arm64' && $(PYTEST) -m 'phone and not arm64'
 
 test-arm64: setup  ## test the native agent and the plan `once` on an emulated arm64 phone (minutes)
 	@$(BIN)/python -m pytest -m arm64

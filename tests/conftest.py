@@ -32,13 +32,16 @@ COSTLY = {"browser_page", "postgres_server", "lab"}
 """Fixtures that cost seconds too, but need no lane: a browser, a database, `lab` as a process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test its lane, and the mark `slow` to those that need what costs much."""
+    """Give every test its lane, and the marks `phone` and `slow` to those that need a phone or what costs much."""
     for item in items:
         wanted = set(getattr(item, "fixturenames", ()))
         if "agent" in wanted and getattr(item, "callspec", None) is not None:
             wanted.add(str(item.callspec.params.get("agent", "")))  # type: ignore[attr-defined]
         lane = next((name for name, fixtures in LANES.items() if fixtures & wanted), "")
+        if lane == "phones":
+            item.add_marker(pytest.mark.phone)
         if lane or COSTLY & wanted:
             item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.xdist_group(lane or str(item.path)))
