@@ -246,6 +246,7 @@ def clean_phone(phone: Phone) -> Iterator[Phone]:
     settings = phone.shell(SETTINGS)
     yield phone
     phone.restore()
+    phone.shell(f"[ -d {SCRATCH} ] || rm -f {SCRATCH}")  # a test that failed may have left a file there
     with suppress(AssertionError):
         soon("an end of what runs", lambda: not processes(phone), within_s=5.0)
     assert processes(phone) == {}
