@@ -21,7 +21,7 @@ def test_the_pages_tables_are_the_codes() -> None:
     assert set(TABLES) == {"events", "stages", "workloads", "vector", "errors"}
 
 
-def test_a_stale_table_is_filled_in_anew() -> None:
+def test_a_stale_table_is_filled_in_again() -> None:
     """The text between the markers is replaced, the text around them is not."""
     text = "before\n<!-- generated: errors -->\nold\n<!-- end -->\nafter\n"
 

@@ -37,7 +37,7 @@ def test_one_command_measures_every_phone_and_answers_for_each(
 def test_a_phone_that_is_gone_stops_no_other(
     lab_and_phones: Lab, phones: list[Phone], tmp_path: Path, native_bundle: Path, tiny_build: Path
 ) -> None:
-    """The disk of one is full: the other answers, the failure is told at the end, and the status is 2."""
+    """The disk of one is full: the other answers, the failure is reported at the end, and the status is 2."""
     command = with_agent(tmp_path, native_bundle, tiny_build, lab_and_phones)
     phones[1].fault("fill-disk")
 

@@ -1,4 +1,4 @@
-"""An attempt at a trial: what it leaves in the trial's folder, and what is told while it runs."""
+"""An attempt at a trial: what it leaves in the trial's folder, and the progress it reports."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_a_pilot_says_how_many_iterations_fill_the_time(make: Callable[..., Scri
     ]
 
 
-def test_a_reboot_in_a_pilot_makes_the_device_ready_anew(make: Callable[..., ScriptedLab]) -> None:
+def test_a_reboot_in_a_pilot_makes_the_device_ready_again(make: Callable[..., ScriptedLab]) -> None:
     """No trial runs on a phone that was not prepared, and none gets the plan's two iterations."""
     lab = make(lambda number: "reboots" if number == 1 else "none", LASTING)
     record = lab.begin()

@@ -81,7 +81,7 @@ def test_a_hanging_agent_is_ended_and_the_next_one_starts(make: Callable[..., Sc
     assert "kill agent 1" in lab.phone.journal
 
 
-def test_a_reboot_while_settling_makes_the_device_ready_anew(make: Callable[..., ScriptedLab]) -> None:
+def test_a_reboot_while_settling_makes_the_device_ready_again(make: Callable[..., ScriptedLab]) -> None:
     """The lease is taken again before anything else is done; no trial is lost."""
     settled: list[int] = []
 
