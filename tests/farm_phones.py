@@ -90,7 +90,12 @@ class Phone:
         return _adb(self.adb_server, "-s", self.address, *arguments, deadline_s=deadline_s)
 
     def connect(self) -> str:
-        """Have the tests' adb server connect to the phone; gives what adb says."""
+        """Have the tests' adb server connect to the phone; gives what adb says.
+
+        A link that an earlier test broke stays `offline` for a while: it is made anew.
+        """
+        if self.adb_state() == "offline":
+            self.disconnect()
         return _adb(self.adb_server, "connect", self.address).stdout.strip()
 
     def disconnect(self) -> None:
