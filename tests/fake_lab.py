@@ -55,6 +55,7 @@ class FakeTurn:
 
     journal: list[str] = field(default_factory=list)
     number: int | None = 7
+    lock: str | None = "/run/lock/fake"
     fence: int = 1
 
     def note(self, process: Process | None) -> None:

@@ -1,8 +1,9 @@
 """The `measuring` lock: devices that share cores take turns.
 
-The lock belongs to the machine, not to a data root: labs with different data roots still share the cores. It is a
-`flock`, which the kernel releases when its holder dies, however it dies. The file's text says who holds it and
-which agent runs, so that the next holder can end the agent of a killed lab.
+The lock belongs to the machine, not to a data root, a user or a temporary folder: all labs share the cores. It is
+a `flock` on a file and, on Linux, an abstract socket's name, which also labs see that have another /run (as in a
+container on the host's network). The kernel releases both when their holder dies, however it dies. The file's text
+counts the turns, and says who holds the lock and which agent runs.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import fcntl
 import json
 import logging
 import os
-import tempfile
+import secrets
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from lab.device import lockfile
 from lab.device.local import LocalTransport, start_time
 from lab.device.transport import Process
 from lab.errors import DeviceBusy, RunError
@@ -32,6 +36,12 @@ HOST = "host"
 POLL_S = 0.5
 """How often a waiting lab looks again; a judgement: no measurement is running in the waiting one."""
 
+OVERRIDE = "POCKETLAB_LOCK"
+"""The environment variable that names another lock file."""
+
+RECORD = 512
+"""Bytes of the lock's text: always as many, so that a disk that fills up later does not stop the count."""
+
 Elsewhere = Callable[[str, Process], None]
 """End the process that a killed lab left on the device of this name."""
 
@@ -43,8 +53,13 @@ class Held(Protocol):
     def number(self) -> int | None:
         """The number of this machine's turn; None for a phone, whose cores are its own.
 
-        Two turns with consecutive numbers prove that nobody measured in between.
+        Two turns with consecutive numbers prove that nobody measured in between: a file begins at a random one.
         """
+        ...
+
+    @property
+    def lock(self) -> str | None:
+        """The machine's lock that is held, for the Context; None for a phone."""
         ...
 
     @property
@@ -63,16 +78,24 @@ class Held(Protocol):
 
 @dataclass(frozen=True)
 class MachineTurn:
-    """The turn of this machine, for agents on `device`: this machine itself, or a device that shares its cores."""
+    """The turn of this machine, for agents on `device`: this machine itself, or a device that shares its cores.
+
+    `notes` are the open files in which the agent is noted: the lock's, and one that only this user can write.
+    """
 
     number: int
     device: str
-    lock: int
+    lock: str
+    notes: tuple[int, ...]
     fence: int = 0
 
     def note(self, process: Process | None) -> None:
-        """Write the agent into the lock's file, open as `lock`."""
-        _write(self.lock, _Text(os.getpid(), self.number, self.device, process))
+        """Write the agent into the notes."""
+        for descriptor in self.notes:
+            try:
+                _write(descriptor, _Text(os.getpid(), self.number, self.device, process))
+            except OSError:
+                log.debug("the measuring lock's note could not be written")
 
     def again(self) -> None:
         """Do nothing: a device's reboot does not end this machine's turn."""
@@ -84,7 +107,7 @@ class MachineTurn:
 
 def lock_path() -> Path:
     """Return the machine's lock file; ``POCKETLAB_LOCK`` names another, for tests and for containers."""
-    return Path(os.environ.get("POCKETLAB_LOCK") or Path(tempfile.gettempdir()) / "pocketlab-measuring.lock")
+    return Path(os.environ.get(OVERRIDE) or lockfile.machine_lock())
 
 
 @contextmanager
@@ -100,54 +123,97 @@ def measuring(
     """Hold the lock while the block runs.
 
     `device` is where the holder's agents run. First ends the agent that a killed lab left on this machine; for one
-    on another device, calls `elsewhere`. Raises `DeviceBusy` when the lock is not free within `wait_s`, and
-    `RunError` when its file cannot be used at all: that is this machine's fault, not a device's.
+    on another device, calls `elsewhere`. Raises `DeviceBusy` when the lock is not free within `wait_s` or another
+    user's agent is left, and `RunError` when its file cannot be used at all: that is this machine's fault, not a
+    device's.
     """
-    descriptor = _open(path)
-    try:
-        _acquire(descriptor, path, wait_s=wait_s, tell=tell, sleep=sleep)
+    with ExitStack() as stack:
+        descriptor = _acquire(path, stack, wait_s=wait_s, tell=tell, sleep=sleep)
+        notes = [descriptor]
+        if (own := lockfile.own_note(path)) is not None:
+            stack.callback(os.close, own)
+            notes.append(own)
         before = _read(descriptor)
-        _end_orphan(before, elsewhere)
-        turn = MachineTurn(before.turns + 1, device, descriptor)
+        ours = lockfile.only_ours(descriptor) or (own is not None and _read(own).process == before.process)
+        _end_orphan(before, elsewhere, ours=ours)
+        turn = MachineTurn(before.turns + 1, device, str(path), tuple(notes))
+        try:
+            _write(descriptor, _Text(os.getpid(), turn.number))
+        except OSError as error:
+            raise RunError(
+                f"cannot count this turn in the measuring lock {path} ({error.strerror or error}): others would "
+                "not see that we measured meanwhile. Free some space there"
+            ) from error
         turn.note(None)
         try:
             yield turn
         finally:
             turn.note(None)
-    finally:
-        os.close(descriptor)
 
 
-def _open(path: Path) -> int:
-    why = ""
-    for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # another user's file may only be readable
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        except OSError as error:
-            why = error.strerror or str(error)
-    raise RunError(f"cannot open the measuring lock {path} ({why}); set POCKETLAB_LOCK to a file you may write")
+def state(path: Path) -> str:
+    """Return who holds a lock, in words, without making its file; raises `RunError` if it cannot be used."""
+    if not path.exists() and os.access(path.parent, os.W_OK):
+        return "free"
+    with ExitStack() as stack:
+        found = _tried(path, stack)
+        return "free" if isinstance(found, int) else found
 
 
 def _acquire(
-    descriptor: int, path: Path, *, wait_s: float, tell: Callable[[str], None], sleep: Callable[[float], None]
-) -> None:
+    path: Path,
+    stack: ExitStack,
+    *,
+    wait_s: float,
+    tell: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> int:
+    """Return the open file of the lock, which `stack` holds from now on."""
     waited, told = 0.0, False
     while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise RunError(f"cannot lock {path}: {error}") from error
-        holder = f"another lab (pid {_read(descriptor).pid or 'unknown'}) is measuring on this machine"
+        with ExitStack() as attempt:
+            found = _tried(path, attempt)
+            if isinstance(found, int):
+                stack.push(attempt.pop_all())
+                return found
         if waited >= wait_s:
-            raise DeviceBusy(f"{holder}; waited {wait_s:g} s for {path}. Try again later, or wait longer: --wait")
+            raise DeviceBusy(f"{found}; waited {wait_s:g} s for {path}. Try again later, or wait longer: --wait")
         if not told:
-            tell(f"{holder}; waiting up to {wait_s:g} s for it to end")
+            tell(f"{found}; waiting up to {wait_s:g} s for it to end")
             told = True
         sleep(POLL_S)
         waited += POLL_S
+
+
+def _tried(path: Path, stack: ExitStack) -> int | str:
+    """Take the lock once: return its open file, or who has it, in words."""
+    while True:
+        descriptor = lockfile.opened(path)
+        stack.callback(os.close, descriptor)
+        busy = f"another lab (pid {_read(descriptor).pid or 'unknown'}) is measuring on this machine"
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise RunError(f"cannot lock {path}: {error}") from error
+            return busy
+        if lockfile.still_there(descriptor, path):
+            break
+    if path == lockfile.machine_lock() and not _named(stack):
+        return "another lab, which has another file for its lock, is measuring on this machine"
+    return descriptor
+
+
+def _named(stack: ExitStack) -> bool:
+    """Take the machine-wide name; return False if another lab has it. Where there are no such names: True."""
+    if sys.platform != "linux":
+        return True
+    try:
+        name = stack.enter_context(closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)))
+        name.bind(f"\0{lockfile.NAME}")
+    except OSError as error:  # a service may be forbidden sockets
+        return error.errno != errno.EADDRINUSE
+    return True
 
 
 @dataclass(frozen=True)
@@ -161,35 +227,48 @@ class _Text:
 
 
 def _read(descriptor: int) -> _Text:
-    """Return the content of the lock's file; an empty one if it cannot be read, or if another user wrote it."""
-    if os.fstat(descriptor).st_uid != os.getuid():
-        return _Text()
+    """Return the content of the lock's file, which any user may have written.
+
+    Where it cannot be read, turns are counted from a random number on, so that none follows an earlier one.
+    """
     try:
-        found = json.loads(os.pread(descriptor, 4096, 0) or b"{}")
+        found = json.loads(os.pread(descriptor, 4096, 0))
         process = Process(int(found["agent"]), int(found["started"])) if "agent" in found else None
-        return _Text(int(found.get("pid", 0)), int(found.get("turns", 0)), str(found.get("device", HOST)), process)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return _Text()
+        turns = int(found["turns"]) if "turns" in found else _any_number()
+        return _Text(int(found.get("pid", 0)), turns, str(found.get("device", HOST)), process)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return _Text(turns=_any_number())
+
+
+def _any_number() -> int:
+    return secrets.randbelow(2**48)
 
 
 def _write(descriptor: int, text: _Text) -> None:
     process = text.process
     agent = {"device": text.device, "agent": process.pid, "started": process.started} if process else {}
-    try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": text.pid, "turns": text.turns, **agent}).encode(), 0)
-    except OSError:  # read-only, or no space: the lock itself holds without its note
-        log.debug("the measuring lock's note could not be written")
+    line = json.dumps({"pid": text.pid, "turns": text.turns, **agent}).encode().ljust(RECORD)
+    os.pwrite(descriptor, line, 0)
+    os.ftruncate(descriptor, len(line))
 
 
-def _end_orphan(left: _Text, elsewhere: Elsewhere | None) -> None:
-    """End the agent that a killed lab left behind: it would share the cores with ours."""
+def _end_orphan(left: _Text, elsewhere: Elsewhere | None, *, ours: bool) -> None:
+    """End the agent that a killed lab left behind: it would share the cores with ours.
+
+    Raises `DeviceBusy` for a process here whose note another user may have written: it could be any of ours.
+    """
     if left.process is None:
         return
     if left.device != HOST:
         if elsewhere is not None:
             elsewhere(left.device, left.process)
         return
-    if start_time(left.process.pid) == left.process.started:
-        log.warning("ending agent %d, left behind by a lab that was killed", left.process.pid)
-        LocalTransport().kill(left.process)
+    if start_time(left.process.pid) != left.process.started:
+        return
+    if not ours:
+        raise DeviceBusy(
+            f"the agent of a killed lab of another user (pid {left.process.pid}) still runs on this machine; "
+            f"let its owner or root end it: kill {left.process.pid}"
+        )
+    log.warning("ending agent %d, left behind by a lab that was killed", left.process.pid)
+    LocalTransport().kill(left.process)

@@ -155,6 +155,7 @@ class Lease:
     """A device that is ours; made by :func:`held`. Its heartbeat outlives a broken link."""
 
     number: int | None = None  # of this machine's turns, as `cores.Held` has it: a device's lease knows none
+    lock: str | None = None  # nor its lock
 
     def __init__(self, device: Device, owner: str, tell: Callable[[str], None], keep: str = "") -> None:
         self._device, self._tell, self._keep, self._dead = device, tell, keep, ""

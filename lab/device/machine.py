@@ -13,7 +13,10 @@ from importlib import metadata, util
 from pathlib import Path
 
 from lab import remedies
+from lab.device.cores import OVERRIDE, lock_path, state
 from lab.device.local import cores, host_facts
+from lab.device.lockfile import machine_lock
+from lab.errors import RunError
 
 FREE_GIB = 5.0
 """Free disk wanted: room for the environment's and the builds' growth; a judgement."""
@@ -58,6 +61,7 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
     yield Finding(
         load <= IDLE_LOAD, "no other load on the machine", f"{load:.2f} a core over a minute", "end other work"
     )
+    yield _lock()
     yield Finding(builds > 0, "a build to measure", str(builds), remedies.a_build(), fatal=True)
     yield from _phones(data)
 
@@ -123,6 +127,19 @@ def _quota(usable: int) -> Finding:
         "none" if share is None else f"{share:g} of {usable} cores",
         "give the container whole cores (cpuset) instead of a quota: times are throttled otherwise",
     )
+
+
+def _lock() -> Finding:
+    """The lock that keeps two labs from measuring at once, and who holds it now."""
+    what, path = "the measuring lock, one for all labs of this machine", lock_path()
+    try:
+        found = f"{path}, {state(path)}"
+    except RunError as error:
+        return Finding(False, what, str(path), str(error), fatal=True)
+    if OVERRIDE in os.environ and path != machine_lock():
+        remedy = f"unset {OVERRIDE}, unless every lab that shares these cores has it"
+        return Finding(False, what, f"{found}; {OVERRIDE} names it: labs without it do not see it", remedy)
+    return Finding(True, what, found)
 
 
 def _governor() -> Finding:

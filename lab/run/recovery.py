@@ -74,7 +74,7 @@ def collected(attempts: Attempts, place: Place, monitor: Monitor | Blind) -> Tri
     turn, then = attempts.held.number, begun_in.decode() or "None"
     if turn is None or then == str(turn - 1):
         return replace(trial, flags=("collected", *trial.flags))
-    detail = f"the lab that began it in turn {then} of this machine died, and others had turns since"
+    detail = "the lab that began it died, and others may have measured on this machine since"
     detail = "; ".join(filter(None, (detail, trial.detail)))
     return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
 

@@ -11,6 +11,7 @@ from lab.errors import RunError, ScenarioError
 from lab.records import Context, Profile, Run
 from lab.run.bench import Bench, inputs_of
 from lab.run.context import context_of
+from lab.run.turn import LOCK
 from lab.scenario.load import SCENARIOS, read
 from lab.scenario.plan import Scenario
 from lab.scenario.suite import load_suite
@@ -92,7 +93,8 @@ def reopen(record: Run, scenario: Scenario, bench: Bench) -> None:
             f"{name}. Attach the first one, or start a new run"
         )
     now = context_of(scenario, record.cells, bench, inputs_of(record.cells, bench), record.inject)
-    then = Context({name: fact for name, fact in record.context.facts.items() if not name.startswith("care_")})
-    if changed := then.differs_from(now):  # care is compared once the device is prepared again
+    later = ("care_", LOCK)  # care is compared once the device is prepared again; any lock will do
+    then = Context({name: fact for name, fact in record.context.facts.items() if not name.startswith(later)})
+    if changed := then.differs_from(now):
         words = "; ".join(f"{name} was {was}, is {now}" for name, (was, now) in changed.items())
         raise RunError(f"run {record.id} cannot go on, its trials could not be compared: {words}. Start a new run")

@@ -26,7 +26,7 @@ from lab.run.bench import SETTLE, Bench, Watch, boot_of, inputs_of, trial_name
 from lab.run.monitor import monitor_of
 from lab.run.pilot import Piloted, Pilots
 from lab.run.recovery import abandon, bring_back, collected, end, full_disk, let_end, tidy
-from lab.run.turn import DeviceTurn, turn_of, with_care, with_facts
+from lab.run.turn import DeviceTurn, turn_of, with_care, with_facts, with_lock
 from lab.scenario.plan import Scenario
 from lab.store import Store
 from lab.trial import memory
@@ -65,8 +65,9 @@ def session(
             for own in bench.own_inputs.values():
                 check_input(own)
             let_end(record, scenario, bench)
-            if found := turn.prepare():
-                record = with_care(record, found)
+            found = turn.prepare()
+            if (ready := with_lock(with_care(record, found) if found else record, turn)) != record:
+                record = ready
                 bench.store.update_run(record)
             measuring = Session(record, scenario, bench, turn, watch)
             yield measuring

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOCK = "measuring_lock"
+"""The fact of a Context that names the machine's lock; runs of older labs, and phones, have none."""
+
 
 @contextmanager
 def turn_of(bench: Bench) -> Iterator[DeviceTurn]:
@@ -48,6 +51,11 @@ class DeviceTurn:
     def number(self) -> int | None:
         """As :class:`lab.device.cores.Held` says."""
         return self._held.number
+
+    @property
+    def lock(self) -> str | None:
+        """As :class:`lab.device.cores.Held` says."""
+        return self._held.lock
 
     @property
     def fence(self) -> int:
@@ -108,6 +116,14 @@ def with_care(record: Run, found: Mapping[str, str]) -> Run:
     return with_facts(record, found)
 
 
+def with_lock(record: Run, held: Held) -> Run:
+    """Return the run with the machine's lock in its Context; a run in parts names each that was held."""
+    before = record.context.facts.get(LOCK, "")
+    if held.lock is None or held.lock in before.split("; "):
+        return record
+    return with_facts(record, {LOCK: "; ".join(filter(None, (before, held.lock)))})
+
+
 def with_facts(record: Run, found: Mapping[str, str]) -> Run:
     """Return the run with these facts in its Context, in place of earlier ones of the same name."""
     return replace(record, context=Context({**record.context.facts, **found}))
@@ -145,6 +161,11 @@ class LeaseOnCores:
     def number(self) -> int:
         """The number of this machine's turn."""
         return self.shared.number
+
+    @property
+    def lock(self) -> str:
+        """The machine's lock."""
+        return self.shared.lock
 
     @property
     def fence(self) -> int:

@@ -15,7 +15,7 @@ from lab.device import lease, local
 from lab.device.fake.phone import FakePhone, fake_device
 from lab.device.local import LocalTransport
 from lab.device.transport import Process
-from lab.records import Run, Trial
+from lab.records import Context, Run, Trial
 from lab.run.resume import reopen
 from lab.run.runner import run
 from lab.run.turn import Terms, lease_of, leases_of_two
@@ -120,3 +120,21 @@ def test_a_run_in_which_a_setting_lapsed_goes_on_and_stays_what_it_is(lab: Lab, 
     assert all(trial.valid for trial in run(stopped, lab.scenario, lab.bench))
     whole = lab.store.run(record.id)
     assert (whole.status, whole.context.facts["care_wakefulness"]) == ("finished", "unverifiable asleep")
+
+
+def test_the_lock_that_was_held_is_said_and_is_no_condition(lab: Lab) -> None:
+    """A run in parts names each; a run of an older lab, which names none, goes on and stays comparable."""
+    record = lab.begin()
+    trials = run(record, lab.scenario, lab.bench)
+    next(trials)
+    trials.close()
+    begun = lab.store.run(record.id)
+    lab.turn.lock = "/tmp/another"
+    reopen(begun, lab.scenario, lab.bench)
+    list(run(begun, lab.scenario, lab.bench))
+    whole = lab.store.run(record.id)
+
+    assert begun.context.facts["measuring_lock"] == "/run/lock/fake"
+    assert whole.context.facts["measuring_lock"] == "/run/lock/fake; /tmp/another"
+    older = Context({name: fact for name, fact in whole.context.facts.items() if name != "measuring_lock"})
+    assert not differs_beyond("build", Subject("fake", older), Subject("fake", whole.context))
