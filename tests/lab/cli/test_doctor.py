@@ -16,7 +16,7 @@ def test_without_a_build_nothing_can_be_measured(lab: Lab) -> None:
 def test_the_measuring_lock_is_named(lab: Lab) -> None:
     """One that only labs with POCKETLAB_LOCK see is a warning; one that cannot be used stops the lab."""
     named = lab("doctor").stdout
-    closed = lab("doctor", variables={"POCKETLAB_LOCK": "/dev/null"})
+    closed = lab("doctor", POCKETLAB_LOCK="/dev/null")
 
     assert "warning  the measuring lock, one for all labs of this machine: " in named
     assert "free; POCKETLAB_LOCK names it: labs without it do not see it  ->  unset POCKETLAB_LOCK" in named
