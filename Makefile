@@ -14,9 +14,11 @@ ABI      ?= x86_64
 NETWORK  ?=
 BUDGET   ?= 900
 DATA     ?= lab-data
+# One word of the shell, whatever it holds: what a person gives may have spaces, quotes and apostrophes.
+quoted = '$(subst ','\'',$(1))'
 # A single scenario keeps its own plan unless you name a suite.
 SUITE_NAMED = $(filter command environment,$(firstword $(origin SUITE)))
-SUITE_OPTION = $(if $(SCENARIO),$(if $(SUITE_NAMED),--suite $(SUITE)),--suite $(SUITE))
+SUITE_OPTION = $(if $(SCENARIO),$(if $(SUITE_NAMED),--suite $(call quoted,$(SUITE))),--suite $(call quoted,$(SUITE)))
 FARM = $(BIN)/python -m device_agents.virtual_phone
 PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt
 export POCKETLAB_DATA := $(DATA)
@@ -47,27 +49,27 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 build: setup  ## make the reference build BUILD=(tiny|nano|bench)-(fp32|w8|w8a8|paper) unless the lab has it
-	@said=$$($(BIN)/lab builds show $(BUILD) 2>&1 > /dev/null) || { set -e; \
+	@said=$$($(BIN)/lab builds show $(call quoted,$(BUILD)) 2>&1 > /dev/null) || { set -e; \
 	  [[ "$$said" == *"no build '"* ]] || { echo "$$said"; exit 2; }; \
-	  [[ "$(BUILD)" =~ ^(tiny|nano|bench)-(fp32|w8|w8a8|paper)$$ ]] || { echo "$$said"; \
+	  [[ "$$BUILD" =~ ^(tiny|nano|bench)-(fp32|w8|w8a8|paper)$$ ]] || { echo "$$said"; \
 	    echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper, e.g. BUILD=nano-w8a8"; exit 2; }; \
 	  model=$${BUILD%%-*}; recipe=$${BUILD#*-}; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
-	  echo "no build $(BUILD) yet: making it from models/ ($$model, recipe $$recipe)"; \
+	  echo "no build $$BUILD yet: making it from models/ ($$model, recipe $$recipe)"; \
 	  $(BIN)/python -m models.export $$model --recipe $$recipe --out "$$folder/build" > "$$folder/id"; \
-	  $(BIN)/lab builds add "$$folder/build" --line $(BUILD); }
+	  $(BIN)/lab builds add "$$folder/build" --line $(call quoted,$(BUILD)); }
 build: export BUILD := $(BUILD)
 
 run-scenario: build  ## run SUITE=quick on DEVICE=host (or all), or one SCENARIO=..., and print the answers
-	@$(BIN)/lab run $(SCENARIO) $(SUITE_OPTION) --build $(BUILD) --device "$$DEVICE"
-run-scenario: export DEVICE := $(DEVICE)
+	@$(BIN)/lab run $(if $(SCENARIO),$(call quoted,$(SCENARIO))) $(SUITE_OPTION) --build $(call quoted,$(BUILD)) \
+	  --device $(call quoted,$(DEVICE))
 
 selfcheck: build  ## measure how often verdicts on DEVICE=host are wrong, and the smallest change they show (15 min)
-	@$(BIN)/lab selfcheck --build $(BUILD) --device "$$DEVICE" --budget $(BUDGET)
-selfcheck: export DEVICE := $(DEVICE)
+	@$(BIN)/lab selfcheck --build $(call quoted,$(BUILD)) --device $(call quoted,$(DEVICE)) \
+	  --budget $(call quoted,$(BUDGET))
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
-	@$(BIN)/python -m device_agents.native.build --abi $(ABI) --out $(DATA)/agents/$(ABI) \
-	  $(if $(NDK),--ndk "$(NDK)") $(if $(ORT_AAR),--ort-aar "$(ORT_AAR)")
+	@$(BIN)/python -m device_agents.native.build --abi $(call quoted,$(ABI)) --out $(call quoted,$(DATA)/agents/$(ABI)) \
+	  $(if $(NDK),--ndk $(call quoted,$(NDK))) $(if $(ORT_AAR),--ort-aar $(call quoted,$(ORT_AAR)))
 
 llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and add the build bench-llama
 	@$(BIN)/lab builds show bench-llama > /dev/null 2>&1 || { set -e; \
@@ -78,8 +80,10 @@ llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and
 	@echo "measure it: $(BIN)/lab run prefill_tokens --build bench-llama   (docs/foreign-tools.md)"
 
 farm-up: setup  ## start PHONES=2 virtual phones, ABI=x86_64 or arm64 (emulated); needs root
-	@test -f $(DATA)/agents/$(ABI)/bundle.json || $(MAKE) --no-print-directory agent ABI=$(ABI)
-	@$(FARM) up --phones $(PHONES) --abi $(ABI) $(if $(NETWORK),--network "$(NETWORK)")
+	@test -f $(call quoted,$(DATA)/agents/$(ABI)/bundle.json) \
+	  || $(MAKE) --no-print-directory agent ABI=$(call quoted,$(ABI))
+	@$(FARM) up --phones $(call quoted,$(PHONES)) --abi $(call quoted,$(ABI)) \
+	  $(if $(NETWORK),--network $(call quoted,$(NETWORK)))
 	@for address in $$($(FARM) addresses); do $(BIN)/lab devices connect $$address || exit 2; done
 
 farm-down: setup  ## stop all virtual phones and remove everything of theirs
