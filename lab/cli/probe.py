@@ -30,7 +30,7 @@ def probe(
     device: Annotated[str, typer.Argument(metavar="SERIAL", help="A device's name or adb serial.")],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="The bundle to write. [default: probe-NAME-TIME.tar.gz]")
+        Path | None, typer.Option(help="The bundle to write. [default: probe-MODEL-TIME.tar.gz]")
     ] = None,
     with_serial: Annotated[
         bool, typer.Option("--with-serial", help="Leave serial numbers readable; they are hashed otherwise.")
@@ -52,7 +52,8 @@ def probe(
     found = roster.connect(server, entry, data / "agents")
     results = examine(found, lease=lease_of(found, terms_of(store, 0, tell=tell)), tell=tell)
     now = datetime.now(UTC)
-    target = out or Path(f"probe-{re.sub(r'[^A-Za-z0-9.-]', '_', entry.name)}-{now:%Y%m%dT%H%M%S}.tar.gz")
+    named = entry.name if with_serial else found.identity.model  # a phone's name is its serial number
+    target = out or Path(f"probe-{re.sub(r'[^A-Za-z0-9.-]', '_', named)}-{now:%Y%m%dT%H%M%S}.tar.gz")
     secrets = () if with_serial else (entry.found.serial, entry.name)
     write_bundle(target, found, results, taken_utc=f"{now:%Y-%m-%d %H:%M} UTC", secrets=secrets)
     Console().print(_table(results))

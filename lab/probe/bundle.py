@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +14,7 @@ from pathlib import Path
 from lab.device.transport import Device
 from lab.errors import RunError
 from lab.probe.examine import SHOWN, Result
-
-_PRIVATE = re.compile(r"\[[^\]]*(?:serial|imei|meid|mac|bssid|ssid|phone)[^\]]*\]: \[([^\]]{6,})\]", re.IGNORECASE)
-
-
-_MAC = re.compile(r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b")
+from lab.probe.private import scrubbed
 
 
 def write_bundle(
@@ -27,8 +22,9 @@ def write_bundle(
 ) -> None:
     """Write report.md, probes.json and every raw output as one tar.gz; raises `RunError` if that fails.
 
-    Everywhere, each of `secrets` and every serial number, IMEI and address that properties name is replaced by the
-    start of its SHA-256: equal values can be recognised, but not read. Without `secrets` nothing is hidden.
+    Of the phone's answers they hold only lines of a known form, without addresses, IMEIs and the like
+    (:mod:`lab.probe.private`). Each of `secrets` and the serial number are replaced by the start of their SHA-256: equal phones
+    can be recognised, but not named. Without `secrets` serial numbers stay.
     """
     hide = _hider(results, secrets)
     documents = {
@@ -39,7 +35,7 @@ def write_bundle(
     try:
         with tarfile.open(target, "w:gz") as bundle:
             for name, text in documents.items():
-                content = hide(text).encode()
+                content = scrubbed(hide(text)).encode()
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 bundle.addfile(entry, io.BytesIO(content))
@@ -58,17 +54,21 @@ def _hider(results: Sequence[Result], secrets: Sequence[str]) -> Callable[[str],
         return lambda text: text
     found = set(filter(None, secrets))
     for one in results:
-        found |= set(_PRIVATE.findall(one.raw)) | set(_MAC.findall(one.raw))
-        if one.name in {"property ro.serialno"} and one.verdict == "available":
+        if one.name == "property ro.serialno" and one.verdict == "available":
             found.add(one.finding)
     ordered = sorted(found, key=len, reverse=True)  # longest first: one may be part of another
 
     def hide(text: str) -> str:
         for secret in ordered:
-            text = text.replace(secret, f"hidden-{hashlib.sha256(secret.encode()).hexdigest()[:12]}")
+            text = text.replace(secret, hidden(secret))
         return text
 
     return hide
+
+
+def hidden(name: str) -> str:
+    """Return what stands for a serial number: the start of its SHA-256."""
+    return f"hidden-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _report(device: Device, results: Sequence[Result], taken_utc: str) -> str:

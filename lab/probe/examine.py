@@ -18,6 +18,7 @@ from lab.device.push import push
 from lab.device.transport import Completed, Device, Transport
 from lab.errors import DeviceError, DeviceLost, LabError
 from lab.probe.catalogue import PROBES, Probe, Setting
+from lab.probe.private import LEFT_OUT, kept
 from lab.run.delivery import package_of_agent
 from lab.trial.agent import Errand, carry_out, launch_for
 from lab.trial.folder import EVENTS, STDERR, read_events
@@ -46,7 +47,7 @@ _REFUSED = re.compile(
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a probe: the verdict, the finding in one line, and all output of the device."""
+    """The result of a probe: the verdict, the finding in one line, and what was kept of the device's output."""
 
     name: str
     shows: str
@@ -106,8 +107,14 @@ def _read(transport: Transport, probe: Probe) -> Result:
         done = transport.shell(probe.argv, timeout_s=probe.timeout_s)
     except DeviceError as error:
         return Result(probe.name, probe.shows, command, "unverifiable", str(error), "")
-    verdict, finding = judge(done, probe.holds)
-    return Result(probe.name, probe.shows, command, verdict, finding, _raw(command, done))
+    verdict, _ = judge(done, probe.holds)
+    done = kept(done, probe.keeps, most=probe.most)
+    return Result(probe.name, probe.shows, command, verdict, _finding(done, probe.holds), _raw(command, done))
+
+
+def _finding(done: Completed, holds: str = "") -> str:
+    """Return the line of an answer that says most, of those that are kept."""
+    return _first(done.stdout, holds) or _first(done.stdout) or _first(done.stderr) or NOTHING
 
 
 def _setting(transport: Transport, setting: Setting) -> Result:
@@ -116,7 +123,7 @@ def _setting(transport: Transport, setting: Setting) -> Result:
 
     def ask(argv: Sequence[str]) -> Completed:
         done = transport.shell(argv, timeout_s=15.0)
-        raw.append(_raw(shlex.join(argv), done))
+        raw.append(_raw(shlex.join(argv), kept(done, setting.keeps)))
         return done
 
     def result(verdict: Verdict, finding: str) -> Result:
@@ -125,29 +132,31 @@ def _setting(transport: Transport, setting: Setting) -> Result:
 
     try:
         before = ask(setting.read)
-        verdict, finding = judge(before)
+        verdict, _ = judge(before)
         value = before.stdout.strip()
         if verdict != "available":
-            return result(verdict, finding)
-        if value == "null" or not value or "\n" in value:
-            return result("unverifiable", f"reads {value!r}: no value to write back")
-        if (refusal := _refusal(ask((*setting.write, value)))) is not None:
-            return result(*refusal)
+            return result(verdict, _finding(kept(before, setting.keeps)))
+        if value == "null" or not re.fullmatch(setting.keeps, value):
+            return result("unverifiable", "reads 'null' or what is no number: no value to write back")
+        written = ask((*setting.write, value))
+        if (refusal := _refusal(written)) is not None:
+            return result(refusal, _finding(kept(written, setting.keeps)))
         after = ask(setting.read).stdout.strip()
     except DeviceError as error:
         return result("unverifiable", str(error))
     if after != value:
+        now = after if re.fullmatch(setting.keeps, after) else LEFT_OUT
         return result(
-            "refused", f"was {value!r}, was written with the same value, reads {after!r}: restore it by hand"
+            "refused", f"was {value!r}, was written with the same value, reads {now!r}: restore it by hand"
         )
     return result("available", f"{value!r} was written and read back")
 
 
-def _refusal(done: Completed) -> tuple[Verdict, str] | None:
-    """Return what went wrong with a write, or None; a write that works prints nothing."""
-    verdict, finding = judge(done)
+def _refusal(done: Completed) -> Verdict | None:
+    """Return what became of a write that failed, or None; a write that works prints nothing."""
+    verdict, _ = judge(done)
     silent = not done.stdout.strip() and not done.stderr.strip()
-    return None if done.returncode == 0 and (silent or verdict == "available") else (verdict, finding)
+    return None if done.returncode == 0 and (silent or verdict == "available") else verdict
 
 
 def _raw(command: str, done: Completed) -> str:
@@ -200,11 +209,12 @@ def _greeting(device: Device, held: Held, folder: Path) -> tuple[Verdict, str, s
         )
     )
     said = {name: _text(folder / name) for name in (EVENTS, STDERR)}
-    raw = "\n".join(f"--- {name}\n{text}" for name, text in said.items()) + f"\n{outcome}\n"
+    ended = outcome.lost or f"status {outcome.returncode}"
     hello = next((e for e in read_events(said[EVENTS].encode()).events if isinstance(e, Hello)), None)
     if hello is None:
-        last = said[STDERR].strip().splitlines()[-1:] or [outcome.lost or f"status {outcome.returncode}"]
-        return "refused", f"it did not start: {last[0]}", raw
+        why = _first(kept(Completed(0, "", said[STDERR]), "").stderr) or ended
+        return "refused", f"it did not start: {why}", f"{why}\n{ended}\n"
+    raw = f"{hello.model_dump_json(exclude={'pid', 'monotonic_ns', 'boot_ns', 'real_ns'})}\n{ended}\n"
     features = " ".join(hello.cpu_features)
     runtime = f"{hello.runtime} {hello.runtime_version}"
     return "available", f"{hello.agent} {hello.agent_version}, {runtime}, {hello.abi}, features: {features}", raw
