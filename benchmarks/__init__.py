@@ -3,3 +3,6 @@
 make bench        # all of them
 python -m benchmarks agent_overhead --build FOLDER
 """
+
+NOT_MET = 3
+"""The exit status when a claim was not met; 1 would say that the product regressed (`device_agents.ending`)."""

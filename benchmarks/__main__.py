@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those named. Exit code 1 if a claim was not met."""
+"""Run all benchmarks, or those named. Exit status 3 if a claim was not met."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import device_agents.reference  # noqa: F401 - turns the runtime's telemetry off before it is loaded
 from benchmarks import (
+    NOT_MET,
     agent_overhead,
     agent_parity,
     between_trials,
@@ -26,6 +27,7 @@ from benchmarks import (
     warm_up,
 )
 from benchmarks.pairs import machine
+from device_agents import ending
 from lab.device.cores import lock_path, measuring
 from lab.errors import LabError
 from lab.store import Store
@@ -67,10 +69,10 @@ def main() -> int:
     met = judge_statistics([name for name in names if name in STATISTICS])
     timed = [name for name in names if name in ALL]
     if not timed:
-        return 0 if met else 1
+        return 0 if met else NOT_MET
     try:
         with measuring(lock_path(), wait_s=900):
-            return run(timed, Store(arguments.data)) or (0 if met else 1)
+            return run(timed, Store(arguments.data)) or (0 if met else NOT_MET)
     except LabError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
@@ -95,8 +97,8 @@ def run(names: list[str], store: Store) -> int:
             print(f"\n{(sys.modules[benchmark.__module__].__doc__ or name).splitlines()[0]}", flush=True)
         for folder in [store.find_build(line).folder for line in lines] or [store.root]:
             met = benchmark(folder) and met
-    return 0 if met else 1
+    return 0 if met else NOT_MET
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("benchmarks", main)

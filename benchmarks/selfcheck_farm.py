@@ -22,8 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import NOT_MET
 from benchmarks.pairs import CORES
 from benchmarks.push import phones
+from device_agents import ending
 from device_agents.virtual_phone.errors import FarmError
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED
 from lab.compare.tally import tally
@@ -150,8 +152,8 @@ def main() -> int:
     store.close()
     with measuring(lock_path(), wait_s=900):
         met = run(build, budget_s=given.budget, comparisons=given.comparisons, injected=given.injected)
-    return 0 if met else 1
+    return 0 if met else NOT_MET
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("selfcheck_farm", main)

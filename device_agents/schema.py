@@ -1,6 +1,6 @@
 """Generates the JSON Schema and the tables of PROTOCOL.md from `contract.py`.
 
-``python -m device_agents.schema --write`` writes both files; without ``--write``, exit code 1 means out of date.
+``python -m device_agents.schema --write`` writes both files; without ``--write``, exit status 2 means out of date.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
-from device_agents import contract
+from device_agents import contract, ending
 from device_agents.contract import PROTOCOL, ROLES, ErrorClass, Input, Job, Manifest, Stage
 
 HERE = Path(__file__).parent
@@ -109,7 +109,7 @@ def page(text: str) -> str:
 
 
 def main() -> int:
-    """Write both files with ``--write``; without it, return 1 when one is out of date."""
+    """Write both files with ``--write``; without it, return 2 when one is out of date."""
     parser = argparse.ArgumentParser(prog="python -m device_agents.schema", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write contract.schema.json and PROTOCOL.md")
     write = parser.parse_args().write
@@ -122,7 +122,7 @@ def main() -> int:
     if stale and not write:
         names = ", ".join(path.name for path in stale)
         sys.stderr.write(f"out of date: {names}: run python -m device_agents.schema --write\n")
-    return 1 if stale and not write else 0
+    return 2 if stale and not write else 0
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -194,4 +194,4 @@ TABLES: Mapping[str, Callable[[], str]] = {
 """The generated parts of PROTOCOL.md, by their name in the marker."""
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("schema", main)

@@ -5,6 +5,7 @@ python -m models.export nano --recipe paper --out folder
 
 from __future__ import annotations
 
+from device_agents import ending
 from models.extras import need
 
 if __name__ == "__main__":  # before the imports below would fail with a traceback
@@ -284,4 +285,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("export", main)

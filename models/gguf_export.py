@@ -7,6 +7,7 @@ python -m models.gguf_export bench --program llama-bench --out folder
 
 from __future__ import annotations
 
+from device_agents import ending
 from models.extras import need
 
 if __name__ == "__main__":  # before the imports below would fail with a traceback
@@ -166,4 +167,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("gguf_export", main)

@@ -8,6 +8,7 @@ it and the prompt's order. The fp32 torch model computes the golden outputs.
 
 from __future__ import annotations
 
+from device_agents import ending
 from models.extras import need
 
 if __name__ == "__main__":  # before the imports below would fail with a traceback
@@ -205,4 +206,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("prepare", main)

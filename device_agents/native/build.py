@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from device_agents import ending
 from device_agents.debian import DebianError, cache_folder, download, unpack
 
 SOURCES = Path(__file__).parent
@@ -243,4 +244,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("agent", main)

@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from device_agents import ending
 from device_agents.virtual_phone import farm
 from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
@@ -94,4 +95,4 @@ def _named(name: str) -> Phone:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run("farm", main)

@@ -1,10 +1,7 @@
-"""The command `lab`: parse, one library call, render. Exit status: 0 fine, 1 regressed, 2 the lab failed."""
+"""The command `lab`: its commands, and the exit status that only a verdict gives."""
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,11 +12,11 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from lab.cli.options import log_to_stderr
+from lab.cli.output import Regressed
 from lab.cli.quick import QuickCommand, quick
-from lab.errors import LabError
 
-INTERRUPTED = 130
-"""The exit status that typer gives Ctrl-C outside a measurement: 128 + SIGINT, as shells count."""
+REGRESSED = 1
+"""The exit status that says one thing only: the product regressed."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,8 @@ app = typer.Typer(
     help="Measure a multimodal LLM on a device: scenarios in, answers with error bars out.\n\n"
     "A scenario asks one question and sweeps a parameter. Fresh agent processes measure each of its cells, in "
     "shuffled blocks. A trial that is wrong, incomplete or disturbed never counts.\n\n"
-    "Exit status: 0 fine, 1 the product regressed (`lab compare`), 2 the lab failed (stderr says why).",
+    "Exit status: 0 fine, 1 the product regressed (`lab compare` only), 2 the lab failed (stderr says why), "
+    "141 nobody read the output.",
     epilog="Example: `lab run vit_batch --build nano-paper`, then `lab show last --html report.html`",
 )
 
@@ -143,22 +141,10 @@ def top(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what 
     log_to_stderr(verbose=verbose)
 
 
-def main() -> None:
-    """Run `lab`. Every failure of the lab is one message on stderr and exit status 2."""
+def command() -> int:
+    """Run `lab`; return the exit status of a verdict. Everything else raises, `SystemExit` included."""
     try:
         app()
-    except LabError as error:
-        typer.echo(f"lab: {error}", err=True)
-        sys.exit(2)
-    except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:
-            typer.echo("lab: interrupted; everything saved before is safe", err=True)
-            sys.exit(2)
-        raise
-    except Exception as error:  # noqa: BLE001 - the outermost frame: a message and a file instead of a wall of text
-        with tempfile.NamedTemporaryFile("w", prefix="pocketlab-", suffix=".log", delete=False) as file:
-            traceback.print_exc(file=file)
-        typer.echo(
-            f"lab: this is a bug in the lab: {type(error).__name__}: {error}\nDetails: {file.name}", err=True
-        )
-        sys.exit(2)
+    except Regressed:
+        return REGRESSED
+    return 0

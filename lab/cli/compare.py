@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import data_option, short, write
+from lab.cli.output import Regressed, data_option, short, write
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -178,7 +178,7 @@ def _print(store: Store, comparison: Comparison, html: Path | None) -> None:
     if html is not None:
         write(html, render_verdict_page(found, *trials))
     if found.fails:
-        raise typer.Exit(1)
+        raise Regressed
     if found.refusal:
         raise typer.Exit(2)
     if all(each.pairs == 0 for each in comparison.cells):

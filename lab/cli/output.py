@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from lab.records import Run
 
 
+class Regressed(Exception):  # noqa: N818 - a verdict, not an error
+    """A comparison found that the product regressed; `lab` ends with status 1, which nothing else may."""
+
+
 def short(run_id: str) -> str:
     """Return the start of a run's id that names it: the first 13 characters of a UUIDv7 are its millisecond."""
     return run_id[:13]
