@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-CHECKOUT = (Path(__file__).parents[1] / "Makefile").is_file()
+ROOT = Path(__file__).absolute().parents[1]
+CHECKOUT = (ROOT / "Makefile").is_file()
 """True if the lab runs from a checkout; an installed wheel has no Makefile beside it."""
 
 
@@ -36,7 +37,9 @@ def llama_bench() -> str:
 def agent(abi: str, out: Path) -> str:
     """Return the command that builds the native agent for an ABI; `out` is where the lab looks for it."""
     if CHECKOUT:
-        return f"`make agent ABI={abi}`"
+        data = out.parent.parent.absolute()
+        given = "" if data == ROOT / "lab-data" else f" DATA={shlex.quote(str(data))}"
+        return f"`make agent ABI={abi}{given}`"
     command = f"python -m device_agents.native.build --abi {abi} --out {shlex.quote(str(out))}"
     return f"`{command}` (after {packages('agents')})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -142,8 +143,9 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
 
 def _resume(record: SelfCheck, data: Path) -> str:
     """Return the command that resumes a self-check."""
-    name = "" if record.scenario == SCENARIO else f" {record.scenario}"
-    return f"lab selfcheck{name} --resume --device {record.device} --build {record.build}{data_option(data)}"
+    name = "" if record.scenario == SCENARIO else f" {shlex.quote(record.scenario)}"
+    device = shlex.quote(record.device)
+    return f"lab selfcheck{name} --resume --device {device} --build {record.build}{data_option(data)}"
 
 
 def _newest(store: Store, device: str) -> SelfCheck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -50,4 +51,4 @@ def build_option(bench: Bench) -> str:
     """Return the option that names the build where the store could not find it: one measured in its own folder."""
     folder = bench.build.folder
     known = folder.absolute().is_relative_to(bench.store.builds_folder.absolute())
-    return "" if known else f" --build {folder}"
+    return "" if known else f" --build {shlex.quote(str(folder))}"

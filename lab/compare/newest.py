@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -74,7 +75,9 @@ def newest_selfcheck(store: Store, device: str) -> tuple[SelfCheck, SelfCheck]:
     """
     found = store.selfchecks(device)
     if not found:
-        raise RunError(f"{device}: no self-check of it yet; make one with `lab selfcheck --device {device}`")
+        raise RunError(
+            f"{device}: no self-check of it yet; make one with `lab selfcheck --device {shlex.quote(device)}`"
+        )
     return newest_that_judged(found) or found[0], found[0]
 
 

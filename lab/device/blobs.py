@@ -97,7 +97,7 @@ def run(device: Device, fence: int, script: str, *, timeout_s: float = SHORT_S) 
         raise DeviceFull(f"{device.identity.name}: no space left in {folder}: {said}. Free some, and run again")
     raise DeviceRefused(
         f"{device.identity.name}: the lab's folder {folder} could not be used; the device's shell said: {said}. "
-        f"`lab probe {device.identity.name}` shows what the device lacks"
+        f"`lab probe {shlex.quote(device.identity.name)}` shows what the device lacks"
     )
 
 

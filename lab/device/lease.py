@@ -249,7 +249,7 @@ class Lease:
             if done.returncode != 0 or not lines.get("granted", "").isdigit():
                 raise DeviceRefused(
                     f"{self._name}: wanted its lease in {self._folder}, found: {said}. It needs the "
-                    f"commands flock, mv and mkdir: lab probe {self._name}"
+                    f"commands flock, mv and mkdir: lab probe {shlex.quote(self._name)}"
                 )
             if "damaged" in lines:
                 self._tell(f"{self._name}: its lease file was damaged, so nobody counts as its holder")

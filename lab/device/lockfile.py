@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import time
 from contextlib import suppress
@@ -105,6 +106,7 @@ def _plain(descriptor: int, path: Path) -> int:
 def _refusal(path: Path, error: OSError) -> RunError:
     return RunError(
         f"cannot open the measuring lock {path} ({error.strerror or error}). All labs of a machine share it, so "
-        "another file would let two of them measure at once. Make this one usable: as its owner or root `chmod "
-        f"666`, in a service `ReadWritePaths={path.parent}`, and remove it if it is a link"
+        "another file would let two of them measure at once. Make this one usable: as its owner or root "
+        f"`chmod 666 {shlex.quote(str(path))}`, in a service `ReadWritePaths={path.parent}`; remove it if it is "
+        "a link"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,11 +70,12 @@ class Entry:
     def advice(self) -> str:
         """Return why it cannot be used and what to do; for a usable device, its own detail, if any."""
         if self.quarantined is not None:
-            return f"quarantined: {self.quarantined}; once that is fixed: lab devices release {self.name}"
+            release = f"lab devices release {shlex.quote(self.name)}"
+            return f"quarantined: {self.quarantined}; once that is fixed: {release}"
         if self.found.state == READY:
             return self.found.detail
         if self.found.state == AWAY:
-            return f"{self.found.detail}; to forget it: lab devices disconnect {self.found.serial}"
+            return f"{self.found.detail}; to forget it: lab devices disconnect {shlex.quote(self.found.serial)}"
         known = next((words for state, words in ADVICE.items() if self.found.state.startswith(state)), "")
         detail = "" if known and self.found.state != SILENT else self.found.detail  # adb's own words add nothing
         return "; ".join(filter(None, (self.found.state, detail, known)))

@@ -23,8 +23,8 @@ def write_bundle(
     """Write report.md, probes.json and every raw output as one tar.gz; raises `RunError` if that fails.
 
     Of the phone's answers they hold only lines of a known form, without addresses, IMEIs and the like
-    (:mod:`lab.probe.private`). Each of `secrets` and the serial number are replaced by the start of their SHA-256: equal phones
-    can be recognised, but not named. Without `secrets` serial numbers stay.
+    (:mod:`lab.probe.private`). Each of `secrets` and the serial number are replaced by the start of their SHA-256:
+    equal phones can be recognised, but not named. Without `secrets` serial numbers stay.
     """
     hide = _hider(results, secrets)
     documents = {

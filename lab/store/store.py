@@ -15,6 +15,7 @@ Results are read from the files and lists from the index, so that results can be
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -290,7 +291,7 @@ class Store:
             return ""
         return "".join(
             f"; {kind.name} {each.id} lies in another data root, the folder {each.path} on host {each.host} "
-            f"(last opened {each.opened_utc}): on that host, use `--data {each.path}`"
+            f"(last opened {each.opened_utc}): on that host, use `--data {shlex.quote(each.path)}`"
             for each in found[:SHOWN]
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time
     if pending:
         told.append(
             f"{name}: still changed: {', '.join(pending)}; the lab tries again at the next contact. To try now: "
-            f"`lab devices restore {name}`"
+            f"`lab devices restore {shlex.quote(name)}`"
         )
     journal.forget(root, over)
     return Restored(tuple(undone), pending, tuple(told))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -224,7 +225,7 @@ def _facts(
     elif comparison.looks_most and not comparison.differs:
         found.append(
             f"Unknown: how often verdicts on {comparison.device} are wrong. To find out: lab selfcheck --device "
-            f"{comparison.device}"
+            f"{shlex.quote(comparison.device)}"
         )
     return [plain(words) for words in found]
 

@@ -1,0 +1,43 @@
+"""Commands that the lab prints to be pasted keep a person's paths and names whole."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.cli.output import data_option
+from lab.cli.selfcheck import _resume as resume_selfcheck
+from lab.cli.work import build_option
+from tests.fake_lab import FakeLab, batch_scenario
+from tests.saved_checks import CHECKED
+
+NAMES = ["my data", "it's mine", 'a "b"', "a;b $c"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_data_root_is_one_word(name: str, tmp_path: Path) -> None:
+    """Behind --data."""
+    assert shlex.split(data_option(tmp_path / name)) == ["--data", str(tmp_path / name)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_build_in_its_own_folder_is_one_word(name: str, tmp_path: Path) -> None:
+    """Behind --build."""
+    lab = FakeLab(tmp_path, batch_scenario("[1]", warmup=1, blocks=2))
+    bench = replace(lab.bench, build=replace(lab.bench.build, folder=tmp_path / name))
+
+    assert shlex.split(build_option(bench)) == ["--build", str(tmp_path / name)]
+    lab.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_self_check_is_resumed_by_a_command_of_whole_words(name: str, tmp_path: Path) -> None:
+    """Scenario, device and data root."""
+    record = replace(CHECKED, scenario=f"{name}.toml", device=name)
+    words = shlex.split(resume_selfcheck(record, tmp_path / name))
+
+    assert words[2:6] == [f"{name}.toml", "--resume", "--device", name]
+    assert words[-2:] == ["--data", str(tmp_path / name)]
