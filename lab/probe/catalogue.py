@@ -87,11 +87,11 @@ def _setting(namespace: str, key: str, shows: str) -> Setting:
 _CPU_SYS = "/sys/devices/system/cpu"
 _KHZ, _HZ = r"\d{4,8}", r"\d{4,9}|\d{4}0{6}"
 _LIMITS = (
-    r"(time|file|coredump|core|data|stack|max|open|address|locks|lockedmem|memory|nofiles|processes|flocks|"
+    r"(-\w:|(time|file|coredump|core|data|stack|max|open|address|locks|lockedmem|memory|nofiles|processes|flocks|"
     r"sigpending|msgqueue|maxnice|maxrtprio|resident|nice|threads|swap|virtual|cpu|pending|pipe|POSIX|scheduling|"
-    r"real-time|vmemory)\b"
+    r"real-time|vmemory)\b)"
 )
-"""What shells call their limits (mksh and bash)."""
+"""What shells call their limits (mksh and bash), or their option (toybox)."""
 _CPU = (
     r"(processor|BogoMIPS|bogomips|Features|flags|CPU (implementer|architecture|variant|part|revision)|Hardware|"
     r"model name|cpu MHz)\s*:[\w .,()@/+*-]*"
@@ -102,7 +102,8 @@ _BATTERY = (
     "health|present|level|scale|voltage|temperature|technology|current now"
 )
 _THERMAL = (
-    r"IsStatusOverride: \w+|Thermal Status: \d|Cached temperatures:|HAL Ready: \w+|"
+    r"IsStatusOverride: \w+|Thermal\w{1,20}Listeners:|HAL connection:|ThermalHAL [\w. ]{1,20} connected: (yes|no)|"
+    r"Thermal Status: \d|Cached temperatures:|HAL Ready: \w+|"
     r"(Current (temperatures|cooling devices)|Temperature (static thresholds|headroom thresholds)) from HAL:|"
     r"Temperature\{mValue=-?[\w.]+, mType=-?\d+, mName=[\w.-]{1,40}, mStatus=\d+\}|"
     r"CoolingDevice\{mValue=\d+, mType=-?\d+, mName=[\w.-]{1,40}\}|"
@@ -118,7 +119,7 @@ IDENTITY = (
         _prop(*each)
         for each in (
             ("ro.serialno", "the serial number: not unique on every phone", r"[\w.:-]{4,40}"),
-            ("ro.product.model", "the model", rf"{_LETTER}[\w .+()/-]{{1,40}}"),
+            ("ro.product.model", "the model", rf"{_LETTER}[\w .+()/-]{{1,60}}"),
             ("ro.soc.model", "MT6989 on Dimensity 9300 and 9300+", rf"{_LETTER}[\w ./-]{{1,40}}"),
             ("ro.soc.manufacturer", "the SoC's maker"),
             ("ro.board.platform", "the SoC where ro.soc.model is absent"),
@@ -135,7 +136,7 @@ IDENTITY = (
     ),
     _file("/proc/sys/kernel/random/boot_id", "which boot this is", r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     _file("/proc/uptime", "the device's clock that leases expire by", r"\d{1,9}\.\d\d \d{1,9}\.\d\d"),
-    Probe("kernel", ("uname", "-srvm"), "kernel and machine", r"Linux [\w.+-]+ #[\w ,:.+()~-]+"),
+    Probe("kernel", ("uname", "-srvm"), "kernel and machine", r"Linux [\w.+-]+ #[\w ,:.+()~@-]+"),
     Probe("page size", ("getconf", "PAGESIZE"), "4096, or 16384 on newer kernels", r"\d{4,5}"),
     Probe("SELinux context", ("id", "-Z"), "u:r:shell:s0 for adb's shell", r"\w:\w:\w+:s0[\w:,.]*"),
     Probe("user", ("id",), "which groups the shell is in", r"uid=\d+\(\w+\) gid=[\w ()=,:.-]+"),

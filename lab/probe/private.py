@@ -60,12 +60,14 @@ def kept(done: Completed, keeps: str, *, most: int = 1000) -> Completed:
 
 def scrubbed(text: str) -> str:
     """Return a text without what can be recognised as private by its form alone."""
-    return _PERHAPS_IPV6.sub(_unless_time, _VALUES.sub(LEFT_OUT, text))
+    return _PERHAPS_IPV6.sub(_unless_else, _VALUES.sub(LEFT_OUT, text))
 
 
-def _unless_time(found: re.Match[str]) -> str:
+def _unless_else(found: re.Match[str]) -> str:
+    """Return what stands for a text with colons: an address of two groups is private, `0::` a cgroup."""
+    groups = [group for group in found.group(0).split(":") if group]
     try:
         ipaddress.IPv6Address(found.group(0))
     except ValueError:
         return found.group(0)
-    return LEFT_OUT
+    return LEFT_OUT if len(groups) > 1 else found.group(0)

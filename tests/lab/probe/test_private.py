@@ -158,6 +158,8 @@ def test_of_logs_only_whether_they_answer_is_kept() -> None:
         ("free space", "/dev/block/dm-55 234000000 12000000 222000000   6% /data"),
         ("placement", "pid 1234's current affinity mask: ff"),
         ("limits", "nofiles                      32768"),
+        ("limits", "core file size              (blocks, -c) 0"),
+        ("/proc/self/cgroup", "0::/"),
         ("APU devices", "crw-rw---- 1 system camera u:object_r:apusys_device:s0 490, 0 2024-01-01 /dev/apusys"),
     ],
 )
@@ -169,7 +171,8 @@ def test_what_a_probe_is_for_is_kept(name: str, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["12:34:56", "u:r:shell:s0", "PD2309B_A_15.0.8.2.W10", "5.15.123", "std::vector", "176430000012"]
+    "text",
+    ["12:34:56", "0::/", "u:r:shell:s0", "PD2309B_A_15.0.8.2.W10", "5.15.123", "std::vector", "176430000012"],
 )
 def test_what_only_looks_private_stays(text: str) -> None:
     """A time, a context, versions."""
