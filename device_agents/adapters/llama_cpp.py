@@ -1,4 +1,4 @@
-"""The adapter of llama.cpp's `llama-bench`: prefill and decode rates on random tokens.
+"""The adapter of llama.cpp's `llama-bench`: prefill and decode rates on random tokens, on the CPU.
 
 ``python -m device_agents.adapters.llama_cpp prepare --job J --manifest M`` prints a `Command`;
 ``… parse --job J --manifest M --stdout F --stderr F --returncode N --events E`` writes the events.
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from device_agents.adapters import observed
 from device_agents.contract import (
     PROTOCOL,
     ROLES,
@@ -40,7 +41,6 @@ from device_agents.contract import (
     Tokens,
 )
 from device_agents.reference.failure import AgentError, bad_job
-from device_agents.reference.units import label_of
 
 AGENT, AGENT_VERSION = "llama-bench", "adapter 0.1.0"
 
@@ -49,6 +49,10 @@ TAIL = 300
 
 NOT_PINNED = "failed to set affinity"
 """The text that ggml prints on stderr when it cannot pin a thread to its cores; it still goes on."""
+
+ON_THE_CPU = frozenset({"CPU", "BLAS"})
+"""The back ends of ggml that compute on the CPU; any other may take work from it, prompts even at 0 layers
+(`op_offload` in llama.cpp's ggml-backend)."""
 
 SIGNS: Mapping[str, ErrorClass] = {
     "invalid parameter": ErrorClass.BAD_JOB,
@@ -77,6 +81,12 @@ class Result(BaseModel):
     samples_ns: list[int]
     cpu_mask: str | None = None
     cpu_strict: bool | None = None
+    n_gpu_layers: int | None = None
+    backends: str | None = None
+    devices: str | None = None
+    type_k: str | None = None
+    type_v: str | None = None
+    model_filename: str | None = None
     build_commit: str = "unknown"
     build_number: int = 0
     test_time: str = ""
@@ -102,7 +112,7 @@ def prepare(job: Job, manifest: ForeignManifest) -> Command:
     cache = (
         [] if manifest.kv_cache == "f16" else ["-ctk", manifest.kv_cache, "-ctv", manifest.kv_cache, "-fa", "1"]
     )
-    place = ["-t", f"{len(cores)}", "-C", hex(_mask(cores)), "--cpu-strict", "1"]
+    place = ["-t", f"{len(cores)}", "-C", hex(_mask(cores)), "--cpu-strict", "1", "-ngl", "0"]
     repeat = ["-r", f"{job.warmup_iterations + job.iterations}", "--no-warmup", "-o", "jsonl"]
     folder = job.build.rstrip("/")
     return Command(
@@ -118,17 +128,31 @@ def prepare(job: Job, manifest: ForeignManifest) -> Command:
     )
 
 
-def parse(job: Job, manifest: ForeignManifest, *, stdout: str, stderr: str, returncode: int) -> list[Event]:
-    """Turn the output of `llama-bench` into events; anything but one clean result becomes an `error`."""
+def parse(
+    job: Job,
+    manifest: ForeignManifest,
+    *,
+    stdout: str,
+    stderr: str,
+    returncode: int,
+    placed: str = observed.UNKNOWN,
+) -> list[Event]:
+    """Turn the output of `llama-bench` into events; anything but one clean result becomes an `error`.
+
+    `placed` is what the lab saw of its threads (`adapters.observed`).
+    """
     try:
-        result = _result(job, stdout, stderr, returncode)
+        result = _result(job, manifest, stdout, stderr, returncode)
+        unit = observed.unit_of(_cores(job), placed)
     except AgentError as error:
         return [_hello(job, manifest, None), Error(error=error.error, message=str(error)), _end(0)]
-    timed = _timed(job, result)
+    if result.backends is None or result.n_gpu_layers is None:
+        unit = observed.UNKNOWN  # it may have computed anywhere
+    timed = _timed(job, result, unit)
     return [_hello(job, manifest, result), *timed, _end(len(result.samples_ns))]
 
 
-def _result(job: Job, stdout: str, stderr: str, returncode: int) -> Result:
+def _result(job: Job, manifest: ForeignManifest, stdout: str, stderr: str, returncode: int) -> Result:
     """Read the result of a run that succeeded and did what the job asks; raises `AgentError` otherwise."""
     if returncode != 0:
         raise _failure(returncode, stderr)
@@ -151,28 +175,48 @@ def _result(job: Job, stdout: str, stderr: str, returncode: int) -> Result:
         ) from error
     if not result.samples_ns or min(result.samples_ns) <= 0:
         raise AgentError(ErrorClass.NO_WORK, f"llama-bench took no time: samples_ns is {result.samples_ns}")
-    _as_asked(job, result)
+    _on_the_cpu(job, result)
+    _as_asked(job, manifest, result)
     return result
 
 
-def _as_asked(job: Job, result: Result) -> None:
+def _on_the_cpu(job: Job, result: Result) -> None:
+    """Raise `AgentError` when the tool says that something other than the CPU may have computed."""
+    ends = [name.strip() for name in (result.backends or "").split(",") if name.strip()]
+    others = [name for name in ends if name not in ON_THE_CPU]
+    layers = result.n_gpu_layers or 0
+    if (others and result.devices != "none") or layers:
+        where = ", ".join(others) or "a back end that it does not name"
+        raise AgentError(
+            ErrorClass.UNIT_UNAVAILABLE,
+            f"llama-bench ran on {where}, {layers} layers; wanted cores {_cores(job)} alone: use a tool that was "
+            "built without that back end",
+        )
+
+
+def _as_asked(job: Job, manifest: ForeignManifest, result: Result) -> None:
     """Raise `AgentError` when the tool says that it ran something else; the reader checks the amounts."""
-    work, cores = job.work, _cores(job)
+    work, cores, cache = job.work, _cores(job), manifest.kv_cache
     wanted: dict[str, object] = {"n_threads": len(cores)}
     if isinstance(work, PrefillWork):
         wanted |= {"n_gen": 0, "n_depth": 0, "n_ubatch": work.parallel_tokens}
     elif isinstance(work, DecodeWork):
         wanted |= {"n_prompt": 0, "n_depth": work.context_tokens, "n_ubatch": work.parallel_tokens}
     found: dict[str, object] = {name: getattr(result, name) for name in wanted}
-    if result.cpu_mask is not None:
-        wanted["cpu_mask"], found["cpu_mask"] = hex(_mask(cores)), result.cpu_mask.lower()
-    if result.cpu_strict is not None:
-        wanted["cpu_strict"], found["cpu_strict"] = True, result.cpu_strict
+    said: dict[str, tuple[object, object]] = {  # not printed by every build: (wanted, found)
+        "cpu_mask": (hex(_mask(cores)), result.cpu_mask and result.cpu_mask.lower()),
+        "cpu_strict": (True, result.cpu_strict),
+        "type_k": (cache, result.type_k),
+        "type_v": (cache, result.type_v),
+        "model_filename": (_name(manifest.weight_file), result.model_filename and _name(result.model_filename)),
+    }
+    wanted |= {name: pair[0] for name, pair in said.items() if pair[1] is not None}
+    found |= {name: pair[1] for name, pair in said.items() if pair[1] is not None}
     if wrong := [f"{name} {found[name]}, wanted {wanted[name]}" for name in wanted if found[name] != wanted[name]]:
         raise bad_job(f"llama-bench ran something else than it was asked for: {'; '.join(wrong)}")
 
 
-def _timed(job: Job, result: Result) -> list[Event]:
+def _timed(job: Job, result: Result, unit: str) -> list[Event]:
     """Return a span and an iteration for each sample, end to end from 0: only durations are known."""
     prefill = isinstance(job.work, PrefillWork)
     stage = Stage.PREFILL if prefill else Stage.DECODE
@@ -187,7 +231,7 @@ def _timed(job: Job, result: Result) -> list[Event]:
             start_ns=start,
             duration_ns=duration,
             role=ROLES[stage],
-            unit=label_of(_cores(job)),
+            unit=unit,
             thread=0,
             cpu_ns=0,
             count=Tokens(true=tokens, padded=tokens),
@@ -254,6 +298,10 @@ def _cores(job: Job) -> list[int]:
     return sorted(set(job.units[name].cores))
 
 
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 def _mask(cores: Sequence[int]) -> int:
     return sum(1 << core for core in cores)
 
@@ -295,7 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(path: Path, job: Job, manifest: ForeignManifest, given: argparse.Namespace) -> None:
     said = {name: getattr(given, name).read_bytes().decode(errors="replace") for name in ("stdout", "stderr")}
-    events = parse(job, manifest, **said, returncode=given.returncode)
+    events = parse(job, manifest, **said, returncode=given.returncode, placed=observed.beside(given.stdout))
     path.write_bytes(b"".join(event.model_dump_json().encode() + b"\n" for event in events))
 
 

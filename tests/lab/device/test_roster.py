@@ -232,7 +232,8 @@ def test_a_name_that_cannot_be_used_is_unreadable_and_its_shell_is_not_blamed(
 def second_way(phone: Phone) -> Iterator[str]:
     """Another address of the first phone: a socket that passes everything on."""
     host, _, port = phone.address.rpartition(":")
-    listener = socket.create_server(("127.0.0.1", 0))
+    opened = [socket.create_server(("127.0.0.1", 0))]
+    pumps: list[threading.Thread] = []
 
     def pump(source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
@@ -244,15 +245,22 @@ def second_way(phone: Phone) -> Iterator[str]:
     def serve() -> None:
         with suppress(OSError):
             while True:
-                near, far = listener.accept()[0], socket.create_connection((host, int(port)))
+                near, far = opened[0].accept()[0], socket.create_connection((host, int(port)))
+                opened.extend((near, far))
                 for pair in ((near, far), (far, near)):
-                    threading.Thread(target=pump, args=pair, daemon=True).start()
+                    pumps.append(threading.Thread(target=pump, args=pair, daemon=True))
+                    pumps[-1].start()
 
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"127.0.0.1:{listener.getsockname()[1]}"
-    with suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    yield f"127.0.0.1:{opened[0].getsockname()[1]}"
+    for each in opened:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+    for thread in (serving, *pumps):
+        thread.join()
+    for each in opened:
+        each.close()
 
 
 def test_a_phone_behind_two_addresses_is_listed_once(phone: Phone, second_way: str, tmp_path: Path) -> None:
