@@ -50,20 +50,20 @@ look() {
 {
   exec 2>/dev/null </dev/null >&2
   IFS=' ' read -r me rest </proc/self/stat
-  seen= naps='0.02 0.02 0.05 0.1 0.2 0.5'
+  seen= naps='0.02 0.02 0.05 0.1 0.2 0.5 1'
   while [ -e /proc/$tool/status ]; do
     field /proc/$tool/status State
     case $found in Z*) exit ;; esac
     field /proc/$tool/status Name
     [ "$found" = sh ] || look $tool
     nap=${naps%% *}
-    case $naps in *' '*) naps=${naps#* } ;; *) naps=1 ;; esac
+    case $naps in *' '*) naps=${naps#* } ;; *) naps=2 ;; esac
     sleep $nap
   done
 } 9>&- &
 exec "$@"
 """
-"""`sh -c SCRIPT watch OUT MASK TOOL...`: becomes the tool, with a child beside it that looks, once a second
+"""`sh -c SCRIPT watch OUT MASK TOOL...`: becomes the tool, with a child beside it that looks, every two seconds
 after the first looks. A look reads a few small files and starts one program, `sleep`. Until the tool begins, its
 process is a shell."""
 

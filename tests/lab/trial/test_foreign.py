@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.contract import ForeignManifest, Graph, Job, canonical_json
+from device_agents.contract import ForeignManifest, Graph, InvalidReason, Job, Span, Stage, canonical_json
 from lab.builds.folder import open_build
 from lab.builds.packing import open_or_pack
 from lab.device.android import SCRATCH
 from lab.device.local import SystemClock, connect, cores
 from lab.errors import ScenarioError
-from lab.records import Cell, DeviceIdentity, Parameter
+from lab.records import Cell, DeviceIdentity, Flaw, Parameter
 from lab.trial.agent import Errand, carry_out
-from lab.trial.folder import EVENTS, read_events
-from lab.trial.foreign import launch_for, parse
+from lab.trial.folder import EVENTS, PLACED, read_events
+from lab.trial.foreign import is_unplaced, launch_for, parse, placement_flaw
 from lab.trial.job import job_for
 from lab.trial.judge import judge
 from tests.farm_phones import Phone
@@ -199,6 +199,23 @@ def test_a_tool_that_leaves_its_cores_gives_no_number(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "unit_unavailable: the tool did not run where it was asked to: thread" in done.stderr
     assert f"wanted {first}" in done.stderr
+
+
+def test_an_adapter_that_ignores_what_was_seen_changes_nothing(tmp_path: Path) -> None:
+    """The lab judges its own look: elsewhere is a flaw, unseen is `unplaced`, whatever unit the spans claim."""
+    span = Span(
+        stage=Stage.PREFILL, iteration=0, index=0, start_ns=0, duration_ns=9, role="npu", unit="cpu1,3", thread=0,
+        cpu_ns=0, source="parsed",
+    )  # fmt: skip
+    assert is_unplaced(tmp_path, [span])  # no file: nobody looked
+    (tmp_path / PLACED).write_text("observed\n")
+    assert not is_unplaced(tmp_path, [span])
+    assert is_unplaced(tmp_path, [span.model_copy(update={"unit": "unknown"})])
+    assert placement_flaw(tmp_path) is None
+    (tmp_path / PLACED).write_text("contradicted thread 7 was allowed on cores 0-7, wanted 1,3\n")
+    assert placement_flaw(tmp_path) == Flaw(
+        InvalidReason.WRONG_UNIT, "thread 7 was allowed on cores 0-7, wanted 1,3"
+    )
 
 
 def test_decode_rate_is_tokens_over_the_printed_time(tmp_path: Path, lab: Lab) -> None:
