@@ -87,6 +87,8 @@ def test_an_unknown_unit_is_not_compared_with_a_known_one(make: Callable[..., La
     assert (verdict.verdict, verdict.change, apart.plan.pairs) == ("incomparable", None, ())
     assert verdict.why == "what executed it is known of one side alone (`unplaced`)"
     assert verdict_of(found, alike).verdict != "incomparable"
+    (told,) = lab.told(replace(found, cells=(verdict,))).cells
+    assert told.sentence == "incomparable. What executed it is known of one side alone (`unplaced`)."
 
 
 @pytest.mark.parametrize(("budget_s", "pairs"), [(20.0, [0, 6, 6]), (28.0, [6, 6, 6])])
