@@ -6,6 +6,7 @@
     ├── PrepareError             an image, prompt or model that could not be prepared
     ├── DeviceError
     │   ├── DeviceLost           transient: the device disconnected; a retry may help
+    │   │   ├── DeviceStarting   it answers, but Android has not started yet
     │   │   └── DeviceRebooted   it came back after a reboot; its work is lost
     │   └── DeviceRefused        stable: the device said no; a retry will not help
     │       ├── DeviceFull       no space left on the device; files already sent stay
@@ -44,6 +45,10 @@ class DeviceError(LabError):
 
 class DeviceLost(DeviceError):  # noqa: N818 - the words of the design
     """Transient: the device disconnected; a retry may help."""
+
+
+class DeviceStarting(DeviceLost):
+    """The device answers, but Android has not started yet."""
 
 
 class DeviceRebooted(DeviceLost):

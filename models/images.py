@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from models.errors import PrepareError
 
@@ -32,6 +33,8 @@ WHITE = (255, 255, 255, 255)
 """Background of transparent pixels: the page that shows the image. Our choice; the paper names none."""
 
 _ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4
+_BITS, _MEANING_OF_0, _SAMPLE_FORMAT, _LARGEST = 258, 262, 339, 281
+"""Tags of a TIFF (TIFF 6.0): BitsPerSample, PhotometricInterpretation, SampleFormat, MaxSampleValue."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,8 +65,9 @@ def read_image(path: Path) -> RGB8:
     """Decode an image file to RGB8 [height, width, 3], as a viewer would show it.
 
     Applies EXIF orientation (ignores an unreadable one), takes the first frame of an animation, composites
-    transparency over white, scales 16-bit channels to 8, converts CMYK and palettes to RGB, and does not
-    apply colour profiles.
+    transparency over white, scales channels of any depth to 8 bits, converts CMYK and palettes to RGB, and
+    does not apply colour profiles. Values whose black and white are not known (floats, signed and 32-bit integers)
+    are refused, and so is what Pillow opens without respecting what the file says of them.
 
     Raises PrepareError if the path is not a regular file, or the file is not an image of :data:`FORMATS`, is
     damaged or truncated, has a side outside :data:`MIN_SIDE_PIXELS` to :data:`MAX_SIDE_PIXELS`, or has more
@@ -88,8 +92,12 @@ def read_image(path: Path) -> RGB8:
 def _decode(path: Path) -> RGB8:
     with Image.open(path, formats=FORMATS) as image:
         _check_size(path, *image.size)
+        if said := _unknown_scale(image):
+            raise _refusal(
+                path, f"{said}, whose black and white are unknown", "save it with 8 or 16 bits a channel"
+            )
         image.load()
-        pixels = _sixteen_bit(path, image) if image.mode.startswith(("I", "F")) else _eight_bit(image)
+        pixels = _sixteen_bit(image) if image.mode.startswith("I") else _eight_bit(image)
         turn = _UPRIGHT.get(_orientation(image))
     if turn is not None:
         pixels = np.array(Image.fromarray(pixels).transpose(turn))
@@ -110,16 +118,40 @@ def _eight_bit(image: Image.Image) -> RGB8:
     return np.array(image.convert("RGB"))
 
 
-def _sixteen_bit(path: Path, image: Image.Image) -> RGB8:
-    """Scale grey values of 0..65535 to 0..255, rounding to nearest: 65535 = 255 * 257."""
+def _unknown_scale(image: Image.Image) -> str:
+    """Say in words why a file's values cannot be scaled to 0..255; empty when they can. Call it before `load`."""
+    if image.mode in ("F", "La"):
+        return {"F": "floating-point values", "La": "grey values multiplied by their opacity"}[image.mode]
+    if isinstance(image, TiffImageFile):
+        return _unknown_tiff(image)
+    packed = isinstance(image, ImageFile.ImageFile) and image.tile and image.tile[0].args in ("L;2", "L;4")
+    if packed and "transparency" in image.info:  # Pillow compares scaled values with a raw one
+        return "fewer than 8 bits a channel and a transparent value"
+    return ""
+
+
+def _unknown_tiff(image: TiffImageFile) -> str:
+    tags = image.tag_v2
+    bits = max(tags.get(_BITS, (1,)))
+    if set(tags.get(_SAMPLE_FORMAT, (1,))) != {1}:
+        return "values that are not unsigned integers"
+    if bits > 16:
+        return f"{bits} bits a channel"
+    if bits > 8 and image.mode.startswith("I") and tags.get(_MEANING_OF_0) == 0:  # Pillow does not invert these
+        return f"{bits} bits a channel with white as 0"
+    if bits > 8 and (largest := max(tags.get(_LARGEST, (2**bits - 1,)))) != 2**bits - 1:
+        return f"{bits} bits a channel of which it uses 0 to {largest}"
+    return ""
+
+
+def _sixteen_bit(image: Image.Image) -> RGB8:
+    """Scale grey values from 0 to white, 4095 in a TIFF of 12 bits and 65535 otherwise, to 0..255; to nearest."""
+    white = 2 ** max(image.tag_v2.get(_BITS, (16,))) - 1 if isinstance(image, TiffImageFile) else 0xFFFF
     values = np.array(image)
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 0xFFFF:
-        found = f"{image.mode} values from {values.min()} to {values.max()}, whose black and white are unknown"
-        raise _refusal(path, found, "save it with 8 or 16 bits a channel")
     see_through = image.info.get("transparency")
     if isinstance(see_through, int):  # PNG's tRNS chunk: the one transparent grey value
-        values = np.where(values == see_through, 0xFFFF, values)
-    grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        values = np.where(values == see_through, white, values)
+    grey = ((values.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
     return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
 
 

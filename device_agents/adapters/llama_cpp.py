@@ -1,25 +1,25 @@
-"""The adapter of llama.cpp's `llama-bench`: prefill and decode rates on random tokens.
+"""The adapter of llama.cpp's `llama-bench`: prefill and decode rates on random tokens, on the CPU.
 
 ``python -m device_agents.adapters.llama_cpp prepare --job J --manifest M`` prints a `Command`;
 ``… parse --job J --manifest M --stdout F --stderr F --returncode N --events E`` writes the events.
 
-The output format is that of ``-o jsonl``: one object for each test. Its keys differ between builds, so they are
-looked up by name. `samples_ns` holds one duration for each repetition: of `n_prompt` tokens in batches of
-`n_ubatch`, or of `n_gen` single tokens after `n_depth` cached ones (llama.cpp, tools/llama-bench). It
-excludes tokeniser and sampler.
+`llama_result` reads what it prints, of which `samples_ns` holds one duration for each repetition: of `n_prompt`
+tokens in batches of `n_ubatch`, or of `n_gen` single tokens after `n_depth` cached ones (llama.cpp,
+tools/llama-bench). It excludes tokeniser and sampler.
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from device_agents.adapters import observed
+from device_agents.adapters.llama_result import Result, cores_of, mask_of, read
 from device_agents.contract import (
     PROTOCOL,
     ROLES,
@@ -30,7 +30,6 @@ from device_agents.contract import (
     ErrorClass,
     Event,
     ForeignManifest,
-    Graph,
     Hello,
     Iteration,
     Job,
@@ -40,46 +39,8 @@ from device_agents.contract import (
     Tokens,
 )
 from device_agents.reference.failure import AgentError, bad_job
-from device_agents.reference.units import label_of
 
 AGENT, AGENT_VERSION = "llama-bench", "adapter 0.1.0"
-
-TAIL = 300
-"""The number of characters that a message quotes from the end of the tool's output."""
-
-NOT_PINNED = "failed to set affinity"
-"""The text that ggml prints on stderr when it cannot pin a thread to its cores; it still goes on."""
-
-SIGNS: Mapping[str, ErrorClass] = {
-    "invalid parameter": ErrorClass.BAD_JOB,
-    "Exec format error": ErrorClass.LOAD,
-    "cannot execute": ErrorClass.LOAD,
-    "not found": ErrorClass.LOAD,
-    "Permission denied": ErrorClass.LOAD,
-    "failed to load model": ErrorClass.LOAD,
-    "failed to allocate": ErrorClass.OOM,
-    "unable to allocate": ErrorClass.OOM,
-    "bad_alloc": ErrorClass.OOM,
-}
-"""Text on stderr of a failing `llama-bench`, or of the shell that could not start it -> the contract's class."""
-
-
-class Result(BaseModel):
-    """The fields read from one line of ``-o jsonl``; those with a default are not printed by every build."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    n_prompt: int = Field(ge=0)
-    n_gen: int = Field(ge=0)
-    n_depth: int = Field(default=0, ge=0)
-    n_ubatch: int
-    n_threads: int
-    samples_ns: list[int]
-    cpu_mask: str | None = None
-    cpu_strict: bool | None = None
-    build_commit: str = "unknown"
-    build_number: int = 0
-    test_time: str = ""
 
 
 def prepare(job: Job, manifest: ForeignManifest) -> Command:
@@ -87,7 +48,7 @@ def prepare(job: Job, manifest: ForeignManifest) -> Command:
 
     Its own warm-up is switched off: the first repetitions are the job's warm-up iterations.
     """
-    work, cores = job.work, _cores(job)
+    work, cores = job.work, cores_of(job)
     if job.inject is not None or job.memory_pass:
         raise bad_job("llama-bench can neither be slowed down (`inject`) nor report its memory (`memory_pass`)")
     if isinstance(work, PrefillWork):
@@ -102,7 +63,7 @@ def prepare(job: Job, manifest: ForeignManifest) -> Command:
     cache = (
         [] if manifest.kv_cache == "f16" else ["-ctk", manifest.kv_cache, "-ctv", manifest.kv_cache, "-fa", "1"]
     )
-    place = ["-t", f"{len(cores)}", "-C", hex(_mask(cores)), "--cpu-strict", "1"]
+    place = ["-t", f"{len(cores)}", "-C", hex(mask_of(cores)), "--cpu-strict", "1", "-ngl", "0"]
     repeat = ["-r", f"{job.warmup_iterations + job.iterations}", "--no-warmup", "-o", "jsonl"]
     folder = job.build.rstrip("/")
     return Command(
@@ -118,61 +79,31 @@ def prepare(job: Job, manifest: ForeignManifest) -> Command:
     )
 
 
-def parse(job: Job, manifest: ForeignManifest, *, stdout: str, stderr: str, returncode: int) -> list[Event]:
-    """Turn the output of `llama-bench` into events; anything but one clean result becomes an `error`."""
+def parse(
+    job: Job,
+    manifest: ForeignManifest,
+    *,
+    stdout: str,
+    stderr: str,
+    returncode: int,
+    placed: str = observed.UNKNOWN,
+) -> list[Event]:
+    """Turn the output of `llama-bench` into events; anything but one clean result becomes an `error`.
+
+    `placed` is what the lab saw of its threads (`adapters.observed`).
+    """
     try:
-        result = _result(job, stdout, stderr, returncode)
+        result = read(job, manifest, stdout=stdout, stderr=stderr, returncode=returncode)
+        unit = observed.unit_of(cores_of(job), placed)
     except AgentError as error:
         return [_hello(job, manifest, None), Error(error=error.error, message=str(error)), _end(0)]
-    timed = _timed(job, result)
+    if result.backends is None or result.n_gpu_layers is None:
+        unit = observed.UNKNOWN  # it may have computed anywhere
+    timed = _timed(job, result, unit)
     return [_hello(job, manifest, result), *timed, _end(len(result.samples_ns))]
 
 
-def _result(job: Job, stdout: str, stderr: str, returncode: int) -> Result:
-    """Read the result of a run that succeeded and did what the job asks; raises `AgentError` otherwise."""
-    if returncode != 0:
-        raise _failure(returncode, stderr)
-    if NOT_PINNED in stderr:
-        raise AgentError(ErrorClass.UNIT_UNAVAILABLE, f"llama-bench could not use its cores: {_tail(stderr)}")
-    lines = [line for line in stdout.splitlines() if line.lstrip().startswith("{")]
-    if len(lines) != 1:
-        raise AgentError(
-            ErrorClass.NO_WORK,
-            f"llama-bench ended with status 0 and printed {len(lines)} results, wanted 1; stdout: "
-            f"{_tail(stdout)!r}, stderr: {_tail(stderr)!r}",
-        )
-    try:
-        result = Result.model_validate_json(lines[0])
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise AgentError(
-            ErrorClass.CRASH, f"llama-bench's result cannot be read: {where}: {first['msg']}: {_tail(lines[0])!r}"
-        ) from error
-    if not result.samples_ns or min(result.samples_ns) <= 0:
-        raise AgentError(ErrorClass.NO_WORK, f"llama-bench took no time: samples_ns is {result.samples_ns}")
-    _as_asked(job, result)
-    return result
-
-
-def _as_asked(job: Job, result: Result) -> None:
-    """Raise `AgentError` when the tool says that it ran something else; the reader checks the amounts."""
-    work, cores = job.work, _cores(job)
-    wanted: dict[str, object] = {"n_threads": len(cores)}
-    if isinstance(work, PrefillWork):
-        wanted |= {"n_gen": 0, "n_depth": 0, "n_ubatch": work.parallel_tokens}
-    elif isinstance(work, DecodeWork):
-        wanted |= {"n_prompt": 0, "n_depth": work.context_tokens, "n_ubatch": work.parallel_tokens}
-    found: dict[str, object] = {name: getattr(result, name) for name in wanted}
-    if result.cpu_mask is not None:
-        wanted["cpu_mask"], found["cpu_mask"] = hex(_mask(cores)), result.cpu_mask.lower()
-    if result.cpu_strict is not None:
-        wanted["cpu_strict"], found["cpu_strict"] = True, result.cpu_strict
-    if wrong := [f"{name} {found[name]}, wanted {wanted[name]}" for name in wanted if found[name] != wanted[name]]:
-        raise bad_job(f"llama-bench ran something else than it was asked for: {'; '.join(wrong)}")
-
-
-def _timed(job: Job, result: Result) -> list[Event]:
+def _timed(job: Job, result: Result, unit: str) -> list[Event]:
     """Return a span and an iteration for each sample, end to end from 0: only durations are known."""
     prefill = isinstance(job.work, PrefillWork)
     stage = Stage.PREFILL if prefill else Stage.DECODE
@@ -187,7 +118,7 @@ def _timed(job: Job, result: Result) -> list[Event]:
             start_ns=start,
             duration_ns=duration,
             role=ROLES[stage],
-            unit=label_of(_cores(job)),
+            unit=unit,
             thread=0,
             cpu_ns=0,
             count=Tokens(true=tokens, padded=tokens),
@@ -233,35 +164,6 @@ def _real_ns(text: str) -> int:
         return 0
 
 
-def _failure(returncode: int, stderr: str) -> AgentError:
-    if returncode < 0:
-        try:
-            name = signal.Signals(-returncode).name
-        except ValueError:
-            name = f"signal {-returncode}"
-        return AgentError(ErrorClass.CRASH, f"llama-bench was ended by {name}; its last words: {_tail(stderr)!r}")
-    found = next((error for sign, error in SIGNS.items() if sign in stderr), ErrorClass.CRASH)
-    return AgentError(found, f"llama-bench ended with status {returncode}; its last words: {_tail(stderr)!r}")
-
-
-def _cores(job: Job) -> list[int]:
-    """Return the cores of the language model's unit; raises `AgentError` (`bad_job`) when it has none."""
-    name = job.stages.get(Graph.LLM)
-    if name not in job.units:
-        raise bad_job(
-            f"the job names no unit for the language model: stages {job.stages}, units {list(job.units)}"
-        )
-    return sorted(set(job.units[name].cores))
-
-
-def _mask(cores: Sequence[int]) -> int:
-    return sum(1 << core for core in cores)
-
-
-def _tail(text: str) -> str:
-    return text.strip()[-TAIL:]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step; return 0, or 1 after one line `adapter: CLASS: message` on stderr."""
     parser = argparse.ArgumentParser(prog="device_agents.adapters.llama_cpp", description=__doc__)
@@ -295,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(path: Path, job: Job, manifest: ForeignManifest, given: argparse.Namespace) -> None:
     said = {name: getattr(given, name).read_bytes().decode(errors="replace") for name in ("stdout", "stderr")}
-    events = parse(job, manifest, **said, returncode=given.returncode)
+    events = parse(job, manifest, **said, returncode=given.returncode, placed=observed.beside(given.stdout))
     path.write_bytes(b"".join(event.model_dump_json().encode() + b"\n" for event in events))
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from lab import remedies
 from lab.cli.options import DATA, Data, opened, tell
-from lab.device import health, roster
+from lab.device import android, health, roster
 from lab.device.adb import transport as adb
 from lab.device.adb.transport import Attached, Server
 from lab.device.addresses import address_of, addresses, forget, remember
@@ -95,9 +95,9 @@ def connect(
     server = adb.Server.from_environment()
     adb.connect_tcp(server, named)
     remember(data, named)
-    found = [entry for entry in roster.look(server, data) if entry.found.serial == named]
+    found = [entry for entry in roster.look(server, data) if entry.called(named)]
     for entry in found:
-        typer.echo(f"{named}: {entry.name}, {entry.found.kind}, {entry.found.soc or 'SoC unknown'}, {entry.state}")
+        typer.echo(f"{named}: {entry.name}, {entry.found.kind}, SoC {entry.found.soc}, {entry.state}")
         if entry.advice:
             typer.echo(f"! {entry.name}: {entry.advice}")
 
@@ -142,9 +142,9 @@ def restore(
 ) -> None:
     """Restore settings that a lab left changed on a device. It crashed, or lost the device."""
     server, store = Server.from_environment(), opened(data)
-    here = next((one for one in roster.look(server, data) if name in (one.name, one.found.serial)), None)
+    here = next((one for one in roster.look(server, data) if one.called(name)), None)
     known = here.name if here is not None else name
-    device = roster.bare(server, here) if here is not None and here.found.state == roster.READY else None
+    device = roster.bare(server, here) if here is not None and here.found.state == android.READY else None
     entries = care_journal.of(care_journal.read(data)[0], known) if device is None else care.left(device, data)
     if not entries and here is None:
         raise DeviceRefused(
@@ -244,13 +244,11 @@ def _changes(server: Server, data: Path, before: Mapping[str, str], present: Seq
     for each in present:
         if before.get(each.serial) == each.state:
             continue
-        words = each.state
-        if each.state == roster.READY:
-            found = roster.described(server, each)
-            words = f"{found.name}, {found.kind}, {found.soc or 'SoC unknown'}, {found.state}"
-        elif advice := next((text for state, text in roster.ADVICE.items() if each.state.startswith(state)), ""):
-            words = f"{each.state}: {advice}"
-        _say(f"{each.serial}: {words}")
+        entry = Entry(android.describe(server, each))
+        found, words = entry.found, entry.advice
+        if entry.usable:
+            words = f"{found.name}, {found.kind}, {found.soc}, {found.state}"
+        _say(f"{found.serial}: {words}")
     return now
 
 

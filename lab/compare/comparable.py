@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from lab.records import CellVerdict, Context, Dimension
+from lab.records import UNPLACED, CellVerdict, Context, Dimension, Trial
 
 Differs = Mapping[str, tuple[str, str]]
 """Fact -> (the baseline's value, the candidate's)."""
@@ -114,6 +114,12 @@ def differs_beyond(dimension: Dimension, baseline: Subject, candidate: Subject) 
 
 def _allowed(dimension: Dimension, found: Difference) -> bool:
     return any(fnmatchcase(found.name, pattern) and when(found) for pattern, when in MAY_DIFFER[dimension])
+
+
+def unplaced(ours: Iterable[Trial], theirs: Iterable[Trial]) -> str:
+    """Return why two cells cannot be compared: what executed them is known of some trials alone; or nothing."""
+    known = {UNPLACED not in trial.flags for side in (ours, theirs) for trial in side if trial.valid}
+    return "what executed it is known of one side alone (`unplaced`)" if len(known) > 1 else ""
 
 
 def incomparable(cell: str, differs: Differs) -> CellVerdict:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import mean
 
+from lab.compare.comparable import unplaced
 from lab.records import Cell, CellVerdict, Comparison, Trial
 from lab.run.runner import LEAST_S, PASSING, TRIES
 from lab.stats.compare import Judgement, judge
@@ -47,7 +48,7 @@ class Standing:
     """The standing of a cell: its valid pairs by block, pairs begun, what one costs, and what the plan says.
 
     `p` is the p-value of "nothing changed"; `lacking` is the missing side of an interrupted pair, whose other side
-    began at `cut_utc`; `given_up` says why no more pairs are tried.
+    began at `cut_utc`; `given_up` says why no more pairs are tried, and `unplaced` why they cannot be compared.
     """
 
     cells: CellPair
@@ -60,6 +61,7 @@ class Standing:
     cut_utc: str
     given_up: str
     plan: NextPairs
+    unplaced: str = ""
 
 
 def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials) -> list[Standing]:
@@ -115,6 +117,8 @@ def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
 def verdict_of(comparison: Comparison, each: Standing) -> CellVerdict:
     """Return the verdict on a cell as it stands."""
     ratios, judgement = list(each.ratios.values()), each.judgement
+    if each.unplaced:
+        return CellVerdict(each.cells[0].key, "incomparable", None, None, 1.0, 0, each.unplaced)
     return CellVerdict(
         cell=each.cells[0].key,
         verdict=judgement.verdict,
@@ -154,11 +158,14 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
         cut_utc=cut_utc,
         given_up=_given_up(comparison, own, tried),
         plan=NextPairs((), None, ""),
+        unplaced=unplaced(own["baseline"], own["candidate"]),
     )
 
 
 def _plan(comparison: Comparison, each: Standing, index: int, allowed_s: float) -> NextPairs:
     """Return what a cell measures next with the device-seconds that it may use."""
+    if each.unplaced:
+        return NextPairs((), "budget spent", each.unplaced)
     if each.given_up and not each.judgement.settled:
         return NextPairs((), "budget spent", each.given_up)
     return next_pairs(

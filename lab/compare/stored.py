@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.compare.comparable import Subject, differs_beyond, incomparable
+from lab.compare.comparable import Subject, differs_beyond, incomparable, unplaced
 from lab.compare.pairing import CellPair, Trials
 from lab.errors import RunError
 from lab.identifiers import new_run_id, now_utc
@@ -81,6 +81,9 @@ def cells_of(baseline: Run, candidate: Run) -> Sequence[CellPair]:
 
 def _verdict(metric: str, cells: CellPair, trials: Trials) -> CellVerdict:
     key = cells[0].key
+    sides = zip(cells, (trials["baseline"], trials["candidate"]), strict=True)
+    if why := unplaced(*([trial for trial in side if trial.cell == cell.key] for cell, side in sides)):
+        return CellVerdict(key, "incomparable", None, None, 1.0, 0, why)
     ours = medians_by_block(trials["baseline"], key, metric)
     theirs = medians_by_block(trials["candidate"], cells[1].key, metric)
     ratios = list(ratios_by_block(theirs, ours).values())

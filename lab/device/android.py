@@ -11,16 +11,16 @@ import json
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import remedies
-from lab.device.adb.server import NAME, PROTOCOL, UNREADABLE, checked_name
+from lab.device.adb.server import NAME, NAME_WORDS, PROTOCOL, UNREADABLE, checked_name
 from lab.device.adb.transport import AdbTransport, Attached, Server, attached
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop, own
 from lab.device.lease import SCRATCH
 from lab.device.transport import Completed, Device
-from lab.errors import DeviceError, DeviceRefused
+from lab.errors import DeviceError, DeviceLost, DeviceRefused, DeviceStarting
 from lab.records import DeviceIdentity, DeviceKind
 
 __all__ = ["SCRATCH", "Bundle", "Description", "bundle_for", "connect", "describe"]
@@ -56,7 +56,14 @@ _STATE: Mapping[str, str] = {
     "df": "df -k /data/local/tmp",
     "battery": "dumpsys battery",
     "thermal": "dumpsys thermalservice",
+    "boot": "cat /proc/sys/kernel/random/boot_id",
 }
+
+READY, STARTING, SILENT, REFUSED = "device", "starting", "silent", "refused"
+"""States: adb's own word for a usable device; Android has not started; no answer; it said no."""
+
+EMULATORS = re.compile(r"goldfish|ranchu|cutf_.*|vsoc_.*|vbox86.*")
+"""`ro.hardware` of Android's own emulators (goldfish, ranchu), Cuttlefish (cutf_cvm, vsoc_*), Genymotion."""
 
 _PROPERTIES: Mapping[str, str] = {
     "android": "ro.build.version.release",
@@ -86,7 +93,11 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Description:
-    """One line of a list of devices. `celsius` is the battery's; None means that the device does not report it."""
+    """One line of a list of devices. `celsius` is the battery's; None means that the device does not report it.
+
+    `platform` is `ro.board.platform`, another name of the SoC. `own_serial` (empty for a dummy) and `boot_id`
+    together tell one phone from another; `also` holds the other adb serials under which the same one is attached.
+    """
 
     name: str
     serial: str
@@ -98,6 +109,10 @@ class Description:
     celsius: float | None
     thermal_status: int | None
     detail: str
+    platform: str = ""
+    own_serial: str = ""
+    boot_id: str = ""
+    also: tuple[str, ...] = ()
 
 
 def connect(server: Server, serial: str, agents: Path) -> Device:
@@ -108,7 +123,7 @@ def connect(server: Server, serial: str, agents: Path) -> Device:
     transport = AdbTransport(server, serial)
     found = _asked(transport, _SECTIONS)
     properties = getprop(found["getprop"])
-    kind, soc = _kind(properties), _soc(properties)
+    kind, soc = kind_of(properties), _soc(properties)
     khz = ",".join(found["khz"].split()) or "unknown"
     bundle = bundle_for(agents, abis(found["machine"], android=bool(found["linker"])), serial)
     others = (each.serial for each in attached(server) if each.serial != serial)
@@ -147,26 +162,26 @@ def connect(server: Server, serial: str, agents: Path) -> Device:
 
 def describe(server: Server, attached: Attached) -> Description:
     """Describe a device for a list; never raise: why it cannot be used goes into `detail`."""
-    nothing = Description(
-        attached.serial, attached.serial, None, "unknown", "unknown", attached.state, None, None, None, ""
-    )
+    if not NAME.fullmatch(attached.serial):
+        return _unnamed(server, attached)
     try:
         transport = AdbTransport(server, attached.serial)
         found = _asked(transport, _STATE)
     except DeviceError as error:
-        return _with(nothing, detail=str(error))
+        state = state_of(error) if attached.state == READY else attached.state
+        return nothing_known(attached.serial, state, str(error))
     properties = getprop(found["getprop"])
     try:
         name = name_of(properties.get("ro.serialno", ""), attached.serial, ())
     except DeviceError as error:
-        return _with(replace(nothing, state=UNREADABLE), detail=str(error))
+        return nothing_known(attached.serial, UNREADABLE, str(error))
     battery, thermal = dumpsys_battery(found["battery"]), dumpsys_thermal(found["thermal"])
     faked = "battery values are faked: `dumpsys battery reset`; " if "faked" in battery else ""
     faked += "thermal status is faked: `cmd thermalservice reset`; " if thermal.overridden else ""
     return Description(
         name=name,
         serial=attached.serial,
-        kind=_kind(properties),
+        kind=kind_of(properties),
         soc=_soc(properties),
         android=properties.get("ro.build.version.release") or "unknown",
         state=attached.state,
@@ -174,12 +189,32 @@ def describe(server: Server, attached: Attached) -> Description:
         celsius=battery_celsius(battery),
         thermal_status=None if thermal.overridden else thermal.status,
         detail=faked.removesuffix("; "),
+        platform=properties.get("ro.board.platform", ""),
+        own_serial=own(properties.get("ro.serialno", "")),
+        boot_id=found["boot"],
     )
 
 
-def _with(description: Description, *, detail: str) -> Description:
-    serial = description.serial if NAME.fullmatch(description.serial) else repr(description.serial[:64])
-    return Description(serial, serial, None, "unknown", "unknown", description.state, None, None, None, detail)
+def nothing_known(serial: str, state: str, detail: str) -> Description:
+    """Describe a device of which only its adb serial and its state are known."""
+    return Description(serial, serial, None, "unknown", "unknown", state, None, None, None, detail)
+
+
+def state_of(error: DeviceError) -> str:
+    """Return the state, as one word, of a device that answered with an error."""
+    if isinstance(error, DeviceStarting):
+        return STARTING
+    return SILENT if isinstance(error, DeviceLost) else REFUSED
+
+
+def _unnamed(server: Server, attached: Attached) -> Description:
+    """Describe a device whose adb serial cannot be used: requests, paths and pages would have to carry it."""
+    serial = repr(attached.serial[:64])
+    found = f"adb lists it as {attached.serial[:120]!r}; wanted {NAME_WORDS}"
+    todo = "connect to the same phone by its address: `lab devices connect IP:PORT`"
+    if "._adb" not in attached.serial and attached.transport_id:  # not found on the network: perhaps on a cable
+        todo += f" (`adb -P {server.port} -t {attached.transport_id} tcpip 5555` opens port 5555)"
+    return nothing_known(serial, UNREADABLE, f"{found}; {todo}")
 
 
 def _asked(transport: AdbTransport, sections: Mapping[str, str]) -> dict[str, str]:
@@ -235,9 +270,14 @@ def name_of(serialno: str, serial: str, others: Iterable[str]) -> str:
     return checked_name(name)
 
 
-def _kind(properties: Mapping[str, str]) -> DeviceKind:
+def kind_of(properties: Mapping[str, str]) -> DeviceKind:
+    """Return the kind. `ro.build.characteristics` is no sign: phones said "emulator" (flutter issue 10203)."""
     said = properties.get("ro.boot.pocketlab.kind")
-    return "virtual" if said == "virtual" else "emulated" if said == "emulated" else "phone"
+    if said == "virtual":
+        return "virtual"
+    hardware = (properties.get(name, "").lower() for name in ("ro.hardware", "ro.boot.hardware"))
+    qemu = "1" in (properties.get("ro.boot.qemu"), properties.get("ro.kernel.qemu"))
+    return "emulated" if said == "emulated" or qemu or any(map(EMULATORS.fullmatch, hardware)) else "phone"
 
 
 def _soc(properties: Mapping[str, str]) -> str:

@@ -9,6 +9,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+COLDEST, HOTTEST = 10.0, 150.0
+"""The range, in degrees, in which a reading is believed to be in the unit that its source should have. Above it no
+part works (AEC-Q100). Below it the unit is as likely another: 47 whole degrees, read as tenths, are 4.7. A
+judgement: phones are measured in rooms at 20 to 25 degrees (device_care.md, section 6)."""
+
+TEMPERATURES = frozenset({*range(6), *range(9, 20)})
+"""The types of Android's thermal HAL that are temperatures (AOSP `TemperatureType.aidl`, Android 15): CPU, GPU,
+BATTERY, SKIN, USB_PORT, POWER_AMPLIFIER; NPU to POGO. Types 6, 7 and 8 are the battery's voltage, current and
+charge; -1 is unknown, and so is any other."""
+
 GENERIC = frozenset({"", "0123456789ABCDEF", "unknown", "null"})
 """Serials that many devices share (DeviceFarmer/stf README; device_care.md, section 1)."""
 
@@ -17,8 +27,8 @@ GENERIC = frozenset({"", "0123456789ABCDEF", "unknown", "null"})
 class Thermal:
     """`dumpsys thermalservice`: status 0 (none) to 6 (shutdown), and degrees by sensor name, from the HAL only.
 
-    `silent` holds the text of sensors that gave no number, e.g. ``NaN``. `kinds` holds the HAL's type of every
-    sensor, because each vendor chooses its own names.
+    `silent` holds the text of sensors that gave no number, e.g. ``NaN``. `kinds` holds the HAL's type of each of
+    these, because each vendor chooses its own names. `others` holds the type of what is not one of `TEMPERATURES`.
     """
 
     status: int | None
@@ -26,6 +36,7 @@ class Thermal:
     celsius: Mapping[str, float]
     silent: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, int] = field(default_factory=dict)
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 def number(text: str) -> float | None:
@@ -69,12 +80,22 @@ def dumpsys_battery(text: str) -> dict[str, str]:
     return found
 
 
+def no_battery(battery: Mapping[str, str]) -> bool:
+    """Say whether Android reports that the device has no battery.
+
+    Where its HAL knows nothing, Android fills in 0 everywhere: a battery at 0 V feeds no phone.
+    """
+    zeros = ("level", "voltage", "temperature")
+    return battery.get("present") == "false" or all(battery.get(name) == "0" for name in zeros)
+
+
 def battery_celsius(battery: Mapping[str, str]) -> float | None:
-    """Return the battery's temperature in degrees, from tenths; None when missing or faked."""
+    """Return the battery's temperature in degrees, from tenths; None when missing, faked, or not believed."""
     said = battery.get("temperature", "")
-    if "faked" in battery or not re.fullmatch(r"-?\d{1,4}", said):
+    if "faked" in battery or no_battery(battery) or not re.fullmatch(r"-?\d{1,4}", said):
         return None
-    return int(said) / 10
+    celsius = int(said) / 10
+    return celsius if COLDEST <= celsius <= HOTTEST else None
 
 
 def dumpsys_thermal(text: str) -> Thermal:
@@ -83,7 +104,8 @@ def dumpsys_thermal(text: str) -> Thermal:
     overridden = re.search(r"^IsStatusOverride: true$", text, re.MULTILINE) is not None
     _, _, section = text.partition("Current temperatures from HAL:\n")
     section = section.partition("Current cooling devices")[0] if "HAL Ready: true" in text else ""
-    said = re.findall(r"Temperature\{mValue=([^,}]*), mType=(-?\d{1,9}), mName=([^,}]+),", section)
+    found = re.findall(r"Temperature\{mValue=([^,}]*), mType=(-?\d{1,9}), mName=([^,}]+),", section)
+    said = [one for one in found if int(one[1]) in TEMPERATURES]
     numbers = {name for value, _, name in said if re.fullmatch(r"-?\d+(\.\d+)?", value)}
     return Thermal(
         int(status[1]) if status else None,
@@ -91,6 +113,7 @@ def dumpsys_thermal(text: str) -> Thermal:
         {name: float(value) for value, _, name in said if name in numbers},
         {name: value[:40] for value, _, name in said if name not in numbers},
         {name: int(kind) for _, kind, name in said},
+        {name: int(kind) for _, kind, name in found if int(kind) not in TEMPERATURES},
     )
 
 

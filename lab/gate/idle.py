@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from lab.device.android_text import COLDEST, HOTTEST
 from lab.device.book import Book
-from lab.device.vitals.lines import COLDEST, HOTTEST
 from lab.device.vitals.look import skin, soc
 from lab.identifiers import now_utc
 from lab.records import Vitals

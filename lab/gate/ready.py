@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.device.vitals.lines import COLDEST, HOTTEST
+from lab.device.android_text import COLDEST, HOTTEST
 from lab.device.vitals.look import battery, skin, soc
 from lab.device.vitals.meaning import chips, skins
 from lab.gate.clocks import Offered

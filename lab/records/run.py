@@ -11,6 +11,7 @@ from device_agents.reasons import InvalidReason
 UNGATED, BUSY, IDLE_UNKNOWN = "ungated", "busy", "idle_unknown"
 SENSOR_GONE, SENSOR_STILL = "sensor_gone", "sensor_still"
 UNSAMPLED, ENDED, ELSEWHERE, MIXED = "unsampled", "ended", "elsewhere", "mixed"
+UNPLACED = "unplaced"
 FLAGS: Mapping[str, str] = {
     UNGATED: "case and chip temperature were not checked at the start: no sensor, or a machine not left to cool",
     BUSY: "something else kept the device's cores busy when the trial began",
@@ -20,6 +21,7 @@ FLAGS: Mapping[str, str] = {
     UNSAMPLED: "no sensor was read while it ran: heat would have gone unseen",
     ENDED: "the scenario asks about heat, and the lab ended it early to protect the battery: valid until then",
     MIXED: "a stage ran partly on an accelerator and partly on the CPU",
+    UNPLACED: "nobody saw what a foreign tool ran on: unit unknown, not comparable with figures of a known unit",
     ELSEWHERE: "an accelerator is claimed, but others used about a core more than before: perhaps for its work",
 }
 """Sentences that explain flags to a reader. A flagged trial still counts."""

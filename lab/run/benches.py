@@ -62,13 +62,13 @@ def terms_of(store: Store, wait_s: float, *, tell: Callable[[str], None]) -> Ter
 
 def _end_elsewhere(store: Store, name: str, process: Process) -> None:
     """End the process that a killed lab left on another device that shares our cores, if still attached."""
-    from lab.device import roster
+    from lab.device import android, roster
     from lab.device.adb.transport import AdbTransport, Server
 
     try:
         server = Server.from_environment()
         for entry in roster.look(server, store.root):
-            if entry.name == name and entry.found.state == roster.READY:
+            if entry.name == name and entry.found.state == android.READY:
                 log.warning("ending agent %d on %s, left behind by a lab that was killed", process.pid, name)
                 AdbTransport(server, entry.found.serial).kill(process)
     except DeviceError as error:

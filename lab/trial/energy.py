@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.device.vitals.lines import MILLIVOLTS
 from lab.records import Vitals
 
 SHORTEST_S = 300.0
@@ -26,9 +27,6 @@ of the figure."""
 CHARGE_UAH = (20_000.0, 20_000_000.0)
 """Possible values of a counter in microampere-hours: 20 mAh is an empty phone, 20 Ah more than any phone's
 battery; a judgement. A counter in mAh shows thousands: it is refused rather than converted on a guess."""
-
-VOLTAGE_MV = (2500.0, 10_000.0)
-"""Possible values of a battery of one or two lithium cells in series: 2.5 V each when empty, 5 V beyond full."""
 
 COULOMB_PER_UAH = 3.6e-3
 """A microampere for an hour: 1e-6 A x 3600 s."""
@@ -110,7 +108,7 @@ def _refusal(vitals: Sequence[Vitals], around: Sequence[Vitals], seconds: float)
     if all(look.powered is None for look in vitals):
         return "the device does not say whether it is plugged in"
     charge = _unread(vitals, "charge", [look.charge_uah for look in vitals], CHARGE_UAH, "uAh")
-    return charge or _unread(vitals, "voltage", [look.voltage_mv for look in vitals], VOLTAGE_MV, "mV")
+    return charge or _unread(vitals, "voltage", [look.voltage_mv for look in vitals], MILLIVOLTS, "mV")
 
 
 def _unread(

@@ -20,6 +20,9 @@ GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
 
 JOB, EVENTS, STDOUT, STDERR = "job.json", "events.jsonl", "stdout.txt", "stderr.txt"
 
+THREADS, PLACED = "threads.txt", "placement.txt"
+"""Where the threads of a foreign tool might run, and what that comes to (`lab.trial.watch`)."""
+
 EXCERPT = 120
 """How many characters of a malformed line are quoted."""
 

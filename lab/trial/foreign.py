@@ -7,20 +7,21 @@ Only its adapter knows the tool. The lab runs the adapter as a process, before t
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from device_agents.contract import Command, ForeignManifest, Job, canonical_json
+from device_agents.contract import Command, Event, ForeignManifest, InvalidReason, Job, Span, canonical_json
 from lab.builds.folder import MANIFEST, Build
 from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
 from lab.device.transport import Device
 from lab.errors import RunError
 from lab.islands import run_module
-from lab.records import Cell
+from lab.records import Cell, Flaw
 from lab.trial.agent import QUIET, Launch, Outcome, trial_folder
-from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT
+from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT, THREADS
+from lab.trial.watch import cores_of, place, placed_of, watched
 
 SETTLE = Cell("settle", {"input": "none", "prompt_tokens": 1, "parallel_tokens": 1})
 """The uncounted first trial of a session: one token reads every weight. These tools do not time `load`."""
@@ -40,6 +41,7 @@ def launch_for(
 ) -> Launch:
     """Return the launch of a foreign tool for a job whose results belong in `folder` on the host.
 
+    The tool starts on the job's cores and is watched (`lab.trial.watch`), whatever options it is given.
     Raises `RunError` when the adapter refuses the job, and `BuildError` when `runtimes` lacks the build's runtime.
     """
     adapter = runtime_of(manifest, runtimes).adapter
@@ -53,9 +55,9 @@ def launch_for(
     return Launch(
         folder=str(folder) if device.scratch is None else trial_folder(device, job.trial),
         files={JOB: document, **{name: text.encode() for name, text in command.files.items()}},
-        argv=tuple(command.argv),
+        argv=watched(command.argv, cores_of(job)),
         environment={**device.environment, **QUIET, **command.environment},
-        outputs=(STDOUT, STDERR, *command.outputs),
+        outputs=(STDOUT, STDERR, THREADS, *command.outputs),
     )
 
 
@@ -73,10 +75,23 @@ def parse(
     """
     if outcome.returncode is None:
         return
+    place(folder, Job.model_validate_json((folder / JOB).read_bytes()))
     arguments: list[str | Path] = ["--job", folder / JOB, "--manifest", build.folder / MANIFEST]
     for name, file in (("stdout", STDOUT), ("stderr", STDERR), ("events", EVENTS)):
         arguments += [f"--{name}", folder / file]
     _run(runtime_of(manifest, runtimes).adapter, "parse", *arguments, f"--returncode={outcome.returncode}")
+
+
+def placement_flaw(folder: Path) -> Flaw | None:
+    """Return that a tool was seen elsewhere than on the cores of its job, whatever it says; None if it was not."""
+    seen = placed_of(folder)
+    return Flaw(InvalidReason.WRONG_UNIT, seen.words) if seen.kind == "contradicted" else None
+
+
+def is_unplaced(folder: Path, events: Iterable[Event]) -> bool:
+    """Say whether nobody saw what a tool ran on, or its adapter could not tell."""
+    spans = (event for event in events if isinstance(event, Span))
+    return placed_of(folder).kind != "observed" or any(span.unit == "unknown" for span in spans)
 
 
 def facts(manifest: ForeignManifest) -> dict[str, str]:

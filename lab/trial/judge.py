@@ -24,7 +24,7 @@ from device_agents.contract import (
     Span,
 )
 from lab.builds.folder import Build
-from lab.records import ENDED, MIXED, Flaw, Trial
+from lab.records import ENDED, MIXED, UNPLACED, Flaw, Trial
 from lab.scenario.plan import Scenario
 from lab.stats.steady import SHORTEST, steady
 from lab.trial import foreign, memory
@@ -82,7 +82,9 @@ def trial_of(
         timeout_s=scenario.plan.timeout_s,
         max_gap=scenario.gates.max_gap if timed else 1.0,  # a gap is a time
     )
-    flaw = findings.flaw
+    flaw, unplaced = findings.flaw, False
+    if isinstance(build.manifest, ForeignManifest) and flaw is None:
+        flaw, unplaced = foreign.placement_flaw(folder), foreign.is_unplaced(folder, reading.events)
     if flaw is not None:
         log.warning("trial %d (%s) does not count: %s: %s", place.number, place.cell.key, flaw.reason, flaw.detail)
     state: State = "unknown"
@@ -102,7 +104,11 @@ def trial_of(
         samples=samples_of(job, reading.events),
         notes=findings.notes,
         placement=findings.placement,
-        flags=(*((MIXED,) if mixed else ()), *((ENDED,) if ended else ())),
+        flags=(
+            *((MIXED,) if mixed else ()),
+            *((ENDED,) if ended else ()),
+            *((UNPLACED,) if unplaced and flaw is None else ()),
+        ),
         boot=boot,
         purpose=place.purpose,
         state=state,

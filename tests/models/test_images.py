@@ -295,14 +295,96 @@ def test_what_a_file_says_is_escaped_too(tmp_path: Path) -> None:
     assert str(refusal.value).isprintable()
 
 
-def test_values_without_a_known_range_are_refused(tmp_path: Path) -> None:
-    """Neither floats nor 32-bit integers beyond 16 bits define black and white."""
-    Image.fromarray(np.array([[0.0, 1.5]] * 2, dtype=np.float32)).save(tmp_path / "f.tiff")
-    Image.fromarray(np.array([[0, 70000]] * 2, dtype=np.int32)).save(tmp_path / "i.tiff")
+def write_tiff(path: Path, data: bytes, *, bits: int, black: int = 1, samples: int = 1, **tags: int) -> Path:
+    """Write a TIFF of 4x2 pixels by hand; `black` is PhotometricInterpretation (TIFF 6.0, section 8)."""
+    known = {"sample_format": 339, "extra": 338, "largest": 281}
+    depth = bits | bits << 16 if samples == 2 else bits
+    rows = [(256, 1, 4), (257, 1, 2), (258, samples, depth), (259, 1, 1), (262, 1, black), (277, 1, samples)]
+    rows += [(278, 1, 2), (279, 1, len(data)), *((known[name], 1, value) for name, value in tags.items())]
+    rows.append((273, 1, 8 + 2 + 12 * (len(rows) + 1) + 4))
+    directory = b"".join(struct.pack("<HHII", tag, 3, count, value) for tag, count, value in sorted(rows))
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(rows)) + directory + bytes(4) + data)
+    return path
 
-    for name in ("f.tiff", "i.tiff"):
-        with pytest.raises(PrepareError, match="black and white are unknown: save it with 8 or 16 bits"):
-            read_image(tmp_path / name)
+
+ROW_12_BITS = bytes.fromhex("000400800fff")
+"""0, 1024, 2048 and 4095, 12 bits each, high bits first."""
+
+
+def test_twelve_bit_grey_is_scaled_by_its_own_white(tmp_path: Path) -> None:
+    """4095 is white, not a sixteenth of it."""
+    path = write_tiff(tmp_path / "p", ROW_12_BITS * 2, bits=12)
+
+    assert greys(read_image(path)) == [[0, 64, 128, 255]] * 2
+
+
+@pytest.mark.parametrize(("bits", "row"), [(1, b"\x50"), (2, b"\x1b"), (4, b"\x05\xaf"), (8, b"\0\x55\xaa\xff")])
+@pytest.mark.parametrize("black", [0, 1])
+def test_shallow_grey_is_scaled_to_eight_bits(tmp_path: Path, bits: int, row: bytes, black: int) -> None:
+    """The largest value is white, or black in a file that says so."""
+    path = write_tiff(tmp_path / "p", row * 2, bits=bits, black=black)
+    levels = [0, 255, 0, 255] if bits == 1 else [0, 85, 170, 255]
+
+    assert greys(read_image(path)) == [levels if black else [255 - level for level in levels]] * 2
+
+
+@pytest.mark.parametrize("largest", [1, 15, 1023, 4095, 65535])
+def test_a_netpbm_file_says_its_own_white(tmp_path: Path, largest: int) -> None:
+    """Its header gives the largest value (netpbm, pgm(5))."""
+    values = np.array([[0, largest]] * 2, dtype=">u2" if largest > 255 else "u1")
+    (tmp_path / "p").write_bytes(b"P5 2 2 %d\n" % largest + values.tobytes())
+
+    assert greys(read_image(tmp_path / "p")) == [[0, 255]] * 2
+
+
+def whole(values: list[float], dtype: str) -> bytes:
+    """Return two equal rows of values, little endian."""
+    return np.array([values] * 2, dtype=dtype).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "tags", "words"),
+    [
+        (whole([0, 0.2, 0.5, 1], "<f4"), {"bits": 32, "sample_format": 3}, "floating-point values"),
+        (whole([0, 64, 128, 255], "<u4"), {"bits": 32}, "32 bits a channel"),
+        (whole([0, 1, 2, 3], "<i4"), {"bits": 32, "sample_format": 2}, "not unsigned integers"),
+        (whole([0, 1024, 2048, 4095], "<i2"), {"bits": 16, "sample_format": 2}, "not unsigned integers"),
+        (whole([0, 64, 100, 127], "i1"), {"bits": 8, "sample_format": 2}, "not unsigned integers"),
+        (whole([0, 1024, 2048, 4095], "<u2"), {"bits": 16, "black": 0}, "16 bits a channel with white as 0"),
+        (whole([0, 1024, 2048, 4095], "<u2"), {"bits": 16, "largest": 4095}, "of which it uses 0 to 4095"),
+        (bytes(range(8)) * 2, {"bits": 8, "samples": 2, "extra": 1}, "multiplied by their opacity"),
+    ],
+)
+def test_values_without_a_known_range_are_refused(
+    tmp_path: Path, data: bytes, tags: dict[str, int], words: str
+) -> None:
+    """They do not define black and white, however small they are."""
+    path = write_tiff(tmp_path / "p", data, **tags)
+
+    with pytest.raises(
+        PrepareError, match=f"{words}, whose black and white are unknown: save it with 8 or 16 bits"
+    ):
+        read_image(path)
+
+
+def test_depths_that_nothing_decodes_are_refused(tmp_path: Path) -> None:
+    """Ten bits a channel: advice that helps."""
+    with pytest.raises(PrepareError, match="convert it to PNG or JPEG"):
+        read_image(write_tiff(tmp_path / "p", bytes(10), bits=10))
+
+
+def test_a_transparent_value_of_few_bits_is_refused(tmp_path: Path) -> None:
+    """Pillow compares the raw value with scaled ones, so that nothing would be transparent."""
+    write_png(tmp_path / "q.png", 4, 2, b"\0\x1b" * 2, depth=2, colour=0)
+    png = (tmp_path / "q.png").read_bytes()
+    chunk = b"tRNS\0\1"
+    at = png.index(b"IDAT") - 4
+    (tmp_path / "q.png").write_bytes(
+        png[:at] + struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[at:]
+    )
+
+    with pytest.raises(PrepareError, match="fewer than 8 bits a channel and a transparent value"):
+        read_image(tmp_path / "q.png")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

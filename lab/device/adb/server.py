@@ -24,6 +24,8 @@ PROTOCOL = 41
 NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """The serials and device names that we accept: they come from the device and go into requests, paths and pages."""
 
+NAME_WORDS = "1 to 64 of the characters A-Z a-z 0-9 . _ : -"
+
 UNREADABLE = "unreadable"
 """The state of a device whose name we do not accept."""
 
@@ -186,6 +188,7 @@ def translated(who: str, wanted: str) -> Iterator[None]:
 
 _SAID: tuple[tuple[str, type[DeviceError], str], ...] = (
     ("still authorizing", DeviceLost, "it is still authorizing: wait, or check the phone's screen"),
+    ("still connecting", DeviceLost, "adb is still connecting to it: wait a moment"),
     ("unauthorized", DeviceRefused, "it is unauthorized: unlock the phone and accept this computer's key"),
     ("permissions", DeviceRefused, "this user may not open its USB device: add a udev rule or join `plugdev`"),
     (
@@ -211,8 +214,7 @@ def checked_name(name: str) -> str:
     """Return a device's serial or name; raises `DeviceRefused` if it could do harm in requests or paths."""
     if not NAME.fullmatch(name):
         raise DeviceRefused(
-            f"a device calls itself {name[:80]!r}; wanted 1 to 64 of the characters A-Z a-z 0-9 . _ : -. "
-            "Give it another serial, or detach it."
+            f"a device calls itself {name[:80]!r}, which cannot be a name here: wanted {NAME_WORDS}. Detach it."
         )
     return name
 

@@ -33,7 +33,15 @@ from lab.device.adb.server import (
 )
 from lab.device.adb.wire import CHUNK, SLOWEST_LINK, STALL_S, Ended, Link, WireRefused
 from lab.device.transport import SLOWEST_HASH, Completed, Process
-from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, DeviceRebooted, DeviceRefused
+from lab.errors import (
+    DeviceBusy,
+    DeviceError,
+    DeviceFull,
+    DeviceLost,
+    DeviceRebooted,
+    DeviceRefused,
+    DeviceStarting,
+)
 
 __all__ = ["AdbTransport", "Attached", "Fence", "Server", "attached", "connect_tcp", "disconnect_tcp", "track"]
 
@@ -269,7 +277,7 @@ class AdbTransport:
             lines = link.shell(scripts.FENCE).stdout.decode(errors="replace").splitlines()
         said = dict(line.partition("=")[::2] for line in lines)
         if said.get("android") and said.get("sys.boot_completed") != "1":
-            raise DeviceLost(f"{self.serial}: is still starting")
+            raise DeviceStarting(f"{self.serial}: is still starting")
         serials = (said.get("ro.serialno", ""), said.get("ro.boot.serialno", ""))
         return Fence(serials, said.get("ro.build.fingerprint", ""), said.get("boot_id", ""))
 

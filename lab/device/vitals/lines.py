@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-from lab.device.android_text import number
+from lab.device.android_text import COLDEST, HOTTEST, number
 from lab.device.vitals.script import STALL_S
 from lab.errors import StoreError
 from lab.records import Vitals
@@ -24,15 +24,15 @@ from lab.records import Vitals
 NO_READING = frozenset({-274_000, 0, 125_000})
 """The values, in millidegrees, of MediaTek's thermal zones that have no reading (device_care.md, section 3)."""
 
-COLDEST, HOTTEST = -40.0, 150.0
-"""The range, in degrees, that a phone's parts are specified for. A judgement from car parts' grades (AEC-Q100)."""
-
 TICKS_PER_S = 100
 """Linux reports CPU time in hundredths of a second (USER_HZ on arm64 and x86-64; proc(5), stat)."""
 
 MILLIVOLTS_BELOW = 20_000
 """A `voltage_now` below this is in millivolts already. A battery of one cell has 2.5 to 5 V, which is millions of
 microvolts, the kernel's unit (sysfs-class-power), so the two units cannot be confused."""
+
+MILLIVOLTS = (2500.0, 10_000.0)
+"""What a battery of one or two lithium cells in series can show: 2.5 V each when empty, 5 V beyond full."""
 
 WHY: Mapping[str, str] = {
     "gone": "no such file any more",
@@ -150,6 +150,8 @@ def judged(reading: Reading, before: Ticks | None, now: Ticks | None) -> Vitals:
     clocks = {name: _positive(f"{name} clock", said, missing) for name, said in reading.clock.items()}
     used = _used(before, now, missing)
     volts = _number("battery voltage", power.get("voltage_now"), missing)
+    if volts is not None and volts >= MILLIVOLTS_BELOW:
+        volts /= 1000
     memory = _number("memory", reading.memory_kb or None, missing)
     if not reading.memory_kb:
         missing["memory"] = "no MemAvailable in /proc/meminfo"
@@ -163,7 +165,7 @@ def judged(reading: Reading, before: Ticks | None, now: Ticks | None) -> Vitals:
         powered=_powered(reading),
         charge_uah=_number("battery charge", power.get("charge_counter"), missing),
         current_ua=_number("battery current", power.get("current_now"), missing),
-        voltage_mv=None if volts is None else volts if volts < MILLIVOLTS_BELOW else volts / 1000,
+        voltage_mv=millivolts(volts, power.get("voltage_now", ""), missing),
         busy_cores=None if used is None else used[0],
         stolen_cores=None if used is None else used[1],
         available_bytes=None if memory is None else int(memory) * 1024,
@@ -253,14 +255,27 @@ def _zone(name: str, said: str, missing: dict[str, str]) -> float | None:
 
 
 def plausible(name: str, millidegrees: float, said: str, missing: dict[str, str]) -> float | None:
-    """Return degrees; None for a temperature impossible in a phone, which is then reported in `missing`."""
+    """Return degrees; None for a temperature that no phone has, because then its unit is not known.
+
+    `missing` then says so, with what the sensor `said`.
+    """
     celsius = millidegrees / 1000
     if millidegrees in NO_READING:
         missing[name] = f"said {said}, which means no reading"
-    elif not math.isfinite(celsius) or not COLDEST <= celsius <= HOTTEST:
-        missing[name] = f"said {said}, which is impossible in a phone"
+    elif not math.isfinite(celsius) or celsius > HOTTEST:
+        missing[name] = f"not known: unit (said {said}, which is impossible in a phone)"
+    elif celsius < COLDEST:
+        missing[name] = f"not known: unit (said {said}, which would be {celsius:.1f} °C, colder than any room)"
     else:
         return celsius
+    return None
+
+
+def millivolts(found: float | None, said: str, missing: dict[str, str]) -> float | None:
+    """Return a battery's voltage in mV; None for one that no battery has, which is then reported in `missing`."""
+    if found is None or MILLIVOLTS[0] <= found <= MILLIVOLTS[1]:
+        return found
+    missing["battery voltage"] = f"not known: unit (said {said}, which would be {found:g} mV)"
     return None
 
 

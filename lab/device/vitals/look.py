@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from lab.device.android_text import dumpsys_battery, dumpsys_thermal, number
+from lab.device.android_text import dumpsys_battery, dumpsys_thermal, no_battery, number
 from lab.device.transport import Device, Process
 from lab.device.vitals import script
 from lab.device.vitals.lines import (
+    NONE,
     Reading,
     fill_battery,
     judged,
+    millivolts,
     parse,
     plausible,
     read,
@@ -120,7 +121,8 @@ def _with_services(vitals: Vitals, said: str) -> Vitals:
         took_s = (number(ended) or 0.0) - (number(begun) or 0.0)
         add = {"battery": with_battery, "thermalservice": with_thermal}[service]
         vitals = add(vitals, text, took_s)
-    return vitals
+    absent = any(service == "battery" and no_battery(dumpsys_battery(text)) for service, text, *_ in sections)
+    return _without_battery(vitals) if absent else vitals  # the HAL may name a sensor in its place
 
 
 def _silence(text: str, took_s: float, service: str) -> str:
@@ -132,11 +134,19 @@ def _silence(text: str, took_s: float, service: str) -> str:
 
 
 def with_battery(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
-    """Fill in from `dumpsys battery` what sysfs lacks; ignore a service whose values are faked."""
+    """Fill in from `dumpsys battery` what sysfs lacks; ignore a service whose values are faked.
+
+    A device without a battery has no reading of one, whatever stands in its place.
+    """
     said = dumpsys_battery(text)
     if not said or "faked" in said:
         why = "`dumpsys battery` is faked: `dumpsys battery reset`" if said else _silence(text, took_s, "battery")
         return replace(vitals, missing={**vitals.missing, "dumpsys battery": why})
+    powered = [value == "true" for name, value in said.items() if name.endswith(" powered")]
+    feeds = vitals.powered or any(powered)  # the service knows supplies by their types, and misses one without
+    vitals = replace(vitals, powered=feeds if powered else vitals.powered)
+    if no_battery(said):
+        return _without_battery(vitals)
     missing, celsius = dict(vitals.missing), dict(vitals.celsius)
     if "battery" not in celsius:
         fill_battery(celsius, missing, said.get("temperature"))
@@ -146,23 +156,30 @@ def with_battery(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
         missing.pop("battery level", None)
     else:
         percent = vitals.battery_level
-    powered = [value == "true" for name, value in said.items() if name.endswith(" powered")]
-    feeds = vitals.powered or any(powered)  # the service knows supplies by their types, and misses one without
+    volts = vitals.voltage_mv
+    if volts is None:  # some ROMs print whole volts (device_care.md, section 4), which say too little
+        volts = millivolts(number(said.get("voltage", "")), said.get("voltage", ""), missing)
     return replace(
         vitals,
         celsius=celsius,
         battery_level=percent,
-        powered=feeds if powered else vitals.powered,
         charge_uah=vitals.charge_uah if vitals.charge_uah is not None else number(said.get("Charge counter", "")),
-        voltage_mv=vitals.voltage_mv if vitals.voltage_mv is not None else _volts(said),
+        voltage_mv=volts,
         missing=missing,
     )
 
 
-def _volts(said: Mapping[str, str]) -> float | None:
-    """Return millivolts; some ROMs print volts (device_care.md, section 4)."""
-    found = number(said.get("voltage", ""))
-    return None if found is None or found <= 0 else found * 1000 if found < 100 else found
+def _without_battery(vitals: Vitals) -> Vitals:
+    """Return the readings of a device that has no battery."""
+    return replace(
+        vitals,
+        celsius={name: celsius for name, celsius in vitals.celsius.items() if name != "battery"},
+        battery_level=None,
+        charge_uah=None,
+        current_ua=None,
+        voltage_mv=None,
+        missing={name: why for name, why in vitals.missing.items() if "battery" not in name} | {"battery": NONE},
+    )
 
 
 def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
@@ -178,12 +195,16 @@ def with_thermal(vitals: Vitals, text: str, took_s: float = 0.0) -> Vitals:
         status, missing["thermal status"] = None, "the thermal service has no HAL to ask"
     for name, degrees in thermal.celsius.items():
         found = plausible(name, degrees * 1000, f"{degrees:g}", missing)
-        if found is not None:
-            celsius.setdefault(name, found)
+        if found is not None and name not in celsius:
+            celsius[name] = found
+            if (why := missing.pop(name, NONE)) != NONE:  # another source's problem stays reported
+                missing[f"dumpsys {name}"] = why
     if thermal.status is not None and HAL_SKIN not in thermal.kinds.values():
         missing["SKIN"] = "the thermal service names no such sensor"
     for name, word in thermal.silent.items():
         missing[name] = f"said {word}"
+    for name, kind in thermal.others.items():
+        missing.setdefault(name, f"is of type {kind}, which is not known to be a temperature")
     kinds = {**vitals.hal_kinds, **{name: thermal.kinds[name] for name in thermal.celsius if name in celsius}}
     return replace(vitals, thermal_status=status, celsius=celsius, hal_kinds=kinds, missing=missing)
 

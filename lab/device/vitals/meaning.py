@@ -7,6 +7,7 @@ from itertools import pairwise
 from statistics import median
 
 from device_agents.contract import Hello
+from lab.device.android_text import TEMPERATURES
 from lab.records import Vitals
 
 FROZEN_S = 60.0
@@ -87,9 +88,14 @@ def frozen(vitals: Sequence[Vitals]) -> tuple[str, ...]:
     its battery, which lags behind the chip by minutes (device_care.md, section 4). At least two of them must have
     answered meanwhile, and half of them moved by `MOVED_CELSIUS`: with fewer nobody can tell.
     """
-    names = sorted({name for each in vitals for name in each.celsius})
+    names = sorted({name for each in vitals for name in each.celsius if _is_temperature(name, each)})
     stills = {name: _stills(name, vitals) for name in names}
     return tuple(name for name in names if any(_left_behind(name, names, still) for still in stills[name]))
+
+
+def _is_temperature(name: str, vitals: Vitals) -> bool:
+    """Say whether a reading is a temperature; files of older labs also hold the HAL's volts and amperes."""
+    return name not in vitals.hal_kinds or vitals.hal_kinds[name] in TEMPERATURES
 
 
 def _stills(name: str, vitals: Sequence[Vitals]) -> list[list[Vitals]]:

@@ -151,7 +151,8 @@ def _cell(
     cells = _cells(found.cell, baseline[0], candidate[0])
     ours = medians_by_block(baseline[1], cells[0].key, metric.name)
     theirs = medians_by_block(candidate[1], cells[1].key, metric.name)
-    ratios = {} if comparison.differs else ratios_by_block(theirs, ours)
+    apart = comparison.differs or found.verdict == "incomparable"
+    ratios = {} if apart else ratios_by_block(theirs, ours)
     parts = [found.verdict if found.change is None else f"{change_words(found.change, metric)}: {found.verdict}"]
     if comparison.looks_most:  # measured in turn: between two sessions whatever changed is in the ratios
         parts += _outlook(found, list(ratios.values()), metric)

@@ -87,6 +87,7 @@ def line(**changes: object) -> str:
         "cpu_mask": "0xa",
         "cpu_strict": True,
         "type_k": "f16",
+        "n_gpu_layers": 0,
         "load_mode": "mmap",
         "n_prompt": 100,
         "n_gen": 0,
@@ -99,9 +100,16 @@ def line(**changes: object) -> str:
     return json.dumps({k: v for k, v in (keys | changes).items() if v is not None}) + "\n"
 
 
-def read(stdout: str, *, work: Work = PREFILL, stderr: str = "", returncode: int = 0) -> list[Event]:
+def read(
+    stdout: str, *, work: Work = PREFILL, stderr: str = "", returncode: int = 0, placed: str = "observed"
+) -> list[Event]:
     """Parse the tool's output for one job."""
-    return parse(job_of(work), manifest_of(), stdout=stdout, stderr=stderr, returncode=returncode)
+    return parse(job_of(work), manifest_of(), stdout=stdout, stderr=stderr, returncode=returncode, placed=placed)
+
+
+def units(events: list[Event]) -> set[str]:
+    """Return the units of all spans."""
+    return {event.unit for event in events if isinstance(event, Span)}
 
 
 def refusal(events: list[Event]) -> Error:
@@ -135,6 +143,8 @@ def test_prefill_becomes_a_command_line() -> None:
         "0xa",
         "--cpu-strict",
         "1",
+        "-ngl",
+        "0",
         "-r",
         "3",
         "--no-warmup",
@@ -150,7 +160,7 @@ def test_decode_counts_the_tokens_after_the_first() -> None:
 
     assert " ".join(command.argv[3:]) == (
         "-p 0 -n 8 -d 50 -b 50 -ub 32 -ctk q8_0 -ctv q8_0 -fa 1 "
-        "-t 2 -C 0xa --cpu-strict 1 -r 3 --no-warmup -o jsonl"
+        "-t 2 -C 0xa --cpu-strict 1 -ngl 0 -r 3 --no-warmup -o jsonl"
     )
 
 
@@ -181,6 +191,34 @@ def test_each_sample_becomes_an_iteration() -> None:
     phases = [(i.phase, i.start_ns, i.duration_ns) for i in timed if isinstance(i, Iteration)]
     assert phases == [("warmup", 0, 1500), ("measure", 1500, 1000), ("measure", 2500, 1100)]
     assert end == End(spans=3, iterations=3, outputs=0)
+
+
+@pytest.mark.parametrize("placed", ["", "unknown", "unknown no thread of it was seen", "nonsense"])
+def test_the_tools_own_words_prove_no_placement(placed: str) -> None:
+    """It says its mask back whether or not it placed a thread; without the lab's look the unit is unknown."""
+    assert units(read(line(), placed=placed)) == {"unknown"}
+    assert units(parse(job_of(PREFILL), manifest_of(), stdout=line(), stderr="", returncode=0)) == {"unknown"}
+
+
+def test_threads_seen_elsewhere_are_no_measurement() -> None:
+    """The message says where."""
+    seen = "contradicted thread 7 was allowed on cores 0-7, wanted 1,3"
+    error = refusal(read(line(), placed=seen))
+
+    assert error.error == "unit_unavailable"
+    assert error.message.endswith(seen.removeprefix("contradicted "))
+
+
+@pytest.mark.parametrize("name", ["backends", "n_gpu_layers"])
+def test_a_back_end_that_is_not_told_is_unknown(name: str) -> None:
+    """Threads on their cores may have waited for another processor."""
+    assert units(read(line(**{name: None}))) == {"unknown"}
+
+
+def test_a_tool_with_another_back_end_that_uses_no_device_ran_on_the_cpu() -> None:
+    """A build with OpenCL that was told to use none of its devices."""
+    assert units(read(line(backends="OpenCL,CPU", devices="none"))) == {"cpu1,3"}
+    assert units(read(line(backends="BLAS,CPU"))) == {"cpu1,3"}
 
 
 def test_decode_is_one_span_of_many_tokens() -> None:
@@ -215,6 +253,13 @@ def test_another_builds_keys_and_stray_lines_are_no_matter() -> None:
         (line(n_depth=9), "bad_job", "n_depth 9, wanted 0"),
         (line(cpu_mask="0x0"), "bad_job", "cpu_mask 0x0, wanted 0xa"),
         (line(cpu_strict=False), "bad_job", "cpu_strict False, wanted True"),
+        (line(type_k="q8_0"), "bad_job", "type_k q8_0, wanted f16"),
+        (line(type_v="q8_0"), "bad_job", "type_v q8_0, wanted f16"),
+        (line(model_filename="/else/other.gguf"), "bad_job", "model_filename other.gguf, wanted m.gguf"),
+        (line(backends="OpenCL", n_gpu_layers=99), "unit_unavailable", "ran on OpenCL, 99 layers"),
+        (line(backends="Vulkan,CPU"), "unit_unavailable", "ran on Vulkan, 0 layers"),  # prompts may go there
+        (line(n_gpu_layers=1), "unit_unavailable", "a back end that it does not name, 1 layers"),
+        (line(backends=None, n_gpu_layers=99), "unit_unavailable", "99 layers"),
     ],
 )
 def test_output_that_is_no_clean_result_is_an_error(stdout: str, wanted: str, words: str) -> None:
@@ -279,6 +324,7 @@ def test_both_steps_run_as_processes(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(canonical_json(manifest_of()))
     (tmp_path / "out").write_text(line())
     (tmp_path / "err").write_text("")
+    (tmp_path / "placement.txt").write_text("observed\n")
 
     def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "device_agents.adapters.llama_cpp", *arguments]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from lab.compare.comparison import measure, open_comparison, runs_of
+from lab.compare.pairing import standings, verdict_of
+from lab.records import UNPLACED
 from lab.run.bench import Progress
+from lab.stats.plan import Side
 from tests.lab.compare.compare_lab import TOML, Lab
 
 
@@ -64,6 +68,27 @@ def test_a_budget_that_cannot_reach_the_first_look_ends_it_without_a_verdict(mak
     assert cell.change.low is None
     assert "5 more pairs of 2 s would have been needed" in cell.why
     assert "no interval: 1 valid pair" in lab.told(found).cells[0].sentence
+
+
+@pytest.mark.parametrize("side", ["baseline", "candidate"])
+def test_an_unknown_unit_is_not_compared_with_a_known_one(make: Callable[..., Lab], side: Side) -> None:
+    """Nobody saw what a tool ran on: its speed may be another processor's. No more pairs are measured."""
+    lab = make()
+    found = lab.compare()
+    runs = runs_of(lab.store, found)
+    cells = list(zip(runs["baseline"].cells, runs["candidate"].cells, strict=True))
+    trials = {name: tuple(lab.store.trials(run.id)) for name, run in runs.items()}
+    unseen = tuple(replace(trial, flags=(*trial.flags, UNPLACED)) for trial in trials[side])
+
+    (apart,) = standings(found, cells, {**trials, side: unseen})
+    (alike,) = standings(found, cells, dict.fromkeys(trials, unseen))
+
+    verdict = verdict_of(found, apart)
+    assert (verdict.verdict, verdict.change, apart.plan.pairs) == ("incomparable", None, ())
+    assert verdict.why == "what executed it is known of one side alone (`unplaced`)"
+    assert verdict_of(found, alike).verdict != "incomparable"
+    (told,) = lab.told(replace(found, cells=(verdict,))).cells
+    assert told.sentence == "incomparable. What executed it is known of one side alone (`unplaced`)."
 
 
 @pytest.mark.parametrize(("budget_s", "pairs"), [(20.0, [0, 6, 6]), (28.0, [6, 6, 6])])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.device.adb.transport import AdbTransport, Attached, Server
-from lab.device.android import SCRATCH, abis, connect, describe, name_of
+from lab.device.android import SCRATCH, abis, connect, describe, kind_of, name_of
 from lab.errors import DeviceLost, DeviceRefused
 from tests.farm_phones import Phone
 
@@ -30,6 +30,29 @@ def test_a_name_with_another_meaning_is_refused(word: str) -> None:
     assert name_of(word, "192.168.0.5:5555", []) == "192.168.0.5:5555"
     with pytest.raises(DeviceRefused, match="which means something else to the lab"):
         name_of(word, word, [])
+
+
+@pytest.mark.parametrize(
+    ("properties", "kind"),
+    [
+        ({"ro.boot.pocketlab.kind": "virtual"}, "virtual"),
+        ({"ro.boot.pocketlab.kind": "emulated"}, "emulated"),
+        ({"ro.hardware": "ranchu", "ro.kernel.qemu": "1"}, "emulated"),
+        ({"ro.boot.qemu": "1"}, "emulated"),
+        ({"ro.kernel.qemu": "1"}, "emulated"),
+        ({"ro.hardware": "goldfish"}, "emulated"),
+        ({"ro.hardware": "cutf_cvm"}, "emulated"),
+        ({"ro.hardware": "vsoc_x86_64"}, "emulated"),
+        ({"ro.hardware": "vbox86"}, "emulated"),
+        ({"ro.boot.hardware": "ranchu"}, "emulated"),
+        ({"ro.hardware": "mt6989", "ro.build.characteristics": "phone,emulator"}, "phone"),
+        ({"ro.hardware": "mt6989", "ro.kernel.qemu": "0"}, "phone"),
+        ({}, "phone"),
+    ],
+)
+def test_an_emulator_is_no_phone(properties: dict[str, str], kind: str) -> None:
+    """Its times are no measurements. What a phone says of its build is no sign: some said "emulator"."""
+    assert kind_of(properties) == kind
 
 
 def test_the_agent_for_androids_own_libc_comes_first() -> None:

@@ -56,6 +56,18 @@ def test_a_missing_temperature_is_unknown_never_zero(text: str) -> None:
     assert battery_celsius(dumpsys_battery(text)) is None
 
 
+@pytest.mark.parametrize("said", ["47", "9", "0", "-5", "4700"])
+def test_a_temperature_in_an_unknown_unit_is_unknown(said: str) -> None:
+    """47 whole degrees are no 4.7."""
+    assert battery_celsius(dumpsys_battery(BATTERY.replace("312", said))) is None
+
+
+def test_a_device_without_a_battery_has_no_temperature() -> None:
+    """Some boards fill in 25 degrees."""
+    text = BATTERY.replace("  status: 2", "  present: false\n  status: 2")
+    assert battery_celsius(dumpsys_battery(text)) is None
+
+
 def test_faked_battery_values_are_refused() -> None:
     """Somebody forgot to undo `dumpsys battery set`."""
     text = BATTERY.replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")

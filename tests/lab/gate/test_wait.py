@@ -12,7 +12,7 @@ from lab.device.adb.transport import AdbTransport, Server
 from lab.device.fake.phone import FakeClock
 from lab.device.lease import SCRATCH
 from lab.device.transport import Device
-from lab.device.vitals.look import look
+from lab.device.vitals.look import look, with_battery
 from lab.errors import DeviceRefused
 from lab.gate.ready import Slope
 from lab.gate.wait import wait
@@ -75,6 +75,31 @@ def test_an_empty_phone_that_nothing_charges_is_refused() -> None:
 
     assert door.journal == ["look"]
     assert Door([low], wanted=Gates(start="never")).passed().timed_out == ""
+
+
+def test_a_device_without_a_battery_is_neither_waited_for_nor_refused() -> None:
+    """Android prints a charge of 0 for it, and no charger where it is fed by its pins."""
+    said = (
+        "Current Battery Service state:\n  AC powered: false\n  USB powered: false\n  present: false\n"
+        "  level: 0\n  scale: 100\n  voltage: 0\n  temperature: 0\n"
+    )
+    bare = replace(COOL, celsius={"vtskin-max": 27.0, "soc_max": 32.0}, battery_level=None, powered=None)
+    door = Door([with_battery(bare, said)])
+
+    opened = door.passed()
+
+    assert door.journal == ["look"]
+    assert (opened.flags, opened.timed_out) == ((), "")
+
+
+def test_a_battery_in_an_unknown_unit_neither_opens_the_gate_nor_closes_it() -> None:
+    """47 whole degrees are no 4.7; the case decides."""
+    said = "Current Battery Service state:\n  USB powered: true\n  level: 88\n  scale: 100\n  temperature: 47\n"
+    bare = replace(COOL, celsius={"vtskin-max": 31.0, "soc_max": 32.0})
+    door = Door(repeat(with_battery(bare, said)), wanted=Gates(wait_s=4.0))
+
+    assert door.passed().timed_out.startswith("the device was not ready within 4 s: vtskin-max reads 31.0 °C")
+    assert Door([with_battery(COOL, said)]).passed().timed_out == ""
 
 
 def test_an_empty_phone_that_may_be_charging_must_wait() -> None:

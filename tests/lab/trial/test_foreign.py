@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.contract import ForeignManifest, Graph, Job, canonical_json
+from device_agents.contract import ForeignManifest, Graph, InvalidReason, Job, Span, Stage, canonical_json
 from lab.builds.folder import open_build
 from lab.builds.packing import open_or_pack
 from lab.device.android import SCRATCH
-from lab.device.local import SystemClock, connect
+from lab.device.local import SystemClock, connect, cores
 from lab.errors import ScenarioError
-from lab.records import Cell, DeviceIdentity, Parameter
+from lab.records import Cell, DeviceIdentity, Flaw, Parameter
 from lab.trial.agent import Errand, carry_out
-from lab.trial.folder import EVENTS, read_events
-from lab.trial.foreign import launch_for, parse
+from lab.trial.folder import EVENTS, PLACED, read_events
+from lab.trial.foreign import is_unplaced, launch_for, parse, placement_flaw
 from lab.trial.job import job_for
 from lab.trial.judge import judge
 from tests.farm_phones import Phone
@@ -25,14 +25,16 @@ from tests.lab_process import Lab, run_lab
 
 PRETENDER = """#!{python}
 # Takes llama-bench's options, prints a result in its grammar, and does nothing. {mark}
-import json, os, sys
+import json, os, sys, time
 given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 print("load_backend: a stray line", file=sys.stderr)
 prompt, new, depth = (int(given.get(name, 0)) for name in ("-p", "-n", "-d"))
+time.sleep(0.3)  # long enough to be looked at
 repeats = [10_000_000 + 1000 * i for i in range(int(given["-r"]))]
 {spoil}
 print(json.dumps({{"build_commit": "0ff", "build_number": 3, "n_prompt": prompt, "n_gen": new, "n_depth": depth,
-    "n_ubatch": int(given["-ub"]), "n_threads": int(given["-t"]), "cpu_mask": given["-C"],
+    "n_ubatch": int(given["-ub"]), "backends": "CPU", "n_gpu_layers": int(given["-ngl"]),
+    "n_threads": int(given["-t"]), "cpu_mask": given["-C"],
     "cpu_strict": given["--cpu-strict"] == "1", "test_time": "2026-11-23T05:00:00Z", "samples_ns": repeats}}))
 """
 
@@ -116,6 +118,9 @@ def test_a_foreign_run_is_answered_and_marked(tmp_path: Path, lab: Lab) -> None:
     assert '"n_prompt": 96' in (trial / "stdout.txt").read_text()
     assert "a stray line" in (trial / "stderr.txt").read_text()
     assert '"source":"parsed"' in (trial / "events.jsonl").read_text()
+    assert '"unit":"unknown"' not in (trial / "events.jsonl").read_text()
+    assert (trial / "placement.txt").read_text() == "observed\n"
+    assert "unplaced" not in done.stdout
     shown = lab("builds", "show", "theirs").stdout
     assert "prefill and decode only" in shown
     assert "screen = 96 tokens" in shown
@@ -131,6 +136,10 @@ def test_a_foreign_run_is_answered_and_marked(tmp_path: Path, lab: Lab) -> None:
         ("prompt //= 2", "`prefill` worked on 48 tokens, the job asks for 96"),
         ("repeats.pop()", "wanted 2 measure iterations, found 1"),
         ("given['-ub'] = '7'", "n_ubatch 7, wanted 32"),
+        (
+            "given['-ngl'] = '99'",
+            "unit_unavailable: llama-bench ran on a back end that it does not name, 99 layers",
+        ),
     ],
 )
 def test_a_tool_that_fails_or_does_less_gives_no_number(tmp_path: Path, spoil: str, words: str) -> None:
@@ -160,6 +169,53 @@ def test_a_tool_that_fails_or_does_less_gives_no_number(tmp_path: Path, spoil: s
     assert (trial / "stderr.txt").read_text().startswith("load_backend: a stray line")
     assert findings.flaw is not None
     assert words in findings.flaw.detail
+
+
+def test_a_tool_that_was_not_looked_at_has_an_unknown_unit(tmp_path: Path, lab: Lab) -> None:
+    """It counts, the report says so, and it is not compared with figures of a known unit."""
+    folder = pretend(tmp_path / "foreign")
+    text = (folder / "llama-bench").read_text()
+    (folder / "llama-bench").write_text(text.replace('"backends": "CPU", ', ""))
+    lab("builds", "add", folder, "--line", "theirs")
+    done = lab("run", prefill(tmp_path), "--build", "theirs")
+
+    assert done.returncode == 0, done.stderr
+    assert "2 unplaced (nobody saw what a foreign tool ran on" in " ".join(done.stdout.split())
+    trial = next((tmp_path / "data" / "runs").glob("*/trials/0001"))
+    assert '"unit":"unknown"' in (trial / "events.jsonl").read_text()
+
+
+@pytest.mark.skipif(len(cores()) < 2, reason="wants a core that the job does not name")
+def test_a_tool_that_leaves_its_cores_gives_no_number(tmp_path: Path) -> None:
+    """It says its mask back all the same; each trial has the reason."""
+    leave = "os.sched_setaffinity(0, range(os.cpu_count())); time.sleep(1.5)"
+    first = cores()[0]
+    on_one = (
+        f"import os, runpy; os.sched_setaffinity(0, {{{first}}}); runpy.run_module('lab.cli', run_name='__main__')"
+    )
+    run_lab(tmp_path, ["builds", "add", pretend(tmp_path / "foreign", leave), "--line", "theirs"])
+    done = run_lab(tmp_path, ["run", prefill(tmp_path), "--build", "theirs"], python=("-c", on_one))
+
+    assert done.returncode == 2
+    assert "unit_unavailable: the tool did not run where it was asked to: thread" in done.stderr
+    assert f"wanted {first}" in done.stderr
+
+
+def test_an_adapter_that_ignores_what_was_seen_changes_nothing(tmp_path: Path) -> None:
+    """The lab judges its own look: elsewhere is a flaw, unseen is `unplaced`, whatever unit the spans claim."""
+    span = Span(
+        stage=Stage.PREFILL, iteration=0, index=0, start_ns=0, duration_ns=9, role="npu", unit="cpu1,3", thread=0,
+        cpu_ns=0, source="parsed",
+    )  # fmt: skip
+    assert is_unplaced(tmp_path, [span])  # no file: nobody looked
+    (tmp_path / PLACED).write_text("observed\n")
+    assert not is_unplaced(tmp_path, [span])
+    assert is_unplaced(tmp_path, [span.model_copy(update={"unit": "unknown"})])
+    assert placement_flaw(tmp_path) is None
+    (tmp_path / PLACED).write_text("contradicted thread 7 was allowed on cores 0-7, wanted 1,3\n")
+    assert placement_flaw(tmp_path) == Flaw(
+        InvalidReason.WRONG_UNIT, "thread 7 was allowed on cores 0-7, wanted 1,3"
+    )
 
 
 def test_decode_rate_is_tokens_over_the_printed_time(tmp_path: Path, lab: Lab) -> None:

@@ -71,6 +71,110 @@ def test_a_supply_that_is_online_feeds_a_phone_whose_service_knows_no_such_plug(
     assert with_battery(Vitals(1.0), unplugged).powered is False
 
 
+@pytest.mark.parametrize(
+    ("said", "celsius"),
+    [
+        ("47", None),  # whole degrees, as boards print them
+        ("9", None),
+        ("-5", None),
+        ("99", None),
+        ("31200", None),  # millidegrees
+        ("3120", None),  # hundredths
+        ("0", None),
+        ("100", 10.0),
+        ("312", 31.2),
+    ],
+)
+def test_a_battery_is_believed_in_tenths_of_a_degree_alone(said: str, celsius: float | None) -> None:
+    """A value that tenths would make colder than a room or impossible is in a unit that nobody knows."""
+    found = with_battery(Vitals(1.0), BATTERY.replace("312", said))
+
+    assert battery(found) == celsius
+    assert ("battery" in found.missing) == (celsius is None)
+    if said not in ("0", "100", "312"):
+        assert found.missing["battery"].startswith(f"not known: unit (said {said} tenths of a degree")
+
+
+def test_a_board_that_prints_whole_degrees_and_volts_has_no_battery_readings_and_waits_for_its_other_sensors() -> (
+    None
+):
+    """47 degrees were once 4.7, which opened every gate; 13 V were 13,000 mV."""
+    text = BATTERY.replace("312", "47") + "  voltage: 13\n  present: true\n"
+    found = with_thermal(with_battery(Vitals(1.0), text), THERMAL)
+
+    assert (battery(found), found.voltage_mv, found.battery_level) == (None, None, 71.0)
+    assert found.missing["battery voltage"] == "not known: unit (said 13, which would be 13 mV)"
+    assert (skin(found), soc(found)) == (34.351, 57.9)
+
+
+def test_a_battery_whose_unit_is_not_known_is_read_from_the_hal_where_that_has_it() -> None:
+    """The HAL's unit is degrees; what the service said stays reported."""
+    hal = THERMAL.replace("mValue=NaN, mType=1, mName=GPU", "mValue=46.9, mType=2, mName=battery")
+    found = with_thermal(with_battery(Vitals(1.0), BATTERY.replace("312", "47")), hal)
+
+    assert battery(found) == 46.9
+    assert found.missing["dumpsys battery"].startswith("not known: unit (said 47 tenths")
+
+
+ABSENT = (
+    "Current Battery Service state:\n  AC powered: true\n  USB powered: false\n  Charge counter: 0\n  status: 1\n"
+    "  health: 1\n  present: false\n  level: 0\n  scale: 100\n  voltage: 0\n  temperature: 0\n  technology: \n"
+)
+"""What Android 9 and later print where there is no battery."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ABSENT,
+        ABSENT.replace("  present: false\n", ""),
+        ABSENT.replace("present: false", "present: true"),
+        ABSENT.replace("level: 0", "level: 100").replace("temperature: 0", "temperature: 250"),
+    ],
+)
+def test_a_device_without_a_battery_has_no_charge_instead_of_0(text: str) -> None:
+    """Whatever stands in a battery's place, in sysfs too, is no reading of one."""
+    sysfs = Vitals(
+        1.0, celsius={"battery": 25.0, "soc_max": 50.0}, battery_level=50.0, charge_uah=1.0, current_ua=1.0
+    )
+    for before in (Vitals(1.0), sysfs):
+        found = with_battery(before, text)
+        assert (found.battery_level, found.charge_uah, found.current_ua, found.voltage_mv) == (None,) * 4
+        assert battery(found) is None
+        assert found.missing == {"battery": "this device has none"}
+        assert found.powered is True
+
+
+def test_what_is_no_temperature_is_never_kept_as_degrees() -> None:
+    """Types 6, 7 and 8 of the thermal HAL are volts, amperes and percent; -1 and types to come are unknown."""
+    rows = [(88.0, 8, "socd"), (4.375, 6, "vbat"), (120.0, 7, "ibat"), (36.5, -1, "vt"), (50.0, 20, "new")]
+    text = THERMAL.replace(
+        "Current cooling",
+        "".join(
+            f"\tTemperature{{mValue={value}, mType={kind}, mName={name}, mStatus=0}}\n"
+            for value, kind, name in rows
+        )
+        + "\tTemperature{mValue=33.25, mType=9, mName=nsp0, mStatus=0}\nCurrent cooling",
+    )
+    found = with_thermal(Vitals(1.0), text)
+
+    assert found.celsius == {"CPU": 57.9, "SKIN": 34.351, "nsp0": 33.25}
+    assert found.hal_kinds == {"CPU": 0, "SKIN": 3, "nsp0": 9}
+    for _, kind, name in rows:
+        assert found.missing[name] == f"is of type {kind}, which is not known to be a temperature"
+
+
+def test_two_sensors_of_one_name_are_told_apart_by_their_types() -> None:
+    """A vendor may call a battery's charge what another calls its temperature."""
+    text = THERMAL.replace("mName=GPU", "mName=battery").replace("mValue=NaN, mType=1", "mValue=31.5, mType=2")
+    text = text.replace(
+        "Current cooling", "\tTemperature{mValue=88.0, mType=8, mName=battery, mStatus=0}\nCurrent cooling"
+    )
+    found = with_thermal(Vitals(1.0), text)
+
+    assert (battery(found), found.hal_kinds["battery"]) == (31.5, 2)
+
+
 def test_values_that_somebody_faked_are_not_believed() -> None:
     """Neither a battery's values nor a thermal status; `missing` says how to undo the fake."""
     faked = BATTERY.replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")

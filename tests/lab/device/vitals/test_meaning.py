@@ -75,3 +75,25 @@ def test_clocks_that_jump_are_reported_with_their_place() -> None:
         "after 10.30 s since boot there is no reading for 60 s: the clock leapt, or all stood still",
     )
     assert jumps([]) == jumps([Vitals(1.0), Vitals(3.0)]) == ()
+
+
+def test_what_is_no_temperature_never_stands_still() -> None:
+    """Files of older labs hold a battery's volts and amperes as degrees; their types tell."""
+    kinds = {"vbat": 6, "ibat": 7, "socd": 8, "cpu0": 0, "cpu1": 0, "apu0": 9}
+    looks = [
+        Vitals(
+            10.0 * i,
+            celsius={
+                "vbat": 14.375,
+                "ibat": 120.0,
+                "socd": 88.0,
+                "cpu0": 60.0 - i,
+                "cpu1": 61.0 - i,
+                "apu0": 62.0 - i,
+            },
+            hal_kinds=kinds,
+        )
+        for i in range(8)
+    ]
+    assert frozen(looks) == ()
+    assert frozen([replace(look, hal_kinds={}) for look in looks]) == ("ibat", "socd", "vbat")
