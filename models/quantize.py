@@ -2,11 +2,12 @@
 
 BlueLM-V-3B (arXiv 2411.10640, sec. 3.4) stores the ViT and the projector in INT8, the language model in
 INT4 and the KV cache in INT8. Group size, symmetry and calibration are not published; ours: symmetric,
-blocks of 32, round to nearest, cache scales from the largest value of the reference prompts.
+in blocks, round to nearest, cache scales from the largest value of the reference prompts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,13 +16,18 @@ from torch import Tensor
 from torch.nn import functional
 
 Storage = Literal["float32", "w4", "w8", "w8a8"]
-BLOCK = 32
-"""Weights that share one scale: the block size that ONNX Runtime's Arm kernels need (MLAS, KleidiAI)."""
+BITS: Mapping[Storage, int] = {"float32": 32, "w8": 8, "w8a8": 8, "w4": 4}
+"""Bits a weight, without scales."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How each component is stored. `table` is the embedding table, `cache` the KV cache."""
+    """How each component is stored. `table` is the embedding table, `cache` the KV cache.
+
+    `block` is how many weights of a row share one scale where the storage is `w4` or `w8`: 32, 64, 128 or 256.
+    ONNX Runtime 1.32 has kernels for these and for 16; KleidiAI's, on Arm, need a multiple of 32 and rows that
+    are whole blocks.
+    """
 
     name: str
     vision: Storage
@@ -29,6 +35,7 @@ class Recipe:
     language: Storage
     table: Literal["float32", "int8"]
     cache: Literal["float32", "int8"]
+    block: int = 64
 
 
 RECIPES: dict[str, Recipe] = {
@@ -67,7 +74,7 @@ class Blocks:
         return whole[:, : self.columns]
 
 
-def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int = BLOCK) -> Blocks:
+def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int) -> Blocks:
     """Round [N, K] to `bits` symmetrically; the largest magnitude of a block maps to the largest code."""
     rows, columns = weight.shape
     blocks = functional.pad(weight, (0, -columns % block)).view(rows, -1, block)

@@ -78,7 +78,8 @@ class Entry:
     def advice(self) -> str:
         """Return why it cannot be used and what to do; for a usable device, its own detail, if any."""
         if self.quarantined is not None:
-            return f"quarantined: {self.quarantined}; once that is fixed: lab devices release {shlex.quote(self.name)}"
+            release = f"lab devices release {shlex.quote(self.name)}"
+            return f"quarantined: {self.quarantined}; once that is fixed: {release}"
         found = self.found
         if found.state == READY:
             return "; ".join(

@@ -16,6 +16,7 @@ from models.export import export, refuse_wrong
 from models.graphs import vit_graph
 from models.mllm import PRESETS, Mllm, random_mllm
 from models.prepare import Prepared
+from models.products import way_of
 from models.quantize import RECIPES
 
 
@@ -96,7 +97,9 @@ def test_weights_of_another_model_are_not_called_a_build(
     for path in tiny_builds["fp32"].glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "vit.bin").unlink()
-    vit_graph(random_mllm(PRESETS["tiny"], 1).vision, PRESETS["tiny"], "float32").save(tmp_path, Graph.VIT)
+    vit_graph(random_mllm(PRESETS["tiny"], 1).vision, PRESETS["tiny"], way_of("float32", "many", 0)).save(
+        tmp_path, Graph.VIT
+    )
 
     found = check(tmp_path, tiny, screen, "float32")
 
