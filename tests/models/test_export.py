@@ -80,6 +80,16 @@ def test_the_paper_recipe_is_the_papers_table(tiny_builds: dict[str, Path]) -> N
     assert found.kv_cache == "int8"
     assert "INT16" in found.precision["language"].note
     assert "FP16" in found.notes[0]
+    stated = {
+        name: (p.product.operator, p.product.accuracy_level, p.product.block, p.product.unpacked)
+        for name, p in found.precision.items()
+        if p.product is not None
+    }
+    assert stated == {
+        "vision": ("MatMul", None, 64, True),
+        "projector": ("MatMul", None, 64, True),
+        "language": ("MatMulNBits", 4, 64, False),
+    }
     assert found.weights.origin == "random"
 
 
