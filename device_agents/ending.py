@@ -97,7 +97,7 @@ def _status(program: str, main: Callable[[], int], expected: type[Exception] | N
         try:
             status = main()
         except SystemExit as leaving:
-            status = _of(leaving)
+            status = _of(leaving, program)
         sys.stdout.flush()
         if out.lost is not None:  # in another thread, or the lab went on
             raise out.lost
@@ -114,7 +114,7 @@ def _status(program: str, main: Callable[[], int], expected: type[Exception] | N
     return FAILED
 
 
-def _of(leaving: SystemExit) -> int:
+def _of(leaving: SystemExit, program: str) -> int:
     """Return a status for what libraries leave with: 1 is not theirs to give."""
     if isinstance(leaving, OutputLost):
         raise leaving
@@ -122,6 +122,8 @@ def _of(leaving: SystemExit) -> int:
         raise KeyboardInterrupt
     if isinstance(leaving.code, str):
         _say(leaving.code)
+    if leaving.code == 1:  # typer's status for a connection that broke (EPIPE), without a word
+        _say(f"{program}: a connection broke, or a library gave up; what was saved before is safe")
     return 0 if leaving.code in (None, 0) else FAILED
 
 

@@ -41,7 +41,7 @@ def ended(body: str, redirected: str = "") -> tuple[int, str]:
         ("raise Known('what to do')", 2, "prog: what to do\n"),
         ("raise KeyboardInterrupt", 2, "prog: interrupted; everything saved before is safe\n"),
         ("sys.exit()", 0, ""),
-        ("sys.exit(1)", 2, ""),
+        ("sys.exit(1)", 2, "prog: a connection broke, or a library gave up"),
         ("sys.exit('words')", 2, "words\n"),
         ("sys.exit(130)", 2, "prog: interrupted; everything saved before is safe\n"),
         ("raise ZeroDivisionError('no')", 2, "prog: this is a bug in the lab: ZeroDivisionError: no\nDetails: "),
