@@ -19,8 +19,8 @@ TEMPERATURES = frozenset({*range(6), *range(9, 20)})
 BATTERY, SKIN, USB_PORT, POWER_AMPLIFIER; NPU to POGO. Types 6, 7 and 8 are the battery's voltage, current and
 charge; -1 is unknown, and so is any other."""
 
-GENERIC = frozenset({"", "0123456789ABCDEF", "unknown", "null"})
-"""Serials that many devices share (DeviceFarmer/stf README; device_care.md, section 1)."""
+GENERIC = frozenset({"", "0123456789abcdef", "unknown", "null"})
+"""Serials that many devices share, in any case (DeviceFarmer/stf README; device_care.md, section 1)."""
 
 
 @dataclass(frozen=True)
@@ -119,4 +119,4 @@ def dumpsys_thermal(text: str) -> Thermal:
 
 def own(serialno: str) -> str:
     """Return the serial that a device reports; empty if it is one of `GENERIC`, which many devices share."""
-    return "" if serialno in GENERIC else serialno
+    return "" if serialno.lower() in GENERIC else serialno

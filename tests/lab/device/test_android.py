@@ -18,6 +18,7 @@ def test_a_name_is_the_serial_unless_it_says_nothing() -> None:
     """Many devices report 0123456789ABCDEF; a hostile name is refused."""
     assert name_of("R58N12ABC", "192.168.0.5:5555", []) == "R58N12ABC"
     assert name_of("0123456789ABCDEF", "192.168.0.5:5555", []) == "192.168.0.5:5555"
+    assert name_of("0123456789abcdef", "192.168.0.5:5555", []) == "192.168.0.5:5555"
     assert name_of("", "ABC", []) == "ABC"
     assert name_of("ABC", "192.168.0.5:5555", ["ABC"]) == "192.168.0.5:5555"
     with pytest.raises(DeviceRefused, match="calls itself"):
