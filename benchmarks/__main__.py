@@ -15,11 +15,13 @@ from benchmarks import (
     agent_parity,
     between_trials,
     coverage,
+    evidence,
     families,
     pipeline_model,
     prefill_chunks,
     push,
     rivals,
+    sentences,
     start_up,
     verdicts,
     vitals,
@@ -46,6 +48,8 @@ ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
 
 STATISTICS: Mapping[str, Callable[[], bool]] = {
     "verdicts": verdicts.run,
+    "evidence": evidence.run,
+    "sentences": sentences.run,
     "families": families.run,
     "rivals": rivals.run,
     "coverage": coverage.run,
