@@ -141,7 +141,7 @@ def _verdict(comparison: Comparison, each: Standing, missing_p: float | None) ->
         cell=each.cells[0].key,
         verdict=verdict if missing_p is None else believed(verdict, _counts(ours), _counts(theirs)),
         change=each.judgement.change,
-        smallest_found=None if centre is None else smallest_found(centre.spread, looks),
+        smallest_found=None if centre is None else smallest_found(centre.spread, centre.freedom, looks),
         p=each.p,
         pairs=len(ratios),
         why=each.plan.why if missing_p is None else f"of the trials that count: {each.plan.why}",

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from device_agents.reasons import InvalidReason
 from lab.compare.comparable import NONE, refusal
-from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Missing, Run, SelfCheck, Trial
+from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
+from lab.report.lost import missing_words, p_words
 from lab.report.selfcheck import quote
 from lab.report.table import Column, Head, Table, table
 from lab.report.wording import cell_phrase, number_of, on_device, percent, plain, quantity, varying
@@ -159,8 +159,8 @@ def _cell(
         parts += _outlook(comparison, found)
     if alike:
         parts.append(
-            f"neighbouring pairs are more alike than chance explains (p {_p(found.serial_p)}), as when a side "
-            "keeps a core or a memory layout for some pairs: the verdict is less sure than it says, compare again"
+            f"neighbouring pairs are more alike than chance explains (p {p_words(found.serial_p)}), as when a "
+            "side keeps a core or a memory layout for some pairs: the verdict is less sure than it says"
         )
     doubtful = found.verdict in CHANGED and not sure
     why = found.why[:1].upper() + found.why[1:]
@@ -180,36 +180,6 @@ def _finding(found: CellVerdict, metric: Metric) -> list[str]:
     if found.verdict == "cannot tell":
         return [f"cannot tell: {missing}", *([f"of the trials that count, {change}"] if change else [])]
     return [f"{change}: {found.verdict}", missing]
-
-
-def missing_words(missing: Missing) -> str:
-    """Return which side lost more of its trials, and to what."""
-    sides = {"A": missing.baseline, "B": missing.candidate}
-    more, less = sorted(sides, key=lambda name: -sides[name].lost / max(1, sides[name].trials))
-    lost = sides[more]
-    words = (
-        f"{lost.lost} of {number_of(lost.trials, 'trial')} of {more} do not count, and {sides[less].lost} of "
-        f"{sides[less].trials} of {less}: more than chance explains (Fisher's exact test, p {_p(missing.p)})"
-    )
-    by_count = sorted(lost.reasons.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{count} {_LOST_TO.get(reason, reason)}" for reason, count in by_count)
-    slowed = sum(lost.reasons.get(reason, 0) for reason in _LOST_TO)
-    if 2 * slowed > lost.lost:
-        return f"{words}. {more} throttles or times out more often than {less}: {told}"
-    return f"{words}: {told}"
-
-
-_LOST_TO = {
-    str(InvalidReason.THROTTLED): "throttled",
-    str(InvalidReason.GATE_TIMEOUT): "not ready in time",
-    str(InvalidReason.TIMEOUT): "timed out",
-}
-"""Reasons that are findings about a build: it makes the device hot, or does not end."""
-
-
-def _p(value: float) -> str:
-    """Return a p as ``= .013`` or ``< .001``."""
-    return "< .001" if value < 0.001 else f"= {value:.3f}".replace("0.", ".", 1)
 
 
 def _outlook(comparison: Comparison, found: CellVerdict) -> list[str]:
