@@ -235,3 +235,20 @@ def test_looks_are_fixed_and_recorded_before_the_first_pair(make: Callable[..., 
     list(measure(opened, first, second))
 
     assert lab.store.comparison(opened.id).cells[0].pairs <= 8
+
+
+def test_with_a_single_look_all_pairs_are_measured_and_judged_once(make: Callable[..., Lab]) -> None:
+    """What `--all-pairs` asks for: a slow-down that six pairs would show is measured 24 times."""
+    lab = make()
+    lab.slower = 1.10
+    lab.accepted()
+    first, second = lab.sides()
+
+    opened, _, _ = open_comparison(
+        baseline=first, candidate=second, dimension="build", seed=5, looks=Looks(first=24), budget_s=1e9
+    )
+    list(measure(opened, first, second))
+
+    (cell,) = lab.store.comparison(opened.id).cells
+    assert (cell.verdict, cell.pairs) == ("regressed", 24)
+    assert "--all-pairs" not in lab.told(lab.store.comparison(opened.id)).cells[0].sentence

@@ -73,9 +73,9 @@ def test_of_many_cells_one_that_barely_changed_fails_no_gate() -> None:
     assert among.cells[0].doubtful
 
 
-def told(found: CellVerdict, **changes: int) -> str:
+def told(found: CellVerdict) -> str:
     """Return the sentence about one cell."""
-    comparison = replace(compared().comparison, dimension="build", cells=(found,), **changes)
+    comparison = replace(compared().comparison, dimension="build", cells=(found,))
     return view(comparison, (run_of(CELLS), []), (run_of(CELLS), [])).cells[0].sentence
 
 
