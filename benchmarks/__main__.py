@@ -16,6 +16,7 @@ from benchmarks import (
     agent_parity,
     between_trials,
     coverage,
+    evidence,
     families,
     pipeline_model,
     prefill_chunks,
@@ -23,6 +24,7 @@ from benchmarks import (
     push,
     recipes,
     rivals,
+    sentences,
     start_up,
     verdicts,
     vitals,
@@ -53,6 +55,8 @@ ALL: Mapping[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {
 
 STATISTICS: Mapping[str, Callable[[], bool]] = {
     "verdicts": verdicts.run,
+    "evidence": evidence.run,
+    "sentences": sentences.run,
     "families": families.run,
     "rivals": rivals.run,
     "coverage": coverage.run,

@@ -17,7 +17,7 @@ from benchmarks.verdicts import ratios
 from lab.records import Interval
 from lab.stats.compare import ratio
 from lab.stats.interval import CELL_TRIALS, MOST_PAIRS, Looks, cell_interval, interval
-from lab.stats.many import judge_many
+from lab.stats.many import Flags2, judge_many
 from lab.stats.plan import cell_width
 from lab.stats.quantiles import needed, quantile
 from lab.stats.sample import MIN_TRIALS
@@ -90,18 +90,24 @@ def paired(draws: Floats, n: int) -> float:
     return share(holds(sides(row), 1.07) for row in draws)
 
 
-def one_look(draws: Floats, n: int, slower: float) -> float:
+def one_look(draws: Floats, firsts: Flags2, n: int, slower: float) -> float:
     """Return the coverage of the sequential interval at one look, for a given true change."""
     shifted = np.exp(draws[:, :n] + math.log1p(slower))
-    return share(holds(sequential(row.tolist(), Looks()), 1 + slower) for row in shifted)
+    return share(
+        holds(sequential(row.tolist(), Looks(), turns[:n].tolist()), 1 + slower)
+        for row, turns in zip(shifted, firsts, strict=True)
+    )
 
 
-def at_the_end(draws: Floats, slower: float) -> tuple[float, float]:
+def at_the_end(draws: Floats, firsts: Flags2, slower: float) -> tuple[float, float]:
     """Return the coverage over all looks together, and of the interval printed when the comparison stops."""
     looks, truth = Looks(), math.log1p(slower)
-    judged = judge_many(draws + truth, looks, truth)
-    last = (np.exp(row[: int(n)] + truth).tolist() for row, n in zip(draws, judged.pairs, strict=True))
-    return float(judged.covered.mean()), share(holds(sequential(values, looks), 1 + slower) for values in last)
+    judged = judge_many(draws + truth, looks, firsts, truth)
+    last = [
+        sequential(np.exp(row[: int(n)] + truth).tolist(), looks, turns[: int(n)].tolist())
+        for row, turns, n in zip(draws, firsts, judged.pairs, strict=True)
+    ]
+    return float(judged.covered.mean()), share(holds(found, 1 + slower) for found in last)
 
 
 def of_quantile(q: float, n: int, generator: np.random.Generator) -> float:
@@ -173,12 +179,12 @@ def running() -> bool:
     """Check the sequential interval: at each look, over all looks together, and when the comparison stops."""
     looks, met = Looks(), True
     for name in ("normal", "lognormal", "heavy tails", "drift", "bursts"):
-        draws = ratios(noise.OWN[name], SEED, SAMPLES, looks.most)
+        draws, firsts = ratios(noise.OWN[name], SEED, SAMPLES, looks.most)
         for slower in (0.0, 0.05):
             label = f"sequential, {name}, {slower:.0%} slower"
             counts = range(looks.first, looks.most + 1)
-            met = told(f"{label}, one look", {n: one_look(draws, n, slower) for n in counts}) and met
-            every, last = at_the_end(draws, slower)
+            met = told(f"{label}, one look", {n: one_look(draws, firsts, n, slower) for n in counts}) and met
+            every, last = at_the_end(draws, firsts, slower)
             met = met and every >= LEAST and last >= LEAST
             print(f"  {label}: all looks together {every:.3f}, when it stops {last:.3f}", flush=True)
     return met

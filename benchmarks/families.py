@@ -12,6 +12,7 @@ from benchmarks.noise import CV, Floats
 from lab.stats.compare import Judgement, judge
 from lab.stats.families import failing, settled
 from lab.stats.interval import Looks
+from lab.stats.plan import order_of
 from lab.stats.sequential import p_value
 
 SEED = 20261127
@@ -21,12 +22,12 @@ CASES = ((1, 0), (1, 1), (3, 1), (6, 0), (6, 1), (6, 6), (10, 1), (24, 1))
 """Numbers of cells, and of slower cells among them."""
 
 
-def outcome(logs: Floats, family: int, looks: Looks) -> tuple[Judgement, float, int]:
+def outcome(logs: Floats, firsts: list[bool], family: int, looks: Looks) -> tuple[Judgement, float, int]:
     """Return the final judgement of one cell out of `family`, its p and the pairs it took."""
-    ratios = np.exp(logs).tolist()
+    ratios, turns = np.exp(logs).tolist(), dict(enumerate(firsts))
     for n in range(looks.first, looks.most + 1):
-        found = judge(dict(enumerate(ratios[:n])), dict.fromkeys(range(n), 1.0), "lower", looks)
-        p = p_value(ratios[:n], looks)
+        found = judge(dict(enumerate(ratios[:n])), dict.fromkeys(range(n), 1.0), "lower", looks, firsts=turns)
+        p = p_value(ratios[:n], looks, firsts[:n])
         if settled(found, p, family):
             break
     return found, p, n
@@ -34,7 +35,8 @@ def outcome(logs: Floats, family: int, looks: Looks) -> tuple[Judgement, float, 
 
 def gate(logs: Floats, family: int, looks: Looks) -> tuple[bool, float]:
     """Judge cells of log ratios (cells, pairs); return True if the gate fails, and the mean pairs per cell."""
-    cells = [outcome(row, family, looks) for row in logs]
+    orders = [[order_of(place, n)[0] == "candidate" for n in range(looks.most)] for place in range(len(logs))]
+    cells = [outcome(row, firsts, family, looks) for row, firsts in zip(logs, orders, strict=True)]
     fails = failing({str(place): p for place, (_, p, _) in enumerate(cells)})
     worse = {str(place) for place, (found, _, _) in enumerate(cells) if found.verdict == "regressed"}
     return bool(worse & set(fails)), float(np.mean([pairs for _, _, pairs in cells]))

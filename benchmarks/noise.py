@@ -80,6 +80,36 @@ def two_modes(generator: np.random.Generator, sessions: int, trials: int) -> Flo
     return _unit(4.0 * mode + generator.normal(0, 1, (sessions, trials)))
 
 
+ORDER_EFFECT = 0.06
+"""How much slower the second trial of a pair is: a phone that the first one warmed."""
+
+
+def second_place(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """Return noise in which every second trial is 6 % slower: the second place of each pair."""
+    places = np.arange(trials) % 2
+    return np.asarray(normal(generator, sessions, trials) + places * np.log1p(ORDER_EFFECT), dtype=np.float64)
+
+
+def periods(generator: np.random.Generator, sessions: int, trials: int) -> Floats:
+    """Return a wave with a period of 3.6 to 4.4 trials and independent noise, half of the variance each."""
+    period, phase = generator.uniform(3.6, 4.4, (sessions, 1)), generator.uniform(0, 2 * np.pi, (sessions, 1))
+    wave = np.sin(2 * np.pi * np.arange(trials) / period + phase)
+    return np.asarray(wave * CV + normal(generator, sessions, trials) * np.sqrt(0.5), dtype=np.float64)
+
+
+def kept_modes(generator: np.random.Generator, sessions: int, pairs: int, kept: int) -> Floats:
+    """Return log ratios (sessions, pairs) of equal sides that each keep a slower mode for `kept` pairs or not.
+
+    A core or a memory layout: one mode is 6 % slower, and half of the time each side is in it. Independent noise
+    of CV on each trial.
+    """
+    shift = generator.integers(0, kept, (sessions, 2))
+    drawn = generator.random((sessions, 2, pairs // kept + 2)) < 0.5
+    at = (np.arange(pairs)[None, None] + shift[:, :, None]) // kept
+    sides = 0.06 * np.take_along_axis(drawn, at, axis=2) + generator.normal(0, CV, (sessions, 2, pairs))
+    return np.asarray(sides[:, 1] - sides[:, 0], dtype=np.float64)
+
+
 OWN: Mapping[str, Source] = {
     "normal": normal,
     "lognormal": lognormal,
@@ -88,6 +118,8 @@ OWN: Mapping[str, Source] = {
     "drift": drift,
     "bursts": bursts,
     "two modes": two_modes,
+    "second place 6 % slower": second_place,
+    "period of four trials": periods,
 }
 
 

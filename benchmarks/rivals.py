@@ -16,7 +16,7 @@ from scipy.stats import mannwhitneyu
 from benchmarks import noise
 from benchmarks.noise import Floats
 from lab.stats.interval import Looks
-from lab.stats.many import judge_many
+from lab.stats.many import drawn_orders, judge_many
 
 SEED = 4
 SESSIONS = 2_000
@@ -36,7 +36,7 @@ Rule = Callable[[Floats, Floats], tuple[Flags, float]]
 def ours(old: Floats, new: Floats) -> tuple[Flags, float]:
     """Judge trial medians paired by block, sequentially, with at most 24 pairs."""
     logs = np.log(np.median(new, axis=2) / np.median(old, axis=2))
-    judged = judge_many(logs, Looks(most=logs.shape[1]))
+    judged = judge_many(logs, Looks(most=logs.shape[1]), drawn_orders(np.random.default_rng(SEED), *logs.shape))
     changed = (judged.verdicts == "regressed") | (judged.verdicts == "improved")
     return changed, 2 * float(judged.pairs.mean())
 

@@ -25,6 +25,7 @@ from lab.report.verdict.pair import pair_words
 from lab.report.verdict.saved import verdict_of
 from lab.report.verdict.terminal import render_terminal
 from lab.run.benches import terms_of
+from lab.stats.interval import MOST_PAIRS, Looks
 from lab.store import Store
 
 
@@ -67,6 +68,14 @@ def compare(
             help=f"Stop after this many device-seconds, verdict or not. [default: {BUDGET_S:.0f}]",
         ),
     ] = None,
+    all_pairs: Annotated[
+        bool,
+        typer.Option(
+            "--all-pairs",
+            help=f"Measure all {MOST_PAIRS} pairs and judge once: for a figure to quote, which no early stop made "
+            "look larger.",
+        ),
+    ] = False,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the pairs' order; drawn and recorded if left out.")
     ] = None,
@@ -76,7 +85,7 @@ def compare(
     ] = None,
     runs: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="RUN_A RUN_B", help="Measure nothing: the ratio of two finished runs, no verdict."),
+        typer.Option(metavar="RUN_A RUN_B", help="Measure nothing: the bare ratio of two finished runs."),
     ] = None,
     resume: Annotated[
         bool,
@@ -93,9 +102,9 @@ def compare(
 ) -> None:
     """Say whether B is worse than A: measured in turn on one device, pair by pair, until the verdict stands.
 
-    Pairs come as A B B A or B A A B, drawn by the seed. Every cell of the scenario is its own comparison and is
-    not measured further once its verdict stands. The number of interim looks is fixed in advance. A device judges
-    builds only after it has repeated its own reference cell within 5 % in five tries (for a day, in one boot).
+    Half of the pairs begin with A, drawn by the seed. Every cell of the scenario is its own comparison and
+    is not measured further once its verdict stands. The number of interim looks is fixed in advance. A device
+    judges builds only after it has repeated its own reference cell within 5 % (for a day, in one boot).
 
     Exit status 1 when a cell regressed, after Holm's correction for the number of cells; 2 when the lab failed, or
     when A and B differ in more than what is compared.
@@ -103,7 +112,14 @@ def compare(
     Every trial is saved as it ends. After Ctrl-C or kill -9 resume with `lab compare --resume`.
     """
     store = opened(data)
-    plan = {"scenario": scenario, "device": device, "budget": budget, "seed": seed, "profile": profile}
+    plan = {
+        "all-pairs": all_pairs or None,
+        "scenario": scenario,
+        "device": device,
+        "budget": budget,
+        "seed": seed,
+        "profile": profile,
+    }
     if runs is not None:
         refuse(
             "--runs takes two runs as they were measured",
@@ -136,6 +152,7 @@ def compare(
             baseline=sides[0],
             candidate=sides[1],
             dimension=wanted.differs,
+            looks=Looks(first=MOST_PAIRS) if all_pairs else None,
             seed=secrets.randbelow(2**31) if seed is None else seed,
             budget_s=BUDGET_S if budget is None else budget,
         )

@@ -14,7 +14,7 @@ from typing import Literal
 
 from lab.compare.acceptance import accept
 from lab.compare.comparable import Subject, differs_beyond, incomparable, refusal
-from lab.compare.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdict_of
+from lab.compare.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdicts_of
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
@@ -105,7 +105,7 @@ def open_comparison(
     runs = _open_runs(comparison, baseline, candidate)
     comparison = replace(comparison, baseline_run=runs["baseline"].id, candidate_run=runs["candidate"].id)
     found = standings(comparison, _cells(runs), {"baseline": (), "candidate": ()})
-    comparison = replace(comparison, cells=tuple(verdict_of(comparison, each) for each in found))
+    comparison = replace(comparison, cells=verdicts_of(comparison, found))
     baseline.bench.store.save_comparison(comparison)
     return comparison, runs["baseline"], runs["candidate"]
 
@@ -253,7 +253,7 @@ def _finish(
         latest = store.comparison(comparison.id)
         if latest.differs:  # saved as incomparable already
             return
-        verdicts = tuple(verdict_of(latest, each) for each in state_of(store, latest))
+        verdicts = verdicts_of(latest, state_of(store, latest))
         store.save_comparison(replace(latest, cells=verdicts, status=status, ended_utc=bench.clock.utc()))
         for record in runs.values():  # a run whose session never began
             if store.run(record.id).status == "running":
@@ -283,7 +283,7 @@ def _pairs(
     while (turn := next_turn(comparison, found, now())) is not None:
         measured = tuple(_pair(comparison.metric, cells[turn.index], sessions, turn))
         found = stand()
-        verdicts = tuple(verdict_of(comparison, each) for each in found)
+        verdicts = verdicts_of(comparison, found)
         comparison = replace(comparison, cells=verdicts, status="running", ended_utc=None)
         store.save_comparison(comparison)
         yield Step(comparison, verdicts[turn.index], measured)

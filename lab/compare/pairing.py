@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import mean
 
+import numpy as np
+
 from lab.compare.comparable import unplaced
-from lab.records import Cell, CellVerdict, Comparison, Trial
+from lab.records import Cell, CellVerdict, Comparison, Lost, Missing, Trial
 from lab.run.runner import LEAST_S, PASSING, TRIES
 from lab.stats.compare import Judgement, judge
 from lab.stats.families import settled
+from lab.stats.findable import smallest_found
 from lab.stats.interval import Looks
-from lab.stats.pairs import cost_s, ratios_by_block
-from lab.stats.plan import Budget, NextPairs, Side, next_pairs
+from lab.stats.missing import Counts, believed, lopsided
+from lab.stats.pairs import cost_s, firsts_by_block, ratios_by_block
+from lab.stats.plan import Budget, NextPair, Side, next_pair
 from lab.stats.sample import Medians, counted, medians_by_block
-from lab.stats.sequential import p_value
+from lab.stats.sequential import centre_of, p_value
+from lab.stats.serial import p_serial
 from lab.trial.metrics import METRICS
 
 HOPELESS = 3
@@ -47,12 +53,16 @@ class Turn:
 class Standing:
     """The standing of a cell: its valid pairs by block, pairs begun, what one costs, and what the plan says.
 
-    `p` is the p-value of "nothing changed"; `lacking` is the missing side of an interrupted pair, whose other side
-    began at `cut_utc`; `given_up` says why no more pairs are tried, and `unplaced` why they cannot be compared.
+    `firsts` says of each valid pair whether the candidate came first; `lost` counts the trials of both sides. `p`
+    is the p-value of "nothing changed"; `lacking` is the missing side of an interrupted pair, whose other side
+    began at `cut_utc`; `given_up` says why no more pairs are tried, and `unplaced` why they
+    cannot be compared.
     """
 
     cells: CellPair
     ratios: Mapping[int, float]
+    firsts: Mapping[int, bool]
+    lost: tuple[Lost, Lost]
     judgement: Judgement
     p: float
     tried: int
@@ -60,7 +70,7 @@ class Standing:
     lacking: Side | None
     cut_utc: str
     given_up: str
-    plan: NextPairs
+    plan: NextPair
     unplaced: str = ""
 
 
@@ -97,14 +107,14 @@ def next_turn(comparison: Comparison, found: Sequence[Standing], now_utc: str) -
     for index, each in enumerate(found):
         if each.lacking is not None and not long_ago([each.cut_utc], now_utc):
             return Turn(index, each.tried - 1, (each.lacking,))
-    going = {index: each for index, each in enumerate(found) if each.plan.pairs}
+    going = {index: each.plan.order for index, each in enumerate(found) if each.plan.order}
     if not going:
         return None
-    fewest = min(each.tried for each in going.values())
+    fewest = min(found[index].tried for index in going)
     index = random.Random(f"{comparison.seed}/cells/{fewest}").choice(
-        [index for index, each in going.items() if each.tried == fewest]
+        [index for index in going if found[index].tried == fewest]
     )
-    return Turn(index, fewest, going[index].plan.pairs[0])
+    return Turn(index, fewest, going[index])
 
 
 def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
@@ -114,20 +124,39 @@ def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
     return not any(abs(age_s) <= WITHIN_S for age_s in ages_s)
 
 
-def verdict_of(comparison: Comparison, each: Standing) -> CellVerdict:
-    """Return the verdict on a cell as it stands."""
-    ratios, judgement = list(each.ratios.values()), each.judgement
+def verdicts_of(comparison: Comparison, found: Sequence[Standing]) -> tuple[CellVerdict, ...]:
+    """Return the verdict on every cell as it stands.
+
+    Where the sides lost different shares of their trials, tested as one family over the cells, the verdict is
+    what may still be believed (`lab.stats.missing`). That decides nothing about when to stop, so the one test that
+    counts is the one at the end.
+    """
+    sides = {each.cells[0].key: each.lost for each in found}
+    differ = lopsided({key: (_counts(ours), _counts(theirs)) for key, (ours, theirs) in sides.items()})
+    return tuple(_verdict(comparison, each, differ.get(each.cells[0].key)) for each in found)
+
+
+def _verdict(comparison: Comparison, each: Standing, missing_p: float | None) -> CellVerdict:
     if each.unplaced:
         return CellVerdict(each.cells[0].key, "incomparable", None, None, 1.0, 0, each.unplaced)
+    ratios, firsts, looks = list(each.ratios.values()), list(each.firsts.values()), looks_of(comparison)
+    centre = centre_of(np.log(ratios), firsts) if len(ratios) >= looks.first else None
+    verdict, (ours, theirs) = each.judgement.verdict, each.lost
     return CellVerdict(
         cell=each.cells[0].key,
-        verdict=judgement.verdict,
-        change=judgement.change,
-        smallest_visible=judgement.smallest_visible,
+        verdict=verdict if missing_p is None else believed(verdict, _counts(ours), _counts(theirs)),
+        change=each.judgement.change,
+        smallest_found=None if centre is None else smallest_found(centre.spread, centre.freedom, looks),
         p=each.p,
         pairs=len(ratios),
-        why=each.plan.why,
+        why=each.plan.why if missing_p is None else f"of the trials that count: {each.plan.why}",
+        missing=None if missing_p is None else Missing(ours, theirs, missing_p),
+        serial_p=1.0 if centre is None else p_serial(ratios, firsts),
     )
+
+
+def _counts(side: Lost) -> Counts:
+    return side.trials - side.lost, side.lost
 
 
 def looks_of(comparison: Comparison) -> Looks:
@@ -143,13 +172,17 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
     tried = max((trial.block + 1 for side in own.values() for trial in side), default=0)
     lacking, cut_utc = _lacking(comparison.metric, own, tried - 1)
     ratios = ratios_by_block(theirs, ours)
-    judgement = judge(theirs, ours, better, looks_of(comparison), dimension=comparison.dimension)
-    p = p_value(list(ratios.values()), looks_of(comparison)) if ratios else 1.0
+    known = firsts_by_block(own["candidate"], own["baseline"])
+    firsts = {block: known[block] for block in ratios}
+    judgement = judge(theirs, ours, better, looks_of(comparison), firsts=firsts, dimension=comparison.dimension)
+    p = p_value(list(ratios.values()), looks_of(comparison), list(firsts.values())) if ratios else 1.0
     judgement = replace(judgement, settled=settled(judgement, p, family))
     costs = [cost_s(side) / len(side) for side in own.values() if side]
     return Standing(
         cells=cells,
         ratios=ratios,
+        firsts=firsts,
+        lost=(_lost(comparison.metric, own["baseline"]), _lost(comparison.metric, own["candidate"])),
         judgement=judgement,
         p=p,
         tried=tried,
@@ -157,18 +190,24 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
         lacking=lacking,
         cut_utc=cut_utc,
         given_up=_given_up(comparison, own, tried),
-        plan=NextPairs((), None, ""),
+        plan=NextPair(None, None, ""),
         unplaced=unplaced(own["baseline"], own["candidate"]),
     )
 
 
-def _plan(comparison: Comparison, each: Standing, index: int, allowed_s: float) -> NextPairs:
+def _lost(metric: str, trials: Sequence[Trial]) -> Lost:
+    timed = [trial for trial in trials if trial.purpose == "time"]
+    bad = [str(trial.reason or trial.state) for trial in timed if not counted(trial, metric)]
+    return Lost(len(timed), dict(Counter(bad)))
+
+
+def _plan(comparison: Comparison, each: Standing, index: int, allowed_s: float) -> NextPair:
     """Return what a cell measures next with the device-seconds that it may use."""
     if each.unplaced:
-        return NextPairs((), "budget spent", each.unplaced)
+        return NextPair(None, "budget spent", each.unplaced)
     if each.given_up and not each.judgement.settled:
-        return NextPairs((), "budget spent", each.given_up)
-    return next_pairs(
+        return NextPair(None, "budget spent", each.given_up)
+    return next_pair(
         each.judgement,
         looks_of(comparison),
         tried=each.tried,

@@ -19,8 +19,8 @@ from lab.records import CellVerdict, Inject, LiveCheck, SelfCheck
 from lab.run.bench import Bench, Watch, inputs_of
 from lab.run.context import context_of
 from lab.scenario.plan import Scenario
-from lab.stats.compare import paired
 from lab.stats.interval import Looks
+from lab.stats.pairs import firsts_by_block, ratios_by_block
 from lab.stats.sample import counted, medians_by_block
 
 COMPARISONS, INJECTED = 10, 5
@@ -58,11 +58,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Measured:
-    """The outcome of an order: `ratios` are its valid pairs, candidate / baseline, in order of time."""
+    """The outcome of an order: `ratios` are its valid pairs, candidate / baseline, in order of time.
+
+    `firsts` says of each whether the candidate was measured first.
+    """
 
     comparison: str
     found: CellVerdict
     ratios: tuple[float, ...]
+    firsts: tuple[bool, ...]
     trials: int
 
 
@@ -114,7 +118,12 @@ def _with(record: SelfCheck, measured: Measured, slow_down: float, *, spent_s: f
     record = replace(record, live=(*record.live, live))
     if slow_down != 1:
         return record
-    return replace(record, ratios=(*record.ratios, *measured.ratios), aa_trials=record.aa_trials + measured.trials)
+    return replace(
+        record,
+        ratios=(*record.ratios, *measured.ratios),
+        firsts=(*record.firsts, *measured.firsts),
+        aa_trials=record.aa_trials + measured.trials,
+    )
 
 
 # --- on a device -------------------------------------------------------------------------------------------
@@ -242,6 +251,9 @@ def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measur
         )
     ours, theirs = (bench.store.trials(run.id) for run in (baseline, candidate))
     cell = baseline.cells[0].key
-    ratios = paired(*(medians_by_block(side, cell, done.metric) for side in (theirs, ours)))
+    ratios = ratios_by_block(*(medians_by_block(side, cell, done.metric) for side in (theirs, ours)))
+    firsts = firsts_by_block(theirs, ours)
     count = sum(bool(counted(trial, done.metric)) for trial in (*ours, *theirs))
-    return Measured(done.id, done.cells[0], tuple(ratios), count)
+    return Measured(
+        done.id, done.cells[0], tuple(ratios.values()), tuple(firsts[block] for block in ratios), count
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lab.compare.comparable import Subject, differs_beyond, incomparable, unplaced
 from lab.compare.pairing import CellPair, Trials
@@ -10,20 +11,20 @@ from lab.errors import RunError
 from lab.identifiers import new_run_id, now_utc
 from lab.records import CellVerdict, Comparison, Dimension, Run
 from lab.scenario.load import heading_of
-from lab.stats.compare import ratio, smallest_visible_change
-from lab.stats.pairs import p_once, ratios_by_block
+from lab.stats.interval import interval
+from lab.stats.pairs import ratios_by_block
 from lab.stats.sample import medians_by_block
 from lab.store import Store
 
 
 def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension) -> Comparison:
-    """Compare two finished runs, with an interval for a number of pairs fixed in advance, and save the result.
+    """Compare two finished runs, and save their ratio without an interval.
 
     Blocks that only one run has are left out. The runs were not interleaved: whatever changed between them, heat
-    and load included, is in the ratio, so the verdict is `cannot tell` or `incomparable`. The saved comparison
-    has no looks. Raises `RunError` when a run is not finished, when the two measured no common cell, or when they
-    are sides of one comparison: its results decided when it stopped, so an interval for one look would be too
-    narrow.
+    and load included, is in the ratio, so the verdict is `cannot tell` or `incomparable`. An interval from the
+    pairs would know nothing of that: where sessions differ, one at 95 % held the truth in .42 to .75. The saved
+    comparison has no looks. Raises `RunError` when a run is not finished, when the two measured no common cell, or
+    when they are sides of one comparison, which has judged them already.
     """
     for run in (baseline, candidate):
         if run.status != "finished":
@@ -89,13 +90,12 @@ def _verdict(metric: str, cells: CellPair, trials: Trials) -> CellVerdict:
     ratios = list(ratios_by_block(theirs, ours).values())
     if not ratios:
         return CellVerdict(key, "cannot tell", None, None, 1.0, 0, "no block has a valid trial of both")
-    change = ratio(theirs, ours)
     return CellVerdict(
         cell=key,
         verdict="cannot tell",
-        change=change,
-        smallest_visible=smallest_visible_change(change),
-        p=p_once(ratios),
+        change=replace(interval(ratios), low=None, high=None),
+        smallest_found=None,
+        p=1.0,
         pairs=len(ratios),
         why="not interleaved: whatever changed between the runs, heat and load included, is in the ratio",
     )

@@ -52,8 +52,9 @@ def whole(record: SelfCheck) -> SelfCheck:
     last, kept = record.live[-1], replace(record, live=record.live[:-1])
     if last.slow_down != 1:
         return kept
-    ratios = record.ratios[: len(record.ratios) - last.found.pairs]
-    return replace(kept, ratios=ratios, aa_trials=record.aa_trials - last.trials)
+    known = len(record.ratios) - last.found.pairs
+    ratios, firsts = record.ratios[:known], record.firsts[:known]
+    return replace(kept, ratios=ratios, firsts=firsts, aa_trials=record.aa_trials - last.trials)
 
 
 def slow_downs(record: SelfCheck) -> list[float]:
@@ -87,9 +88,10 @@ def conclude(record: SelfCheck) -> SelfCheck:
     looks = Looks(most=record.looks_most, first=record.looks_first)
     missing = _missing(record)
     between_cv = _between_cv(record.ratios)
+    firsts = record.firsts if len(record.firsts) == len(record.ratios) else None  # begun by an older lab
     try:
-        found = rates(record.ratios, looks, seed=record.seed)
-        smallest = smallest_found(record.ratios, looks, seed=record.seed)
+        found = rates(record.ratios, firsts, looks, seed=record.seed)
+        smallest = smallest_found(record.ratios, firsts, looks, seed=record.seed)
         length = block_length(len(record.ratios))
     except NotEnoughData:
         return replace(

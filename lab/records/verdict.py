@@ -29,20 +29,46 @@ CHANGED: tuple[Verdict, ...] = (*WORSE, "improved", "faster")
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Of one side of a cell: the trials measured, and how many did not count, by reason."""
+
+    trials: int
+    reasons: Mapping[str, int]
+
+    @property
+    def lost(self) -> int:
+        """The trials that do not count."""
+        return sum(self.reasons.values())
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The sides lost different shares of their trials: more than chance, at `p` (Fisher's exact test)."""
+
+    baseline: Lost
+    candidate: Lost
+    p: float
+
+
+@dataclass(frozen=True)
 class CellVerdict:
     """The verdict of a comparison on one cell, named `cell` on the baseline's side.
 
-    `change` is candidate / baseline; `smallest_visible` is the smallest change that its pairs could have shown, as
-    a share; `p` is approximately valid wherever the looks stopped; `why` gives the reason to stop, in words.
+    `change` is candidate / baseline; `smallest_found` is the smallest change, as a share, that nine of ten
+    comparisons find at the spread of its pairs; `p` is approximately valid wherever the looks stopped; `why` gives
+    the reason to stop, in words. `missing` is set where the sides lost different shares of their trials, and has
+    changed the verdict if it could. `serial_p` is the p of "neighbouring pairs are no more alike than others".
     """
 
     cell: str
     verdict: Verdict
     change: Interval | None
-    smallest_visible: float | None
+    smallest_found: float | None
     p: float
     pairs: int
     why: str
+    missing: Missing | None = None
+    serial_p: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +135,8 @@ class SelfCheck:
 
     `wanted` and `wanted_injected` are the numbers of A/A comparisons and of those with an injected slow-down
     (`inject`) that were requested, `live` those that were measured, in order. `ratios` are all valid A/A pairs
-    (candidate / baseline) in the order of time, drawn in blocks of `block_pairs` neighbours. `smallest_found` is
+    (candidate / baseline) in the order of time, drawn in blocks of `block_pairs` neighbours; `firsts` says of each
+    whether the candidate was measured first (empty in records of older labs). `smallest_found` is
     the slow-down that 95 % of the drawn comparisons find, as a share; `between_cv` is the coefficient of variation
     between trials of one side, without the variation that the sides of a pair share. `missing` lists, in words,
     the rates that could not be shown, and why.
@@ -136,6 +163,7 @@ class SelfCheck:
     live: tuple[LiveCheck, ...] = ()
     aa_trials: int = 0
     ratios: tuple[float, ...] = ()
+    firsts: tuple[bool, ...] = ()
     block_pairs: int = 0
     resampled: tuple[ResampledRates, ...] = ()
     smallest_found: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from lab.errors import NotEnoughData
 from lab.records import Dimension, Interval, Verdict
 from lab.stats.interval import Looks, interval
 from lab.stats.sample import LEVEL, Better, Medians, usable
-from lab.stats.sequential import sequential, visible
+from lab.stats.sequential import sequential
 
 MIN_PAIRS = 20
 """Fewest pairs for which the signed-rank statistic is treated as normal. A judgement."""
@@ -25,18 +25,19 @@ cell."""
 SAME_WITHIN = 0.05
 """X: two sides are the same when the whole interval of their ratio lies within this share of 1. Policy."""
 
+EDGE = 1e-9
+"""Logarithms this close to a limit lie on it: rounding must not make a ratio and its inverse differ."""
+
 
 @dataclass(frozen=True)
 class Judgement:
     """The judgement of the pairs so far; `settled` means that the verdict stands and no further pair is needed.
 
-    `change` is candidate / baseline with its sequential interval; None without any pair. `smallest_visible`
-    is the smallest change that these pairs could have shown, as a share; None before the first look.
+    `change` is candidate / baseline with its sequential interval; None without any pair.
     """
 
     change: Interval | None
     verdict: Verdict
-    smallest_visible: float | None
     settled: bool
 
 
@@ -51,6 +52,7 @@ def judge(
     better: Better,
     looks: Looks,
     *,
+    firsts: Mapping[int, bool] | None,
     dimension: Dimension = "build",
     d: float = SMALLEST_EFFECT,
     x: float = SAME_WITHIN,
@@ -58,17 +60,19 @@ def judge(
     """Judge a running comparison: apply the rule of :func:`verdict` to the sequential interval.
 
     Call it after every pair; the first settled judgement is final, and is right about as often as `looks.level`
-    says. The verdict is `cannot tell` without any pair and before the first look. Raises ValueError for a median
-    that is not finite and above zero (such a trial was never valid) and for more pairs than `looks.most`.
+    says. `firsts` says of every block whether the candidate was measured first; None if that is not known. The
+    verdict is `cannot tell` without any pair and before the first look. Raises ValueError for a median that is
+    not finite and above zero (such a trial was never valid) and for more pairs than `looks.most`.
     """
     if not usable([*candidate.values(), *baseline.values()]):
         raise ValueError("wanted trial medians that are finite and above zero, found another among the two sides")
-    ratios = paired(candidate, baseline)
-    if not ratios:
-        return Judgement(None, "cannot tell", None, False)
-    change = sequential(ratios, looks)
+    blocks = sorted(candidate.keys() & baseline.keys())
+    if not blocks:
+        return Judgement(None, "cannot tell", False)
+    turns = None if firsts is None else [firsts[block] for block in blocks]
+    change = sequential(paired(candidate, baseline), looks, turns)
     found = verdict(change, better, dimension=dimension, d=d, x=x)
-    return Judgement(change, found, visible(ratios, looks), found != "cannot tell")
+    return Judgement(change, found, found != "cannot tell")
 
 
 def ratio(candidate: Medians, baseline: Medians, level: float = LEVEL) -> Interval:
@@ -117,20 +121,21 @@ def verdict(
     """Judge the ratio candidate / baseline of a metric: the rule of every comparison.
 
     It is a change when the interval excludes 1 and the estimate is beyond d: `regressed` or `improved` between
-    builds or runtimes, `slower` or `faster` between parameters or devices. It is `same` when the interval lies
-    within +-x. Otherwise, and without an interval, it is `cannot tell`. Both limits are symmetric in the logarithm
+    builds or runtimes, `slower` or `faster` between parameters or devices. Else it is `same` when the interval
+    lies within +-x; a change between d and x is a change. Otherwise, and without an interval, it is `cannot
+    tell`. Both limits are symmetric in the logarithm
     (1 + d and 1 / (1 + d)), so that swapping the sides mirrors the verdict. `incomparable` sides are found by
     `lab.compare.comparable` and never measured.
     """
     if change.low is None or change.high is None:
         return "cannot tell"
     low, high, estimate = math.log(change.low), math.log(change.high), math.log(change.estimate)
-    if (low > 0 or high < 0) and abs(estimate) > math.log1p(d):
+    if (low > 0 or high < 0) and abs(estimate) > math.log1p(d) + EDGE:
         worse = (estimate > 0) == (better == "lower")
         if dimension in ("build", "runtime"):
             return "regressed" if worse else "improved"
         return "slower" if worse else "faster"
-    if max(abs(low), abs(high)) <= math.log1p(x):
+    if max(abs(low), abs(high)) <= math.log1p(x) + EDGE:
         return "same"
     return "cannot tell"
 

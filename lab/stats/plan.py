@@ -14,7 +14,7 @@ from typing import Literal
 
 from lab.records import Run
 from lab.stats.compare import Judgement, smallest_visible_change
-from lab.stats.interval import Looks, Spread, cell_interval
+from lab.stats.interval import MOST_PAIRS, Looks, Spread, cell_interval
 from lab.stats.sample import MIN_TRIALS, Medians
 
 Side = Literal["candidate", "baseline"]
@@ -22,6 +22,9 @@ Stop = Literal["verdict reached", "target reached", "budget spent"]
 
 MOST_TRIALS = 15
 """Most trials of a cell in a closed loop whose plan does not say (methodology.md, 2: cap 15)."""
+
+ORDER_GROUP = MOST_PAIRS
+"""Pairs of which half have each order."""
 
 MEDIAN_COST = math.pi / 2
 """Variance of a median over that of a mean, for normal iterations: the price of using a trial's median."""
@@ -45,10 +48,10 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class NextPairs:
-    """Pairs to run next, in this order, each (first, second); or none, with the reason to stop."""
+class NextPair:
+    """The order (first, second) of the pair to run next; or none, with the reason to stop."""
 
-    pairs: tuple[tuple[Side, Side], ...]
+    order: tuple[Side, Side] | None
     stop: Stop | None
     why: str
 
@@ -73,35 +76,43 @@ def looks_of(run: Run) -> Looks:
     return Looks(max(run.most or MOST_TRIALS, first), first, towards_one=0.5)
 
 
-def next_pairs(
-    judgement: Judgement, looks: Looks, *, tried: int, seed: int, pair_s: float, budget: Budget
-) -> NextPairs:
-    """Return the next pairs of a comparison: two, as ABBA or BAAB by chance, so that steady drift cancels.
+def order_of(seed: int, tried: int) -> tuple[Side, Side]:
+    """Return the order of pair `tried` (from 0): of every 24, twelve begin with the candidate, placed by chance.
 
-    `tried` counts the pairs begun, including invalid ones: it numbers the draw, so that a resumed comparison
-    continues as it would have. Invalid pairs are repeated while the budget lasts; valid ones never exceed
-    `looks.most`, the looks that the interval allows for. If the budget cannot reach the first look, no pair is
-    begun. Raises ValueError unless a pair costs more than nothing.
+    By chance, so that nothing periodic on the device meets one side more often; half of them, because the effect
+    of the order is taken out of the analysis and is known best when both orders are equally many. Coins alone cost
+    a hundredth of the changes found, smaller groups make more false alarms of what is periodic (docs/adr/0019).
+    """
+    group, inside = divmod(tried, ORDER_GROUP)
+    orders: list[tuple[Side, Side]] = [("candidate", "baseline"), ("baseline", "candidate")] * (ORDER_GROUP // 2)
+    random.Random(f"{seed}/{group}").shuffle(orders)
+    return orders[inside]
+
+
+def next_pair(
+    judgement: Judgement, looks: Looks, *, tried: int, seed: int, pair_s: float, budget: Budget
+) -> NextPair:
+    """Return the next pair of a comparison, or why there is none.
+
+    `tried` counts the pairs begun, including invalid ones: it numbers the draw of the order, so that a resumed
+    comparison continues as it would have. Invalid pairs are repeated while the budget lasts; valid ones never
+    exceed `looks.most`, the looks that the interval allows for. If the budget cannot reach the first look, no
+    pair is begun. Raises ValueError unless a pair costs more than nothing.
     """
     if not pair_s > 0:
         raise ValueError(f"wanted a pair that costs device-seconds, found {pair_s}")
     done = judgement.change.n if judgement.change else 0
     if judgement.settled:
-        return NextPairs((), "verdict reached", f"{judgement.verdict} after {done} pairs")
+        return NextPair(None, "verdict reached", f"{judgement.verdict} after {done} pairs")
     paid = math.floor(budget.left_s / pair_s + 1e-9)
-    room = looks.most - done
-    if room <= 0:
-        return NextPairs((), "budget spent", f"{judgement.verdict} after all {looks.most} pairs")
+    if done >= looks.most:
+        return NextPair(None, "budget spent", f"{judgement.verdict} after all {looks.most} pairs")
     if done + paid < looks.first or paid == 0:
         lacking = max(1, looks.first - done)
         more = f"{lacking} more pair{'' if lacking == 1 else 's'} of {pair_s:.0f} s would have been needed"
         words = f"{budget.left_s:.0f} s of the budget of {budget.device_s:.0f} s were left, {more}"
-        return NextPairs((), "budget spent", words)
-    orders: tuple[tuple[Side, Side], ...] = (("candidate", "baseline"), ("baseline", "candidate"))
-    group, inside = divmod(tried, 2)
-    if random.Random(f"{seed}/{group}").random() < 0.5:
-        orders = orders[::-1]
-    return NextPairs(orders[inside : inside + min(paid, room)], None, f"{judgement.verdict} after {done} pairs")
+        return NextPair(None, "budget spent", words)
+    return NextPair(order_of(seed, tried), None, f"{judgement.verdict} after {done} pairs")
 
 
 def next_block(

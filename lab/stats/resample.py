@@ -13,12 +13,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import betaincinv
 
 from lab.errors import NotEnoughData
 from lab.records import ResampledRates
 from lab.stats.interval import Looks
-from lab.stats.many import judge_many
+from lab.stats.many import Flags2, judge_many
 from lab.stats.sample import LEVEL, Floats, usable
 
 SCALES = (1.0, 1.01, 1.02, 1.03, 1.05, 1.10)
@@ -37,6 +38,10 @@ WELL_FOUND = 0.95
 """Share of comparisons that must find a slow-down for the device to be able to show it. Policy."""
 
 
+Places = npt.NDArray[np.int64]
+"""Where each pair drawn stood among the ratios it was drawn from."""
+
+
 def at_most(k: int, n: int, level: float = LEVEL) -> float:
     """Return the exact one-sided upper bound of a rate seen k times in n (Clopper and Pearson 1934).
 
@@ -53,20 +58,21 @@ def at_least(k: int, n: int, level: float = LEVEL) -> float:
 
 
 def block_length(pairs: int) -> int:
-    """Return how many neighbouring pairs to draw together: the cube root of `pairs`, rounded up to an even number.
+    """Return how many neighbouring pairs to draw together: the cube root of `pairs`, rounded up.
 
-    The order of growth is that of Hall, Horowitz and Jing (Biometrika 82, 1995); even, because two pairs are one
-    ABBA. Raises NotEnoughData with fewer than :data:`LEAST_PAIRS`.
+    The order of growth is that of Hall, Horowitz and Jing (Biometrika 82, 1995). Raises NotEnoughData with fewer
+    than :data:`LEAST_PAIRS`.
     """
     if pairs < LEAST_PAIRS:
         raise NotEnoughData(f"wanted at least {LEAST_PAIRS} A/A pairs to draw comparisons from, found {pairs}")
-    return 2 * math.ceil(round(math.pow(pairs, 1 / 3), 9) / 2)
+    return math.ceil(round(math.pow(pairs, 1 / 3), 9))
 
 
-def draw(ratios: Sequence[float], looks: Looks, comparisons: int, seed: int) -> Floats:
+def draw(ratios: Sequence[float], looks: Looks, comparisons: int, seed: int) -> tuple[Floats, Places]:
     """Return log ratios (comparisons, looks.most) made of blocks of A/A ratios given in the order of time.
 
-    Raises NotEnoughData as :func:`block_length` does, ValueError for a ratio that is not finite and above zero.
+    And the place of each among the ratios. Raises NotEnoughData as :func:`block_length` does, ValueError for a
+    ratio that is not finite and above zero.
     """
     length = block_length(len(ratios))
     if not usable(ratios):
@@ -75,31 +81,45 @@ def draw(ratios: Sequence[float], looks: Looks, comparisons: int, seed: int) -> 
     blocks = -(-looks.most // length)
     starts = np.random.default_rng(seed).integers(0, logs.size, (comparisons, blocks))
     at = (starts[:, :, None] + np.arange(length)) % logs.size
-    return np.asarray(logs[at.reshape(comparisons, -1)[:, : looks.most]], dtype=np.float64)
+    places = at.reshape(comparisons, -1)[:, : looks.most]
+    return np.asarray(logs[places], dtype=np.float64), places
 
 
 def rates(
-    ratios: Sequence[float], looks: Looks, *, seed: int, scales: Sequence[float] = SCALES, n: int = VERDICTS
+    ratios: Sequence[float],
+    firsts: Sequence[bool] | None,
+    looks: Looks,
+    *,
+    seed: int,
+    scales: Sequence[float] = SCALES,
+    n: int = VERDICTS,
 ) -> tuple[ResampledRates, ...]:
     """Return the verdicts on `n` comparisons at each scale, judged after every pair as a running comparison is.
 
-    `ratios` are A/A pairs, candidate / baseline, in the order of time. In every comparison, chance decides which
+    `ratios` are A/A pairs, candidate / baseline, in the order of time; `firsts` says of each whether the candidate
+    was measured first (None: not known, and its effect stays in). In every comparison, chance decides which
     of the two sides is scaled, so that a bias of these pairs by luck does not help to find a slow-down; a real
     bias of the measurement remains and shows as wrong verdicts. The same comparisons are judged at every scale.
-    Raises as :func:`draw` does.
+    Raises as :func:`draw` does, and ValueError unless each pair has its order.
     """
-    logs = _either_side(draw(ratios, looks, n, seed), seed)
-    return tuple(_rates(logs, looks, scale) for scale in scales)
+    logs, turns = _drawn(ratios, firsts, looks, n, seed)
+    return tuple(_rates(logs, turns, looks, scale) for scale in scales)
 
 
-def _either_side(logs: Floats, seed: int) -> Floats:
-    """Choose at random, for each comparison, the side that will be slowed down."""
-    sides = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(len(logs), 1))
-    return np.asarray(logs * sides, dtype=np.float64)
+def _drawn(
+    ratios: Sequence[float], firsts: Sequence[bool] | None, looks: Looks, n: int, seed: int
+) -> tuple[Floats, Flags2 | None]:
+    """Draw comparisons, with their orders; chance chooses, for each, the side that will be slowed down."""
+    if firsts is not None and len(firsts) != len(ratios):
+        raise ValueError(f"wanted an order for each of {len(ratios)} pairs, found {len(firsts)}")
+    logs, places = draw(ratios, looks, n, seed)
+    sides = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(n, 1))
+    turns = None if firsts is None else np.asarray(firsts, dtype=np.bool_)[places] ^ (sides < 0)
+    return np.asarray(logs * sides, dtype=np.float64), turns
 
 
-def _rates(logs: Floats, looks: Looks, scale: float) -> ResampledRates:
-    judged = judge_many(logs + math.log(scale), looks)
+def _rates(logs: Floats, turns: Flags2 | None, looks: Looks, scale: float) -> ResampledRates:
+    judged = judge_many(logs + math.log(scale), looks, turns)
     count = {
         word: int(np.sum(judged.verdicts == word)) for word in ("regressed", "improved", "same", "cannot tell")
     }
@@ -115,15 +135,17 @@ def _rates(logs: Floats, looks: Looks, scale: float) -> ResampledRates:
     )
 
 
-def smallest_found(ratios: Sequence[float], looks: Looks, *, seed: int, n: int = VERDICTS) -> float | None:
+def smallest_found(
+    ratios: Sequence[float], firsts: Sequence[bool] | None, looks: Looks, *, seed: int, n: int = VERDICTS
+) -> float | None:
     """Return the smallest slow-down (0.02 = 2 %) found in a share WELL_FOUND of the comparisons of :func:`rates`.
 
-    By bisection, to a thousandth; None if even :data:`LARGEST` is found less often. Raises as :func:`draw` does.
+    By bisection, to a thousandth; None if even :data:`LARGEST` is found less often. Raises as :func:`rates` does.
     """
-    logs = _either_side(draw(ratios, looks, n, seed), seed)
+    logs, turns = _drawn(ratios, firsts, looks, n, seed)
 
     def well_found(change: float) -> bool:
-        return _rates(logs, looks, 1 + change).found >= WELL_FOUND * n
+        return _rates(logs, turns, looks, 1 + change).found >= WELL_FOUND * n
 
     low, high = 0.0, LARGEST
     if not well_found(high):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -40,11 +41,15 @@ def logs_of(values: Iterable[float]) -> Floats:
 def trial_median(iterations: Sequence[float]) -> float:
     """Return the median of a trial's measured iterations, the statistic that stands for the trial.
 
-    Raises NotEnoughData without any iteration.
+    Of an even number it is the geometric mean of the middle two, so that a time and its rate have one median.
+    Raises NotEnoughData without any iteration, ValueError for one that is not finite and above zero.
     """
     if not iterations:
         raise NotEnoughData("wanted the median of a trial, found no measured iteration")
-    return float(np.median(np.asarray(iterations, dtype=np.float64)))
+    ordered = np.sort(np.asarray(iterations, dtype=np.float64))
+    logs_of((ordered[0], ordered[-1]))
+    low, high = float(ordered[(len(ordered) - 1) // 2]), float(ordered[len(ordered) // 2])
+    return low if low == high else math.sqrt(low * high)
 
 
 def counted(trial: Trial, metric: str) -> tuple[float, ...]:

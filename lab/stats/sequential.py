@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -21,9 +22,14 @@ from lab.records import Interval
 from lab.stats.interval import Looks
 from lab.stats.sample import Floats, usable
 
+_SHARE_AWAY = 0.76
+"""Most of the error that the bound away from 1 uses. The rest pays for carrying normal boundaries over to t: all
+looks together then hold a true 5 % in 95 % (docs/verdicts.md)."""
+
 _POWER_TOWARDS_ONE = 1.5
-_POWER_AWAY = 0.5
-"""Error spent by pair n of N is proportional to (n / N) ** power: late for a change, early for sameness."""
+_POWER_AWAY = 1.0
+"""Error spent by pair n of N is proportional to (n / N) ** power: later for a change than for sameness.
+docs/adr/0019 has what else was tried."""
 
 _STEP = 0.05
 """Grid step of the recursion, in standard deviations of one pair; halving it moves every limit by less than 0.1
@@ -33,90 +39,120 @@ P_VALUES = tuple(float(p) for p in 10.0 ** -np.arange(1.0, 6.01, 0.1))
 """The values that :func:`p_value` can return besides 1: ten a decade from .1 to 1e-6."""
 
 
-def sequential(ratios: Sequence[float], looks: Looks) -> Interval:
+@dataclass(frozen=True)
+class Centre:
+    """The mean log ratio of pairs, its standard error and degrees of freedom, and the spread of one pair."""
+
+    log: float
+    error: float
+    freedom: int
+    spread: float
+
+
+def centre_of(logs: Floats, firsts: Sequence[bool] | None) -> Centre | None:
+    """Return the centre of log ratios without the effect of the order within a pair; None where it is unknown.
+
+    `firsts` says of each pair whether the candidate was measured first. Least squares on a mean and an effect of
+    the order: whatever makes the second trial of a pair slower (warmth left by the first) is estimated and taken
+    out, for one degree of freedom. Pairs of one order alone cannot separate the two. `firsts` None: the order is
+    not known, and its effect stays in. Raises ValueError if there is not one order for each pair.
+    """
+    n = logs.size
+    turns = np.zeros(n) if firsts is None else np.where(np.asarray(firsts, dtype=np.bool_), 1.0, -1.0)
+    if turns.size != n:
+        raise ValueError(f"wanted an order for each of {n} pairs, found {turns.size}")
+    freedom = n - 1 if firsts is None else n - 2
+    mean, turn = float(logs.mean()), float(turns.mean())
+    weight = n * (1 - turn**2)
+    if freedom < 1 or weight < 0.5:
+        return None
+    effect = 0.0 if firsts is None else float((logs * (turns - turn)).sum()) / weight
+    rest = logs - mean - effect * (turns - turn)
+    spread = 0.0 if np.ptp(logs) == 0 else math.sqrt(float((rest**2).sum()) / freedom)
+    centre = float(logs[0]) if np.ptp(logs) == 0 else mean - effect * turn
+    return Centre(centre, spread / math.sqrt(weight), freedom, spread)
+
+
+def sequential(ratios: Sequence[float], looks: Looks, firsts: Sequence[bool] | None) -> Interval:
     """Return the ratio's interval after these pairs; some look misses the truth in about 1 - level of comparisons.
 
-    Geometric mean of paired ratios, Student's t on logarithms. At look n the two-sided nominal level is the
-    normal boundary's, carried over to t with n - 1 degrees of freedom by its tail probability (the
-    significance-level approach of Jennison and Turnbull, Group Sequential Methods, 2000, sec. 3.8). The level is
-    therefore approximate: the looks of t depend on each other differently from those with a known spread.
+    Geometric mean of paired ratios without the effect of their order (:func:`centre_of`), Student's t on
+    logarithms. At look n the two-sided nominal level is the normal boundary's, carried over to t by its tail
+    probability (the significance-level approach of Jennison and Turnbull, Group Sequential Methods, 2000, sec.
+    3.8). The level is therefore approximate: the looks of t depend on each other differently from those with a
+    known spread.
 
     The interval inverts tests that spend less on the side that faces 1: for a ratio above 1, its lower
     limit is further from the estimate than its upper one, and is exactly 1 between the two (Hsu's intervals for
-    a decision, Biometrics 40, 1984). Every value tested keeps its two tails, so coverage is about `level`: all
-    looks together hold a true 5 % in .943 on normal noise, .928 to .979 on other (docs/verdicts.md).
+    a decision, Biometrics 40, 1984). Every value tested keeps its two tails, so coverage is about `level`
+    (docs/verdicts.md has it, under many kinds of noise).
 
-    Before the first look `low` and `high` are None. Constant ratios give an interval of no width. Raises
-    NotEnoughData without a pair, ValueError for a ratio that is not finite and above zero (such a pair was
-    never valid) and for more pairs than `looks.most`.
+    Before the first look, and while all pairs had one order, `low` and `high` are None. Constant ratios give an
+    interval of no width. Raises NotEnoughData without a pair, ValueError for a ratio that is not finite and above
+    zero (such a pair was never valid) and for more pairs than `looks.most`.
     """
-    if not len(ratios):
-        raise NotEnoughData("wanted an interval, found no pair")
-    if not usable(ratios):
-        raise ValueError(f"wanted ratios that are finite and above zero, found {list(ratios)}")
-    n = len(ratios)
-    if n > looks.most:
-        raise ValueError(f"wanted {looks.most} pairs at most, the looks being fixed in advance; found {n}")
-    logs = np.log(np.asarray(ratios, dtype=np.float64))
-    centre = float(logs.mean()) if np.ptp(logs) else float(logs[0])
-    estimate = math.exp(centre)
-    if n < looks.first:
-        return Interval(estimate, None, None, looks.level, n)
-    error = float(logs.std(ddof=1)) / math.sqrt(n) if np.ptp(logs) else 0.0
-    towards, away = (reach * error for reach in reaches(looks, n))
-    size = abs(centre)
+    logs = _logs(ratios, looks)
+    n = logs.size
+    found = centre_of(logs, firsts)
+    if found is None or n < looks.first:
+        middle = float(logs.mean()) if found is None else found.log
+        return Interval(math.exp(middle), None, None, looks.level, n)
+    towards, away = (reach * found.error for reach in reaches(looks, n, found.freedom))
+    size = abs(found.log)
     near = size - towards if size > towards else min(0.0, size - away)
     far = size + away
-    low, high = (near, far) if centre >= 0 else (-far, -near)
-    return Interval(estimate, math.exp(low), math.exp(high), looks.level, n)
+    low, high = (near, far) if found.log >= 0 else (-far, -near)
+    return Interval(math.exp(found.log), math.exp(low), math.exp(high), looks.level, n)
 
 
-def visible(ratios: Sequence[float], looks: Looks) -> float | None:
-    """Return the smallest change these pairs could show, as a share (0.02 = 2 %).
-
-    The interval of a smaller estimate includes 1. None before the first look. Raises as :func:`sequential` does.
-    """
-    if sequential(ratios, looks).low is None:
-        return None
-    logs = np.log(np.asarray(ratios, dtype=np.float64))
-    return math.expm1(reaches(looks, logs.size)[0] * float(logs.std(ddof=1)) / math.sqrt(logs.size))
-
-
-def p_value(ratios: Sequence[float], looks: Looks) -> float:
+def p_value(ratios: Sequence[float], looks: Looks, firsts: Sequence[bool] | None) -> float:
     """Return a p of "nothing changed" that is approximately valid wherever the looks stopped.
 
     For families of comparisons. Approximately, because the boundary is the normal one carried over to t, as in
-    :func:`sequential`: of 2,000,000 comparisons of equal builds with normal noise, .0012 had .001 or less at some
-    look, and .0116 had .01 or less (a simulation that was not kept).
+    :func:`sequential`; `benchmarks verdicts` prints how often it is .01 or less at some look for equal builds.
 
     It is the smallest probability of :data:`P_VALUES` whose bounds exclude 1, else 1. Only the two bounds facing 1
     count: at a level L their error is `2 x towards_one x (1 - L)`. Raises as :func:`sequential` does.
     """
-    shown = sequential(ratios, looks)
-    if shown.low is None:
+    logs = _logs(ratios, looks)
+    found = centre_of(logs, firsts)
+    if found is None or logs.size < looks.first:
         return 1.0
-    logs = np.log(np.asarray(ratios, dtype=np.float64))
-    if np.ptp(logs) == 0:
-        return 1.0 if logs[0] == 0 else P_VALUES[-1]
-    statistic = abs(float(logs.mean())) * math.sqrt(logs.size) / float(logs.std(ddof=1))
-    found = 1.0
+    if found.error == 0:
+        return 1.0 if found.log == 0 else P_VALUES[-1]
+    statistic = abs(found.log) / found.error
+    least = 1.0
     for p in P_VALUES:
         nominal = nominal_tails(looks.most, looks.first, p / 2, _POWER_TOWARDS_ONE)[logs.size - looks.first]
-        if statistic <= -float(stdtrit(logs.size - 1, nominal)):
+        if statistic <= -float(stdtrit(found.freedom, nominal)):
             break
-        found = p
-    return found
+        least = p
+    return least
 
 
-def reaches(looks: Looks, pairs: int) -> tuple[float, float]:
+def _logs(ratios: Sequence[float], looks: Looks) -> Floats:
+    if not len(ratios):
+        raise NotEnoughData("wanted an interval, found no pair")
+    if not usable(ratios):
+        raise ValueError(f"wanted ratios that are finite and above zero, found {list(ratios)}")
+    if len(ratios) > looks.most:
+        raise ValueError(
+            f"wanted {looks.most} pairs at most, the looks being fixed in advance; found {len(ratios)}"
+        )
+    return np.log(np.asarray(ratios, dtype=np.float64))
+
+
+def reaches(looks: Looks, pairs: int, freedom: int) -> tuple[float, float]:
     """Return the distances of the bound facing 1 and of the other bound from the estimate, in standard errors."""
     share, look = 1 - looks.level, pairs - looks.first
-    tail = nominal_tails(looks.most, looks.first, (1 - looks.towards_one) * share, _POWER_AWAY)[look]
-    away = -float(stdtrit(pairs - 1, tail))
+    tail = nominal_tails(looks.most, looks.first, min(1 - looks.towards_one, _SHARE_AWAY) * share, _POWER_AWAY)[
+        look
+    ]
+    away = -float(stdtrit(freedom, tail))
     if looks.towards_one == 0.5:
         return away, away
     tail = nominal_tails(looks.most, looks.first, looks.towards_one * share, _POWER_TOWARDS_ONE)[look]
-    return max(away, -float(stdtrit(pairs - 1, tail))), away
+    return max(away, -float(stdtrit(freedom, tail))), away
 
 
 @lru_cache(maxsize=512)

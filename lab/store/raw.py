@@ -42,6 +42,14 @@ class ComparisonFile(RecordFile[Comparison]):
 
     record: Comparison = Field(alias="comparison")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_old_figures(cls, document: object) -> object:
+        """Drop the smallest visible changes of older labs, which nine of ten comparisons did not find."""
+        for cell in _listed(document, "comparison", "cells"):
+            _drop_old_figure(cell)
+        return document
+
 
 class SelfCheckFile(RecordFile[SelfCheck]):
     """`selfchecks/<id>.json`."""
@@ -50,13 +58,26 @@ class SelfCheckFile(RecordFile[SelfCheck]):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_old_figure(cls, document: object) -> object:
+    def _without_old_figures(cls, document: object) -> object:
         """Drop `smallest_visible`, a figure of older labs that is not comparable with `smallest_found`."""
-        found = document.get("selfcheck") if isinstance(document, dict) else None
-        if isinstance(document, dict) and isinstance(found, dict) and "smallest_visible" in found:
-            kept = {name: value for name, value in found.items() if name != "smallest_visible"}
-            return {**document, "selfcheck": kept}
+        for live in _listed(document, "selfcheck", "live"):
+            _drop_old_figure(live.get("found"))
+        if isinstance(document, dict) and isinstance(document.get("selfcheck"), dict):
+            document["selfcheck"].pop("smallest_visible", None)
         return document
+
+
+def _listed(document: object, record: str, name: str) -> list[dict[str, object]]:
+    """Return the objects of a list in the record of a document; none where it is not what a lab wrote."""
+    found = document.get(record) if isinstance(document, dict) else None
+    listed = found.get(name) if isinstance(found, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _drop_old_figure(cell: object) -> None:
+    if isinstance(cell, dict) and "smallest_visible" in cell:
+        del cell["smallest_visible"]
+        cell["smallest_found"] = None
 
 
 class TrialFile(_File):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
+from lab.report.lost import lost_best
 from lab.report.reasons import FLAGS
 from lab.report.wording import cell_short, kind_of, listing, number_of, percent, varying
 from lab.stats.best import Contenders, contenders, probability_best
@@ -45,7 +46,8 @@ def answer(
     cells = {cell.key: medians_by_block(trials, cell.key, metric.name) for cell in run.cells}
     emulated = kind_of(run) == "emulated"
     choice = Contenders(None, (), tuple(cells)) if emulated else contenders(cells, metric.better)
-    chances = dict.fromkeys(cells) if emulated else probability_best(cells, metric.better)
+    lost = "" if emulated else lost_best(run, trials, metric, choice.best)
+    chances = dict.fromkeys(cells) if emulated or lost else probability_best(cells, metric.better)
     looks = looks_of(run) if goes_on(run) else None
     summaries = tuple(
         _summary(
@@ -63,13 +65,14 @@ def answer(
     elif curves is not None:
         said = lasting_sentence(curves, run.cells)
     else:
-        said = sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
+        said = f"Cannot tell which is best: {lost}. Of the trials that count: " if lost else ""
+        said += sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
     return Answer(
         run=run,
         question=question,
         metric=metric,
         summaries=summaries,
-        best=None if curves is not None else choice.best,
+        best=None if curves is not None or lost else choice.best,
         contenders=() if curves is not None else choice.may_be_best,
         sentence=said,
         published=() if emulated else _matching(published, run, {metric.name, *others}),

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from lab.compare.comparable import NONE, refusal
 from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
+from lab.report.lost import missing_words, p_words
 from lab.report.selfcheck import quote
 from lab.report.table import Column, Head, Table, table
 from lab.report.wording import cell_phrase, number_of, on_device, percent, plain, quantity, varying
 from lab.stats.families import failing, listed
-from lab.stats.pairs import chance_worse, cost_s, ratios_by_block
+from lab.stats.pairs import cost_s, ratios_by_block
 from lab.stats.sample import Medians, counted, medians_by_block
 from lab.trial.metrics import METRICS
 
@@ -65,8 +66,9 @@ def view(
     metric = METRICS[comparison.metric]
     p_values = {found.cell: found.p for found in comparison.cells}
     shown, gated = set(listed(p_values)), failing(p_values)
+    alike = failing({found.cell: found.serial_p for found in comparison.cells})
     cells = tuple(
-        _cell(comparison, found, baseline, candidate, metric, sure=found.cell in shown)
+        _cell(comparison, found, baseline, candidate, metric, sure=found.cell in shown, alike=found.cell in alike)
         for found in comparison.cells
     )
     fails = tuple(
@@ -147,15 +149,21 @@ def _cell(
     metric: Metric,
     *,
     sure: bool,
+    alike: bool,
 ) -> CellView:
     cells = _cells(found.cell, baseline[0], candidate[0])
     ours = medians_by_block(baseline[1], cells[0].key, metric.name)
     theirs = medians_by_block(candidate[1], cells[1].key, metric.name)
     apart = comparison.differs or found.verdict == "incomparable"
     ratios = {} if apart else ratios_by_block(theirs, ours)
-    parts = [found.verdict if found.change is None else f"{change_words(found.change, metric)}: {found.verdict}"]
+    parts = _finding(found, metric)
     if comparison.looks_most:  # measured in turn: between two sessions whatever changed is in the ratios
-        parts += _outlook(found, list(ratios.values()), metric)
+        parts += _outlook(comparison, found)
+    if alike:
+        parts.append(
+            f"neighbouring pairs are more alike than chance explains (p {p_words(found.serial_p)}), as when a "
+            "side keeps a core or a memory layout for some pairs: the verdict is less sure than it says"
+        )
     doubtful = found.verdict in CHANGED and not sure
     why = found.why[:1].upper() + found.why[1:]
     if doubtful:
@@ -165,22 +173,31 @@ def _cell(
     return CellView(found, cells, ours, theirs, ratios, plain(f"{'; '.join(parts)}. {why}."), doubtful)
 
 
-def _outlook(found: CellVerdict, ratios: Sequence[float], metric: Metric) -> list[str]:
-    """Return the chance that a new trial is worse, and the smallest change that was visible."""
+def _finding(found: CellVerdict, metric: Metric) -> list[str]:
+    """Return the verdict with what it rests on; trials missing on one side come first where they decided it."""
+    change = "" if found.change is None else change_words(found.change, metric)
+    if found.missing is None:
+        return [f"{change}: {found.verdict}" if change else found.verdict]
+    missing = missing_words(found.missing)
+    if found.verdict == "cannot tell":
+        return [f"cannot tell: {missing}", *([f"of the trials that count, {change}"] if change else [])]
+    return [f"{change}: {found.verdict}", missing]
+
+
+def _outlook(comparison: Comparison, found: CellVerdict) -> list[str]:
+    """Return how far an early stop can be quoted, and the smallest change that is found in nine of ten."""
+    if found.change is None or found.change.low is None:
+        return []
     words = []
-    if (chance := chance_worse(ratios, metric.better)) is not None:
-        slower = "slower" if metric.unit == "s" or metric.unit.endswith("/s") else "worse"
-        words.append(f"{_sure(chance)} chance that a new trial of B is {slower}")
-    if found.smallest_visible is not None and found.change is not None:
-        less = found.change.estimate < 1  # 1.5 times as much and 1 / 1.5 are as far from 1
-        visible = found.smallest_visible / (1 + found.smallest_visible) if less else found.smallest_visible
-        words.append(f"the smallest change visible so far is {percent(visible)} {'less' if less else 'more'}")
+    if found.verdict in CHANGED and found.pairs < comparison.looks_most:
+        words.append("a change looks larger than it is where it ends a comparison: to quote it, use --all-pairs")
+    less = found.change.estimate < 1  # 1.5 times as much and 1 / 1.5 are as far from 1
+    if (smallest := found.smallest_found) is not None:
+        share = smallest / (1 + smallest) if less else smallest
+        words.append(
+            f"at this spread {percent(share)} {'less' if less else 'more'} is found in 9 of 10 comparisons"
+        )
     return words
-
-
-def _sure(chance: float) -> str:
-    """Return a probability as a percentage, never rounded to certainty."""
-    return "over 99 %" if chance > 0.99 else "under 1 %" if chance < 0.01 else f"{100 * chance:.0f} %"
 
 
 def _cells(key: str, baseline: Run, candidate: Run) -> tuple[Cell, Cell]:
@@ -212,10 +229,16 @@ def _facts(
     pairs = sum(each.pairs for each in comparison.cells)
     spent = f"{cost_s([*trials_a, *trials_b]):.0f}"
     if comparison.looks_most:
+        once = comparison.looks_first == comparison.looks_most
+        judged = (
+            f"once, after {comparison.looks_most} pairs"
+            if once
+            else f"after each of its pairs from the {comparison.looks_first}th to the {comparison.looks_most}th; "
+            "its interval allows for that many looks"
+        )
         found.append(
             f"{number_of(pairs, 'valid pair')}, interleaved; {spent} of {comparison.budget_s:.0f} s of device "
-            f"time. A cell is judged after each of its pairs from the {comparison.looks_first}th to the "
-            f"{comparison.looks_most}th; its interval allows for that many looks. Seed {comparison.seed}"
+            f"time. A cell is judged {judged}. Seed {comparison.seed}"
         )
     else:
         found.append(f"{number_of(pairs, 'valid pair')}, block by block; {spent} s of device time")

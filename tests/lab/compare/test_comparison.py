@@ -15,6 +15,7 @@ from lab.records import Comparison, Inject, Trial
 from lab.run.bench import Progress
 from lab.run.resume import scenario_of
 from lab.stats.interval import Looks
+from lab.stats.plan import order_of
 from tests.lab.compare.compare_lab import BOOT, TOML, Lab
 
 
@@ -32,16 +33,16 @@ def test_builds_that_do_the_same_are_the_same_at_the_first_look(make: Callable[.
     assert lab.told(found).fails == ()
 
 
-def test_pairs_come_there_and_back_and_both_sides_are_ordinary_runs(make: Callable[..., Lab]) -> None:
-    """Four trials at a time as ABBA or BAAB; block n of both runs is pair n; one lease holds for all."""
+def test_each_pair_has_an_order_of_its_own_and_both_sides_are_ordinary_runs(make: Callable[..., Lab]) -> None:
+    """Pairs in the order drawn by the seed; block n of both runs is pair n; one lease holds for all."""
     lab = make()
     lab.noise = 0.03
 
     found = lab.compare()
 
     order = lab.order(found)
-    fours = [order[i : i + 4] for i in range(0, len(order) - len(order) % 4, 4)]
-    assert set(fours) == {"ABBA", "BAAB"}
+    drawn = ["AB" if order_of(5, n)[0] == "baseline" else "BA" for n in range(len(order) // 2)]
+    assert [order[i : i + 2] for i in range(0, len(order), 2)] == drawn
     sides = [lab.store.trials(run_id) for run_id in (found.baseline_run, found.candidate_run)]
     assert [trial.block for trial in sides[0]] == [trial.block for trial in sides[1]] == list(range(len(sides[0])))
     assert {lab.store.run(each).comparison for each in (found.baseline_run, found.candidate_run)} == {found.id}
@@ -234,3 +235,20 @@ def test_looks_are_fixed_and_recorded_before_the_first_pair(make: Callable[..., 
     list(measure(opened, first, second))
 
     assert lab.store.comparison(opened.id).cells[0].pairs <= 8
+
+
+def test_with_a_single_look_all_pairs_are_measured_and_judged_once(make: Callable[..., Lab]) -> None:
+    """What `--all-pairs` asks for: a slow-down that six pairs would show is measured 24 times."""
+    lab = make()
+    lab.slower = 1.10
+    lab.accepted()
+    first, second = lab.sides()
+
+    opened, _, _ = open_comparison(
+        baseline=first, candidate=second, dimension="build", seed=5, looks=Looks(first=24), budget_s=1e9
+    )
+    list(measure(opened, first, second))
+
+    (cell,) = lab.store.comparison(opened.id).cells
+    assert (cell.verdict, cell.pairs) == ("regressed", 24)
+    assert "--all-pairs" not in lab.told(lab.store.comparison(opened.id)).cells[0].sentence

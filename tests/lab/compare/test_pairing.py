@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from device_agents.contract import InvalidReason
 from lab.compare.comparison import measure, open_comparison, runs_of
-from lab.compare.pairing import standings, verdict_of
-from lab.records import UNPLACED
+from lab.compare.pairing import standings, verdicts_of
+from lab.records import UNPLACED, Cell, Lost, Trial
 from lab.run.bench import Progress
 from lab.stats.plan import Side
 from tests.lab.compare.compare_lab import TOML, Lab
+from tests.saved_runs import comparison_of
 
 
 def test_each_cell_is_a_comparison_of_its_own_and_settled_ones_are_left_alone(make: Callable[..., Lab]) -> None:
@@ -83,10 +85,10 @@ def test_an_unknown_unit_is_not_compared_with_a_known_one(make: Callable[..., La
     (apart,) = standings(found, cells, {**trials, side: unseen})
     (alike,) = standings(found, cells, dict.fromkeys(trials, unseen))
 
-    verdict = verdict_of(found, apart)
-    assert (verdict.verdict, verdict.change, apart.plan.pairs) == ("incomparable", None, ())
+    (verdict,) = verdicts_of(found, [apart])
+    assert (verdict.verdict, verdict.change, apart.plan.order) == ("incomparable", None, None)
     assert verdict.why == "what executed it is known of one side alone (`unplaced`)"
-    assert verdict_of(found, alike).verdict != "incomparable"
+    assert verdicts_of(found, [alike])[0].verdict != "incomparable"
     (told,) = lab.told(replace(found, cells=(verdict,))).cells
     assert told.sentence == "incomparable. What executed it is known of one side alone (`unplaced`)."
 
@@ -140,3 +142,47 @@ def test_a_pair_interrupted_long_ago_is_started_again(make: Callable[..., Lab]) 
     assert cell.pairs == 6
     assert [t.block for t in trials].count(1) == 1
     assert sorted(t.block for t in trials if t.block != 1) == sorted([0, 2, 3, 4, 5, 6] * 2)
+
+
+def candidates(lost: int) -> list[Trial]:
+    """Return 8 trials that count after `lost` that were throttled, a minute each; every other began first."""
+    return [
+        Trial(
+            n,
+            n,
+            "a",
+            n >= lost,
+            None if n >= lost else InvalidReason.THROTTLED,
+            "",
+            f"2026-01-01T00:{n:02d}:{(1 - n % 2) * 20:02d}.000Z",
+            9.5,
+            {"encode_s": (1.0,)} if n >= lost else {},
+        )
+        for n in range(8 + lost)
+    ]
+
+
+def baselines(pairs: int) -> list[Trial]:
+    """Return as many trials that count, ten seconds into each minute."""
+    return [
+        Trial(n, n, "a", True, None, "", f"2026-01-01T00:{n:02d}:10.000Z", 9.5, {"encode_s": (1.0,)})
+        for n in range(pairs)
+    ]
+
+
+@pytest.mark.parametrize(("lost", "verdict"), [(0, "same"), (2, "same"), (12, "cannot tell")])
+def test_a_side_that_lost_more_trials_than_chance_explains_is_not_called_the_same(lost: int, verdict: str) -> None:
+    """Equal where they count; of 20 trials of the candidate twelve were throttled, of the baseline's none."""
+    comparison = replace(comparison_of(1), cells=(), differs={})
+    cell = Cell("a", {}, "a")
+
+    found = standings(comparison, [(cell, cell)], {"baseline": baselines(8 + lost), "candidate": candidates(lost)})
+    (said,) = verdicts_of(comparison, found)
+
+    assert said.verdict == verdict
+    assert said.smallest_found == 0.03
+    assert (said.missing is None) == (verdict == "same")
+    if said.missing is not None:
+        assert (said.missing.baseline, said.missing.candidate) == (Lost(20, {}), Lost(20, {"throttled": 12}))
+        assert said.missing.p < 0.001
+        assert said.why == "of the trials that count: same after 8 pairs"

@@ -98,8 +98,9 @@ def test_a_slow_down_that_the_agent_leaves_on_is_noticed(make: Callable[..., Set
     found = setting.run(setting.check(comparisons=1, injected=0))
 
     assert tally(found).alike == 0
-    run = setting.store.comparison(found.live[0].comparison).baseline_run
-    assert {trial.reason for trial in setting.store.trials(run)} == {"agent_error"}
+    measured = setting.store.comparison(found.live[0].comparison)
+    trials = [t for run in (measured.baseline_run, measured.candidate_run) for t in setting.store.trials(run)]
+    assert {trial.reason for trial in trials} == {"agent_error"}
     assert found.missing
 
 

@@ -14,7 +14,7 @@ from tests.lab.report.report_runs import batches, run_of
 
 
 def test_two_finished_runs_are_compared_by_their_common_blocks(make: Callable[..., Lab]) -> None:
-    """A block without a partner is left out; runs that were not interleaved get no verdict."""
+    """A block without a partner is left out; runs that were not interleaved get no interval and no verdict."""
     lab = make(
         script=lambda number: "dies" if number == 2 else "none", toml=TOML.replace("blocks = 4", "blocks = 6")
     )
@@ -28,8 +28,10 @@ def test_two_finished_runs_are_compared_by_their_common_blocks(make: Callable[..
     found = judge_runs(lab.store, done[0], done[1], "build")
 
     assert (found.cells[0].verdict, found.cells[0].pairs) == ("cannot tell", 5)
-    assert found.cells[0].change is not None and found.cells[0].change.low is not None
-    assert found.cells[0].change.low > 1.1
+    assert found.cells[0].change is not None
+    assert found.cells[0].change.estimate == pytest.approx(1.2, rel=0.02)
+    assert (found.cells[0].change.low, found.cells[0].change.high, found.cells[0].p) == (None, None, 1.0)
+    assert "B needs 19 % more time" in lab.told(found).cells[0].sentence
     assert "not interleaved" in " ".join(lab.told(found).invalid)
     assert judge_runs(lab.store, done[0], done[1], "parameter").cells[0].verdict == "incomparable"
     with pytest.raises(RunError, match="wanted two runs"):

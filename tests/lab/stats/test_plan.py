@@ -13,58 +13,68 @@ from lab.stats.compare import Judgement, judge
 from lab.stats.interval import Looks, Spread
 from lab.stats.plan import (
     Budget,
-    NextPairs,
+    NextPair,
     cell_width,
     iterations_per_trial,
     next_block,
-    next_pairs,
+    next_pair,
+    order_of,
 )
 from lab.stats.sample import Medians
 
 LOOKS = Looks()
 RICH = Budget(1e6)
+TURNS = {block: block % 4 in (0, 3) for block in range(200)}
 
 
 def after(ratios: list[float]) -> Judgement:
     """Return the judgement of these pairs against a constant baseline."""
-    return judge(dict(enumerate(ratios)), dict.fromkeys(range(len(ratios)), 1.0), "lower", LOOKS)
+    return judge(dict(enumerate(ratios)), dict.fromkeys(range(len(ratios)), 1.0), "lower", LOOKS, firsts=TURNS)
 
 
-def asked(ratios: list[float], budget: Budget = RICH, tried: int | None = None, seed: int = 1) -> NextPairs:
-    """Return the pairs that follow these, at 10 s a pair."""
+def asked(ratios: list[float], budget: Budget = RICH, tried: int | None = None, seed: int = 1) -> NextPair:
+    """Return the pair that follows these, at 10 s a pair."""
     begun = len(ratios) if tried is None else tried
-    return next_pairs(after(ratios), LOOKS, tried=begun, seed=seed, pair_s=10.0, budget=budget)
+    return next_pair(after(ratios), LOOKS, tried=begun, seed=seed, pair_s=10.0, budget=budget)
 
 
-def test_pairs_come_there_and_back() -> None:
-    """ABBA or BAAB: the second pair of a group is the first one reversed."""
-    found = asked([])
+@pytest.mark.parametrize("seed", range(5))
+def test_half_of_the_pairs_begin_with_the_candidate(seed: int) -> None:
+    """Twelve of every 24, in an order drawn for each 24."""
+    orders = [order_of(seed, tried) for tried in range(48)]
 
-    assert len(found.pairs) == 2 and found.pairs[0] == found.pairs[1][::-1]
-    assert set(found.pairs[0]) == {"candidate", "baseline"}
+    assert all(set(order) == {"candidate", "baseline"} for order in orders)
+    assert [sum(order[0] == "candidate" for order in orders[start : start + 24]) for start in (0, 24)] == [12, 12]
+    assert orders[:24] != orders[24:]
+
+
+def test_the_order_of_a_pair_follows_no_pattern() -> None:
+    """Over 400 seeds each pair begins with either side equally often, and so does a pair after one like it."""
+    drawn = np.array([[order_of(seed, n)[0] == "candidate" for n in range(24)] for seed in range(400)])
+
+    assert np.abs(drawn.mean(axis=0) - 0.5).max() < 4 * 0.5 / 20
+    alike = (drawn[:, 1:] == drawn[:, :-1]).mean()
+    assert alike == pytest.approx(11 / 23, abs=4 * 0.5 / math.sqrt(400 * 23))
 
 
 def test_the_order_is_drawn_by_seed_and_place() -> None:
-    """A repeated call returns the same, either order occurs, and an interrupted group continues with its rest."""
-    drawn = {asked([], tried=tried).pairs for tried in range(0, 40, 2)}
-
-    assert len(drawn) == 2
+    """A repeated call returns the same, so that a resumed comparison continues as it would have."""
     assert asked([], tried=6) == asked([], tried=6)
-    assert asked([], tried=7).pairs == asked([], tried=6).pairs[1:]
+    assert asked([], tried=7).order == order_of(1, 7)
 
 
 def test_it_is_over_when_the_verdict_stands() -> None:
     """The reason names it and the pairs it took."""
     found = asked([1.1, 1.11, 1.09, 1.1, 1.1, 1.11, 1.09])
 
-    assert (found.pairs, found.stop, found.why) == ((), "verdict reached", "regressed after 7 pairs")
+    assert (found.order, found.stop, found.why) == (None, "verdict reached", "regressed after 7 pairs")
 
 
 def test_it_is_over_when_all_looks_are_used() -> None:
     """24 pairs without a verdict."""
     found = asked([0.8, 1.25] * 12)
 
-    assert (found.pairs, found.stop) == ((), "budget spent")
+    assert (found.order, found.stop) == (None, "budget spent")
     assert "all 24 pairs" in found.why
 
 
@@ -72,7 +82,7 @@ def test_device_time_ends_it_too() -> None:
     """The budget allows one pair, then none; no pair is begun if the budget cannot reach the first look."""
     noisy = [0.8, 1.25] * 4
 
-    assert len(asked(noisy, Budget(100, 85)).pairs) == 1
+    assert asked(noisy, Budget(100, 85)).order is not None
     assert (
         asked(noisy, Budget(100, 95)).why
         == "5 s of the budget of 100 s were left, 1 more pair of 10 s would have been needed"
@@ -91,15 +101,19 @@ def test_a_comparison_ends_within_its_budget(slower: float, seed: int) -> None:
     tried, spent = 0, 0.0
     while True:
         budget = Budget(350.0, spent)
-        found = next_pairs(
-            judge(new, old, "lower", LOOKS), LOOKS, tried=tried, seed=seed, pair_s=10.0, budget=budget
+        found = next_pair(
+            judge(new, old, "lower", LOOKS, firsts=TURNS),
+            LOOKS,
+            tried=tried,
+            seed=seed,
+            pair_s=10.0,
+            budget=budget,
         )
         if found.stop:
             break
-        for _ in found.pairs:
-            if generator.random() < 0.8:
-                old[tried], new[tried] = np.exp(generator.normal(0, 0.03, 2)) * (1.0, slower)
-            tried, spent = tried + 1, spent + 10.0
+        if generator.random() < 0.8:
+            old[tried], new[tried] = np.exp(generator.normal(0, 0.03, 2)) * (1.0, slower)
+        tried, spent = tried + 1, spent + 10.0
 
     assert len(new) <= LOOKS.most and spent <= 350.0
 
@@ -177,7 +191,7 @@ def test_iterations_follow_the_optimum_of_two_stage_sampling() -> None:
 def test_costs_and_targets_that_make_no_sense_are_refused() -> None:
     """A free pair would go on for ever."""
     with pytest.raises(ValueError, match="costs device-seconds"):
-        next_pairs(after([]), LOOKS, tried=0, seed=1, pair_s=0.0, budget=RICH)
+        next_pair(after([]), LOOKS, tried=0, seed=1, pair_s=0.0, budget=RICH)
     with pytest.raises(ValueError, match="zero or more"):
         Budget(-1.0)
     with pytest.raises(ValueError, match="zero or more"):

@@ -11,9 +11,17 @@ from lab.stats.sample import trial_median, usable
 
 
 def test_a_trial_is_represented_by_the_median_of_its_iterations() -> None:
-    """One slow iteration does not move it; of two, it is the middle."""
+    """One slow iteration does not move it."""
     assert trial_median([3.0, 100.0, 2.0]) == 3.0
-    assert trial_median([1.0, 2.0]) == 1.5
+
+
+def test_an_even_number_of_iterations_has_its_middle_on_logarithms() -> None:
+    """Of 1, 2, 8 and 9 it is 4, the geometric mean of 2 and 8; so a time and its rate have one median."""
+    times = [8.0, 1.0, 9.0, 2.0]
+
+    assert trial_median(times) == pytest.approx(4.0)
+    assert trial_median([1 / value for value in times]) == pytest.approx(1 / 4.0)
+    assert trial_median([0.3, 0.3]) == 0.3
 
 
 def test_a_trial_without_an_iteration_has_no_median() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lab.errors import StoreError
-from lab.store.raw import RunFile, SelfCheckFile, TrialFile, encode, read
+from lab.store.raw import ComparisonFile, RunFile, SelfCheckFile, TrialFile, encode, read
 from tests.saved_checks import CHECKED
-from tests.saved_runs import run_of, trial_of
+from tests.saved_runs import comparison_of, run_of, trial_of
 
 
 def test_a_record_stands_under_the_name_of_its_kind() -> None:
@@ -57,4 +57,19 @@ def test_a_self_check_of_an_older_lab_is_read_without_the_figure_that_had_anothe
     path = tmp_path / "selfcheck.json"
     path.write_text(text.replace('"smallest_found"', '"smallest_visible"'))
 
-    assert read(SelfCheckFile, path).record == CHECKED
+    live = tuple(replace(each, found=replace(each.found, smallest_found=None)) for each in CHECKED.live)
+    assert read(SelfCheckFile, path).record == replace(CHECKED, live=live)
+
+
+def test_a_comparison_of_an_older_lab_is_read(tmp_path: Path) -> None:
+    """Without the changes that it called visible, and without what it did not know: orders and missing trials."""
+    found = comparison_of(1)
+    document = json.loads(encode(ComparisonFile(record=found)))
+    for cell in document["comparison"]["cells"]:
+        del cell["missing"], cell["serial_p"]
+        cell["smallest_visible"] = cell.pop("smallest_found")
+    path = tmp_path / "comparison.json"
+    path.write_text(json.dumps(document))
+
+    cells = tuple(replace(cell, smallest_found=None) for cell in found.cells)
+    assert read(ComparisonFile, path).record == replace(found, cells=cells)

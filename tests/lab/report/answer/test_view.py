@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from device_agents.contract import InvalidReason
 from lab.records import Answer, Inject, Run, Trial
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
@@ -65,6 +66,25 @@ def test_invalid_trials_are_counted_by_reason_and_enter_no_figure() -> None:
     assert dict(found.summaries[0].invalid) == {"wrong_output": 5}
     assert found.sentence == without.sentence
     assert "5 of 17 trials are invalid and enter no figure." in found.warnings
+
+
+def test_a_best_cell_that_lost_more_trials_than_the_others_is_not_best() -> None:
+    """Eight of 14 trials of the fastest throttled, none of six others: C(14, 8) / C(20, 8) = .024."""
+    cells = batches(1, 4)
+    good = trials_of(cells, {"encode_s": times(0.4, 0.3)})
+    hot = replace(invalid(90, 7, "patches_per_batch=4"), reason=InvalidReason.THROTTLED)
+    bad = [replace(hot, number=90 + i, block=7 + i) for i in range(8)]
+
+    found = encode_answer(cells, good + bad)
+
+    assert found.best is None and "patches_per_batch=4" in found.contenders
+    assert found.sentence.startswith(
+        "Cannot tell which is best: 8 of 14 trials of 4 patches per batch do not count, and 0 of 6 of the others: "
+        "more than chance explains (Fisher's exact test, p = .024); it throttles or times out more often than the "
+        "others (8 throttled). Of the trials that count: "
+    )
+    assert found.summaries[1].probability_best is None
+    assert encode_answer(cells, good + bad[:2]).best == "patches_per_batch=4"
 
 
 def test_work_that_may_not_be_the_accelerators_is_flagged() -> None:

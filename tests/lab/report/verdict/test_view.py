@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import CellVerdict, Comparison, Context, Interval
+from lab.records import CellVerdict, Comparison, Context, Interval, Lost, Missing
 from lab.report.table import Row
 from lab.report.verdict.view import View, contexts_table, pairs_table, view
 from tests.lab.report.report_runs import batches, run_of, trials_of
@@ -71,3 +71,82 @@ def test_of_many_cells_one_that_barely_changed_fails_no_gate() -> None:
     assert not alone.cells[0].doubtful
     assert among.fails == ()
     assert among.cells[0].doubtful
+
+
+def told(found: CellVerdict) -> str:
+    """Return the sentence about one cell."""
+    comparison = replace(compared().comparison, dimension="build", cells=(found,))
+    return view(comparison, (run_of(CELLS), []), (run_of(CELLS), [])).cells[0].sentence
+
+
+CHANGE = Interval(1.004, 0.97, 1.03, 0.95, 9)
+
+
+def test_trials_missing_on_one_side_are_the_first_thing_said() -> None:
+    """The counts and the reason stand before what the trials that count show; throttling is the finding."""
+    missing = Missing(Lost(26, {"throttled": 4}), Lost(50, {"throttled": 38, "agent_died": 3}), 3e-8)
+    found = CellVerdict(
+        CELLS[0].key, "cannot tell", CHANGE, 0.045, 1.0, 9, "of the trials that count: same after 9 pairs", missing
+    )
+
+    assert told(found).startswith(
+        "cannot tell: 41 of 50 trials of B do not count, and 4 of 26 of A: more than chance explains (Fisher's "
+        "exact test, p < .001); B throttles or times out more often than A (38 throttled, 3 agent_died); of the "
+        "trials that count, B needs 0.40 % more time (3.0 % less to 3.0 % more); "
+    )
+    assert told(found).endswith("Of the trials that count: same after 9 pairs.")
+
+
+def test_a_regression_stands_and_its_missing_trials_follow() -> None:
+    """The side that lost more is slower all the same; lost to something else than heat, that is no finding."""
+    missing = Missing(Lost(20, {}), Lost(20, {"agent_died": 8}), 0.0033)
+    found = CellVerdict(
+        CELLS[0].key, "regressed", Interval(1.1, 1.05, 1.15, 0.95, 9), 0.045, 0.001, 9, "regressed", missing
+    )
+
+    assert told(found).startswith(
+        "B needs 10 % more time (5.0 % to 15 %): regressed; 8 of 20 trials of B do not count, and 0 of 20 of A: "
+        "more than chance explains (Fisher's exact test, p = .003) (8 agent_died); "
+    )
+
+
+def test_the_smallest_change_is_the_one_found_in_nine_of_ten() -> None:
+    """In the direction of the estimate: 4.5 % more is 4.3 % less; without a look nothing is said."""
+    same = CellVerdict(CELLS[0].key, "same", CHANGE, 0.045, 1.0, 9, "same after 9 pairs")
+    less = replace(same, change=Interval(0.99, 0.97, 1.01, 0.95, 9))
+    early = replace(same, change=Interval(1.004, None, None, 0.95, 3), smallest_found=None)
+
+    assert "at this spread 4.5 % more is found in 9 of 10 comparisons" in told(same)
+    assert "at this spread 4.3 % less is found in 9 of 10 comparisons" in told(less)
+    assert "9 of 10" not in told(early)
+    assert all("chance that a new trial" not in told(each) for each in (same, less, early))
+
+
+def test_a_change_that_ended_a_comparison_early_is_not_for_quoting() -> None:
+    """With all pairs there was no early stop, and `same` has no size."""
+    found = CellVerdict(CELLS[0].key, "regressed", Interval(1.1, 1.05, 1.15, 0.95, 7), 0.05, 0.001, 7, "regressed")
+
+    assert "to quote it, use --all-pairs" in told(found)
+    assert "--all-pairs" not in told(replace(found, pairs=24))
+    assert "--all-pairs" not in told(CellVerdict(CELLS[0].key, "same", CHANGE, 0.045, 1.0, 9, "same"))
+    assert "judged once, after 24 pairs" in " ".join(
+        view(
+            replace(compared().comparison, looks_first=24, cells=(found,)),
+            (run_of(CELLS), []),
+            (run_of(CELLS), []),
+        ).facts
+    )
+
+
+def test_pairs_that_lean_on_each_other_are_said_beside_the_verdict() -> None:
+    """At .05 for one cell; among ten cells by Holm."""
+    found = CellVerdict(CELLS[0].key, "same", CHANGE, 0.045, 1.0, 9, "same after 9 pairs", serial_p=0.02)
+    cells = batches(4, *range(11, 20))
+    others = [CellVerdict(cell.key, "same", None, None, 1.0, 0, "") for cell in cells[1:]]
+    among = view(
+        replace(compared().comparison, cells=(found, *others)), (run_of(cells), []), (run_of(cells), [])
+    ).cells[0]
+
+    assert "neighbouring pairs are more alike than chance explains (p = .020)" in told(found)
+    assert "more alike" not in told(replace(found, serial_p=0.06))
+    assert "more alike" not in among.sentence
