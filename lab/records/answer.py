@@ -28,7 +28,6 @@ class CellSummary:
     trial_cv: float | None
     between_cv: float | None
     within_cv: float | None
-    probability_best: float | None
     may_be_best: bool
     unsteady: int = 0
 

@@ -40,11 +40,16 @@ def logs_of(values: Iterable[float]) -> Floats:
 def trial_median(iterations: Sequence[float]) -> float:
     """Return the median of a trial's measured iterations, the statistic that stands for the trial.
 
-    Raises NotEnoughData without any iteration.
+    On logarithms, as everything after it: the middle of an even number is the geometric mean of two, so a rate is
+    the reciprocal of a time. Raises NotEnoughData without any iteration, and ValueError for a value that is not
+    finite and above zero.
     """
     if not iterations:
         raise NotEnoughData("wanted the median of a trial, found no measured iteration")
-    return float(np.median(np.asarray(iterations, dtype=np.float64)))
+    ordered, middle = np.sort(logs_of(iterations)), len(iterations) // 2
+    if len(iterations) % 2 or ordered[middle] == ordered[middle - 1]:
+        return sorted(iterations)[middle]
+    return float(np.exp((ordered[middle - 1] + ordered[middle]) / 2))
 
 
 def counted(trial: Trial, metric: str) -> tuple[float, ...]:
@@ -53,6 +58,16 @@ def counted(trial: Trial, metric: str) -> tuple[float, ...]:
         return ()
     found = trial.samples.get(metric, ())[trial.first_steady :]
     return found if usable(found) else ()
+
+
+def value_of(trial: Trial, metric: str) -> float | None:
+    """Return the one value of a trial, for figures, charts and explanations alike; None without any.
+
+    The median of the samples that count. A trial that does not count has one too, to be drawn as such: of all its
+    measured iterations.
+    """
+    found = counted(trial, metric) or trial.samples.get(metric, ())
+    return trial_median(found) if found and usable(found) else None
 
 
 def medians_by_block(trials: Iterable[Trial], cell: str, metric: str) -> Medians:

@@ -14,7 +14,6 @@ from lab.report.wording import (
     listing,
     number_of,
     percent,
-    probability,
     superlative,
     varying,
 )
@@ -66,9 +65,7 @@ def sentence(
             f"{_capital(superlative(metric))}: {named}",
             f"Tied with {tied}: this run cannot separate them.",
         ]
-    among = " among those judged" if choice.unknown else ""
     parts += [
-        f"Probability of being best{among}: {probability(best.probability_best)}.",
         _unjudged(cells, by_key, choice),
         _pipelining(cells, by_key, metric, medians, others),
     ]
