@@ -16,10 +16,12 @@ from benchmarks import (
     between_trials,
     coverage,
     families,
+    percentiles,
     pipeline_model,
     prefill_chunks,
     push,
     rivals,
+    sentences,
     start_up,
     verdicts,
     vitals,
@@ -49,6 +51,8 @@ STATISTICS: Mapping[str, Callable[[], bool]] = {
     "families": families.run,
     "rivals": rivals.run,
     "coverage": coverage.run,
+    "percentiles": percentiles.run,
+    "sentences": sentences.run,
     "warm_up": warm_up.run,
 }
 """Benchmarks of the statistics: seeded, without builds, and without the machine's lock: they time nothing."""

@@ -101,7 +101,7 @@ def contenders(cells: Mapping[str, Medians], better: Better, level: float = LEVE
         name
         for name in judged
         if all(
-            centre[rival] >= centre[name] or _p_better(cells[rival], cells[name], sign) >= limit
+            centre[rival] >= centre[name] or not _better(cells[rival], cells[name], sign, limit)
             for rival in judged
             if rival != name
         )
@@ -109,16 +109,13 @@ def contenders(cells: Mapping[str, Medians], better: Better, level: float = LEVE
     return Contenders(min(kept, key=lambda name: centre[name]), kept, unknown)
 
 
-def _p_better(rival: Medians, cell: Medians, sign: float) -> float:
-    """Return the one-sided p of "the rival is not better than the cell"; `sign` is 1 if lower is better.
-
-    The larger p of two tests, of means and of medians.
-    """
+def _better(rival: Medians, cell: Medians, sign: float, limit: float) -> bool:
+    """Return whether the rival is better by both tests, each at `limit`; `sign` is 1 if lower is better."""
     common = sorted(rival.keys() & cell.keys())
     paired = len(common) >= MIN_TRIALS
     ours = sign * logs_of(cell[block] for block in (common if paired else cell))
     theirs = sign * logs_of(rival[block] for block in (common if paired else rival))
-    return max(_p_of_means(ours, theirs, paired=paired), _p_of_medians(ours, theirs, paired=paired))
+    return _p_of_means(ours, theirs, paired=paired) < limit and _p_of_medians(ours, theirs, paired=paired) < limit
 
 
 def _p_of_means(cell: Floats, rival: Floats, *, paired: bool) -> float:
@@ -143,8 +140,8 @@ def _p_of_medians(cell: Floats, rival: Floats, *, paired: bool) -> float:
     shared, freedom = 0.0, _freedom([scale**2 for scale in scales], (cell.size, rival.size))
     if paired:
         signs = np.sign(cell - np.median(cell)) * np.sign(rival - np.median(rival))
-        known = np.count_nonzero(signs)
-        shared, freedom = max(0.0, float(signs.sum()) / max(1, known)), cell.size - 1.0
+        known = int(np.count_nonzero(signs))
+        shared, freedom = max(0.0, float(signs.sum()) / (known or 1)), cell.size - 1.0
     variance = scales[0] ** 2 + scales[1] ** 2 - 2 * shared * scales[0] * scales[1]
     gap = float(np.median(cell) - np.median(rival))
     return float(stdtr(freedom, -gap / max(math.sqrt(max(variance, 0.0)), _NO_SPREAD)))

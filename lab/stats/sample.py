@@ -26,7 +26,8 @@ LEVEL = 0.95
 
 def usable(values: Iterable[float]) -> bool:
     """Return whether every value is finite and above zero, as times and rates of completed work are."""
-    return all(np.isfinite(v) and v > 0 for v in values)
+    found = np.fromiter(values, dtype=np.float64)
+    return bool((np.isfinite(found) & (found > 0)).all())
 
 
 def logs_of(values: Iterable[float]) -> Floats:

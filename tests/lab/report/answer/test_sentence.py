@@ -112,7 +112,8 @@ def test_a_single_cell_says_what_a_user_sees() -> None:
 
     assert found.sentence == (
         "A user sees 88.0 tokens/s (95 % interval 87.1 to 88.9 tokens/s), "
-        "the first token after 1.42 s (95 % interval 1.42 to 1.42 s)."
+        "the first token after 1.42 s (95 % interval 1.42 to 1.42 s). First token: from image and instruction "
+        "given to its text, the model loaded."
     )
     assert set(found.other_metrics) == {"first_token_s"}
 
