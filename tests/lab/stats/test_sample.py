@@ -11,9 +11,11 @@ from lab.stats.sample import trial_median, usable
 
 
 def test_a_trial_is_represented_by_the_median_of_its_iterations() -> None:
-    """One slow iteration does not move it; of two, it is the middle."""
+    """One slow iteration does not move it; of an even number it is the middle of two on logarithms."""
     assert trial_median([3.0, 100.0, 2.0]) == 3.0
-    assert trial_median([1.0, 2.0]) == 1.5
+    assert trial_median([2.0, 8.0]) == pytest.approx(4.0)
+    assert 1 / trial_median([1 / 2.0, 1 / 8.0]) == pytest.approx(4.0)
+    assert trial_median([0.3, 0.1, 0.3, 9.0]) == 0.3
 
 
 def test_a_trial_without_an_iteration_has_no_median() -> None:
