@@ -1,6 +1,6 @@
 """Coverage: how often the lab's intervals contain the true value, at every n for which it prints them.
 
-Tests plain and sequential intervals on generated noise, and quantiles on samples with known quantiles.
+Tests plain and sequential intervals on generated noise; `percentiles` tests those of percentiles.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy.special import ndtri
 
 from benchmarks import noise
 from benchmarks.noise import CV, Floats
@@ -19,7 +18,6 @@ from lab.stats.compare import ratio
 from lab.stats.interval import CELL_TRIALS, MOST_PAIRS, Looks, cell_interval, interval
 from lab.stats.many import Flags2, judge_many
 from lab.stats.plan import cell_width
-from lab.stats.quantiles import needed, quantile
 from lab.stats.sample import MIN_TRIALS
 from lab.stats.sequential import sequential
 
@@ -110,13 +108,6 @@ def at_the_end(draws: Floats, firsts: Flags2, slower: float) -> tuple[float, flo
     return float(judged.covered.mean()), share(holds(found, 1 + slower) for found in last)
 
 
-def of_quantile(q: float, n: int, generator: np.random.Generator) -> float:
-    """Return the coverage of a quantile's interval on log-normal samples; 1 if no interval is printed."""
-    truth = math.exp(float(ndtri(q)))
-    found = [quantile(row.tolist(), q) for row in generator.lognormal(0, 1, (1000, n))]
-    return share(holds(one, truth) for one in found if one) if any(found) else 1.0
-
-
 def told(name: str, shares: Mapping[int, float]) -> bool:
     """Print the lowest coverage over n; True if it is at least LEAST."""
     worst = min(shares, key=lambda n: shares[n])
@@ -190,17 +181,8 @@ def running() -> bool:
     return met
 
 
-def quantiles() -> bool:
-    """Check order-statistic intervals at every n for which a quantile is printed."""
-    generator, met = np.random.default_rng(SEED), True
-    for q in (0.5, 0.9, 0.95, 0.99):
-        counts = [n for n in (11, 12, 15, 20, 50, 64, 100, 130, 300, 662, 1000) if n >= needed(q)]
-        met = told(f"quantile {q}", {n: of_quantile(q, n, generator) for n in counts}) and met
-    return met
-
-
 def run() -> bool:
     """Print the lowest coverage over n of each kind of interval; True if all are at least .93."""
     print(f"  spread {CV:.0%} a side, {SAMPLES:,} samples (of cells {CELL_SAMPLES:,}), seed {SEED}")
     dependent()
-    return all([fixed(), running(), quantiles()])
+    return all([fixed(), running()])

@@ -28,7 +28,6 @@ class CellSummary:
     trial_cv: float | None
     between_cv: float | None
     within_cv: float | None
-    probability_best: float | None
     may_be_best: bool
     unsteady: int = 0
 
@@ -47,8 +46,10 @@ class Window:
 class Sustained:
     """The rate of a long trial over time, in windows of `window_s` seconds.
 
-    `peak` is the rate of the best window, which begins at `peak_at_s`; `lasting` is the rate of the last quarter,
-    `ratio` lasting / peak; `loss_at_s` is the time when the rate fell a tenth below the peak, None if it did not.
+    `peak` is the rate of the best three windows in a row before the last quarter (fewer of a short trial),
+    which begin at `peak_at_s`; `lasting` is the rate of the last quarter, `ratio` lasting / peak and its interval.
+    If that lies below 1, a loss was seen; `loss_at_s` is then the time when the rate fell a tenth below the peak,
+    None if it did not.
     If they cannot be determined, all are None and `why` gives the reason.
     """
 
@@ -60,7 +61,7 @@ class Sustained:
     peak: float | None
     peak_at_s: float | None
     lasting: float | None
-    ratio: float | None
+    ratio: Interval | None
     loss_at_s: float | None
     why: str
 

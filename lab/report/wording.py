@@ -132,15 +132,6 @@ def percent(share: float) -> str:
     return f"{scaled:.{max(0, 1 - math.floor(math.log10(abs(scaled))))}f} %"
 
 
-def probability(value: float | None) -> str:
-    """Return a probability to two digits, never rounded to certainty; ``unknown`` for None."""
-    if value is None:
-        return "unknown"
-    if value > 0.99:
-        return "> 0.99" if value < 1 else "1"
-    return "< 0.01" if value < 0.01 else f"{value:.2f}"
-
-
 def varying(cells: Sequence[Cell]) -> tuple[str, ...]:
     """Return the names of the parameters that differ between cells, in the cells' own order."""
     names = list(dict.fromkeys(name for cell in cells for name in cell.parameters))

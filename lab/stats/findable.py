@@ -19,7 +19,7 @@ FOUND = 0.9
 UNLUCKY = 0.35
 """The share of its distribution below which the seen spread is taken to lie. A comparison stops when its pairs
 happen to agree, so the seen spread is small by luck; at .35 what is said is found in .87 to .91 of comparisons
-(`benchmarks sentences`), at .5 in .84 to .89."""
+(`benchmarks comparison_sentences`), at .5 in .84 to .89."""
 
 DRAWN = 1000
 """Comparisons drawn: the share found is known to a hundredth."""

@@ -27,7 +27,8 @@ LEVEL = 0.95
 
 def usable(values: Iterable[float]) -> bool:
     """Return whether every value is finite and above zero, as times and rates of completed work are."""
-    return all(np.isfinite(v) and v > 0 for v in values)
+    found = np.fromiter(values, dtype=np.float64)
+    return bool((np.isfinite(found) & (found > 0)).all())
 
 
 def logs_of(values: Iterable[float]) -> Floats:
@@ -58,6 +59,16 @@ def counted(trial: Trial, metric: str) -> tuple[float, ...]:
         return ()
     found = trial.samples.get(metric, ())[trial.first_steady :]
     return found if usable(found) else ()
+
+
+def value_of(trial: Trial, metric: str) -> float | None:
+    """Return the one value of a trial, for figures, charts and explanations alike; None without any.
+
+    The median of the samples that count. A trial that does not count has one too, to be drawn as such: of all its
+    measured iterations.
+    """
+    found = counted(trial, metric) or trial.samples.get(metric, ())
+    return trial_median(found) if found and usable(found) else None
 
 
 def medians_by_block(trials: Iterable[Trial], cell: str, metric: str) -> Medians:

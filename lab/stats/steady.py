@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 from scipy.special import ndtri
 
-from lab.stats.sample import Floats, usable
+from lab.stats.sample import Floats, trial_median, usable
 
 Indices = npt.NDArray[np.int64]
 Cost = Callable[[Indices, Indices], Floats]
@@ -113,7 +113,7 @@ def steady(iterations: Sequence[float]) -> Steady:
     if count - first < max(SHORTEST, math.ceil(TAIL_SHARE * count)):
         state: State = "never steady" if count >= LONG_ENOUGH else "unknown (too short)"
         return Steady(state, None, None, starts)
-    return Steady("steady", first, float(np.median(np.asarray(iterations)[first:])), starts)
+    return Steady("steady", first, trial_median(iterations[first:]), starts)
 
 
 def _settled_at(logs: Floats, starts: Sequence[int]) -> int:

@@ -1,7 +1,9 @@
 """Sources of a run's variance: between trials or within, blocks, time, temperature, CPU use by other programs.
 
-A correlation here is a hint, not a cause: time, heat and load rise together. With fewer than :data:`ENOUGH` trials
-nothing is claimed, and an unclaimed correlation comes with the smallest one that would have been claimed.
+A correlation here is a hint, not a cause. Time, heat and load rise together, so only time itself is correlated as
+it is; any other covariate by its steps from trial to trial, in which a drift has no part. With fewer than
+:data:`ENOUGH` trials nothing is claimed, and an unclaimed correlation comes with the smallest one that would have
+been claimed.
 """
 
 from __future__ import annotations
@@ -15,15 +17,26 @@ from scipy.special import fdtrc, stdtr, stdtrit
 from scipy.stats import rankdata
 
 from lab.stats.interval import spread
-from lab.stats.sample import MIN_TRIALS, Floats
+from lab.stats.sample import MIN_TRIALS, Floats, trial_median
 
 ENOUGH = 10
 """Fewest degrees of freedom, plus two, for a claim of correlation: the least n for which Bonett and Wright
 (Psychometrika 65, 2000) found intervals of Spearman's correlation near their level. For one cell it is the number
 of trials; each further cell needs one more, because its mean is subtracted."""
 
+TIME = "time"
+"""The covariate that is examined as it is: a drift is what it claims."""
+
+INFLATION = 1.5
+"""Variance of the correlation of steps over that of independent pairs, at most: steps of independent values have
+the autocorrelation -1/2, so 1 + 2 x 1/4 (Bartlett, Journal of the Royal Statistical Society 98, 1935)."""
+
 ALPHA = 0.05
 """Chance of any claim when nothing is correlated; shared by Bonferroni among the covariates examined."""
+
+
+_FLAT = 1e-9
+"""Logarithms closer than this are equal: 1 ns in 1 s."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,7 @@ class Point:
 class Link:
     """Spearman's `rho` between a covariate and the trial medians, without the differences between cells.
 
+    Of :data:`TIME` it is that of the values, of any other covariate that of the steps from trial to trial.
     `rho` and `p` are None if the covariate was known for too few trials or did not vary; `visible` is the
     smallest correlation that would have been claimed; `claimed` is true if this one is.
     """
@@ -72,7 +86,7 @@ class Sources:
 def sources(points: Sequence[Point]) -> Sources:
     """Split the variation of the trials that count, and examine every covariate that any of them names.
 
-    Raises ValueError for a sample that is not finite and above zero.
+    `points` are in the order of time. Raises ValueError for a sample that is not finite and above zero.
     """
     kept = [point for point in points if len(point.samples)]
     cells = sorted({point.cell for point in kept})
@@ -92,7 +106,7 @@ def sources(points: Sequence[Point]) -> Sources:
 
 def residuals(points: Sequence[Point]) -> Floats:
     """Return each trial's log median minus its cell's mean log median."""
-    logs = np.log([float(np.median(point.samples)) for point in points])
+    logs = np.log([trial_median(point.samples) for point in points])
     found = np.empty(logs.size)
     for cell in {point.cell for point in points}:
         own = np.array([point.cell == cell for point in points])
@@ -150,17 +164,19 @@ def _link(name: str, points: Sequence[Point], *, looked_at: int) -> Link:
     values = np.array([point.covariates[name] for point in known])
     if freedom + 2 < ENOUGH or np.ptp(values) == 0:
         return Link(name, len(known), None, None, None, False)
-    left = residuals(known)
-    if np.ptp(left) == 0:
+    left, pairs = residuals(known), freedom + 2.0
+    if name != TIME:
+        left, values, pairs = np.diff(left), np.diff(values), (pairs - 1) / INFLATION
+    if np.ptp(left) < _FLAT or np.ptp(values) == 0:
         return Link(name, len(known), None, None, None, False)
     rho = float(np.corrcoef(rankdata(values), rankdata(left))[0, 1])
-    p = _p_of(rho, freedom)
+    p = _p_of(rho, pairs - 2)
     limit = ALPHA / looked_at
-    t = float(stdtrit(freedom, 1 - limit / 2))
-    return Link(name, len(known), rho, p, t / math.sqrt(t * t + freedom), p <= limit)
+    t = float(stdtrit(pairs - 2, 1 - limit / 2))
+    return Link(name, len(known), rho, p, t / math.sqrt(t * t + pairs - 2), p <= limit)
 
 
-def _p_of(rho: float, freedom: int) -> float:
+def _p_of(rho: float, freedom: float) -> float:
     """Return the two-sided p of a rank correlation by Student's t, good from ten pairs on (Zar, 1972)."""
     if abs(rho) >= 1:
         return 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from statistics import median
 
 import sqlalchemy as sa
 
 from lab.records import Comparison, Trial
+from lab.stats.sample import counted, trial_median
 from lab.store import tables
 from lab.store.kinds import Kind, Record
 from lab.store.raw import LineFile
@@ -69,17 +69,17 @@ def of_trial(run_id: str, trial: Trial) -> Row:
 
 
 def of_medians(run_id: str, trial: Trial) -> list[Row]:
-    """Return one row a metric that has samples, with their median."""
+    """Return one row a metric that has samples that count, with their median; none for a trial that does not."""
     return [
         {
             "run": run_id,
             "number": trial.number,
             "metric": name,
             "iterations": len(values),
-            "median": median(values),
+            "median": trial_median(values),
         }
-        for name, values in trial.samples.items()
-        if values
+        for name in trial.samples
+        if (values := counted(trial, name))
     ]
 
 

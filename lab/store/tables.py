@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = 3
+VERSION = 4
 """The version of these tables, part of their names. Raise it when a table changes: every index is then rebuilt.
 
 Versions 1 and 2 were made by alembic, under names without a version.

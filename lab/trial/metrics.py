@@ -42,6 +42,9 @@ def _metrics() -> dict[str, Metric]:
 METRICS: Mapping[str, Metric] = _metrics()
 """Every metric the lab knows, by name."""
 
+FIRST_TOKEN_INCLUDES = "from image and instruction given to its text, the model loaded"
+"""The extent of `first_token_s`, to be said where it is printed (PROTOCOL.md, workload `generate`)."""
+
 VISION = (Stage.TILE, Stage.PATCH_EMBED, Stage.VIT, Stage.PROJECT)
 VISIBLE = (Stage.DECODE, Stage.SAMPLE)
 """A token is visible when `detokenise` has ended; for a foreign tool, which does not time it, when these have."""

@@ -1,8 +1,9 @@
 """The layout of an answer's chart: numbers in, positions out; the page template draws them.
 
 Each cell has a row. A dot is a trial, at its median, from the first block (top) to the last (bottom), so a
-slope is drift. Invalid trials are hollow. The band is the interval, its line the estimate. Published figures
-have a panel and a scale of their own: compare their shape with ours, not their size.
+slope is drift. A filled dot is a value that counts; invalid and unsettled trials are hollow. The band is the
+interval, its line the estimate. Published figures have a panel and a scale of their own: compare their shape with
+ours, not their size.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lab.report.answer.standing import Standing, standing_of
 from lab.report.answer.view import matches
 from lab.report.scale import WIDTH, Scale
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
-from lab.stats.sample import trial_median, usable
+from lab.stats.sample import counted, value_of
 
 _LEFT, _RIGHT, _TOP = 230.0, 930.0, 30.0
 _SPLIT = (660.0, 720.0)
@@ -30,11 +31,12 @@ _LINES = 3
 
 @dataclass(frozen=True)
 class Mark:
-    """A trial: its position, whether it counts, and a tooltip."""
+    """A trial: its position, its value, its standing (a CSS class), and a tooltip."""
 
     x: float
     y: float
-    valid: bool
+    value: float
+    standing: Literal["counts", "invalid", "unsteady"]
     title: str
 
 
@@ -93,11 +95,15 @@ class Chart:
 def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
     """Return an answer's chart; None when no trial has a value of the headline metric."""
     metric = answer.metric
-    shown = [t for t in trials if t.samples.get(metric.name) and usable(t.samples[metric.name])]
+    shown = [
+        (trial, value)
+        for trial in trials
+        if trial.purpose == "time" and (value := value_of(trial, metric.name)) is not None
+    ]
     if not shown:
         return None
     figures = [figure for figure in answer.published if figure.metric == metric.name]
-    values = [trial_median(t.samples[metric.name]) for t in shown]
+    values = [value for _, value in shown]
     for summary in answer.summaries:
         found = summary.interval
         values += [v for v in (found.low, found.high) if v is not None] if found else []
@@ -127,7 +133,7 @@ def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
 def _row(
     answer: Answer,
     summary: CellSummary,
-    trials: Sequence[Trial],
+    trials: Sequence[tuple[Trial, float]],
     *,
     y: float,
     scale: Scale,
@@ -145,7 +151,8 @@ def _row(
         )
         band = tuple(scale(end) for end in ends)
         title = f"{label}: {estimate_with_interval(found, metric.unit)}"
-    own = [trial for trial in trials if trial.cell == cell.key]
+    own = [(trial, value) for trial, value in trials if trial.cell == cell.key]
+    blocks = [trial.block for trial, _ in own]
     return Row(
         y=y,
         label=label,
@@ -153,7 +160,7 @@ def _row(
         standing=standing_of(answer, summary),
         band=band,
         title=title,
-        marks=tuple(_mark(t, metric, y + _offset(t.block, own), scale) for t in own),
+        marks=tuple(_mark(t, value, metric, y + _offset(t.block, blocks), scale) for t, value in own),
         diamonds=_diamonds(answer, summary, y, other) if other else (),
     )
 
@@ -167,16 +174,20 @@ def _lines(label: str) -> tuple[str, ...]:
     return tuple(textwrap.wrap(label, _CHARACTERS, max_lines=_LINES, placeholder="…")) or ("",)
 
 
-def _offset(block: int, own: Sequence[Trial]) -> float:
-    first, last = min(t.block for t in own), max(t.block for t in own)
+def _offset(block: int, blocks: Sequence[int]) -> float:
+    first, last = min(blocks), max(blocks)
     return round(_SPREAD * ((block - first) / (last - first) - 0.5), 1) if last > first else 0.0
 
 
-def _mark(trial: Trial, metric: Metric, y: float, scale: Scale) -> Mark:
-    value = trial_median(trial.samples[metric.name])
-    reason = "" if trial.valid else f", invalid: {trial.reason} {plain(trial.detail)}".rstrip()
+def _mark(trial: Trial, value: float, metric: Metric, y: float, scale: Scale) -> Mark:
+    standing: Literal["counts", "invalid", "unsteady"] = "counts"
+    reason = ""
+    if not trial.valid:
+        standing, reason = "invalid", f", invalid: {trial.reason} {plain(trial.detail)}".rstrip()
+    elif not counted(trial, metric.name):
+        standing, reason = "unsteady", ", never settled: counts for nothing"
     text = f"trial {trial.number}, block {trial.block}: {quantity(value, metric.unit)}{reason}"
-    return Mark(scale(value), y, trial.valid, text)
+    return Mark(scale(value), y, value, standing, text)
 
 
 def _diamonds(answer: Answer, summary: CellSummary, y: float, scale: Scale) -> tuple[Diamond, ...]:

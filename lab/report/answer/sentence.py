@@ -14,13 +14,13 @@ from lab.report.wording import (
     listing,
     number_of,
     percent,
-    probability,
     superlative,
     varying,
 )
 from lab.stats.best import Contenders, centres
 from lab.stats.compare import ratio
 from lab.stats.sample import MIN_TRIALS, Medians
+from lab.trial.metrics import FIRST_TOKEN_INCLUDES
 
 Others = Mapping[str, tuple[Metric, Mapping[str, Interval]]]
 
@@ -66,11 +66,10 @@ def sentence(
             f"{_capital(superlative(metric))}: {named}",
             f"Tied with {tied}: this run cannot separate them.",
         ]
-    among = " among those judged" if choice.unknown else ""
     parts += [
-        f"Probability of being best{among}: {probability(best.probability_best)}.",
         _unjudged(cells, by_key, choice),
         _pipelining(cells, by_key, metric, medians, others),
+        _extent(metric, others),
     ]
     return " ".join(part for part in parts if part)
 
@@ -83,8 +82,13 @@ def _single(summary: CellSummary, metric: Metric, others: Others) -> str:
     if metric.name == "decode_tokens_per_s":
         first = others.get("first_token_s", (None, {}))[1].get(summary.cell.key)
         tail = f", the first token after {estimate_with_interval(first, 's')}" if first else ""
-        return f"A user sees {value}{tail}."
-    return f"{metric.label[:1].upper()}{metric.label[1:]}: {value}."
+        return f"A user sees {value}{tail}. {_extent(metric, others)}".rstrip()
+    return f"{metric.label[:1].upper()}{metric.label[1:]}: {value}. {_extent(metric, others)}".rstrip()
+
+
+def _extent(metric: Metric, others: Others) -> str:
+    """Say what a time to first token includes, where one is printed."""
+    return f"First token: {FIRST_TOKEN_INCLUDES}." if "first_token_s" in (metric.name, *others) else ""
 
 
 def _lead(

@@ -57,22 +57,23 @@ def _told(curve: Sustained, cells: Sequence[Cell], *, several: bool) -> str:
     about = f"{_name(curve, cells)}: " if several else ""
     if curve.peak is None or curve.lasting is None or curve.ratio is None:
         return f"{about}n/a: {curve.why}."
-    lost = f"{LOSS:.0%}".replace("%", " %")
-    slow = [w for w in curve.windows if w.start_s > (curve.peak_at_s or 0) and w.rate <= (1 - LOSS) * curve.peak]
-    when = f"it never lost {lost}"
-    if curve.loss_at_s is not None:
-        when = f"it lost {lost} after {_minutes(curve.loss_at_s)}"
-    elif slow == [curve.windows[-1]]:
-        when = f"it lost {lost} in the last {_minutes(curve.window_s)}, too late to tell whether that lasts"
-    elif slow:
-        when = f"it lost {lost} for {_minutes(curve.window_s)} at a time"
-    if curve.loss_at_s is not None:
-        heat = next((w.celsius for w in curve.windows if w.start_s == curve.loss_at_s), None)
-        when += f" (skin at {heat:.1f} °C)" if heat is not None else ""
-    return (
-        f"{about}{quantity(curve.lasting, curve.unit)} sustained, {percent(curve.ratio)} of the peak of "
-        f"{quantity(curve.peak, curve.unit)} at {_minutes(curve.peak_at_s or 0)}; {when}."
+    found = curve.ratio
+    peak = f"{quantity(curve.peak, curve.unit)} at {_minutes(curve.peak_at_s or 0)}"
+    head = (
+        f"{about}{quantity(curve.lasting, curve.unit)} sustained, {percent(found.estimate)} of the peak of {peak}"
     )
+    if found.low is None or found.high is None:
+        return f"{head}."
+    low, high = percent(1 - found.high).removesuffix(" %"), percent(1 - found.low)
+    span = f"({found.level * 100:.0f} % interval of the loss {low} to {high})"
+    if found.high >= 1:
+        return f"{head}; no loss seen {span}."
+    told = f"{head}; {percent(1 - found.estimate)} lost {span}"
+    if curve.loss_at_s is None:
+        return f"{told}."
+    heat = next((w.celsius for w in curve.windows if w.start_s == curve.loss_at_s), None)
+    skin = f" (skin at {heat:.1f} °C)" if heat is not None else ""
+    return f"{told}, the first {LOSS * 100:.0f} % after {_minutes(curve.loss_at_s)}{skin}."
 
 
 def _name(curve: Sustained, cells: Sequence[Cell]) -> str:

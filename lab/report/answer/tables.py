@@ -15,7 +15,6 @@ from lab.report.wording import (
     interval_head,
     kind_of,
     percent,
-    probability,
     quantity,
     ranged,
     varying,
@@ -53,11 +52,6 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
         ),
         Column(Head("estimate" if narrow else label), lambda s: _estimate(s.interval, metric)),
         Column(Head(head), interval),
-        Column(
-            Head("P(best)", about="probability of being best"),
-            lambda s: unknown if s.probability_best is None else probability(s.probability_best),
-            several,
-        ),
         Column(Head("valid", about="trials that count"), lambda s: str(s.valid)),
         Column(Head("invalid", "faults"), lambda s: str(sum(s.invalid.values()))),
         Column(

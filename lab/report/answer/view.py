@@ -12,7 +12,7 @@ from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.lost import lost_best
 from lab.report.reasons import FLAGS
 from lab.report.wording import cell_short, kind_of, listing, number_of, percent, varying
-from lab.stats.best import Contenders, contenders, probability_best
+from lab.stats.best import Contenders, contenders
 from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
 from lab.stats.sample import LEVEL, MIN_TRIALS, Medians, counted, medians_by_block
@@ -47,13 +47,9 @@ def answer(
     emulated = kind_of(run) == "emulated"
     choice = Contenders(None, (), tuple(cells)) if emulated else contenders(cells, metric.better)
     lost = "" if emulated else lost_best(run, trials, metric, choice.best)
-    chances = dict.fromkeys(cells) if emulated or lost else probability_best(cells, metric.better)
     looks = looks_of(run) if goes_on(run) else None
     summaries = tuple(
-        _summary(
-            cell, trials, metric, medians=cells[cell.key], chance=chances[cell.key], choice=choice, looks=looks
-        )
-        for cell in run.cells
+        _summary(cell, trials, metric, medians=cells[cell.key], choice=choice, looks=looks) for cell in run.cells
     )
     others = {
         other.name: (other, found)
@@ -106,7 +102,6 @@ def _summary(
     metric: Metric,
     *,
     medians: Medians,
-    chance: float | None,
     choice: Contenders,
     looks: Looks | None,
 ) -> CellSummary:
@@ -120,7 +115,6 @@ def _summary(
         trial_cv=trial_cv(list(medians.values())) if medians else None,
         between_cv=variation.between_cv,
         within_cv=variation.within_cv,
-        probability_best=chance,
         may_be_best=cell.key in choice.may_be_best or cell.key in choice.unknown,
         unsteady=sum(_unsteady(trial) for trial in own),
     )

@@ -23,9 +23,9 @@ from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.table import Column, Head, Table, table
 from lab.report.wording import cell_phrase, listing, percent, plain, varying
-from lab.stats.sample import counted, trial_median, usable
+from lab.stats.sample import counted, trial_median, value_of
 from lab.stats.steady import SHORTEST
-from lab.stats.variance import ENOUGH, Point, Sources, sources
+from lab.stats.variance import ENOUGH, TIME, Point, Sources, sources
 
 Standing = Literal["counts", "invalid", "unsteady", "memory"]
 
@@ -219,9 +219,9 @@ def _relative(run: Run, trials: Sequence[Trial], metric: Metric) -> dict[int, fl
             continue
         centre = math.exp(sum(logs) / len(logs))
         for trial in own:
-            values = counted(trial, metric.name) or trial.samples.get(metric.name, ())
-            if values and usable(values):
-                found[trial.number] = trial_median(values) / centre
+            value = value_of(trial, metric.name)
+            if value is not None:
+                found[trial.number] = value / centre
     return found
 
 
@@ -245,7 +245,7 @@ def _point(one: Evidence, kept: Sequence[Evidence], metric: Metric) -> Point | N
         return None
     begun = one.doing.skin or one.doing.soc or one.doing.battery
     known = {
-        "time": _seconds(one.trial) - min(_seconds(other.trial) for other in kept),
+        TIME: _seconds(one.trial) - min(_seconds(other.trial) for other in kept),
         "start temperature": begun[0] if begun else math.nan,
         "others' CPU": math.nan if one.doing.others_cores is None else one.doing.others_cores,
     }

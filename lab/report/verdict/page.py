@@ -64,6 +64,5 @@ def _summary(cell: Cell, medians: Medians, best: str | None) -> CellSummary:
         trial_cv=trial_cv(values) if values else None,
         between_cv=None,
         within_cv=None,
-        probability_best=None,
         may_be_best=best in (None, cell.key),
     )

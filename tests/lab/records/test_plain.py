@@ -46,7 +46,7 @@ ANSWER = Answer(
     metric=METRIC,
     summaries=(
         CellSummary(
-            CELL, Interval(0.1, None, 1 / 3, 0.95, 3), 3, {InvalidReason.TIMEOUT: 2}, 0.1, None, 0.2, 1.0, True
+            CELL, Interval(0.1, None, 1 / 3, 0.95, 3), 3, {InvalidReason.TIMEOUT: 2}, 0.1, None, 0.2, True
         ),
     ),
     best=None,
@@ -55,7 +55,21 @@ ANSWER = Answer(
     published=(Published("decode", "decode_s", {"input": "screen"}, 24.4, "derived", "a paper", ""),),
     other_metrics={"vit_s": (METRIC, {CELL.key: Interval(5e-324, 1e308, 2.0, 0.95, 4)})},
     warnings=("one",),
-    curves=(Sustained(1, CELL.key, "1/s", 60.0, (Window(0.0, 2.0, 9, None),), 2.0, 0.0, 2.0, 1.0, None, ""),),
+    curves=(
+        Sustained(
+            1,
+            CELL.key,
+            "1/s",
+            60.0,
+            (Window(0.0, 2.0, 9, None),),
+            2.0,
+            0.0,
+            2.0,
+            Interval(1.0, 0.9, 1.1, 0.95, 9),
+            None,
+            "",
+        ),
+    ),
 )
 
 

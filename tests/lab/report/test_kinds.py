@@ -50,7 +50,6 @@ def test_emulated_times_are_not_measurements_and_rank_nothing() -> None:
 
     assert found.best is None
     assert found.contenders == ()
-    assert [summary.probability_best for summary in found.summaries] == [None, None]
     assert found.sentence.startswith(
         "It works: 12 valid trials of 12. Emulated: the times below are not measurements"
     )

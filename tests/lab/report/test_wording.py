@@ -13,7 +13,6 @@ from lab.report.wording import (
     listing,
     percent,
     plain,
-    probability,
     quantity,
     ranged,
     span,
@@ -65,21 +64,14 @@ def test_a_missing_interval_is_reported_with_the_number_of_trials() -> None:
     assert estimate_with_interval(found, "s") == "310 ms (no interval: 1 valid trial)"
 
 
-def test_shares_and_probabilities_are_short_and_never_certain() -> None:
-    """Two digits; a probability is not rounded to 0 or 1."""
+def test_shares_are_short() -> None:
+    """Two digits."""
     assert [percent(v) for v in (0.0512, 0.153, -0.03, 0.0, 0.00042)] == [
         "5.1 %",
         "15 %",
         "-3.0 %",
         "0 %",
         "0.042 %",
-    ]
-    assert [probability(v) for v in (None, 0.812, 0.9999, 0.001, 1.0)] == [
-        "unknown",
-        "0.81",
-        "> 0.99",
-        "< 0.01",
-        "1",
     ]
 
 

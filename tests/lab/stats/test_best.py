@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lab.stats.best import centres, contenders, probability_best
+from lab.stats.best import centres, contenders
 from lab.stats.interval import cell_interval
 
 positive = st.floats(min_value=1e-6, max_value=1e6)
@@ -25,89 +25,15 @@ def block_of(*values: float) -> dict[int, float]:
     return dict(enumerate(values, start=1))
 
 
-def test_the_probability_of_being_best_is_that_of_a_monte_carlo_draw() -> None:
-    """Cells without common blocks: 400000 draws by each cell's half range and its level."""
-    logs = {"a": [0.0, 0.02, 0.01, 0.03], "b": [0.02, 0.05, 0.0, 0.04, 0.03], "c": [0.05, 0.01, 0.06, 0.02]}
-    blocks = {"a": 0, "b": 10, "c": 20}
-    generator = np.random.default_rng(1)
-    draws = [
-        np.median(v) + half / stats.t.ppf((1 + level) / 2, len(v) - 1) * generator.standard_t(len(v) - 1, 400_000)
-        for v, half, level in zip(logs.values(), (0.015, 0.025, 0.025), (0.875, 0.9375, 0.875), strict=True)
-    ]
-    reference = np.bincount(np.argmin(draws, axis=0), minlength=3) / 400_000
-
-    found = probability_best(
-        {name: {blocks[name] + i: math.exp(x) for i, x in enumerate(v)} for name, v in logs.items()}, "lower"
-    )
-
-    assert [found["a"], found["b"], found["c"]] == pytest.approx(reference.tolist(), abs=0.004)
-
-
-def test_probabilities_say_how_often_they_are_right() -> None:
-    """Calibration with drifting blocks: about 90 % of the claims near 90 % are true."""
-    generator = np.random.default_rng(8)
-    claimed, right = [], []
-    for _ in range(300):
-        truth = generator.normal(0, 0.02, 4)
-        logs = truth + generator.normal(0, 0.05, (6, 1)) + generator.normal(0, 0.02, (6, 4))
-        found = probability_best({str(i): block_of(*np.exp(logs[:, i])) for i in range(4)}, "lower")
-        name, top = max(found.items(), key=lambda pair: pair[1] or 0.0)
-        assert top is not None
-        claimed.append(top)
-        right.append(int(name) == int(np.argmin(truth)))
-
-    assert np.mean(right) == pytest.approx(np.mean(claimed), abs=0.06)
-    sure = [r for c, r in zip(claimed, right, strict=True) if c > 0.9]
-    assert len(sure) > 45 and np.mean(sure) > 0.88
-
-
 def test_a_missing_trial_does_not_bring_the_drift_of_blocks_back() -> None:
-    """Blocks drift by 10 %, cell b is 2 % slower in each: that stays certain when one trial is missing."""
+    """Blocks drift by 50 %, cell b is 2 % slower in each: it stays out when one trial is missing."""
     drift = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
     noise = (1.0, 1.001, 0.999, 1.001, 1.0, 0.999)
     a = block_of(*(d * n for d, n in zip(drift, noise, strict=True)))
     b = block_of(*(1.02 * d / n for d, n in zip(drift, noise, strict=True)))
     del b[6]
 
-    found = probability_best({"a": a, "b": b}, "lower")
-
-    assert found["a"] is not None and found["a"] > 0.99
-
-
-@settings(max_examples=25, deadline=None)
-@given(cells, st.sampled_from([1e-6, 1.0, 1e3]))
-def test_probabilities_sum_to_one_whatever_unit_or_order(
-    found: Mapping[str, Mapping[int, float]], unit: float
-) -> None:
-    """Neither the unit nor the order of cells matters, and a rate is a time the other way up."""
-    base = probability_best(found, "lower")
-    other = probability_best(
-        {n: {b: v * unit for b, v in c.items()} for n, c in reversed(list(found.items()))}, "lower"
-    )
-    upside = probability_best({n: {b: 1 / v for b, v in c.items()} for n, c in found.items()}, "higher")
-
-    assert sum(p for p in base.values() if p is not None) == pytest.approx(1.0)
-    for name, probability in base.items():
-        assert probability is not None
-        assert other[name] == pytest.approx(probability, abs=1e-3)
-        assert upside[name] == pytest.approx(probability, abs=1e-3)
-
-
-def test_one_cell_is_its_own_best_and_too_few_trials_are_unknown() -> None:
-    """A single cell is certain; fewer than four trials give nothing; a lone judged cell has beaten no other."""
-    enough, few = block_of(1.0, 1.1, 1.0, 1.1), block_of(0.1, 0.1, 0.1)
-
-    assert probability_best({"a": enough}, "lower") == {"a": 1.0}
-    assert probability_best({"a": few}, "lower") == {"a": None}
-    assert probability_best({"a": enough, "b": few}, "lower") == {"a": None, "b": None}
-    assert probability_best({}, "lower") == {}
-
-
-def test_constant_equal_cells_share_the_probability() -> None:
-    """Four identical constants: a quarter each, without a division by zero."""
-    found = probability_best({name: block_of(*[0.1] * 4) for name in "abcd"}, "lower")
-
-    assert list(found.values()) == pytest.approx([0.25] * 4)
+    assert contenders({"a": a, "b": b}, "lower").may_be_best == ("a",)
 
 
 def test_a_cell_that_is_worse_in_every_block_is_out_however_much_blocks_drift() -> None:
@@ -121,35 +47,37 @@ def test_a_cell_that_is_worse_in_every_block_is_out_however_much_blocks_drift() 
     assert contenders({"fast": fast, "slow": elsewhere}, "lower").may_be_best == ("fast", "slow")
 
 
-def test_two_cells_are_separated_exactly_where_the_paired_t_test_separates_them() -> None:
-    """With two cells the one-sided 5 % limit is scipy's paired t test on logs, on both sides of it."""
+@pytest.mark.parametrize("shared", [True, False])
+def test_no_cell_is_out_that_the_t_test_of_means_keeps(shared: bool) -> None:
+    """Scipy's one-sided paired t test on logs, or Welch's without common blocks; most that it rejects are out."""
     generator = np.random.default_rng(17)
-    seen = set()
-    for _ in range(60):
-        first, second = generator.normal(0, 0.02, 6), generator.normal(0.015, 0.02, 6)
-        p = stats.ttest_rel(first, second, alternative="less").pvalue
-        found = contenders({"a": block_of(*np.exp(first)), "b": block_of(*np.exp(second))}, "lower")
-        if first.mean() < second.mean():
-            assert ("b" in found.may_be_best) == (p >= 0.05)
-            seen.add(bool(p >= 0.05))
-
-    assert seen == {True, False}
-
-
-def test_unpaired_cells_are_separated_exactly_where_welchs_test_separates_them() -> None:
-    """Cells that share too few blocks go by scipy's Welch test on logs."""
-    generator = np.random.default_rng(18)
-    seen = set()
-    for _ in range(60):
-        first, second = generator.normal(0, 0.02, 6), generator.normal(0.03, 0.05, 5)
-        p = stats.ttest_ind(first, second, equal_var=False, alternative="less").pvalue
-        later = {block + 4: value for block, value in block_of(*np.exp(second)).items()}
+    out = rejected = 0
+    for _ in range(80):
+        first, second = generator.normal(0, 0.02, 6), generator.normal(0.03, 0.02, 6)
+        test = stats.ttest_rel(first, second, alternative="less") if shared else None
+        p = (test or stats.ttest_ind(first, second, equal_var=False, alternative="less")).pvalue
+        later = {block + (0 if shared else 100): value for block, value in block_of(*np.exp(second)).items()}
         found = contenders({"a": block_of(*np.exp(first)), "b": later}, "lower")
-        if first.mean() < second.mean():
-            assert ("b" in found.may_be_best) == (p >= 0.05)
-            seen.add(bool(p >= 0.05))
+        gone = "b" not in found.may_be_best
+        assert not gone or p < 0.05
+        out, rejected = out + gone, rejected + bool(p < 0.05)
 
-    assert seen == {True, False}
+    assert rejected > 40 and out >= 0.7 * rejected
+
+
+@pytest.mark.parametrize("blocks", [0.0, 0.1])
+def test_the_best_median_stays_where_cells_differ_in_the_shape_of_their_noise(blocks: float) -> None:
+    """Equal medians, one cell with a second mode: its mean is worse, and a test of means alone keeps it in .79."""
+    generator = np.random.default_rng(12)
+    held = 0
+    for _ in range(300):
+        slow = generator.random(24) < 0.25
+        modes = 0.015 * (4 * slow + generator.normal(0, 1, 24) - 0.4307)  # its median is 0, its mean .0085
+        logs = np.vstack([modes, generator.normal(0, 0.03, (4, 24))]) + generator.normal(0, blocks, 24)
+        found = contenders({str(i): block_of(*np.exp(row)) for i, row in enumerate(logs)}, "lower")
+        held += "0" in found.may_be_best
+
+    assert held / 300 >= 0.91
 
 
 @pytest.mark.parametrize("gaps", [(0.0, 0.0, 0.0, 0.0, 0.0), (0.0, 0.005, 0.01, 0.02, 0.05)])

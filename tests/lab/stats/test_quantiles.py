@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from lab.stats.quantiles import needed, over_trials, quantile
+from lab.stats.sample import trial_median
 
 
 @pytest.mark.parametrize(("q", "n"), [(0.5, 11), (0.9, 64), (0.95, 130), (0.99, 662), (0.1, 64)])
@@ -22,33 +22,48 @@ def test_a_percentile_needs_that_many(q: float, n: int) -> None:
     assert quantile(values[1:], q) is None
 
 
-@pytest.mark.parametrize(("q", "n"), [(0.5, 11), (0.5, 40), (0.9, 64), (0.95, 200), (0.99, 1000)])
-def test_the_interval_is_scipys_order_statistic_one(q: float, n: int) -> None:
-    """Scipy's `quantile_test`, value by value."""
-    values = np.random.default_rng(n).lognormal(size=n)
-    reference: Any = stats.quantile_test(values, p=q).confidence_interval(0.95)
-    found = quantile(values.tolist(), q)
+@pytest.mark.parametrize(("q", "n"), [(0.5, 11), (0.9, 64), (0.95, 200), (0.99, 662)])
+def test_the_estimate_is_as_often_above_the_truth_as_below_it(q: float, n: int) -> None:
+    """2000 trials of log-normal values: within three standard errors of one half."""
+    truth = math.exp(float(stats.norm.ppf(q)))
+    found = [quantile(row.tolist(), q) for row in np.random.default_rng(n).lognormal(size=(2000, n))]
 
-    assert found is not None and found.low is not None and found.high is not None
-    assert (found.low, found.high) == (reference.low, reference.high)
-    assert found.low <= found.estimate <= found.high
+    assert np.mean([one < truth for one in found if one]) == pytest.approx(0.5, abs=0.034)
 
 
-def test_every_interval_covers() -> None:
-    """At least 93 % of 600 samples at the least n of each percentile."""
+@pytest.mark.parametrize("n", [11, 12, 25, 40])
+def test_at_one_half_it_is_the_median_of_the_trial(n: int) -> None:
+    """Odd and even: the p50 of the table is the figure of the trial."""
+    values = np.random.default_rng(n).lognormal(size=n).tolist()
+
+    assert quantile(values, 0.5) == pytest.approx(trial_median(values))
+
+
+def test_the_ends_of_many_are_order_statistics() -> None:
+    """Of 64 values the chance to lie at or below p90 is .539 for the 58th least and .373 for the 59th."""
+    below = [float(stats.binom.sf(k - 1, 64, 0.9)) for k in (58, 59)]
+    found = quantile([math.exp(k / 100) for k in range(1, 65)], 0.9)
+
+    assert below == pytest.approx([0.539, 0.373], abs=5e-4)
+    assert found == pytest.approx(math.exp((58 + (below[0] - 0.5) / (below[0] - below[1])) / 100))
+
+
+def test_what_is_printed_covers_on_spikes() -> None:
+    """p95 of 130 values with 2 % spikes, over 24 trials; Harrell-Davis covers a third."""
     generator = np.random.default_rng(3)
-    for q in (0.5, 0.9, 0.95, 0.99):
-        truth = math.exp(float(stats.norm.ppf(q)))
-        found = [quantile(row.tolist(), q) for row in generator.lognormal(size=(600, needed(q)))]
-        inside = [one.low <= truth <= one.high for one in found if one and one.low and one.high]
-        assert len(inside) == 600 and np.mean(inside) >= 0.93
+    held = 0
+    for _ in range(200):
+        spikes = np.where(generator.random((24, 130)) < 0.02, 1 + generator.exponential(1, (24, 130)), 1)
+        found = over_trials((np.exp(generator.normal(0, 0.02, (24, 130))) * spikes).tolist(), 0.95)
+        assert found is not None and found.low is not None and found.high is not None
+        held += found.low <= 1.03792 <= found.high
+
+    assert held >= 182  # .91
 
 
-def test_constants_have_no_width_and_nothing_finite_is_assumed() -> None:
+def test_constants_stay_and_nonsense_is_refused() -> None:
     """A quantised timer; NaN and infinity are refused; no value is not estimable."""
-    found = quantile([0.1] * 64, 0.9)
-
-    assert found is not None and found.low == found.high == found.estimate == 0.1
+    assert quantile([0.1] * 64, 0.9) == pytest.approx(0.1, rel=1e-12)
     assert quantile([], 0.5) is None
     for bad in (math.nan, math.inf):
         with pytest.raises(ValueError, match="finite"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import NotEnoughData
+from lab.records import Sustained
 from lab.stats.sustained import sustained
 
 
@@ -18,13 +20,20 @@ def curve(rate: Callable[[float], float], *, minutes: float, every_s: float = 2.
     return [(1000.0 + i * every_s, rate(i * every_s)) for i in range(int(minutes * 60 / every_s) + 1)]
 
 
+def ratio_of(found: Sustained) -> tuple[float, float, float]:
+    """Return low, estimate and high of lasting / peak."""
+    ratio = found.ratio
+    assert ratio is not None and ratio.low is not None and ratio.high is not None
+    return ratio.low, ratio.estimate, ratio.high
+
+
 def test_a_phone_that_throttles_after_six_minutes() -> None:
     """24 tokens/s for six minutes, then 18: peak, ratio and the time of the loss are those of the generator."""
     found = sustained(curve(lambda t: 24.0 if t < 360 else 18.0, minutes=20), unit="tokens/s")
 
     assert found.peak == pytest.approx(24) and found.peak_at_s == 0
     assert found.lasting == pytest.approx(18)
-    assert found.ratio == pytest.approx(0.75)
+    assert ratio_of(found) == pytest.approx((0.75, 0.75, 0.75))
     assert found.loss_at_s == 360
     assert len(found.windows) == 20 and found.why == ""
 
@@ -34,7 +43,7 @@ def test_a_device_that_holds_its_rate_loses_nothing() -> None:
     found = sustained(curve(lambda t: 24.0, minutes=20))
 
     assert found.loss_at_s is None
-    assert found.ratio == pytest.approx(1)
+    assert ratio_of(found) == pytest.approx((1, 1, 1))
 
 
 def test_one_slow_minute_is_no_loss() -> None:
@@ -54,10 +63,46 @@ def test_a_slow_last_minute_is_no_loss_either() -> None:
 
 
 def test_the_peak_need_not_be_the_first_minute() -> None:
-    """Clocks that rise late: the loss is counted after the peak."""
-    found = sustained(curve(lambda t: 12.0 if t < 120 else 24.0 if t < 600 else 20.0, minutes=20))
+    """Clocks that rise late: the peak is the best three minutes, and a rate that rose is no loss."""
+    found = sustained(curve(lambda t: 20.0 if t < 180 else 24.0, minutes=20))
 
-    assert (found.peak_at_s, found.loss_at_s) == (120, 600)
+    assert (found.peak_at_s, found.loss_at_s) == (180, None)
+    assert ratio_of(found)[2] >= 1
+
+
+@pytest.mark.parametrize("every_s", [2.0, 18.0, 50.0])
+@pytest.mark.parametrize("neighbour", [False, True])
+def test_a_device_that_never_slows_has_no_loss(every_s: float, neighbour: bool) -> None:
+    """100 trials of 20 minutes at 5 % noise, with or without a neighbour.
+
+    The neighbour takes 30 % for about two of every six minutes. A tenth less than the best minute for two in a
+    row, as was said before, was a loss in .32 to .67 of trials with it.
+    """
+    generator = np.random.default_rng(int(every_s))
+    wrong = 0
+    for _ in range(100):
+        busy, points = generator.random() < 1 / 3, []
+        for place in range(int(1200 / every_s)):
+            busy = busy != (generator.random() < every_s / (120 if busy else 240))
+            rate = math.exp(generator.normal(0, 0.05) - 0.3 * (busy and neighbour))
+            points.append((place * every_s, rate))
+        wrong += ratio_of(sustained(points))[2] < 1
+
+    assert wrong <= (16 if neighbour else 7)
+
+
+def test_a_loss_under_noise_is_seen_and_inside_its_interval() -> None:
+    """A quarter lost after six minutes, iterations of 18 s with 5 % noise: all but a few of 60."""
+    generator = np.random.default_rng(5)
+    seen = held = 0
+    for _ in range(60):
+        points = [
+            (t, math.exp(generator.normal(0, 0.05)) * (1.0 if t < 360 else 0.75)) for t in range(0, 1200, 18)
+        ]
+        low, _, high = ratio_of(sustained(points))
+        seen, held = seen + (high < 1), held + (low <= 0.75 <= high)
+
+    assert seen >= 55 and held >= 54
 
 
 def test_a_window_is_work_over_time() -> None:
@@ -113,12 +158,10 @@ def test_nothing_and_nonsense_are_refused() -> None:
 
 @given(st.lists(st.floats(1, 100), min_size=20, max_size=40), st.sampled_from([2.0**-30, 0.5, 2.0**20]))
 def test_another_unit_is_the_same_result(rates: list[float], factor: float) -> None:
-    """Scaling every rate (by a power of two: nothing is rounded) changes neither ratio nor time of loss."""
+    """Scaling every rate does not change the ratio."""
     plain = sustained([(i * 20.0, rate) for i, rate in enumerate(rates)])
     scaled = sustained([(i * 20.0, rate * factor) for i, rate in enumerate(rates)])
 
-    assert plain.peak is not None and scaled.peak is not None and plain.ratio is not None
+    assert plain.peak is not None and scaled.peak is not None
     assert scaled.peak == pytest.approx(plain.peak * factor)
-    assert scaled.ratio == pytest.approx(plain.ratio)
-    assert scaled.loss_at_s == plain.loss_at_s
-    assert plain.ratio <= 1 + 1e-12
+    assert ratio_of(scaled) == pytest.approx(ratio_of(plain))

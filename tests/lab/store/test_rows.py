@@ -20,6 +20,15 @@ def test_a_trial_has_one_median_a_metric() -> None:
     ]
 
 
+def test_the_index_holds_the_value_that_counts() -> None:
+    """Two iterations of warm-up are left out; a trial that is invalid or never settled has no row."""
+    trial = replace(trial_of(1), samples={"encode_s": (9.0, 8.0, 1.0, 4.0)}, state="steady", first_steady=2)
+
+    assert [row["median"] for row in rows.of_medians("a0", trial)] == [2.0]
+    assert rows.of_medians("a0", replace(trial, state="unsteady")) == []
+    assert rows.of_medians("a0", replace(trial, valid=False)) == []
+
+
 def test_a_comparison_has_one_row_a_cell() -> None:
     """A cell without a pair has no interval."""
     found = rows.of_verdicts(comparison_of(1))

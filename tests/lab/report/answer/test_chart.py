@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import pytest
+
 from lab.report.answer.chart import chart
 from lab.report.answer.view import answer
+from lab.stats.sample import medians_by_block
 from tests.lab.report.report_runs import (
     ENCODE,
     batches,
@@ -25,7 +31,7 @@ def test_the_chart_places_trials_by_value_and_block() -> None:
     assert min(m.x for m in slow.marks) > max(m.x for m in best.marks)
     assert [m.y for m in best.marks] == sorted(m.y for m in best.marks)
     assert best.band[0] < best.band[1] < best.band[2] <= drawn.ours.right < drawn.published.left
-    assert [m.valid for m in slow.marks].count(False) == 1
+    assert [m.standing for m in slow.marks].count("invalid") == 1
     assert len(best.diamonds) == 1 and not slow.diamonds
     assert drawn.published.ticks[0][1] == "0"
 
@@ -49,3 +55,28 @@ def test_the_chart_of_equal_values_has_a_scale() -> None:
 
     assert drawn is not None and drawn.ours.ticks
     assert drawn.rows[0].band == (drawn.rows[0].marks[0].x,)
+
+
+def test_a_dot_is_the_value_that_counts() -> None:
+    """Warm-up is cut as for the figure; what never settled is drawn, but not as a value that counts."""
+    cells = batches(1, 4)
+    slow = (0.9, 0.8, 0.4, 0.41, 0.4, 0.39)
+    trials = [
+        replace(trial, samples={"encode_s": slow}, state="steady", first_steady=2)
+        for trial in trials_of(cells, {"encode_s": [[0.4] * 6, [0.4] * 6]})
+    ]
+    trials[0] = replace(trials[0], state="unsteady", first_steady=0)
+    trials[1] = replace(trials[1], purpose="memory")
+    found = answer(run_of(cells), trials, question="?", metric=ENCODE)
+    drawn = chart(found, trials)
+
+    assert drawn is not None
+    for row, each in zip(drawn.rows, cells, strict=True):
+        filled = [mark.value for mark in row.marks if mark.standing == "counts"]
+        assert filled == pytest.approx([0.4] * 5)
+        assert filled == list(medians_by_block(trials, each.key, "encode_s").values())
+    first = drawn.rows[0].marks[0]
+    assert first.standing == "unsteady"
+    assert first.value == pytest.approx(math.sqrt(0.4 * 0.41))
+    assert first.title.endswith("never settled: counts for nothing")
+    assert [len(row.marks) for row in drawn.rows] == [6, 5]

@@ -71,7 +71,7 @@ def test_the_page_draws_every_trial_and_says_what_it_knows() -> None:
     """18 valid dots and a hollow one beside the legend's two; bands; one diamond; context and reasons."""
     text, _ = page_of([example()])
 
-    assert text.count('<circle class="valid"') == 18 + 1
+    assert text.count('<circle class="counts"') == 18 + 1
     assert text.count('<circle class="invalid"') == 1 + 1
     assert text.count('<rect class="band"') == 3 + 1
     assert text.count('<g class="published published">') == 1

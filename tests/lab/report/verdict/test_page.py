@@ -51,7 +51,7 @@ def test_every_trial_of_both_sides_has_a_dot() -> None:
     """Two valid ones a side and a hollow one, beside the two of the legend."""
     text = page_of("same")
 
-    assert text.count('<circle class="valid"') == 4 + 1
+    assert text.count('<circle class="counts"') == 4 + 1
     assert text.count('<circle class="invalid"') == 1 + 1
 
 
