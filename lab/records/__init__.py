@@ -7,6 +7,7 @@ from lab.records.answer import (
     Sustained,
     Window,
 )
+from lab.records.breakdown import ATTENTION, PRODUCTS, REST, UNPACKING, Breakdown, CellBreakdown
 from lab.records.run import (
     BUSY,
     ELSEWHERE,
@@ -45,6 +46,7 @@ from lab.records.verdict import (
 )
 
 __all__ = [
+    "ATTENTION",
     "BUSY",
     "CHANGED",
     "ELSEWHERE",
@@ -52,13 +54,18 @@ __all__ = [
     "FLAGS",
     "IDLE_UNKNOWN",
     "MIXED",
+    "PRODUCTS",
+    "REST",
     "SENSOR_GONE",
     "SENSOR_STILL",
     "UNGATED",
+    "UNPACKING",
     "UNSAMPLED",
     "WORSE",
     "Answer",
+    "Breakdown",
     "Cell",
+    "CellBreakdown",
     "CellSummary",
     "CellVerdict",
     "Comparison",
