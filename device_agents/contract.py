@@ -212,7 +212,7 @@ class Manifest(Contract):
     dimensions: Dimensions
     graphs: dict[Graph, list[GraphFile]]
     precision: dict[str, Precision]
-    kv_cache: Literal["float32", "int8"]
+    kv_cache: Literal["float32", "float16", "int8"]
     tolerance: Tolerance
     recipe_error: RecipeError
     tokenizer: Tokenizer

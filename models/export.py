@@ -14,7 +14,7 @@ import argparse
 import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -40,7 +40,7 @@ from models.images import read_image
 from models.language import Cache
 from models.mllm import PRESETS, Mllm, MllmConfig, random_mllm
 from models.prepare import Prepared, prepare, write_input
-from models.quantize import BLOCK, RECIPES, Recipe
+from models.quantize import BLOCK, RECIPES, CacheType, Recipe
 from models.sample_image import draw_screen
 
 BUILDABLE = ("tiny", "nano", "bench")
@@ -88,7 +88,7 @@ def write_graphs(model: Mllm, recipe: Recipe, prepared: Sequence[Prepared], fold
         Graph.VIT: vit_graph(model.vision, config, recipe.vision),
         Graph.PROJECT: project_graph(model.projector, config, recipe.projector),
         Graph.EMBED: embed_graph(model.language, recipe.table),
-        Graph.LLM: llm_graph(model.language, recipe.language, largest),
+        Graph.LLM: llm_graph(model.language, recipe.language, recipe.cache, largest),
     }
     for graph, net in nets.items():
         net.save(folder, graph)
@@ -159,10 +159,17 @@ def precision(recipe: Recipe) -> dict[str, Precision]:
         "embedding": Precision(weights=table, activations="float32", note="the paper does not state it"),
         "kv_cache": Precision(
             weights="none",
-            activations="float32" if recipe.cache == "float32" else "INT8, one scale a channel, calibrated",
+            activations=CACHES[recipe.cache],
             note="the paper: INT8; granularity not published",
         ),
     }
+
+
+CACHES: Mapping[CacheType, str] = {
+    "float32": "float32",
+    "float16": "float16, as is attention",
+    "int8": "INT8, one scale a channel, calibrated",
+}
 
 
 def manifest(model: Mllm, recipe: Recipe, findings: Sequence[Finding], folder: Path, seed: int) -> Manifest:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Storage = Literal["float32", "w4", "w8", "w8a8"]
+CacheType = Literal["float32", "float16", "int8"]
 BLOCK = 32
 """Weights that share one scale: the block size that ONNX Runtime's Arm kernels need (MLAS, KleidiAI)."""
 
@@ -28,7 +29,7 @@ class Recipe:
     projector: Storage
     language: Storage
     table: Literal["float32", "int8"]
-    cache: Literal["float32", "int8"]
+    cache: CacheType
 
 
 RECIPES: dict[str, Recipe] = {

@@ -182,7 +182,7 @@ MANIFEST, INPUT = UNUSED
 NEEDED: list[tuple[str, tuple[str | int, ...], object, str]] = [
     (MANIFEST, ("protocol",), None, "protocol: required, and missing"),
     (MANIFEST, ("runtime",), "stand_in", "runtime: wanted one of ['onnxruntime'], found 'stand_in'"),
-    (MANIFEST, ("kv_cache",), "float16", "kv_cache: wanted one of ['float32', 'int8']"),
+    (MANIFEST, ("kv_cache",), "float8", "kv_cache: wanted one of ['float32', 'float16', 'int8']"),
     (MANIFEST, ("tokenizer", "kind"), "bpe", "tokenizer.kind: wanted one of ['bytes']"),
     (MANIFEST, ("dimensions", "layers"), None, "dimensions.layers: required, and missing"),
     (
