@@ -8,20 +8,18 @@ that is beyond float32's: unpacking. Below 0 the INT8 cache is faster.
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import onnxruntime
 import torch
 
+from benchmarks.cpu_time import Work, alternated, session_of
 from device_agents.reference.sessions import BoundGraph, zeros
-from models.graphs import CACHES, FLOAT, INT32, Net, attend
+from models.graphs import CACHES, attend
 from models.language import LanguageConfig, rotary_tables
 from models.mllm import PRESETS
+from models.net import FLOAT, INT32, Net
 from models.quantize import CacheType
 
 CHUNKS, CONTEXTS = (1, 32, 128), (0, 512, 1920)
@@ -40,12 +38,11 @@ def run(folder: Path) -> bool:
     print(
         "  chunk, context:  " + "  ".join(f"{kind:>8}" for kind in KINDS) + "   float16 / float32   INT8 unpacks"
     )
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        sessions = {kind: session(config, kind, Path(made)) for kind in KINDS}
+    sessions = {kind: session(config, kind) for kind in KINDS}
     for chunk in CHUNKS:
         for context in CONTEXTS:
-            works = [work(config, kind, sessions[kind], chunk, context) for kind in KINDS]
-            whole, half, eight = (median(each) for each in alternated(works, ROUNDS[chunk]))
+            works: dict[str, Work] = {kind: work(config, kind, sessions[kind], chunk, context) for kind in KINDS}
+            whole, half, eight = alternated(works, ROUNDS[chunk]).values()
             times = "  ".join(f"{1e3 * seconds:8.2f}" for seconds in (whole, half, eight))
             print(
                 f"  {chunk:5}, {context:7}:  {times}   {half / whole:17.2f}   {1 - whole / eight:12.0%}",
@@ -59,7 +56,7 @@ def bytes_of(kind: CacheType) -> int:
     return np.dtype(kind).itemsize
 
 
-def session(config: LanguageConfig, kind: CacheType, folder: Path) -> onnxruntime.InferenceSession:
+def session(config: LanguageConfig, kind: CacheType) -> onnxruntime.InferenceSession:
     """Return a session of one attention: qkv [1, t, Q + K + V] -> mixed, with its cache."""
     net = Net()
     shape = (1, config.key_value_heads, config.cache_tokens, config.head_dim)
@@ -75,15 +72,12 @@ def session(config: LanguageConfig, kind: CacheType, folder: Path) -> onnxruntim
     net.output("mixed", mixed, FLOAT, (1, "tokens", wide))
     net.output("present_key", key, CACHES[kind], shape)
     net.output("present_value", value, CACHES[kind], shape)
-    net.save(folder, kind)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # so that CPU time is work, not waiting
-    return onnxruntime.InferenceSession(str(folder / f"{kind}.onnx"), options, providers=["CPUExecutionProvider"])
+    return session_of(net)
 
 
 def work(
     config: LanguageConfig, kind: CacheType, opened: onnxruntime.InferenceSession, chunk: int, context: int
-) -> Callable[[], None]:
+) -> Work:
     """Return a call of `chunk` tokens behind `context` cached ones, on random values."""
     random = np.random.default_rng(0)
     shape = (1, config.key_value_heads, config.cache_tokens, config.head_dim)
@@ -98,15 +92,3 @@ def work(
     }
     outputs = {"mixed": zeros((1, chunk, wide)), **{f"present_{part}": values for part, values in cache.items()}}
     return BoundGraph(opened, inputs, outputs).run
-
-
-def alternated(works: list[Callable[[], None]], rounds: int) -> list[list[float]]:
-    """Return the CPU seconds of each work, called in turn, every other round backwards; one round warms up."""
-    seconds: list[list[float]] = [[] for _ in works]
-    for number in range(rounds + 1):
-        for which in range(len(works)) if number % 2 else reversed(range(len(works))):
-            start = time.process_time()
-            works[which]()
-            if number:
-                seconds[which].append(time.process_time() - start)
-    return seconds

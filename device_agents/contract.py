@@ -139,12 +139,27 @@ class GraphFile(Contract):
     )
 
 
+class Product(Contract):
+    """How the matrices of a component are multiplied, and what a weight takes, scales and padding included."""
+
+    operator: str = Field(description="the runtime's operator: MatMul, MatMulNBits, ...")
+    accuracy_level: int | None = Field(description="of MatMulNBits: 4 multiplies in INT8")
+    block: Positive | None = Field(description="weights of a row that share one scale; null: the whole row")
+    unpacked: bool = Field(description="the runtime unpacks the weights to float32 once, while it opens the graph")
+    stored_bits: float = Field(gt=0, description="bits a weight in the build's files")
+    loaded_bits: float = Field(gt=0, description="bits a weight in memory, where the operator reads it")
+
+
 class Precision(Contract):
-    """How one component is stored and computed; `note` says where that departs from the paper."""
+    """How one component is stored and computed; `note` says where that departs from the paper.
+
+    `product` is absent where no matrix is multiplied, and in builds older than the field (their ids stay).
+    """
 
     weights: str
     activations: str
     note: str = ""
+    product: Product | None = Field(default=None, exclude_if=lambda product: product is None)
 
 
 class Tolerance(Contract):

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from models.language import LanguageConfig
 from models.mllm import MllmConfig
 from models.projector import downsampled_tokens
+from models.quantize import BITS, Storage
 from models.vision import VisionConfig
-
-BITS = {"float32": 32.0, "w8": 8.0, "w8a8": 8.0, "w4": 4.0}
-"""Bits per weight, without scales."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class Cost:
         """Return the floating-point operations, two per MAC."""
         return 2 * self.macs
 
-    def weight_bytes(self, storage: str) -> int:
+    def weight_bytes(self, storage: Storage) -> int:
         """Return the bytes of the matrix weights stored as `storage`, without scales."""
-        return int(self.weights * BITS[storage] / 8)
+        return self.weights * BITS[storage] // 8
 
 
 def patch_embed(config: VisionConfig, batch: int = 1) -> Cost:

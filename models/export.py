@@ -11,44 +11,29 @@ if __name__ == "__main__":  # before the imports below would fail with a traceba
     need("export", "models", "torch", "onnx_ir", "PIL")
 
 import argparse
-import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from device_agents.contract import (
-    PROTOCOL,
-    Dimensions,
-    File,
-    Graph,
-    GraphFile,
-    Manifest,
-    Precision,
-    Weights,
-    canonical_json,
-    content_id,
-)
-from models import tokenizer
-from models.check import FP32_LIMIT, Finding, check, tolerance
+from device_agents.contract import Graph, canonical_json, content_id
+from models.check import FP32_LIMIT, Finding, check
 from models.errors import PrepareError
 from models.graphs import embed_graph, llm_graph, patch_embed_graph, project_graph, tile_graph, vit_graph
 from models.images import read_image
 from models.language import Cache
+from models.manifest import manifest
 from models.mllm import PRESETS, Mllm, MllmConfig, random_mllm
 from models.prepare import Prepared, prepare, write_input
-from models.quantize import BLOCK, RECIPES, CacheType, Recipe
+from models.products import ways
+from models.quantize import RECIPES, Recipe
 from models.sample_image import draw_screen
 
 BUILDABLE = ("tiny", "nano", "bench")
 """Presets this exporter can write; bluelm_v_3b has only a configuration and a cost so far."""
-
-BATCHES = (1, 2, 3, 4, 5, 6)
-TOKENS = (1, 32, 128, 512, 2048)
-"""Shapes the graphs are meant for: the paper's (Fig. 7 and 8) and those in between."""
 
 INSTRUCTION = (
     "This is a screenshot of a phone. Read what is on it from the top to the bottom, name the app, say what "
@@ -82,13 +67,14 @@ def write_graphs(model: Mllm, recipe: Recipe, prepared: Sequence[Prepared], fold
     """Write the six graphs and their weight files."""
     config = model.config
     largest = cache_largest(prepared) if recipe.cache == "int8" else None
+    chosen = ways(recipe)
     nets = {
         Graph.TILE: tile_graph(config),
         Graph.PATCH_EMBED: patch_embed_graph(model.patch_embedding, config),
-        Graph.VIT: vit_graph(model.vision, config, recipe.vision),
-        Graph.PROJECT: project_graph(model.projector, config, recipe.projector),
+        Graph.VIT: vit_graph(model.vision, config, chosen["vision"]),
+        Graph.PROJECT: project_graph(model.projector, config, chosen["projector"]),
         Graph.EMBED: embed_graph(model.language, recipe.table),
-        Graph.LLM: llm_graph(model.language, recipe.language, recipe.cache, largest),
+        Graph.LLM: llm_graph(model.language, chosen["language"], recipe.cache, largest),
     }
     for graph, net in nets.items():
         net.save(folder, graph)
@@ -107,106 +93,6 @@ def cache_largest(prepared: Sequence[Prepared]) -> tuple[list[Tensor], list[Tens
     caches: list[Cache] = [p.cache for p in prepared]
     counts = [c.tokens for c in caches]
     return largest([c.keys for c in caches], counts), largest([c.values for c in caches], counts)
-
-
-def graph_file(graph: Graph, folder: Path) -> GraphFile:
-    """Describe one graph for the manifest."""
-    shapes: list[dict[str, int]] = [{}]
-    if graph in (Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT):
-        shapes = [{"batch": batch} for batch in BATCHES]
-    elif graph in (Graph.EMBED, Graph.LLM):
-        shapes = [{"tokens": tokens} for tokens in TOKENS]
-    weights = f"{graph}.bin"
-    return GraphFile(path=f"{graph}.onnx", weights=[weights] if (folder / weights).exists() else [], shapes=shapes)
-
-
-def dimensions(config: MllmConfig) -> Dimensions:
-    """Return the sizes an agent needs."""
-    return Dimensions(
-        tile_pixels=config.vision.tile_pixels,
-        vision_tokens_per_tile=config.vision.tokens,
-        vision_hidden=config.vision.hidden,
-        tokens_per_tile=config.tokens_per_tile,
-        hidden=config.language.hidden,
-        layers=config.language.layers,
-        key_value_heads=config.language.key_value_heads,
-        head_dim=config.language.head_dim,
-        vocabulary=config.language.vocabulary,
-        cache_tokens=config.language.cache_tokens,
-    )
-
-
-def precision(recipe: Recipe) -> dict[str, Precision]:
-    """Describe how each component is stored and computed, and where it departs from the paper (sec. 3.4)."""
-    blocks = f"symmetric, block {BLOCK}, round to nearest"
-    words = {
-        "float32": ("float32", "float32"),
-        "w8": (f"INT8, {blocks}", "float32"),
-        "w8a8": ("INT8, symmetric, one scale a row", "INT8, symmetric, one scale a token"),
-        "w4": (f"INT4, {blocks}", "float32; the kernel may compute in INT8 (accuracy level 4)"),
-    }
-
-    def of(storage: str, note: str) -> Precision:
-        weights, activations = words[storage]
-        return Precision(weights=weights, activations=activations, note=note)
-
-    table = "float32" if recipe.table == "float32" else "INT8, symmetric, one scale a row"
-    return {
-        "patch_embed": of("float32", "the paper does not state the convolution's precision"),
-        "vision": of(recipe.vision, "the paper: INT8 weights, FP16 activations"),
-        "projector": of(recipe.projector, "the paper: INT8 weights, FP16 activations"),
-        "language": of(recipe.language, "the paper: INT4 weights, INT16 activations; group size not published"),
-        "embedding": Precision(weights=table, activations="float32", note="the paper does not state it"),
-        "kv_cache": Precision(
-            weights="none",
-            activations=CACHES[recipe.cache],
-            note="the paper: INT8; granularity not published",
-        ),
-    }
-
-
-CACHES: Mapping[CacheType, str] = {
-    "float32": "float32",
-    "float16": "float16, as is attention",
-    "int8": "INT8, one scale a channel, calibrated",
-}
-
-
-def manifest(model: Mllm, recipe: Recipe, findings: Sequence[Finding], folder: Path, seed: int) -> Manifest:
-    """Describe the folder as it is; reports the errors of the first finding, the reference screen's."""
-    config = model.config
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
-    inputs = {p.parent.name: p.parent.relative_to(folder).as_posix() for p in files if p.name == "input.json"}
-    notes = [
-        "Activations are not the paper's FP16 and INT16: ONNX Runtime's CPU kernels compute in float32 or INT8."
-    ]
-    padded = [k for k in (config.vision.mlp, config.language.mlp, config.vision.hidden) if k % BLOCK]
-    if padded and recipe.name != "fp32":
-        notes.append(f"Rows of {padded} weights are padded with zeros to a multiple of {BLOCK}.")
-    return Manifest(
-        protocol=PROTOCOL,
-        runtime="onnxruntime",
-        model=config.name,
-        recipe=recipe.name,
-        dimensions=dimensions(config),
-        graphs={graph: [graph_file(graph, folder)] for graph in Graph},
-        precision=precision(recipe),
-        kv_cache=recipe.cache,
-        tolerance=tolerance(findings),
-        recipe_error=findings[0].error,
-        tokenizer=tokenizer.BYTES,
-        inputs=inputs,
-        weights=Weights(origin="random", source=f"seed {seed}: timings are real, answers are noise", seed=seed),
-        notes=notes,
-        files=[
-            File(
-                path=p.relative_to(folder).as_posix(),
-                sha256=hashlib.sha256(p.read_bytes()).hexdigest(),
-                bytes=p.stat().st_size,
-            )
-            for p in files
-        ],
-    )
 
 
 def export(preset: str, recipe_name: str, folder: Path, *, seed: int, extra: Sequence[Prepared], say: Say) -> str:

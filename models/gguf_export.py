@@ -32,7 +32,7 @@ from models.mllm import PRESETS, random_mllm
 Array = npt.NDArray[np.float32]
 
 STORAGE = GGMLQuantizationType.Q4_0
-"""4 bits, symmetric, blocks of 32: ggml's nearest to our `w4` (models/quantize.py)."""
+"""4 bits, symmetric, blocks of 32 with a 16-bit scale, 4.5 bits a weight: ggml's nearest to our `w4`."""
 TABLE = GGMLQuantizationType.Q8_0
 """The embedding table in 8 bits, as in the recipe `paper`."""
 FULL = GGMLQuantizationType.F32

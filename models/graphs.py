@@ -8,138 +8,18 @@ GroupQueryAttention with a quantised cache) that tracing cannot produce, and eve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.language import LanguageConfig, LanguageModel
 from models.mllm import MllmConfig
+from models.net import FLOAT, FLOAT16, INT8, INT32, INT64, ORT, UINT8, Attribute, Net, Value
+from models.products import Way, linear
 from models.projector import Projector
-from models.quantize import BLOCK, CacheType, Storage, cache_scale, quantize_blocks, quantize_rows
+from models.quantize import CacheType, cache_scale, quantize_rows
 from models.vision import PatchEmbedding, VisionBlocks
-
-ORT = "com.microsoft"
-OPSETS = {"": 21, ORT: 1}
-IR_VERSION = 10
-FLOAT, FLOAT16, INT8, UINT8, INT32, INT64 = (
-    ir.DataType.FLOAT,
-    ir.DataType.FLOAT16,
-    ir.DataType.INT8,
-    ir.DataType.UINT8,
-    ir.DataType.INT32,
-    ir.DataType.INT64,
-)
-Value = ir.Value
-Attribute = int | float | str | Sequence[int]
-
-
-class Net:
-    """A graph under construction: inputs, nodes in order, named constants."""
-
-    def __init__(self) -> None:
-        self.tape = ir.tape.Tape()
-        self.inputs: list[Value] = []
-        self.outputs: list[Value] = []
-        self.constants: dict[str, Value] = {}
-
-    def input(self, name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> Value:
-        """Declare an input; a string is a free dimension."""
-        value = ir.val(name, dtype=dtype, shape=tuple(shape))
-        self.inputs.append(value)
-        return value
-
-    def output(self, name: str, value: Value, dtype: ir.DataType, shape: Sequence[int | str]) -> None:
-        """Name a value and make it an output."""
-        value.name, value.dtype, value.shape = name, dtype, ir.Shape(tuple(shape))
-        self.outputs.append(value)
-
-    def constant(self, name: str, value: Tensor | npt.NDArray[np.generic]) -> Value:
-        """Return the weight or small constant of that name; a later call with the name returns the same one."""
-        if name not in self.constants:
-            array = (
-                value.detach().contiguous().numpy() if isinstance(value, Tensor) else np.ascontiguousarray(value)
-            )
-            self.constants[name] = self.tape.initializer(ir.tensor(array, name=name))
-        return self.constants[name]
-
-    def integers(self, *values: int) -> Value:
-        """Return a constant int64 vector, for shapes and axes."""
-        return self.constant("i_" + "_".join(map(str, values)), np.array(values, dtype=np.int64))
-
-    def scalar(self, value: float) -> Value:
-        """Return a constant float32 scalar."""
-        return self.constant(f"f_{value}", np.array(value, dtype=np.float32))
-
-    def op(self, kind: str, *inputs: Value | None, domain: str = "", **attributes: Attribute) -> Value:
-        """Append a node with one output."""
-        return self.tape.op(kind, inputs, attributes, domain=domain)
-
-    def ops(
-        self, kind: str, *inputs: Value | None, outputs: int, domain: str = "", **attributes: Attribute
-    ) -> Sequence[Value]:
-        """Append a node with several outputs."""
-        return self.tape.op_multi_out(kind, inputs, attributes, num_outputs=outputs, domain=domain)
-
-    def linear(self, name: str, x: Value, weight: Tensor, bias: Tensor | None, storage: Storage) -> Value:
-        """Multiply x [..., K] by weight [N, K] transposed and add the bias; the weight is stored as `storage`."""
-        if storage == "float32":
-            y = self.op("MatMul", x, self.constant(f"{name}.weight", weight.T))
-        elif storage == "w8a8":
-            y = self._linear_w8a8(name, x, weight)
-        else:
-            y = self._linear_blocks(name, x, weight, storage)
-        return y if bias is None else self.op("Add", y, self.constant(f"{name}.bias", bias))
-
-    def _linear_blocks(self, name: str, x: Value, weight: Tensor, storage: Storage) -> Value:
-        """Append MatMulNBits. W4 sets accuracy level 4, which ONNX Runtime's Arm kernels require."""
-        blocks = quantize_blocks(weight, 4 if storage == "w4" else 8)
-        return self.op(
-            "MatMulNBits",
-            x,
-            self.constant(f"{name}.packed", blocks.packed),
-            self.constant(f"{name}.scales", blocks.scales),
-            domain=ORT,
-            bits=blocks.bits,
-            block_size=BLOCK,
-            K=weight.shape[1],
-            N=weight.shape[0],
-            accuracy_level=4 if storage == "w4" else 0,
-        )
-
-    def _linear_w8a8(self, name: str, x: Value, weight: Tensor) -> Value:
-        """Use INT8 activations with one scale per token, so that batching changes no token's result."""
-        codes, scales = quantize_rows(weight)
-        largest = self.op("ReduceMax", self.op("Abs", x), self.integers(-1), keepdims=1)
-        step = self.op("Div", self.op("Max", largest, self.scalar(1e-12)), self.scalar(127.0))
-        rounded = self.op("Round", self.op("Div", x, step))
-        activations = self.op("Cast", self.op("Add", rounded, self.scalar(128.0)), to=UINT8.value)
-        middle = self.constant("u8_128", np.array(128, dtype=np.uint8))
-        product = self.op("MatMulInteger", activations, self.constant(f"{name}.codes", codes.T), middle, middle)
-        scaled = self.op("Mul", self.op("Cast", product, to=FLOAT.value), step)
-        return self.op("Mul", scaled, self.constant(f"{name}.scales", scales))
-
-    def norm(self, name: str, x: Value, layer: nn.LayerNorm) -> Value:
-        """Append a LayerNorm over the last axis."""
-        weight, bias = self.constant(f"{name}.weight", layer.weight), self.constant(f"{name}.bias", layer.bias)
-        return self.op("LayerNormalization", x, weight, bias, axis=-1, epsilon=layer.eps)
-
-    def save(self, folder: Path, name: str) -> None:
-        """Write `name`.onnx and, for weights of 256 bytes or more, `name`.bin beside it."""
-        graph = ir.Graph(
-            self.inputs,
-            self.outputs,
-            nodes=self.tape.nodes,
-            initializers=self.tape.initializers,
-            opset_imports=OPSETS,
-            name=name,
-        )
-        model = ir.Model(graph, ir_version=IR_VERSION, producer_name="pocketlab")
-        large = any(v.const_value is not None and v.const_value.nbytes >= 256 for v in self.constants.values())
-        ir.save(model, folder / f"{name}.onnx", external_data=f"{name}.bin" if large else None)
 
 
 def tile_graph(config: MllmConfig) -> Net:
@@ -195,7 +75,7 @@ def patch_embed_graph(module: PatchEmbedding, config: MllmConfig) -> Net:
     return net
 
 
-def vit_graph(module: VisionBlocks, config: MllmConfig, storage: Storage) -> Net:
+def vit_graph(module: VisionBlocks, config: MllmConfig, way: Way) -> Net:
     """Build the transformer blocks and the final norm."""
     vision = config.vision
     net = Net()
@@ -204,20 +84,20 @@ def vit_graph(module: VisionBlocks, config: MllmConfig, storage: Storage) -> Net
     for index, block in enumerate(module.layers):
         name = f"blocks.{index}"
         h = net.norm(f"{name}.attention_norm", x, block.attention_norm)
-        qkv = net.linear(f"{name}.qkv", h, block.attention.qkv.weight, block.attention.qkv.bias, storage)
+        qkv = linear(net, f"{name}.qkv", h, block.attention.qkv.weight, block.attention.qkv.bias, way=way)
         query, key, value = net.ops("Split", qkv, outputs=3, axis=-1, num_outputs=3)
         mixed = net.op("MultiHeadAttention", query, key, value, domain=ORT, num_heads=vision.heads)
-        out = net.linear(f"{name}.out", mixed, block.attention.out.weight, block.attention.out.bias, storage)
+        out = linear(net, f"{name}.out", mixed, block.attention.out.weight, block.attention.out.bias, way=way)
         x = net.op("Add", x, out)
         h = net.norm(f"{name}.mlp_norm", x, block.mlp_norm)
-        h = net.linear(f"{name}.up", h, block.up.weight, block.up.bias, storage)
+        h = linear(net, f"{name}.up", h, block.up.weight, block.up.bias, way=way)
         h = net.op("Gelu", h, approximate="tanh")
-        x = net.op("Add", x, net.linear(f"{name}.down", h, block.down.weight, block.down.bias, storage))
+        x = net.op("Add", x, linear(net, f"{name}.down", h, block.down.weight, block.down.bias, way=way))
     net.output("features", net.norm("norm", x, module.norm), FLOAT, shape)
     return net
 
 
-def project_graph(module: Projector, config: MllmConfig, storage: Storage) -> Net:
+def project_graph(module: Projector, config: MllmConfig, way: Way) -> Net:
     """Build the 2x2 downsampler and the MLP."""
     side, hidden = module.side, config.vision.hidden
     half, odd = (side + 1) // 2, side % 2
@@ -229,8 +109,8 @@ def project_graph(module: Projector, config: MllmConfig, storage: Storage) -> Ne
         "Transpose", net.op("Reshape", x, net.integers(-1, half, 2, half, 2, hidden)), perm=(0, 1, 3, 2, 4, 5)
     )
     x = net.norm("norm", net.op("Reshape", x, net.integers(-1, half * half, 4 * hidden)), module.norm)
-    x = net.op("Gelu", net.linear("first", x, module.first.weight, module.first.bias, storage))
-    x = net.linear("second", x, module.second.weight, module.second.bias, storage)
+    x = net.op("Gelu", linear(net, "first", x, module.first.weight, module.first.bias, way=way))
+    x = linear(net, "second", x, module.second.weight, module.second.bias, way=way)
     net.output("tokens", x, FLOAT, ("batch", half * half, config.language.hidden))
     return net
 
@@ -292,8 +172,8 @@ def attend(  # noqa: PLR0917  (reads as the operator's own list of inputs)
 
 def llm_graph(
     model: LanguageModel,
-    storage: Storage,
-    cache: CacheType,
+    way: Way,
+    cache: CacheType = "float32",
     cache_largest: tuple[list[Tensor], list[Tensor]] | None = None,
 ) -> Net:
     """Build the decoder; an INT8 cache needs `cache_largest` (keys, values; [G, E] per layer) for its scales."""
@@ -334,7 +214,7 @@ def llm_graph(
         name = f"blocks.{index}"
         past = [net.input(f"past_{part}_{index}", cache_type, cache_shape) for part in ("key", "value")]
         h = normed(f"{name}.attention_norm", block.attention_norm.weight)
-        qkv = net.linear(f"{name}.qkv", h, block.attention.qkv.weight, None, storage)
+        qkv = linear(net, f"{name}.qkv", h, block.attention.qkv.weight, None, way=way)
         scales = None
         if cache == "int8" and cache_largest is not None:
             scales = [
@@ -343,18 +223,18 @@ def llm_graph(
             ]
         mixed, key, value = attend(net, config, qkv, past, (last, total), tables, cache, scales)
         presents += [(f"present_key_{index}", key), (f"present_value_{index}", value)]
-        branch = net.linear(
-            f"{name}.out", mixed, block.attention.out.weight * config.residual_scale, None, storage
+        branch = linear(
+            net, f"{name}.out", mixed, block.attention.out.weight * config.residual_scale, None, way=way
         )
         h = normed(f"{name}.mlp_norm", block.mlp_norm.weight)
-        gate_up = net.linear(f"{name}.gate_up", h, block.gate_up.weight, None, storage)
+        gate_up = linear(net, f"{name}.gate_up", h, block.gate_up.weight, None, way=way)
         gate, up = net.ops("Split", gate_up, outputs=2, axis=-1, num_outputs=2)
         gated = net.op("Mul", net.op("QuickGelu", gate, domain=ORT, alpha=1.0), up)  # alpha 1 is SiLU
-        branch = net.linear(f"{name}.down", gated, block.down.weight * config.residual_scale, None, storage)
+        branch = linear(net, f"{name}.down", gated, block.down.weight * config.residual_scale, None, way=way)
     wanted = net.op("Gather", net.op("Add", x, branch), positions, axis=1)
     scale = net.constant("norm", model.norm.weight)
     wanted = net.op("SimplifiedLayerNormalization", wanted, scale, axis=-1, epsilon=config.norm_epsilon)
-    logits = net.linear("head", wanted, model.head.weight * config.logit_scale, None, storage)
+    logits = linear(net, "head", wanted, model.head.weight * config.logit_scale, None, way=way)
     net.output("logits", net.op("Squeeze", logits, net.integers(0)), FLOAT, ("k", config.vocabulary))
     for present, value in presents:
         net.output(present, value, cache_type, cache_shape)

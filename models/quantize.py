@@ -2,11 +2,12 @@
 
 BlueLM-V-3B (arXiv 2411.10640, sec. 3.4) stores the ViT and the projector in INT8, the language model in
 INT4 and the KV cache in INT8. Group size, symmetry and calibration are not published; ours: symmetric,
-blocks of 32, round to nearest, cache scales from the largest value of the reference prompts.
+in blocks, round to nearest, cache scales from the largest value of the reference prompts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +17,8 @@ from torch.nn import functional
 
 Storage = Literal["float32", "w4", "w8", "w8a8"]
 CacheType = Literal["float32", "float16", "int8"]
-BLOCK = 32
-"""Weights that share one scale: the block size that ONNX Runtime's Arm kernels need (MLAS, KleidiAI)."""
+BITS: Mapping[Storage, int] = {"float32": 32, "w8": 8, "w8a8": 8, "w4": 4}
+"""Bits a weight, without scales."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Recipe:
 
     `paper` keeps its cache in float16, which this runtime reads faster than the paper's INT8 (docs/adr/0018);
     `paper-kv8` is the paper's storage to the letter.
+
+    `block` is how many weights of a row share one scale where the storage is `w4` or `w8`: 32, 64, 128 or 256.
+    ONNX Runtime 1.32 has kernels for these and for 16; KleidiAI's, on Arm, need a multiple of 32 and rows that
+    are whole blocks.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Recipe:
     language: Storage
     table: Literal["float32", "int8"]
     cache: CacheType
+    block: int = 64
 
 
 RECIPES: dict[str, Recipe] = {
@@ -73,7 +79,7 @@ class Blocks:
         return whole[:, : self.columns]
 
 
-def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int = BLOCK) -> Blocks:
+def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int) -> Blocks:
     """Round [N, K] to `bits` symmetrically; the largest magnitude of a block maps to the largest code."""
     rows, columns = weight.shape
     blocks = functional.pad(weight, (0, -columns % block)).view(rows, -1, block)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from device_agents.contract import ForeignManifest
+from device_agents.contract import ForeignManifest, Product
 from lab import remedies
 from lab.builds import folder as builds_on_disk
 from lab.cli.options import DATA, Data, opened
@@ -70,8 +70,20 @@ def show(build: Build, data: Data = DATA) -> None:
     for name, precision in manifest.precision.items():
         note = f" ({precision.note})" if precision.note else ""
         typer.echo(f"    {name}: weights {precision.weights}, activations {precision.activations}{note}")
+        if precision.product is not None:
+            typer.echo(f"      {_product(precision.product)}")
     for note in manifest.notes:
         typer.echo(f"  note: {note}")
+
+
+def _product(product: Product) -> str:
+    """Return how matrices are multiplied: ``by MatMulNBits at level 4; 4.5 bits a weight stored, 5 loaded``."""
+    level = "" if product.accuracy_level is None else f" at level {product.accuracy_level}"
+    unpacked = ", unpacked once when the session opens" if product.unpacked else ""
+    return (
+        f"multiplied by {product.operator}{level}{unpacked}; "
+        f"{product.stored_bits:.3g} bits a weight stored, {product.loaded_bits:.3g} in memory"
+    )
 
 
 def _show_foreign(manifest: ForeignManifest) -> None:

@@ -9,7 +9,10 @@ from device_agents.contract import (
     File,
     Fingerprint,
     Output,
+    Precision,
+    Product,
     Stage,
+    canonical_json,
     fingerprint,
     parse_event,
     relative_distance,
@@ -91,3 +94,14 @@ def test_a_fingerprint_has_64_sums() -> None:
     """Fewer are refused when the document is read."""
     with pytest.raises(ValidationError):
         Fingerprint(shape=[1], norm=1.0, projections=[1.0] * 63)
+
+
+def test_a_manifest_from_before_products_keeps_its_name() -> None:
+    """A build's id hashes its document: a field that it does not have adds nothing, one that it has does."""
+    old = Precision(weights="float32", activations="float32")
+    product = Product(
+        operator="MatMulNBits", accuracy_level=4, block=64, unpacked=False, stored_bits=4.5, loaded_bits=5.0
+    )
+
+    assert canonical_json(old) == b'{"activations":"float32","note":"","weights":"float32"}'
+    assert b'"block":64' in canonical_json(old.model_copy(update={"product": product}))

@@ -19,6 +19,7 @@ from models.graphs import vit_graph
 from models.language import Cache
 from models.mllm import PRESETS, Mllm, random_mllm
 from models.prepare import Prepared
+from models.products import way_of
 from models.quantize import RECIPES
 
 
@@ -100,6 +101,16 @@ def test_the_paper_recipe_is_the_papers_table(tiny_builds: dict[str, Path]) -> N
     assert manifest_of(tiny_builds["paper-kv8"]).kv_cache == "int8"
     assert "INT16" in found.precision["language"].note
     assert "FP16" in found.notes[0]
+    stated = {
+        name: (p.product.operator, p.product.accuracy_level, p.product.block, p.product.unpacked)
+        for name, p in found.precision.items()
+        if p.product is not None
+    }
+    assert stated == {
+        "vision": ("MatMul", None, 64, True),
+        "projector": ("MatMul", None, 64, True),
+        "language": ("MatMulNBits", 4, 64, False),
+    }
     assert found.weights.origin == "random"
 
 
@@ -117,7 +128,9 @@ def test_weights_of_another_model_are_not_called_a_build(
     for path in tiny_builds["fp32"].glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "vit.bin").unlink()
-    vit_graph(random_mllm(PRESETS["tiny"], 1).vision, PRESETS["tiny"], "float32").save(tmp_path, Graph.VIT)
+    vit_graph(random_mllm(PRESETS["tiny"], 1).vision, PRESETS["tiny"], way_of("float32", "many", 0)).save(
+        tmp_path, Graph.VIT
+    )
 
     found = check(tmp_path, tiny, screen, "float32")
 
