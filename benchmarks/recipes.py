@@ -20,6 +20,7 @@ from models.graphs import llm_graph, vit_graph
 from models.manifest import BATCHES
 from models.mllm import PRESETS, Mllm, random_mllm
 from models.net import Net
+from models.prepare import Prepared
 from models.products import Way, mean_bits, ways
 from models.quantize import RECIPES, Recipe
 
@@ -65,9 +66,8 @@ def decoding(net: Net, model: Mllm, tokens: int, past: int) -> Work:
     return lambda: session.run_with_iobinding(binding)
 
 
-def errors(model: Mllm, recipe: Recipe) -> str:
-    """Return the errors of features and logits on both reference inputs, as the export states them."""
-    prepared = [reference_input(model), text_input(model)]
+def errors(model: Mllm, recipe: Recipe, prepared: Sequence[Prepared]) -> str:
+    """Return the errors of features and logits on prepared inputs, as the export states them."""
     with tempfile.TemporaryDirectory() as folder:
         write_graphs(model, replace(recipe, cache="float32"), prepared, Path(folder))
         found = [check(Path(folder), model, one, "float32").error for one in prepared]
@@ -78,11 +78,12 @@ def errors(model: Mllm, recipe: Recipe) -> str:
 def table(model: Mllm) -> None:
     """Print bits and errors of every recipe, then its speed as a ratio to fp32."""
     print("  recipe: bits a weight of vision | language, stored (in memory); error against fp32")
+    prepared = [reference_input(model), text_input(model)]
     for name, recipe in ALL.items():
         chosen = ways(recipe)
         bits = [mean_bits(model.config, part, chosen[part]) for part in ("vision", "language")]
         words = " | ".join(f"{stored:.2f} ({loaded:.2f})" for stored, loaded in bits)
-        print(f"    {name:18s}{words}; {errors(model, recipe)}", flush=True)
+        print(f"    {name:18s}{words}; {errors(model, recipe, prepared)}", flush=True)
     nets = {name: ways(recipe) for name, recipe in ALL.items()}
     show(
         "blocks, batch 4",
