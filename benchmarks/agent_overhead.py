@@ -31,7 +31,7 @@ def run(build: Path) -> bool:
     random = np.random.default_rng(0)
 
     file = graph_file(package.manifest, Graph.VIT, {"batch": 4})
-    session = open_session(build, package.manifest, Graph.VIT, file, unit)
+    session = open_session(package, Graph.VIT, file, unit)
     shape = (4, sizes.vision_tokens_per_tile, sizes.vision_hidden)
     given = random.standard_normal(shape).astype(np.float32)
     vit = BoundGraph(session, {"embeddings": given}, {"features": zeros(shape)})

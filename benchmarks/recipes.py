@@ -90,9 +90,7 @@ def table(model: Mllm) -> None:
         {n: vision(vit_graph(model.vision, model.config, w["vision"]), model, 4) for n, w in nets.items()},
     )
     for tokens in (1, 32, 128):
-        works = {
-            n: decoding(llm_graph(model.language, w["language"], None), model, tokens, 0) for n, w in nets.items()
-        }
+        works = {n: decoding(llm_graph(model.language, w["language"]), model, tokens, 0) for n, w in nets.items()}
         show(f"language model, {tokens} tokens a call", works)
 
 
@@ -123,10 +121,10 @@ def curve(model: Mllm) -> None:
 def decode(model: Mllm, recipes: Sequence[str] = ("fp32", "w8", "paper")) -> None:
     """Print the time of one token at a short context, 8-bit weights before and after."""
     works = {
-        name: decoding(llm_graph(model.language, ways(RECIPES[name])["language"], None), model, 1, 16)
+        name: decoding(llm_graph(model.language, ways(RECIPES[name])["language"]), model, 1, 16)
         for name in recipes
     }
-    before = unpacked_at_every_call(llm_graph(model.language, BEFORE, None))
+    before = unpacked_at_every_call(llm_graph(model.language, BEFORE))
     works["w8 before"] = decoding(before, model, 1, 16)
     found = alternated(works, ROUNDS)
     print(f"  {model.config.name}, one token: " + ", ".join(f"{n} {s * 1e3:.3g} ms" for n, s in found.items()))

@@ -227,7 +227,7 @@ class Manifest(Contract):
     dimensions: Dimensions
     graphs: dict[Graph, list[GraphFile]]
     precision: dict[str, Precision]
-    kv_cache: Literal["float32", "int8"]
+    kv_cache: Literal["float32", "float16", "int8"]
     tolerance: Tolerance
     recipe_error: RecipeError
     tokenizer: Tokenizer
@@ -555,6 +555,34 @@ class End(Contract):
     iterations: Count
     outputs: Count
     inject: Inject | None = None
+
+
+class StageTime(Contract):
+    """The launches of one stage in the measured iterations of a profiled job, as its spans timed them."""
+
+    stage: Stage
+    launches: Count
+    duration_ns: Count
+    items: Count = Field(description="true tiles or tokens")
+
+
+class OperatorTime(Contract):
+    """The calls of one of the runtime's operators inside one stage of a profiled job."""
+
+    stage: Stage
+    operator: str = Field(description="the runtime's name of its type: MatMul, GroupQueryAttention, Cast, ...")
+    calls: Count
+    duration_ns: Count
+
+
+class Operators(Contract):
+    """Where the time of a job went, by the runtime's own profiler, which slows it: never a measured trial."""
+
+    runtime: str
+    runtime_version: str
+    stages: list[StageTime]
+    operators: list[OperatorTime]
+    unseen: Count = Field(description="launches that the profiler did not record, left out of the lists above")
 
 
 Event = Annotated[Hello | Span | Iteration | Output | Memory | Error | End, Field(discriminator="event")]

@@ -81,6 +81,7 @@ def schema() -> str:
         ("Input", TypeAdapter(Input)),
         ("Job", TypeAdapter(Job)),
         ("Event", contract.parse_event),
+        ("Operators", TypeAdapter(contract.Operators)),
     ]
     roots, rest = TypeAdapter.json_schemas(
         [(name, "validation", adapter) for name, adapter in adapters], ref_template="#/$defs/{model}"

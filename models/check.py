@@ -105,7 +105,7 @@ class Runtime:
         """Run the whole prompt [n, H] in one call -> logits [k, V] at `positions`."""
         language = model.config.language
         shape = (1, language.key_value_heads, language.cache_tokens, language.head_dim)
-        empty = np.zeros(shape, dtype=np.int8 if cache == "int8" else np.float32)
+        empty = np.zeros(shape, dtype=cache)
         past = {f"past_{part}_{i}": empty for part in ("key", "value") for i in range(language.layers)}
         count = len(prompt)
         found = self.run(

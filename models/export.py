@@ -75,7 +75,7 @@ def write_graphs(model: Mllm, recipe: Recipe, prepared: Sequence[Prepared], fold
         Graph.VIT: vit_graph(model.vision, config, chosen["vision"]),
         Graph.PROJECT: project_graph(model.projector, config, chosen["projector"]),
         Graph.EMBED: embed_graph(model.language, recipe.table),
-        Graph.LLM: llm_graph(model.language, chosen["language"], largest),
+        Graph.LLM: llm_graph(model.language, chosen["language"], recipe.cache, largest),
     }
     for graph, net in nets.items():
         net.save(folder, graph)

@@ -7,15 +7,18 @@ GroupQueryAttention with a quantised cache) that tracing cannot produce, and eve
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import onnx_ir as ir
 import torch
 from torch import Tensor
 
-from models.language import LanguageModel
+from models.language import LanguageConfig, LanguageModel
 from models.mllm import MllmConfig
-from models.net import FLOAT, INT8, INT32, INT64, ORT, UINT8, Attribute, Net, Value
+from models.net import FLOAT, FLOAT16, INT8, INT32, INT64, ORT, UINT8, Attribute, Net, Value
 from models.products import Way, linear
 from models.projector import Projector
-from models.quantize import cache_scale, quantize_rows
+from models.quantize import CacheType, cache_scale, quantize_rows
 from models.vision import PatchEmbedding, VisionBlocks
 
 
@@ -128,16 +131,64 @@ def embed_graph(model: LanguageModel, table: str) -> Net:
     return net
 
 
-def llm_graph(model: LanguageModel, way: Way, cache_largest: tuple[list[Tensor], list[Tensor]] | None) -> Net:
-    """Build the decoder; `cache_largest` (keys, values; [G, E] per layer) makes the KV cache INT8."""
+CACHES: Mapping[CacheType, ir.DataType] = {"float32": FLOAT, "float16": FLOAT16, "int8": INT8}
+
+
+def attend(  # noqa: PLR0917  (reads as the operator's own list of inputs)
+    net: Net,
+    config: LanguageConfig,
+    qkv: Value,
+    past: Sequence[Value],
+    lengths: Sequence[Value],
+    tables: Sequence[Value],
+    cache: CacheType,
+    scales: Sequence[Value] | None = None,
+) -> Sequence[Value]:
+    """Append grouped-query attention over a cache of type `cache` -> mixed, present key, present value.
+
+    `past` are keys and values, `lengths` last_position and total_tokens, `tables` cosines and sines; an INT8 cache
+    needs the `scales` of keys and values. With a float16 cache attention alone is float16, its tables too, and a
+    cast stands before and after it.
+    """
+    half = cache == "float16"
+    query = net.op("Cast", qkv, to=FLOAT16.value) if half else qkv
+    inputs: list[Value | None] = [query, None, None, *past, *lengths, *tables]
+    attributes: dict[str, Attribute] = {}
+    if scales is not None:
+        inputs += [None, None, None, *scales]
+        attributes = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
+    mixed, key, value = net.ops(
+        "GroupQueryAttention",
+        *inputs,
+        outputs=3,
+        domain=ORT,
+        num_heads=config.heads,
+        kv_num_heads=config.key_value_heads,
+        do_rotary=1,
+        **attributes,
+    )
+    return net.op("Cast", mixed, to=FLOAT.value) if half else mixed, key, value
+
+
+def llm_graph(
+    model: LanguageModel,
+    way: Way,
+    cache: CacheType = "float32",
+    cache_largest: tuple[list[Tensor], list[Tensor]] | None = None,
+) -> Net:
+    """Build the decoder; an INT8 cache needs `cache_largest` (keys, values; [G, E] per layer) for its scales."""
     config = model.config
-    cache_type = FLOAT if cache_largest is None else INT8
+    cache_type = CACHES[cache]
     cache_shape = (1, config.key_value_heads, config.cache_tokens, config.head_dim)
     net = Net()
     x = net.input("embeddings", FLOAT, (1, "tokens", config.hidden))
     last, total = net.input("last_position", INT32, (1,)), net.input("total_tokens", INT32, ())
     positions = net.input("positions", INT64, ("k",))
-    tables = net.constant("cosine", model.cosine), net.constant("sine", model.sine)
+    half = cache == "float16"
+    tables = [
+        net.constant(name, table.half() if half else table)
+        for name, table in (("cosine", model.cosine), ("sine", model.sine))
+    ]
     presents: list[tuple[str, Value]] = []
     branch: Value | None = None
 
@@ -164,25 +215,13 @@ def llm_graph(model: LanguageModel, way: Way, cache_largest: tuple[list[Tensor],
         past = [net.input(f"past_{part}_{index}", cache_type, cache_shape) for part in ("key", "value")]
         h = normed(f"{name}.attention_norm", block.attention_norm.weight)
         qkv = linear(net, f"{name}.qkv", h, block.attention.qkv.weight, None, way=way)
-        inputs: list[Value | None] = [qkv, None, None, *past, last, total, *tables]
-        attributes: dict[str, Attribute] = {}
-        if cache_largest is not None:
-            scales = (
+        scales = None
+        if cache == "int8" and cache_largest is not None:
+            scales = [
                 net.constant(f"{name}.{part}_scale", cache_scale(largest[index])[None, :, None])
                 for part, largest in zip(("key", "value"), cache_largest, strict=True)
-            )
-            inputs += [None, None, None, *scales]
-            attributes = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
-        mixed, key, value = net.ops(
-            "GroupQueryAttention",
-            *inputs,
-            outputs=3,
-            domain=ORT,
-            num_heads=config.heads,
-            kv_num_heads=config.key_value_heads,
-            do_rotary=1,
-            **attributes,
-        )
+            ]
+        mixed, key, value = attend(net, config, qkv, past, (last, total), tables, cache, scales)
         presents += [(f"present_key_{index}", key), (f"present_value_{index}", value)]
         branch = linear(
             net, f"{name}.out", mixed, block.attention.out.weight * config.residual_scale, None, way=way

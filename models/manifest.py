@@ -21,11 +21,17 @@ from models import tokenizer
 from models.check import Finding, tolerance
 from models.mllm import Mllm, MllmConfig
 from models.products import LEVEL, Component, Kind, matrices, mean_bits, ways
-from models.quantize import BITS, Recipe
+from models.quantize import BITS, CacheType, Recipe
 
 BATCHES = (1, 2, 3, 4, 5, 6)
 TOKENS = (1, 32, 128, 512, 2048)
 """Shapes the graphs are meant for: the paper's (Fig. 7 and 8) and those in between."""
+
+CACHES: Mapping[CacheType, str] = {
+    "float32": "float32",
+    "float16": "float16, as is attention",
+    "int8": "INT8, one scale a channel, calibrated",
+}
 
 
 def graph_file(graph: Graph, folder: Path) -> GraphFile:
@@ -107,7 +113,7 @@ def precision(recipe: Recipe, config: MllmConfig) -> dict[str, Precision]:
         "embedding": Precision(weights=table, activations="float32", note="the paper does not state it"),
         "kv_cache": Precision(
             weights="none",
-            activations="float32" if recipe.cache == "float32" else "INT8, one scale a channel, calibrated",
+            activations=CACHES[recipe.cache],
             note="the paper: INT8; granularity not published",
         ),
     }

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 ORT = "com.microsoft"
 OPSETS = {"": 21, ORT: 1}
 IR_VERSION = 10
-FLOAT, INT8, UINT8, INT32, INT64 = (
+FLOAT, FLOAT16, INT8, UINT8, INT32, INT64 = (
     ir.DataType.FLOAT,
+    ir.DataType.FLOAT16,
     ir.DataType.INT8,
     ir.DataType.UINT8,
     ir.DataType.INT32,

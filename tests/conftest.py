@@ -107,6 +107,6 @@ def tiny_builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     from models.export import export
 
     folder = tmp_path_factory.mktemp("builds")
-    for recipe in ("fp32", "w8", "w8a8", "paper"):
+    for recipe in ("fp32", "w8", "w8a8", "paper", "paper-kv8"):
         export("tiny", recipe, folder / recipe, seed=0, extra=[], say=lambda line: None)
     return {path.name: path for path in folder.iterdir()}

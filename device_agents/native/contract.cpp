@@ -241,7 +241,7 @@ Manifest read_manifest(const Json& found) {
     for (const Value& file : listed.list()) files.push_back(graph_file_of(file));
     manifest.graphs.emplace_back(member<Graph>(GRAPHS, graph, listed.where()), std::move(files));
   }
-  manifest.int8_cache = top["kv_cache"].one_of({"float32", "int8"}) == "int8";
+  manifest.kv_cache = top["kv_cache"].one_of({"float32", "float16", "int8"});
   Value tokenizer = top["tokenizer"];
   tokenizer["kind"].one_of({"bytes"});
   manifest.first_byte = tokenizer["first_byte"].whole(0);

@@ -44,7 +44,7 @@ struct Dimensions {
 struct Manifest {
   Dimensions dimensions;
   std::vector<std::pair<Graph, std::vector<GraphFile>>> graphs;  // in the document's order
-  bool int8_cache;
+  std::string kv_cache;  // float32, float16 or int8
   int64_t first_byte;
   std::map<std::string, std::string> inputs;  // name -> folder in the build
   std::map<std::string, int64_t> bytes;       // file -> its size

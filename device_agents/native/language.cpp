@@ -60,7 +60,9 @@ constexpr const char* REPLACEMENT = "\xEF\xBF\xBD";
 Decoder::Decoder(const Package& package, const ExecutionUnit& unit, const std::set<int64_t>& shapes) {
   const Manifest& manifest = package.manifest;
   const Dimensions& sizes = manifest.dimensions;
-  const auto type = manifest.int8_cache ? ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  const auto type = manifest.kv_cache == "int8"      ? ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8
+                    : manifest.kv_cache == "float16" ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
+                                                     : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
   for (int64_t layer = 0; layer < sizes.layers; ++layer) {
     for (const char* kind : {"key_", "value_"}) {
       const std::vector<int64_t> shape{1, sizes.key_value_heads, sizes.cache_tokens, sizes.head_dim};

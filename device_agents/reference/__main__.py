@@ -1,4 +1,7 @@
-"""The command line of the reference agent: ``python -m device_agents.reference run --job J --events E``."""
+"""The command line of the reference agent: ``python -m device_agents.reference run --job J --events E``.
+
+``profile --job J --events E --operators O`` does the same under the runtime's profiler, and writes an `Operators`.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from device_agents.reference.failure import as_failure
-from device_agents.reference.session import run_job, tell
+from device_agents.reference.session import profile_job, run_job, tell
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one job and return 0, or 1 when it failed (argparse exits with 2 on a wrong command line)."""
     parser = argparse.ArgumentParser(prog="device_agents.reference", description=__doc__)
-    run = parser.add_subparsers(dest="verb", required=True).add_parser("run", help="do one job and exit")
-    run.add_argument("--job", type=Path, required=True, help="what to do: JSON, see PROTOCOL.md")
-    run.add_argument("--events", type=Path, required=True, help="where to write one JSON object a line")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="do one job and exit")
+    profile = verbs.add_parser("profile", help="do one job under the runtime's profiler, which slows it, and exit")
+    for verb in (run, profile):
+        verb.add_argument("--job", type=Path, required=True, help="what to do: JSON, see PROTOCOL.md")
+        verb.add_argument("--events", type=Path, required=True, help="where to write one JSON object a line")
+    profile.add_argument("--operators", type=Path, required=True, help="where to write an `Operators`: JSON")
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.verb == "profile":
+            return profile_job(chosen.job, chosen.events, chosen.operators)
         with chosen.events.open("wb") as stream:
             return run_job(chosen.job, stream)
     except OSError as error:  # the events cannot be written: only stderr is left

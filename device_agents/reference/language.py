@@ -43,7 +43,7 @@ class Decoder:
         for tokens in sorted(shapes):
             file = graph_file(manifest, Graph.LLM, {"tokens": tokens})
             if file.path not in sessions:
-                sessions[file.path] = open_session(package.folder, manifest, Graph.LLM, file, unit)
+                sessions[file.path] = open_session(package, Graph.LLM, file, unit)
             self._bound[tokens] = self._bind(sessions[file.path], zeros((1, tokens, sizes.hidden)))
 
     def reset(self) -> None:
@@ -111,7 +111,7 @@ class Language:
         shapes = {parallel_tokens, 1} if new_tokens > 1 else {parallel_tokens}
         self._decoder = Decoder(package, self._llm_unit, shapes)
         embed_file = graph_file(package.manifest, Graph.EMBED, {})
-        embed = open_session(package.folder, package.manifest, Graph.EMBED, embed_file, self._embed_unit)
+        embed = open_session(package, Graph.EMBED, embed_file, self._embed_unit)
         self._prompt = zeros((-(-prompt_tokens // parallel_tokens) * parallel_tokens, sizes.hidden))
         self._chunks = list(self._prompt.reshape(-1, 1, parallel_tokens, sizes.hidden))
         self._texts: list[BoundGraph] = []

@@ -14,17 +14,22 @@ from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import PROTOCOL, ErrorClass, Input, Job, Manifest
 from device_agents.reference.failure import AgentError, bad_job
+from device_agents.reference.profiler import Profiler
 
 Document = TypeVar("Document", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Package:
-    """A build opened for reading; `inputs` are the folders of the job's own inputs, which take precedence."""
+    """A build opened for reading; `inputs` are the folders of the job's own inputs, which take precedence.
+
+    With a `profiler` its sessions are profiled: slower, and never measured.
+    """
 
     folder: Path
     manifest: Manifest
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    profiler: Profiler | None = None
 
     def input_folder(self, name: str) -> Path:
         """Return an input's folder; `bad_job` when neither job nor build has one of that name."""
@@ -43,14 +48,16 @@ def read_job(path: Path) -> Job:
     return _read(path, Job, ErrorClass.BAD_JOB)
 
 
-def open_package(folder: Path, inputs: Mapping[str, Path] | None = None) -> Package:
+def open_package(
+    folder: Path, inputs: Mapping[str, Path] | None = None, profiler: Profiler | None = None
+) -> Package:
     """Open a build; raises `load` when this agent cannot run it, and `version` for a newer protocol."""
     manifest = _read(folder / "manifest.json", Manifest, ErrorClass.LOAD)
     if manifest.runtime != "onnxruntime":
         raise AgentError(
             ErrorClass.LOAD, f"{folder}: a build for {manifest.runtime!r}; this agent runs 'onnxruntime' builds"
         )
-    return Package(folder, manifest, inputs or {})
+    return Package(folder, manifest, inputs or {}, profiler)
 
 
 def read_input(package: Package, name: str) -> Input:

@@ -7,14 +7,16 @@ import os
 import platform
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 from typing import BinaryIO
 
-from device_agents.contract import PROTOCOL, Hello, Iteration, Job, Memory
+from device_agents.contract import PROTOCOL, Hello, Iteration, Job, Memory, canonical_json, parse_event
 from device_agents.reference import AGENT, AGENT_VERSION
 from device_agents.reference.failure import AgentError, as_failure
 from device_agents.reference.package import open_package, read_job
+from device_agents.reference.profiler import Profiler
 from device_agents.reference.recorder import Recorder
 
 _X86 = "avx avx2 f16c fma avx512f avx512bw avx512vl avx512_vnni avx512_bf16 avx512_fp16 avx_vnni amx_tile amx_int8"
@@ -23,10 +25,10 @@ CPU_FEATURES = frozenset(_X86.split() + _ARM.split())
 """The /proc/cpuinfo flags by which ONNX Runtime's CPU provider chooses kernels (x86 `flags`, Arm `Features`)."""
 
 
-def run_job(job_path: Path, stream: BinaryIO) -> int:
+def run_job(job_path: Path, stream: BinaryIO, profiler: Profiler | None = None) -> int:
     """Run one job, write its events and return the exit code: 0, or 1 after an `error` event.
 
-    Raises `OSError` when the events themselves cannot be written.
+    With a `profiler` its sessions are profiled. Raises `OSError` when the events themselves cannot be written.
     """
     recorder = Recorder(stream)
     job: Job | None = None
@@ -37,12 +39,27 @@ def run_job(job_path: Path, stream: BinaryIO) -> int:
         failure = error
     recorder.hello(hello(job))
     if job is not None:
-        failure = _work(job, recorder)
+        failure = _work(job, recorder, profiler)
     if failure is not None:
         tell(failure)
         recorder.error(failure.error, str(failure))
     recorder.end(job.inject if job is not None else None)
     return 0 if failure is None else 1
+
+
+def profile_job(job_path: Path, events: Path, operators: Path) -> int:
+    """Run one job under the runtime's profiler, write `operators` beside its events, and return the exit code.
+
+    The profiler's own files are large (a kilobyte for each operator that ran); they are read and removed.
+    """
+    with tempfile.TemporaryDirectory(prefix="profile-", dir=operators.absolute().parent) as folder:
+        profiler = Profiler(Path(folder))
+        with events.open("wb") as stream:
+            code = run_job(job_path, stream, profiler)
+        if code == 0:
+            lines = [parse_event.validate_json(line) for line in events.read_bytes().splitlines()]
+            operators.write_bytes(canonical_json(profiler.operators(lines)))
+    return code
 
 
 def tell(failure: AgentError) -> None:
@@ -91,7 +108,7 @@ def memory_of(status: str, iteration: int) -> Memory:
     )
 
 
-def _work(job: Job, recorder: Recorder) -> AgentError | None:
+def _work(job: Job, recorder: Recorder, profiler: Profiler | None) -> AgentError | None:
     """Open the build and iterate; return a failure instead of raising it.
 
     Raises only `OSError`, when the events cannot be written: no event can report that.
@@ -104,7 +121,7 @@ def _work(job: Job, recorder: Recorder) -> AgentError | None:
     try:
         units = open_units(job)
         inputs = {name: Path(folder) for name, folder in job.inputs.items()}
-        workload = open_workload(job, open_package(Path(job.build), inputs), units)
+        workload = open_workload(job, open_package(Path(job.build), inputs, profiler), units)
         try:
             for iteration in range(job.warmup_iterations + job.iterations):
                 workload.reset()

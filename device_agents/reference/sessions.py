@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from device_agents.contract import ErrorClass, Graph, GraphFile, Manifest
 from device_agents.reference.failure import AgentError, as_failure, bad_job
+from device_agents.reference.package import Package
 from device_agents.reference.units import ExecutionUnit
 
 Array = npt.NDArray[Any]
@@ -77,15 +77,16 @@ def graph_file(manifest: Manifest, graph: Graph, shape: Mapping[str, int]) -> Gr
 
 
 def open_session(
-    folder: Path, manifest: Manifest, graph: Graph, file: GraphFile, unit: ExecutionUnit
+    package: Package, graph: Graph, file: GraphFile, unit: ExecutionUnit
 ) -> onnxruntime.InferenceSession:
-    """Open one graph on its unit.
+    """Open one graph of a build on its unit.
 
     Raises :class:`AgentError` (`load`) when a file is missing, does not have the manifest's size, cannot be
     read by the library, or lacks an input of the contract. (The lab checks hashes when it pushes a build:
     reading every byte here would warm the file cache, which `load` measures.)
     """
-    sizes = {listed.path: listed.bytes for listed in manifest.files}
+    folder, profiler = package.folder, package.profiler
+    sizes = {listed.path: listed.bytes for listed in package.manifest.files}
     for path in (file.path, *file.weights):
         found = (folder / path).stat().st_size if (folder / path).is_file() else None
         if found is None or found != sizes.get(path, found):
@@ -95,9 +96,12 @@ def open_session(
                 ErrorClass.LOAD, f"{path}: wanted {wanted}, found {what} in {folder}: push the build again"
             )
     unit.pin()
+    options = options_for(unit)
+    if profiler is not None:
+        profiler.profile(options, graph)
     try:
         session = onnxruntime.InferenceSession(
-            str(folder / file.path), sess_options=options_for(unit), providers=["CPUExecutionProvider"]
+            str(folder / file.path), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except _LIBRARY_ERRORS as error:
         if as_failure(error).error is ErrorClass.OOM:
@@ -108,6 +112,8 @@ def open_session(
     missing = set(INPUTS[graph]) - {value.name for value in session.get_inputs()}
     if missing:
         raise AgentError(ErrorClass.LOAD, f"{file.path}: graph {graph.value!r} lacks inputs {sorted(missing)}")
+    if profiler is not None:
+        profiler.opened(session, graph)
     return session
 
 

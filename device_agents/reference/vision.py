@@ -62,12 +62,12 @@ class Vision:
             for shape in sorted({batch.padded for batch in batches})
         }
         opened = {
-            (graph, file.path): open_session(package.folder, package.manifest, graph, file, units[graph])
+            (graph, file.path): open_session(package, graph, file, units[graph])
             for (graph, _), file in files.items()
         }
         self._sessions = {key: opened[key[0], file.path] for key, file in files.items()}
         tile_file = graph_file(package.manifest, Graph.TILE, {})
-        tile = open_session(package.folder, package.manifest, Graph.TILE, tile_file, units[Graph.TILE])
+        tile = open_session(package, Graph.TILE, tile_file, units[Graph.TILE])
         self._tile = BoundGraph(
             tile, tile_inputs(read_pixels(package, source), placement, sizes.tile_pixels), {"tiles": self._tiles}
         )

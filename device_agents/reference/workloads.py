@@ -78,7 +78,7 @@ class Load(Null):
         self._inject = inject
         self._opened: list[object] = []
         self._openers = [
-            (lambda g=graph, f=file: self._opened.append(open_session(package.folder, manifest, g, f, units[g])))
+            (lambda g=graph, f=file: self._opened.append(open_session(package, g, f, units[g])))
             for graph, files in manifest.graphs.items()
             for file in files
         ]

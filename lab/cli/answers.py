@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
-from lab.records import Answer
+from lab.records import Answer, Run
 from lab.report.answer.beside import render_beside, together
 from lab.report.answer.terminal import render_terminal
+from lab.report.breakdown import breakdown_table
+from lab.report.terminal import draw
+from lab.store import breakdowns
 
 
 def print_answers(answers: Sequence[Answer]) -> None:
@@ -18,6 +22,12 @@ def print_answers(answers: Sequence[Answer]) -> None:
         console.print()
         console.print(render_terminal(answer))
     print_beside(answers)
+
+
+def print_breakdown(root: Path, run: Run) -> None:
+    """Print where the time of a run's cells goes, if `lab profile` has found out."""
+    if found := breakdowns.read(root, run.id):
+        Console().print(draw(breakdown_table(run, found)))
 
 
 def print_beside(answers: Sequence[Answer]) -> None:

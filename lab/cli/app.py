@@ -76,6 +76,11 @@ COMMANDS: Mapping[str, Command] = {
         "Write one trial as a trace for ui.perfetto.dev, with one track for each execution unit.",
         "lab trace last --iteration 1 --out trace.json",
     ),
+    "profile": Command(
+        "lab.cli.profile:profile",
+        "Say what share of each cell's time goes to products, attention, unpacking and the rest.",
+        "lab profile last",
+    ),
     "builds": Command(
         "lab.cli.builds:builds", "List, show, verify and add builds; choose the baseline of a line."
     ),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lab.cli.answers import print_breakdown
 from lab.cli.options import DATA, Data, opened, refuse
 from lab.cli.output import write
 from lab.errors import RunError
@@ -33,6 +34,7 @@ def explain(
         return
     if trial is None:
         Console().print(render_explanation(found))
+        print_breakdown(store.root, record)
         return
     try:
         Console().print(render_trial(found, trial))

@@ -44,6 +44,10 @@ def where(root: Path, runs: Sequence[Run], data: Path) -> None:
     typer.echo(f"Results: {root}")
     typer.echo(f"  {program} show {ids}{option} --html report.html   # one page: charts, every trial, the context")
     typer.echo(f"  {program} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track per unit")
+    if runs[-1].context.facts.get("device_kind") == "host":
+        typer.echo(
+            f"  {program} profile {short(runs[-1].id)}{option}   # what share is products, attention, unpacking"
+        )
 
 
 def data_option(data: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.answers import print_answers
+from lab.cli.answers import print_answers, print_breakdown
 from lab.cli.options import DATA, Data, opened
 from lab.records import Answer
 from lab.report.answer.kept import kept
@@ -31,7 +31,10 @@ def show(
 
         show_trials(data, named, html=html, markdown=markdown)
     else:
-        print_answers([kept(data, text) or _computed(data, text) for text in named])
+        answers = [kept(data, text) or _computed(data, text) for text in named]
+        print_answers(answers)
+        for answer in answers:
+            print_breakdown(data, answer.run)
 
 
 def _computed(data: Path, text: str) -> Answer:

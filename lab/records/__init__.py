@@ -7,6 +7,7 @@ from lab.records.answer import (
     Sustained,
     Window,
 )
+from lab.records.breakdown import ATTENTION, PRODUCTS, REST, UNPACKING, Breakdown, CellBreakdown
 from lab.records.run import (
     BUSY,
     ELSEWHERE,
@@ -48,6 +49,7 @@ from lab.records.verdict import (
 )
 
 __all__ = [
+    "ATTENTION",
     "BUSY",
     "CHANGED",
     "ELSEWHERE",
@@ -55,14 +57,19 @@ __all__ = [
     "FLAGS",
     "IDLE_UNKNOWN",
     "MIXED",
+    "PRODUCTS",
+    "REST",
     "SENSOR_GONE",
     "SENSOR_STILL",
     "UNGATED",
+    "UNPACKING",
     "UNPLACED",
     "UNSAMPLED",
     "WORSE",
     "Answer",
+    "Breakdown",
     "Cell",
+    "CellBreakdown",
     "CellSummary",
     "CellVerdict",
     "Comparison",

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -127,7 +127,9 @@ def write_language(folder: Path, kv_cache: str) -> None:
         {"table": _weights(4, VOCABULARY, HIDDEN) * 4},
     )
     angles = np.outer(np.arange(CACHE), 10000.0 ** (-np.arange(HEAD // 2) / (HEAD // 2)))
-    kind = TensorProto.INT8 if kv_cache == "int8" else real
+    kind = {"float32": real, "float16": TensorProto.FLOAT16, "int8": TensorProto.INT8}[kv_cache]
+    half = kv_cache == "float16"  # then all of attention is
+    part = "_half" if half else ""
     scales = ["", "", "", "scale", "scale"] if kv_cache == "int8" else []
     quantised: dict[str, Any] = {
         "k_quant_type": "PER_TENSOR",
@@ -136,8 +138,11 @@ def write_language(folder: Path, kv_cache: str) -> None:
     }
     attention = node(
         "GroupQueryAttention",
-        ["q", "k", "v", "past_key_0", "past_value_0", "last_position", "total_tokens", "cos", "sin", *scales],
-        ["attended", "present_key_0", "present_value_0"],
+        [
+            *(f"{name}{part}" for name in "qkv"),
+            *("past_key_0", "past_value_0", "last_position", "total_tokens", "cos", "sin", *scales),
+        ],
+        [f"attended{part}", "present_key_0", "present_value_0"],
         domain="com.microsoft",
         num_heads=HEADS,
         kv_num_heads=1,
@@ -150,7 +155,9 @@ def write_language(folder: Path, kv_cache: str) -> None:
         "llm",
         [
             *(node("MatMul", ["embeddings", f"w{name}"], [name]) for name in "qkv"),
+            *(node("Cast", [name], [f"{name}_half"], to=kind) for name in "qkv" if half),
             attention,
+            *([node("Cast", ["attended_half"], ["attended"], to=real)] if half else []),
             node("MatMul", ["attended", "wo"], ["mixed"]),
             node("Add", ["mixed", "embeddings"], ["hidden"]),
             node("Gather", ["hidden", "positions"], ["wanted"], axis=1),
@@ -173,14 +180,14 @@ def write_language(folder: Path, kv_cache: str) -> None:
             "wo": _weights(8, HEADS * HEAD, HIDDEN),
             "head": _weights(9, HIDDEN, VOCABULARY),
             "rows": np.array([-1, HIDDEN]),
-            "cos": np.cos(angles).astype(np.float32),
-            "sin": np.sin(angles).astype(np.float32),
+            "cos": np.cos(angles).astype(np.float16 if half else np.float32),
+            "sin": np.sin(angles).astype(np.float16 if half else np.float32),
             **({"scale": np.array([0.05], np.float32)} if scales else {}),
         },
     )
 
 
-def write_build(folder: Path, *, kv_cache: str = "float32") -> Path:
+def write_build(folder: Path, *, kv_cache: Literal["float32", "float16", "int8"] = "float32") -> Path:
     """Write a complete build with one input, `screen`, whose golden outputs are arbitrary."""
     write_vision(folder)
     write_language(folder, kv_cache)
@@ -226,7 +233,7 @@ def write_build(folder: Path, *, kv_cache: str = "float32") -> Path:
         ),
         graphs={g: [GraphFile(path=f"{g}.onnx", weights=[], shapes=shapes.get(g, batches))] for g in Graph},
         precision={"all": Precision(weights="float32", activations="float32")},
-        kv_cache="int8" if kv_cache == "int8" else "float32",
+        kv_cache=kv_cache,
         tolerance=Tolerance(features=1e-4, logits=1e-4, margin=0),
         recipe_error=RecipeError(
             feature_relative_error=0,

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 BUILDS = {"tiny-fp32": ("tiny", "fp32"), "nano-paper": ("nano", "paper")}
-"""All float32, and the paper's recipe: 4-bit language model, 8-bit vision, int8 key-value cache."""
+"""All float32, and the paper's recipe: 4-bit language model, 8-bit vision, float16 key-value cache."""
 
 
 @pytest.fixture(scope="module", params=list(BUILDS))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from device_agents.contract import Graph, Manifest, content_id
-from models.check import Finding, Runtime, check
+from models.check import Finding, Runtime, check, relative_error
 from models.errors import PrepareError
-from models.export import export, refuse_wrong
+from models.export import export, refuse_wrong, write_graphs
 from models.graphs import vit_graph
+from models.language import Cache
 from models.mllm import PRESETS, Mllm, random_mllm
 from models.prepare import Prepared
 from models.products import way_of
@@ -47,6 +50,21 @@ def test_each_recipe_costs_what_its_bits_suggest(tiny_builds: dict[str, Path]) -
     assert errors["paper"].logit_relative_error > 3 * errors["w8"].logit_relative_error
 
 
+def test_a_float16_cache_adds_less_error_than_an_int8_one(tiny: Mllm, screen: Prepared, tmp_path: Path) -> None:
+    """On float32 weights: float16 keeps 11 bits, INT8 seven and a sign, so its error is under a tenth."""
+    prompt, last = screen.prompt[:64].numpy(), np.array([63])
+    wanted = tiny.language(screen.prompt[:64], Cache.empty(tiny.config.language), torch.from_numpy(last)).numpy()
+    errors = {}
+    for kind in ("float32", "float16", "int8"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        write_graphs(tiny, replace(RECIPES["fp32"], cache=kind), [screen], folder)
+        errors[kind] = relative_error(Runtime(folder).logits(tiny, prompt, last, kind), wanted)
+
+    assert errors["float32"] < 1e-5
+    assert errors["float32"] < errors["float16"] < errors["int8"] / 10
+
+
 @pytest.mark.parametrize("recipe", ["fp32", "w8", "w8a8", "paper"])
 def test_no_tile_is_changed_by_its_neighbours(tiny_builds: dict[str, Path], recipe: str) -> None:
     """A tile has the same features alone and in a batch of six, in every recipe."""
@@ -71,13 +89,16 @@ def test_the_manifest_names_every_file_by_its_hash(tiny_builds: dict[str, Path])
 
 
 def test_the_paper_recipe_is_the_papers_table(tiny_builds: dict[str, Path]) -> None:
-    """W8 vision and projector, W4 language model, INT8 cache; notes state the differences."""
+    """W8 vision and projector, W4 language model; notes state the differences, the float16 cache among them."""
     found = manifest_of(tiny_builds["paper"])
 
     assert found.precision["vision"].weights.startswith("INT8")
     assert found.precision["projector"].weights.startswith("INT8")
     assert found.precision["language"].weights.startswith("INT4")
-    assert found.kv_cache == "int8"
+    assert found.kv_cache == "float16"
+    assert found.precision["kv_cache"].activations == "float16, as is attention"
+    assert "the paper: INT8" in found.precision["kv_cache"].note
+    assert manifest_of(tiny_builds["paper-kv8"]).kv_cache == "int8"
     assert "INT16" in found.precision["language"].note
     assert "FP16" in found.notes[0]
     stated = {
@@ -136,15 +157,18 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
-def test_an_int8_cache_keeps_chunks_equal(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
-    """With static scales the quantised cache is the same, whether filled whole or in chunks."""
-    runtime = Runtime(tiny_builds["paper"])
+@pytest.mark.parametrize(("recipe", "kind"), [("paper-kv8", "int8"), ("paper", "float16")])
+def test_a_rounded_cache_keeps_chunks_equal(
+    tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared, recipe: str, kind: str
+) -> None:
+    """A cache of fewer bits is the same, whether filled whole or in chunks: INT8 scales are static."""
+    runtime = Runtime(tiny_builds[recipe])
     prompt = screen.prompt[:64].numpy()
-    whole = runtime.logits(tiny, prompt, np.array([63]), "int8")
+    whole = runtime.logits(tiny, prompt, np.array([63]), kind)
     language = tiny.config.language
     shape = (1, language.key_value_heads, language.cache_tokens, language.head_dim)
     names = [f"{part}_{i}" for i in range(language.layers) for part in ("key", "value")]
-    cache: dict[str, npt.NDArray[np.generic]] = {f"past_{name}": np.zeros(shape, dtype=np.int8) for name in names}
+    cache: dict[str, npt.NDArray[np.generic]] = {f"past_{name}": np.zeros(shape, dtype=kind) for name in names}
     logits = np.empty(0, dtype=np.float32)
     for start in range(0, 64, 16):
         found = runtime.run(

@@ -77,7 +77,7 @@ def nets(model: Mllm, recipe: str) -> dict[Graph, Net]:
     return {
         Graph.VIT: vit_graph(model.vision, model.config, chosen["vision"]),
         Graph.PROJECT: project_graph(model.projector, model.config, chosen["projector"]),
-        Graph.LLM: llm_graph(model.language, chosen["language"], None),
+        Graph.LLM: llm_graph(model.language, chosen["language"]),
     }
 
 
@@ -202,7 +202,7 @@ def test_padding_counts_too() -> None:
 def test_stored_bits_are_the_bytes_in_the_file(tiny: Mllm) -> None:
     """The bits that the manifest states are those of the graph's own packed weights and scales."""
     way = way_of("w4", "one", 64)
-    net = llm_graph(tiny.language, way, None)
+    net = llm_graph(tiny.language, way)
     held = [v.const_value for name, v in net.constants.items() if name.endswith((".packed", ".scales"))]
     weights = sum(m.weights for m in matrices(tiny.config) if m.component == "language")
 

@@ -7,13 +7,31 @@ import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from device_agents.contract import Error, Event, Hello, Output
-from tests.both_agents import Agent, started_from
+from tests.both_agents import REFERENCE, Agent, started_from
 from tests.device_agents.stand_in import batches_of, job_of, write_build
+
+
+@pytest.mark.parametrize("kv_cache", ["float16", "int8"])
+def test_it_keeps_every_type_of_cache_as_the_reference_does(
+    kv_cache: Literal["float16", "int8"], native: Agent, tmp_path: Path
+) -> None:
+    """The same kernels on a cache of the same type: the same tokens."""
+    (tmp_path / "build").mkdir()
+    build = write_build(tmp_path / "build", kv_cache=kv_cache)
+    work = {"kind": "decode", "input": "screen", "context_tokens": 6, "new_tokens": 8, "parallel_tokens": 3}
+    ids = []
+    for agent in (REFERENCE, native):
+        answer = agent.run(job_of(build, work, iterations=1), tmp_path)
+        assert answer.returncode == 0, answer.stderr
+        ids += [e.tokens.ids for e in answer.events if isinstance(e, Output) and e.tokens is not None][:1]
+
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 8
 
 
 def test_the_bundle_says_what_it_holds(native_bundle: Path) -> None:
@@ -182,7 +200,7 @@ MANIFEST, INPUT = UNUSED
 NEEDED: list[tuple[str, tuple[str | int, ...], object, str]] = [
     (MANIFEST, ("protocol",), None, "protocol: required, and missing"),
     (MANIFEST, ("runtime",), "stand_in", "runtime: wanted one of ['onnxruntime'], found 'stand_in'"),
-    (MANIFEST, ("kv_cache",), "float16", "kv_cache: wanted one of ['float32', 'int8']"),
+    (MANIFEST, ("kv_cache",), "float8", "kv_cache: wanted one of ['float32', 'float16', 'int8']"),
     (MANIFEST, ("tokenizer", "kind"), "bpe", "tokenizer.kind: wanted one of ['bytes']"),
     (MANIFEST, ("dimensions", "layers"), None, "dimensions.layers: required, and missing"),
     (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,9 +23,11 @@ def _same_cores() -> Iterator[None]:
     os.sched_setaffinity(0, allowed)
 
 
-@pytest.mark.parametrize("kv_cache", ["float32", "int8"])
+@pytest.mark.parametrize("kv_cache", ["float32", "float16", "int8"])
 @pytest.mark.parametrize("chunk", [3, 5])
-def test_a_chunked_prefill_answers_like_a_whole_one(kv_cache: str, chunk: int, tmp_path: Path) -> None:
+def test_a_chunked_prefill_answers_like_a_whole_one(
+    kv_cache: Literal["float32", "float16", "int8"], chunk: int, tmp_path: Path
+) -> None:
     """Chunks of 3 and 5, the last padded, give the logits and tokens of one chunk of 8."""
     folder = write_build(tmp_path, kv_cache=kv_cache)
     package = open_package(folder)
