@@ -83,8 +83,6 @@ def run() -> bool:
                 fine = edge or min(found.values()) >= LEAST - ERROR
                 met = met and fine
                 shown = ", ".join(f"{trials} trials {share:.3f}" for trials, share in found.items())
-                print(
-                    f"  p{100 * q:g} of {n}, {name}: {shown}{', not required' if edge else '' if fine else ' NOT MET'}",
-                    flush=True,
-                )
+                words = ", not required" if edge else "" if fine else " NOT MET"
+                print(f"  p{100 * q:g} of {n}, {name}: {shown}{words}", flush=True)
     return met

@@ -42,7 +42,7 @@ def neighbours(values: Sequence[float], q: float) -> tuple[float, float, float] 
     None with fewer than :func:`needed` values. The k-th least of n values lies at or below the true quantile with
     probability P(Binomial(n, q) >= k). Taking the upper one in that share of trials makes it as often above the
     true quantile as below, whatever the distribution. A value between the two would not: where a second mode
-    begins near the quantile, it lies in the gap. Nor would a weighted mean of order statistics (Harrell and Davis),
+    begins near the quantile, it lies in the gap. Nor would a weighted mean of all (Harrell and Davis),
     which spikes pull (docs/verdicts.md). Raises ValueError for a value that is not finite and above zero.
     """
     ordered = np.sort(np.exp(logs_of(values)))
