@@ -11,10 +11,10 @@ from scipy.stats import binom
 from lab.errors import NotEnoughData
 from lab.records import Interval
 from lab.stats.interval import cell_interval
-from lab.stats.sample import Floats, logs_of
+from lab.stats.sample import Floats, logs_of, trial_median
 
 NOT_ESTIMABLE = "not estimable"
-"""Printed in a table where :func:`quantile` returns None."""
+"""Printed in a table where :func:`over_trials` returns None."""
 
 PROOF = 0.01
 """Largest chance that at most one sample lies beyond the percentile: 99 % confidence (MLPerf LoadGen's early
@@ -36,23 +36,22 @@ def needed(q: float) -> int:
     return n
 
 
-def quantile(values: Sequence[float], q: float) -> float | None:
-    """Return the median-unbiased estimate of the q-quantile of one trial; None with fewer than :func:`needed`.
+def neighbours(values: Sequence[float], q: float) -> tuple[float, float, float] | None:
+    """Return the order statistics of one trial on either side of its q-quantile, and the share of the upper one.
 
-    As often above the true quantile as below it, whatever the distribution: the k-th least of n values lies at or
-    below the true quantile with probability P(Binomial(n, q) >= k), so the two neighbours on either side of one
-    half are interpolated by that probability, on logarithms. At .5 it is the trial's median. A weighted mean of
-    order statistics (Harrell and Davis) is pulled by spikes, and more trials only make the wrong value surer (the
-    interval over 24 trials held the p95 of spiky values in a third of cases: docs/verdicts.md). Raises ValueError
-    for a value that is not finite and above zero.
+    None with fewer than :func:`needed` values. The k-th least of n values lies at or below the true quantile with
+    probability P(Binomial(n, q) >= k). Taking the upper one in that share of trials makes it as often above the
+    true quantile as below, whatever the distribution. A value between the two would not: where a second mode
+    begins near the quantile, it lies in the gap. Nor would a weighted mean of all (Harrell and Davis),
+    which spikes pull (docs/verdicts.md). Raises ValueError for a value that is not finite and above zero.
     """
-    logs = np.sort(logs_of(values))
-    if logs.size < needed(q):
+    ordered = np.sort(np.exp(logs_of(values)))
+    if ordered.size < needed(q):
         return None
-    below = _at_or_below(logs.size, q)
+    below = _at_or_below(ordered.size, q)
     inner = int((below >= 0.5).sum())
-    share = (below[inner - 1] - 0.5) / (below[inner - 1] - below[inner])
-    return float(np.exp((1 - share) * logs[inner - 1] + share * logs[inner]))
+    share = float((below[inner - 1] - 0.5) / (below[inner - 1] - below[inner]))
+    return float(ordered[inner - 1]), float(ordered[inner]), share
 
 
 @lru_cache
@@ -62,13 +61,23 @@ def _at_or_below(n: int, q: float) -> Floats:
 
 
 def over_trials(trials: Sequence[Sequence[float]], q: float) -> Interval | None:
-    """Return the q-quantile of iterations: the median of each trial's own, with its order-statistic interval.
+    """Return the q-quantile of iterations: the median of the trials' own, with its order-statistic interval.
+
+    A trial's own is one of its :func:`neighbours`, the upper one in turn; at .5 it is the trial's median.
 
     Iterations of one process are not independent, so there is no interval within a trial. Trials with fewer values
     than :func:`needed` are left out; None if none is left. With fewer than five trials there is only the estimate.
     Raises ValueError for a value that is not finite and above zero.
     """
-    own = [found for found in (quantile(trial, q) for trial in trials) if found is not None]
+    own, due = [], 0.5
+    for trial in trials:
+        found = neighbours(trial, q)
+        if found is None:
+            continue
+        lower, upper, share = found
+        due += share
+        own.append(trial_median(trial) if q == 0.5 else upper if due >= 1 else lower)
+        due -= due >= 1
     try:
         return cell_interval(own, looks=None)
     except NotEnoughData:
