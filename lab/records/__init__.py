@@ -1,6 +1,8 @@
 """The nouns of the lab, frozen: the values that its parts pass to each other."""
 
 from lab.records.answer import (
+    LOSS,
+    PLANNED_S,
     Answer,
     CellSummary,
     Published,
@@ -56,7 +58,9 @@ __all__ = [
     "ENDED",
     "FLAGS",
     "IDLE_UNKNOWN",
+    "LOSS",
     "MIXED",
+    "PLANNED_S",
     "PRODUCTS",
     "REST",
     "SENSOR_GONE",

@@ -42,6 +42,13 @@ class Window:
     celsius: float | None
 
 
+LOSS = 0.10
+"""Share of the peak rate whose loss is timed."""
+
+PLANNED_S = 1200.0
+"""Twenty minutes, after which phones' temperatures were seen to settle; a shorter curve is reported as short."""
+
+
 @dataclass(frozen=True)
 class Sustained:
     """The rate of a long trial over time, in windows of `window_s` seconds.

@@ -17,7 +17,7 @@ from scipy.optimize import isotonic_regression
 from scipy.special import stdtrit
 
 from lab.errors import NotEnoughData
-from lab.records import Interval, Sustained, Window
+from lab.records import LOSS, Interval, Sustained, Window
 from lab.stats.sample import LEVEL
 
 WINDOW_S = 60.0
@@ -38,12 +38,6 @@ STRETCH = 3
 _MOST_LEAN = 0.9
 _FLAT = 1e-9
 """Logarithms closer than this are equal: 1 ns in 1 s."""
-
-LOSS = 0.10
-"""Share of the peak rate whose loss is timed."""
-
-PLANNED_S = 1200.0
-"""Twenty minutes, after which phones' temperatures were seen to settle; a shorter curve is reported as short."""
 
 
 def sustained(

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from lab.records import Cell, Sustained
+from lab.records import LOSS, PLANNED_S, Cell, Sustained
 from lab.report.spark import spark
 from lab.report.wording import cell_phrase, percent, plain, quantity, varying
-from lab.stats.sustained import LOSS, PLANNED_S
 
 WIDTH = 72
 """Characters of a line of bars: fits 80 columns with some room."""

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +11,6 @@ from device_agents.reference.language import Language
 from device_agents.reference.package import open_package, read_input
 from device_agents.reference.units import open_units
 from tests.device_agents.stand_in import PROMPT, job_of, write_build
-
-
-@pytest.fixture(autouse=True)
-def _same_cores() -> Iterator[None]:
-    """Give the test process its cores back: an agent that runs inside it pins its thread."""
-    allowed = os.sched_getaffinity(0)
-    yield
-    os.sched_setaffinity(0, allowed)
 
 
 @pytest.mark.parametrize("kv_cache", ["float32", "float16", "int8"])

@@ -13,14 +13,6 @@ CORES = sorted(os.sched_getaffinity(0))
 TWO_CORES = pytest.mark.skipif(len(CORES) < 2, reason="two units need two cores; this process may use one")
 
 
-@pytest.fixture(autouse=True)
-def _same_cores() -> Iterator[None]:
-    """Give the test process its cores back: a pipeline pins the calling thread."""
-    allowed = os.sched_getaffinity(0)
-    yield
-    os.sched_setaffinity(0, allowed)
-
-
 @pytest.fixture
 def pipeline() -> Iterator[Pipeline]:
     """Open a pipeline on the first and the last core."""
