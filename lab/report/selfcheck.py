@@ -17,7 +17,8 @@ from lab.report import markdown, terminal
 from lab.report.table import Column, Head, Table, table
 from lab.report.wording import KIND_STYLES, KINDS, escape, number_of, percent, plain
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
-from lab.stats.resample import LARGEST, WELL_FOUND, at_least, at_most
+from lab.stats.findable import LARGEST
+from lab.stats.resample import WELL_FOUND, at_least, at_most
 
 BAR = 30
 """Characters of a full bar."""

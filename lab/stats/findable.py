@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +26,7 @@ DRAWN = 1000
 """Comparisons drawn: the share found is known to a hundredth."""
 
 LARGEST = 1.0
-"""Largest change searched for: twice the time."""
+"""Largest change searched for: twice the time. A judgement: a device that misses that shows nothing."""
 
 
 def smallest_found(spread: float, freedom: int, looks: Looks) -> float | None:
@@ -48,9 +49,12 @@ def _found(spread: float, looks: Looks) -> float | None:
         judged = judge_many(spread * noise + math.log1p(change), looks, firsts)
         return float(np.mean(judged.verdicts == "regressed")) >= FOUND
 
-    low, high = SMALLEST_EFFECT, LARGEST
-    if spread == 0:
-        return low
+    return SMALLEST_EFFECT if spread == 0 else least(well_found, above=SMALLEST_EFFECT)
+
+
+def least(well_found: Callable[[float], bool], *, above: float) -> float | None:
+    """Return the least change that is found well enough, by bisection to a thousandth; None if LARGEST is not."""
+    low, high = above, LARGEST
     if not well_found(high):
         return None
     while high - low > 0.001:

@@ -18,6 +18,7 @@ from scipy.special import betaincinv
 
 from lab.errors import NotEnoughData
 from lab.records import ResampledRates
+from lab.stats.findable import least
 from lab.stats.interval import Looks
 from lab.stats.many import Flags2, judge_many
 from lab.stats.sample import LEVEL, Floats, usable
@@ -30,9 +31,6 @@ VERDICTS = 1000
 
 LEAST_PAIRS = 30
 """Fewest A/A pairs (60 trials) that give rates. Policy, the fewest that a self-check is asked to measure."""
-
-LARGEST = 1.0
-"""Largest slow-down searched for: twice the time. A judgement: a device that misses that shows nothing."""
 
 WELL_FOUND = 0.95
 """Share of comparisons that must find a slow-down for the device to be able to show it. Policy."""
@@ -140,17 +138,11 @@ def smallest_found(
 ) -> float | None:
     """Return the smallest slow-down (0.02 = 2 %) found in a share WELL_FOUND of the comparisons of :func:`rates`.
 
-    By bisection, to a thousandth; None if even :data:`LARGEST` is found less often. Raises as :func:`rates` does.
+    By bisection, to a thousandth; None if even `lab.stats.findable.LARGEST` is found less often. Raises as :func:`rates` does.
     """
     logs, turns = _drawn(ratios, firsts, looks, n, seed)
 
     def well_found(change: float) -> bool:
         return _rates(logs, turns, looks, 1 + change).found >= WELL_FOUND * n
 
-    low, high = 0.0, LARGEST
-    if not well_found(high):
-        return None
-    while high - low > 0.001:
-        middle = (low + high) / 2
-        low, high = (low, middle) if well_found(middle) else (middle, high)
-    return high
+    return least(well_found, above=0.0)
