@@ -138,8 +138,8 @@ def smallest_found(
 ) -> float | None:
     """Return the smallest slow-down (0.02 = 2 %) found in a share WELL_FOUND of the comparisons of :func:`rates`.
 
-    By bisection (`lab.stats.findable.least`); None if even twice the time is found less often. Raises as :func:`rates`
-    does.
+    By bisection (`lab.stats.findable.least`); None if even twice the time is found less often. Raises as
+    :func:`rates` does.
     """
     logs, turns = _drawn(ratios, firsts, looks, n, seed)
 
