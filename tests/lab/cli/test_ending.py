@@ -106,12 +106,18 @@ def ended(folder: Path, arguments: Sequence[str], redirected: str, **variables: 
 
 
 @pytest.mark.parametrize("arguments", [*LOOKS, *helps()], ids=" ".join)
-def test_a_closed_pipe_and_a_full_disk_are_no_regression(folder: Path, arguments: Sequence[str]) -> None:
-    """Whatever the results say: 141 where nobody reads them, 2 and a reason where they cannot be written."""
+def test_a_closed_pipe_is_no_regression(folder: Path, arguments: Sequence[str]) -> None:
+    """Whatever the results say: 141 where nobody reads them."""
     gone, _, told = ended(folder, arguments, NOBODY)
-    full, _, why = ended(folder, arguments, "> /dev/full")
 
     assert (gone, told) == (141, "")
+
+
+@pytest.mark.parametrize("arguments", [*LOOKS, ("--help",), ("run", "--help")], ids=" ".join)
+def test_a_full_disk_is_no_regression(folder: Path, arguments: Sequence[str]) -> None:
+    """Whatever the results say: 2 and a reason where they cannot be written."""
+    full, _, why = ended(folder, arguments, "> /dev/full")
+
     assert (full, why) == (2, "lab: the output could not be written: No space left on device\n")
 
 
