@@ -37,7 +37,10 @@ Answer = TypeVar("Answer")
 
 
 def decode_scenario(*, iterations: int = ITERATIONS, timeout_s: float = 60, gates: str = 'start = "never"') -> str:
-    """Return a scenario of one trial of a second or two: long enough to be met in its middle and harmed there."""
+    """Return a scenario of one trial of a second or two: long enough to be met in its middle and harmed there.
+
+    An agent may be stopped between two spans for many seconds: almost all of that iteration is then in none.
+    """
     return f"""
 [scenario]
 name = "short"
@@ -55,7 +58,7 @@ iterations = {iterations}
 blocks = 1
 timeout_s = {timeout_s}
 [gates]
-max_gap = 0.99
+max_gap = 0.999999
 {gates}
 """
 
