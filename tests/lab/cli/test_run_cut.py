@@ -85,6 +85,8 @@ def test_a_cut_run_is_resumed(tmp_path: Path, cut: signal.Signals) -> None:
         assert started.poll() is None, started.communicate()
     agent = int((tmp_path / "slow").read_text())
     born = start_time(agent)
+    while str(agent) not in (tmp_path / "lock").read_text():  # a lab that has not noted its agent cannot end it
+        assert started.poll() is None, started.communicate()
     started.send_signal(cut)
     _, said = started.communicate(timeout=30)
 
