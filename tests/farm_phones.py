@@ -92,7 +92,7 @@ class Phone:
     def connect(self) -> str:
         """Have the tests' adb server connect to the phone; gives what adb says.
 
-        A link that an earlier test broke stays `offline` for a while: it is made anew.
+        After a test broke the link, adb lists the phone as `offline` for a while; reconnecting ends that.
         """
         if self.adb_state() == "offline":
             self.disconnect()

@@ -17,7 +17,7 @@ from device_agents.contract import Input, content_id
 from lab.builds.folder import Build
 from lab.errors import PrepareError
 from lab.files import disk_errors, make_folder, sha256, sync
-from lab.islands import run_module
+from lab.islands.process import run_module
 
 log = logging.getLogger(__name__)
 

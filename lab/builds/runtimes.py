@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device_agents.contract import ForeignManifest
-from lab import remedies
 from lab.errors import BuildError
+from lab.islands import remedies
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from device_agents.contract import ForeignManifest, Product
-from lab import remedies
 from lab.builds import folder as builds_on_disk
 from lab.cli.options import DATA, Data, opened
+from lab.islands import remedies
 
 builds = typer.Typer(
     no_args_is_help=True,

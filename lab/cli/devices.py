@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab import remedies
 from lab.cli.options import DATA, Data, opened, tell
 from lab.device import android, health, roster
 from lab.device.adb import transport as adb
@@ -27,6 +26,7 @@ from lab.device.care import journal as care_journal
 from lab.device.care import restore as care
 from lab.device.roster import Entry
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
+from lab.islands import remedies
 from lab.report.wording import KIND_STYLES, plain
 from lab.run.benches import terms_of
 from lab.run.turn import lease_of

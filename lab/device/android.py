@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import remedies
 from lab.device.adb.server import NAME, NAME_WORDS, PROTOCOL, UNREADABLE, checked_name
 from lab.device.adb.transport import AdbTransport, Attached, Server, attached
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop, own
 from lab.device.lease import SCRATCH
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceError, DeviceLost, DeviceRefused, DeviceStarting
+from lab.islands import remedies
 from lab.records import DeviceIdentity, DeviceKind
 
 __all__ = ["SCRATCH", "Bundle", "Description", "bundle_for", "connect", "describe"]

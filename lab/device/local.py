@@ -18,12 +18,12 @@ from time import monotonic
 import psutil
 
 import device_agents
-from lab import islands
 from lab.device.android_text import cpus
 from lab.device.transport import Completed, Device, Process
 from lab.errors import DeviceLost, DeviceRefused
 from lab.files import sha256
 from lab.identifiers import now_utc
+from lab.islands.process import ROOT, command
 from lab.records import DeviceIdentity
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
@@ -186,8 +186,8 @@ def connect() -> Device:
             cores=cores(),
         ),
         transport=LocalTransport(),
-        agent=tuple(islands.command("device_agents.reference")),
-        environment={**inherited, "PYTHONPATH": islands.ROOT},
+        agent=tuple(command("device_agents.reference")),
+        environment={**inherited, "PYTHONPATH": ROOT},
         scratch=None,
         facts=facts,
     )

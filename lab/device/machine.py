@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from lab import remedies
 from lab.device.cores import OVERRIDE, lock_path, state
 from lab.device.local import cores, host_facts
 from lab.device.lockfile import machine_lock
 from lab.errors import RunError
+from lab.islands import remedies
 
 FREE_GIB = 5.0
 """Free disk wanted: room for the environment's and the builds' growth; a judgement."""

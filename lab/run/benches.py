@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from lab import remedies
 from lab.builds import inputs
 from lab.builds.folder import Build
 from lab.device import cores, local
@@ -20,6 +19,7 @@ from lab.device.cores import HOST
 from lab.device.transport import Device, Process
 from lab.device.vitals import look
 from lab.errors import BuildError, DeviceError, PrepareError, ScenarioError
+from lab.islands import remedies
 from lab.records import Profile
 from lab.run.bench import Bench
 from lab.run.turn import Terms, lease_of

@@ -9,12 +9,12 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import File, ForeignManifest
-from lab import remedies
 from lab.builds.folder import MANIFEST, Build, file_of
 from lab.builds.inputs import OwnInput
 from lab.device.cores import Held
 from lab.device.push import Package, push
 from lab.errors import BuildError, DeviceLost
+from lab.islands import remedies
 from lab.run.bench import Bench
 from lab.run.recovery import bring_back
 

@@ -17,7 +17,7 @@ from lab.builds.folder import MANIFEST, Build
 from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
 from lab.device.transport import Device
 from lab.errors import RunError
-from lab.islands import run_module
+from lab.islands.process import run_module
 from lab.records import Cell, Flaw
 from lab.trial.agent import QUIET, Launch, Outcome, trial_folder
 from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT, THREADS

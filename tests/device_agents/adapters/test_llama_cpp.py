@@ -211,7 +211,7 @@ def test_threads_seen_elsewhere_are_no_measurement() -> None:
 
 @pytest.mark.parametrize("name", ["backends", "n_gpu_layers"])
 def test_a_back_end_that_is_not_told_is_unknown(name: str) -> None:
-    """Threads on their cores may have waited for another processor."""
+    """Threads on the right cores do not show that these did the work: a GPU may have."""
     assert units(read(line(**{name: None}))) == {"unknown"}
 
 

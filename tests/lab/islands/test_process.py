@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.islands import run_module
+from lab.islands.process import run_module
 
 
 def test_the_folder_it_runs_in_cannot_replace_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import remedies
+from lab.islands import remedies
 
 PATHS = ["/tmp/my data", "/tmp/it's mine", '/tmp/a"b', "/tmp/$HOME;x"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-ROOT = Path(__file__).absolute().parents[1]
+ROOT = Path(__file__).absolute().parents[2]
 CHECKOUT = (ROOT / "Makefile").is_file()
 """True if the lab runs from a checkout; an installed wheel has no Makefile beside it."""
 
