@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -18,8 +19,10 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make
 def words(folder: Path, verb: str, **given: str) -> list[str]:
     """Return the words of the shell that `make VERB` would run; nothing is run, and nothing need be set up."""
     (folder / ".ready").touch()
-    argv = ["make", "-n", verb, f"VENV={folder}", *(f"{name}={value}" for name, value in given.items())]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+    argv = ["make", "--no-print-directory", "-n", verb, f"VENV={folder}"]
+    argv += [f"{name}={value}" for name, value in given.items()]
+    plain = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run(argv, cwd=ROOT, env=plain, capture_output=True, text=True, check=True)
     return shlex.split(done.stdout.replace("\\\n", " "))
 
 
