@@ -20,7 +20,7 @@ quoted = '$(subst ','\'',$(1))'
 SUITE_NAMED = $(filter command environment,$(firstword $(origin SUITE)))
 SUITE_OPTION = $(if $(SCENARIO),$(if $(SUITE_NAMED),--suite $(call quoted,$(SUITE))),--suite $(call quoted,$(SUITE)))
 FARM = $(BIN)/python -m device_agents.virtual_phone
-PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q -c constraints.txt
+PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -37,14 +37,15 @@ help:  ## list the verbs
 
 setup: $(VENV)/.ready  ## create .venv with pinned versions (once)
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "pocketlab needs Python 3.11 or newer, found $$($(PYTHON) --version)"; \
 	  echo "name another: make setup PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
-	@echo "installing what constraints.txt pins (a few minutes the first time; log: $(VENV)/setup.log)"
-	@$(PIP_INSTALL) torch==2.13.0 > $(VENV)/setup.log 2>&1 \
-	  && $(PIP_INSTALL) -e '.[models,agents,dev]' >> $(VENV)/setup.log 2>&1 \
+	@echo "installing what requirements.lock pins (a few minutes the first time; log: $(VENV)/setup.log)"
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock > $(VENV)/setup.log 2>&1 \
+	  && $(PIP_INSTALL) torch==2.13.0 >> $(VENV)/setup.log 2>&1 \
+	  && $(PIP_INSTALL) --no-build-isolation -e '.[models,agents,dev]' >> $(VENV)/setup.log 2>&1 \
 	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: see above; the whole log is $(VENV)/setup.log"; exit 2; }
 	@touch $@
 

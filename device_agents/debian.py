@@ -32,6 +32,15 @@ class DebianError(Exception):
     """Debian packages could not be downloaded or unpacked; the message says what to do."""
 
 
+def want_keys(keyring: Path = KEYRING) -> None:
+    """Raise `DebianError` without Debian's keys: nothing unsigned is fetched."""
+    if not keyring.is_file():
+        raise DebianError(
+            f"wanted Debian's keys in {keyring}, to check what is fetched, found nothing: "
+            "apt-get install debian-archive-keyring"
+        )
+
+
 def cache_folder() -> Path:
     """Return the folder for downloads: ``$POCKETLAB_CACHE``, otherwise ``~/.cache/pocketlab``."""
     named = os.environ.get("POCKETLAB_CACHE")
@@ -101,8 +110,7 @@ def _cached(folder: Path, name: str) -> Path | None:
 
 def _fetch(names: Sequence[str], architecture: str, suite: str, folder: Path) -> None:
     """Make apt update its own lists, check their signatures and download `names` into `folder`."""
-    if not KEYRING.exists():
-        raise DebianError(f"wanted Debian's keys in {KEYRING}, found nothing: apt install debian-archive-keyring")
+    want_keys()
     state = folder.parent / f"state-{architecture}"
     for part in ("lists/partial", "cache/archives/partial"):
         (state / part).mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,6 @@ if __name__ == "__main__":  # before the imports below would fail with a traceba
     need("export", "models", "torch", "onnx_ir", "PIL")
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -140,7 +139,7 @@ def refuse_wrong(recipe: Recipe, finding: Finding) -> None:
         if not found <= allowed:
             raise PrepareError(
                 f"wanted the exported {what} within {allowed:g} of torch, found {found:.3g}: "
-                f"the graph is wrong, or this ONNX Runtime differs; try the version that constraints.txt pins"
+                f"the graph is wrong, or this ONNX Runtime differs; try the version that requirements.lock pins"
             )
 
 
@@ -153,11 +152,8 @@ def main() -> int:
     parser.add_argument("--image", type=Path, help="an image file to add as an input of your own")
     parser.add_argument("--instruction", default="Describe this image.", help="what to ask about --image")
     parser.add_argument("--out", type=Path, required=True, help="a new or empty folder")
-    parser.add_argument("--force", action="store_true", help="empty the folder first if it holds a build")
     arguments = parser.parse_args()
     try:
-        if arguments.force and (arguments.out / "manifest.json").exists():
-            shutil.rmtree(arguments.out)
         extra = []
         if arguments.image is not None:
             model = random_mllm(PRESETS[arguments.preset], arguments.seed)

@@ -1,7 +1,7 @@
 """The wheel as a person installs it: into a new environment, away from the checkout, without the models' packages.
 
 Everything is real: pip builds the wheel from a copy of this tree and installs it with its dependencies from the
-package index, in the versions of constraints.txt, in a folder whose name has spaces and letters beyond ASCII.
+package index, in the versions of requirements.lock, in a folder whose name has spaces and letters beyond ASCII.
 Only the gates of `vit_batch` are opened, in a copy of the installed file: a busy machine must not fail a test.
 """
 
@@ -80,7 +80,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Installe
     worked(finished([sys.executable, "-m", "venv", "--without-pip", "environment"], folder))
     python = folder / "environment/bin/python"
     pip = [*PIP, "--python", str(python), "install", "--no-compile", "-q"]
-    worked(finished([*pip, "-c", ROOT / "constraints.txt", wheel], folder))
+    pins = re.findall(r"^\S+==\S+", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    (folder / "pins.txt").write_text("\n".join(pins), encoding="utf-8")  # of a wheel made here pip has no hash
+    worked(finished([*pip, "-c", folder / "pins.txt", wheel], folder))
     (folder / "elsewhere").mkdir()
     return Installed(folder / "environment", folder / "elsewhere")
 

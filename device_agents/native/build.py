@@ -33,6 +33,9 @@ SOURCES = Path(__file__).parent
 PYTHON = "3.11"
 """The Python of the wheel to download. Every wheel holds the same library; naming one gives one bundle id."""
 
+RUNTIME = "1.32.0"
+"""The release of ONNX Runtime that phones get, which the host's agent runs on as well."""
+
 ANDROID_API = 28
 """Android 9: the first whose libc has everything that the agent uses. MT6989 phones were sold with Android 14."""
 
@@ -58,11 +61,25 @@ class Linux:
     debian: str
     wheel: str
     loader: str
+    sha256: str
+    """Of the wheel of `RUNTIME`, as requirements.lock has it."""
 
 
 ABIS: Mapping[str, Linux] = {
-    "x86_64": Linux("x86_64-linux-gnu.2.28", "amd64", "manylinux_2_28_x86_64", "ld-linux-x86-64.so.2"),
-    "arm64": Linux("aarch64-linux-gnu.2.28", "arm64", "manylinux_2_28_aarch64", "ld-linux-aarch64.so.1"),
+    "x86_64": Linux(
+        "x86_64-linux-gnu.2.28",
+        "amd64",
+        "manylinux_2_28_x86_64",
+        "ld-linux-x86-64.so.2",
+        "5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d",
+    ),
+    "arm64": Linux(
+        "aarch64-linux-gnu.2.28",
+        "arm64",
+        "manylinux_2_28_aarch64",
+        "ld-linux-aarch64.so.1",
+        "2303372a85299b6757b0e11e1cbf13e410ddf7e10c37f4b37e99d1c90e7daf7c",
+    ),
 }
 """The targets name glibc 2.28, which the wheels are built for."""
 
@@ -74,9 +91,10 @@ class BuildError(Exception):
 def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Path | None = None) -> str:
     """Build the bundle of an ABI into `out`, replacing an older one, and return its id.
 
-    It is built beside `out` and then renamed: an interrupted build leaves the old bundle. Raises `BuildError` and
-    `DebianError`.
+    It is built beside `out` and then renamed: an interrupted build leaves the old bundle. Raises `BuildError`,
+    also when `out` holds anything but a bundle, and `DebianError`.
     """
+    refuse_others(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
         folder = Path(aside) / "bundle"
@@ -92,13 +110,39 @@ def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Pat
     return bundle_id
 
 
+def refuse_others(out: Path) -> None:
+    """Raise `BuildError` unless `out` is missing, empty, or a bundle with no other file than those it lists."""
+    try:
+        found = {path.name for path in out.iterdir()}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BuildError(f"wanted a folder for the agent, {out}: {error.strerror}: name another") from error
+    try:
+        bundle = json.loads((out / "bundle.json").read_text(encoding="utf-8"))
+        ours = (
+            {"bundle.json", *(file["path"] for file in bundle["files"])} if bundle["agent"] == "native" else set()
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        ours = set()
+    if others := sorted(found - ours):
+        raise BuildError(
+            f"wanted a new or empty folder, or an agent to replace, found {out}, which holds {len(others)} "
+            f"files that no agent put there, such as {others[0]!r}: nothing was touched; name another with --out"
+        )
+
+
 def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
     """Fill a bundle for a Linux ABI; return its start command and the runtime's release."""
     if importlib.util.find_spec("ziglang") is None:
         raise BuildError("wanted the compiler `ziglang`, found none here: `pip install 'pocketlab[agents]'`")
-    release = metadata.version("onnxruntime")  # the host's agent runs on the same
-    with zipfile.ZipFile(_wheel(release, linux.wheel, cache)) as wheel:
-        (folder / "libonnxruntime.so").write_bytes(wheel.read(f"onnxruntime/capi/libonnxruntime.so.{release}"))
+    if (installed := metadata.version("onnxruntime")) != RUNTIME:
+        raise BuildError(
+            f"wanted onnxruntime {RUNTIME} here too, so that host and phones run the same, found {installed}: "
+            f"pip install onnxruntime=={RUNTIME}"
+        )
+    with zipfile.ZipFile(_wheel(linux, cache)) as wheel:
+        (folder / "libonnxruntime.so").write_bytes(wheel.read(f"onnxruntime/capi/libonnxruntime.so.{RUNTIME}"))
     includes = _headers(cache, ["libonnxruntime-dev", "nlohmann-json3-dev"])
     command = [sys.executable, "-m", "ziglang", "c++", "-target", linux.target]
     compile_agent(command, [*includes, includes[0] / "onnxruntime"], folder / "agent", cache)
@@ -108,7 +152,7 @@ def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
         for name in (linux.loader, *LIBRARIES):
             shutil.copyfile(_library(Path(unpacked), name), folder / name)
     start = [f"{{folder}}/{linux.loader}", "--inhibit-cache", "--library-path", "{folder}", "{folder}/agent"]
-    return start, f"onnxruntime {release}"
+    return start, f"onnxruntime {RUNTIME}"
 
 
 def _android(folder: Path, cache: Path, ndk: Path | None, aar: Path | None) -> tuple[list[str], str]:
@@ -167,22 +211,28 @@ def compile_agent(compiler: Sequence[str], includes: Sequence[Path], agent: Path
         raise BuildError(f"the compiler failed ({' '.join(compiler)}):\n{done.stderr[-3000:]}")
 
 
-def _wheel(release: str, platform: str, cache: Path) -> Path:
-    """Return the wheel of ONNX Runtime for a platform, from the cache, which holds whole files only, or by pip."""
+def _wheel(linux: Linux, cache: Path) -> Path:
+    """Return the wheel of ONNX Runtime for an ABI, cached or fetched; raise `BuildError` on another hash."""
     folder = cache / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
-    pattern = f"onnxruntime-{release}-*{platform}.whl"
-    if found := sorted(folder.glob(pattern)):
-        return found[0]
+    pattern = f"onnxruntime-{RUNTIME}-*{linux.wheel}.whl"
+    for path in folder.glob(pattern):
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found == linux.sha256:
+            return path
+        raise BuildError(f"wanted {path} with SHA-256 {linux.sha256}, found {found}: delete it and build again")
     with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as aside:
+        wanted = Path(aside) / "wanted.txt"
+        wanted.write_text(f"onnxruntime=={RUNTIME} --hash=sha256:{linux.sha256}\n", encoding="ascii")
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", aside]
-        wanted = ["--platform", platform, "--python-version", PYTHON, f"onnxruntime=={release}"]
-        done = subprocess.run([*pip, *wanted], capture_output=True, text=True, check=False)
+        pip += ["--platform", linux.wheel, "--python-version", PYTHON, "--requirement", str(wanted)]
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
         for path in Path(aside).glob(pattern):
             return path.rename(folder / path.name)
     raise BuildError(
-        f"wanted onnxruntime {release} for {platform}, pip found none: check the network and the "
-        f"installed onnxruntime: {done.stderr.strip()[-500:]}"
+        f"wanted onnxruntime {RUNTIME} for {linux.wheel}, SHA-256 {linux.sha256}, pip found none: check the "
+        f"network: {done.stderr.strip()[-500:]}"
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,14 @@ from device_agents.virtual_phone.phone import KIND, Phone, create, load
 from device_agents.virtual_phone.rootfs import Say
 from device_agents.virtual_phone.supervisor import BOOT_S
 
+MARK = "pocketlab-farm"
+"""The file that makes a folder a farm. Without it nothing in the folder is changed or removed."""
+MARKED = "Virtual phones of pocketlab: `make farm-down` removes them, and this file.\n"
+
 NETWORK = {"x86_64": "127.0.77", "arm64": "127.0.78"}
+PHONE = re.compile(rf"({'|'.join(KIND.values())})-\d+")
+"""The names of a farm's phones, and of their folders."""
+
 PROGRAMS = {  # a program that a farm runs -> its Debian package
     "apt-get": "apt",
     "debootstrap": "debootstrap",
@@ -58,8 +66,7 @@ def check(abi: str) -> None:
 
 @contextlib.contextmanager
 def _turn(farm: Path, say: Say) -> Iterator[None]:
-    """Allow one `up` or `down` at a time."""
-    farm.mkdir(parents=True, exist_ok=True)
+    """Allow one `up` or `down` at a time, in a folder that bears the farm's mark."""
     farm.chmod(0o700)  # files in it run as root: nobody else may write them
     with (farm / "lock").open("w", encoding="ascii") as lock:
         try:
@@ -70,11 +77,32 @@ def _turn(farm: Path, say: Say) -> Iterator[None]:
         yield
 
 
+def _mark(farm: Path) -> None:
+    """Make the farm's folder, or take an empty one; raise `FarmError` when it holds anything but a farm."""
+    try:
+        farm.mkdir(parents=True, exist_ok=True)
+        _refuse_others(farm)
+        (farm / MARK).write_text(MARKED, encoding="ascii")
+    except OSError as error:
+        raise FarmError(f"wanted a folder for a farm, {farm}: {error.strerror}: name another") from error
+
+
+def _refuse_others(farm: Path) -> None:
+    """Raise `FarmError` when a folder is neither empty nor a farm."""
+    others = sorted(path.name for path in farm.iterdir())
+    if others and not (farm / MARK).is_file():
+        raise FarmError(
+            f"wanted a farm or an empty folder in POCKETLAB_FARM, found {farm}, which has no file {MARK} but "
+            f"{len(others)} others, such as {others[0]!r}: nothing was touched; name another folder"
+        )
+
+
 def phones(farm: Path) -> list[Phone]:
     """Return every phone of the farm, running or not."""
     if farm.exists() and not os.access(farm, os.R_OK | os.X_OK):
         raise FarmError(f"the farm in {farm} belongs to root: use sudo, or name another in POCKETLAB_FARM")
-    return [load(path.parent) for path in sorted((farm / "phones").glob("*/phone.json"))]
+    found = sorted((farm / "phones").glob("*/phone.json"))
+    return [load(path.parent) for path in found if PHONE.fullmatch(path.parent.name)]
 
 
 def is_up(phone: Phone) -> bool:
@@ -90,6 +118,7 @@ def up(count: int, abi: str, say: Say, network: str = "") -> list[Phone]:
     """Start phones of this ABI until `count` run, leave running ones alone, and return all of this ABI."""
     check(abi)
     farm = root()
+    _mark(farm)
     with _turn(farm, say):
         base = rootfs.ensure(abi, say)
         if abi == "arm64":
@@ -142,9 +171,17 @@ def _wait(phone: Phone, process: subprocess.Popen[bytes]) -> None:
 
 
 def down(say: Say) -> list[str]:
-    """End every phone of the farm, running or left over, remove it completely, and return their names."""
+    """End every phone of the farm, running or left over, remove what `up` made by name, and return their names.
+
+    Raises `FarmError` when the folder is no farm. Whatever else lies in a farm stays, and is told.
+    """
     farm = root()
     if not farm.exists():
+        return []
+    if not farm.is_dir():
+        raise FarmError(f"wanted a farm in POCKETLAB_FARM, found {farm}, which is no folder: name another")
+    _refuse_others(farm)
+    if not (farm / MARK).exists():
         return []
     with _turn(farm, say):
         found = phones(farm)
@@ -153,10 +190,19 @@ def down(say: Say) -> list[str]:
                 ask(phone, "stop", deadline_s=5.0)
         for phone in found:
             sweep(phone)
-            shutil.rmtree(phone.folder)
+        for folder in (farm / "phones").glob("*"):
+            if PHONE.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
+                shutil.rmtree(folder)  # also without a phone.json, from an interrupted `up`
         emulation.unregister(farm)
-        shutil.rmtree(farm / "phones", ignore_errors=True)  # those without a phone.json, from an interrupted `up`
-    shutil.rmtree(farm)
+        with contextlib.suppress(OSError):
+            (farm / "phones").rmdir()
+    for name in ("lock", MARK):
+        (farm / name).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # another `down` waited for this one
+        if left := sorted(path.name for path in farm.iterdir()):
+            say(f"left {farm} in place, with {', '.join(map(repr, left[:5]))}, which `up` did not make")
+        else:
+            farm.rmdir()
     return [phone.name for phone in found]
 
 

@@ -97,9 +97,16 @@ def save(phone: Phone) -> None:
 
 
 def load(folder: Path) -> Phone:
-    """Read phone.json from a phone's folder."""
-    raw = json.loads((folder / "phone.json").read_text(encoding="utf-8"))
-    return Phone(raw["name"], raw["abi"], raw["host"], Path(raw["folder"]), Path(raw["root"]), raw["group"])
+    """Read phone.json from a phone's folder; raise `FarmError` when it says that it is another folder's."""
+    path = folder / "phone.json"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        phone = Phone(raw["name"], raw["abi"], raw["host"], Path(raw["folder"]), Path(raw["root"]), raw["group"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise FarmError(f"wanted a phone's description, found {path} unreadable: {error}: delete it") from error
+    if phone.folder != folder or not phone.group.startswith("pocketlab-"):
+        raise FarmError(f"wanted the phone of {folder}, found in {path} that of {phone.folder}: delete the file")
+    return phone
 
 
 def create(phone: Phone) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from device_agents.debian import KEYRING, DebianError, want_keys
 from device_agents.virtual_phone.errors import FarmError
 
 Say = Callable[[str], None]
@@ -104,11 +105,19 @@ def _make(abi: str, root: Path, say: Say) -> None:
 
 
 def _fetch(abi: str, root: Path, log: Path, say: Say) -> None:
-    """Download and check the packages with debootstrap, from apt's first mirror that has the suite."""
+    """Download and check the packages with debootstrap, from apt's first mirror that has the suite.
+
+    Without Debian's keys debootstrap would go on unsigned: raises `FarmError` instead.
+    """
+    try:
+        want_keys()
+    except DebianError as error:
+        raise FarmError(str(error)) from error
     failures = []
     for mirror in mirrors():
         say(f"fetching {SUITE} with debootstrap from apt's mirror")
         argv = ["debootstrap", "--foreign", "--variant=minbase", f"--arch={ARCHITECTURE[abi]}"]
+        argv += [f"--keyring={KEYRING}", "--force-check-gpg"]
         try:
             _command([*argv, f"--include={','.join(PACKAGES)}", SUITE, str(root), mirror], log)
         except FarmError as error:

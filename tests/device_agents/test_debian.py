@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from device_agents.debian import mirror_in
+from pathlib import Path
+
+import pytest
+
+from device_agents.debian import DebianError, mirror_in, want_keys
 
 
 def test_the_mirror_is_that_of_the_release_itself() -> None:
@@ -11,3 +15,9 @@ def test_the_mirror_is_that_of_the_release_itself() -> None:
 
     assert mirror_in(targets, "bookworm") == "mirror-c"
     assert mirror_in(targets, "trixie") is None
+
+
+def test_without_debians_keys_nothing_is_fetched(tmp_path: Path) -> None:
+    """Debootstrap would go on unsigned."""
+    with pytest.raises(DebianError, match="found nothing: apt-get install debian-archive-keyring"):
+        want_keys(tmp_path / "debian-archive-keyring.gpg")

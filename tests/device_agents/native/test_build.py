@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.debian import DebianError, cache_folder, download
+from device_agents.native.build import RUNTIME, BuildError, build, refuse_others
 from tests.lab_process import ROOT
 
 HEADERS = ("headers/onnxruntime_c_api.h", "jni/arm64-v8a/libonnxruntime.so")
@@ -38,6 +39,41 @@ def aar_of(path: Path, names: tuple[str, ...]) -> Path:
         for name in names:
             archive.writestr(name, b"")
     return path
+
+
+@pytest.mark.parametrize(
+    "bundle", [None, "[]", '{"agent": "native", "files": []}', '{"files": [{"path": "mine"}]}']
+)
+def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path: Path, bundle: str | None) -> None:
+    """What somebody else put there stays, also beside a file that is called bundle.json."""
+    (tmp_path / "mine").write_text("three years", encoding="ascii")
+    if bundle is not None:
+        (tmp_path / "bundle.json").write_text(bundle, encoding="ascii")
+
+    with pytest.raises(BuildError, match="nothing was touched"):
+        build("x86_64", tmp_path, cache=tmp_path / "cache")
+
+    assert (tmp_path / "mine").read_text(encoding="ascii") == "three years"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_wheel_with_another_hash_is_not_used(tmp_path: Path) -> None:
+    """A wheel that was changed in the cache never gets to a phone; the message says what to do."""
+    wheel = tmp_path / f"cache/wheels/onnxruntime-{RUNTIME}-cp311-cp311-manylinux_2_28_x86_64.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(b"another library")
+
+    with pytest.raises(BuildError, match=r"with SHA-256 5a34fc.*, found 8450b4.*: delete it and build again"):
+        build("x86_64", tmp_path / "out", cache=tmp_path / "cache")
+
+
+def test_a_bundle_is_replaced(tmp_path: Path) -> None:
+    """A folder with a bundle and its files alone may go."""
+    files = '{"agent": "native", "files": [{"path": "agent"}]}'
+    (tmp_path / "bundle.json").write_text(files, encoding="ascii")
+    (tmp_path / "agent").touch()
+
+    refuse_others(tmp_path)
 
 
 def test_android_wants_an_ndk_and_an_archive_in_words(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from device_agents.virtual_phone import cgroup, farm
 from device_agents.virtual_phone.control import ask
 from device_agents.virtual_phone.errors import FarmError
-from device_agents.virtual_phone.phone import Phone
+from device_agents.virtual_phone.phone import Phone, save
 from tests.farm_phones import free_network, run_farm
 
 
@@ -170,3 +170,66 @@ def test_a_phone_that_does_not_exist_is_named(environment: dict[str, str]) -> No
     """The message lists the existing phones."""
     done = run_farm(environment, "fault", "virtual-9", "unplug")
     assert (done.returncode, done.stderr) == (2, "farm: no phone 'virtual-9'; there are: none\n")
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def files_of(folder: Path) -> list[str]:
+    """List everything below a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_a_folder_that_is_no_farm_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """With files of somebody else, even with phones in it, the folder stays as it is, rights included."""
+    if verb == "up":
+        try:
+            farm.check("x86_64")
+        except FarmError as error:
+            pytest.skip(str(error))
+    monkeypatch.setenv("POCKETLAB_FARM", str(tmp_path))
+    (tmp_path / "phones/virtual-1").mkdir(parents=True)
+    (tmp_path / "phones/virtual-1/phone.json").write_text("{}", encoding="ascii")
+    (tmp_path / "thesis.tex").write_text("three years", encoding="ascii")
+    before, rights = files_of(tmp_path), tmp_path.stat().st_mode
+
+    with pytest.raises(FarmError, match=r"no file pocketlab-farm.*nothing was touched"):
+        farm.up(1, "x86_64", quiet) if verb == "up" else farm.down(quiet)
+
+    assert (files_of(tmp_path), tmp_path.stat().st_mode) == (before, rights)
+
+
+def test_down_removes_what_up_made_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that somebody put into the farm stays, and is told; an interrupted phone goes."""
+    monkeypatch.setenv("POCKETLAB_FARM", str(tmp_path))
+    (tmp_path / farm.MARK).write_text(farm.MARKED, encoding="ascii")
+    (tmp_path / "phones/virtual-1").mkdir(parents=True)
+    (tmp_path / "phones/notes").mkdir()
+    (tmp_path / "thesis.tex").write_text("three years", encoding="ascii")
+    said: list[str] = []
+
+    assert farm.down(said.append) == []
+
+    assert files_of(tmp_path) == ["phones", "phones/notes", "thesis.tex"]
+    assert said == [f"left {tmp_path} in place, with 'phones', 'thesis.tex', which `up` did not make"]
+
+
+def test_a_phone_that_points_elsewhere_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone.json cannot name another folder, which `down` would then sweep."""
+    monkeypatch.setenv("POCKETLAB_FARM", str(tmp_path / "farm"))
+    phone = Phone("virtual-1", "x86_64", "127.0.90.1", tmp_path / "precious", tmp_path, "pocketlab-x")
+    folder = tmp_path / "farm/phones/virtual-1"
+    for made in (phone.folder, folder):
+        made.mkdir(parents=True)
+    (tmp_path / "farm" / farm.MARK).touch()
+    save(phone)
+    (phone.folder / "phone.json").rename(folder / "phone.json")
+
+    with pytest.raises(FarmError, match="precious: delete the file"):
+        farm.down(quiet)
+
+    assert phone.folder.is_dir()
