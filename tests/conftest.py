@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,11 @@ process, so that each is made once; the rest runs beside them (`pytest -n 2 --di
 
 COSTLY = {"browser_page", "postgres_server", "lab"}
 """Fixtures that cost seconds too, but need no lane: a browser, a database, `lab` as a process."""
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, so that the processes which tests start do: a shell's background job ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
