@@ -4,8 +4,8 @@
 :class:`Event` lines. Agents in other languages follow `contract.schema.json` and `PROTOCOL.md`; the
 schema and the tables of the page are generated from this module (``python -m device_agents.schema --write``).
 
-Times are nanoseconds of the device's monotonic clock. Paths are relative, use forward slashes, and
-never leave the folder they are relative to.
+Times are nanoseconds of the device's monotonic clock. Paths are relative, use forward slashes, are in
+their shortest form, and never leave the folder they are relative to.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
+from device_agents.plain import plain
 from device_agents.reasons import InvalidReason as InvalidReason  # noqa: PLC0414 - handed on
 
 PROTOCOL = 1
 """The version that this file describes. A reader refuses a higher one, and upgrades or refuses a lower one."""
+
+PATH_BYTES, NAME_BYTES = 512, 255
+"""Longest path of a file and longest name in it: NAME_MAX of Linux (limits.h); and half of the 1,024 bytes that
+adb's sync protocol takes for a path (AOSP, SYNC.TXT), which leaves room for the folder on the device."""
 
 PROJECTIONS = 64
 """How many random projections an output carries: one for each bit of a 64-bit hash."""
@@ -96,9 +101,22 @@ class ErrorClass(StrEnum):
 
 def _relative(path: str) -> str:
     pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
-        raise ValueError(f"wanted a relative path that stays in its folder, found {path!r}")
+    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path:
+        raise ValueError(f"wanted a relative path that stays in its folder, found {_quoted(path)}")
+    if str(pure) != path:
+        raise ValueError(f"wanted a path in its shortest form, {_quoted(str(pure))}, found {_quoted(path)}")
+    if plain(path) != path:
+        raise ValueError(f"wanted a path of visible characters on one line, found {_quoted(path)}")
+    if len(path.encode()) > PATH_BYTES or any(len(part.encode()) > NAME_BYTES for part in pure.parts):
+        raise ValueError(
+            f"wanted a path of at most {PATH_BYTES} bytes, each name in it of at most {NAME_BYTES}, found "
+            f"{_quoted(path)}"
+        )
     return path
+
+
+def _quoted(path: str) -> str:
+    return ascii(path) if len(path) <= 100 else f"{path[:100]!a}... ({len(path)} characters)"
 
 
 RelativePath = Annotated[str, AfterValidator(_relative)]

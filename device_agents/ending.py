@@ -18,7 +18,9 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, TextIO, cast
+
+from device_agents.plain import cut, plain_lines
 
 FAILED, PIPE_CLOSED = 2, 141
 
@@ -44,11 +46,12 @@ def run(program: str, main: Callable[[], int], *, expected: type[Exception] | No
 
 
 def guard() -> Output:
-    """Put streams in place of stdout and stderr that neither break nor refuse a character.
+    """Put streams in place of stdout and stderr that neither break nor refuse a character, nor control a terminal.
 
     One that is closed becomes /dev/null, lest the next file that is opened gets its number. What an encoding lacks
-    is replaced. When stdout fails, :class:`OutputLost` is raised in the main thread, once; stderr is given up
-    silently: it holds no results. Returns what stdout writes to.
+    is replaced, and so is what a terminal would obey (:func:`drawn` lets that pass). When stdout fails,
+    :class:`OutputLost` is raised in the main thread, once; stderr is given up silently: it holds no results.
+    Returns what stdout writes to.
     """
     for number in range(3):
         try:
@@ -84,12 +87,39 @@ class Output(io.FileIO):
 
 
 class _Text(io.TextIOWrapper):
-    """Text that hides its bytes: typer writes UTF-8 to the bytes of a stream whose encoding is ASCII."""
+    """Text that a terminal shows and does not obey: the one place where all that a program prints is made plain.
+
+    It hides its bytes: typer writes UTF-8 to the bytes of a stream whose encoding is ASCII.
+    """
+
+    def write(self, text: str, /) -> int:
+        """Write text; what would control a terminal is made visible."""
+        super().write(plain_lines(text))
+        return len(text)
 
     @property
     def buffer(self) -> BinaryIO:
         """Raise AttributeError."""
         raise AttributeError("buffer")
+
+
+class _Drawn:
+    """The same stream, for what a library drew with colours and movements of its own."""
+
+    def __init__(self, text: _Text) -> None:
+        self._text = text
+
+    def write(self, text: str) -> int:
+        """Write text as it is."""
+        return io.TextIOWrapper.write(self._text, text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._text, name)
+
+
+def drawn(stream: TextIO) -> TextIO:
+    """Return the stream for a library that draws on a terminal; the texts in its drawing must be plain already."""
+    return cast(TextIO, _Drawn(stream)) if isinstance(stream, _Text) else stream
 
 
 def _status(program: str, main: Callable[[], int], expected: type[Exception] | None, out: Output) -> int:
@@ -140,5 +170,5 @@ def _bug(program: str, error: Exception) -> str:
 
 
 def _say(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
+    sys.stderr.write(f"{cut(words)}\n")
     sys.stderr.flush()

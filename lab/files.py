@@ -1,18 +1,41 @@
-"""Files that are either complete or absent, whatever happens to the process or the disk."""
+"""Files that are complete or absent, whatever happens to the process or the disk; and reading those of others."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import hashlib
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from lab.errors import DiskFull, StoreError
 
+log = logging.getLogger(__name__)
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+DOCUMENT_BYTES = 8 << 20
+"""Largest document that somebody else wrote: a manifest, an input, a bundle's list. A judgement: the reference
+model's manifest has 10 kB, and 8 MiB list fifty thousand files."""
+
+RECORD_BYTES = 256 << 20
+"""Largest record of the lab's own that is read back. A judgement: a trial of a million samples has 20 MB."""
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 @contextmanager
@@ -74,18 +97,112 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def open_regular(path: Path, most: int | None = None) -> FileIO:
+    """Open a regular file to read, unbuffered; a link is followed.
+
+    Raises `OSError`, as opening does, also for anything else (a pipe or a device could hang its reader, or have no
+    end) and for a file of more than `most` bytes: before anything is read, whoever exchanges the file meanwhile.
+    """
+    _check_regular(path, os.stat(path), most)  # noqa: PTH116 - opening a device could do something already
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _check_regular(path, os.fstat(descriptor), most)
+        return FileIO(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+
+
+def read(path: Path, most: int = DOCUMENT_BYTES) -> bytes:
+    """Return the content of a regular file of at most `most` bytes; raises `OSError` as :func:`open_regular`."""
+    with open_regular(path, most) as file:
+        parts, left = [], most + 1  # a file may grow, and one in /proc has no size
+        while left and (part := file.read(min(left, 1 << 20))):
+            parts.append(part)
+            left -= len(part)
+    if not left:
+        raise _too_large(path, most)
+    return b"".join(parts)
+
+
+def kind(mode: int) -> str:
+    """Return what a file of this mode is, in words: ``a pipe``."""
+    return _KINDS.get(stat.S_IFMT(mode), "a regular file" if stat.S_ISREG(mode) else "something else")
+
+
+def _check_regular(path: Path, found: os.stat_result, most: int | None) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, f"wanted a regular file, found {kind(found.st_mode)}", str(path))
+    if most is not None and found.st_size > most:
+        raise _too_large(path, most, found.st_size)
+
+
+def _too_large(path: Path, most: int, size: int | None = None) -> OSError:
+    found = "more" if size is None else f"{size:,}"
+    return OSError(errno.EFBIG, f"wanted at most {most:,} bytes, found {found}", str(path))
+
+
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in lower-case hex; raises `OSError`."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a regular file's content, in lower-case hex; raises `OSError`."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+TOLD_AFTER_S = 1.0
+"""How long a lock may be waited for in silence. A judgement: what is done under a lock takes milliseconds."""
+
+_POLL_S = 0.05
+
+_HOLDER_BYTES = 1024
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` against other processes of this machine; the kernel releases it if we die."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def locked(path: Path, *, tell: Callable[[str], None] = log.warning) -> Iterator[None]:
+    """Hold the lock file `path` against other processes of this machine; the kernel releases it if we die.
+
+    Whoever waits longer than :data:`TOLD_AFTER_S` is told for whom: the holder writes its pid, its command and
+    since when into the file. Raises `OSError`, also for a file that is not a regular one.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _check_regular(path, os.fstat(descriptor), None)
+        _wait(descriptor, path, tell)
+        _sign(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _wait(descriptor: int, path: Path, tell: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() - began >= TOLD_AFTER_S:
+                break
+            time.sleep(_POLL_S)
+    tell(f"waiting for the lock {path}, held by {_holder(descriptor)}; Ctrl-C stops waiting")
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _sign(descriptor: int) -> None:
+    """Write who we are into a lock's file; a full disk is no reason not to hold it."""
+    words = f"pid {os.getpid()}: {command()}, since {time.strftime('%H:%M:%S UTC', time.gmtime())}"
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, words.encode(errors="replace")[:_HOLDER_BYTES], 0)
+
+
+def _holder(descriptor: int) -> str:
+    """Return who holds a lock, as its file says; an older lab wrote nothing."""
+    with suppress(OSError):
+        return os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace") or "another process"
+    return "another process"
+
+
+def command() -> str:
+    """Return this process's command for people: `lab run vit_batch`, 80 characters at most."""
+    words = [Path(sys.argv[0]).name if sys.argv[0] else "python", *sys.argv[1:]]
+    return shlex.join(["lab", *words[1:]] if words[0] in ("lab", "__main__.py") else words)[:80]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import PROTOCOL, File, ForeignManifest, Input, Manifest, content_id, manifest_of
 from lab.builds.runtimes import RUNTIMES, Runtime, runtime_of
+from lab.documents.strict import Malformed, json_of
 from lab.errors import BuildError
-from lab.files import sha256
+from lab.files import kind, read, sha256
 
 MANIFEST = "manifest.json"
 REMEDY = "export the build again, or copy it again from an intact folder"
 SHOWN = 10
 """How many damaged files a message lists: in the wrong folder every file is damaged."""
+
+MOST_FILES = 10_000
+"""Most files of a build. A judgement: the reference model has 40, one split for an accelerator some hundreds."""
+
+MOST_BYTES = 128 << 30
+"""Most bytes of a build. A judgement: five times the memory of the largest phone of 2026 (24 GB)."""
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -45,19 +52,47 @@ def open_build(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
     `runtimes` lacks.
     """
     path = folder / MANIFEST
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - unlike pathlib's, no name is an error for it
         raise BuildError(f"{folder}: wanted the folder of a build, found {_found(folder)}; check the path")
     _stays_inside(folder, path)
     manifest = _read(manifest_of, path)
     if isinstance(manifest, ForeignManifest):
         runtime_of(manifest, runtimes)
+    check_files(path, [(file.path, file.bytes) for file in manifest.files])
     listed = {file.path for file in manifest.files}
     for name in _named(manifest):
         if name not in listed:
             raise BuildError(f"{path}: names {name!r}, which its list of files lacks; {REMEDY}")
-    if len(listed) != len(manifest.files):
-        raise BuildError(f"{path}: lists a file twice; {REMEDY}")
     return Build(content_id(manifest), folder, manifest)
+
+
+def check_files(at: Path, files: Sequence[tuple[str, int]]) -> None:
+    """Refuse files (name, bytes) that cannot be one build, before any is read; `at` opens the `BuildError`.
+
+    Two names must not be one file anywhere a build is copied to: on a file system that ignores case or the form of
+    Unicode, or where one of them is the other's folder.
+    """
+    if len(files) > MOST_FILES:
+        raise BuildError(f"{at}: wanted a build of at most {MOST_FILES:,} files, found {len(files):,}; pack them")
+    if (total := sum(size for _, size in files)) > MOST_BYTES:
+        raise BuildError(f"{at}: wanted a build of at most {MOST_BYTES:,} bytes, found {total:,}")
+    known: dict[str, tuple[str, str]] = {}
+    for name, _ in files:
+        if known.get(_folded(name)) == (name, name):
+            raise BuildError(f"{at}: lists the file {name!r} twice; {REMEDY}")
+        folders = [str(folder) for folder in PurePosixPath(name).parents][:-1]
+        for place, stands_for in ((name, name), *((folder, f"{folder}/") for folder in folders)):
+            other, other_file = known.setdefault(_folded(place), (stands_for, name))
+            if other != stands_for:
+                raise BuildError(
+                    f"{at}: {other_file!r} and {name!r} cannot lie in one folder: on some file systems "
+                    f"{other!r} and {stands_for!r} are one name; rename one of them"
+                )
+
+
+def _folded(name: str) -> str:
+    """Return what a file system that ignores case and the form of Unicode takes for the name."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def verify(build: Build) -> None:
@@ -89,12 +124,12 @@ def load_input(build: Build, name: str) -> Input:
 def _read(check: Callable[[object], Document], path: Path) -> Document:
     """Read a JSON document; check its protocol first: in a newer one any other key may mean something else."""
     try:
-        raw: object = json.loads(path.read_bytes())
+        raw = json_of(read(path))
     except FileNotFoundError as error:
         raise BuildError(f"{path}: no such file; {REMEDY}") from error
     except OSError as error:
-        raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BuildError(f"{path}: could not be read: {error.strerror or error}; {REMEDY}") from error
+    except Malformed as error:
         raise BuildError(f"{path}: broken JSON: {error}; {REMEDY}") from error
     protocol = raw.get("protocol") if isinstance(raw, dict) else None
     if isinstance(protocol, int) and protocol > PROTOCOL:
@@ -131,8 +166,8 @@ def _misfits(build: Build) -> Iterator[str]:
     listed = {file.path for file in build.manifest.files}
     for file in build.manifest.files:
         path = build.folder / file.path
-        if not path.resolve().is_relative_to(build.folder.resolve()):
-            yield f"{file.path}: a link that leaves the folder, to {path.resolve()}"
+        if not _real(path).is_relative_to(_real(build.folder)):
+            yield f"{file.path}: a link that leaves the folder, to {_real(path)}"
         elif not path.is_file():
             yield f"{file.path}: missing, wanted {file.bytes} bytes (found {_found(path)})"
         elif path.stat().st_size != file.bytes:
@@ -151,27 +186,45 @@ def _altered(build: Build) -> Iterator[str]:
 
 
 def file_of(folder: Path, name: str) -> File:
-    """Return a file of a folder as a manifest lists it; raises `BuildError` if it cannot be read."""
+    """Return a file of a folder as a manifest lists it; raises `BuildError` if it cannot be read, or be listed."""
     path = folder / name
     try:
         return File(path=name, sha256=sha256(path), bytes=path.stat().st_size)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"]
+        raise BuildError(f"{folder}: {problem}; rename the file") from error
     except OSError as error:
         raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
 
 
 def present(folder: Path) -> Iterator[str]:
-    """Yield the path of every file and link below `folder`; links to folders are not followed."""
+    """Yield the path of every file and link below `folder`; links to folders are not followed.
+
+    Raises `BuildError` when there are more than a build may have: a folder of millions is a mistake.
+    """
+    count = 0
     for parent, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        count += len(files) + len(links)
+        if count > 2 * MOST_FILES:
+            raise BuildError(f"{folder}: wanted a build of at most {MOST_FILES:,} files, found {count:,} and more")
         yield from ((Path(parent) / name).relative_to(folder).as_posix() for name in (*files, *links))
 
 
 def _stays_inside(folder: Path, path: Path) -> None:
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise BuildError(f"{path}: a link that leaves the folder, to {path.resolve()}; {REMEDY}")
+    if not _real(path).is_relative_to(_real(folder)):
+        raise BuildError(f"{path}: a link that leaves the folder, to {_real(path)}; {REMEDY}")
+
+
+def _real(path: Path) -> Path:
+    """Return the path without links; one to itself stays, where `Path.resolve` raises `RuntimeError`."""
+    return Path(os.path.realpath(path))
 
 
 def _found(path: Path) -> str:
-    if path.is_dir():
-        return "a folder"
-    return "something else" if path.exists() else "nothing"
+    try:
+        return kind(path.stat().st_mode)
+    except FileNotFoundError:
+        return "nothing"
+    except OSError as error:
+        return f"nothing usable ({error.strerror or error})"

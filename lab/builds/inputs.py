@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from device_agents.contract import Input, content_id
 from lab.builds.folder import Build
+from lab.documents.strict import Malformed, json_of
 from lab.errors import PrepareError
-from lab.files import disk_errors, make_folder, sha256, sync
+from lab.files import disk_errors, make_folder, read, sha256, sync
 from lab.islands.process import run_module
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def _keep(inputs: Path, folder: Path) -> OwnInput:
 
 def _open(folder: Path) -> OwnInput:
     with _readable(folder):
-        document = Input.model_validate_json((folder / "input.json").read_bytes())
+        document = Input.model_validate(json_of(read(folder / "input.json")))
         if document.image is not None:
             found = sha256(folder / document.image.path)
             if found != document.image.sha256:
@@ -140,6 +141,8 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _damaged(Path(error.filename or folder), error.strerror or str(error)) from error
+    except Malformed as error:
+        raise _damaged(folder / "input.json", str(error)) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise _damaged(folder / "input.json", first["msg"]) from error

@@ -17,6 +17,7 @@ Nothing is written into the folder. A model and its runtime's tool beside it are
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -27,10 +28,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from device_agents.contract import PROTOCOL, ForeignManifest, Name, Weights, content_id
-from lab.builds.folder import MANIFEST, Build, file_of, open_build, present
+from lab.builds.folder import MANIFEST, Build, check_files, file_of, open_build, present
 from lab.builds.runtimes import RUNTIMES, Runtime
-from lab.documents import Table, check, parse, read_text
+from lab.documents.tables import Table, check, parse, read_text
 from lab.errors import BuildError, ScenarioError
+from lab.files import open_regular
 
 DESCRIPTION = "foreign.toml"
 
@@ -54,7 +56,7 @@ class _Description(Table):
 
 def open_or_pack(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
     """Open a build, or pack a foreign folder as one; raises `BuildError` saying what the folder lacks."""
-    if not folder.is_dir() or (folder / MANIFEST).exists():
+    if not os.path.isdir(folder) or os.path.lexists(folder / MANIFEST):  # noqa: PTH112 - see `open_build`
         return open_build(folder, runtimes)
     names = sorted(present(folder))
     runnable = [runtime for runtime in runtimes if runtime.adapter]
@@ -100,6 +102,10 @@ def _aside(words: str) -> str:
 def _manifest(
     folder: Path, names: Sequence[str], runtime: Runtime, *, weight_file: str, program: str
 ) -> ForeignManifest:
+    try:
+        check_files(folder, [(name, (folder / name).stat().st_size) for name in names])
+    except OSError as error:
+        raise BuildError(f"{error.filename or folder}: could not be read: {error.strerror or error}") from error
     described = _described(folder)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(weight_file).stem).strip("-._")[:64]
     kv_cache = described.kv_cache or runtime.kv_caches[0]
@@ -126,7 +132,7 @@ def _manifest(
 
 def _described(folder: Path) -> _Description:
     path = folder / DESCRIPTION
-    if not path.exists():
+    if not os.path.lexists(path):
         return _Description()
     try:
         return check(_Description, parse(read_text(path), path), at=str(path))
@@ -140,7 +146,7 @@ def _abi(program: Path) -> str:
     Raises `BuildError` for anything else.
     """
     try:
-        with program.open("rb") as stream:
+        with open_regular(program) as stream:
             head = stream.read(20)
     except OSError as error:
         raise BuildError(f"{program}: could not be read: {error.strerror or error}") from error

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from lab.cli.terminal import Terminal
 from lab.records import Answer, Run
 from lab.report.answer.beside import render_beside, together
 from lab.report.answer.terminal import render_terminal
@@ -17,7 +16,7 @@ from lab.store import breakdowns
 
 def print_answers(answers: Sequence[Answer]) -> None:
     """Print answers, then the tables of :func:`print_beside`."""
-    console = Console()
+    console = Terminal()
     for answer in answers:
         console.print()
         console.print(render_terminal(answer))
@@ -27,10 +26,10 @@ def print_answers(answers: Sequence[Answer]) -> None:
 def print_breakdown(root: Path, run: Run) -> None:
     """Print where the time of a run's cells goes, if `lab profile` has found out."""
     if found := breakdowns.read(root, run.id):
-        Console().print(draw(breakdown_table(run, found)))
+        Terminal().print(draw(breakdown_table(run, found)))
 
 
 def print_beside(answers: Sequence[Answer]) -> None:
     """Print one table for each scenario that several answers are about."""
     for group in together(answers):
-        Console().print(render_beside(group))
+        Terminal().print(render_beside(group))

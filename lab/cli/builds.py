@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from device_agents.contract import ForeignManifest, Product
 from lab.builds import folder as builds_on_disk
 from lab.cli.options import DATA, Data, opened
+from lab.cli.terminal import Terminal
 from lab.islands import remedies
 
 builds = typer.Typer(
@@ -43,7 +43,7 @@ def list_builds(data: Data = DATA) -> None:
     if not table.row_count:
         typer.echo(f"No build yet: {remedies.a_build()}")
         return
-    Console().print(table)
+    Terminal().print(table)
 
 
 @builds.command(epilog="Example: `lab builds show nano-paper`")

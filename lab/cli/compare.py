@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
 from lab.cli.output import Regressed, data_option, short, write
+from lab.cli.terminal import Terminal
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -189,7 +189,7 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
 def _print(store: Store, comparison: Comparison, html: Path | None) -> None:
     """Print a comparison; leave with status 1 when it regressed, 2 when nothing could be compared."""
     found, trials = verdict_of(store, comparison)
-    Console().print(render_terminal(found))
+    Terminal().print(render_terminal(found))
     sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
     typer.echo(f"The sides: lab show {sides}{data_option(store.root)}")
     if html is not None:

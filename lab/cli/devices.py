@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from lab.cli.options import DATA, Data, opened, tell
+from lab.cli.terminal import Terminal
 from lab.device import android, health, roster
 from lab.device.adb import transport as adb
 from lab.device.adb.transport import Attached, Server
@@ -27,7 +26,7 @@ from lab.device.care import restore as care
 from lab.device.roster import Entry
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
 from lab.islands import remedies
-from lab.report.wording import KIND_STYLES, plain
+from lab.report.wording import KIND_STYLES
 from lab.run.benches import terms_of
 from lab.run.turn import lease_of
 
@@ -70,7 +69,7 @@ def list_devices(
     if as_json:
         typer.echo(json.dumps([_document(entry) for entry in entries], indent=1))
     else:
-        Console().print(_table(data, entries))
+        Terminal().print(_table(data, entries))
         for entry in entries:
             if entry.advice:
                 typer.echo(f"! {entry.name}: {entry.advice}")
@@ -176,7 +175,7 @@ def _table(data: Path, entries: Sequence[Entry]) -> Table:
     table.add_column("°C", justify="right", no_wrap=True)
     table.add_column("held by", overflow="fold")
     for row in (_host(data), *map(_row, entries)):
-        table.add_row(*(Text(plain(cell)) for cell in row), style=KIND_STYLES.get(row[2], ""))
+        table.add_row(*row, style=KIND_STYLES.get(row[2], ""))
     return table
 
 
@@ -253,4 +252,4 @@ def _changes(server: Server, data: Path, before: Mapping[str, str], present: Seq
 
 
 def _say(words: str) -> None:
-    typer.echo(f"{datetime.now(UTC):%H:%M:%S} {plain(words)}")
+    typer.echo(f"{datetime.now(UTC):%H:%M:%S} {words}")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.cli.answers import print_breakdown
 from lab.cli.options import DATA, Data, opened, refuse
 from lab.cli.output import write
+from lab.cli.terminal import Terminal
 from lab.errors import RunError
 from lab.report.explain.page import render_explanation_page
 from lab.report.explain.saved import explained
@@ -33,11 +33,11 @@ def explain(
         write(html, render_explanation_page(found))
         return
     if trial is None:
-        Console().print(render_explanation(found))
+        Terminal().print(render_explanation(found))
         print_breakdown(store.root, record)
         return
     try:
-        Console().print(render_trial(found, trial))
+        Terminal().print(render_trial(found, trial))
     except KeyError as error:
         known = f"1 to {max(line.number for line in found.lines)}" if found.lines else "none"
         raise RunError(f"run {record.id} has no trial {trial}; it has {known}") from error

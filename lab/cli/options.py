@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from device_agents.plain import cut
 from lab.errors import RunError
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ def opened(data: Path) -> Store:
 @cache
 def console() -> Console:
     """Return the console for messages and progress. It is stderr: stdout holds results only."""
-    from rich.console import Console  # noqa: PLC0415 - `lab --help` has no message to draw
+    from lab.cli.terminal import Terminal  # noqa: PLC0415 - `lab --help` has no message to draw
 
-    return Console(stderr=True)
+    return Terminal(stderr=True)
 
 
 def tell(words: str) -> None:
     """Print one message for a person."""
-    console().print(words, markup=False, highlight=False, soft_wrap=True)
+    console().print(cut(words), soft_wrap=True)
 
 
 class _ToConsole(logging.Handler):

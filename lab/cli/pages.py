@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from lab.cli.answers import print_answers, print_beside
 from lab.cli.options import opened
 from lab.cli.output import write
+from lab.cli.terminal import Terminal
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
 from lab.report.answer.percentiles import percentiles, render_percentiles
@@ -28,5 +27,5 @@ def show_trials(data: Path, named: Sequence[str], *, html: Path | None, markdown
         for found, trials in answers:
             print_answers([found])
             rows = percentiles(found, trials, store.trials_folder(found.run.id))
-            Console().print(render_percentiles(rows))
+            Terminal().print(render_percentiles(rows))
         print_beside([found for found, _ in answers])

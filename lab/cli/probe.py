@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from lab.cli.options import DATA, Data, opened, tell
+from lab.cli.terminal import Terminal
 from lab.device import roster
 from lab.device.adb.transport import Server
 from lab.errors import DeviceRefused
 from lab.probe.bundle import write_bundle
 from lab.probe.examine import Result, examine
-from lab.report.wording import plain
 from lab.run.benches import terms_of
 from lab.run.turn import lease_of
 
@@ -56,7 +54,7 @@ def probe(
     target = out or Path(f"probe-{re.sub(r'[^A-Za-z0-9.-]', '_', named)}-{now:%Y%m%dT%H%M%S}.tar.gz")
     secrets = () if with_serial else (entry.found.serial, entry.name)
     write_bundle(target, found, results, taken_utc=f"{now:%Y-%m-%d %H:%M} UTC", secrets=secrets)
-    Console().print(_table(results))
+    Terminal().print(_table(results))
     typer.echo(f"Wrote {target}: report.md, probes.json and raw outputs; look through it before you send it")
 
 
@@ -67,6 +65,5 @@ def _table(results: Sequence[Result]) -> Table:
     table.add_column("result", no_wrap=True, width=12)
     table.add_column("what was found", no_wrap=True, overflow="ellipsis", ratio=1)
     for one in results:
-        row = (Text(plain(cell)) for cell in (one.name, one.verdict, one.finding))
-        table.add_row(*row, style=STYLES[one.verdict])
+        table.add_row(one.name, one.verdict, one.finding, style=STYLES[one.verdict])
     return table

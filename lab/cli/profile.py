@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, tell
+from lab.cli.terminal import Terminal
 from lab.cli.work import at_work
 from lab.report.breakdown import breakdown_table
 from lab.report.terminal import draw
@@ -39,4 +39,4 @@ def profile(
     refuse_unless_profiled(record, bench)
     with at_work([bench]) as ((shown,), display):
         found = profiled(record, shown, tell=display.say)
-    Console().print(draw(breakdown_table(record, found)))
+    Terminal().print(draw(breakdown_table(record, found)))

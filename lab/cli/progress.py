@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from device_agents.plain import cut
 from lab.records import Trial
 from lab.run.bench import Progress as Now
 from lab.run.bench import Watch
@@ -47,7 +48,7 @@ class Display:
 
     def say(self, words: str) -> None:
         """Print a line above the bars."""
-        self._console.print(words, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(cut(words), soft_wrap=True)
 
     @contextmanager
     def run(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Done]]:
@@ -141,4 +142,10 @@ def _bars(console: Console) -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console, refresh_per_second=REFRESH_HZ)
+    return Progress(
+        *columns,
+        console=console,
+        refresh_per_second=REFRESH_HZ,
+        redirect_stdout=False,  # rich would take the colours out of a text and draw them
+        redirect_stderr=False,
+    )

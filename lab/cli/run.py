@@ -194,7 +194,7 @@ def _everywhere(
         print_answers([found])
     failures = _failures(ended, answers, benches_by_run)
     for line in failures:
-        typer.echo(f"lab: {line}", err=True)
+        tell(f"lab: {line}")
     return answers, bool(failures)
 
 

@@ -6,11 +6,11 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from lab.cli.options import DATA, Data
 from lab.cli.output import short
+from lab.cli.terminal import Terminal
 from lab.store import glance
 
 
@@ -27,4 +27,4 @@ def runs(
     if not table.row_count:
         typer.echo("No run yet: lab run")
         return
-    Console().print(table)
+    Terminal().print(table)

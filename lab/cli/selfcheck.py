@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
 from lab.cli.output import data_option, write
+from lab.cli.terminal import Terminal
 from lab.cli.work import at_work
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, begin, carry_on, comparing, reopen
@@ -166,6 +166,6 @@ def _newest(store: Store, device: str) -> SelfCheck:
 
 def _print(found: Sequence[SelfCheck], markdown: Path | None) -> None:
     for record in found:
-        Console().print(render_terminal(record))
+        Terminal().print(render_terminal(record))
     if markdown is not None:
         write(markdown, "\n".join(render_markdown(record) for record in found))

@@ -9,8 +9,9 @@ import socket
 from pathlib import Path
 
 from lab.device.adb.server import Server
+from lab.documents.strict import json_of
 from lab.errors import DeviceLost, DeviceRefused
-from lab.files import disk_errors, make_folder, write_atomically
+from lab.files import disk_errors, make_folder, read, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def address_of(text: str) -> str:
 def addresses(root: Path) -> list[str]:
     """Return the addresses that were connected and not disconnected since; none if the file is damaged."""
     try:
-        found = json.loads(_file(root).read_bytes())
+        found = json_of(read(_file(root)))
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

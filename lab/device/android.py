@@ -7,19 +7,22 @@ never 0. Tested against virtual phones; not verified on a phone.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from lab.device.adb.server import NAME, NAME_WORDS, PROTOCOL, UNREADABLE, checked_name
 from lab.device.adb.transport import AdbTransport, Attached, Server, attached
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop, own
 from lab.device.lease import SCRATCH
 from lab.device.transport import Completed, Device
+from lab.documents.strict import json_of
 from lab.errors import DeviceError, DeviceLost, DeviceRefused, DeviceStarting
+from lab.files import read
 from lab.islands import remedies
 from lab.records import DeviceIdentity, DeviceKind
 
@@ -233,10 +236,10 @@ def bundle_for(agents: Path, wanted: Iterable[str], serial: str) -> Bundle:
     names = tuple(wanted)
     for abi in names:
         path = agents / abi / "bundle.json"
-        if not path.is_file():
+        if not os.path.lexists(path):
             continue
         try:
-            said = json.loads(path.read_text(encoding="utf-8"))
+            said = cast("dict[str, Any]", json_of(read(path)))
             bundle = Bundle(path.parent, abi, said["id"], said["agent"], said["runtime"], tuple(said["argv"]))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DeviceRefused(

@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from lab.documents.strict import Malformed, json_of
 from lab.errors import StoreError
-from lab.files import disk_errors, locked, make_folder, write_atomically
+from lab.files import disk_errors, locked, make_folder, read, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +41,11 @@ class Book(Generic[Entry]):
         """Return the entries; none, with a warning, if the file is damaged. Raises `StoreError`."""
         path = self.path(root)
         try:
-            return self.entries.validate_json(path.read_bytes())
+            return self.entries.validate_python(json_of(read(path)))
         except FileNotFoundError:
             return {}
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]["msg"]
+        except (ValidationError, Malformed) as error:
+            problem = str(error) if isinstance(error, Malformed) else error.errors(include_url=False)[0]["msg"]
             log.warning("%s is damaged (%s): %s", path, problem, self.lost)
             return {}
         except OSError as error:

@@ -10,6 +10,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from lab.documents.strict import json_of
+
 Record = TypeVar("Record")
 
 
@@ -18,9 +20,9 @@ def dumps(record: object) -> str:
     return json.dumps(record, default=vars)
 
 
-def loads(kind: type[Record], text: str) -> Record:
+def loads(kind: type[Record], text: bytes | str) -> Record:
     """Return the record of class `kind` that :func:`dumps` wrote; raises ValueError, KeyError or TypeError."""
-    return cast(Record, _of(kind, json.loads(text)))
+    return cast(Record, _of(kind, json_of(text, finite=False)))
 
 
 def _of(kind: Any, value: Any) -> Any:

@@ -12,7 +12,7 @@ from device_agents.contract import Event, Iteration, Span
 from lab.errors import RunError
 from lab.records import Run
 from lab.store import Store
-from lab.trial.folder import EVENTS, read_events
+from lab.trial.folder import EVENTS, read_events, read_or_empty
 from lab.trial.metrics import spans_by_iteration
 
 Json = str | int | float | None
@@ -51,7 +51,7 @@ def trace_of_saved(
     if number is None or path is None or not path.is_file():
         known = f"0 to {max(trials)}" if trials else "none"
         raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
-    events = read_events(path.read_bytes()).events
+    events = read_events(read_or_empty(path)).events
     numbers = sorted(event.iteration for event in events if event.event == "iteration")
     if iteration is not None and iteration not in numbers:
         raise RunError(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
+from device_agents.plain import plain as plain  # noqa: PLC0414 - handed on
 from lab.records import Cell, Interval, Metric, Parameter, Run
 
 _SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -65,11 +65,6 @@ def origin(run: Run) -> str:
         f"{run.scenario} on {run.device}, build {run.build_line} ({run.build[:12]}), {run.started_utc}, "
         f"seed {run.seed}, run {run.id} ({run.status})"
     )
-
-
-def plain(text: str) -> str:
-    """Return the text with control and direction characters made visible, so no name can control a terminal."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
 
 
 def quantity(value: float, unit: str, *, resolution: float | None = None) -> str:

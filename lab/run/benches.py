@@ -19,6 +19,7 @@ from lab.device.cores import HOST
 from lab.device.transport import Device, Process
 from lab.device.vitals import look
 from lab.errors import BuildError, DeviceError, PrepareError, ScenarioError
+from lab.files import open_regular
 from lab.islands import remedies
 from lab.records import Profile
 from lab.run.bench import Bench
@@ -27,6 +28,9 @@ from lab.scenario.plan import Scenario
 from lab.store import Store
 
 log = logging.getLogger(__name__)
+
+IMAGE_BYTES = 512 << 20
+"""Largest image file. A judgement: twice the pixels of the largest image that is decoded, without compression."""
 
 DEFAULT_BUILD = "nano-paper"
 """The line measured when none is named: the bundled model in the paper's precision."""
@@ -88,7 +92,7 @@ def benches_of(
     try:
         package = store.find_build(build)
     except BuildError as error:
-        if Path(build).is_dir():
+        if os.path.isdir(build):  # noqa: PTH112 - no name is an error for it
             raise
         raise BuildError(f"{error}; {remedies.reference_build()} makes the bundled reference model") from error
     return [
@@ -121,10 +125,13 @@ def with_image(
     if not any("input" in cell.parameters for chosen in scenarios for cell in chosen.cells):
         names = ", ".join(chosen.name for chosen in scenarios)
         raise ScenarioError(f"--image: scenario {names} works on no input; leave --image out")
-    if not image.is_file():
+    try:
+        open_regular(image, IMAGE_BYTES).close()
+    except OSError as error:
+        found = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise PrepareError(
-            f"{str(image)!r}: wanted an image file; found no such file: give the path of an image file"
-        )
+            f"{str(image)!r}: wanted an image file; found {found}: give the path of an image file"
+        ) from error
     store, build = benches[0].store, benches[0].build
     with cores.measuring(cores.lock_path(), wait_s=wait_s):
         log.info("preparing %s: the fp32 model of build %s computes the expected output", image, build.id[:12])

@@ -13,7 +13,9 @@ from lab.builds.folder import MANIFEST, Build, file_of
 from lab.builds.inputs import OwnInput
 from lab.device.cores import Held
 from lab.device.push import Package, push
+from lab.documents.strict import Malformed, json_of
 from lab.errors import BuildError, DeviceLost
+from lab.files import read
 from lab.islands import remedies
 from lab.run.bench import Bench
 from lab.run.recovery import bring_back
@@ -33,8 +35,8 @@ def package_of_agent(bundle: Path) -> Package:
     """Return an agent's bundle as a package for a device; raises `BuildError` when its list is broken."""
     path = bundle / "bundle.json"
     try:
-        listed = _Bundle.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        listed = _Bundle.model_validate(json_of(read(path)))
+    except (OSError, Malformed, ValidationError) as error:
         raise BuildError(
             f"{path}: wanted the list of an agent's files, found: {error}; build it again: "
             f"{remedies.agent(bundle.name, bundle)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
 from device_agents.contract import Name
-from lab.documents import Table, check, nearest, parse, read_text
+from lab.documents.tables import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
 from lab.records import Cell, Parameter, Run
 from lab.scenario.plan import Gates, Plan, Scenario, Words, check_closed_loop

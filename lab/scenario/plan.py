@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.documents import Table
+from lab.documents.tables import Table
 from lab.errors import ScenarioError
 from lab.records import Cell
 

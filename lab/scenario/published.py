@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from device_agents.contract import Name
-from lab.documents import Table, check, parse, read_text
+from lab.documents.tables import Table, check, parse, read_text
 from lab.records import Published
 from lab.scenario.plan import Words
 

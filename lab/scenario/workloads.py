@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from device_agents.contract import Name
-from lab.documents import Table
+from lab.documents.tables import Table
 from lab.scenario.plan import Positive
 
 CORES = Literal["split", "all", "first"]

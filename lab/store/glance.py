@@ -5,14 +5,15 @@ Both take longer to import than `lab runs` may take. Whoever measures or judges 
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import cast
 
+from lab.documents.strict import json_of
 from lab.errors import StoreError
-from lab.files import disk_errors
+from lab.files import RECORD_BYTES, disk_errors, read
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def glance(root: Path, run_id: str) -> Glance:
     """Read the line of one run; raises `StoreError` naming its file when that is missing or damaged."""
     path = root / "runs" / run_id / "run.json"
     try:
-        found = json.loads(path.read_bytes())["run"]
+        found = cast("Mapping[str, Mapping[str, object]]", json_of(read(path, RECORD_BYTES)))["run"]
         return Glance(**{field.name: str(found[field.name]) for field in fields(Glance)})
     except OSError as error:
         raise StoreError(f"{path}: could not be read: {error.strerror or error}") from error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lab.documents.strict import Malformed, json_of
 from lab.errors import StoreError
+from lab.files import RECORD_BYTES
+from lab.files import read as read_file
 from lab.records import Comparison, Run, SelfCheck, Trial
 
 FORMAT = 1
@@ -129,11 +131,13 @@ def encode(document: _File) -> bytes:
 def read(model: type[Document], path: Path) -> Document:
     """Read a file; raise `StoreError` naming it when it is missing, damaged, or of a newer format."""
     try:
-        data = path.read_bytes()
-        raw: object = json.loads(data)
+        data = read_file(path, RECORD_BYTES)
+        raw = json_of(data)
     except OSError as error:
-        raise StoreError(f"{path}: could not be read: {error.strerror or error}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{path}: could not be read: {error.strerror or error}; restore it from a copy, or move it away"
+        ) from error
+    except Malformed as error:
         raise StoreError(f"{path}: damaged, not JSON: {error}; restore it from a copy, or move it away") from error
     found = raw.get("format") if isinstance(raw, dict) else None
     if isinstance(found, int) and found > FORMAT:

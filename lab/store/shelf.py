@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from device_agents.contract import ForeignManifest, canonical_json
 from lab.builds.folder import MANIFEST, Build, open_build, verify
 from lab.builds.packing import open_or_pack
-from lab.errors import BuildError
+from lab.errors import BuildError, DiskFull
 from lab.files import disk_errors, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
 from lab.store.raw import LineEntry, LineFile, encode, read
@@ -23,12 +24,10 @@ ASIDE = ".adding-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def add(root: Path, folder: Path, name: str) -> tuple[Build, LineFile | None]:
-    """Verify a build, copy it in and append it to the line `name`; return it, and the line if that changed.
+def checked(folder: Path, name: str) -> Build:
+    """Return a build that may be added to the line `name`: opened or packed (:mod:`lab.builds.packing`), verified.
 
-    A foreign folder is packed first (:mod:`lab.builds.packing`). A build that was the newest of its line
-    earlier and is added again becomes a new revision: the newest of a line is what was added last.
-    Call it under the store's lock. Raises `BuildError` and `DiskFull`.
+    It reads every byte, so call it without the store's lock: nobody need wait. Raises `BuildError`.
     """
     if NAME.fullmatch(name) is None:
         raise BuildError(
@@ -36,6 +35,15 @@ def add(root: Path, folder: Path, name: str) -> tuple[Build, LineFile | None]:
         )
     build = open_or_pack(folder)
     verify(build)
+    return build
+
+
+def add(root: Path, build: Build, name: str) -> tuple[Build, LineFile | None]:
+    """Copy in a checked build and append it to the line `name`; return the copy, and the line if that changed.
+
+    A build that was the newest of its line earlier and is added again becomes a new revision: the newest of a line
+    is what was added last. Call it under the store's lock. Raises `BuildError` and `DiskFull`.
+    """
     kept = _keep(root, build)
     line = read_line(root, name) or LineFile(line=name)
     if line.builds and line.builds[-1].id == build.id:
@@ -77,7 +85,7 @@ def find(root: Path, text: str) -> Build:
         return open_build(found[0])
     if len(found) > 1:
         raise BuildError(f"{len(found)} builds begin with {text!r}: {', '.join(path.name[:16] for path in found)}")
-    if (Path(text) / MANIFEST).is_file():
+    if os.path.lexists(Path(text) / MANIFEST):
         return open_build(Path(text))
     raise BuildError(
         f"no build {text!r}: wanted a line, the beginning of an id, or a folder with a {MANIFEST}; "
@@ -118,6 +126,14 @@ def _keep(root: Path, build: Build) -> Build:
             return kept
         except BuildError as error:
             log.warning("replaced a damaged copy: %s", error)
+    wanted = sum(file.bytes for file in build.manifest.files)
+    with disk_errors(f"add build {build.id[:12]}", target):
+        free = shutil.disk_usage(target.parent).free
+    if wanted > free:
+        raise DiskFull(
+            f"could not add build {build.id[:12]}: it has {wanted:,} bytes, and the disk that holds "
+            f"{target.parent} has {free:,} free: free some space, or name another data root with --data"
+        )
     aside = target.with_name(ASIDE + build.id)
     with disk_errors(f"add build {build.id[:12]}", target):
         for left in target.parent.glob(f"{ASIDE}*"):

@@ -15,6 +15,7 @@ Results are read from the files and lists from the index, so that results can be
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +41,9 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Ended = Literal["finished", "interrupted", "failed"]
+
+_NUMBER = re.compile("[0-9]{1,9}")
+"""The name of a trial's folder; `str.isdigit` also takes what is no number, such as a superscript."""
 
 SHOWN = 3
 """How many records of other data roots a message names."""
@@ -81,8 +85,9 @@ class Store:
         If it is already the newest of its line nothing changes, and the log says so.
         Raises `BuildError` and `DiskFull`.
         """
+        build = shelf.checked(folder, line)
         with self._locked():
-            kept, changed = shelf.add(self.root, folder, line)
+            kept, changed = shelf.add(self.root, build, line)
             if changed is not None:
                 self._index().put_line(changed)
         return kept
@@ -304,7 +309,7 @@ class Store:
     def _trial_files(self, run_id: str) -> list[Path]:
         files = self.trials_folder(run_id).glob("*/trial.json")
         return sorted(
-            (path for path in files if path.parent.name.isdigit()), key=lambda path: int(path.parent.name)
+            (path for path in files if _NUMBER.fullmatch(path.parent.name)), key=lambda path: int(path.parent.name)
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from device_agents.contract import Event, parse_event
+from lab.files import disk_errors, read
 
 TURN = "turn"
 """The number of the machine's turn in which a trial was begun."""
@@ -22,6 +24,9 @@ JOB, EVENTS, STDOUT, STDERR = "job.json", "events.jsonl", "stdout.txt", "stderr.
 
 THREADS, PLACED = "threads.txt", "placement.txt"
 """Where the threads of a foreign tool might run, and what that comes to (`lab.trial.watch`)."""
+
+MOST_BYTES = 1 << 30
+"""Largest file of a trial that is read. A judgement: a million events have a quarter of that."""
 
 EXCERPT = 120
 """How many characters of a malformed line are quoted."""
@@ -72,5 +77,9 @@ def _problem(error: ValidationError) -> str:
 
 
 def read_or_empty(path: Path) -> bytes:
-    """Return a file's bytes; none if there is no such file."""
-    return path.read_bytes() if path.exists() else b""
+    """Return a file's bytes; none if there is no such file.
+
+    Raises `StoreError` for anything but a regular file, and for one of more than :data:`MOST_BYTES`.
+    """
+    with disk_errors("read a trial's file", path):
+        return read(path, MOST_BYTES) if os.path.lexists(path) else b""

@@ -6,14 +6,15 @@ lines can still be read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from lab.documents.strict import json_of
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, write_atomically
+from lab.files import read as read_file
 
 
 class Entry(BaseModel):
@@ -114,7 +115,7 @@ def _change(root: Path, change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]
 
 def _read(path: Path) -> tuple[tuple[Entry, ...], str]:
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except FileNotFoundError:
         return (), ""
     except OSError as error:
@@ -136,6 +137,6 @@ def _read(path: Path) -> tuple[tuple[Entry, ...], str]:
 def _entry(line: str) -> Entry | None:
     """Return the entry on one line; None for a line that is cut or holds something else."""
     try:
-        return Entry.model_validate(json.loads(line.strip().rstrip(",")))
+        return Entry.model_validate(json_of(line.strip().rstrip(",")))
     except ValueError:
         return None

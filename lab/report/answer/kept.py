@@ -16,7 +16,7 @@ from pathlib import Path
 
 import lab
 from lab.errors import StoreError
-from lab.files import write_atomically
+from lab.files import RECORD_BYTES, read, write_atomically
 from lab.records import Answer, plain
 from lab.store import glance
 
@@ -47,7 +47,7 @@ def kept(root: Path, text: str) -> Answer | None:
         )
         (run_id,) = [text] if text in named else named
         folder = root / "runs" / run_id
-        found = plain.loads(Kept, (folder / FILE).read_text(encoding="utf-8"))
+        found = plain.loads(Kept, read(folder / FILE, RECORD_BYTES))
         return found.answer if found.of == digest(folder) else None
     except (OSError, StoreError, StopIteration, ValueError, KeyError, TypeError, AttributeError) as error:
         log.debug("%s: no kept answer of %s: %s", root, text, error)
@@ -83,5 +83,5 @@ def _stamps(folder: Path, endings: str | tuple[str, ...]) -> Iterator[str]:
         for name in names:
             if name.endswith(endings) and FILE not in name:
                 path = Path(base, name)
-                found = path.stat()
+                found = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
                 yield f"{path} {found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"

@@ -136,7 +136,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang_the_lab(tmp_path: Path) -> None
     (tmp_path / "vit.onnx").unlink()
     os.mkfifo(tmp_path / "vit.onnx")
 
-    assert "vit.onnx: missing, wanted 22 bytes (found something else)" in refusal(tmp_path)
+    assert "vit.onnx: missing, wanted 22 bytes (found a pipe)" in refusal(tmp_path)
 
 
 def test_a_newer_protocol_is_reported_before_anything_else_is_checked(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_manifest_that_lists_a_file_twice_is_refused(tmp_path: Path) -> None:
     files = [file.model_dump() for file in (*manifest.files, manifest.files[0])]
     edit(tmp_path, files=files)
 
-    assert "lists a file twice" in refusal(tmp_path)
+    assert f"lists the file {manifest.files[0].path!r} twice" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b'{"protocol": 1,', b"\xff\xfe", b""])
@@ -192,4 +192,4 @@ def test_what_is_no_build_says_what_it_is(tmp_path: Path) -> None:
 
     assert "manifest.json: no such file" in refusal(tmp_path)
     assert "wanted the folder of a build, found nothing" in refusal(tmp_path / "none")
-    assert "wanted the folder of a build, found something else" in refusal(tmp_path / "file")
+    assert "wanted the folder of a build, found a regular file" in refusal(tmp_path / "file")

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from lab.documents.strict import Malformed, toml_of
 from lab.errors import ScenarioError
+from lab.files import read
 
 Checked = TypeVar("Checked", bound=BaseModel)
+
+TOML_BYTES = 256 << 10
+"""Largest TOML file. A judgement: the largest that comes with the lab has 4 kB."""
+
+BESIDE = 100
+"""How many files beside a missing one are looked at, to name them."""
+
+PROBLEMS = 20
+"""How many wrong keys a message lists."""
+
+VALUE = 100
+"""How many characters of a wrong value a message shows."""
 
 
 class Table(BaseModel):
@@ -29,9 +43,11 @@ def read_text(path: Path, table: str = "") -> str:
     that contain ``[table]``.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return read(path, TOML_BYTES).decode()
     except FileNotFoundError as error:
-        beside = sorted(file.stem for file in path.parent.glob("*.toml") if _opens_with(file, table))
+        beside = sorted(
+            file.stem for file in islice(path.parent.glob("*.toml"), BESIDE) if _opens_with(file, table)
+        )
         raise ScenarioError(
             f"{path}: no such file; {nearest(path.stem, beside)}known there: {', '.join(beside) or 'none'}"
         ) from error
@@ -44,16 +60,16 @@ def read_text(path: Path, table: str = "") -> str:
 def _opens_with(path: Path, table: str) -> bool:
     """Tell whether a file contains ``[table]``: always if `table` is empty, never if the file is unreadable."""
     try:
-        return not table or table in tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return not table or table in toml_of(read(path, TOML_BYTES))
+    except (OSError, Malformed):
         return False
 
 
 def parse(text: str, path: Path | str) -> dict[str, object]:
     """Return the document; raise `ScenarioError` with line and column when the text is not TOML."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return toml_of(text)
+    except Malformed as error:
         raise ScenarioError(f"{path}: not TOML: {error}") from error
 
 
@@ -67,12 +83,14 @@ def check(
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        problems = error.errors(include_url=False)
+        every = error.errors(include_url=False)
+        problems = every[:PROBLEMS]
         places = [(tables or {}).get(str(problem["loc"][0]), "") for problem in problems]
         words = [
             f"{place} {_words(model, problem)}".lstrip() for place, problem in zip(places, problems, strict=True)
         ]
         lines = [f"{at}: {line}" for line in words]
+        lines += [f"{at}: and {len(every) - PROBLEMS} more"] if len(every) > PROBLEMS else []
         raise ScenarioError("\n".join(lines)) from error
 
 
@@ -98,7 +116,8 @@ def _words(model: type[BaseModel], problem: ErrorDetails) -> str:
     )
     if problem["type"] == "string_pattern_mismatch":
         wanted = "wanted letters, digits, dots, dashes and underscores, 64 at most"
-    return f"{key!r}: {wanted}, found {problem['input']!r}"
+    found = repr(problem["input"])
+    return f"{key!r}: {wanted}, found {found if len(found) <= VALUE else f'{found[:VALUE]}…'}"
 
 
 def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:

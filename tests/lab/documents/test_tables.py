@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.documents import Table, check, nearest, parse, read_text
+from lab.documents.tables import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
 
 

@@ -1,0 +1,1 @@
+"""Text from outside: JSON and TOML read strictly, and the TOML tables that people write."""
