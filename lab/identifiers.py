@@ -23,3 +23,8 @@ def new_run_id(now_ns: int | None = None) -> str:
 def now_utc() -> str:
     """Return the current time as ISO 8601 in UTC, to the millisecond: ``2026-11-23T01:02:03.456Z``."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people read it: whole seconds from 10 s on, below that two significant digits."""
+    return f"{value:.0f} s" if abs(value) >= 9.95 else f"{float(f'{value:.2g}'):.4g} s"

@@ -20,9 +20,11 @@ from lab.compare.sides import Wanted, one_scenario, sides_of
 from lab.compare.stored import judge_runs
 from lab.errors import LabError, RunError
 from lab.records import Comparison, Dimension, Profile
+from lab.report.verdict.markdown import render_verdict_markdown
 from lab.report.verdict.page import render_verdict_page
 from lab.report.verdict.pair import pair_words
 from lab.report.verdict.saved import verdict_of
+from lab.report.verdict.sides import names_of
 from lab.report.verdict.terminal import render_terminal
 from lab.run.benches import terms_of
 from lab.stats.interval import MOST_PAIRS, Looks
@@ -99,6 +101,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(help="Also write one page: raw dots, every pair, both contexts.")
     ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write sentences and figures as Markdown.")] = None,
 ) -> None:
     """Say whether B is worse than A: measured in turn on one device, pair by pair, until the verdict stands.
 
@@ -112,6 +115,7 @@ def compare(
     Every trial is saved as it ends. After Ctrl-C or kill -9 resume with `lab compare --resume`.
     """
     store = opened(data)
+    sides: tuple[Side, Side] | None = None
     plan = {
         "all-pairs": all_pairs or None,
         "scenario": scenario,
@@ -157,7 +161,7 @@ def compare(
             budget_s=BUDGET_S if budget is None else budget,
         )
         found = _measured(found, sides)
-    _print(store, found, html)
+    _print(store, found, sides, html, markdown)
 
 
 def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
@@ -165,7 +169,8 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     store = sides[0].bench.store
     builds = dict.fromkeys(build_option(side.bench) for side in sides)
     resume = f"lab compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
-    title = f"compare {comparison.scenario} on {comparison.device}"
+    names = names_of(comparison, store.run(comparison.baseline_run), store.run(comparison.candidate_run))
+    title = f"{comparison.scenario} on {comparison.device}: {names[1]} against {names[0]}"
     total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
     try:
         with (
@@ -175,7 +180,7 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
             first, second = (replace(side, bench=bench) for side, bench in zip(sides, benches, strict=True))
             with closing(measure(comparison, first, second, watch=watch, tell=display.say)) as steps:
                 for step in steps:
-                    end(pair_words(step))
+                    end(pair_words(step, names))
     except KeyboardInterrupt:
         typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {resume}", err=True)
         raise typer.Exit(2) from None
@@ -186,14 +191,26 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     return store.comparison(comparison.id)
 
 
-def _print(store: Store, comparison: Comparison, html: Path | None) -> None:
-    """Print a comparison; leave with status 1 when it regressed, 2 when nothing could be compared."""
-    found, trials = verdict_of(store, comparison)
+def _print(
+    store: Store,
+    comparison: Comparison,
+    sides: tuple[Side, Side] | None,
+    html: Path | None,
+    markdown: Path | None,
+) -> None:
+    """Print a comparison; leave with status 1 when it regressed, 2 when nothing could be compared.
+
+    `sides` are those that were measured just now, whose builds may lie outside the store.
+    """
+    outside, option = [side.bench.build for side in sides or ()], data_option(store.root)
+    found, trials = verdict_of(store, comparison, outside, option=option)
     Terminal().print(render_terminal(found))
-    sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
-    typer.echo(f"The sides: lab show {sides}{data_option(store.root)}")
+    runs = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
+    typer.echo(f"The sides: lab show {runs}{option}")
     if html is not None:
         write(html, render_verdict_page(found, *trials))
+    if markdown is not None:
+        write(markdown, render_verdict_markdown(found))
     if found.fails:
         raise Regressed
     if found.refusal:

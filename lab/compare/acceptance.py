@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab.device.book import Book
 from lab.errors import RunError
-from lab.records import Trial
+from lab.records import BUSY, Run, Trial
 from lab.run import runner
 from lab.run.bench import Bench, boot_of, inputs_of
 from lab.run.context import context_of
@@ -93,9 +93,10 @@ def unchanged(tries: Sequence[float], reference: float) -> bool:
 def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], None] = log.info) -> None:
     """Have a device repeat its reference cell, unless it did so recently in this boot.
 
-    Five tries that count must agree (:func:`steady`). The first time, with a new build or Context, their median
-    becomes the reference; later it must lie within 5 % of it. The tries are kept as a run. Raises `RunError`
-    otherwise: then the device may not judge builds.
+    Five tries that count must agree (:func:`steady`), each begun while little else ran on the device. The first
+    time, with a new build or Context, their median becomes the reference; later it must lie within 5 % of it. The
+    tries are kept as a run. Raises `RunError` otherwise: then the device may not judge builds, and no reference is
+    kept.
     """
     scenario = load(SCENARIOS / "reference.toml")
     key, known, boot = _remembered(bench, scenario)
@@ -104,9 +105,11 @@ def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], N
         return
     name = bench.device.identity.name
     tell(f"{name}: repeating its reference cell before judging builds")
-    tries = _tries(bench, scenario, line, held)
+    run, trials = _measured(bench, scenario, line, held)
+    tries = tuple(value for trial in trials if (value := _value(trial, scenario.metric)) is not None)
     if not steady(tries) or (known is not None and not unchanged(tries, known.median_s)):
-        raise RunError(_refusal(bench, tries, known))
+        seen = f"found {len(tries)} of {len(trials)}{_busy(trials)}; `lab explain {run.id[:13]}` shows each"
+        raise RunError(_refusal(bench, tries, known, seen))
     median = trial_median(tries)
     away = "" if known is None else f" ({100 * (median / known.median_s - 1):+.1f} % from its reference)"
     tell(f"{name}: accepted, its reference cell took {1000 * median:.3g} ms{away}")
@@ -144,44 +147,53 @@ def _fresh(known: Reference, boot: str, now_utc: str) -> bool:
     return bool(boot) and known.boot == boot and 0 <= age_s < LASTS_S
 
 
-def _tries(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn) -> tuple[float, ...]:
-    """Measure the reference cell until TRIES of at most MOST tries count; return their medians in seconds."""
+def _measured(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn) -> tuple[Run, list[Trial]]:
+    """Measure the reference cell until TRIES of at most MOST trials count, or no longer can."""
     record = runner.open_run(scenario, bench, seed=0, suite=SUITE, line=line)
-    tries: list[float] = []
+    trials: list[Trial] = []
+    count = 0
     with session(record, scenario, bench, held=held) as measuring:
         for number in range(1, MOST + 1):
-            trial = measuring.measure(Place(number, number - 1, record.cells[0]))
-            value = _median(trial, scenario.metric)
-            if value is not None:
-                tries.append(value)
-            if len(tries) == TRIES or len(tries) + MOST - number < TRIES:
+            trials.append(measuring.measure(Place(number, number - 1, record.cells[0])))
+            count += _value(trials[-1], scenario.metric) is not None
+            if count == TRIES or count + MOST - number < TRIES:
                 break
-    return tuple(tries)
+    return record, trials
 
 
-def _median(trial: Trial, metric: str) -> float | None:
-    found = counted(trial, metric)
+def _value(trial: Trial, metric: str) -> float | None:
+    """Return the median of a try; None if it does not count, or if something else kept the cores busy."""
+    found = None if BUSY in trial.flags else counted(trial, metric)
     return trial_median(found) if found else None
 
 
-def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None) -> str:
+def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None, found: str) -> str:
+    """Return why a device may not judge builds; `found` says how many tries count, and what shows them."""
     name, path = bench.device.identity.name, _BOOK.path(bench.store.root)
     words = f"{name} may not judge builds"
     reach = steadiness(tries)
     if reach is None:
-        return f"{words}: wanted {TRIES} tries of its reference cell that count, found {len(tries)}. " + (
-            "`lab show last` says why"
-        )
+        return f"{words}: wanted {TRIES} tries of its reference cell that count, {found}"
     middle = trial_median(tries) if known is None else known.median_s
-    told = ", ".join(f"{value / middle - 1:+.1%}" for value in tries)
+    told = ", ".join(f"{100 * (value / middle - 1):+.1f} %" for value in tries)
     if reach > WITHIN:
         return (
-            f"{words}: wanted the mean of {TRIES} tries of its reference cell known within {WITHIN:.0%}, found "
-            f"{reach:.1%}; the tries: {told} of {middle:.4g} s. "
-            "Let it cool, close whatever else runs on it, and try again; `lab show last` has the tries"
+            f"{words}: wanted the mean of {TRIES} tries of its reference cell known within {_percent(WITHIN)}, it "
+            f"is known within {_percent(reach)} only ({told} of {1000 * middle:.3g} ms; {found}). "
+            "Let it cool, stop whatever else runs on it, and compare again"
         )
     return (
-        f"{words}: wanted its reference cell within {WITHIN:.0%} of {middle:.4g} s, found {told}. "
+        f"{words}: wanted its reference cell within {_percent(WITHIN)} of {1000 * middle:.3g} ms, found {told}. "
         "Its tries agree with each other: it is steady, but has changed since. If the change is intended, remove "
         f"its entry from {path}"
     )
+
+
+def _busy(trials: Sequence[Trial]) -> str:
+    """Return how many tries do not count because the device was busy, and what to do; empty for none."""
+    busy = sum(BUSY in trial.flags for trial in trials)
+    return f" ({busy} began while something else kept its cores busy: stop what else runs on it)" if busy else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"

@@ -14,7 +14,7 @@ from typing import Literal
 
 from lab.compare.acceptance import accept
 from lab.compare.comparable import Subject, differs_beyond, incomparable, refusal
-from lab.compare.pairing import CellPair, Standing, Turn, long_ago, next_turn, standings, verdicts_of
+from lab.compare.pairing import CellPair, Standing, Turn, left_of, long_ago, next_turn, standings, verdicts_of
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
@@ -55,11 +55,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Step:
-    """The outcome of one pair: the comparison as saved after it, the cell's verdict, and the pair's trials."""
+    """The outcome of one pair: the comparison as saved after it, the cell's verdict, and the pair's trials.
+
+    `left_s` are the device-seconds left of the budget.
+    """
 
     comparison: Comparison
     cell: CellVerdict
     trials: tuple[Trial, ...]
+    left_s: float
 
 
 def open_comparison(
@@ -276,17 +280,17 @@ def _pairs(
         for each in sessions.values():
             each.leave()
 
-    def stand() -> list[Standing]:
-        return standings(comparison, cells, {name: list(each.done.values()) for name, each in sessions.items()})
+    def done() -> dict[Name, list[Trial]]:
+        return {name: list(each.done.values()) for name, each in sessions.items()}
 
-    found = stand()
+    found = standings(comparison, cells, done())
     while (turn := next_turn(comparison, found, now())) is not None:
         measured = tuple(_pair(comparison.metric, cells[turn.index], sessions, turn))
-        found = stand()
+        found = standings(comparison, cells, done())
         verdicts = verdicts_of(comparison, found)
         comparison = replace(comparison, cells=verdicts, status="running", ended_utc=None)
         store.save_comparison(comparison)
-        yield Step(comparison, verdicts[turn.index], measured)
+        yield Step(comparison, verdicts[turn.index], measured, left_of(comparison, done()))
 
 
 def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: Turn) -> Iterator[Trial]:

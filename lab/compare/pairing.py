@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from statistics import mean
+from statistics import mean, median
 
 import numpy as np
 
@@ -33,6 +33,8 @@ WITHIN_S = 1800.0
 """How long after its first side an interrupted pair may get its second: as long as a gate may hold that back.
 Later the pair is started again, because whatever changed meanwhile would be in its ratio."""
 
+_LEFT_OUT = NextPair(None, "budget spent", "left out: the budget is too small for a verdict on every cell")
+
 Trials = Mapping[Side, Sequence[Trial]]
 """The trials of both runs; block n of a cell is its pair n."""
 
@@ -51,12 +53,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class Standing:
-    """The standing of a cell: its valid pairs by block, pairs begun, what one costs, and what the plan says.
+    """The standing of a cell: its valid pairs by block, pairs begun, and what the plan says.
 
-    `firsts` says of each valid pair whether the candidate came first; `lost` counts the trials of both sides. `p`
-    is the p-value of "nothing changed"; `lacking` is the missing side of an interrupted pair, whose other side
-    began at `cut_utc`; `given_up` says why no more pairs are tried, and `unplaced` why they
-    cannot be compared.
+    `pair_s` is what one takes without waiting. `firsts` says of each valid pair whether the candidate came first;
+    `lost` counts the trials of both sides. `p` is the p-value of "nothing changed"; `lacking` is the missing side
+    of an interrupted pair, whose other side began at `cut_utc`; `given_up` says why no more pairs are tried, and
+    `unplaced` why they cannot be compared.
     """
 
     cells: CellPair
@@ -78,25 +80,37 @@ def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials)
     """Return the standing of every cell, and what each measures next with its part of the budget.
 
     First every unsettled cell gets to its first look. Where the budget is too small for that, cells are left out,
-    those with the fewest pairs first (the later of equals), so that the others are judged.
+    those with the fewest pairs first (the later of equals), so that the others are judged. What the others leave
+    is spent on the cells left out: a ratio without an interval says more than time that nobody used.
     """
     found = [_standing(comparison, pair, trials, len(cells)) for pair in cells]
     known = [each.pair_s for each in found if each.pair_s]
     usual_s = max(mean(known), LEAST_S) if known else LEAST_S
     found = [replace(each, pair_s=each.pair_s or usual_s) for each in found]
-    left_s = Budget(comparison.budget_s, sum(map(cost_s, trials.values()))).left_s
-    wanted_s = {
+    left_s = left_of(comparison, trials)
+    open_s = {
         index: max(0, comparison.looks_first - len(each.ratios)) * each.pair_s
         for index, each in enumerate(found)
         if not (each.judgement.settled or each.given_up)
     }
+    wanted_s = dict(open_s)
     while sum(wanted_s.values()) > left_s * (1 + 1e-9):
         del wanted_s[min(wanted_s, key=lambda index: (len(found[index].ratios), -index))]
-    first_looks_s = sum(wanted_s.values())
-    return [
-        replace(each, plan=_plan(comparison, each, index, left_s - first_looks_s + wanted_s.get(index, 0.0)))
+    spare_s = left_s - sum(wanted_s.values())
+    planned = [
+        replace(each, plan=_LEFT_OUT)
+        if index in open_s and index not in wanted_s
+        else replace(each, plan=_plan(comparison, each, index, spare_s + wanted_s.get(index, 0.0)))
         for index, each in enumerate(found)
     ]
+    if any(each.plan.order for each in planned):
+        return planned
+    return [replace(each, plan=_plan(comparison, each, index, left_s)) for index, each in enumerate(found)]
+
+
+def left_of(comparison: Comparison, trials: Trials) -> float:
+    """Return the device-seconds that a comparison has left; it has spent those of trials and of their waits."""
+    return Budget(comparison.budget_s, sum(map(cost_s, trials.values()))).left_s
 
 
 def next_turn(comparison: Comparison, found: Sequence[Standing], now_utc: str) -> Turn | None:
@@ -149,7 +163,7 @@ def _verdict(comparison: Comparison, each: Standing, missing_p: float | None) ->
         smallest_found=None if centre is None else smallest_found(centre.spread, centre.freedom, looks),
         p=each.p,
         pairs=len(ratios),
-        why=each.plan.why if missing_p is None else f"of the trials that count: {each.plan.why}",
+        why=each.plan.why if missing_p is None else f"of the trials that count: {verdict}; {each.plan.why}",
         missing=None if missing_p is None else Missing(ours, theirs, missing_p),
         serial_p=1.0 if centre is None else p_serial(ratios, firsts),
     )
@@ -177,7 +191,6 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
     judgement = judge(theirs, ours, better, looks_of(comparison), firsts=firsts, dimension=comparison.dimension)
     p = p_value(list(ratios.values()), looks_of(comparison), list(firsts.values())) if ratios else 1.0
     judgement = replace(judgement, settled=settled(judgement, p, family))
-    costs = [cost_s(side) / len(side) for side in own.values() if side]
     return Standing(
         cells=cells,
         ratios=ratios,
@@ -186,13 +199,24 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
         judgement=judgement,
         p=p,
         tried=tried,
-        pair_s=2 * mean(costs) if costs else 0.0,
+        pair_s=_pair_s(comparison.metric, own),
         lacking=lacking,
         cut_utc=cut_utc,
         given_up=_given_up(comparison, own, tried),
         plan=NextPair(None, None, ""),
         unplaced=unplaced(own["baseline"], own["candidate"]),
     )
+
+
+def _pair_s(metric: str, own: Trials) -> float:
+    """Return what a pair takes without waiting: twice the mean of the sides' medians; 0 without a trial.
+
+    Waits pass: after one slow start at a gate the next may open at once. A trial that died early counts only where
+    no other is known.
+    """
+    valid = {side: [trial.wall_s for trial in found if counted(trial, metric)] for side, found in own.items()}
+    known = [valid[side] or [trial.wall_s for trial in found] for side, found in own.items() if found]
+    return 2 * mean(map(median, known)) if known else 0.0
 
 
 def _lost(metric: str, trials: Sequence[Trial]) -> Lost:

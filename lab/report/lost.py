@@ -25,14 +25,19 @@ def p_words(value: float) -> str:
     return "< .001" if value < 0.001 else f"= {value:.3f}".replace("0.", ".", 1)
 
 
-def missing_words(missing: Missing) -> str:
+def do(count: int) -> str:
+    """Return ``does`` for one and ``do`` for any other number."""
+    return "does" if count == 1 else "do"
+
+
+def missing_words(missing: Missing, names: tuple[str, str]) -> str:
     """Return which side of a comparison lost more of its trials, and to what."""
-    sides = {"A": missing.baseline, "B": missing.candidate}
-    more, less = sorted(sides, key=lambda name: -sides[name].lost / max(1, sides[name].trials))
-    ours, others = sides[more], sides[less]
+    sides = [(names[0], missing.baseline), (names[1], missing.candidate)]
+    (more, ours), (less, others) = sorted(sides, key=lambda side: -side[1].lost / max(1, side[1].trials))
     return (
-        f"{ours.lost} of {number_of(ours.trials, 'trial')} of {more} do not count, and {others.lost} of "
-        f"{others.trials} of {less}: more than chance explains (Fisher's exact test, p {p_words(missing.p)})"
+        f"{ours.lost} of {number_of(ours.trials, 'trial')} of {more} {do(ours.lost)} not count, and "
+        f"{others.lost} of {others.trials} of {less}: more than chance explains (Fisher's exact test, p "
+        f"{p_words(missing.p)})"
         f"{_to(ours.reasons, more, less)}"
     )
 
@@ -52,8 +57,8 @@ def lost_best(run: Run, trials: Sequence[Trial], metric: Metric, best: str | Non
         return ""
     name = next(cell_phrase(cell, varying(run.cells)) for cell in run.cells if cell.key == best)
     return (
-        f"{len(bad)} of {number_of(len(own), 'trial')} of {name} do not count, and {lost} of {len(others)} of the "
-        f"others: more than chance explains (Fisher's exact test, p {p_words(p)})"
+        f"{len(bad)} of {number_of(len(own), 'trial')} of {name} {do(len(bad))} not count, and {lost} of "
+        f"{len(others)} of the others: more than chance explains (Fisher's exact test, p {p_words(p)})"
         f"{_to(Counter(bad), 'it', 'the others')}"
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.identifiers import seconds
 from lab.records import Run
 from lab.stats.compare import Judgement, smallest_visible_change
 from lab.stats.interval import MOST_PAIRS, Looks, Spread, cell_interval
@@ -95,24 +96,24 @@ def next_pair(
     """Return the next pair of a comparison, or why there is none.
 
     `tried` counts the pairs begun, including invalid ones: it numbers the draw of the order, so that a resumed
-    comparison continues as it would have. Invalid pairs are repeated while the budget lasts; valid ones never
-    exceed `looks.most`, the looks that the interval allows for. If the budget cannot reach the first look, no
-    pair is begun. Raises ValueError unless a pair costs more than nothing.
+    comparison continues as it would have. `pair_s` is what a pair takes without waiting, so one more is begun
+    while it may fit. Invalid pairs are repeated while the budget lasts; valid ones never exceed `looks.most`, the
+    looks that the interval allows for. Raises ValueError unless a pair costs more than nothing.
     """
     if not pair_s > 0:
         raise ValueError(f"wanted a pair that costs device-seconds, found {pair_s}")
     done = judgement.change.n if judgement.change else 0
     if judgement.settled:
-        return NextPair(None, "verdict reached", f"{judgement.verdict} after {done} pairs")
-    paid = math.floor(budget.left_s / pair_s + 1e-9)
+        return NextPair(None, "verdict reached", f"the verdict stands after {done} pair{'s'[: done != 1]}")
     if done >= looks.most:
-        return NextPair(None, "budget spent", f"{judgement.verdict} after all {looks.most} pairs")
-    if done + paid < looks.first or paid == 0:
-        lacking = max(1, looks.first - done)
-        more = f"{lacking} more pair{'' if lacking == 1 else 's'} of {pair_s:.0f} s would have been needed"
-        words = f"{budget.left_s:.0f} s of the budget of {budget.device_s:.0f} s were left, {more}"
+        return NextPair(None, "budget spent", f"all {looks.most} pairs are measured")
+    if budget.left_s < pair_s * (1 - 1e-9):
+        words = (
+            f"the budget is spent: {seconds(budget.left_s)} of {seconds(budget.device_s)} are left, and a pair "
+            f"takes {seconds(pair_s)} without waiting"
+        )
         return NextPair(None, "budget spent", words)
-    return NextPair(order_of(seed, tried), None, f"{judgement.verdict} after {done} pairs")
+    return NextPair(order_of(seed, tried), None, f"more pairs follow: {done} of at most {looks.most} are valid")
 
 
 def next_block(

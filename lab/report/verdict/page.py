@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.records import CHANGED, Answer, Cell, CellSummary, Trial
+from lab.records import CHANGED, Answer, Cell, CellSummary, Interval, Trial
 from lab.report.answer.chart import Chart, chart
 from lab.report.html import environment
-from lab.report.verdict.view import CellView, View, contexts_table, name_of, pairs_table
-from lab.stats.interval import cell_interval, trial_cv
+from lab.report.verdict.tables import contexts_table, figures_table, pairs_table
+from lab.report.verdict.view import CellView, View
+from lab.stats.interval import trial_cv
 from lab.stats.sample import Medians
 
 
@@ -25,7 +26,7 @@ def render_verdict_page(found: View, trials: Sequence[Trial], others: Sequence[T
         .render(
             v=found,
             chart_of=chart_of,
-            name_of=name_of,
+            figures_table=figures_table,
             pairs_table=pairs_table,
             contexts_table=contexts_table,
         )
@@ -34,7 +35,8 @@ def render_verdict_page(found: View, trials: Sequence[Trial], others: Sequence[T
 
 def _chart(found: View, each: CellView, trials: Sequence[Trial], others: Sequence[Trial]) -> Chart | None:
     """Lay out both sides of a cell as the rows of an answer's chart, one of them best if it changed."""
-    rows = (Cell("A", {"side": "A"}, "A, the baseline"), Cell("B", {"side": "B"}, "B, the candidate"))
+    base, other = found.names
+    rows = (Cell("A", {"side": "A"}, f"{base}, the baseline"), Cell("B", {"side": "B"}, f"{other}, the candidate"))
     own = [replace(trial, cell="A") for trial in trials if trial.cell == each.cells[0].key]
     own += [replace(trial, cell="B") for trial in others if trial.cell == each.cells[1].key]
     changed = each.found.verdict in CHANGED
@@ -43,7 +45,10 @@ def _chart(found: View, each: CellView, trials: Sequence[Trial], others: Sequenc
         run=replace(found.baseline, cells=rows),
         question="",
         metric=found.metric,
-        summaries=(_summary(rows[0], each.baseline, best), _summary(rows[1], each.candidate, best)),
+        summaries=(
+            _summary(rows[0], each.baseline, each.figures[0], best),
+            _summary(rows[1], each.candidate, each.figures[1], best),
+        ),
         best=best,
         contenders=(best,) if best else ("A", "B"),
         sentence=each.sentence,
@@ -54,11 +59,11 @@ def _chart(found: View, each: CellView, trials: Sequence[Trial], others: Sequenc
     return chart(answer, own)
 
 
-def _summary(cell: Cell, medians: Medians, best: str | None) -> CellSummary:
+def _summary(cell: Cell, medians: Medians, figure: Interval | None, best: str | None) -> CellSummary:
     values = list(medians.values())
     return CellSummary(
         cell=cell,
-        interval=cell_interval(values, looks=None) if values else None,
+        interval=figure,
         valid=len(values),
         invalid={},
         trial_cv=trial_cv(values) if values else None,

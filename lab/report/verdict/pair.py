@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from lab.compare.comparison import Step
+from lab.identifiers import seconds
 from lab.records import Trial
-from lab.report.wording import number_of
+from lab.report.verdict.sides import Names
+from lab.report.wording import number_of, plain
 from lab.stats.sample import counted
 
 
-def pair_words(step: Step) -> str:
-    """Return what a pair showed: why it does not count if so, and how far its cell is."""
+def pair_words(step: Step, names: Names) -> str:
+    """Return what a pair showed, why it does not count if so, how far its cell is, and the time left."""
     bad = next((trial for trial in step.trials if not counted(trial, step.comparison.metric)), None)
-    change = step.cell.change
-    so_far = (
-        "no pair yet" if change is None else f"B / A {change.estimate:.3f} after {number_of(change.n, 'pair')}"
-    )
+    change, verdict = step.cell.change, step.cell.verdict
+    so_far = "no valid pair yet"
+    if change is not None:
+        base, other = names
+        so_far = f"{other} / {base} {change.estimate:.3g} after {number_of(change.n, 'pair')}"
     if change is not None and change.low is not None and change.high is not None:
-        so_far += f" ({change.low:.3f} to {change.high:.3f})"
+        so_far += f" ({change.low:.3g} to {change.high:.3g})"
     lost = f"does not count: {_why(bad)}; " if bad else ""
-    return f"{step.cell.cell}: {lost}{so_far}, {step.cell.verdict}"
+    said = "no verdict yet" if verdict == "cannot tell" else verdict
+    left = f"{seconds(step.left_s)} of {seconds(step.comparison.budget_s)} left"
+    return plain(f"{step.cell.cell}: {lost}{so_far}, {said}; {left}")
 
 
 def _why(trial: Trial) -> str:

@@ -10,7 +10,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from lab.records import Interval
-from lab.report.verdict.view import CellView, View, name_of
+from lab.report.terminal import draw
+from lab.report.verdict.tables import figures_table
+from lab.report.verdict.view import CellView, View
 from lab.report.wording import KIND_STYLES, kind_of, on_device, percent, plain
 
 COLUMNS = 61
@@ -18,6 +20,9 @@ COLUMNS = 61
 
 LEAST_SPAN = 0.06
 """The picture reaches at least this far to each side: a little beyond what counts as the same."""
+
+LARGEST, FARTHEST = 10.0, 1e9
+"""From this ratio on the scale is in multiples; an interval's end beyond the second is drawn there."""
 
 _STYLES = {
     "regressed": "bold red",
@@ -31,17 +36,20 @@ _STYLES = {
 def render_terminal(found: View) -> RenderableType:
     """Return something for `rich.console.Console.print`; readable from 80 columns, and without colours."""
     comparison = found.comparison
-    title = f"{found.question} ({comparison.dimension}, {comparison.scenario})"
+    title = f"{found.question} ({comparison.scenario})"
     parts: list[RenderableType] = [
         Text(plain(title), style="bold"),
         Text(on_device(found.baseline), style=KIND_STYLES.get(kind_of(found.baseline), "")),
-        Text(found.headline, style=_STYLES.get(found.headline, "yellow")),
     ]
+    if len(found.cells) != 1 or found.refusal:
+        parts.append(Text(found.headline, style=_STYLES.get(found.headline, "yellow")))
     if found.refusal:
         parts += [Text(plain(line), style="yellow") for line in found.refusal.splitlines()[1:]]
-    for each in found.cells:
-        if not found.refusal:
-            parts += _cell(each, found)
+    else:
+        for each in found.cells:
+            parts += _cell(each)
+        parts.append(draw(figures_table(found)))
+        parts += [Text(words) for words in found.beside]
     parts += [Text(f"! {words}", style="yellow") for words in found.invalid]
     parts += [Text(words, style="dim") for words in found.facts]
     parts.append(Text(plain(f"comparison {comparison.id} ({comparison.status})"), style="dim"))
@@ -54,6 +62,7 @@ def picture(ratios: Sequence[float], change: Interval | None) -> list[str]:
     ``|`` marks no change; ``[`` and ``]`` are the interval's ends.
     """
     ends = [] if change is None else [end for end in (change.low, change.high) if end is not None]
+    ends = [min(max(end, 1 / FARTHEST), FARTHEST) for end in ends]
     reach = max([math.log1p(LEAST_SPAN), *(abs(math.log(value)) for value in [*ratios, *ends])])
 
     def column(ratio: float) -> int:
@@ -65,15 +74,16 @@ def picture(ratios: Sequence[float], change: Interval | None) -> list[str]:
         line[column(ends[0])], line[column(ends[1])] = "[", "]"
     for place, count in Counter(map(column, ratios)).items():
         line[place] = "•" if count == 1 else str(count) if count < 10 else "+"
-    left, right = f"-{percent(-math.expm1(-reach))}", f"+{percent(math.expm1(reach))}"
+    many = reach > math.log(LARGEST)
+    left = f"1/{math.exp(reach):.3g}" if many else f"-{percent(-math.expm1(-reach))}"
+    right = f"{math.exp(reach):.3g} times" if many else f"+{percent(math.expm1(reach))}"
     gap = COLUMNS - len(left) - len(right)
     return ["".join(line).rstrip(), f"{left}{'0'.center(gap)}{right}"]
 
 
-def _cell(each: CellView, found: View) -> list[RenderableType]:
-    name = name_of(each, found.baseline)
+def _cell(each: CellView) -> list[RenderableType]:
     style = "yellow" if each.doubtful else _STYLES.get(each.found.verdict, "yellow")
-    parts: list[RenderableType] = [Text(f"{name}: {each.sentence}" if name else each.sentence, style=style)]
+    parts: list[RenderableType] = [Text(each.sentence, style=style)]
     if each.ratios:
         dots, scale = picture(list(each.ratios.values()), each.found.change)
         parts += [Text(f"  {dots}"), Text(f"  {scale}  a dot a pair", style="dim")]

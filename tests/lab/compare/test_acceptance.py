@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lab.compare.acceptance import steady, unchanged
 from lab.compare.comparison import measure, open_comparison
-from lab.errors import RunError
-from lab.records import Trial
+from lab.device.transport import Device, Process
+from lab.errors import DeviceError, RunError
+from lab.records import Trial, Vitals
 from lab.stats.sample import trial_median
 from tests.lab.compare.compare_lab import BOOT, Lab
+
+
+class Busy:
+    """Sensors that read nothing but how many cores other programs use; no sampler runs."""
+
+    def __init__(self, cores: float) -> None:
+        self.cores = cores
+
+    def look(self, device: Device) -> Vitals:
+        """Say how busy the device is, a second later each time."""
+        return Vitals(boot_s=0.0, celsius={"battery": 25.0}, battery_level=90.0, busy_cores=self.cores)
+
+    def begin(self, device: Device, folder: str, bound_s: int) -> Process:
+        """Refuse: what happens during a trial is not needed here."""
+        raise DeviceError("no sampler")
+
+    def end(self, device: Device, process: Process, folder: str, target: Path) -> None:
+        """Never called."""
 
 
 def references(lab: Lab) -> list[list[Trial]]:
@@ -51,7 +72,9 @@ def test_a_phone_that_drifts_judges_nothing(make: Callable[..., Lab]) -> None:
     lab = make()
     lab.phone.stage_s = lambda job: 0.01 * 1.1 ** int(job.trial[-4:])
 
-    with pytest.raises(RunError, match=r"fake may not judge builds.*-17\.4%, -9\.1%, \+0\.0%, \+10\.0%, \+21\.0%"):
+    with pytest.raises(
+        RunError, match=r"fake may not judge builds.*-17\.4 %, -9\.1 %, \+0\.0 %, \+10\.0 %, \+21\.0 %"
+    ):
         begin(lab)
 
     assert [len(tries) for tries in references(lab)] == [5]
@@ -65,7 +88,7 @@ def test_one_lucky_try_of_a_noisy_phone_is_not_enough(make: Callable[..., Lab]) 
     seconds = [0.0100, 0.0101, 0.0080, 0.0120, 0.0118]
     lab.phone.stage_s = lambda job: seconds[(int(job.trial[-4:]) - 1) % 5]
 
-    with pytest.raises(RunError, match="known within 5%, found 1"):
+    with pytest.raises(RunError, match="known within 5 %, it is known within 1"):
         begin(lab)
 
 
@@ -115,6 +138,26 @@ def test_a_phone_that_is_steady_but_has_changed_is_reported_as_such(make: Callab
 
 
 @pytest.mark.parametrize("known", [True, False])
+def test_a_busy_device_is_no_judge_and_leaves_no_reference(make: Callable[..., Lab], known: bool) -> None:
+    """Each try is as fast as ever, but began while others used all cores: none counts, the old reference stays."""
+    lab = make()
+    if known:
+        begin(lab)
+    path = lab.store.root / "devices" / "acceptance.json"
+    before = path.read_text() if known else None
+    lab.phone.replies = {BOOT: "boot-2\n"}
+    lab.benches = [replace(bench, senses=Busy(cores=8.0), sleep=lambda _: None) for bench in lab.benches]
+
+    with pytest.raises(RunError, match=r"found 0 of 4 \(4 began while something else kept its cores busy"):
+        begin(lab)
+
+    assert (path.read_text() if path.exists() else None) == before
+    lab.benches = [replace(bench, senses=Busy(cores=0.1)) for bench in lab.benches]
+    begin(lab)
+    assert len(references(lab)[-1]) == 5
+
+
+@pytest.mark.parametrize("known", [True, False])
 def test_five_tries_must_count(make: Callable[..., Lab], known: bool) -> None:
     """Of eight at most; it ends as soon as five can no longer count, after the fifth here."""
     lab = make()
@@ -124,7 +167,9 @@ def test_five_tries_must_count(make: Callable[..., Lab], known: bool) -> None:
     lab.phone.replies = {BOOT: "boot-2\n"}
     lab.phone.script = lambda number: "dies" if number > begun + 1 else "none"
 
-    with pytest.raises(RunError, match=r"wanted 5 tries .* that count, found 1\. `lab show last` says why"):
+    with pytest.raises(
+        RunError, match=r"wanted 5 tries .* that count, found 1 of 5; `lab explain [0-9a-f-]{13}` shows each"
+    ):
         begin(lab)
 
     assert len(references(lab)[-1]) == 5

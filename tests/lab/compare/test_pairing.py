@@ -9,7 +9,7 @@ import pytest
 
 from device_agents.contract import InvalidReason
 from lab.compare.comparison import measure, open_comparison, runs_of
-from lab.compare.pairing import standings, verdicts_of
+from lab.compare.pairing import left_of, standings, verdicts_of
 from lab.records import UNPLACED, Cell, Lost, Trial
 from lab.run.bench import Progress
 from lab.stats.plan import Side
@@ -58,18 +58,51 @@ def test_a_candidate_that_answers_wrongly_is_given_up_after_three_trials(make: C
     assert "none of 3 trials of the candidate counts; the last: wrong_output" in cell.why
 
 
-def test_a_budget_that_cannot_reach_the_first_look_ends_it_without_a_verdict(make: Callable[..., Lab]) -> None:
-    """One pair shows what a pair costs; n = 1 has no interval, and says so."""
+@pytest.mark.parametrize(("budget_s", "pairs"), [(1.0, 1), (4.0, 2)])
+def test_a_budget_that_cannot_reach_the_first_look_is_spent_all_the_same(
+    make: Callable[..., Lab], budget_s: float, pairs: int
+) -> None:
+    """A pair takes 1.5 s: 4 s pay for two. Fewer than six have no interval, and the sentence says so."""
     lab = make()
 
-    found = lab.compare(budget_s=2.0)
+    found = lab.compare(budget_s=budget_s)
 
     (cell,) = found.cells
-    assert (cell.verdict, cell.pairs) == ("cannot tell", 1)
+    assert (cell.verdict, cell.pairs) == ("cannot tell", pairs)
     assert cell.change is not None
     assert cell.change.low is None
-    assert "5 more pairs of 2 s would have been needed" in cell.why
-    assert "no interval: 1 valid pair" in lab.told(found).cells[0].sentence
+    assert "s are left, and a pair takes 1.5 s without waiting" in cell.why
+    assert f"no interval from {pairs} valid pair" in lab.told(found).cells[0].sentence
+
+
+def test_the_waits_of_the_first_pair_are_not_the_price_of_the_next(make: Callable[..., Lab]) -> None:
+    """Of 400 s the first pair took 86, 84 of them at the gate; the 314 s left pay for a verdict."""
+    comparison = replace(comparison_of(1), cells=(), differs={}, budget_s=400.0)
+    cell = Cell("a", {}, "a")
+    waited = [
+        replace(trial, wall_s=1.0, notes={"gate_waited_s": 42.0}) for trial in (*baselines(1), *candidates(0))
+    ]
+
+    (found,) = standings(comparison, [(cell, cell)], {"baseline": waited[:1], "candidate": waited[1:2]})
+
+    assert found.pair_s == 2.0
+    assert found.plan.order is not None
+    assert left_of(comparison, {"baseline": waited[:1], "candidate": waited[1:2]}) == 314.0
+
+
+def test_what_no_verdict_can_use_goes_to_the_cells_left_out() -> None:
+    """Three cells at 19 s a pair and 60 s: the first look of none can be paid for, and three pairs are."""
+    comparison = replace(comparison_of(1), cells=(), differs={}, budget_s=60.0)
+    cells = [(each, each) for each in (Cell(name, {}, name) for name in "abc")]
+
+    fresh = standings(comparison, cells, {"baseline": (), "candidate": ()})
+    one = standings(comparison, cells, {"baseline": baselines(1), "candidate": candidates(0)[:1]})
+    spent = standings(comparison, cells, {"baseline": baselines(3), "candidate": candidates(0)[:3]})
+
+    assert all(each.plan.order for each in fresh)
+    assert all(each.plan.order for each in one)
+    assert [each.plan.order for each in spent] == [None] * 3
+    assert spent[0].plan.why.startswith("the budget is spent: 3 s of 60 s are left, and a pair takes 19 s")
 
 
 @pytest.mark.parametrize("side", ["baseline", "candidate"])
@@ -90,7 +123,7 @@ def test_an_unknown_unit_is_not_compared_with_a_known_one(make: Callable[..., La
     assert verdict.why == "what executed it is known of one side alone (`unplaced`)"
     assert verdicts_of(found, [alike])[0].verdict != "incomparable"
     (told,) = lab.told(replace(found, cells=(verdict,))).cells
-    assert told.sentence == "incomparable. What executed it is known of one side alone (`unplaced`)."
+    assert told.sentence == "Incomparable. What executed it is known of one side alone (`unplaced`)."
 
 
 @pytest.mark.parametrize(("budget_s", "pairs"), [(20.0, [0, 6, 6]), (28.0, [6, 6, 6])])
@@ -185,4 +218,4 @@ def test_a_side_that_lost_more_trials_than_chance_explains_is_not_called_the_sam
     if said.missing is not None:
         assert (said.missing.baseline, said.missing.candidate) == (Lost(20, {}), Lost(20, {"throttled": 12}))
         assert said.missing.p < 0.001
-        assert said.why == "of the trials that count: same after 8 pairs"
+        assert said.why == "of the trials that count: same; the verdict stands after 8 pairs"

@@ -64,10 +64,10 @@ def test_the_order_is_drawn_by_seed_and_place() -> None:
 
 
 def test_it_is_over_when_the_verdict_stands() -> None:
-    """The reason names it and the pairs it took."""
+    """The reason names the pairs it took."""
     found = asked([1.1, 1.11, 1.09, 1.1, 1.1, 1.11, 1.09])
 
-    assert (found.order, found.stop, found.why) == (None, "verdict reached", "regressed after 7 pairs")
+    assert (found.order, found.stop, found.why) == (None, "verdict reached", "the verdict stands after 7 pairs")
 
 
 def test_it_is_over_when_all_looks_are_used() -> None:
@@ -79,16 +79,15 @@ def test_it_is_over_when_all_looks_are_used() -> None:
 
 
 def test_device_time_ends_it_too() -> None:
-    """The budget allows one pair, then none; no pair is begun if the budget cannot reach the first look."""
+    """A pair of 10 s is begun while 10 s are left, also where they cannot reach the first look."""
     noisy = [0.8, 1.25] * 4
 
-    assert asked(noisy, Budget(100, 85)).order is not None
-    assert (
-        asked(noisy, Budget(100, 95)).why
-        == "5 s of the budget of 100 s were left, 1 more pair of 10 s would have been needed"
+    assert asked(noisy, Budget(100, 90)).order is not None
+    assert asked(noisy, Budget(100, 95)).why == (
+        "the budget is spent: 5 s of 100 s are left, and a pair takes 10 s without waiting"
     )
-    assert asked([1.0, 1.0], Budget(39)).stop == "budget spent"
-    assert asked([1.0, 1.0], Budget(40)).stop is None
+    assert asked([1.0, 1.0], Budget(10)).stop is None
+    assert asked([1.0, 1.0], Budget(9)).stop == "budget spent"
 
 
 @pytest.mark.parametrize("slower", [1.0, 1.05, 1.2])

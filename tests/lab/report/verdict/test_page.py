@@ -40,11 +40,11 @@ def page_of(verdict: Verdict, line: str = "nano-paper") -> str:
 def test_the_better_side_is_the_best_row_and_without_a_change_there_is_none(
     verdict: Verdict, standings: list[str]
 ) -> None:
-    """A is the first row, B the second."""
+    """The baseline is the first row, the candidate the second."""
     text = page_of(verdict)
 
     assert re.findall(r'<g class="row ([a-z-]+)">', text) == standings
-    assert text.index("A, the baseline") < text.index("B, the candidate")
+    assert text.index("nano-paper (A), the baseline") < text.index("nano-paper (B), the candidate")
 
 
 def test_every_trial_of_both_sides_has_a_dot() -> None:

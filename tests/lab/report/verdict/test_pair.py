@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab.compare.comparison import Step
-from lab.records import CellVerdict, Trial
+from lab.records import CellVerdict, Interval, Trial
 from lab.report.verdict.pair import pair_words
 from tests.saved_checks import CUT
 
@@ -18,8 +18,20 @@ def test_a_pair_says_why_it_is_lost() -> None:
     cell = CellVerdict("c", "cannot tell", None, None, 1.0, 0, "")
     dead = replace(trial, valid=False, reason=None, state="unknown")
 
-    assert pair_words(Step(CUT, cell, (trial,))) == (
-        "c: does not count: it never settled; no pair yet, cannot tell"
+    def told(one: Trial) -> str:
+        return pair_words(Step(CUT, cell, (one,), 1740.0), ("old", "new"))
+
+    assert told(trial) == (
+        "c: does not count: it never settled; no valid pair yet, no verdict yet; 1740 s of 1800 s left"
     )
-    assert pair_words(Step(CUT, cell, (dead,))).startswith("c: does not count: it has no figure; ")
-    assert pair_words(Step(CUT, cell, (replace(trial, state="steady"),))) == "c: no pair yet, cannot tell"
+    assert told(dead).startswith("c: does not count: it has no figure; ")
+    assert told(replace(trial, state="steady")) == "c: no valid pair yet, no verdict yet; 1740 s of 1800 s left"
+
+
+def test_a_pair_names_both_builds_and_the_time_left() -> None:
+    """The ratio so far with its interval, what it says, and what is left of the budget."""
+    cell = CellVerdict("c", "regressed", Interval(1.1, 1.0512, 1.2, 0.95, 6), None, 0.001, 6, "")
+
+    assert pair_words(Step(replace(CUT, budget_s=400.0), cell, (), 314.2), ("nano-paper", "nano-w8a8")) == (
+        "c: nano-w8a8 / nano-paper 1.1 after 6 pairs (1.05 to 1.2), regressed; 314 s of 400 s left"
+    )

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from lab.records import CellVerdict, Comparison, Context, Interval, Lost, Missing
 from lab.report.table import Row
-from lab.report.verdict.view import View, contexts_table, pairs_table, view
+from lab.report.verdict.tables import contexts_table, pairs_table
+from lab.report.verdict.view import View, view
 from tests.lab.report.report_runs import batches, run_of, trials_of
 
 CELLS = batches(4)
@@ -42,9 +43,9 @@ def test_each_valid_pair_is_a_row_with_its_ratio() -> None:
     """440 ms over 400 ms, and 600 ms over 500 ms."""
     found = compared()
 
-    assert [row.texts for row in pairs_table(found.cells[0], found.metric).rows] == [
-        ("1", "400 ms", "440 ms", "1.1000"),
-        ("2", "500 ms", "600 ms", "1.2000"),
+    assert [row.texts for row in pairs_table(found.cells[0], found).rows] == [
+        ("1", "400 ms", "440 ms", "1.1"),
+        ("2", "500 ms", "600 ms", "1.2"),
     ]
 
 
@@ -76,7 +77,7 @@ def test_of_many_cells_one_that_barely_changed_fails_no_gate() -> None:
 def told(found: CellVerdict) -> str:
     """Return the sentence about one cell."""
     comparison = replace(compared().comparison, dimension="build", cells=(found,))
-    return view(comparison, (run_of(CELLS), []), (run_of(CELLS), [])).cells[0].sentence
+    return view(comparison, (run_of(CELLS, line="old"), []), (run_of(CELLS, line="new"), [])).cells[0].sentence
 
 
 CHANGE = Interval(1.004, 0.97, 1.03, 0.95, 9)
@@ -86,15 +87,16 @@ def test_trials_missing_on_one_side_are_the_first_thing_said() -> None:
     """The counts and the reason stand before what the trials that count show; throttling is the finding."""
     missing = Missing(Lost(26, {"throttled": 4}), Lost(50, {"throttled": 38, "agent_died": 3}), 3e-8)
     found = CellVerdict(
-        CELLS[0].key, "cannot tell", CHANGE, 0.045, 1.0, 9, "of the trials that count: same after 9 pairs", missing
+        CELLS[0].key, "cannot tell", CHANGE, 0.045, 1.0, 9, "of the trials that count: same", missing
     )
 
     assert told(found).startswith(
-        "cannot tell: 41 of 50 trials of B do not count, and 4 of 26 of A: more than chance explains (Fisher's "
-        "exact test, p < .001); B throttles or times out more often than A (38 throttled, 3 agent_died); of the "
-        "trials that count, B needs 0.40 % more time (3.0 % less to 3.0 % more); "
+        "Cannot tell: 41 of 50 trials of new do not count, and 4 of 26 of old: more than chance explains "
+        "(Fisher's exact test, p < .001); new throttles or times out more often than old (38 throttled, 3 "
+        "agent_died). Of the trials that count: in 9 pairs new needed 0.4 % more time for image encoding than old "
+        "(3.0 % less to 3.0 % more). "
     )
-    assert told(found).endswith("Of the trials that count: same after 9 pairs.")
+    assert told(found).endswith("Of the trials that count: same.")
 
 
 def test_a_regression_stands_and_its_missing_trials_follow() -> None:
@@ -105,8 +107,8 @@ def test_a_regression_stands_and_its_missing_trials_follow() -> None:
     )
 
     assert told(found).startswith(
-        "B needs 10 % more time (5.0 % to 15 %): regressed; 8 of 20 trials of B do not count, and 0 of 20 of A: "
-        "more than chance explains (Fisher's exact test, p = .003) (8 agent_died); "
+        "Regressed: new needs 10 % more time for image encoding than old (5 to 15 % more). 8 of 20 trials of new "
+        "do not count, and 0 of 20 of old: more than chance explains (Fisher's exact test, p = .003) (8 agent_died"
     )
 
 
@@ -116,8 +118,8 @@ def test_the_smallest_change_is_the_one_found_in_nine_of_ten() -> None:
     less = replace(same, change=Interval(0.99, 0.97, 1.01, 0.95, 9))
     early = replace(same, change=Interval(1.004, None, None, 0.95, 3), smallest_found=None)
 
-    assert "at this spread 4.5 % more is found in 9 of 10 comparisons" in told(same)
-    assert "at this spread 4.3 % less is found in 9 of 10 comparisons" in told(less)
+    assert "At this spread 4.5 % more is found in 9 of 10 comparisons" in told(same)
+    assert "At this spread 4.3 % less is found in 9 of 10 comparisons" in told(less)
     assert "9 of 10" not in told(early)
     assert all("chance that a new trial" not in told(each) for each in (same, less, early))
 
@@ -147,6 +149,6 @@ def test_pairs_that_lean_on_each_other_are_said_beside_the_verdict() -> None:
         replace(compared().comparison, cells=(found, *others)), (run_of(cells), []), (run_of(cells), [])
     ).cells[0]
 
-    assert "neighbouring pairs are more alike than chance explains (p = .020)" in told(found)
+    assert "Neighbouring pairs are more alike than chance explains (p = .020)" in told(found)
     assert "more alike" not in told(replace(found, serial_p=0.06))
     assert "more alike" not in among.sentence
