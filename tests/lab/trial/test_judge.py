@@ -49,7 +49,7 @@ def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
         (
             "starves",
             InvalidReason.STARVED,
-            "its work of 2 starved iterations used 0.007 s of CPU time in 0.080 s (9 %, wanted at least 70 %)",
+            "2 of 2 iterations had 0.007 of 0.080 s of CPU time (9 %, wanted at least 70 %)",
         ),
         (
             "injects",
