@@ -78,8 +78,8 @@ REASONS: Mapping[InvalidReason, Words] = {
     ),
     InvalidReason.STARVED: Words(
         "other programs had the CPU: its times tell of the machine, not of the build",
-        "Stop what else runs on the machine (`top` shows it), then measure again. gates.cpu_time_least says how much "
-        "CPU time a trial must get.",
+        "Stop what else runs on the machine (`top` shows it), then measure again. gates.cpu_time_least says how "
+        "much CPU time a trial must get.",
     ),
     InvalidReason.WRONG_UNIT: Words(
         "another unit did the work than the agent claimed: a silent fallback",

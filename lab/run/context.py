@@ -33,9 +33,10 @@ def context_of(
     identity, manifest = bench.device.identity, bench.build.manifest
     measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
     state = {name: value for name, value in scenario.gates.model_dump().items() if name not in WAITING}
+    least = scenario.gates.cpu_time_least
     optional = {
         "duration_s": scenario.plan.duration_s,
-        "cpu_time_least": None if scenario.gates.cpu_time_least == CPU_TIME_LEAST else scenario.gates.cpu_time_least,
+        "cpu_time_least": None if least == CPU_TIME_LEAST else least,
         "inject": None if inject is None else f"{inject.stage} x {inject.slow_down:g}",
     }
     return Context(

@@ -86,9 +86,9 @@ def check(
         flaw = found.flaw
     else:
         notes.update(_cpu_shares(work))
-    if flaw is None or flaw.reason is InvalidReason.SPAN_GAP:  # a process without the CPU leaves gaps, too
-        if words := starved(work, cpu_time_least):
-            flaw = Flaw(InvalidReason.STARVED, words)
+    gap = flaw is not None and flaw.reason is InvalidReason.SPAN_GAP  # a process without the CPU leaves gaps, too
+    if (flaw is None or gap) and (words := starved(work, cpu_time_least)):
+        flaw = Flaw(InvalidReason.STARVED, words)
     return Findings(flaw, notes, {stage.value: where for stage, where in placement(work).items()})
 
 

@@ -63,8 +63,8 @@ def trial_of(
 ) -> Trial:
     """Return the trial that a job came to: whether it counts, and its figures, from the files in its folder.
 
-    `kind` is the device's: times of an emulated one mean nothing. A trial that the lab stopped for heat counts up to there
-    if heat is what the scenario asks about. Raises `RunError` when a foreign tool's adapter fails.
+    `kind` is the device's: times of an emulated one mean nothing. A trial that the lab stopped for heat counts up
+    to there if heat is what the scenario asks about. Raises `RunError` when a foreign tool's adapter fails.
     """
     timed = kind != "emulated" and place.purpose == "time"
     reading, ended = reading_of(outcome, folder, build), False
@@ -151,7 +151,15 @@ def judge(
     if flaw is not None:
         return Findings(flaw)
     wall_s = outcome.wall_s if outcome.whole else None
-    return check(job, reading.events, manifest, inputs, max_gap=max_gap, cpu_time_least=cpu_time_least, wall_s=wall_s)
+    return check(
+        job,
+        reading.events,
+        manifest,
+        inputs,
+        max_gap=max_gap,
+        cpu_time_least=cpu_time_least,
+        wall_s=wall_s,
+    )
 
 
 def until_stopped(job: Job, reading: Reading) -> tuple[Job, Reading] | None:

@@ -34,8 +34,8 @@ def starved(work: Iterable[Span], least: float) -> str:
     digits = 1 if wanted_s >= 1 else 3
     of = f"{len(short)} of {len(times)} iterations" if len(times) > 1 else "it"
     return (
-        f"{of} had {cpu_s:.{digits}f} of {wanted_s:.{digits}f} s of CPU time ({100 * cpu_s / wanted_s:.0f} %, wanted "
-        f"at least {100 * least:g} %): something else had the cores"
+        f"{of} had {cpu_s:.{digits}f} of {wanted_s:.{digits}f} s of CPU time ({100 * cpu_s / wanted_s:.0f} %, "
+        f"wanted at least {100 * least:g} %): something else had the cores"
     )
 
 
@@ -43,7 +43,8 @@ def _times(work: Iterable[Span]) -> list[tuple[int, int]]:
     """Return for each iteration the CPU time that its spans had, and that they should have had, in nanoseconds."""
     found: dict[int, tuple[int, int]] = {}
     for span in work:
-        if span.parent is None and span.source == "measured" and is_cpu(span.unit) and span.stage not in FROM_FILES:
+        own = span.parent is None and span.source == "measured" and is_cpu(span.unit)
+        if own and span.stage not in FROM_FILES:
             several = span.stage in ON_ALL_CORES and ("-" in span.unit or "," in span.unit)  # cpu0-1, cpu0,2
             most = span.duration_ns * (MOST_CORES if several else 1)
             cpu, wanted = found.get(span.iteration, (0, 0))

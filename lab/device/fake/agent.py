@@ -68,7 +68,8 @@ class _Tape:
 def events_of(job: Job, inputs: Mapping[str, Input], stage_s: float, fault: str) -> list[bytes]:
     """Return the lines for a job in which each stage takes `stage_s`, with the wrong numbers of `fault`."""
     slow = {job.inject.stage: job.inject.slow_down} if job.inject else {}
-    tape = _Tape(round(stage_s * 1e9), 0.97 if fault == "falls_back" else 0.03, 0.09 if fault == "starves" else 1.0, slow)
+    npu_share, cpu_share = 0.97 if fault == "falls_back" else 0.03, 0.09 if fault == "starves" else 1.0
+    tape = _Tape(round(stage_s * 1e9), npu_share, cpu_share, slow)
     events: list[Event] = [_hello(job)]
     iterations = job.warmup_iterations + job.iterations + (fault == "extra_iteration")
     for number in range(iterations):

@@ -11,9 +11,9 @@ from lab.builds.folder import open_build
 from lab.records import Cell, DeviceKind
 from lab.scenario.load import load
 from lab.scenario.plan import CPU_TIME_LEAST
-from lab.trial.starved import starved
 from lab.trial.job import Place
 from lab.trial.judge import trial_of
+from lab.trial.starved import starved
 from tests.lab.trial.fake_trial import setting, tried
 from tests.lab_process import null_scenario
 
@@ -21,7 +21,13 @@ S = 1_000_000_000
 
 
 def work(
-    iteration: int, wall_s: float, cpu_s: float, *, unit: str = "cpu0", stage: Stage = Stage.PREFILL, **more: object
+    iteration: int,
+    wall_s: float,
+    cpu_s: float,
+    *,
+    unit: str = "cpu0",
+    stage: Stage = Stage.PREFILL,
+    **more: object,
 ) -> Span:
     """Return a span of work."""
     facts = {"iteration": iteration, "index": 0, "role": "npu", "unit": unit, "thread": 0, "start_ns": 0, **more}
@@ -44,7 +50,7 @@ def test_a_prefill_that_hardly_had_the_cpu_is_starved() -> None:
         ("several cores at once", [work(i, 1.0, 1.57, unit="cpu0-1") for i in range(3)]),
         ("more cores than were ever measured", [work(i, 1.0, 1.57, unit="cpu0,2-4") for i in range(3)]),
         ("what runs on one thread", [work(i, 1.0, 1.0, unit="cpu0-3", stage=Stage.TILE) for i in range(3)]),
-        ("one slow iteration of three, which the median leaves out", [work(0, 29.2, 2.7), work(1, 1, 1), work(2, 1, 1)]),
+        ("one slow iteration of three", [work(0, 29.2, 2.7), work(1, 1, 1), work(2, 1, 1)]),
         ("less than 10 ms lost", [work(i, 0.012, 0.003) for i in range(3)]),
         ("an accelerator", [work(i, 1.0, 0.01, unit="npu") for i in range(3)]),
         ("reading files", [work(i, 1.0, 0.1, stage=Stage.LOAD) for i in range(3)]),
