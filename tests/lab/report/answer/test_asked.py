@@ -21,33 +21,39 @@ ASKED: dict[str, tuple[Sequence[float], str]] = {
     "vit_batch": (
         [0.40, 0.36, 0.33, 0.30, 0.31, 0.35],
         "How many patches per batch encode a 2:4 image fastest? "
-        "Fastest: 4 patches per batch, at 300 ms (95 % interval 294 to 306 ms). Next: 5, which is 3.3 % slower (95 % "
+        "Fastest: 4 patches per batch, at 300 ms (95 % interval 294 to 306 ms). Next: 5, which is 3.3 % "
+        "slower (95 % "
         "interval 3.1 to 3.6 %).",
     ),
     "prefill_tokens": (
         [2.0, 0.3, 0.206, 0.2065, 0.265],
         "How many tokens in parallel prefill the full prompt fastest? "
-        "Cannot tell which of 128 and 512 is fastest: this run cannot separate them. The other 3 cells are slower. "
+        "Cannot tell which of 128 and 512 is fastest: this run cannot separate them. The other 3 cells are "
+        "slower. "
         "Best estimate: 128 tokens in parallel, at 206 ms (95 % interval 203 to 209 ms).",
     ),
     "decode": (
         [478, 460, 267],
         "At which context length are tokens decoded fastest, and how much speed is lost at the longest? "
-        "Fastest: 128 tokens of context, at 478 tokens/s (95 % interval 473 to 483 tokens/s). At the longest, 2048 "
+        "Fastest: 128 tokens of context, at 478 tokens/s (95 % interval 473 to 483 tokens/s). At the longest, "
+        "2048 "
         "tokens of context, the loss is 44 % of the speed (95 % interval 44 to 44 %). Next: 512, which is 3.8 % "
         "slower (95 % interval 3.6 to 4.0 %).",
     ),
     "pipeline_overlap": (
         [0.30, 0.315, 0.33, 0.4, 0.31],
         "How much faster is an image encoded when convolution and transformer blocks overlap? "
-        "Pipelining is faster: the best serial cell (in turn) is 5.0 % slower (95 % interval 4.8 to 5.2 %). Fastest: "
+        "Pipelining is faster: the best serial cell (in turn) is 5.0 % slower (95 % interval 4.8 to 5.2 %). "
+        "Fastest: "
         "pipelined, at 300 ms (95 % interval 297 to 303 ms).",
     ),
     "first_token": (
         [1.42, 0.7],
         "How long until the first token, if the image arrives with the instruction or before it? "
-        "1.42 s (95 % interval 1.41 to 1.43 s) if the image arrives with the instruction. That is 103 % slower (95 % "
-        "interval 102 to 103 %) than if it arrives before: 700 ms (95 % interval 691 to 709 ms). First token: from "
+        "1.42 s (95 % interval 1.41 to 1.43 s) if the image arrives with the instruction. That is 103 % "
+        "slower (95 % "
+        "interval 102 to 103 %) than if it arrives before: 700 ms (95 % interval 691 to 709 ms). First token: "
+        "from "
         "image and instruction given to its text, the model loaded.",
     ),
     "throughput": (
@@ -112,7 +118,8 @@ def test_the_lasting_rate_answers_how_much_a_warm_device_sustains() -> None:
         "How many tokens per second does a warm device sustain, and when is the speed lost?"
     )
     assert lasting_sentence([curve], scenario.cells) == (
-        "15.0 tokens/s sustained, 75 % of the peak of 20.0 tokens/s at 0 min; 25 % lost (95 % interval of the loss 25 "
+        "15.0 tokens/s sustained, 75 % of the peak of 20.0 tokens/s at 0 min; 25 % lost (95 % interval of the "
+        "loss 25 "
         "to 25 %), the first 10 % after 10 min."
     )
 
@@ -148,6 +155,7 @@ def test_a_longest_context_that_loses_nothing_says_so() -> None:
 def test_two_waits_that_cannot_be_separated_are_both_told() -> None:
     """Neither is called slower."""
     assert answered("first_token", [1.42, 1.421]).sentence.startswith(
-        "1.42 s (95 % interval 1.41 to 1.43 s) if the image arrives with the instruction, 1.42 s (95 % interval 1.40 "
+        "1.42 s (95 % interval 1.41 to 1.43 s) if the image arrives with the instruction, 1.42 s (95 % "
+        "interval 1.40 "
         "to 1.44 s) if the image arrives before: this run cannot separate them."
     )

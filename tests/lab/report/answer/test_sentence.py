@@ -158,8 +158,10 @@ def test_what_overlap_could_save_is_computed_from_units_in_turn() -> None:
     )
 
     assert found.sentence.startswith(
-        "Whether pipelining is faster cannot be told: the best serial cell (serial) is 0 % slower (95 % interval 0 to "
-        "0 %). The same batches on the same units, run in turn, take 300 ms, of which 150 ms is convolution: overlap "
+        "Whether pipelining is faster cannot be told: the best serial cell (serial) is 0 % slower (95 % "
+        "interval 0 to "
+        "0 %). The same batches on the same units, run in turn, take 300 ms, of which 150 ms is convolution: "
+        "overlap "
         "could hide at most 100 ms, and pipelined they take 300 ms. Cannot tell which is fastest"
     )
 
