@@ -134,7 +134,7 @@ def percent(share: float) -> str:
 
 
 def against(found: Interval, metric: Metric) -> tuple[str, str]:
-    """Return how much more time, or less rate, a ratio to the best is, and its interval: ``5.1 %``, ``3.0 to 7.2``.
+    """Return how much more time, or less rate, a ratio to the best is, and the interval: ``5.1 %``, ``3 to 7``.
 
     The interval is empty for a ratio of too few pairs.
     """

@@ -70,24 +70,19 @@ def overlap_words(
     order = centres(medians)
 
     def champion(pipelined: bool) -> CellSummary | None:
-        own = [
-            key
-            for key, each in by_key.items()
-            if each.cell.parameters.get("pipelined") is pipelined and key in order
-        ]
+        own = [key for key in order if by_key[key].cell.parameters.get("pipelined") is pipelined]
         return by_key[min(own, key=lambda key: order[key])] if own else None
 
     piped, serial = champion(True), champion(False)
     if piped is None or serial is None or metric.unit != "s":
         return ""
-    better, worse, kind = (
-        (piped, serial, "serial") if choice.best == piped.cell.key else (serial, piped, "pipelined")
-    )
+    ahead = choice.best == piped.cell.key
+    worse, kind = (serial, "serial") if ahead else (piped, "pipelined")
     name, gap = cell_phrase(worse.cell, _names(by_key)), behind(metric, worse.against_best)
-    if {better.cell.key, worse.cell.key} <= {*choice.may_be_best}:
+    if worse.cell.key in choice.may_be_best:
         told = f"Whether pipelining is faster cannot be told: the best {kind} cell ({name}) is {gap}."
     else:
-        word = "faster" if better is piped else "not faster"
+        word = "faster" if ahead else "not faster"
         told = f"Pipelining is {word}: the best {kind} cell ({name}) is {gap}."
     return f"{told} {_hidden(piped, by_key, medians, others)}".rstrip()
 
