@@ -21,6 +21,7 @@ class InvalidReason(StrEnum):
     NO_WORK = "no_work"
     GATE_TIMEOUT = "gate_timeout"
     SHARED_HOST = "shared_host"
+    STARVED = "starved"
     WRONG_UNIT = "wrong_unit"
     THROTTLED = "throttled"
     CLOCK_JUMP = "clock_jump"

@@ -59,6 +59,7 @@ blocks = 1
 timeout_s = {timeout_s}
 [gates]
 max_gap = 0.999999
+cpu_time_least = 0
 {gates}
 """
 

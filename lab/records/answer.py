@@ -18,7 +18,9 @@ class CellSummary:
     `trial_cv` is the coefficient of variation of trial medians, which determines the interval's width.
     `between_cv` and `within_cv` are the coefficients of variation of trials and of iterations inside a
     trial, as variance components (`lab.stats.interval.spread`); None if they cannot be estimated.
-    `unsteady` counts trials that never settled; they are in neither `valid` nor `invalid`.
+    `unsteady` counts trials that never settled; they are in neither `valid` nor `invalid`. `against_best` is the
+    ratio of its figure to the leader's (`Answer.leader`), paired by block; None of the leader itself and where no
+    cell leads or no block holds both.
     """
 
     cell: Cell
@@ -30,6 +32,7 @@ class CellSummary:
     within_cv: float | None
     may_be_best: bool
     unsteady: int = 0
+    against_best: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,11 @@ class Published:
 
 @dataclass(frozen=True)
 class Answer:
-    """A run's answer to its scenario's question; `curves` are the answer if trials last on purpose."""
+    """A run's answer to its scenario's question; `curves` are the answer if trials last on purpose.
+
+    `contenders` are the cells that this run cannot separate from the best; `best` is the one among them if it is
+    alone, and None where several are tied. `leader` is the one with the best estimate.
+    """
 
     run: Run
     question: str
@@ -105,3 +112,4 @@ class Answer:
     other_metrics: Mapping[str, tuple[Metric, Mapping[str, Interval]]]
     warnings: tuple[str, ...]
     curves: tuple[Sustained, ...] = ()
+    leader: str | None = None

@@ -76,6 +76,11 @@ REASONS: Mapping[InvalidReason, Words] = {
         "others may have used the same cores during the trial",
         "Let only one lab at a time measure on this machine, and measure again.",
     ),
+    InvalidReason.STARVED: Words(
+        "other programs had the CPU: its times tell of the machine, not of the build",
+        "Stop what else runs on the machine (`top` shows it), then measure again. gates.cpu_time_least says how "
+        "much CPU time a trial must get.",
+    ),
     InvalidReason.WRONG_UNIT: Words(
         "another unit did the work than the agent claimed: a silent fallback",
         "Find out which operations the accelerator refused (see the runtime's log), and export the build so that "

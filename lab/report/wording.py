@@ -120,11 +120,44 @@ def number_of(count: int, noun: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage with two significant digits: 0.0512 -> ``5.1 %``, 0.09999 -> ``10 %``."""
-    scaled = float(f"{100 * share:.1e}")
-    if scaled == 0 or not math.isfinite(scaled):
-        return f"{abs(scaled):g} %"
-    return f"{100 * share:.{max(0, 1 - math.floor(math.log10(abs(scaled))))}f} %"
+    """Return a share as a percentage with two significant digits, three decimals at most: 0.0512 -> ``5.1 %``."""
+    scaled = 100 * share
+    if not math.isfinite(scaled):
+        return f"{scaled} %"
+    text = f"{scaled:.{min(3, max(0, _decimals(scaled, 2)))}f}"
+    return f"{'0' if float(text) == 0 else text} %"
+
+
+def against(found: Interval, metric: Metric) -> tuple[str, str]:
+    """Return how much more time, or less rate, a ratio to the best is, and the interval: ``5.1 %``, ``3 to 7``.
+
+    The interval is empty for a ratio of too few pairs.
+    """
+    sign = 1 if metric.better == "lower" else -1
+    text = percent(sign * (found.estimate - 1))
+    if found.low is None or found.high is None:
+        return text, ""
+    ends = sorted((sign * (found.low - 1), sign * (found.high - 1)))
+    return text, " to ".join(percent(end).removesuffix(" %") for end in ends)
+
+
+def behind(metric: Metric, found: Interval | None = None) -> str:
+    """Return the word for a cell that is not the best, e.g. ``slower``; with its ratio to the best, by how much."""
+    word = {"fastest": "slower", "lowest": "higher", "highest": "lower"}[superlative(metric)]
+    if found is None:
+        return word
+    return lost(metric, found, word)
+
+
+def lost(metric: Metric, found: Interval, what: str) -> str:
+    """Return by how much a cell is behind the best, with `what` that means, and the interval."""
+    share, ends = against(found, metric)
+    return f"{share} {what} ({f'{_level(found)} interval {ends} %' if ends else 'no interval'})"
+
+
+def capital(text: str) -> str:
+    """Return the text with a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def varying(cells: Sequence[Cell]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class Attempt:
             bench.build,
             scenario=self.run.scenario,
             inputs=self.run.inputs,
-            timed=bench.device.identity.kind != "emulated",
+            kind=bench.device.identity.kind,
             started_utc=self.started_utc,
             boot=self.boot,
         )

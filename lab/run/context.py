@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from device_agents.contract import ForeignManifest, Input, content_id
 from lab.records import Cell, Context, Inject
 from lab.run.bench import Bench
-from lab.scenario.plan import Scenario
+from lab.scenario.plan import CPU_TIME_LEAST, Scenario
 from lab.trial import foreign
 
-WAITING = {"wait_s", "poll_s", "load_wait_s", "max_gap"}
-"""Gates that say how long to wait, not in which state to measure; `max_gap` is part of `cells`."""
+WAITING = {"wait_s", "poll_s", "load_wait_s", "max_gap", "cpu_time_least"}
+"""Gates that say how long to wait or how to judge, not in which state to measure; `max_gap` is part of `cells`."""
 
 
 def context_of(
@@ -33,8 +33,10 @@ def context_of(
     identity, manifest = bench.device.identity, bench.build.manifest
     measured = [scenario.kind, scenario.gates.max_gap, [[c.key, sorted(c.parameters.items())] for c in cells]]
     state = {name: value for name, value in scenario.gates.model_dump().items() if name not in WAITING}
+    least = scenario.gates.cpu_time_least
     optional = {
         "duration_s": scenario.plan.duration_s,
+        "cpu_time_least": None if least == CPU_TIME_LEAST else least,
         "inject": None if inject is None else f"{inject.stage} x {inject.slow_down:g}",
     }
     return Context(

@@ -25,6 +25,7 @@ from lab.trial.job import Place
 PASSING = {
     InvalidReason.DEVICE_REBOOTED,
     InvalidReason.SHARED_HOST,
+    InvalidReason.STARVED,
     InvalidReason.GATE_TIMEOUT,
     InvalidReason.THROTTLED,
     InvalidReason.CLOCK_JUMP,

@@ -22,6 +22,11 @@ LOOP_MOST = 6
 """Fewest trials that give a closed loop its first interval (docs/adr/0012: order statistics, many looks)."""
 
 
+CPU_TIME_LEAST = 0.7
+"""Least share of its time for which work on a CPU must have had it: a judgement (docs/adr/0021). Trials of a quiet
+machine had at least 0.96, of one with a neighbour on one of two cores 0.83, with one on each about 0.5."""
+
+
 class Plan(Table):
     """How much to measure: `blocks` trials of each cell, each of at most `timeout_s` seconds.
 
@@ -41,7 +46,8 @@ class Plan(Table):
 
 
 class Gates(Table):
-    """Conditions for a trial: `max_gap` is the largest share of an iteration that spans may leave unaccounted for.
+    """Conditions for a trial: `max_gap` is the largest share of an iteration that spans may leave unaccounted for,
+    `cpu_time_least` the least share of its time that work on a CPU must have had the CPU.
 
     A trial starts when the device is cool and quiet. The lab waits up to `wait_s` for that and reads the sensors
     every `poll_s`. A trial during which the device throttles is rejected, unless `throttling` is `keep`: for
@@ -49,6 +55,7 @@ class Gates(Table):
     """
 
     max_gap: Annotated[float, Field(gt=0, lt=1)] = 0.10
+    cpu_time_least: Annotated[float, Field(ge=0, lt=1)] = CPU_TIME_LEAST
     start: Literal["every trial", "first trial", "never"] = "every trial"
     wait_s: Seconds = 1800.0
     poll_s: Annotated[float, Field(gt=0)] = 5.0

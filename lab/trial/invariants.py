@@ -32,6 +32,7 @@ from lab.trial import golden, timing
 from lab.trial.flaws import Found
 from lab.trial.metrics import VISION, iterations_of, measured, spans_by_iteration, true_count
 from lab.trial.placement import contradiction, placement
+from lab.trial.starved import starved
 
 __all__ = ["Findings", "Flaw", "check"]
 
@@ -55,13 +56,15 @@ def check(
     inputs: Mapping[str, Input],
     *,
     max_gap: float,
+    cpu_time_least: float = 0.0,
     wall_s: float | None = None,
 ) -> Findings:
     """Check a trial whose agent ended by itself and wrote nothing but events.
 
     A foreign tool shows no outputs: the lab checks how much it did, not what it computed. `max_gap` is the largest
-    share of an iteration's wall time that spans may leave uncovered, `wall_s` how long the process ran by the
-    host's clock (None if the lab did not see it start).
+    share of an iteration's wall time that spans may leave uncovered, `cpu_time_least` the least share of its time
+    that work on a CPU must have used one (0: not judged), `wall_s` how long the process ran by the host's clock
+    (None if the lab did not see it start).
     """
     notes: dict[str, float] = {}
     work = _work_spans(events)
@@ -83,6 +86,9 @@ def check(
         flaw = found.flaw
     else:
         notes.update(_cpu_shares(work))
+    gap = flaw is not None and flaw.reason is InvalidReason.SPAN_GAP  # a process without the CPU leaves gaps, too
+    if (flaw is None or gap) and (words := starved(work, cpu_time_least)):
+        flaw = Flaw(InvalidReason.STARVED, words)
     return Findings(flaw, notes, {stage.value: where for stage, where in placement(work).items()})
 
 

@@ -24,7 +24,7 @@ from device_agents.contract import (
     Span,
 )
 from lab.builds.folder import Build
-from lab.records import ENDED, MIXED, UNPLACED, Flaw, Trial
+from lab.records import ENDED, MIXED, UNPLACED, DeviceKind, Flaw, Trial
 from lab.scenario.plan import Scenario
 from lab.stats.steady import SHORTEST, steady
 from lab.trial import foreign, memory
@@ -57,16 +57,16 @@ def trial_of(
     *,
     scenario: Scenario,
     inputs: Mapping[str, Input],
-    timed: bool,
+    kind: DeviceKind,
     started_utc: str,
     boot: str,
 ) -> Trial:
     """Return the trial that a job came to: whether it counts, and its figures, from the files in its folder.
 
-    `timed` is False on a device whose times mean nothing. A trial that the lab stopped for heat counts up to there
-    if heat is what the scenario asks about. Raises `RunError` when a foreign tool's adapter fails.
+    `kind` is the device's: times of an emulated one mean nothing. A trial that the lab stopped for heat counts up
+    to there if heat is what the scenario asks about. Raises `RunError` when a foreign tool's adapter fails.
     """
-    timed = timed and place.purpose == "time"
+    timed = kind != "emulated" and place.purpose == "time"
     reading, ended = reading_of(outcome, folder, build), False
     asks_about_heat = scenario.gates.throttling == "keep"
     if outcome.stopped and asks_about_heat and (part := until_stopped(job, reading)) is not None:
@@ -81,6 +81,7 @@ def trial_of(
         inputs=inputs,
         timeout_s=scenario.plan.timeout_s,
         max_gap=scenario.gates.max_gap if timed else 1.0,  # a gap is a time
+        cpu_time_least=scenario.gates.cpu_time_least if timed and kind != "phone" else 0.0,
     )
     flaw, unplaced = findings.flaw, False
     if isinstance(build.manifest, ForeignManifest) and flaw is None:
@@ -143,13 +144,22 @@ def judge(
     inputs: Mapping[str, Input],
     timeout_s: float,
     max_gap: float,
+    cpu_time_least: float = 0.0,
 ) -> Findings:
     """Return the first flaw of a trial, if it has one, and the figures found with it."""
     flaw = _broken(outcome, reading, stderr, timeout_s)
     if flaw is not None:
         return Findings(flaw)
     wall_s = outcome.wall_s if outcome.whole else None
-    return check(job, reading.events, manifest, inputs, max_gap=max_gap, wall_s=wall_s)
+    return check(
+        job,
+        reading.events,
+        manifest,
+        inputs,
+        max_gap=max_gap,
+        cpu_time_least=cpu_time_least,
+        wall_s=wall_s,
+    )
 
 
 def until_stopped(job: Job, reading: Reading) -> tuple[Job, Reading] | None:

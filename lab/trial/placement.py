@@ -55,7 +55,7 @@ def placement(spans: Iterable[Span]) -> dict[Stage, Placement]:
 def contradiction(spans: Iterable[Span]) -> str:
     """Return which stage claims a unit other than a CPU and used CPU time like one; empty when none does."""
     for (stage, unit), own in _groups(spans).items():
-        if not _is_cpu(unit) and _of(unit, own) == "CPU":
+        if not is_cpu(unit) and _of(unit, own) == "CPU":
             cpu_s, wall_s = sum(s.cpu_ns for s in own) / 1e9, sum(s.duration_ns for s in own) / 1e9
             digits = 2 if wall_s >= 1 else 4
             return (
@@ -133,7 +133,7 @@ def _of(unit: str, own: Sequence[Span]) -> Placement:
     if not wall_ns:
         return "UNKNOWN"
     share = sum(span.cpu_ns for span in own) / wall_ns
-    if _is_cpu(unit):  # a competitor takes CPU time away: less than a whole core is a CPU all the same
+    if is_cpu(unit):  # a competitor takes CPU time away: less than a whole core is a CPU all the same
         return "CPU" if share > NPU_AT_MOST else "UNKNOWN"
     if wall_ns < SHORTEST_NS * len(own):
         return "UNKNOWN"
@@ -148,5 +148,6 @@ def _together(kinds: set[Placement]) -> Placement:
     return next(iter(kinds), "UNKNOWN")
 
 
-def _is_cpu(unit: str) -> bool:
+def is_cpu(unit: str) -> bool:
+    """Return whether a unit, by its name, is one or several cores of a CPU."""
     return unit.startswith("cpu")

@@ -36,11 +36,13 @@ VISION_ROLES = {Stage.PATCH_EMBED: "cpu", Stage.VIT: "npu", Stage.PROJECT: "npu"
 class _Tape:
     """A serial time line of spans, one after the other.
 
-    `npu_share` is the share of a CPU that the NPU's stages use; `slow` says how many times longer stages take.
+    `npu_share` and `cpu_share` are the shares of a CPU that the stages of either unit use; `slow` says how many
+    times longer stages take.
     """
 
     stage_ns: int
     npu_share: float
+    cpu_share: float
     slow: Mapping[Stage, float]
     now_ns: int = 1_000
     spans: list[Span] = field(default_factory=list)
@@ -56,7 +58,7 @@ class _Tape:
             role=role,
             unit=role,
             thread=0,
-            cpu_ns=round(duration_ns * (self.npu_share if role == "npu" else 1.0)),
+            cpu_ns=round(duration_ns * (self.npu_share if role == "npu" else self.cpu_share)),
             count=count,
         )
         self.spans.append(span)
@@ -66,7 +68,8 @@ class _Tape:
 def events_of(job: Job, inputs: Mapping[str, Input], stage_s: float, fault: str) -> list[bytes]:
     """Return the lines for a job in which each stage takes `stage_s`, with the wrong numbers of `fault`."""
     slow = {job.inject.stage: job.inject.slow_down} if job.inject else {}
-    tape = _Tape(round(stage_s * 1e9), 0.97 if fault == "falls_back" else 0.03, slow)
+    npu_share, cpu_share = 0.97 if fault == "falls_back" else 0.03, 0.09 if fault == "starves" else 1.0
+    tape = _Tape(round(stage_s * 1e9), npu_share, cpu_share, slow)
     events: list[Event] = [_hello(job)]
     iterations = job.warmup_iterations + job.iterations + (fault == "extra_iteration")
     for number in range(iterations):

@@ -37,6 +37,7 @@ Fault = Literal[
     "miscounts",  # `end` counts one span too many
     "extra_iteration",  # measures one iteration too many
     "falls_back",  # claims an accelerator for work that used a CPU all the time
+    "starves",  # hardly gets its CPU: something else has it
     "injects",  # still has a slow-down on that the job does not ask for
     "clock_back",  # its clock goes back before the last iteration
     "clock_ahead",  # its clock jumps an hour ahead in the last iteration

@@ -11,8 +11,6 @@ Standing = Literal["best", "tied", "behind", "not judged"]
 
 def standing_of(answer: Answer, summary: CellSummary) -> Standing:
     """Return how a cell fared; `not judged` has too few valid trials."""
-    if summary.cell.key == answer.best:
-        return "best"
     if summary.cell.key in answer.contenders:
-        return "tied"
-    return "not judged" if summary.may_be_best or answer.best is None else "behind"
+        return "best" if len(answer.contenders) == 1 else "tied"
+    return "not judged" if summary.may_be_best or not answer.contenders else "behind"

@@ -9,6 +9,8 @@ from lab.records import Answer, CellSummary, Interval, Metric, Published, Sustai
 from lab.report.answer.standing import standing_of
 from lab.report.table import Column, Head, Row, Table, table
 from lab.report.wording import (
+    against,
+    behind,
     cell_phrase,
     cell_short,
     estimate,
@@ -19,6 +21,7 @@ from lab.report.wording import (
     ranged,
     varying,
 )
+from lab.stats.sample import LEVEL
 
 MARKS = {"best": "*", "tied": "~", "not judged": "?"}
 """Signs for a cell's standing where a column of words has no room."""
@@ -30,20 +33,24 @@ SHORT_NAME = 10
 def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
     """Return the cells with their intervals, variation and standing.
 
-    `narrow` fits 80 columns: short names, signs for standings, no variance components.
+    `narrow` fits 80 columns: short names, signs for standings, nothing on how much trials vary.
     """
     several = len(answer.run.cells) > 1
+    led = several and answer.leader is not None
     metric, head = answer.metric, interval_head(summary.interval for summary in answer.summaries)
     emulated = kind_of(answer.run) == "emulated"
     label = f"{metric.label} (emulated)" if emulated else metric.label
-    unknown = "?" if narrow else "unknown"
 
     def interval(summary: CellSummary) -> str:
         text = "none" if summary.interval is None else ranged(summary.interval, metric.unit, head)
         return re.sub(r" [^\s%)]+(?=$| \()", "", text) if narrow else text  # its unit is the estimate's
 
+    def valid(summary: CellSummary) -> str:
+        tried = summary.valid + sum(summary.invalid.values()) + summary.unsteady
+        return f"{summary.valid} of {tried}" if narrow else str(summary.valid)
+
     def variation(cv: float | None) -> str:
-        return unknown if cv is None else percent(cv)
+        return "unknown" if cv is None else percent(cv)
 
     columns: list[Column[CellSummary]] = [
         Column(Head("", "words"), lambda s: MARKS.get(standing_of(answer, s), "") if several else "", narrow),
@@ -52,16 +59,18 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
         ),
         Column(Head("estimate" if narrow else label), lambda s: _estimate(s.interval, metric)),
         Column(Head(head), interval),
-        Column(Head("valid", about="trials that count"), lambda s: str(s.valid)),
-        Column(Head("invalid", "faults"), lambda s: str(sum(s.invalid.values()))),
+        Column(Head(_behind_head(answer, narrow=narrow)), lambda s: _behind(answer, s), led),
+        Column(Head("valid", about="trials that count"), valid),
+        Column(Head("invalid", "faults"), lambda s: str(sum(s.invalid.values())), not narrow),
         Column(
             Head("unsteady", about="trials that never settled: neither valid nor invalid, and in no figure"),
             lambda s: str(s.unsteady),
             any(summary.unsteady for summary in answer.summaries),
         ),
         Column(
-            Head("CV" if narrow else "CV of trials", about="coefficient of variation of trial medians"),
+            Head("CV of trials", about="coefficient of variation of trial medians"),
             lambda s: variation(s.trial_cv),
+            not narrow,
         ),
         Column(
             Head("between", about="variance between trials that iterations inside a trial do not explain"),
@@ -81,7 +90,7 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
         answer.summaries,
         standing=lambda s: standing_of(answer, s) if several else "",
         title=f"{metric.label}, {meant}",
-        note="* best  ~ tied (compared block by block)  ? not judged  CV: of trial medians" if several else "",
+        note="* best  ~ tied (compared block by block)  ? not judged" if several else "",
     )
 
 
@@ -181,6 +190,26 @@ def metric_of(answer: Answer, figure: Published) -> Metric:
 
 def _name(answer: Answer, summary: CellSummary, *, narrow: bool = False) -> str:
     return (cell_short if narrow else cell_phrase)(summary.cell, varying(answer.run.cells))
+
+
+def _behind_head(answer: Answer, *, narrow: bool) -> str:
+    """Return e.g. ``slower than 128``, with the level of the intervals below it where there is room."""
+    leader = next((s.cell for s in answer.summaries if s.cell.key == answer.leader), None)
+    if leader is None:
+        return ""
+    names = varying(answer.run.cells)
+    text = f"{behind(answer.metric)} than {(cell_short if narrow else cell_phrase)(leader, names)}"
+    return text if narrow else f"{text}, {LEVEL * 100:.0f} % interval"
+
+
+def _behind(answer: Answer, summary: CellSummary) -> str:
+    """Return by how much a cell is behind the one with the best estimate, as the sentence says it."""
+    if summary.cell.key == answer.leader:
+        return "-"
+    if summary.against_best is None:
+        return "unknown"
+    share, ends = against(summary.against_best, answer.metric)
+    return f"{share} ({ends})" if ends else f"{share} (none)"
 
 
 def _names_head(answer: Answer) -> str:

@@ -13,6 +13,7 @@ from lab.report.lost import lost_best
 from lab.report.reasons import FLAGS
 from lab.report.wording import cell_short, kind_of, listing, number_of, percent, varying
 from lab.stats.best import Contenders, contenders
+from lab.stats.compare import ratio
 from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
 from lab.stats.sample import LEVEL, MIN_TRIALS, Medians, counted, medians_by_block
@@ -24,6 +25,9 @@ MIB = 2**20
 NOISY_CV = 0.05
 """A cell whose trials vary by more is called noisy; above the same share omnimind-ai/OmniInfer PR 268 writes no
 result at all."""
+
+SELFCHECK = "`lab selfcheck` answers that, from many such runs. In this one: "
+"""Before the answer of a single run of the scenario `selfcheck`, whose question is about many."""
 
 
 def answer(
@@ -49,7 +53,7 @@ def answer(
     lost = "" if emulated else lost_best(run, trials, metric, choice.best)
     looks = looks_of(run) if goes_on(run) else None
     summaries = tuple(
-        _summary(cell, trials, metric, medians=cells[cell.key], choice=choice, looks=looks) for cell in run.cells
+        _summary(cell, trials, metric, medians=cells, choice=choice, looks=looks) for cell in run.cells
     )
     others = {
         other.name: (other, found)
@@ -62,14 +66,16 @@ def answer(
         said = lasting_sentence(curves, run.cells)
     else:
         said = f"Cannot tell which is best: {lost}. Of the trials that count: " if lost else ""
+        said += SELFCHECK if run.scenario == "selfcheck" else ""
         said += sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
     return Answer(
         run=run,
         question=question,
         metric=metric,
         summaries=summaries,
-        best=None if curves is not None or lost else choice.best,
+        best=choice.best if curves is None and not lost and len(choice.may_be_best) == 1 else None,
         contenders=() if curves is not None else choice.may_be_best,
+        leader=None if curves is not None else choice.best,
         sentence=said,
         published=() if emulated else _matching(published, run, {metric.name, *others}),
         other_metrics=others | _memory(run.cells, trials),
@@ -101,22 +107,24 @@ def _summary(
     trials: Sequence[Trial],
     metric: Metric,
     *,
-    medians: Medians,
+    medians: Mapping[str, Medians],
     choice: Contenders,
     looks: Looks | None,
 ) -> CellSummary:
     own = [trial for trial in trials if trial.cell == cell.key]
+    ours, leader = medians[cell.key], medians.get(choice.best or "", {})
     variation = spread([found for trial in own if (found := counted(trial, metric.name))])
     return CellSummary(
         cell=cell,
-        interval=cell_interval(list(medians.values()), looks=looks) if medians else None,
-        valid=len(medians),
+        interval=cell_interval(list(ours.values()), looks=looks) if ours else None,
+        valid=len(ours),
         invalid=Counter(trial.reason for trial in own if not trial.valid and trial.reason is not None),
-        trial_cv=trial_cv(list(medians.values())) if medians else None,
+        trial_cv=trial_cv(list(ours.values())) if ours else None,
         between_cv=variation.between_cv,
         within_cv=variation.within_cv,
         may_be_best=cell.key in choice.may_be_best or cell.key in choice.unknown,
         unsteady=sum(_unsteady(trial) for trial in own),
+        against_best=ratio(ours, leader) if cell.key != choice.best and ours.keys() & leader.keys() else None,
     )
 
 

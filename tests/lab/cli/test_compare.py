@@ -41,6 +41,7 @@ iterations = 5
 timeout_s = 60
 [gates]
 max_gap = 0.99
+cpu_time_least = 0
 start = "never"
 throttling = "keep"
 """

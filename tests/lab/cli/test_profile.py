@@ -26,6 +26,7 @@ blocks = 1
 timeout_s = 60
 [gates]
 max_gap = 0.99
+cpu_time_least = 0
 start = "never"
 """
 

@@ -68,7 +68,15 @@ def tried(tmp_path: Path, fault: Fault, kind: str) -> tuple[Job, Findings, Outco
     raw = (folder / EVENTS).read_bytes() if (folder / EVENTS).exists() else b""
     reading = read_events(raw)
     findings = judge(
-        job, outcome, reading, stderr="", manifest=manifest, inputs=inputs, timeout_s=10.0, max_gap=0.10
+        job,
+        outcome,
+        reading,
+        stderr="",
+        manifest=manifest,
+        inputs=inputs,
+        timeout_s=10.0,
+        max_gap=0.10,
+        cpu_time_least=0.7,
     )
     return job, findings, outcome, samples_of(job, reading.events)
 

@@ -37,6 +37,7 @@ iterations = 3
 blocks = 4
 [gates]
 max_gap = 0.99
+cpu_time_least = 0
 start = "never"
 """
 

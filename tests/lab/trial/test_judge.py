@@ -47,6 +47,11 @@ def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
             "`vit` claims npu and used 0.0582 s of CPU time in 0.0600 s",
         ),
         (
+            "starves",
+            InvalidReason.STARVED,
+            "2 of 2 iterations had 0.007 of 0.080 s of CPU time (9 %, wanted at least 70 %)",
+        ),
+        (
             "injects",
             InvalidReason.AGENT_ERROR,
             "no injected slow-down, the agent's `end` reports",
@@ -60,7 +65,7 @@ def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
     ],
 )
 def test_each_fault_has_its_own_reason(tmp_path: Path, fault: Fault, reason: InvalidReason, words: str) -> None:
-    """Seventeen ways to fail give their reasons and a sentence with the figures in it."""
+    """Eighteen ways to fail give their reasons and a sentence with the figures in it."""
     _, findings, _, _ = tried(tmp_path, fault, "encode_image")
 
     assert findings.flaw is not None

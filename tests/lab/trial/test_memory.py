@@ -231,6 +231,7 @@ iterations = 200
 blocks = 1
 [gates]
 max_gap = 0.99
+cpu_time_least = 0
 start = "never"
 """
 

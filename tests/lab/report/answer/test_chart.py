@@ -27,7 +27,7 @@ def test_the_chart_places_trials_by_value_and_block() -> None:
 
     assert drawn is not None and drawn.published is not None and not drawn.logarithmic
     slow, best = drawn.rows[0], drawn.rows[1]
-    assert (best.standing, drawn.rows[2].standing, slow.standing) == ("best", "tied", "behind")
+    assert (best.standing, drawn.rows[2].standing, slow.standing) == ("tied", "tied", "behind")
     assert min(m.x for m in slow.marks) > max(m.x for m in best.marks)
     assert [m.y for m in best.marks] == sorted(m.y for m in best.marks)
     assert best.band[0] < best.band[1] < best.band[2] <= drawn.ours.right < drawn.published.left

@@ -36,7 +36,9 @@ def test_too_few_trials_give_no_best() -> None:
     found = encode_answer(cells, few)
 
     assert found.best is None and found.contenders == ()
-    assert found.sentence.startswith("Cannot tell: none of 2 cells has the 4 valid trials")
+    assert found.sentence.startswith(
+        "Cannot tell: to be compared, two cells need 4 valid trials each, and of 2 cells none has them"
+    )
     for summary in found.summaries:
         assert summary.interval is not None and summary.interval.low is None
         assert summary.may_be_best
