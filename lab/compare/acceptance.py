@@ -18,11 +18,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab.device.book import Book
 from lab.errors import RunError
-from lab.records import Trial
+from lab.records import ACCEPTANCE, Trial
 from lab.run import runner
 from lab.run.bench import Bench, boot_of, inputs_of
 from lab.run.context import context_of
-from lab.run.resume import SUITE
 from lab.run.session import session
 from lab.run.turn import DeviceTurn
 from lab.scenario.load import SCENARIOS, load
@@ -104,9 +103,9 @@ def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], N
         return
     name = bench.device.identity.name
     tell(f"{name}: repeating its reference cell before judging builds")
-    tries = _tries(bench, scenario, line, held)
+    run_id, tries = _tries(bench, scenario, line, held)
     if not steady(tries) or (known is not None and not unchanged(tries, known.median_s)):
-        raise RunError(_refusal(bench, tries, known))
+        raise RunError(_refusal(bench, run_id, tries, known))
     median = trial_median(tries)
     away = "" if known is None else f" ({100 * (median / known.median_s - 1):+.1f} % from its reference)"
     tell(f"{name}: accepted, its reference cell took {1000 * median:.3g} ms{away}")
@@ -144,9 +143,9 @@ def _fresh(known: Reference, boot: str, now_utc: str) -> bool:
     return bool(boot) and known.boot == boot and 0 <= age_s < LASTS_S
 
 
-def _tries(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn) -> tuple[float, ...]:
-    """Measure the reference cell until TRIES of at most MOST tries count; return their medians in seconds."""
-    record = runner.open_run(scenario, bench, seed=0, suite=SUITE, line=line)
+def _tries(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn) -> tuple[str, tuple[float, ...]]:
+    """Measure the reference cell until TRIES of at most MOST tries count; return the run, and medians in s."""
+    record = runner.open_run(scenario, bench, seed=0, suite=ACCEPTANCE, line=line)
     tries: list[float] = []
     with session(record, scenario, bench, held=held) as measuring:
         for number in range(1, MOST + 1):
@@ -156,7 +155,7 @@ def _tries(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn) -> tup
                 tries.append(value)
             if len(tries) == TRIES or len(tries) + MOST - number < TRIES:
                 break
-    return tuple(tries)
+    return record.id, tuple(tries)
 
 
 def _median(trial: Trial, metric: str) -> float | None:
@@ -164,13 +163,14 @@ def _median(trial: Trial, metric: str) -> float | None:
     return trial_median(found) if found else None
 
 
-def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None) -> str:
+def _refusal(bench: Bench, run_id: str, tries: Sequence[float], known: Reference | None) -> str:
     name, path = bench.device.identity.name, _BOOK.path(bench.store.root)
     words = f"{name} may not judge builds"
     reach = steadiness(tries)
     if reach is None:
-        return f"{words}: wanted {TRIES} tries of its reference cell that count, found {len(tries)}. " + (
-            "`lab show last` says why"
+        return (
+            f"{words}: wanted {TRIES} tries of its reference cell that count, found {len(tries)}. "
+            f"`lab explain {run_id[:13]}` says why"
         )
     middle = trial_median(tries) if known is None else known.median_s
     told = ", ".join(f"{value / middle - 1:+.1%}" for value in tries)
@@ -178,7 +178,7 @@ def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None) -> s
         return (
             f"{words}: wanted the mean of {TRIES} tries of its reference cell known within {WITHIN:.0%}, found "
             f"{reach:.1%}; the tries: {told} of {middle:.4g} s. "
-            "Let it cool, close whatever else runs on it, and try again; `lab show last` has the tries"
+            f"Let it cool, close whatever else runs on it, and try again; `lab show {run_id[:13]}` has the tries"
         )
     return (
         f"{words}: wanted its reference cell within {WITHIN:.0%} of {middle:.4g} s, found {told}. "

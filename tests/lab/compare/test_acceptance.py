@@ -124,7 +124,9 @@ def test_five_tries_must_count(make: Callable[..., Lab], known: bool) -> None:
     lab.phone.replies = {BOOT: "boot-2\n"}
     lab.phone.script = lambda number: "dies" if number > begun + 1 else "none"
 
-    with pytest.raises(RunError, match=r"wanted 5 tries .* that count, found 1\. `lab show last` says why"):
+    with pytest.raises(
+        RunError, match=r"wanted 5 tries .* that count, found 1\. `lab explain [0-9a-f-]{13}` says why"
+    ):
         begin(lab)
 
     assert len(references(lab)[-1]) == 5
