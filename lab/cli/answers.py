@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.cli.options import opened
 from lab.cli.terminal import Terminal
-from lab.records import Answer, Run
+from lab.records import Answer, Breakdown, Run
 from lab.report.answer.beside import render_beside, together
+from lab.report.answer.kept import kept
 from lab.report.answer.terminal import render_terminal
 from lab.report.breakdown import breakdown_table
 from lab.report.terminal import draw
@@ -16,16 +18,35 @@ from lab.store import breakdowns
 
 def print_answers(answers: Sequence[Answer]) -> None:
     """Print answers, then the tables of :func:`print_beside`."""
-    console = Terminal()
     for answer in answers:
-        console.print()
-        console.print(render_terminal(answer))
+        print_answer(answer)
     print_beside(answers)
+
+
+def print_answer(answer: Answer) -> None:
+    """Print one answer."""
+    Terminal().print()
+    Terminal().print(render_terminal(answer))
+
+
+def answer_named(data: Path, run_id: str) -> Answer:
+    """Return the answer of a run: as it was kept, or computed."""
+    if (found := kept(data, run_id)) is not None:
+        return found
+    from lab.report.answer.saved import answer_of  # noqa: PLC0415 - the statistics: kept answers need none
+
+    store = opened(data)
+    return answer_of(store, store.run(run_id))[0]
+
+
+def breakdown_of(root: Path, run: Run) -> Breakdown | None:
+    """Return where the time of a run's cells goes, if `lab profile` has found out."""
+    return breakdowns.read(root, run.id)
 
 
 def print_breakdown(root: Path, run: Run) -> None:
     """Print where the time of a run's cells goes, if `lab profile` has found out."""
-    if found := breakdowns.read(root, run.id):
+    if found := breakdown_of(root, run):
         Terminal().print(draw(breakdown_table(run, found)))
 
 

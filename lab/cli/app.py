@@ -58,12 +58,12 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "runs": Command(
         "lab.cli.runs:runs",
-        "List runs, newest first: scenario, build, device, and whether the run finished.",
+        "List runs, comparisons and self-checks, newest first: what was measured, and whether they finished.",
         "lab runs --limit 5",
     ),
     "show": Command(
         "lab.cli.show:show",
-        "Print the answers of runs: tables, intervals, and what was not valid and why.",
+        "Print the answers of runs, the verdicts of comparisons, and self-checks.",
         "lab show last --html report.html",
     ),
     "explain": Command(
@@ -140,8 +140,22 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only this needs it
+
+        typer.echo(f"pocketlab {version('pocketlab')}")
+        raise typer.Exit
+
+
 @app.callback()
-def top(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the lab does.")] = False) -> None:
+def top(
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the lab does.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Measure a multimodal LLM on a device."""
     log_to_stderr(verbose=verbose)
 

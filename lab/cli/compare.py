@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.judged import print_comparison
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import Regressed, data_option, short, write
-from lab.cli.terminal import Terminal
+from lab.cli.output import AsCsv, AsJson, Regressed, data_option, only_one
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -20,12 +20,9 @@ from lab.compare.sides import Wanted, one_scenario, sides_of
 from lab.compare.stored import judge_runs
 from lab.errors import LabError, RunError
 from lab.records import Comparison, Dimension, Profile
-from lab.report.verdict.markdown import render_verdict_markdown
-from lab.report.verdict.page import render_verdict_page
 from lab.report.verdict.pair import pair_words
 from lab.report.verdict.saved import verdict_of
 from lab.report.verdict.sides import names_of
-from lab.report.verdict.terminal import render_terminal
 from lab.run.benches import terms_of
 from lab.stats.interval import MOST_PAIRS, Looks
 from lab.store import Store
@@ -102,6 +99,8 @@ def compare(
         Path | None, typer.Option(help="Also write one page: raw dots, every pair, both contexts.")
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write sentences and figures as Markdown.")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Say whether B is worse than A: measured in turn on one device, pair by pair, until the verdict stands.
 
@@ -114,6 +113,7 @@ def compare(
 
     Every trial is saved as it ends. After Ctrl-C or kill -9 resume with `lab compare --resume`.
     """
+    only_one(json=as_json, csv=as_csv, html=html)
     store = opened(data)
     sides: tuple[Side, Side] | None = None
     plan = {
@@ -161,7 +161,9 @@ def compare(
             budget_s=BUDGET_S if budget is None else budget,
         )
         found = _measured(found, sides)
-    _print(store, found, sides, html, markdown)
+    outside = [side.bench.build for side in sides or ()]
+    print_comparison(store, found, outside, as_json=as_json, as_csv=as_csv, html=html, markdown=markdown)
+    _status(store, found)
 
 
 def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
@@ -191,26 +193,9 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     return store.comparison(comparison.id)
 
 
-def _print(
-    store: Store,
-    comparison: Comparison,
-    sides: tuple[Side, Side] | None,
-    html: Path | None,
-    markdown: Path | None,
-) -> None:
-    """Print a comparison; leave with status 1 when it regressed, 2 when nothing could be compared.
-
-    `sides` are those that were measured just now, whose builds may lie outside the store.
-    """
-    outside, option = [side.bench.build for side in sides or ()], data_option(store.root)
-    found, trials = verdict_of(store, comparison, outside, option=option)
-    Terminal().print(render_terminal(found))
-    runs = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
-    typer.echo(f"The sides: lab show {runs}{option}")
-    if html is not None:
-        write(html, render_verdict_page(found, *trials))
-    if markdown is not None:
-        write(markdown, render_verdict_markdown(found))
+def _status(store: Store, comparison: Comparison) -> None:
+    """Leave with status 1 when a comparison regressed, 2 when nothing could be compared."""
+    found, _ = verdict_of(store, comparison)
     if found.fails:
         raise Regressed
     if found.refusal:

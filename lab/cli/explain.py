@@ -8,36 +8,53 @@ from typing import Annotated
 import typer
 
 from lab.cli.answers import print_breakdown
+from lab.cli.named import named, not_a_run
 from lab.cli.options import DATA, Data, opened, refuse
-from lab.cli.output import write
+from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json, write
 from lab.cli.terminal import Terminal
 from lab.errors import RunError
+from lab.report.explain.document import explanation_document, explanation_rows
 from lab.report.explain.page import render_explanation_page
 from lab.report.explain.saved import explained
 from lab.report.explain.terminal import render_explanation, render_trial
 
 
 def explain(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Start of a run's id, or last.")] = "last",
+    record: Annotated[
+        str, typer.Argument(metavar="ID", help="Start of the id of a run or comparison, or last.")
+    ] = "last",
+    *,
     trial: Annotated[int | None, typer.Option(min=1, help="Print everything about this trial.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page with a timeline.")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     data: Data = DATA,
 ) -> None:
-    """Say why each trial of a run counted or not, what the device did, and where the variance comes from."""
-    if html is not None:
-        refuse("--html writes a page of all trials", trial=trial)
-    store = opened(data)
-    record = store.run(run)
-    found = explained(store, record)
-    if html is not None:
-        write(html, render_explanation_page(found))
-        return
-    if trial is None:
-        Terminal().print(render_explanation(found))
-        print_breakdown(store.root, record)
-        return
-    try:
-        Terminal().print(render_trial(found, trial))
-    except KeyError as error:
-        known = f"1 to {max(line.number for line in found.lines)}" if found.lines else "none"
-        raise RunError(f"run {record.id} has no trial {trial}; it has {known}") from error
+    """Say why each trial of a run counted or not, what the device did, and where the variance comes from.
+
+    Of a comparison, both sides are explained: the baseline, then the candidate.
+    """
+    only_one(json=as_json, csv=as_csv, html=html)
+    if html is not None or as_json or as_csv:
+        refuse("--html, --json and --csv hold all trials", trial=trial)
+    store, found = opened(data), named(data, record)
+    if not found.runs or (len(found.runs) > 1 and (html is not None or trial is not None)):
+        raise not_a_run(found, "lab explain")
+    explanations = [explained(store, store.run(run)) for run in found.runs]
+    if as_json:
+        print_json([explanation_document(each) for each in explanations])
+    elif as_csv:
+        print_csv([row for each in explanations for row in explanation_rows(each)])
+    elif html is not None:
+        write(html, render_explanation_page(explanations[0]))
+    elif trial is None:
+        for each in explanations:
+            Terminal().print(render_explanation(each))
+            print_breakdown(store.root, each.run)
+    else:
+        (one,) = explanations
+        try:
+            Terminal().print(render_trial(one, trial))
+        except KeyError as error:
+            known = f"1 to {max(line.number for line in one.lines)}" if one.lines else "none"
+            raise RunError(f"run {one.run.id} has no trial {trial}; it has {known}") from error

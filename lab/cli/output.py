@@ -8,11 +8,12 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.errors import RunError
+from lab.report.document import Row, as_csv, as_json
 
 if TYPE_CHECKING:
     from lab.records import Run
@@ -20,6 +21,29 @@ if TYPE_CHECKING:
 
 class Regressed(Exception):  # noqa: N818 - a verdict, not an error
     """A comparison found that the product regressed; `lab` ends with status 1, which nothing else may."""
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document for programs instead (docs/results.md).")
+]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print one CSV table, nothing rounded, instead.")]
+
+
+def only_one(**given: object) -> None:
+    """Refuse more than one format: a file and a document on stdout are two answers (None and False: left out)."""
+    names = [f"--{name}" for name, value in given.items() if value is not None and value is not False]
+    if len(names) > 1:
+        raise RunError(f"wanted one of {', '.join(names)}: run the command once for each")
+
+
+def print_json(results: Sequence[object]) -> None:
+    """Print the document of some results, and nothing else on stdout."""
+    typer.echo(as_json(results), nl=False)
+
+
+def print_csv(rows: Sequence[Row]) -> None:
+    """Print rows as one table, and nothing else on stdout."""
+    typer.echo(as_csv(rows), nl=False)
 
 
 def short(run_id: str) -> str:

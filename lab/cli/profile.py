@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.named import run_named
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, tell
 from lab.cli.terminal import Terminal
 from lab.cli.work import at_work
@@ -32,7 +33,7 @@ def profile(
     `lab show` and `lab explain` print it from then on.
     """
     store = opened(data)
-    record = store.run(run)
+    record = store.run(run_named(data, run, "lab profile"))
     (device,) = devices_of(store, "host", tell=tell)
     (bench,) = benches_of(store, [device], build or record.build, terms_of(store, wait, tell=tell), None)
     bench = with_own_inputs(bench, record)

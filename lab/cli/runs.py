@@ -1,4 +1,4 @@
-"""The command `lab runs`: the list of saved runs."""
+"""The command `lab runs`: the list of saved runs, comparisons and self-checks."""
 
 from __future__ import annotations
 
@@ -6,25 +6,40 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from lab.cli.options import DATA, Data
-from lab.cli.output import short
+from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json
 from lab.cli.terminal import Terminal
+from lab.report.listed import listed, listed_rows, listed_table
+from lab.report.terminal import draw
 from lab.store import glance
 
 
 def runs(
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20, data: Data = DATA
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    *,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="List the runs and comparisons that the lab made by itself, too."),
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    data: Data = DATA,
 ) -> None:
-    """List runs, newest first: scenario, build, device, and whether the run finished."""
-    run_id = Column("run", no_wrap=True, min_width=13)  # an id that is cut cannot be typed
-    table = Table(run_id, "begun (UTC)", "scenario", "suite", "build", "device", "status", box=None)
-    for run in islice(glance.newest(data), limit):
-        build = f"{run.build_line} {run.build[:8]}"
-        begun = run.started_utc[:16].replace("T", " ")
-        table.add_row(short(run.id), begun, run.scenario, run.suite, build, run.device, run.status)
-    if not table.row_count:
+    """List runs, comparisons and self-checks, newest first: what was measured, and whether they finished.
+
+    The runs of a comparison's sides, the comparisons of a self-check and the reference runs by which a device is
+    accepted are parts of what you asked for: `--all` lists them too, and `lab show ID` prints each.
+    """
+    only_one(json=as_json, csv=as_csv)
+    found = list(islice((each for each in glance.newest(data) if everything or not each.part_of), limit))
+    if as_json:
+        print_json([listed(each) for each in found])
+    elif as_csv:
+        print_csv(listed_rows(found))
+    elif found:
+        there = glance.ids(data)
+        names = [glance.start_of(each.id, there) for each in found]
+        Terminal().print(draw(listed_table(found, names, parts=everything)))
+    else:
         typer.echo("No run yet: lab run")
-        return
-    Terminal().print(table)

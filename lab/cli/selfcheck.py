@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lab.cli.judged import print_selfchecks
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import data_option, write
-from lab.cli.terminal import Terminal
+from lab.cli.output import AsCsv, AsJson, data_option, only_one
 from lab.cli.work import at_work
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, begin, carry_on, comparing, reopen
 from lab.records import SelfCheck
-from lab.report.selfcheck import render_markdown, render_terminal, step
+from lab.report.selfcheck import step
 from lab.run.bench import Bench
 from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, line_of, terms_of
 from lab.scenario.plan import Scenario
@@ -72,6 +71,8 @@ def selfcheck(
     ] = False,
     wait: Wait = WAIT_S,
     markdown: Annotated[Path | None, typer.Option(help="Also write it as Markdown.")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.
 
@@ -82,11 +83,13 @@ def selfcheck(
     The self-check is saved after each comparison. It stops when the budget is spent, and says what it could not
     show. Ctrl-C keeps what was measured; `--resume` measures the rest.
     """
+    only_one(json=as_json, csv=as_csv, markdown=markdown)
     store = opened(data)
     begun_with = {"comparisons": comparisons, "injected": injected, "seed": seed}
     if show:
         refuse("--show takes a self-check as it was made", **begun_with, budget=budget, resume=resume or None)
-        _print([_newest(store, each.strip()) for each in device.split(",")], markdown)
+        shown = [_newest(store, each.strip()) for each in device.split(",")]
+        print_selfchecks(shown, as_json=as_json, as_csv=as_csv, markdown=markdown)
         return
     if resume:
         refuse("--resume keeps what was decided at the start", **begun_with)
@@ -110,7 +113,7 @@ def selfcheck(
             )
         )
         found.append(_measured(record, chosen, bench, data))
-    _print(found, markdown)
+    print_selfchecks(found, as_json=as_json, as_csv=as_csv, markdown=markdown)
 
 
 def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> SelfCheck:
@@ -162,10 +165,3 @@ def _newest(store: Store, device: str) -> SelfCheck:
             err=True,
         )
     return shown
-
-
-def _print(found: Sequence[SelfCheck], markdown: Path | None) -> None:
-    for record in found:
-        Terminal().print(render_terminal(record))
-    if markdown is not None:
-        write(markdown, "\n".join(render_markdown(record) for record in found))

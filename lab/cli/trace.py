@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.named import run_named
 from lab.cli.options import DATA, Data, opened
 from lab.cli.output import write
 from lab.report.trace import trace_of_saved
@@ -22,6 +23,6 @@ def trace(
 ) -> None:
     """Write one trial as a trace for ui.perfetto.dev, with one track for each execution unit."""
     store = opened(data)
-    record = store.run(run)
+    record = store.run(run_named(data, run, "lab trace"))
     number, document = trace_of_saved(store, record, trial, iteration)
     write(out or Path(f"trace-{record.id}-{number}.json"), json.dumps(document))

@@ -18,11 +18,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab.device.book import Book
 from lab.errors import RunError
-from lab.records import BUSY, Run, Trial
+from lab.records import ACCEPTANCE, BUSY, Run, Trial
 from lab.run import runner
 from lab.run.bench import Bench, boot_of, inputs_of
 from lab.run.context import context_of
-from lab.run.resume import SUITE
 from lab.run.session import session
 from lab.run.turn import DeviceTurn
 from lab.scenario.load import SCENARIOS, load
@@ -149,7 +148,7 @@ def _fresh(known: Reference, boot: str, now_utc: str) -> bool:
 
 def _measured(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn) -> tuple[Run, list[Trial]]:
     """Measure the reference cell until TRIES of at most MOST trials count, or no longer can."""
-    record = runner.open_run(scenario, bench, seed=0, suite=SUITE, line=line)
+    record = runner.open_run(scenario, bench, seed=0, suite=ACCEPTANCE, line=line)
     trials: list[Trial] = []
     count = 0
     with session(record, scenario, bench, held=held) as measuring:

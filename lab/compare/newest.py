@@ -9,7 +9,7 @@ from dataclasses import replace
 from lab.compare.tally import tally, whole
 from lab.errors import RunError
 from lab.records import Comparison, SelfCheck
-from lab.store import Store
+from lab.store import Store, glance
 
 
 def comparison_to_go_on_with(store: Store, named: str | None) -> Comparison:
@@ -20,28 +20,13 @@ def comparison_to_go_on_with(store: Store, named: str | None) -> Comparison:
     """
     if named not in {None, "last"}:
         return store.comparison(str(named))
-    checks = store.selfchecks()
-    for found in store.comparisons():
-        own = not any(_made(check, found) for check in checks)
-        if found.status != "finished" and found.baseline_run and own:
-            return found
+    for found in glance.newest(store.root, ("comparison",)):
+        if found.status != "finished" and found.runs and not found.part_of:
+            return store.comparison(found.id)
     raise RunError(
         "there is no comparison to resume: start one with `lab compare A B`, or name a finished one to print it "
         "again, `lab compare --resume ID`"
     )
-
-
-def _made(check: SelfCheck, found: Comparison) -> bool:
-    """Return whether a self-check measured a comparison.
-
-    The one that was interrupted is not in the self-check's record yet. It is recognised by what it compares and by
-    its seed: that of the self-check, which is drawn from 2^31, plus the comparison's number.
-    """
-    if any(live.comparison == found.id for live in check.live):
-        return True
-    alike = (check.device, check.scenario, "parameter") == (found.device, found.scenario, found.dimension)
-    number = found.seed - check.seed
-    return alike and check.started_utc <= found.started_utc and 0 <= number < check.wanted + check.wanted_injected
 
 
 def newest_that_judged(records: Sequence[SelfCheck]) -> SelfCheck | None:

@@ -11,6 +11,7 @@ from lab.records.answer import (
 )
 from lab.records.breakdown import ATTENTION, PRODUCTS, REST, UNPACKING, Breakdown, CellBreakdown
 from lab.records.run import (
+    ACCEPTANCE,
     BUSY,
     ELSEWHERE,
     ENDED,
@@ -51,6 +52,7 @@ from lab.records.verdict import (
 )
 
 __all__ = [
+    "ACCEPTANCE",
     "ATTENTION",
     "BUSY",
     "CHANGED",

@@ -26,6 +26,9 @@ FLAGS: Mapping[str, str] = {
 }
 """Sentences that explain flags to a reader. A flagged trial still counts."""
 
+ACCEPTANCE = "acceptance"
+"""The suite of runs of the reference cell, which a comparison makes before it judges builds."""
+
 Parameter = str | int | float | bool
 DeviceKind = Literal["host", "virtual", "emulated", "phone"]
 Profile = Literal["observe", "fixed", "rooted"]

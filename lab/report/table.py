@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-Kind = Literal["words", "prose", "number", "faults"]
-"""The content of a column: a few words, prose that wraps, numbers, or `faults`: numbers that should be 0."""
+Kind = Literal["words", "prose", "whole", "number", "faults"]
+"""The content of a column: a few words, prose that wraps, text that is never cut, numbers, or
+`faults`: numbers that should be 0."""
 
 Item = TypeVar("Item")
 
@@ -23,7 +24,7 @@ class Head:
     @property
     def left(self) -> bool:
         """True if the column is aligned left: words are, numbers are not."""
-        return self.kind in ("words", "prose")
+        return self.kind in ("words", "prose", "whole")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -20,8 +22,12 @@ def draw(table: Table, *, style: str = "") -> RichTable:
     )
     drawn.title, drawn.title_justify = _text(table.title) if table.title else None, "left"
     drawn.caption, drawn.caption_justify = Text(table.note) if table.note else None, "left"
-    for head in table.heads:
-        drawn.add_column(_text(head.text), justify="left" if head.left else "right")
+    for place, head in enumerate(table.heads):
+        whole = max((len(row.texts[place]) for row in table.rows), default=0) if head.kind == "whole" else None
+        justify: Literal["left", "right"] = "left" if head.left else "right"
+        drawn.add_column(
+            _text(head.text), justify=justify, overflow="fold", no_wrap=whole is not None, min_width=whole
+        )
     for row in table.rows:
         drawn.add_row(*map(_text, row.texts), style=style or STYLES.get(row.standing, ""))
     return drawn

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from lab.builds import inputs
 from lab.errors import RunError, ScenarioError
-from lab.records import Context, Profile, Run
+from lab.records import ACCEPTANCE, Context, Profile, Run
 from lab.run.bench import Bench, inputs_of
 from lab.run.context import context_of
 from lab.run.turn import LOCK
@@ -16,9 +16,6 @@ from lab.scenario.load import SCENARIOS, read
 from lab.scenario.plan import Scenario
 from lab.scenario.suite import load_suite
 from lab.store import Store
-
-SUITE = "acceptance"
-"""The suite of runs of the reference cell."""
 
 
 def with_own_inputs(bench: Bench, record: Run) -> Bench:
@@ -47,7 +44,7 @@ def unfinished(store: Store, text: str | None) -> Run:
             )
         return record
     for record in store.runs(1000):
-        if record.status != "finished" and record.comparison is None and record.suite != SUITE:
+        if record.status != "finished" and record.comparison is None and record.suite != ACCEPTANCE:
             return record
     raise RunError("there is no unfinished run to resume (`lab runs` lists all)")
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from lab.files import disk_errors, make_folder, write_atomically
 from lab.records import Comparison, Run, SelfCheck
-from lab.store import tables
+from lab.store import glance, tables
 from lab.store.raw import ComparisonFile, RecordFile, RunFile, SelfCheckFile, encode, read
 
 
@@ -37,7 +37,7 @@ Record = TypeVar("Record", bound=Listed)
 class Kind(Generic[Record]):
     """One kind of record. `file` is a path below the data root, with ``*`` in place of the id."""
 
-    name: str
+    name: glance.Kind
     file: str
     model: type[RecordFile[Record]]
     table: sa.Table

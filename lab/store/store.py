@@ -30,7 +30,7 @@ from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
 from lab.records import Comparison, Run, SelfCheck, Trial
-from lab.store import shelf
+from lab.store import glance, shelf
 from lab.store.index import Files, Index
 from lab.store.kinds import COMPARISONS, RUNS, SELFCHECKS, Kind, Record
 from lab.store.raw import TrialFile, encode, read
@@ -170,7 +170,7 @@ class Store:
         return self._index().records(RUNS, limit)
 
     def run(self, text: str) -> Run:
-        """Return the run whose id begins with `text`, or the newest for ``last``; raise `StoreError`."""
+        """Return the run whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
         return self._find(RUNS, text)
 
     def trials(self, run_id: str) -> list[Trial]:
@@ -184,7 +184,7 @@ class Store:
         self._save(COMPARISONS, comparison)
 
     def comparison(self, text: str) -> Comparison:
-        """Return the comparison whose id begins with `text`, or the newest for ``last``; raise `StoreError`."""
+        """Return the comparison whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
         return self._find(COMPARISONS, text)
 
     def comparisons(self, limit: int | None = None) -> list[Comparison]:
@@ -194,6 +194,10 @@ class Store:
     def save_selfcheck(self, found: SelfCheck) -> None:
         """Save a device's self-check as it stands now; raise `DiskFull` and `StoreError`."""
         self._save(SELFCHECKS, found)
+
+    def selfcheck(self, text: str) -> SelfCheck:
+        """Return the self-check whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
+        return self._find(SELFCHECKS, text)
 
     def selfchecks(self, device: str | None = None) -> list[SelfCheck]:
         """Return the self-checks of a device, or of all, newest first."""
@@ -268,15 +272,10 @@ class Store:
         self._index().put(kind, record)
 
     def _find(self, kind: Kind[Record], text: str) -> Record:
-        """Return the record whose id begins with `text`, or the newest for ``last``; raise `StoreError`."""
-        ids = kind.ids(self.root)
+        """Return the record whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
         if text == "last":
-            newest = max(self._readable(kind, ids), key=lambda each: (each.started_utc, each.id), default=None)
-            if newest is None:
-                raise StoreError(
-                    f"{self.root}: holds no {kind.name} yet that can be read; start one with `{kind.start}`"
-                )
-            return newest
+            return kind.read(self.root, glance.last(self.root, (kind.name,)).id)
+        ids = kind.ids(self.root)
         found = [each for each in ids if text and each.startswith(text)]
         if text in found:
             found = [text]

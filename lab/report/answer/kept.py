@@ -41,15 +41,10 @@ def kept(root: Path, text: str) -> Answer | None:
     Returns None when there is none that is valid, and when `text` names no run or several.
     """
     try:
-        ids = glance.run_ids(root)
-        named = (
-            [next(glance.newest(root)).id] if text == "last" else [each for each in ids if each.startswith(text)]
-        )
-        (run_id,) = [text] if text in named else named
-        folder = root / "runs" / run_id
+        folder = root / "runs" / glance.find(root, text, ("run",)).id
         found = plain.loads(Kept, read(folder / FILE, RECORD_BYTES))
         return found.answer if found.of == digest(folder) else None
-    except (OSError, StoreError, StopIteration, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, StoreError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.debug("%s: no kept answer of %s: %s", root, text, error)
         return None
 

@@ -45,14 +45,14 @@ def test_the_files_can_be_read_by_a_person(store: Store) -> None:
 
 def test_the_newest_run_is_listed_first(store: Store) -> None:
     """By the time they started."""
-    first, second = run_of("a1", "2026-01-01T00:00:00.000Z"), run_of("a0", "2026-01-02T00:00:00.000Z")
+    first, second = run_of("a0", "2026-01-01T00:00:00.000Z"), run_of("a1", "2026-01-02T00:00:00.000Z")
     store.create_run(first)
     store.create_run(second)
 
-    assert [run.id for run in store.runs()] == ["a0", "a1"]
-    assert [run.id for run in store.runs(1)] == ["a0"]
-    assert store.run("last").id == "a0"
-    assert store.run("a1") == first
+    assert [run.id for run in store.runs()] == ["a1", "a0"]
+    assert [run.id for run in store.runs(1)] == ["a1"]
+    assert store.run("last").id == "a1"
+    assert store.run("a0") == first
 
 
 def test_a_run_is_asked_for_in_words_that_fit_one(store: Store) -> None:

@@ -1,0 +1,102 @@
+"""Comparisons and self-checks on stdout and as files, for `lab compare`, `lab selfcheck` and `lab show`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from lab.builds.folder import Build
+from lab.cli.output import data_option, print_csv, print_json, short, write
+from lab.cli.terminal import Terminal
+from lab.compare.comparable import refusal
+from lab.errors import RunError
+from lab.records import Comparison, SelfCheck
+from lab.report.checked import selfcheck_document, selfcheck_rows
+from lab.report.document import Row
+from lab.report.selfcheck import render_markdown, render_terminal
+from lab.report.verdict import terminal
+from lab.report.verdict.document import VerdictDocument, refused_document, verdict_document, verdict_rows
+from lab.report.verdict.markdown import render_verdict_markdown
+from lab.report.verdict.saved import verdict_of
+from lab.store import Store
+
+
+def show_comparison(
+    store: Store,
+    comparison: Comparison,
+    outside: Sequence[Build] = (),
+    *,
+    html: Path | None = None,
+    markdown: Path | None = None,
+) -> None:
+    """Print a comparison; write its page and its Markdown too if these name files.
+
+    `outside` are the builds that were measured just now and may lie outside the store.
+    """
+    if not comparison.baseline_run:
+        raise RunError(f"comparison {comparison.id} measured nothing: {refusal_of(comparison)}")
+    option = data_option(store.root)
+    found, trials = verdict_of(store, comparison, outside, option=option)
+    Terminal().print(terminal.render_terminal(found))
+    sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
+    typer.echo(f"The sides: lab show {sides}{option}")
+    if html is not None:
+        from lab.report.verdict.page import render_verdict_page  # noqa: PLC0415 - jinja2: only pages need it
+
+        write(html, render_verdict_page(found, *trials))
+    if markdown is not None:
+        write(markdown, render_verdict_markdown(found))
+
+
+def comparison_document(store: Store, comparison: Comparison) -> VerdictDocument:
+    """Return a comparison for programs, also one that was refused."""
+    if not comparison.baseline_run:
+        return refused_document(comparison, refusal_of(comparison))
+    return verdict_document(verdict_of(store, comparison)[0])
+
+
+def comparison_rows(store: Store, comparison: Comparison) -> list[Row]:
+    """Return the cells of a comparison, none of one that was refused."""
+    return verdict_rows(verdict_of(store, comparison)[0]) if comparison.baseline_run else []
+
+
+def print_comparison(
+    store: Store,
+    comparison: Comparison,
+    outside: Sequence[Build] = (),
+    *,
+    as_json: bool,
+    as_csv: bool,
+    html: Path | None = None,
+    markdown: Path | None = None,
+) -> None:
+    """Print a comparison in one of its formats; the rest as in :func:`show_comparison`."""
+    if as_json:
+        print_json([comparison_document(store, comparison)])
+    elif as_csv:
+        print_csv(comparison_rows(store, comparison))
+    else:
+        show_comparison(store, comparison, outside, html=html, markdown=markdown)
+
+
+def print_selfchecks(
+    found: Sequence[SelfCheck], *, as_json: bool = False, as_csv: bool = False, markdown: Path | None = None
+) -> None:
+    """Print self-checks in one of their formats; write Markdown too if it names a file."""
+    if as_json:
+        print_json([selfcheck_document(record) for record in found])
+        return
+    if as_csv:
+        print_csv([row for record in found for row in selfcheck_rows(record)])
+        return
+    for record in found:
+        Terminal().print(render_terminal(record))
+    if markdown is not None:
+        write(markdown, "\n".join(render_markdown(record) for record in found))
+
+
+def refusal_of(comparison: Comparison) -> str:
+    """Return why a comparison compared nothing; empty if it did."""
+    return refusal(comparison.dimension, comparison.differs) if comparison.differs else ""

@@ -1,0 +1,39 @@
+"""The record that a user names: by the start of its id, or as what they last asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.cli.options import opened
+from lab.errors import RunError, StoreError
+from lab.store import glance
+from lab.store.glance import Glance
+
+
+def named(data: Path, text: str) -> Glance:
+    """Return the run, comparison or self-check whose id begins with `text`, or the ``last`` that was asked for.
+
+    Raises `StoreError` when there is none or more than one; the index may know in which other data root it lies.
+    """
+    try:
+        return glance.find(data, text)
+    except StoreError:
+        if text != "last" and not any(found.startswith(text) for found, _ in glance.ids(data)):
+            opened(data).run(text)
+        raise
+
+
+def run_named(data: Path, text: str, command: str) -> str:
+    """Return the id of the run that `text` names; raise `RunError` for what is made of runs."""
+    found = named(data, text)
+    if found.kind == "run":
+        return found.id
+    raise not_a_run(found, command)
+
+
+def not_a_run(found: Glance, command: str) -> RunError:
+    """Return an error that says which runs a comparison is made of, or how to find those of a self-check."""
+    runs = " or ".join(f"`{command} {each}`" for each in found.runs)
+    rest = f"`lab show {found.id}` prints it, `lab runs --all` lists its runs"
+    instead = f"name a side of it: {runs}" if runs else rest
+    return RunError(f"wanted a run, found {found.kind} {found.id}, which is made of runs; {instead}")

@@ -1,0 +1,75 @@
+"""Results for programs: one JSON document around them, or one CSV table of their rows.
+
+Everything is as the lab keeps it: nothing is rounded, and a figure's unit is in its name (docs/results.md). The
+parts of a document are frozen dataclasses; :mod:`lab.report.schema` makes its JSON Schema from them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Generic, Literal, TypeVar
+
+from lab.report.wording import plain
+
+FORMAT: Literal[1] = 1
+"""The version of the document. A field may be added within one; whatever else changes raises it."""
+
+Result = TypeVar("Result")
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Document(Generic[Result]):
+    """The whole of what a command prints with ``--json``."""
+
+    format: Literal[1]
+    results: tuple[Result, ...]
+
+
+def as_json(results: Sequence[object]) -> str:
+    """Return the document of some results, ending with a newline.
+
+    Fields stand in the order of their class, mappings by key. JSON lacks infinity and NaN: both are null.
+    """
+    found = _plain(Document(FORMAT, tuple(results)))
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return a table with a line of names (none without rows); an unknown value is an empty field.
+
+    A column is any key of any row, in the order in which they are met. Control characters are made visible.
+    """
+    if not rows:
+        return ""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    found = _plain(value)
+    if isinstance(found, bool):
+        return str(found).lower()
+    return plain(found) if isinstance(found, str) else found
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return str(value)  # an enum's member, too
+    return value
