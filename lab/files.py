@@ -155,6 +155,9 @@ _POLL_S = 0.05
 
 _HOLDER_BYTES = 1024
 
+_COMMAND = 80
+"""How many characters of its command a holder tells."""
+
 
 @contextmanager
 def locked(path: Path, *, tell: Callable[[str], None] = log.warning) -> Iterator[None]:
@@ -189,7 +192,7 @@ def _wait(descriptor: int, path: Path, tell: Callable[[str], None]) -> None:
 
 def _sign(descriptor: int) -> None:
     """Write who we are into a lock's file; a full disk is no reason not to hold it."""
-    words = f"pid {os.getpid()}: {command()}, since {time.strftime('%H:%M:%S UTC', time.gmtime())}"
+    words = f"pid {os.getpid()}: {doing()}"
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, words.encode(errors="replace")[:_HOLDER_BYTES], 0)
@@ -202,7 +205,9 @@ def _holder(descriptor: int) -> str:
     return "another process"
 
 
-def command() -> str:
-    """Return this process's command for people: `lab run vit_batch`, 80 characters at most."""
-    words = [Path(sys.argv[0]).name if sys.argv[0] else "python", *sys.argv[1:]]
-    return shlex.join(["lab", *words[1:]] if words[0] in ("lab", "__main__.py") else words)[:80]
+def doing() -> str:
+    """Return this process's command and the time, for whoever waits for it: ``lab reindex, since ...``."""
+    program = Path(sys.argv[0])
+    command = shlex.join(["lab" if program.parent.name == "cli" else program.name, *sys.argv[1:]])
+    shown = command.encode("ascii", errors="replace").decode()[:_COMMAND]
+    return f"{shown}, since {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())}"
