@@ -11,7 +11,7 @@ from rich.text import Text
 from lab.cli.options import console, log_to_stderr, tell
 from lab.cli.terminal import Terminal
 
-HOSTILE = "\x1b]52;c;AA\x07[red]x[/red]\u202e[link=http://y]z :smile:"
+HOSTILE = "\x1b]52;c;AA\x9c[red]x[/red]\u202e[link=http://y]z :smile:"
 SHOWN = "\ufffd]52;c;AA\ufffd[red]x[/red]\ufffd[link=http://y]z :smile:"
 
 
@@ -27,7 +27,7 @@ def test_no_cell_title_or_text_controls_the_terminal(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
 
     assert said.count(SHOWN) == 7
-    assert not {"\x1b", "\x07", "\u202e"} & set(said)
+    assert not {"\x1b", "\x9c", "\u202e"} & set(said)
 
 
 def test_a_table_is_as_wide_as_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,9 +38,9 @@ def test_a_table_is_as_wide_as_what_is_shown(capsys: pytest.CaptureFixture[str])
     Terminal().print(table)
 
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
-        "a     b",
-        "\ufffd" * 4 + "  x",
-        "1234  y",
+        " a     b",
+        " \ufffd\ufffd\ufffd\ufffd  x",
+        " 1234  y",
     ]
 
 

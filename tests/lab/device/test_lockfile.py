@@ -98,7 +98,7 @@ def test_labs_with_other_temporary_folders_do_not_measure_at_once(tmp_path: Path
     with Lab(wait_s=30, folder=first) as holder, Lab(folder=second) as refused:
         if holder.said.startswith("DeviceBusy"):
             pytest.skip("a lab is measuring on this machine")
-        assert refused.said.startswith(f"DeviceBusy another lab (pid {holder.process.pid}) is measuring")
+        assert refused.said.startswith(f"DeviceBusy another lab (pid {holder.process.pid}: ")
     with Lab(wait_s=30, folder=second) as then:
         assert then.number > holder.number
         assert then.said.split()[1] == str(lockfile.machine_lock())

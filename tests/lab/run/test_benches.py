@@ -28,8 +28,7 @@ def test_a_build_in_two_lines_is_measured_for_the_one_named(tmp_path: Path) -> N
 
 def test_only_a_regular_file_of_a_pictures_size_is_prepared(tmp_path: Path) -> None:
     """Before the machine's turn is taken: a pipe, a device, a giant, a name that is none."""
-    scenario = batch_scenario("[1]", warmup=1, blocks=2)
-    lab = FakeLab(tmp_path / "lab", scenario)
+    lab = FakeLab(tmp_path / "lab", batch_scenario("[1]", warmup=1, blocks=2))
     os.mkfifo(tmp_path / "pipe.png")
     with (tmp_path / "giant.png").open("wb") as giant:
         giant.truncate(IMAGE_BYTES + 1)
@@ -42,5 +41,5 @@ def test_only_a_regular_file_of_a_pictures_size_is_prepared(tmp_path: Path) -> N
         (tmp_path / ("x" * 5_000), "File name too long"),
     ]:
         with pytest.raises(PrepareError, match=f"wanted an image file; found {found}"):
-            with_image([lab.bench], [scenario], image, None, wait_s=0)
+            with_image([lab.bench], [lab.scenario], image, None, wait_s=0)
     lab.close()

@@ -315,5 +315,5 @@ def test_a_scenario_of_too_many_cells_or_trials_is_refused_at_once(tmp_path: Pat
         "wanted at most 1,000 cells, found 1,000,"
     )
     assert refusal(tmp_path, HEADER + WORK + SWEEP + f"[plan]\nblocks = 1{'0' * 30}\n").startswith(
-        "'plan.blocks': Input should be less than or equal to 1000000"
+        "'plan.blocks': wanted less than or equal to 1000000, found 1000"
     )
