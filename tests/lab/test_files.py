@@ -117,7 +117,7 @@ def test_who_waits_for_a_lock_is_told_for_whom(tmp_path: Path) -> None:
     """Pid, command and since when: the holder wrote them into the lock's file."""
     program = (
         "import sys\nfrom pathlib import Path\nfrom lab.files import locked\n"
-        "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+        "with locked(Path(sys.argv.pop(1))):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     argv = [sys.executable, "-c", program, str(tmp_path / "lock"), "some", "words"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -134,8 +134,10 @@ def test_who_waits_for_a_lock_is_told_for_whom(tmp_path: Path) -> None:
             pass
     (words,) = told
 
-    assert words.startswith(f"waiting for the lock {tmp_path / 'lock'}, held by pid {holder.pid}: -c ")
-    assert re.search(r"some words, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; Ctrl-C stops waiting$", words)
+    assert words.startswith(
+        f"waiting for the lock {tmp_path / 'lock'}, held by pid {holder.pid}: -c some words, since "
+    )
+    assert re.search(r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; Ctrl-C stops waiting$", words)
 
 
 def test_a_command_is_told_in_ascii_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
