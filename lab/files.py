@@ -35,6 +35,7 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
     stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a link that leads nowhere",
 }
 
 
@@ -89,10 +90,17 @@ def sync(path: Path) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and its parents so that they survive a power cut; leave an existing one as it is."""
+    """Make a folder and its parents so that they survive a power cut; leave an existing one as it is.
+
+    Raises `OSError`, also for a path that is something else.
+    """
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        try:
+            path.mkdir(exist_ok=True)
+        except FileExistsError as error:
+            found = kind(path.lstat().st_mode)
+            raise OSError(errno.ENOTDIR, f"wanted a folder, found {found}", str(path)) from error
         sync(path.parent)
     return path
 

@@ -58,6 +58,15 @@ def test_a_folder_is_made_with_its_parents_and_kept_if_it_is_there(tmp_path: Pat
     assert (folder / "file").read_text() == "kept"
 
 
+def test_what_is_no_folder_is_told_by_its_kind(tmp_path: Path) -> None:
+    """A device, a link to itself."""
+    (tmp_path / "loop").symlink_to("loop")
+
+    for path, found in [(Path("/dev/zero"), "a device"), (tmp_path / "loop", "a link that leads nowhere")]:
+        with pytest.raises(OSError, match=f"wanted a folder, found {found}"):
+            make_folder(path)
+
+
 def test_a_lock_keeps_another_process_out_until_it_is_released(tmp_path: Path) -> None:
     """The other process gets it once we let go."""
     program = (
