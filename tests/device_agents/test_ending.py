@@ -114,8 +114,9 @@ def test_a_drawing_passes_as_it_is() -> None:
     assert said == "\x1b[1mbold\x1b[0m\ufffd[1m"
 
 
-def test_an_error_message_is_cut() -> None:
-    """In its middle."""
-    _, said = ended("raise Known('begins' + 'x' * 1_000_000 + 'ends')")
+@pytest.mark.parametrize("body", ["raise Known({})", "sys.stderr.write('prog: ' + {} + chr(10))"])
+def test_a_message_on_stderr_is_cut(body: str) -> None:
+    """In its middle, whoever writes it."""
+    _, said = ended(body.format("'begins' + 'x' * 1_000_000 + 'ends'"))
 
     assert (said[:12], said[-5:], len(said) < 4_100) == ("prog: begins", "ends\n", True)
