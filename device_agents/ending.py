@@ -93,8 +93,9 @@ class _Text(io.TextIOWrapper):
     """
 
     def write(self, text: str, /) -> int:
-        """Write text; what would control a terminal is made visible."""
-        super().write(plain_lines(text))
+        """Write text; what would control a terminal is made visible, and a message on stderr is cut."""
+        shown = plain_lines(text)
+        super().write(cut(shown) if self.fileno() == 2 else shown)
         return len(text)
 
     @property
@@ -170,5 +171,5 @@ def _bug(program: str, error: Exception) -> str:
 
 
 def _say(words: str) -> None:
-    sys.stderr.write(f"{cut(words)}\n")
+    sys.stderr.write(f"{words}\n")
     sys.stderr.flush()

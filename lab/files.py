@@ -35,6 +35,7 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
     stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a link that leads nowhere",
 }
 
 
@@ -89,10 +90,17 @@ def sync(path: Path) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and its parents so that they survive a power cut; leave an existing one as it is."""
+    """Make a folder and its parents so that they survive a power cut; leave an existing one as it is.
+
+    Raises `OSError`, also for a path that is something else.
+    """
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        try:
+            path.mkdir(exist_ok=True)
+        except FileExistsError as error:
+            found = kind(path.lstat().st_mode)
+            raise OSError(errno.ENOTDIR, f"wanted a folder, found {found}", str(path)) from error
         sync(path.parent)
     return path
 
@@ -155,6 +163,9 @@ _POLL_S = 0.05
 
 _HOLDER_BYTES = 1024
 
+_COMMAND = 80
+"""How many characters of its command a holder tells."""
+
 
 @contextmanager
 def locked(path: Path, *, tell: Callable[[str], None] = log.warning) -> Iterator[None]:
@@ -189,7 +200,7 @@ def _wait(descriptor: int, path: Path, tell: Callable[[str], None]) -> None:
 
 def _sign(descriptor: int) -> None:
     """Write who we are into a lock's file; a full disk is no reason not to hold it."""
-    words = f"pid {os.getpid()}: {command()}, since {time.strftime('%H:%M:%S UTC', time.gmtime())}"
+    words = f"pid {os.getpid()}: {doing()}"
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, words.encode(errors="replace")[:_HOLDER_BYTES], 0)
@@ -202,7 +213,9 @@ def _holder(descriptor: int) -> str:
     return "another process"
 
 
-def command() -> str:
-    """Return this process's command for people: `lab run vit_batch`, 80 characters at most."""
-    words = [Path(sys.argv[0]).name if sys.argv[0] else "python", *sys.argv[1:]]
-    return shlex.join(["lab", *words[1:]] if words[0] in ("lab", "__main__.py") else words)[:80]
+def doing() -> str:
+    """Return this process's command and the time, for whoever waits for it: ``lab reindex, since ...``."""
+    program = Path(sys.argv[0])
+    command = shlex.join(["lab" if program.parent.name == "cli" else program.name, *sys.argv[1:]])
+    shown = command.encode("ascii", errors="replace").decode()[:_COMMAND]
+    return f"{shown}, since {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())}"

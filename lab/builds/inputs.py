@@ -74,7 +74,7 @@ def find(root: Path, known_as: str) -> OwnInput | None:
     Raises `PrepareError` naming the damaged file.
     """
     folder = root / "inputs" / known_as
-    return _open(folder) if folder.is_dir() else None
+    return _open(folder) if os.path.isdir(folder) else None  # noqa: PTH112 - no name is an error for it
 
 
 def described(document: Input) -> str:

@@ -27,6 +27,7 @@ from lab.device import lockfile
 from lab.device.local import LocalTransport, start_time
 from lab.device.transport import Process
 from lab.errors import DeviceBusy, RunError
+from lab.files import doing
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +88,14 @@ class MachineTurn:
     device: str
     lock: str
     notes: tuple[int, ...]
+    doing: str = ""
     fence: int = 0
 
     def note(self, process: Process | None) -> None:
         """Write the agent into the notes."""
         for descriptor in self.notes:
             try:
-                _write(descriptor, _Text(os.getpid(), self.number, self.device, process))
+                _write(descriptor, _Text(os.getpid(), self.number, self.device, process, self.doing))
             except OSError:
                 log.debug("the measuring lock's note could not be written")
 
@@ -136,9 +138,9 @@ def measuring(
         before = _read(descriptor)
         ours = lockfile.only_ours(descriptor) or (own is not None and _read(own).process == before.process)
         _end_orphan(before, elsewhere, ours=ours)
-        turn = MachineTurn(before.turns + 1, device, str(path), tuple(notes))
+        turn = MachineTurn(before.turns + 1, device, str(path), tuple(notes), doing())
         try:
-            _write(descriptor, _Text(os.getpid(), turn.number))
+            _write(descriptor, _Text(os.getpid(), turn.number, doing=turn.doing))
         except OSError as error:
             raise RunError(
                 f"cannot count this turn in the measuring lock {path} ({error.strerror or error}): others would "
@@ -153,7 +155,7 @@ def measuring(
 
 def state(path: Path) -> str:
     """Return who holds a lock, in words, without making its file; raises `RunError` if it cannot be used."""
-    if not path.exists() and os.access(path.parent, os.W_OK):
+    if not os.path.exists(path) and os.access(path.parent, os.W_OK):  # noqa: PTH110 - no name is an error for it
         return "free"
     with ExitStack() as stack:
         found = _tried(path, stack)
@@ -190,7 +192,9 @@ def _tried(path: Path, stack: ExitStack) -> int | str:
     while True:
         descriptor = lockfile.opened(path)
         stack.callback(os.close, descriptor)
-        busy = f"another lab (pid {_read(descriptor).pid or 'unknown'}) is measuring on this machine"
+        holder = _read(descriptor)
+        what = f": {holder.doing}" if holder.doing else ""
+        busy = f"another lab (pid {holder.pid or 'unknown'}{what}) is measuring on this machine"
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -218,12 +222,13 @@ def _named(stack: ExitStack) -> bool:
 
 @dataclass(frozen=True)
 class _Text:
-    """The content of the lock's file: the holder, the number of turns so far, the agent that runs, and where."""
+    """The content of the lock's file: the holder, the number of turns so far, the agent that runs, where, why."""
 
     pid: int = 0
     turns: int = 0
     device: str = HOST
     process: Process | None = None
+    doing: str = ""
 
 
 def _read(descriptor: int) -> _Text:
@@ -235,7 +240,8 @@ def _read(descriptor: int) -> _Text:
         found = json.loads(os.pread(descriptor, 4096, 0))
         process = Process(int(found["agent"]), int(found["started"])) if "agent" in found else None
         turns = int(found["turns"]) if "turns" in found else _any_number()
-        return _Text(int(found.get("pid", 0)), turns, str(found.get("device", HOST)), process)
+        said = str(found.get("doing", ""))
+        return _Text(int(found.get("pid", 0)), turns, str(found.get("device", HOST)), process, said)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return _Text(turns=_any_number())
 
@@ -247,7 +253,7 @@ def _any_number() -> int:
 def _write(descriptor: int, text: _Text) -> None:
     process = text.process
     agent = {"device": text.device, "agent": process.pid, "started": process.started} if process else {}
-    line = json.dumps({"pid": text.pid, "turns": text.turns, **agent}).encode().ljust(RECORD)
+    line = json.dumps({"pid": text.pid, "turns": text.turns, **agent, "doing": text.doing}).encode().ljust(RECORD)
     os.pwrite(descriptor, line, 0)
     os.ftruncate(descriptor, len(line))
 

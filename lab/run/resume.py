@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from lab.builds import inputs
 from lab.errors import RunError, ScenarioError
@@ -57,9 +57,11 @@ def scenario_of(record: Run) -> Scenario:
         plan |= load_suite(SCENARIOS / f"{record.suite}.toml").plan
     except ScenarioError:  # the suite's file is gone, and its time-out with it: the scenario's own holds
         plan = {}
+    try:
+        plan |= {name: int(facts[name]) for name in ("warmup", "iterations")}
+    except (KeyError, ValueError) as error:
+        raise _unclear(record, error) from error
     plan |= {
-        "warmup": int(facts["warmup"]),
-        "iterations": int(facts["iterations"]),
         "blocks": record.blocks,
         "most": record.blocks,  # unless the run says so: a side of a comparison has no closed loop
         **{k: v for k in ("most", "target", "budget_s") if (v := getattr(record, k)) is not None},
@@ -70,7 +72,17 @@ def scenario_of(record: Run) -> Scenario:
 def profile_of(record: Run) -> Profile | None:
     """Return the profile that a run was begun with; None for a run without one, or older than profiles."""
     name = record.context.facts.get("profile", "none")
-    return None if name == "none" else TypeAdapter[Profile](Profile).validate_python(name)
+    try:
+        return None if name == "none" else TypeAdapter[Profile](Profile).validate_python(name)
+    except ValidationError as error:
+        raise _unclear(record, ValueError(f"no profile {name!r}")) from error
+
+
+def _unclear(record: Run, error: Exception) -> RunError:
+    return RunError(
+        f"run {record.id}: its context does not say how it was measured ({error}): it was changed by hand, and "
+        "cannot be resumed; restore its run.json from a copy, or start a new run"
+    )
 
 
 def rest_of_suite(record: Run) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from lab.scenario.workloads import WORKLOADS
 
 SCENARIOS = (Path(__file__).parent / "bundled").resolve()
 """The scenarios that come with pocketlab: `bundled` is a link to `scenarios/`, and a wheel has the files."""
+
+
+MOST_CELLS = 1_000
+"""Most cells of a scenario. A judgement: with six trials of ten seconds each, these take most of a day."""
 
 
 class _Header(Table):
@@ -116,6 +121,9 @@ def _kind(at: str, fixed: dict[str, object]) -> str:
 def _cells(at: str, file: _ScenarioFile, fixed: dict[str, object], kind: str) -> tuple[Cell, ...]:
     """Return the cells in the order of the file: the last key of a sweep turns fastest."""
     cells: list[Cell] = []
+    many = len(file.cells or ()) or math.prod(map(len, (file.sweep or {}).values()))
+    if many > MOST_CELLS:
+        raise ScenarioError(f"{at}: wanted at most {MOST_CELLS:,} cells, found {many:,}; leave out some values")
     for table, listed in _choices(at, file):
         chosen = {name: value for name, value in listed.items() if name != "label"}
         label = listed.get("label", "") if file.cells is not None else ""

@@ -11,8 +11,11 @@ from lab.documents.tables import Table
 from lab.errors import ScenarioError
 from lab.records import Cell
 
+MOST = 1_000_000
+"""Most trials of a cell and most iterations of a trial. A judgement: of a second each, these take 12 days."""
+
 Words = Annotated[str, Field(min_length=1)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
 Seconds = Annotated[float, Field(ge=0)]
 
 LOOP_BLOCKS = 4
@@ -35,7 +38,7 @@ class Plan(Table):
     With `duration_s` every trial lasts about that many seconds.
     """
 
-    warmup: Annotated[int, Field(ge=0)] = 1
+    warmup: Annotated[int, Field(ge=0, le=MOST)] = 1
     iterations: Positive = 3
     blocks: Positive = 6
     timeout_s: Annotated[float, Field(gt=0)] = 120

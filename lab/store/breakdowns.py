@@ -18,7 +18,7 @@ def read(root: Path, run_id: str) -> Breakdown | None:
     """Return the breakdown that was kept for a run; None without one that this version can read."""
     try:
         return plain.loads(Breakdown, read_file(root / "runs" / run_id / FILE, RECORD_BYTES))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.debug("%s: no breakdown of run %s: %s", root, run_id, error)
         return None
 

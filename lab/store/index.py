@@ -231,6 +231,8 @@ def errors(engine: sa.Engine, root: Path) -> Iterator[None]:
             raise disk_full("write the index", root) from error
         cause = getattr(error, "orig", None) or error
         raise StoreError(f"the index {engine.url.render_as_string()}: {cause}; {_remedy(engine)}") from error
+    except (OverflowError, UnicodeEncodeError) as error:  # the driver's own, for what no column can hold
+        raise StoreError(f"the index {engine.url.render_as_string()} cannot hold a value: {error}") from error
 
 
 def _remedy(engine: sa.Engine) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lab.documents.strict import Malformed, json_of
 from lab.errors import StoreError
@@ -86,6 +86,15 @@ class TrialFile(_File):
     """`runs/<id>/trials/<number>/trial.json`."""
 
     trial: Trial
+
+    @field_validator("trial")
+    @classmethod
+    def _counted(cls, trial: Trial) -> Trial:
+        """Refuse numbers that no lab counts to: a database holds 64 bits."""
+        for name, number in (("number", trial.number), ("block", trial.block)):
+            if not 0 <= number < 2**31:
+                raise ValueError(f"{name!r}: wanted a whole number from 0 to 2^31, found {number}")
+        return trial
 
 
 class LineEntry(BaseModel):

@@ -90,6 +90,27 @@ def test_a_path_never_leaves_its_folder(path: str) -> None:
         File(path=path, sha256="0" * 64, bytes=1)
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("a/./b", "wanted a path in its shortest form, 'a/b', found 'a/./b'"),
+        ("./a", "wanted a path in its shortest form, 'a', found './a'"),
+        ("a//b", "wanted a path in its shortest form, 'a/b', found 'a//b'"),
+        ("a/", "wanted a path in its shortest form, 'a', found 'a/'"),
+        ("a\nb", r"wanted a path of visible characters on one line, found 'a\nb'"),
+        ("a\x1b]52;c;AA\x07", r"visible characters on one line, found 'a\x1b]52;c;AA\x07'"),
+        ("a\u202eb", r"visible characters on one line, found 'a\u202eb'"),
+        ("a" * 256, "wanted a path of at most 512 bytes, each name in it of at most 255, found 'aaaa"),
+        ("a/" * 300 + "b", "wanted a path of at most 512 bytes"),
+    ],
+)
+def test_a_file_has_one_path_that_can_be_shown(path: str, words: str) -> None:
+    """Two spellings would be one file twice; a control character would reach a terminal."""
+    with pytest.raises(ValidationError) as caught:
+        File(path=path, sha256="0" * 64, bytes=1)
+    assert words in str(caught.value)
+
+
 def test_a_fingerprint_has_64_sums() -> None:
     """Fewer are refused when the document is read."""
     with pytest.raises(ValidationError):

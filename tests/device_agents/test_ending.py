@@ -83,3 +83,40 @@ def test_an_output_that_cannot_be_written_never_ends_with_1_by_itself(
     assert found == status, said
     assert "Traceback" not in said
     assert "Exception ignored" not in said
+
+
+HOSTILE = "\\x1b]52;c;AAAA\\x07\\u202e"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"raise Known('{HOSTILE}')",
+        f"raise ZeroDivisionError('{HOSTILE}')",
+        f"sys.exit('{HOSTILE}')",
+        f"print('{HOSTILE}', file=sys.stderr)",
+        f"sys.stderr.writelines(['{HOSTILE}'])",
+        f"import warnings; warnings.warn('{HOSTILE}')",
+    ],
+)
+def test_nothing_that_is_printed_controls_a_terminal(body: str) -> None:
+    """Errors, bugs, prints and warnings: one stream, one place."""
+    _, said = ended(body)
+
+    assert "\ufffd]52;c;AAAA\ufffd\ufffd" in said
+    assert not {"\x1b", "\x07", "\u202e"} & set(said)
+
+
+def test_a_drawing_passes_as_it_is() -> None:
+    """A library's own colours; only through the door made for them."""
+    _, said = ended("ending.drawn(sys.stderr).write('\\x1b[1mbold\\x1b[0m'); sys.stderr.write('\\x1b[1m')")
+
+    assert said == "\x1b[1mbold\x1b[0m\ufffd[1m"
+
+
+@pytest.mark.parametrize("body", ["raise Known({})", "sys.stderr.write('prog: ' + {} + chr(10))"])
+def test_a_message_on_stderr_is_cut(body: str) -> None:
+    """In its middle, whoever writes it."""
+    _, said = ended(body.format("'begins' + 'x' * 1_000_000 + 'ends'"))
+
+    assert (said[:12], said[-5:], len(said) < 4_100) == ("prog: begins", "ends\n", True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import DiskFull, StoreError
-from lab.files import disk_errors, locked, make_folder, write_atomically
+from lab.files import disk_errors, doing, locked, make_folder, open_regular, read, sha256, write_atomically
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -56,6 +58,15 @@ def test_a_folder_is_made_with_its_parents_and_kept_if_it_is_there(tmp_path: Pat
     assert (folder / "file").read_text() == "kept"
 
 
+def test_what_is_no_folder_is_told_by_its_kind(tmp_path: Path) -> None:
+    """A device, a link to itself."""
+    (tmp_path / "loop").symlink_to("loop")
+
+    for path, found in [(Path("/dev/zero"), "a device"), (tmp_path / "loop", "a link that leads nowhere")]:
+        with pytest.raises(OSError, match=f"wanted a folder, found {found}"):
+            make_folder(path)
+
+
 def test_a_lock_keeps_another_process_out_until_it_is_released(tmp_path: Path) -> None:
     """The other process gets it once we let go."""
     program = (
@@ -71,3 +82,83 @@ def test_a_lock_keeps_another_process_out_until_it_is_released(tmp_path: Path) -
     free = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
     assert (held, free) == ("held\n", "free\n")
+
+
+def test_only_a_regular_file_within_its_limit_is_read(tmp_path: Path) -> None:
+    """A pipe, a device or a folder is refused by its kind, a giant by its size; a link to a file is followed."""
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert read(tmp_path / "link", 5) == b"12345"
+    for path, words in [
+        (tmp_path / "file", "wanted at most 4 bytes, found 5"),
+        (tmp_path / "pipe", "wanted a regular file, found a pipe"),
+        (tmp_path / "zero", "wanted a regular file, found a device"),
+        (tmp_path, "wanted a regular file, found a folder"),
+    ]:
+        with pytest.raises(OSError, match=words):
+            read(path, 4)
+    with pytest.raises(OSError, match="found a pipe"):
+        sha256(tmp_path / "pipe")
+
+
+def test_a_file_that_does_not_tell_its_size_is_read_to_its_limit() -> None:
+    """The files of /proc have a size of 0."""
+    assert b"Uid" in read(Path("/proc/self/status"))
+    with pytest.raises(OSError, match="wanted at most 10 bytes, found more"):
+        read(Path("/proc/self/status"), 10)
+
+
+def test_a_pipe_that_takes_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    """Opening does not wait for somebody who writes."""
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    with open_regular(path):
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(OSError, match="found a pipe"):
+            open_regular(path)
+
+
+def test_who_waits_for_a_lock_is_told_for_whom(tmp_path: Path) -> None:
+    """Pid, command and since when: the holder wrote them into the lock's file."""
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom lab.files import locked\n"
+        "with locked(Path(sys.argv.pop(1))):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path / "lock"), "some", "words"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == "held\n"
+        told: list[str] = []
+
+        def tell(words: str) -> None:
+            told.append(words)
+            holder.stdin.close()  # type: ignore[union-attr]
+
+        with locked(tmp_path / "lock", tell=tell):
+            pass
+    (words,) = told
+
+    assert words.startswith(
+        f"waiting for the lock {tmp_path / 'lock'}, held by pid {holder.pid}: -c some words, since "
+    )
+    assert re.search(r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; Ctrl-C stops waiting$", words)
+
+
+def test_a_command_is_told_in_ascii_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock's text has a fixed length."""
+    monkeypatch.setattr(sys, "argv", ["/x/lab", "run", "ä" * 200])
+
+    assert doing().startswith("lab run '" + "?" * 71 + ", since ")
+
+
+def test_a_lock_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
+    """Not opened for ever, nor written to."""
+    os.mkfifo(tmp_path / "lock")
+
+    with pytest.raises(OSError, match="wanted a regular file, found a pipe"), locked(tmp_path / "lock"):
+        pass

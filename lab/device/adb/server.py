@@ -21,6 +21,8 @@ DEFAULT = ("127.0.0.1", 16037)
 PROTOCOL = 41
 """`host:version` of adb 1.0.41, since platform-tools 28 (AOSP `adb.h`, ADB_SERVER_VERSION)."""
 
+_PORT = re.compile("[0-9]{1,5}")
+
 NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """The serials and device names that we accept: they come from the device and go into requests, paths and pages."""
 
@@ -70,7 +72,7 @@ class Server:
         if not text:
             return cls(*DEFAULT)
         host, _, port = text.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
             raise DeviceRefused(f"{VARIABLE} is `{text}`; wanted host:port, for example 127.0.0.1:{DEFAULT[1]}")
         return cls(host, int(port))
 
@@ -271,6 +273,12 @@ def disconnect_tcp(server: Server, address: str) -> None:
 
 def _checked_address(address: str) -> str:
     host, _, port = address.rpartition(":")
-    if not NAME.fullmatch(address) or not host or ":" in host or not port.isdigit() or not 0 < int(port) < 65536:
+    if (
+        not NAME.fullmatch(address)
+        or not host
+        or ":" in host
+        or not _PORT.fullmatch(port)
+        or not 0 < int(port) < 65536
+    ):
         raise DeviceRefused(f"{address[:80]!r} is not an address; wanted host:port, for example 192.168.0.5:5555")
     return address

@@ -205,7 +205,7 @@ def _cell(run: Run, key: str) -> str:
 def _seconds(trial: Trial) -> float:
     try:
         return datetime.fromisoformat(trial.started_utc.replace("Z", "+00:00")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 

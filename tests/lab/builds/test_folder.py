@@ -177,7 +177,59 @@ def test_a_manifest_that_lists_a_file_twice_is_refused(tmp_path: Path) -> None:
     assert f"lists the file {manifest.files[0].path!r} twice" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b'{"protocol": 1,', b"\xff\xfe", b""])
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["VIT.onnx"], "'vit.onnx' and 'VIT.onnx' cannot lie in one folder"),
+        (["caf\u00e9", "cafe\u0301"], "'caf\u00e9' and 'cafe\u0301' cannot lie in one folder"),
+        (
+            ["A/x", "a/y"],
+            "'A/x' and 'a/y' cannot lie in one folder: on some file systems 'A/' and 'a/' are one name",
+        ),
+        (["a", "a/b"], "'a' and 'a/b' cannot lie in one folder"),
+        (["a/b", "A"], "'a/b' and 'A' cannot lie in one folder"),
+    ],
+)
+def test_two_names_that_may_be_one_file_are_refused_together(tmp_path: Path, names: list[str], words: str) -> None:
+    """On a file system that ignores case or the form of Unicode, one would replace the other."""
+    manifest = write_fake_build(tmp_path)
+    twins = [manifest.files[0].model_copy(update={"path": name}) for name in names]
+    edit(tmp_path, files=[file.model_dump() for file in (*manifest.files, *twins)])
+
+    assert words in refusal(tmp_path)
+
+
+def test_a_build_beyond_the_limits_is_refused_before_a_file_is_read(tmp_path: Path) -> None:
+    """A million files, terabytes, a manifest of holes."""
+    manifest = write_fake_build(tmp_path)
+    one = manifest.files[0].model_dump()
+    edit(tmp_path, files=[{**one, "path": f"f{i}"} for i in range(10_001)])
+    assert "wanted a build of at most 10,000 files, found 10,001" in refusal(tmp_path)
+
+    edit(tmp_path, files=[{**one, "bytes": 10**13}])
+    assert "wanted a build of at most 137,438,953,472 bytes, found 10,000,000,000,000" in refusal(tmp_path)
+
+    with (tmp_path / "manifest.json").open("wb") as file:
+        file.truncate(10**12)
+    assert "manifest.json: could not be read: wanted at most 8,388,608 bytes, found 1,000," in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "vit.onnx", "inputs/screen/input.json"])
+def test_a_link_to_itself_is_no_file(tmp_path: Path, name: str) -> None:
+    """Following it never ends."""
+    write_fake_build(tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to(Path(name).name)
+
+    assert name in refusal(tmp_path)
+
+
+def test_a_name_that_no_file_system_takes_is_no_build() -> None:
+    """Longer than any name may be."""
+    assert "found nothing usable (File name too long)" in refusal(Path("x" * 5_000))
+
+
+@pytest.mark.parametrize("content", [b'{"protocol": 1,', b"\xff\xfe", b"", b"[" * 200_000, b"9" * 5_000])
 def test_broken_json_is_reported(tmp_path: Path, content: bytes) -> None:
     """Half a manifest, and something that is no JSON."""
     write_fake_build(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -137,3 +138,32 @@ def test_the_shelf_keeps_a_program_that_can_be_started(tmp_path: Path) -> None:
     assert open_build(kept.folder).manifest == packed(folder)
     assert (kept.folder / "llama-bench").stat().st_mode & 0o111 == 0o111
     assert (kept.folder / "q.gguf").stat().st_mode & 0o111 == 0
+
+
+@pytest.mark.parametrize("name", ["q.gguf", "llama-bench", "foreign.toml"])
+def test_only_regular_files_are_packed(tmp_path: Path, name: str) -> None:
+    """A pipe would be waited for, for ever."""
+    folder = foreign_folder(tmp_path)
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+
+    with pytest.raises(BuildError, match=f"{name}: could not be read: wanted a regular file, found a pipe"):
+        open_or_pack(folder)
+
+
+def test_a_name_that_cannot_be_listed_is_refused(tmp_path: Path) -> None:
+    """With the name, spelt out."""
+    folder = foreign_folder(tmp_path)
+    (folder / "a\nb").write_text("")
+
+    with pytest.raises(BuildError, match=r"visible characters on one line, found 'a\\nb'; rename the file"):
+        open_or_pack(folder)
+
+
+def test_names_that_differ_by_case_are_not_packed(tmp_path: Path) -> None:
+    """The adder refuses what the verifier would."""
+    folder = foreign_folder(tmp_path)
+    (folder / "LLAMA-bench").write_text("")
+
+    with pytest.raises(BuildError, match="'LLAMA-bench' and 'llama-bench' cannot lie in one folder"):
+        open_or_pack(folder)

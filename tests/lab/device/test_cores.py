@@ -21,7 +21,7 @@ def test_a_second_lab_waits_and_is_then_refused(tmp_path: Path) -> None:
 
     with (
         measuring(path, wait_s=0),
-        pytest.raises(DeviceRefused, match=rf"another lab \(pid {os.getpid()}\) is measuring"),
+        pytest.raises(DeviceRefused, match=rf"another lab \(pid {os.getpid()}: .+\) is measuring"),
         measuring(path, wait_s=2, tell=told.append, sleep=naps.append),
     ):
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -97,7 +98,7 @@ def test_labs_with_other_temporary_folders_do_not_measure_at_once(tmp_path: Path
     with Lab(wait_s=30, folder=first) as holder, Lab(folder=second) as refused:
         if holder.said.startswith("DeviceBusy"):
             pytest.skip("a lab is measuring on this machine")
-        assert refused.said.startswith(f"DeviceBusy another lab (pid {holder.process.pid}) is measuring")
+        assert refused.said.startswith(f"DeviceBusy another lab (pid {holder.process.pid}: ")
     with Lab(wait_s=30, folder=second) as then:
         assert then.number > holder.number
         assert then.said.split()[1] == str(lockfile.machine_lock())
@@ -221,7 +222,10 @@ def test_a_lock_that_was_removed_begins_at_a_number_that_follows_none(tmp_path: 
         path.unlink()
         assert state(path) == "free"
     with measuring(path, wait_s=0) as third:
-        assert state(path) == f"another lab (pid {os.getpid()}) is measuring on this machine"
+        assert re.fullmatch(
+            rf"another lab \(pid {os.getpid()}: .+, since [0-9: -]+ UTC\) is measuring on this machine",
+            state(path),
+        )
 
     assert second.number == first.number + 1
     assert third.number != second.number + 1
@@ -234,7 +238,8 @@ def test_a_damaged_note_is_no_number(tmp_path: Path, text: bytes) -> None:
     path.write_bytes(text)
 
     with measuring(path, wait_s=0) as turn:
-        assert json.loads(path.read_bytes()) == {"pid": os.getpid(), "turns": turn.number}
+        note = json.loads(path.read_bytes())
+        assert (note["pid"], note["turns"], "agent" in note) == (os.getpid(), turn.number, False)
 
 
 def test_the_place_is_the_first_that_all_users_may_write_to(

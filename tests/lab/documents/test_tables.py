@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,32 @@ def test_only_a_close_word_is_suggested() -> None:
     """A guess that is far off would mislead."""
     assert nearest("decod", ["decode", "prefill"]) == "did you mean 'decode'? "
     assert nearest("xyz", ["decode", "prefill"]) == ""
+
+
+def test_a_file_that_is_too_large_or_no_file_is_not_read(tmp_path: Path) -> None:
+    """Before the first byte: it could be a pipe that nobody writes to, or terabytes of holes."""
+    with (tmp_path / "giant.toml").open("wb") as giant:
+        giant.truncate(10**12)
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+
+    for name, words in [
+        ("giant", "wanted at most 262,144 bytes, found 1,000,000,000,000"),
+        ("pipe", "wanted a regular file, found a pipe"),
+        ("loop", "Too many levels of symbolic links"),
+    ]:
+        with pytest.raises(ScenarioError, match=rf"{name}\.toml: could not be read: {words}$"):
+            read_text(tmp_path / f"{name}.toml")
+    with pytest.raises(ScenarioError, match=r"known there: none$"):
+        read_text(tmp_path / "missing.toml", "scenario")
+
+
+def test_many_wrong_keys_and_long_values_are_told_briefly() -> None:
+    """The first twenty, and the beginning of a value."""
+    with pytest.raises(ScenarioError) as caught:
+        check(Plan, {"blocks": "9" * 1000, **{f"key{i}": 1 for i in range(50)}}, at="x.toml")
+    lines = str(caught.value).splitlines()
+
+    assert len(lines) == 21
+    assert lines[0] == f"x.toml: 'blocks': wanted a whole number, found '{'9' * 99}…"
+    assert lines[20] == "x.toml: and 31 more"

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from lab.errors import RunError
-from lab.run.resume import reopen
+from lab.records import Context
+from lab.run.resume import profile_of, reopen, scenario_of
 from lab.run.runner import order, run
 from tests.fake_lab import TOML, ScriptedLab
+from tests.saved_runs import run_of
 
 
 def test_an_interrupted_run_is_marked_and_resumed_where_it_stopped(make: Callable[..., ScriptedLab]) -> None:
@@ -49,3 +51,16 @@ def test_a_run_does_not_go_on_on_another_phone_of_the_same_model(make: Callable[
 
     with pytest.raises(RunError, match="begun on fake, and the device found there now is fake-2"):
         reopen(record, lab.scenario, other)
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"warmup": "\u00b2", "iterations": "3"}, {"warmup": "1", "iterations": "9" * 5_000}]
+)
+def test_a_context_that_was_changed_by_hand_is_refused_in_words(facts: dict[str, str]) -> None:
+    """Not a bug of the lab: neither a number that is none nor a profile that is none."""
+    record = replace(run_of(), context=Context({**facts, "profile": "wild"}))
+
+    with pytest.raises(RunError, match="it was changed by hand"):
+        scenario_of(record)
+    with pytest.raises(RunError, match="no profile 'wild'"):
+        profile_of(record)

@@ -305,3 +305,15 @@ def test_a_listed_cell_may_carry_a_label(tmp_path: Path) -> None:
     twice.write_text(text.replace('label = "in turn, all cores"', 'label = "in turn"'), encoding="utf-8")
     with pytest.raises(ScenarioError, match="another cell has the label 'in turn' already"):
         load(twice)
+
+
+def test_a_scenario_of_too_many_cells_or_trials_is_refused_at_once(tmp_path: Path) -> None:
+    """The product of five long lists would never be counted out."""
+    lists = "".join(f"{name} = {[1] * 1000}\n" for name in ("a", "b", "c", "d", "e"))
+
+    assert refusal(tmp_path, HEADER + WORK + "[sweep]\n" + lists).startswith(
+        "wanted at most 1,000 cells, found 1,000,"
+    )
+    assert refusal(tmp_path, HEADER + WORK + SWEEP + f"[plan]\nblocks = 1{'0' * 30}\n").startswith(
+        "'plan.blocks': wanted less than or equal to 1000000, found 1000"
+    )

@@ -37,6 +37,9 @@ def test_infinity_and_nan_come_back(tmp_path: Path) -> None:
         ("", "damaged, not JSON"),
         ('{"format": 1, "trial": {"num', "damaged, not JSON"),
         ('{"format": 1, "trial": {"number": 1}}', "damaged: trial.block: Field required"),
+        ("[" * 100_000, "damaged, not JSON: nested deeper than 64 levels"),
+        (f'{{"format": {"9" * 5_000}}}', "damaged, not JSON: a whole number has more than 40 digits"),
+        ('{"format": 1, "format": 1}', "damaged, not JSON: the key 'format' stands twice in one object"),
         ('{"format": 1, "trail": {}}', "damaged: trial: Field required"),
         ('{"format": 2, "attempt": {}}', "written in format 2, this lab knows 1; update pocketlab"),
     ],
@@ -47,6 +50,16 @@ def test_a_damaged_file_and_one_of_a_newer_lab_are_refused(tmp_path: Path, conte
     path.write_text(content)
 
     with pytest.raises(StoreError, match=re.escape(f"{path}: {words}")):
+        read(TrialFile, path)
+
+
+@pytest.mark.parametrize("name", ["number", "block"])
+def test_a_trial_that_no_database_could_number_is_damaged(tmp_path: Path, name: str) -> None:
+    """Edited by hand: it must not end the index."""
+    path = tmp_path / "trial.json"
+    path.write_text(encode(TrialFile(trial=trial_of(1))).decode().replace(f'"{name}": ', f'"{name}": 1{"0" * 30}'))
+
+    with pytest.raises(StoreError, match=rf"'{name}': wanted a whole number from 0 to 2\^31, found 1000"):
         read(TrialFile, path)
 
 

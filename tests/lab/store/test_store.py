@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -287,3 +288,26 @@ def test_two_processes_write_at_once(store: Store) -> None:
         assert writer.returncode == 0
 
     assert [row[:2] for row in dump(store)["trials"]] == [(r, n) for r in ("a0", "a1") for n in range(1, 41)]
+
+
+@pytest.mark.parametrize("name", ["\u00b2", "\u0660\u0660\u0660\u0661", "1" * 250, "0001x"])
+def test_a_folder_that_no_lab_named_is_no_trial(store: Store, name: str) -> None:
+    """A superscript two is a digit to Python, and no number."""
+    store.create_run(run_of())
+    store.save_trial(run_of().id, trial_of(1))
+    folder = store.trials_folder(run_of().id)
+    shutil.copytree(folder / "0001", folder / name)
+
+    assert store.trials(run_of().id) == [trial_of(1)]
+    assert store.reindex()["trials"] == 1
+
+
+def test_a_pipe_among_a_runs_trials_is_named(store: Store) -> None:
+    """Nobody waits for it."""
+    store.create_run(run_of())
+    os.mkfifo(store.trial_folder(run_of().id, 1) / "trial.json")
+
+    with pytest.raises(
+        StoreError, match=r"0001/trial\.json: could not be read: wanted a regular file, found a pipe"
+    ):
+        store.trials(run_of().id)
