@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 
 from lab.errors import NotEnoughData
+from lab.identifiers import seconds
 from lab.records import CHANGED, WORSE, LiveCheck, SelfCheck
 from lab.stats.interval import Looks
 from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_found
@@ -68,19 +70,33 @@ def slow_downs(record: SelfCheck) -> list[float]:
 def share_s(record: SelfCheck, left_s: float) -> float | None:
     """Return how many of the seconds left the next comparison may take; None when they are too few.
 
-    It may take as long as all its pairs need: fewer whole comparisons are better than more that are cut short. The
-    cost of a pair comes from the pairs measured so far. After a comparison without a single pair the next may take
-    twice the time, if more is left than such a comparison took.
+    It is begun while it may reach its first look, at the price of a pair without waits: those pass. It may take as
+    long as all its pairs need with such waits as there were: fewer whole comparisons are better than more that are
+    cut short. After a comparison without a single pair the next may take twice the time, if more is left than such
+    a comparison took.
     """
     pairs = sum(live.found.pairs for live in record.live)
     if not pairs:
         fair_s = left_s / (record.wanted + record.wanted_injected - len(record.live))
         took_s = max((live.spent_s for live in record.live), default=0.0)
         return min(left_s, fair_s * 2 ** len(record.live)) if left_s > took_s else None
-    pair_s = sum(live.spent_s for live in record.live) / pairs
-    if left_s < record.looks_first * pair_s:
+    whole_s = cost_of_pair(record)
+    prices = [live.pair_s for live in record.live if live.pair_s is not None]
+    if left_s < record.looks_first * (median(prices) if prices else whole_s):
         return None
-    return min(left_s, record.looks_most * pair_s * SPARE)
+    return min(left_s, record.looks_most * whole_s * SPARE)
+
+
+def cost_of_pair(record: SelfCheck) -> float:
+    """Return the wall-clock seconds of a valid pair on average, waits and lost pairs included; 0 for none."""
+    pairs = sum(live.found.pairs for live in record.live)
+    return sum(live.spent_s for live in record.live) / pairs if pairs else 0.0
+
+
+def budget_for_all(record: SelfCheck) -> int:
+    """Return the seconds that all comparisons asked for take at most, in whole minutes; 0 if unknown."""
+    wanted = record.wanted + record.wanted_injected
+    return 60 * math.ceil(record.looks_most * cost_of_pair(record) * wanted / 60)
 
 
 def conclude(record: SelfCheck) -> SelfCheck:
@@ -126,9 +142,8 @@ def _between_cv(ratios: Sequence[float]) -> float | None:
 def _missing(record: SelfCheck) -> list[str]:
     """Return which live comparisons are missing, and how long all of them would have taken."""
     done = tally(record)
-    wanted = record.wanted + record.wanted_injected
     words = [
-        f"{have} of {asked} comparisons {what}"
+        f"{have} of {asked} comparison{'s'[: asked != 1]} {what}"
         for have, asked, what in (
             (done.alike, record.wanted, "of the build with itself"),
             (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
@@ -140,13 +155,11 @@ def _missing(record: SelfCheck) -> list[str]:
     measured = " and ".join(words)
     if record.status != "finished":
         return [f"only {measured} were measured: the self-check was {record.status}"]
-    said = f"only {measured} were judged within {record.budget_s:.0f} s: "
-    pairs = sum(live.found.pairs for live in record.live)
-    if not pairs:
+    said = f"only {measured} were judged within {seconds(record.budget_s)}: "
+    pair_s, needed = cost_of_pair(record), budget_for_all(record)
+    if not pair_s:
         return [f"{said}no pair was valid. Give it more time, or ask `lab explain` why trials do not count"]
-    pair_s = sum(live.spent_s for live in record.live) / pairs
-    needed = 60 * math.ceil(record.looks_most * pair_s * wanted / 60)
     return [
-        f"{said}a pair took {pair_s:.0f} s, including waits at gates; all of them need at most {needed} s "
+        f"{said}a pair took {seconds(pair_s)}, including waits at gates; all of them need at most {needed} s "
         f"(--budget {needed})"
     ]

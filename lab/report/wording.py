@@ -125,11 +125,11 @@ def number_of(count: int, noun: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage with two significant digits: 0.0512 -> ``5.1 %``, 0.09999 -> ``10 %``."""
-    scaled = float(f"{100 * share:.1e}")
-    if scaled == 0 or not math.isfinite(scaled):
-        return f"{abs(scaled):g} %"
-    return f"{100 * share:.{max(0, 1 - math.floor(math.log10(abs(scaled))))}f} %"
+    """Return a share as a percentage with two significant digits: 0.0512 -> ``5.1 %``."""
+    scaled = 100 * share
+    if scaled == 0:
+        return "0 %"
+    return f"{scaled:.{max(0, 1 - math.floor(math.log10(abs(scaled))))}f} %"
 
 
 def varying(cells: Sequence[Cell]) -> tuple[str, ...]:

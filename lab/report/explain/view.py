@@ -76,7 +76,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything `lab explain` says; what is `common` to most trials is not repeated for each."""
+    """Everything `lab explain` says; what is `common` to most trials is not repeated for each.
+
+    `verdict` is that of the comparison that the run is a side of, sentence by sentence; empty for other runs.
+    """
 
     run: Run
     metric: Metric
@@ -88,13 +91,18 @@ class Explanation:
     sources: Sources
     variance: tuple[str, ...]
     advice: tuple[str, ...]
+    verdict: tuple[str, ...] = ()
 
     @property
     def sections(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The (title, lines) of what concerns the run as a whole, in order."""
         few = 0 < self.sources.trials < ENOUGH
         hint = f" (of {trials_of(self.sources.trials)}: a hint at most)" if few else ""
-        return (("What the device did", self.device), (f"Where the variance comes from{hint}", self.variance))
+        return (
+            *((("The verdict of its comparison", self.verdict),) if self.verdict else ()),
+            ("What the device did", self.device),
+            (f"Where the variance comes from{hint}", self.variance),
+        )
 
 
 def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:

@@ -95,3 +95,11 @@ def test_what_is_left_is_spent_unless_it_ends_before_the_first_look() -> None:
 
     assert len(measured.live) == 1
     assert [share_s(measured, left_s) for left_s in (740.0, 300.0, 110.0)] == [720.0, 300.0, None]
+
+
+def test_the_next_comparison_is_priced_without_the_waits_of_the_last() -> None:
+    """Of 20 s a pair 18 were spent waiting: 110 s may reach a first look at 2 s a pair, 11 s may not."""
+    measured = Setting(pair_s=20.0).run(replace(RECORD, budget_s=160.0))
+    waited = replace(measured, live=tuple(replace(live, pair_s=2.0) for live in measured.live))
+
+    assert [share_s(waited, left_s) for left_s in (740.0, 110.0, 11.0)] == [720.0, 110.0, None]
