@@ -142,24 +142,26 @@ def _between_cv(ratios: Sequence[float]) -> float | None:
 def _missing(record: SelfCheck) -> list[str]:
     """Return which live comparisons are missing, and how long all of them would have taken."""
     done = tally(record)
+    kinds = (
+        (done.alike, record.wanted, "of the build with itself"),
+        (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
+    )
     words = [
-        f"{have} of {asked} comparison{'s'[: asked != 1]} {what}"
-        for have, asked, what in (
-            (done.alike, record.wanted, "of the build with itself"),
-            (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
-        )
+        f"{have or 'none'} of {asked} comparison{'s'[: asked != 1]} {what}"
+        for have, asked, what in kinds
         if have < asked
     ]
     if not words:
         return []
-    measured = " and ".join(words)
+    judged = " and ".join(words)
     if record.status != "finished":
-        return [f"only {measured} were measured: the self-check was {record.status}"]
-    said = f"only {measured} were judged within {seconds(record.budget_s)}: "
+        how = "failed" if record.status == "failed" else f"was {record.status}"
+        return [f"judged before the self-check {how}: {judged}"]
+    said = f"judged within {seconds(record.budget_s)}: {judged}"
     pair_s, needed = cost_of_pair(record), budget_for_all(record)
     if not pair_s:
-        return [f"{said}no pair was valid. Give it more time, or ask `lab explain` why trials do not count"]
+        return [f"{said}. No pair was valid: give it more time, or ask `lab explain` why trials do not count"]
     return [
-        f"{said}a pair took {seconds(pair_s)}, including waits at gates; all of them need at most {needed} s "
-        f"(--budget {needed})"
+        f"{said}. A pair took {seconds(pair_s)}, including waits at gates; all comparisons need at most {needed} "
+        f"s (--budget {needed})"
     ]

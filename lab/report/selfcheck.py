@@ -254,7 +254,13 @@ def _origin(record: SelfCheck) -> str:
 def _unjudged(record: SelfCheck, *, slowed: bool) -> str:
     """Return why no comparison of a kind is in a rate: none was measured, or time cut all of them short."""
     pairs = [live.found.pairs for live in record.live if (live.slow_down != 1) == slowed]
-    return f"none judged (time ran out after {number_of(sum(pairs), 'pair')})" if pairs else "none measured"
+    if not pairs:
+        return "none measured"
+    return (
+        f"none judged (time ran out after {number_of(sum(pairs), 'pair')})"
+        if sum(pairs)
+        else ("none judged (no pair was valid)")
+    )
 
 
 def _comparisons(count: int) -> str:
