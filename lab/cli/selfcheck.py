@@ -18,7 +18,7 @@ from lab.cli.work import at_work
 from lab.compare.comparison import Step
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, Order, begin, carry_on, comparing, reopen
-from lab.compare.tally import budget_for_all, cost_of_pair
+from lab.compare.tally import budget_for_all, price_of_pair
 from lab.records import SelfCheck
 from lab.report.selfcheck import beforehand, pair_step, render_markdown, render_terminal, step
 from lab.run.bench import Bench
@@ -124,7 +124,7 @@ def selfcheck(
             )
         )
         if not resume:
-            alike = (one for one in earlier if one.scenario == record.scenario and cost_of_pair(one))
+            alike = (one for one in earlier if one.scenario == record.scenario and price_of_pair(one))
             for words in beforehand(record, next(alike, None)):
                 tell(words)
         found.append(_measured(record, chosen, bench, data))

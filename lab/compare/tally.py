@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import mean, median
 
 import numpy as np
 
@@ -75,28 +75,42 @@ def share_s(record: SelfCheck, left_s: float) -> float | None:
     cut short. After a comparison without a single pair the next may take twice the time, if more is left than such
     a comparison took.
     """
-    pairs = sum(live.found.pairs for live in record.live)
-    if not pairs:
+    pair_s = price_of_pair(record)
+    if not pair_s:
         fair_s = left_s / (record.wanted + record.wanted_injected - len(record.live))
         took_s = max((live.spent_s for live in record.live), default=0.0)
         return min(left_s, fair_s * 2 ** len(record.live)) if left_s > took_s else None
-    whole_s = cost_of_pair(record)
-    prices = [live.pair_s for live in record.live if live.pair_s is not None]
-    if left_s < record.looks_first * (median(prices) if prices else whole_s):
+    if left_s < record.looks_first * pair_s:
         return None
-    return min(left_s, record.looks_most * whole_s * SPARE)
+    return min(left_s, _longest_s(record, pair_s) * SPARE)
 
 
-def cost_of_pair(record: SelfCheck) -> float:
-    """Return the wall-clock seconds of a valid pair on average, waits and lost pairs included; 0 for none."""
+def price_of_pair(record: SelfCheck) -> float:
+    """Return what a pair takes without waiting, the median of the comparisons; 0 without a valid pair.
+
+    In records of older labs, which did not tell waits apart, it is the mean with them.
+    """
     pairs = sum(live.found.pairs for live in record.live)
-    return sum(live.spent_s for live in record.live) / pairs if pairs else 0.0
+    if not pairs:
+        return 0.0
+    known = [live.pair_s for live in record.live if live.pair_s]
+    return median(known) if known else sum(live.spent_s for live in record.live) / pairs
 
 
 def budget_for_all(record: SelfCheck) -> int:
     """Return the seconds that all comparisons asked for take at most, in whole minutes; 0 if unknown."""
     wanted = record.wanted + record.wanted_injected
-    return 60 * math.ceil(record.looks_most * cost_of_pair(record) * wanted / 60)
+    pair_s = price_of_pair(record)
+    return 60 * math.ceil(_longest_s(record, pair_s) * wanted / 60) if pair_s else 0
+
+
+def _longest_s(record: SelfCheck, pair_s: float) -> float:
+    """Return how long a comparison with all its pairs takes, with as much waiting as one had on average.
+
+    A run waits for other programs up to a limit, so waiting does not grow with its pairs.
+    """
+    waits = [max(0.0, live.spent_s - live.found.pairs * pair_s) for live in record.live]
+    return record.looks_most * pair_s + mean(waits)
 
 
 def conclude(record: SelfCheck) -> SelfCheck:
@@ -158,10 +172,10 @@ def _missing(record: SelfCheck) -> list[str]:
         how = "failed" if record.status == "failed" else f"was {record.status}"
         return [f"judged before the self-check {how}: {judged}"]
     said = f"judged within {seconds(record.budget_s)}: {judged}"
-    pair_s, needed = cost_of_pair(record), budget_for_all(record)
+    pair_s, needed = price_of_pair(record), budget_for_all(record)
     if not pair_s:
         return [f"{said}. No pair was valid: give it more time, or ask `lab explain` why trials do not count"]
     return [
-        f"{said}. A pair took {seconds(pair_s)}, including waits at gates; all comparisons need at most {needed} "
-        f"s (--budget {needed})"
+        f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need at most "
+        f"{needed} s (--budget {needed})"
     ]

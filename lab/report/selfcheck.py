@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from lab.compare.tally import cost_of_pair, cut_short, tally
+from lab.compare.tally import cut_short, price_of_pair, tally
 from lab.identifiers import seconds
 from lab.records import CHANGED, WORSE, Interval, LiveCheck, ResampledRates, SelfCheck
 from lab.report import markdown, terminal
@@ -43,7 +43,7 @@ def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
     """
     wanted, slowed = record.wanted, record.wanted_injected
     first, most, budget_s = record.looks_first, record.looks_most, record.budget_s
-    pair_s = 0.0 if before is None else cost_of_pair(before)
+    pair_s = 0.0 if before is None else price_of_pair(before)
     said = [
         f"{record.device}: {_comparisons(wanted)} of {record.build_line} with itself and {slowed} with "
         f"{_injected(record)} injected, of {first} to {most} pairs each, within {seconds(budget_s)}",
@@ -64,7 +64,8 @@ def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
     paid = math.floor(budget_s / pair_s)
     least, greatest = min(wanted + slowed, paid // most), min(wanted + slowed, paid // first)
     fit = f"{least}" if least == greatest else f"{least} to {greatest}"
-    words = f"a pair took {seconds(pair_s)} the last time: {fit} of {_comparisons(wanted + slowed)} fit"
+    last = f"a pair took {seconds(pair_s)} the last time, without waiting"
+    words = f"{last}: at most {fit} of {_comparisons(wanted + slowed)} fit"
     if not greatest:
         words += ", so it cannot show anything"
     elif paid * wanted < LEAST_PAIRS * (wanted + slowed) and wanted * most >= LEAST_PAIRS:
