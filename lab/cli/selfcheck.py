@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shlex
 from pathlib import Path
@@ -13,10 +14,12 @@ from lab.cli.judged import print_selfchecks
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
 from lab.cli.output import AsCsv, AsJson, data_option, only_one
 from lab.cli.work import at_work
+from lab.compare.comparison import Step
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
-from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, begin, carry_on, comparing, reopen
+from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, Order, begin, carry_on, comparing, reopen
+from lab.compare.tally import budget_for_all, price_of_pair
 from lab.records import SelfCheck
-from lab.report.selfcheck import step
+from lab.report.selfcheck import beforehand, pair_step, step
 from lab.run.bench import Bench
 from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, line_of, terms_of
 from lab.scenario.plan import Scenario
@@ -25,6 +28,16 @@ from lab.store import Store
 
 SCENARIO = "selfcheck"
 """The bundled scenario made for this: one short cell."""
+
+_ENDED = {
+    "running": "is still running or was killed",
+    "finished": "is finished",
+    "interrupted": "was interrupted",
+    "failed": "failed",
+}
+
+TOLD_S = 60.0
+"""Within a comparison the time left is said this often: a self-check of an hour must not look dead."""
 
 
 def selfcheck(
@@ -99,6 +112,7 @@ def selfcheck(
     benches = benches_of(store, devices_of(store, device, tell=tell), line, terms)
     found = []
     for bench in benches:
+        earlier = store.selfchecks(bench.device.identity.name)
         record = (
             selfcheck_to_resume(store, bench.device.identity.name, budget)
             if resume
@@ -112,6 +126,10 @@ def selfcheck(
                 budget_s=BUDGET_S if budget is None else budget,
             )
         )
+        if not resume:
+            alike = (one for one in earlier if one.scenario == record.scenario and price_of_pair(one))
+            for words in beforehand(record, next(alike, None)):
+                tell(words)
         found.append(_measured(record, chosen, bench, data))
     print_selfchecks(found, as_json=as_json, as_csv=as_csv, markdown=markdown)
 
@@ -120,14 +138,22 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
     """Measure what a self-check lacks, with progress; leave with status 2 when interrupted."""
     reopen(record, chosen, bench)
     total, done = record.wanted + record.wanted_injected, len(record.live)
+    told_s = bench.clock.monotonic()
     try:
         with (
             at_work([bench]) as ((shown,), display),
             display.steps(f"self-check of {record.device}", total, done) as (watch, end),
         ):
+
+            def after_pair(order: Order, step: Step, left_s: float) -> None:
+                nonlocal told_s
+                if bench.clock.monotonic() - told_s >= TOLD_S:
+                    told_s = bench.clock.monotonic()
+                    display.say(pair_step(record, order.number + 1, step.cell.pairs, left_s))
+
             record = carry_on(
                 record,
-                comparing(record, chosen, shown, watch=watch),
+                comparing(record, chosen, shown, watch=watch, after_pair=after_pair),
                 clock=bench.clock,
                 save=bench.store.save_selfcheck,
                 tell=lambda found: end(step(found)),
@@ -140,7 +166,8 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
         )
         raise typer.Exit(2) from None
     if lacking(record):
-        typer.echo(f"To give it more time: {_resume(record, data)} --budget SECONDS (in total)", err=True)
+        more = max(budget_for_all(record), math.ceil(2 * record.spent_s))
+        typer.echo(f"To give it more time: {_resume(record, data)} --budget {more}", err=True)
     return record
 
 
@@ -160,8 +187,8 @@ def _newest(store: Store, device: str) -> SelfCheck:
         left = newest.status in ("interrupted", "failed")
         to_resume = f"; `{_resume(newest, store.root)}` resumes it" if left else ""
         typer.echo(
-            f"{device}: a newer self-check, begun {newest.started_utc}, is {newest.status} and has judged nothing"
-            f"{to_resume}",
+            f"{device}: a newer self-check, begun {newest.started_utc}, {_ENDED[newest.status]} and has "
+            f"judged nothing{to_resume}",
             err=True,
         )
     return shown

@@ -113,6 +113,17 @@ def left_of(comparison: Comparison, trials: Trials) -> float:
     return Budget(comparison.budget_s, sum(map(cost_s, trials.values()))).left_s
 
 
+def price_s(metric: str, own: Trials) -> float:
+    """Return what a pair of a cell takes without waiting: twice the mean of the sides' medians; 0 without a trial.
+
+    Waits pass: after one slow start at a gate the next may open at once. A trial that died early counts only where
+    no other is known.
+    """
+    valid = {side: [trial.wall_s for trial in found if counted(trial, metric)] for side, found in own.items()}
+    known = [valid[side] or [trial.wall_s for trial in found] for side, found in own.items() if found]
+    return 2 * mean(map(median, known)) if known else 0.0
+
+
 def next_turn(comparison: Comparison, found: Sequence[Standing], now_utc: str) -> Turn | None:
     """Return what comes next: a pair interrupted recently, else one of the cell with the fewest; None at the end.
 
@@ -199,24 +210,13 @@ def _standing(comparison: Comparison, cells: CellPair, trials: Trials, family: i
         judgement=judgement,
         p=p,
         tried=tried,
-        pair_s=_pair_s(comparison.metric, own),
+        pair_s=price_s(comparison.metric, own),
         lacking=lacking,
         cut_utc=cut_utc,
         given_up=_given_up(comparison, own, tried),
         plan=NextPair(None, None, ""),
         unplaced=unplaced(own["baseline"], own["candidate"]),
     )
-
-
-def _pair_s(metric: str, own: Trials) -> float:
-    """Return what a pair takes without waiting: twice the mean of the sides' medians; 0 without a trial.
-
-    Waits pass: after one slow start at a gate the next may open at once. A trial that died early counts only where
-    no other is known.
-    """
-    valid = {side: [trial.wall_s for trial in found if counted(trial, metric)] for side, found in own.items()}
-    known = [valid[side] or [trial.wall_s for trial in found] for side, found in own.items() if found]
-    return 2 * mean(map(median, known)) if known else 0.0
 
 
 def _lost(metric: str, trials: Sequence[Trial]) -> Lost:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.compare import comparison
+from lab.compare.comparison import Step
+from lab.compare.pairing import price_s
 from lab.compare.tally import conclude, share_s, slow_downs, whole
 from lab.device.transport import Clock
 from lab.errors import DeviceRefused, RunError, ScenarioError
@@ -60,7 +62,7 @@ class Order:
 class Measured:
     """The outcome of an order: `ratios` are its valid pairs, candidate / baseline, in order of time.
 
-    `firsts` says of each whether the candidate was measured first.
+    `firsts` says of each whether the candidate was measured first; `pair_s` is what a pair took without waiting.
     """
 
     comparison: str
@@ -68,6 +70,7 @@ class Measured:
     ratios: tuple[float, ...]
     firsts: tuple[bool, ...]
     trials: int
+    pair_s: float | None = None
 
 
 Compare = Callable[[Order], Measured]
@@ -114,7 +117,7 @@ def carry_on(
 
 
 def _with(record: SelfCheck, measured: Measured, slow_down: float, *, spent_s: float) -> SelfCheck:
-    live = LiveCheck(measured.comparison, slow_down, measured.found, measured.trials, spent_s)
+    live = LiveCheck(measured.comparison, slow_down, measured.found, measured.trials, spent_s, measured.pair_s)
     record = replace(record, live=(*record.live, live))
     if slow_down != 1:
         return record
@@ -211,12 +214,13 @@ def comparing(
     bench: Bench,
     *,
     watch: Watch = lambda progress: None,
-    tell: Callable[[str], None] = lambda words: None,
+    after_pair: Callable[[Order, Step, float], None] = lambda order, step, left_s: None,
 ) -> Compare:
     """Return a function that measures one comparison of the build with itself.
 
-    It compares in the dimension `parameter`, because builds are judged on accepted devices only, and here the
-    device itself is under test.
+    `after_pair` is called with the order, each pair and the seconds left of the self-check. It compares in the
+    dimension `parameter`, because builds are judged on accepted devices only, and here the device itself is under
+    test.
     """
     alike = comparison.Side(scenario, bench, record.build_line)
 
@@ -231,9 +235,11 @@ def comparing(
             looks=Looks(record.looks_most, record.looks_first),
             budget_s=order.budget_s,
         )
-        with closing(comparison.measure(opened, alike, candidate, watch=watch, tell=tell)) as steps:
-            for _ in steps:
-                if bench.clock.monotonic() >= order.ends_at:
+        with closing(comparison.measure(opened, alike, candidate, watch=watch)) as steps:
+            for step in steps:
+                left_s = order.ends_at - bench.clock.monotonic()
+                after_pair(order, step, max(0.0, left_s))
+                if left_s <= 0:
                     break
         return _measured(bench, opened.id, inject)
 
@@ -255,5 +261,10 @@ def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measur
     firsts = firsts_by_block(theirs, ours)
     count = sum(bool(counted(trial, done.metric)) for trial in (*ours, *theirs))
     return Measured(
-        done.id, done.cells[0], tuple(ratios.values()), tuple(firsts[block] for block in ratios), count
+        done.id,
+        done.cells[0],
+        tuple(ratios.values()),
+        tuple(firsts[block] for block in ratios),
+        count,
+        price_s(done.metric, {"baseline": ours, "candidate": theirs}) or None,
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import mean, median
 
 import numpy as np
 
 from lab.errors import NotEnoughData
+from lab.identifiers import seconds
 from lab.records import CHANGED, WORSE, LiveCheck, SelfCheck
 from lab.stats.interval import Looks
 from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_found
@@ -68,19 +70,47 @@ def slow_downs(record: SelfCheck) -> list[float]:
 def share_s(record: SelfCheck, left_s: float) -> float | None:
     """Return how many of the seconds left the next comparison may take; None when they are too few.
 
-    It may take as long as all its pairs need: fewer whole comparisons are better than more that are cut short. The
-    cost of a pair comes from the pairs measured so far. After a comparison without a single pair the next may take
-    twice the time, if more is left than such a comparison took.
+    It is begun while it may reach its first look, at the price of a pair without waits: those pass. It may take as
+    long as all its pairs need with such waits as there were: fewer whole comparisons are better than more that are
+    cut short. After a comparison without a single pair the next may take twice the time, if more is left than such
+    a comparison took.
     """
-    pairs = sum(live.found.pairs for live in record.live)
-    if not pairs:
+    pair_s = price_of_pair(record)
+    if not pair_s:
         fair_s = left_s / (record.wanted + record.wanted_injected - len(record.live))
         took_s = max((live.spent_s for live in record.live), default=0.0)
         return min(left_s, fair_s * 2 ** len(record.live)) if left_s > took_s else None
-    pair_s = sum(live.spent_s for live in record.live) / pairs
     if left_s < record.looks_first * pair_s:
         return None
-    return min(left_s, record.looks_most * pair_s * SPARE)
+    return min(left_s, _longest_s(record, pair_s) * SPARE)
+
+
+def price_of_pair(record: SelfCheck) -> float:
+    """Return what a pair takes without waiting, the median of the comparisons; 0 without a valid pair.
+
+    In records of older labs, which did not tell waits apart, it is the mean with them.
+    """
+    pairs = sum(live.found.pairs for live in record.live)
+    if not pairs:
+        return 0.0
+    known = [live.pair_s for live in record.live if live.pair_s]
+    return median(known) if known else sum(live.spent_s for live in record.live) / pairs
+
+
+def budget_for_all(record: SelfCheck) -> int:
+    """Return the seconds that all comparisons asked for take at most, in whole minutes; 0 if unknown."""
+    wanted = record.wanted + record.wanted_injected
+    pair_s = price_of_pair(record)
+    return 60 * math.ceil(_longest_s(record, pair_s) * wanted / 60) if pair_s else 0
+
+
+def _longest_s(record: SelfCheck, pair_s: float) -> float:
+    """Return how long a comparison with all its pairs takes, with as much waiting as one had on average.
+
+    A run waits for other programs up to a limit, so waiting does not grow with its pairs.
+    """
+    waits = [max(0.0, live.spent_s - live.found.pairs * pair_s) for live in record.live]
+    return record.looks_most * pair_s + mean(waits)
 
 
 def conclude(record: SelfCheck) -> SelfCheck:
@@ -126,27 +156,26 @@ def _between_cv(ratios: Sequence[float]) -> float | None:
 def _missing(record: SelfCheck) -> list[str]:
     """Return which live comparisons are missing, and how long all of them would have taken."""
     done = tally(record)
-    wanted = record.wanted + record.wanted_injected
+    kinds = (
+        (done.alike, record.wanted, "of the build with itself"),
+        (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
+    )
     words = [
-        f"{have} of {asked} comparisons {what}"
-        for have, asked, what in (
-            (done.alike, record.wanted, "of the build with itself"),
-            (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
-        )
+        f"{have or 'none'} of {asked} comparison{'s'[: asked != 1]} {what}"
+        for have, asked, what in kinds
         if have < asked
     ]
     if not words:
         return []
-    measured = " and ".join(words)
+    judged = " and ".join(words)
     if record.status != "finished":
-        return [f"only {measured} were measured: the self-check was {record.status}"]
-    said = f"only {measured} were judged within {record.budget_s:.0f} s: "
-    pairs = sum(live.found.pairs for live in record.live)
-    if not pairs:
-        return [f"{said}no pair was valid. Give it more time, or ask `lab explain` why trials do not count"]
-    pair_s = sum(live.spent_s for live in record.live) / pairs
-    needed = 60 * math.ceil(record.looks_most * pair_s * wanted / 60)
+        how = "failed" if record.status == "failed" else f"was {record.status}"
+        return [f"judged before the self-check {how}: {judged}"]
+    said = f"judged within {seconds(record.budget_s)}: {judged}"
+    pair_s, needed = price_of_pair(record), budget_for_all(record)
+    if not pair_s:
+        return [f"{said}. No pair was valid: give it more time, or ask `lab explain` why trials do not count"]
     return [
-        f"{said}a pair took {pair_s:.0f} s, including waits at gates; all of them need at most {needed} s "
-        f"(--budget {needed})"
+        f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need at most "
+        f"{needed} s (--budget {needed})"
     ]

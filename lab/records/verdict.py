@@ -102,7 +102,8 @@ class LiveCheck:
     """A comparison of a build with itself, measured by a self-check.
 
     `slow_down` is the factor injected into the candidate: 1 for none (A/A). `trials` counts the valid trials,
-    `spent_s` is its wall-clock seconds.
+    `spent_s` is its wall-clock seconds. `pair_s` is what a pair took without waiting (median); None where no trial
+    was measured, and in records of older labs.
     """
 
     comparison: str
@@ -110,6 +111,7 @@ class LiveCheck:
     found: CellVerdict
     trials: int
     spent_s: float
+    pair_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,40 +6,80 @@ happen, the lower bound of what should.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from lab.compare.tally import cut_short, tally
+from lab.compare.tally import cut_short, price_of_pair, tally
+from lab.identifiers import seconds
 from lab.records import CHANGED, WORSE, Interval, LiveCheck, ResampledRates, SelfCheck
 from lab.report import markdown, terminal
 from lab.report.table import Column, Head, Table, table
 from lab.report.wording import KIND_STYLES, KINDS, escape, number_of, percent, plain
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.findable import LARGEST
-from lab.stats.resample import WELL_FOUND, at_least, at_most
+from lab.stats.resample import LEAST_PAIRS, WELL_FOUND, at_least, at_most
 
 BAR = 30
 """Characters of a full bar."""
 
 
-def upper(k: int, n: int) -> str:
-    """Return e.g. ``0 of 10 (≤ 25.9 %)``, for what should not happen; ``none measured`` when n is 0."""
-    return f"{k} of {n} (≤ {_bound(at_most(k, n))})" if n else "none measured"
+def upper(k: int, n: int, none: str = "none measured") -> str:
+    """Return e.g. ``0 of 10 (≤ 25.9 %)``, for what should not happen; `none` when n is 0."""
+    return f"{k} of {n} (≤ {_bound(at_most(k, n))})" if n else none
 
 
-def lower(k: int, n: int) -> str:
-    """Return e.g. ``5 of 5 (≥ 54.9 %)``, for what should happen; ``none measured`` when n is 0."""
-    return f"{k} of {n} (≥ {_bound(at_least(k, n))})" if n else "none measured"
+def lower(k: int, n: int, none: str = "none measured") -> str:
+    """Return e.g. ``5 of 5 (≥ 54.9 %)``, for what should happen; `none` when n is 0."""
+    return f"{k} of {n} (≥ {_bound(at_least(k, n))})" if n else none
+
+
+def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
+    """Return what a new self-check can show at best, and what not; `before` is an earlier one of the device.
+
+    The price of a pair is taken from there, since nothing else is known of it before the first pair.
+    """
+    wanted, slowed = record.wanted, record.wanted_injected
+    first, most, budget_s = record.looks_first, record.looks_most, record.budget_s
+    pair_s = 0.0 if before is None else price_of_pair(before)
+    said = [
+        f"{record.device}: {_comparisons(wanted)} of {record.build_line} with itself and {slowed} with "
+        f"{_injected(record)} injected, of {first} to {most} pairs each, within {seconds(budget_s)}",
+        f"at best it shows: equal builds called changed: {upper(0, wanted)}; slow-downs found: "
+        f"{lower(slowed, slowed, 'none asked for')}",
+    ]
+    if wanted * most < LEAST_PAIRS:
+        said.append(
+            f"it cannot show rates by slow-down: they need {LEAST_PAIRS} pairs of the build with itself, and "
+            f"{wanted * most} is the most it measures"
+        )
+    if not pair_s:
+        said.append(
+            "what a pair takes is not known here yet: all comparisons surely fit at "
+            f"{seconds(budget_s / (most * (wanted + slowed)))} or less, none at over {seconds(budget_s / first)}"
+        )
+        return [plain(words) for words in said]
+    paid = math.floor(budget_s / pair_s)
+    least, greatest = min(wanted + slowed, paid // most), min(wanted + slowed, paid // first)
+    fit = f"{least}" if least == greatest else f"{least} to {greatest}"
+    last = f"a pair took {seconds(pair_s)} the last time, without waiting"
+    words = f"{last}: at most {fit} of {_comparisons(wanted + slowed)} fit"
+    if not greatest:
+        words += ", so it cannot show anything"
+    elif paid * wanted < LEAST_PAIRS * (wanted + slowed) and wanted * most >= LEAST_PAIRS:
+        words += f", with too few pairs of the build with itself ({LEAST_PAIRS}) for rates by slow-down"
+    return [plain(each) for each in (*said, words)]
 
 
 def quote(record: SelfCheck) -> str:
     """Return in one line how far to trust verdicts on this device; printed beside each of them."""
     count = tally(record)
+    none = [_unjudged(record, slowed=slowed) for slowed in (False, True)]
     parts = [
-        f"equal builds called changed: {upper(count.false, count.alike)}",
-        f"{_injected(record)} slow-downs found: {lower(count.found, count.slowed)}",
+        f"equal builds called changed: {upper(count.false, count.alike, none[0])}",
+        f"{_injected(record)} slow-downs found: {lower(count.found, count.slowed, none[1])}",
     ]
     if record.smallest_found is not None:
         parts.append(f"found in {percent(WELL_FOUND)} of cases: slow-downs from {percent(record.smallest_found)}")
@@ -51,11 +91,22 @@ def step(record: SelfCheck) -> str:
     """Return a line with the newest live comparison's verdict and the time left."""
     live, total = record.live[-1], record.wanted + record.wanted_injected
     what = "alike" if live.slow_down == 1 else f"{_scale(live.slow_down)} injected"
-    change = "" if live.found.change is None else f", B / A {live.found.change.estimate:.3f}"
+    change = "" if live.found.change is None else f", ratio {live.found.change.estimate:.3f}"
+    verdict = "cut short" if cut_short(record, live) else live.found.verdict
     left_s = max(0.0, record.budget_s - record.spent_s)
     return plain(
-        f"{record.device} {len(record.live)}/{total} {what}: {live.found.verdict} after "
-        f"{number_of(live.found.pairs, 'pair')}{change}, {live.spent_s:.0f} s; {left_s:.0f} s left"
+        f"{record.device} {len(record.live)}/{total} {what}: {verdict} after "
+        f"{number_of(live.found.pairs, 'pair')}{change}, {seconds(live.spent_s)}; {seconds(left_s)} of "
+        f"{seconds(record.budget_s)} left"
+    )
+
+
+def pair_step(record: SelfCheck, number: int, pairs: int, left_s: float) -> str:
+    """Return a line within a comparison, `number` from 1: its pairs so far, and the time left of all."""
+    total = record.wanted + record.wanted_injected
+    return plain(
+        f"{record.device} {number}/{total}: {number_of(pairs, 'pair')} so far; {seconds(left_s)} of "
+        f"{seconds(record.budget_s)} left"
     )
 
 
@@ -63,8 +114,10 @@ def sentences(record: SelfCheck) -> list[str]:
     """Return the results in words: live, resampled, and the smallest slow-down that is found."""
     count = tally(record)
     found = [
-        f"Live: {record.build_line} against itself, called changed: {upper(count.false, count.alike)}. "
-        f"With {_injected(record)} injected into {record.inject.stage}, found: {lower(count.found, count.slowed)}."
+        f"Live: {record.build_line} against itself, called changed: "
+        f"{upper(count.false, count.alike, _unjudged(record, slowed=False))}. "
+        f"With {_injected(record)} injected into {record.inject.stage}, found: "
+        f"{lower(count.found, count.slowed, _unjudged(record, slowed=True))}."
     ]
     if record.smallest_found is not None:
         found.append(
@@ -145,10 +198,10 @@ def tables(record: SelfCheck) -> list[Table]:
         Column(Head(""), lambda at: str(at[0])),
         Column(Head("injected"), lambda at: "-" if at[1].slow_down == 1 else _scale(at[1].slow_down)),
         Column(Head("verdict"), lambda at: "cut short" if cut_short(record, at[1]) else at[1].found.verdict),
-        Column(Head("change"), lambda at: _change(at[1].found.change)[0]),
+        Column(Head("ratio"), lambda at: _change(at[1].found.change)[0]),
         Column(Head("95 % interval"), lambda at: _change(at[1].found.change)[1]),
         Column(Head("pairs"), lambda at: str(at[1].found.pairs)),
-        Column(Head("s"), lambda at: f"{at[1].spent_s:.0f}"),
+        Column(Head("s"), lambda at: seconds(at[1].spent_s).removesuffix(" s")),
     ]
     resampled: list[Column[ResampledRates]] = [
         Column(Head("slower by"), lambda one: _scale(one.slow_down)),
@@ -194,9 +247,25 @@ def _standing(live: LiveCheck) -> str:
 def _origin(record: SelfCheck) -> str:
     return plain(
         f"{record.scenario} ({record.metric}) on {record.device}, build {record.build_line} "
-        f"({record.build[:12]}), seed {record.seed}, {record.spent_s:.0f} of {record.budget_s:.0f} s, "
+        f"({record.build[:12]}), seed {record.seed}, {seconds(record.spent_s)} of {seconds(record.budget_s)}, "
         f"{record.started_utc}, self-check {record.id} ({record.status})"
     )
+
+
+def _unjudged(record: SelfCheck, *, slowed: bool) -> str:
+    """Return why no comparison of a kind is in a rate: none was measured, or time cut all of them short."""
+    pairs = [live.found.pairs for live in record.live if (live.slow_down != 1) == slowed]
+    if not pairs:
+        return "none measured"
+    return (
+        f"none judged (time ran out after {number_of(sum(pairs), 'pair')})"
+        if sum(pairs)
+        else ("none judged (no pair was valid)")
+    )
+
+
+def _comparisons(count: int) -> str:
+    return number_of(count, "comparison")
 
 
 def _injected(record: SelfCheck) -> str:
@@ -212,4 +281,4 @@ def _share(k: int, n: int) -> str:
 
 
 def _bound(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{round(100 * share, 1):g} %"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lab.records import Sustained
 from lab.report.scale import WIDTH, Scale
-from lab.report.wording import plain, quantity
+from lab.report.wording import number_of, plain, quantity
 
 _LEFT, _RIGHT = 70.0, 940.0
 _TITLE, _STRIP, _FOOT = 36.0, 110.0, 34.0
@@ -66,7 +66,12 @@ def of_curve(found: Sustained) -> Timeline:
     """Lay out a sustained trial: the rate of each window, and the skin temperature where it was read."""
     middle = found.window_s / 2
     rates = [
-        Mark(w.start_s + middle, w.rate, "", f"{quantity(w.rate, found.unit)}, {w.iterations} iterations")
+        Mark(
+            w.start_s + middle,
+            w.rate,
+            "",
+            f"{quantity(w.rate, found.unit)}, {number_of(w.iterations, 'iteration')}",
+        )
         for w in found.windows
     ]
     warm = [

@@ -25,4 +25,9 @@ def firsts_by_block(candidate: Iterable[Trial], baseline: Iterable[Trial]) -> di
 
 def cost_s(trials: Iterable[Trial]) -> float:
     """Return the device-seconds that trials took, including invalid ones and waiting at the gate."""
-    return sum(trial.wall_s + trial.notes.get("gate_waited_s", 0.0) for trial in trials)
+    return sum(trial.wall_s + waited_s(trial) for trial in trials)
+
+
+def waited_s(trial: Trial) -> float:
+    """Return how long a trial waited at its gate; 0 where nobody waited."""
+    return trial.notes.get("gate_waited_s", 0.0)

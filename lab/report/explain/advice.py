@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from lab.records import Metric, Run
+from lab.records import BUSY, Metric, Run
 from lab.report.answer.view import NOISY_CV
 from lab.report.evidence import Evidence
 from lab.report.explain.variance import Split
 from lab.report.reasons import reason_words
+from lab.report.wording import number_of
 from lab.stats.sample import counted
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import Sources
@@ -73,14 +75,14 @@ def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
 
 
 def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
-    count = sum("busy" in one.trial.flags for one in kept)
-    if count:
-        used = [one.doing.others_cores for one in kept if one.doing.others_cores is not None]
-        cores = f" (others used {median(used):.1f} cores)" if used else ""
+    busy = [one for one in kept if BUSY in one.trial.flags]
+    if busy:
+        used = [one.doing.others_cores for one in busy if one.doing.others_cores is not None]
+        cores = f" (during these others used {median(used):.1f} cores, the median)" if used else ""
         yield (
-            count,
-            f"{count} of {len(kept)} trials ran on a busy device{cores}: stop what else runs there "
-            "and measure again.",
+            len(busy),
+            f"{len(busy)} of {number_of(len(kept), 'trial')} began on a busy device{cores}: stop what else runs "
+            "there and measure again.",
         )
 
 
@@ -123,7 +125,9 @@ def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
     short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
     few = [one for one in short if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
     if kept and len(few) * 2 > len(kept):
-        how = "`lab run --iterations 10`" if run.comparison is None else "plan.iterations of its scenario"
+        again = ["lab", "run", run.scenario, "--build", run.build[:12], "--device", run.device]
+        command = shlex.join([*again, "--iterations", str(SHORTEST)])
+        how = f"`{command}`" if run.comparison is None else "plan.iterations of its scenario"
         yield (
             f"Whether trials had settled is unknown: that takes at least {SHORTEST} iterations, warm-up included "
             f"({how})."

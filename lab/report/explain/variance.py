@@ -9,11 +9,12 @@ from statistics import mean
 
 from lab.records import Metric
 from lab.report.evidence import Evidence
-from lab.report.wording import percent
+from lab.report.wording import number_of, percent
 from lab.stats.interval import Spread
 from lab.stats.pairs import cost_s
 from lab.stats.plan import MEDIAN_COST, iterations_per_trial
 from lab.stats.sample import counted
+from lab.stats.steady import SHORTEST
 from lab.stats.variance import ALPHA, ENOUGH, Sources
 
 BLOCKS = 0.05
@@ -168,8 +169,9 @@ def _spending(split: Split | None) -> tuple[str, ...]:
     if split is None or split.best is None:
         return ()
     best = split.best
+    settles = f"; {SHORTEST}, warm-up included, would also show whether a trial settles"
     return (
-        f"device time goes furthest with about {best.iterations} iteration{'s'[: best.iterations != 1]} a trial "
+        f"device time goes furthest with about {number_of(best.iterations, 'iteration')} a trial "
         f"(now {split.now}): a trial costs {best.start_s:.1f} s before its first, then "
-        f"{best.iteration_s:.2g} s each",
+        f"{best.iteration_s:.2g} s each{settles if best.iterations < SHORTEST else ''}",
     )

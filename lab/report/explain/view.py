@@ -22,7 +22,7 @@ from lab.report.explain.device import care_words, device_words, doing_words, ene
 from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.table import Column, Head, Table, table
-from lab.report.wording import cell_phrase, listing, percent, plain, varying
+from lab.report.wording import cell_phrase, listing, number_of, percent, plain, varying
 from lab.stats.sample import counted, trial_median, value_of
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import ENOUGH, TIME, Point, Sources, sources
@@ -76,7 +76,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything `lab explain` says; what is `common` to most trials is not repeated for each."""
+    """Everything `lab explain` says; what is `common` to most trials is not repeated for each.
+
+    `verdict` is that of the comparison that the run is a side of, sentence by sentence; empty for other runs.
+    """
 
     run: Run
     metric: Metric
@@ -88,13 +91,18 @@ class Explanation:
     sources: Sources
     variance: tuple[str, ...]
     advice: tuple[str, ...]
+    verdict: tuple[str, ...] = ()
 
     @property
     def sections(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The (title, lines) of what concerns the run as a whole, in order."""
         few = 0 < self.sources.trials < ENOUGH
         hint = f" (of {trials_of(self.sources.trials)}: a hint at most)" if few else ""
-        return (("What the device did", self.device), (f"Where the variance comes from{hint}", self.variance))
+        return (
+            *((("The verdict of its comparison", self.verdict),) if self.verdict else ()),
+            ("What the device did", self.device),
+            (f"Where the variance comes from{hint}", self.variance),
+        )
 
 
 def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
@@ -181,10 +189,10 @@ def state_words(one: Evidence, metric: Metric) -> str:
         return f"steady from iteration {trial.first_steady + 1} of {measured}" if trial.first_steady else "steady"
     count = one.warmups + measured
     if trial.state == "unsteady":
-        return f"never settled in {count} iterations"
+        return f"never settled in {number_of(count, 'iteration')}"
     if count < SHORTEST:
-        return f"steadiness unknown: {count} iterations of the {SHORTEST} needed"
-    return f"steadiness unknown after {count} iterations"
+        return f"steadiness unknown: {count} of the {SHORTEST} iterations needed"
+    return f"steadiness unknown after {number_of(count, 'iteration')}"
 
 
 def _standing(trial: Trial) -> Standing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from statistics import mean, median
 
 from lab.identifiers import seconds
 from lab.records import Comparison, Metric, Run, SelfCheck, Trial
@@ -12,7 +13,7 @@ from lab.report.lost import do
 from lab.report.selfcheck import quote
 from lab.report.verdict.sides import Names
 from lab.report.wording import number_of, on_device, plain
-from lab.stats.pairs import cost_s
+from lab.stats.pairs import cost_s, waited_s
 from lab.stats.sample import counted
 
 _STATES = {"unsteady": "never settled", "steady": "no figure", "unknown": "no figure"}
@@ -91,18 +92,25 @@ def _short(comparison: Comparison, trials: Sequence[Trial]) -> tuple[str, int] |
     open_cells = [
         each for each in comparison.cells if each.verdict == "cannot tell" and each.pairs < comparison.looks_most
     ]
-    pairs = sum(each.pairs for each in comparison.cells)
-    spent_s = cost_s(trials)
-    if comparison.status != "finished" or not (open_cells and pairs) or spent_s < comparison.budget_s / 2:
+    if comparison.status != "finished" or not open_cells or cost_s(trials) < comparison.budget_s / 2:
         return None
-    pair_s = spent_s / pairs
+    known = [price for cell in {trial.cell for trial in trials} if (price := _usual_s(comparison, trials, cell))]
+    if not known:
+        return None
+    pair_s = mean(known)
     most = 10 * math.ceil(comparison.looks_most * len(comparison.cells) * pair_s / 10)
     return (
-        f"The budget ended before {number_of(len(open_cells), 'verdict')}. A pair took {seconds(pair_s)}, waits "
-        f"included, so all {comparison.looks_most} pairs of {number_of(len(comparison.cells), 'cell')} take about "
-        f"{seconds(most)}",
+        f"The budget ended before {number_of(len(open_cells), 'verdict')}. A pair takes {seconds(pair_s)} with "
+        f"the usual wait (the median), so all {comparison.looks_most} pairs of "
+        f"{number_of(len(comparison.cells), 'cell')} take about {seconds(most)}",
         most,
     )
+
+
+def _usual_s(comparison: Comparison, trials: Sequence[Trial], cell: str) -> float:
+    """Return what a pair of a cell takes with the median wait of a trial at its gate; 0 where nothing counts."""
+    own = [trial for trial in trials if trial.cell == cell and counted(trial, comparison.metric)]
+    return 2 * median(trial.wall_s for trial in own) + 2 * median(waited_s(trial) for trial in own) if own else 0.0
 
 
 def _again(comparison: Comparison, ours: Run, theirs: Run) -> str:

@@ -17,13 +17,17 @@ def pair_words(step: Step, names: Names) -> str:
     so_far = "no valid pair yet"
     if change is not None:
         base, other = names
-        so_far = f"{other} / {base} {change.estimate:.3g} after {number_of(change.n, 'pair')}"
+        so_far = f"{other} / {base} {_ratio(change.estimate)} after {number_of(change.n, 'pair')}"
     if change is not None and change.low is not None and change.high is not None:
-        so_far += f" ({change.low:.3g} to {change.high:.3g})"
+        so_far += f" ({_ratio(change.low)} to {_ratio(change.high)})"
     lost = f"does not count: {_why(bad)}; " if bad else ""
     said = "no verdict yet" if verdict == "cannot tell" else verdict
     left = f"{seconds(step.left_s)} of {seconds(step.comparison.budget_s)} left"
     return plain(f"{step.cell.cell}: {lost}{so_far}, {said}; {left}")
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}" if value < 10 else f"{value:.3g}"
 
 
 def _why(trial: Trial) -> str:

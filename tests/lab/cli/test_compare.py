@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,15 +69,23 @@ def accepted(tmp_path: Path, tiny_build: Path) -> Path:
 
 
 def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_build: Path, accepted: Path) -> None:
-    """A budget for one pair ends without a verdict and with status 0; the page holds what was printed."""
+    """A budget for few pairs ends without a verdict and with status 0; the page holds what was printed."""
     page = tmp_path / "verdict.html"
 
-    done = lab("compare", tiny_build, tiny_build, "--scenario", accepted, "--budget", "1", "--html", page)
+    notes = tmp_path / "verdict.md"
+    options = ("--scenario", accepted, "--budget", "3", "--html", page, "--markdown", notes)
+    done = lab("compare", tiny_build, tiny_build, *options)
 
     assert done.returncode == 0, done.stderr
     assert "cannot tell" in done.stdout
-    assert "A, the baseline" in done.stdout
-    assert "Unknown: how often verdicts on host are wrong. To find out: lab selfcheck" in " ".join(
+    words = " ".join(done.stdout.split())
+    assert "Top-1 agreement with fp32, stated by the manifests and not measured here: " in words
+    assert "Whether the machine was busy is unknown" in words or "counted trial" in words
+    assert re.search(r"short: .* after \d pairs?, no verdict yet; \d.* s of 3 s left", done.stderr), "time left"
+    assert "Is tiny-fp32 (B) better or worse than tiny-fp32 (A) for prefill?" in words
+    assert "needed" in notes.read_text()
+    assert "Baseline: " in done.stdout
+    assert "How often verdicts on host are wrong is unknown; to find out: lab selfcheck" in " ".join(
         done.stdout.split()
     )
     assert "<svg" in page.read_text()
@@ -137,7 +146,7 @@ def test_a_real_slow_down_is_found_and_fails(tmp_path: Path, tiny_build: Path, a
     told = view(found, (ours_run, trials[0]), (theirs_run, trials[1]))
     assert found.cells[0].verdict == "regressed"
     assert told.fails == ("short",)
-    assert "prefill slowed down 3 times" in " ".join(told.facts)
+    assert "with prefill slowed by 200 %" in " ".join(told.facts)
     assert "<circle" in render_verdict_page(told, *trials)
     store.close()
 

@@ -38,6 +38,9 @@ def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path)
 
     assert done.returncode == 0, done.stderr
     assert "host 1/1 alike: " in done.stderr
+    told = " ".join(done.stderr.split())
+    assert "host: 1 comparison of tiny-fp32 with itself and 0 with 10 % injected" in told, "said before it starts"
+    assert "s of 15 s left" in told
     assert "What are verdicts on host worth? (this machine, no phone)" in done.stdout
     assert "no rates by slow-down" in " ".join(done.stdout.split()), "one comparison is fewer than 30 pairs"
     assert "| 1 | - |" in (tmp_path / "found.md").read_text()
@@ -84,7 +87,9 @@ def test_show_prints_the_newest_that_tells_something_and_names_the_newer_one(lab
     assert done.returncode == 0, done.stderr
     assert CHECKED.id in " ".join(done.stdout.split())
     words = " ".join(done.stderr.split())
-    assert f"host: a newer self-check, begun {EMPTY.started_utc}, is interrupted and has judged nothing; " in words
+    assert (
+        f"host: a newer self-check, begun {EMPTY.started_utc}, was interrupted and has judged nothing; " in words
+    )
     assert f"--resume --device host --build {EMPTY.build}" in words
 
 

@@ -12,6 +12,7 @@ from lab.compare.comparison import Side, measure, open_comparison, reopen, runs_
 from lab.compare.stored import judge_runs
 from lab.errors import Incomparable
 from lab.records import Comparison, Inject, Trial
+from lab.report.explain.saved import explained
 from lab.run.bench import Progress
 from lab.run.resume import scenario_of
 from lab.stats.interval import Looks
@@ -62,6 +63,13 @@ def test_a_slower_candidate_regressed_and_fails_the_gate(make: Callable[..., Lab
     assert found.cells[0].verdict == "regressed"
     assert told.fails == (found.cells[0].cell,)
     assert "more time" in told.cells[0].sentence
+    ours, theirs = (
+        explained(lab.store, lab.store.run(each)) for each in (found.baseline_run, found.candidate_run)
+    )
+    assert ours.verdict[0] == theirs.verdict[0] == told.cells[0].sentence, (
+        "`lab explain` of a side has the verdict"
+    )
+    assert ours.sections[0] == ("The verdict of its comparison", ours.verdict)
     lab.slower = 1 / 1.10
     better = lab.compare()
     assert (better.cells[0].verdict, lab.told(better).fails) == ("improved", ())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.compare.tally import share_s, slow_downs, tally
+from lab.compare.tally import budget_for_all, share_s, slow_downs, tally
 from lab.records import Verdict
 from tests.lab.compare.scripted_selfcheck import RECORD, Setting
 
@@ -59,8 +59,8 @@ def test_a_spent_budget_ends_it_in_words() -> None:
     assert found.status == "finished"
     assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
     assert found.missing == (
-        "only 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % injected were judged "
-        "within 200 s: a pair took 4 s, including waits at gates; all of them need at most 1440 s "
+        "judged within 200 s: 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % "
+        "injected. A pair took 4 s without waiting; with such waits all comparisons need at most 1440 s "
         "(--budget 1440)",
     )
 
@@ -86,7 +86,7 @@ def test_a_comparison_that_time_cut_short_is_in_no_rate(pairs: int, judged: int)
     count = tally(found)
     assert (count.false, count.alike) == (1, judged)
     assert len(found.ratios) == 3 * pairs, "its pairs are drawn from"
-    assert any("only 2 of 3 comparisons" in words for words in found.missing) == (judged == 2)
+    assert any(": 2 of 3 comparisons" in words for words in found.missing) == (judged == 2)
 
 
 def test_what_is_left_is_spent_unless_it_ends_before_the_first_look() -> None:
@@ -95,3 +95,15 @@ def test_what_is_left_is_spent_unless_it_ends_before_the_first_look() -> None:
 
     assert len(measured.live) == 1
     assert [share_s(measured, left_s) for left_s in (740.0, 300.0, 110.0)] == [720.0, 300.0, None]
+
+
+def test_the_next_comparison_is_priced_without_the_waits_of_the_last() -> None:
+    """Of 160 s for eight pairs 144 were spent waiting: 110 s may reach a first look at 2 s a pair, 11 s may not.
+
+    The next may take one and a half times its 24 pairs with such a wait: 1.5 x (48 + 144) s.
+    """
+    measured = Setting(pair_s=20.0).run(replace(RECORD, budget_s=160.0))
+    waited = replace(measured, live=tuple(replace(live, pair_s=2.0) for live in measured.live))
+
+    assert [share_s(waited, left_s) for left_s in (740.0, 110.0, 11.0)] == [288.0, 110.0, None]
+    assert budget_for_all(waited) == 15 * 192

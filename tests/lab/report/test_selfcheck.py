@@ -8,7 +8,17 @@ from dataclasses import replace
 from rich.console import Console
 
 from lab.records import CellVerdict, Context, Inject, Interval, LiveCheck, ResampledRates, SelfCheck, Verdict
-from lab.report.selfcheck import bars, lower, quote, render_markdown, render_terminal, step, upper
+from lab.report.selfcheck import (
+    bars,
+    beforehand,
+    lower,
+    pair_step,
+    quote,
+    render_markdown,
+    render_terminal,
+    step,
+    upper,
+)
 
 
 def live(number: int, slow_down: float, verdict: Verdict, pairs: int = 8) -> LiveCheck:
@@ -82,7 +92,7 @@ def test_a_terminal_shows_the_live_and_the_resampled_rates() -> None:
     assert "found in 95 % of the resampled comparisons is 4.6 %; by policy nothing under 3 % is called" in flat
     assert "5 % 960 of 1000 0 of 1000 30 of 1000 10 of 1000 11.2 (≥ 94.8 %) (≤ 0.3 %)" in flat
     assert "A/A trials: 160, pairs: 80, 0.87 % between trials" in flat
-    assert "612 of 900 s" in flat
+    assert "612 s of 900 s" in flat
 
 
 def test_it_is_readable_from_eighty_columns() -> None:
@@ -133,4 +143,51 @@ def test_a_verdict_can_quote_what_it_is_worth() -> None:
 
 def test_a_step_says_what_came_of_it_and_what_is_left() -> None:
     """One line for each comparison, on a terminal and in a log."""
-    assert step(RECORD) == ("virtual-1 15/15 10 % injected: slower after 8 pairs, B / A 1.100, 32 s; 288 s left")
+    assert step(RECORD) == (
+        "virtual-1 15/15 10 % injected: slower after 8 pairs, ratio 1.100, 32 s; 288 s of 900 s left"
+    )
+
+
+def test_a_comparison_that_time_cut_short_was_measured_but_not_judged() -> None:
+    """Nineteen pairs are not `none measured`; its own line says that it was cut short."""
+    cut = replace(RECORD, live=(live(0, 1.0, "cannot tell", pairs=19),), resampled=(), smallest_found=None)
+
+    assert (
+        "called changed: none judged (time ran out after 19 pairs); 10 % slow-downs found: none measured"
+        in quote(cut)
+    )
+    assert "called changed: none judged (time ran out after 19 pairs). With" in " ".join(shown(cut).split())
+    assert step(cut) == "virtual-1 1/15 alike: cut short after 19 pairs, ratio 1.000, 32 s; 288 s of 900 s left"
+
+
+def test_within_a_comparison_its_pairs_and_the_time_left_are_said() -> None:
+    """For a log, in which nothing else appears while a long comparison is measured."""
+    assert pair_step(RECORD, 3, 1, 412.2) == "virtual-1 3/15: 1 pair so far; 412 s of 900 s left"
+
+
+def test_before_it_starts_a_self_check_says_what_it_can_show() -> None:
+    """Three comparisons in 120 s: one alike has too few pairs for rates by slow-down."""
+    small = replace(RECORD, live=(), wanted=1, wanted_injected=2, budget_s=120.0)
+    earlier = replace(RECORD, live=(live(0, 1.0, "same", pairs=8),))
+
+    assert beforehand(small, None) == [
+        "virtual-1: 1 comparison of nano-paper with itself and 2 with 10 % injected, of 6 to 24 pairs each, "
+        "within 120 s",
+        "at best it shows: equal builds called changed: 0 of 1 (≤ 95 %); slow-downs found: 2 of 2 (≥ 22.4 %)",
+        "it cannot show rates by slow-down: they need 30 pairs of the build with itself, and 24 is the "
+        "most it measures",
+        "what a pair takes is not known here yet: all comparisons surely fit at 1.7 s or less, none at over 20 s",
+    ]
+    assert (
+        beforehand(small, earlier)[-1]
+        == "a pair took 4 s the last time, without waiting: at most 1 to 3 of 3 comparisons fit"
+    )
+    assert beforehand(replace(small, budget_s=20.0), earlier)[-1] == (
+        "a pair took 4 s the last time, without waiting: at most 0 of 3 comparisons fit, so it cannot show "
+        "anything"
+    )
+    assert beforehand(replace(small, wanted=2, wanted_injected=0), earlier)[-1] == (
+        "a pair took 4 s the last time, without waiting: at most 1 to 2 of 2 comparisons fit"
+    )
+    assert "too few pairs" in beforehand(replace(small, wanted=2, budget_s=100.0), earlier)[-1]
+    assert "slow-downs found: none asked for" in beforehand(replace(small, wanted_injected=0), None)[1]

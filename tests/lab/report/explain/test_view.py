@@ -35,7 +35,20 @@ def test_what_holds_for_most_trials_is_said_once() -> None:
 
     assert words.count(FLAGS["busy"]) == 1
     assert f"12 of 12 trials: {FLAGS['busy']}" in words
-    assert "1. 12 of 12 trials ran on a busy device (others used 1.9 cores)" in words
+    assert "1. 12 of 12 trials began on a busy device (during these others used 1.9 cores, the median)" in words
+
+
+def test_the_load_told_of_busy_trials_is_that_of_the_busy_ones() -> None:
+    """Two busy trials beside ten quiet ones: the median of all twelve would be 0.1 cores."""
+    trials = fine(6)
+    kept = kept_of([replace(trial, flags=("busy",)) for trial in trials[:2]], Doing(others_cores=1.9))
+    kept += kept_of(trials[2:], Doing(others_cores=0.1))
+
+    (step,) = [step for step in explained(kept).advice if "busy" in step]
+
+    assert step.startswith(
+        "2 of 12 trials began on a busy device (during these others used 1.9 cores, the median)"
+    )
 
 
 @pytest.mark.parametrize("kind", ["host", "phone"])

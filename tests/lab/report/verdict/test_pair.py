@@ -33,5 +33,5 @@ def test_a_pair_names_both_builds_and_the_time_left() -> None:
     cell = CellVerdict("c", "regressed", Interval(1.1, 1.0512, 1.2, 0.95, 6), None, 0.001, 6, "")
 
     assert pair_words(Step(replace(CUT, budget_s=400.0), cell, (), 314.2), ("nano-paper", "nano-w8a8")) == (
-        "c: nano-w8a8 / nano-paper 1.1 after 6 pairs (1.05 to 1.2), regressed; 314 s of 400 s left"
+        "c: nano-w8a8 / nano-paper 1.100 after 6 pairs (1.051 to 1.200), regressed; 314 s of 400 s left"
     )

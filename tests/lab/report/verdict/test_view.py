@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from lab.records import CellVerdict, Comparison, Context, Interval, Lost, Missing
 from lab.report.table import Row
@@ -152,3 +153,25 @@ def test_pairs_that_lean_on_each_other_are_said_beside_the_verdict() -> None:
     assert "Neighbouring pairs are more alike than chance explains (p = .020)" in told(found)
     assert "more alike" not in told(replace(found, serial_p=0.06))
     assert "more alike" not in among.sentence
+
+
+def test_a_budget_that_ended_too_early_names_the_one_that_all_pairs_take() -> None:
+    """Two pairs of 4 s, one trial of which waited 42 s: that wait passes, and is not what 24 pairs cost."""
+    before = compared()
+    first, second = (trials_of(CELLS, {"encode_s": [times]}) for times in ([0.4, 0.5], [0.44, 0.6]))
+    first[0] = replace(first[0], notes={"gate_waited_s": 42.0})
+    comparison = replace(before.comparison, dimension="build", budget_s=50.0)
+
+    def facts(status: Literal["finished", "interrupted"]) -> str:
+        sides = (before.baseline, first), (before.candidate, second)
+        return "\n".join(view(replace(comparison, status=status), *sides, option=" --data x").facts)
+
+    assert (
+        "The budget ended before 1 verdict. A pair takes 4 s with the usual wait (the median), so all 24 pairs of "
+        "1 cell take about 100 s: lab compare a3a3a3a3a3a3 a3a3a3a3a3a3 --scenario vit_batch --device host "
+        "--budget 100 --data x"
+    ) in facts("finished")
+    assert (
+        "The comparison was interrupted; to measure what is missing: lab compare --resume 01a2078b-6652 --data x"
+        in (facts("interrupted"))
+    )
