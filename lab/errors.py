@@ -10,6 +10,7 @@
     │   │   └── DeviceRebooted   it came back after a reboot; its work is lost
     │   └── DeviceRefused        stable: the device said no; a retry will not help
     │       ├── DeviceFull       no space left on the device; files already sent stay
+    │       ├── WrongFile        a pipe, a device or a folder where a file belongs
     │       └── DeviceBusy       another lab is using it, or the cores it shares; no fault of the device
     ├── RunError                 a run that cannot continue, or had too little that was valid
     ├── Incomparable             two sides that differ beyond the dimension compared
@@ -61,6 +62,10 @@ class DeviceRefused(DeviceError):  # noqa: N818 - the words of the design
 
 class DeviceFull(DeviceRefused):
     """No space left on the device; files already sent stay there."""
+
+
+class WrongFile(DeviceRefused):  # noqa: N818 - the words of the design
+    """A pipe, a device or a folder on the device where a file belongs: nothing was read from it."""
 
 
 class DeviceBusy(DeviceRefused):

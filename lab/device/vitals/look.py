@@ -49,6 +49,9 @@ __all__ = [
 BOUND_S = 2 * 3600
 """The longest life of a sampler, whatever became of the lab that began it. A judgement: longer than any trial."""
 
+MOST_BYTES = BOUND_S * 4096
+"""The most bytes of samples to fetch: a line of 64 sensors has about 3 kB, and there is one each second."""
+
 HANGS_MOST = 8
 """How many hanging sensors one look skips. A judgement: each costs `script.STALL_S`."""
 
@@ -226,6 +229,7 @@ def begin(device: Device, folder: str, bound_s: int = BOUND_S) -> Process:
         folder=folder,
         stdout=posixpath.join(folder, "stdout.txt"),
         stderr=posixpath.join(folder, "stderr.txt"),
+        limit_s=bound_s + script.STALL_S,
     )
 
 
@@ -235,5 +239,5 @@ def end(device: Device, process: Process, folder: str, target: Path) -> None:
     if Path(folder) in target.absolute().parents:
         raise DeviceRefused(f"{device.identity.name}: {target} lies in the sampler's own folder, which is removed")
     transport.kill(process)
-    transport.pull(posixpath.join(folder, script.LINES), target)
+    transport.pull(posixpath.join(folder, script.LINES), target, most=MOST_BYTES)
     transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)

@@ -471,6 +471,7 @@ def test_what_a_dead_lab_left_running_on_a_phone_is_ended(phone: Phone) -> None:
         folder=folder,
         stdout=f"{folder}/stdout.txt",
         stderr=f"{folder}/stderr.txt",
+        limit_s=600,
     )
     dead.note(process)
     phone.shell(f"sed -i s/^expires=.*/expires=0/ {FARM}/lease")

@@ -84,6 +84,7 @@ def test_a_process_is_not_ended_when_its_pid_is_anothers(tmp_path: Path) -> None
         folder=str(tmp_path),
         stdout=str(tmp_path / "out"),
         stderr=str(tmp_path / "err"),
+        limit_s=600,
     )
     LocalTransport().kill(Process(process.pid, process.started + 1))
     assert transport.wait(process, timeout_s=0.0) is None
@@ -101,6 +102,7 @@ def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
             folder=str(tmp_path),
             stdout=str(tmp_path / "o"),
             stderr=str(tmp_path / "e"),
+            limit_s=600,
         )
 
 

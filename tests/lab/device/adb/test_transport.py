@@ -50,6 +50,7 @@ def start(transport: AdbTransport, script: str) -> Process:
         folder=TRIAL,
         stdout=f"{TRIAL}/stdout.txt",
         stderr=f"{TRIAL}/stderr.txt",
+        limit_s=600,
     )
 
 
@@ -118,7 +119,7 @@ def test_an_upload_is_hashed_on_the_device_and_resumed_inside_the_file(
     assert sent[-1] == 3_000_001
     assert transport.upload(source, target, offset=2_000_000, progress=sent.append) == digest
     assert sent[-1] == 1_000_001
-    transport.pull(target, tmp_path / "back")
+    assert transport.pull(target, tmp_path / "back", most=3_000_001) == 3_000_001
     assert (tmp_path / "back").read_bytes() == content
     assert transport.follow(target, 2_999_999) == content[2_999_999:]
     with pytest.raises(DeviceRefused, match="only 3000001 bytes are there to resume from"):
@@ -157,7 +158,7 @@ def test_a_phone_that_prints_for_ever_is_refused(transport: AdbTransport) -> Non
 
 def test_missing_files_are_empty(transport: AdbTransport, tmp_path: Path) -> None:
     """An agent that died early has written no events."""
-    transport.pull(f"{TRIAL}/none", tmp_path / "none")
+    transport.pull(f"{TRIAL}/none", tmp_path / "none", most=10)
     assert (tmp_path / "none").read_bytes() == b""
     assert transport.follow(f"{TRIAL}/none", 7) == b""
 
@@ -247,9 +248,13 @@ def test_two_starts_in_one_folder_are_one_too_many(transport: AdbTransport) -> N
 def test_an_agent_that_is_not_there_is_refused(transport: AdbTransport) -> None:
     """Nothing is started; a missing folder is refused too."""
     with pytest.raises(DeviceRefused, match="does not exist or is not executable: push the agent again"):
-        transport.start(["./agent"], environment={}, folder=TRIAL, stdout=f"{TRIAL}/o", stderr=f"{TRIAL}/e")
+        transport.start(
+            ["./agent"], environment={}, folder=TRIAL, stdout=f"{TRIAL}/o", stderr=f"{TRIAL}/e", limit_s=60
+        )
     with pytest.raises(DeviceRefused, match="that folder does not exist"):
-        transport.start(["sh"], environment={}, folder="/data/none", stdout="/data/o", stderr="/data/e")
+        transport.start(
+            ["sh"], environment={}, folder="/data/none", stdout="/data/o", stderr="/data/e", limit_s=60
+        )
     assert transport.find(TRIAL) is None
 
 
