@@ -113,7 +113,7 @@ RelativePath = Annotated[str, AfterValidator(_relative)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 LARGEST = 2**63 - 1
-"""The largest integer of any document: what a signed word of 64 bits holds, in every language an agent may be in."""
+"""The largest integer of any document: a signed word of 64 bits holds it, whatever the agent is written in."""
 
 Integer = Annotated[int, Field(strict=True, ge=-LARGEST - 1, le=LARGEST)]
 Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]

@@ -13,6 +13,7 @@
     │       ├── WrongFile        a pipe, a device or a folder where a file belongs
     │       └── DeviceBusy       another lab is using it, or the cores it shares; no fault of the device
     ├── RunError                 a run that cannot continue, or had too little that was valid
+    │   └── LabFailed            a fault of the lab itself, while it measured on one device
     ├── Incomparable             two sides that differ beyond the dimension compared
     ├── StoreError               results that cannot be written or read
     │   └── DiskFull             no space left; everything saved before is safe
@@ -64,7 +65,7 @@ class DeviceFull(DeviceRefused):
     """No space left on the device; files already sent stay there."""
 
 
-class WrongFile(DeviceRefused):  # noqa: N818 - the words of the design
+class WrongFile(DeviceRefused):
     """A pipe, a device or a folder on the device where a file belongs: nothing was read from it."""
 
 
@@ -74,6 +75,10 @@ class DeviceBusy(DeviceRefused):
 
 class RunError(LabError):
     """A run that cannot continue, or had too little that was valid."""
+
+
+class LabFailed(RunError):  # noqa: N818 - the words of the design
+    """The lab itself failed while it measured on one device; the others go on."""
 
 
 class Incomparable(LabError):  # noqa: N818 - the words of the design

@@ -38,8 +38,8 @@ PATIENCE_S = 180.0
 its reboot began, and its shell answers some time before the framework does."""
 
 SPARE_S = 60.0
-"""How long an agent, or the sampler beside it, may outlive the trial's time limit when nobody ends it; a judgement:
-the lab itself ends it at the limit."""
+"""How long an agent, or the sampler beside it, may outlive the trial's time limit when nobody ends it; a
+judgement: the lab itself ends it at the limit."""
 
 Answer = TypeVar("Answer")
 
@@ -104,9 +104,9 @@ class Errand:
     """A launch to be carried out on a device within `timeout_s`; its outputs go to `folder`.
 
     Calls `started` with the process that runs (None: no longer), and `iterations` with how many it has finished.
-    `patience_s` is how long to wait at least for a device that went away. `events_most` is how many bytes of events
-    the launch's job can make (`lab.trial.limits`): an agent that writes more is ended. `heed`, called every HEED_EVERY_S, says
-    why the process must end now, or returns nothing.
+    `patience_s` is how long to wait at least for a device that went away. `events_most` is how many bytes of
+    events the launch's job can make (`lab.trial.limits`): an agent that writes more is ended. `heed`, called every
+    HEED_EVERY_S, says why the process must end now, or returns nothing.
     """
 
     launch: Launch

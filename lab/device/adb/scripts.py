@@ -18,8 +18,8 @@ PROCESS, RETURNCODE, ALIVE = "process", "rc", "alive"
 NOT_OURS, NOT_THERE, RUNNING, NO_FOLDER, CANNOT_RUN, NOT_A_FILE, STILL = 75, 74, 73, 72, 71, 69, 99
 OTHER_BOOT, OTHER_BOOT_SAID = 70, b"pocketlab-other-boot"
 """Exit statuses of these scripts: lease taken over, fewer bytes there than expected, already running, no such
-folder, program cannot be run, no regular file, still running; and the device is in another boot. All are below 126,
-where a shell's own begin."""
+folder, program cannot be run, no regular file, still running; and the device is in another boot. All are below
+126, where a shell's own begin."""
 
 _START_TIME = r"""start_time() {
   IFS= read -r stat </proc/$1/stat 2>/dev/null || return 1
@@ -139,7 +139,7 @@ def upload(target: str, offset: int) -> str:
 
 
 def pull(path: str, most: int) -> str:
-    """Print a file's size on a line, then its first `most` bytes, rounded up to blocks; nothing if it is missing."""
+    """Print a file's size on a line, then its first `most` bytes in whole blocks; nothing if it is missing."""
     return f"{_regular(path)}wc -c <{quoted_path(path)} && {_dd(path)} count={-(-most // BLOCK)}"
 
 
@@ -170,6 +170,7 @@ def start(
     folder: str,
     stdout: str,
     stderr: str,
+    *,
     limit_s: float,
 ) -> str:
     """Start a program detached, and print "pid starttime" of its wrapper, which leads its group.

@@ -182,7 +182,7 @@ class AdbTransport:
         """
         wanted = f"start {argv[0] if argv else 'nothing'} in {folder}"
         done = self._ended(
-            self._guarded(scripts.start(argv, environment, folder, stdout, stderr, limit_s)), wanted
+            self._guarded(scripts.start(argv, environment, folder, stdout, stderr, limit_s=limit_s)), wanted
         )
         process = _process(self._succeeded(done, wanted).stdout)
         if process is None:

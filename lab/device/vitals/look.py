@@ -28,7 +28,7 @@ from lab.device.vitals.lines import (
     write,
 )
 from lab.device.vitals.meaning import HAL_SKIN, aligned, battery, frozen, jumps, skin, soc
-from lab.errors import DeviceLost, DeviceRefused
+from lab.errors import DeviceLost, DeviceRefused, StoreError
 from lab.records import Vitals
 
 __all__ = [
@@ -106,25 +106,30 @@ def _one(lines: list[str], device: Device) -> Vitals:
     """Judge the reading of a look; count CPU time up to its last line."""
     try:
         found = parse(lines[0])
-    except ValueError as error:
+        if not isinstance(found, Reading):
+            return found
+        later = re.fullmatch(r'\{"ticks":"([^"]*)","ticks_s":"([^"]*)"\}', lines[-1])
+        first = ticks_of(found.ticks, found.ticks_s)
+        return judged(found, first, ticks_of(later[1], later[2]) if later else None)
+    except (ValueError, StoreError) as error:
         raise DeviceRefused(
             f"{device.identity.name}: wanted a reading, found {lines[0][:120]!r}: {error}"
         ) from error
-    if not isinstance(found, Reading):
-        return found
-    later = re.fullmatch(r'\{"ticks":"([^"]*)","ticks_s":"([^"]*)"\}', lines[-1])
-    first = ticks_of(found.ticks, found.ticks_s)
-    return judged(found, first, ticks_of(later[1], later[2]) if later else None)
 
 
 def _with_services(vitals: Vitals, said: str) -> Vitals:
     """Add the output of Android's services, in sections ``@dumpsys NAME`` ... ``@took FROM TO``."""
-    sections = re.findall(r"^@dumpsys (\w+)\n(.*?)\n?^@took (\S*) (\S*)$", said, re.MULTILINE | re.DOTALL)
-    for service, text, begun, ended in sections:
+    absent = False
+    for part in f"\n{said}".split("\n@dumpsys ")[1:]:
+        service, _, rest = part.partition("\n")
+        text, mark, took = f"\n{rest}".partition("\n@took ")
+        begun, _, ended = took.partition("\n")[0].partition(" ")
         took_s = (number(ended) or 0.0) - (number(begun) or 0.0)
-        add = {"battery": with_battery, "thermalservice": with_thermal}[service]
-        vitals = add(vitals, text, took_s)
-    absent = any(service == "battery" and no_battery(dumpsys_battery(text)) for service, text, *_ in sections)
+        if mark and service == "battery":
+            vitals = with_battery(vitals, text[1:], took_s)
+            absent = absent or no_battery(dumpsys_battery(text))
+        elif mark and service == "thermalservice":
+            vitals = with_thermal(vitals, text[1:], took_s)
     return _without_battery(vitals) if absent else vitals  # the HAL may name a sensor in its place
 
 
