@@ -170,7 +170,7 @@ def _one(bench: Bench, scenario: Scenario, begin: Begin, show: Show) -> Ended:
         record = carry_on(record, scenario, bench, show)
     except LabError as error:
         failed = error
-    except Exception as error:  # a fault of ours on one device is no reason to leave the others
+    except Exception as error:  # noqa: BLE001 - a fault of ours on one device is no reason to leave the others
         failed = _lab_failed(bench, record, error)
     else:
         return Ended(name, scenario.name, record, None)
@@ -275,6 +275,6 @@ def _noted(bench: Bench, failed: dict[str, LabError], show: Show) -> Iterator[No
         remember_failure(bench, error)
     except LabError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - as above
         failed[name] = _lab_failed(bench, None, error)
         show.say(str(failed[name]))

@@ -78,7 +78,7 @@ def collected(attempts: Attempts, place: Place, monitor: Monitor | Blind) -> Tri
             trial = attempt.with_memory(trial, ())
     except (DeviceError, StoreError):
         raise
-    except Exception as error:  # whatever it is, the run goes on without it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on without it
         set_aside(attempts, place, error)
         abandon(bench.device, attempt.job.trial)
         return None
@@ -91,7 +91,7 @@ def collected(attempts: Attempts, place: Place, monitor: Monitor | Blind) -> Tri
 
 
 def set_aside(attempts: Attempts, place: Place, error: Exception) -> None:
-    """Move a trial that another lab began, and that cannot be read, to the run's `interrupted`, with the reason."""
+    """Move a trial that another lab began, and that cannot be read, to `interrupted`, with the reason."""
     store, run_id = attempts.bench.store, attempts.record.id
     folder = store.trial_folder(run_id, place.number)
     (folder / REASON).write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="replace")

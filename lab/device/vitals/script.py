@@ -19,8 +19,8 @@ STALL_S = 3
 """How long one sensor may keep the reader before it counts as hanging. A judgement: three readings."""
 
 LINGER_S = 30
-"""How many readings a sampler still takes once the agent beside it has left its exit status: its lab ends it within
-a second, unless it died. A judgement: longer than a link's stall."""
+"""How many readings a sampler still takes once the agent beside it has left its exit status: its lab ends it
+within a second, unless it died. A judgement: longer than a link's stall."""
 
 SLOW_S = 60
 """How long a look may take when every sensor answers. A judgement: twelve times a gate's wait between looks."""

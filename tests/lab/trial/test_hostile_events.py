@@ -27,6 +27,7 @@ from tests.lab.trial.fake_trial import GENERATE, setting
 from tests.lab_process import null_scenario
 
 CELL = Cell("cell", GENERATE)
+WELL = Outcome(0, timed_out=False, lost="", wall_s=20.0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Judge:
     scenario: Scenario
     folder: Path
 
-    def __call__(self, raw: bytes, outcome: Outcome = Outcome(0, timed_out=False, lost="", wall_s=20.0)) -> Trial:
+    def __call__(self, raw: bytes, outcome: Outcome = WELL) -> Trial:
         """Return the trial of an agent that wrote this and ended well."""
         (self.folder / "events.jsonl").write_bytes(raw)
         with warnings.catch_warnings():
