@@ -56,7 +56,7 @@ _OWN_WORDS = frozenset({STARTING, SILENT, REFUSED, AWAY})
 class Entry:
     """A device that is attached, or should be: its own description, and what the lab knows about it.
 
-    `changed` says which settings a lab left changed; empty while a lab holds the device, which then puts them back.
+    `changed` says which settings a lab left changed; empty while a lab holds the device: that one puts them back.
     """
 
     found: Description

@@ -212,7 +212,13 @@ SAMPLER = (
     (
         _READ
         + r"""
-# loop: print one line a second, until the time is up, the folder is gone, or the agent has long ended
+# parent: who started this shell, or who took it over from a lab that died, into $parent
+parent() {
+  IFS= read -r parent </proc/$$/stat
+  parent=${parent##*) ? } parent=${parent%% *}
+}
+
+# loop: print one line a second, until the time is up, the folder or the lab is gone, or the agent has long ended
 loop() {
   over=0
   note() { echo "at $1" >beat; }
@@ -223,6 +229,8 @@ loop() {
     [ "${up%%.*}" -lt $until ] && [ $count -lt $bound ] || break
     if [ -e ../rc ]; then over=$((over + 1)); else over=0; fi
     [ $over -lt LINGER_S ] || break
+    parent
+    [ "$parent" = "$lab" ] || break
     echo "$line" >>vitals.jsonl || exit
     count=$((count + 1))
     echo $count >beat || exit
@@ -237,6 +245,8 @@ loop() {
 bound=$1 tries=0
 IFS=' ' read -r up value </proc/uptime
 until=$((${up%%.*} + bound))
+parent
+lab=$parent
 echo begin >beat && : >vitals.jsonl || exit
 while [ $tries -lt 40 ]; do
   loop &
