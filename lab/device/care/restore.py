@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,12 @@ def still_changed(root: Path, name: str, serialno: str = "") -> str:
     """
     entries = journal.of(journal.read(root)[0], name, serialno)
     return _pending(name, [entry.setting for entry in entries]) if entries else ""
+
+
+def changed_elsewhere(root: Path, here: Collection[str]) -> list[str]:
+    """Return what is still changed on each device that is not `here` now, in words; raises `StoreError`."""
+    away = {entry.device for entry in journal.read(root)[0] if not {entry.device, entry.serialno} & set(here)}
+    return [f"{name}: not attached; {still_changed(root, name)}" for name in sorted(away)]
 
 
 def _pending(name: str, settings: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ class Reading:
 
 
 _Reading = TypeAdapter(Reading)
-_Vitals = TypeAdapter(Vitals, config=ConfigDict(allow_inf_nan=False))
+_Vitals = TypeAdapter(Vitals)
 _HUGE = re.compile(r"(?<!\.)\b\d{19}")
 _NAMES = frozenset(each.name for each in fields(Vitals))
 
@@ -137,6 +137,7 @@ def parse(line: str) -> Reading | Vitals:
         raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
     if unknown := json.loads(line).keys() - _NAMES:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    write(found)  # raises for what is no finite number
     return found
 
 
