@@ -81,14 +81,17 @@ class Entry:
 
     @property
     def advice(self) -> str:
-        """Return why it cannot be used and what to do; for a usable device, its own detail, if any."""
+        """Return why it cannot be used and what to do, or a usable device's own detail; then what is changed."""
+        return "; ".join(filter(None, (self._told(), self.changed)))
+
+    def _told(self) -> str:
         if self.quarantined is not None:
             release = f"lab devices release {shlex.quote(self.name)}"
             return f"quarantined: {self.quarantined}; once that is fixed: {release}"
         found = self.found
         if found.state == READY:
             also = f"also at {', '.join(found.also)}" if found.also else ""
-            return "; ".join(filter(None, (found.detail, also, self.changed)))
+            return "; ".join(filter(None, (found.detail, also)))
         if found.state == AWAY:
             return f"{found.detail}; to forget it: lab devices disconnect {shlex.quote(found.serial)}"
         known = next((words for state, words in ADVICE.items() if found.state.startswith(state)), "")
