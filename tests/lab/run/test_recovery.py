@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from device_agents.contract import InvalidReason
+from lab.device.fake.agent import events_of
 from lab.device.fake.phone import FakePhone, fake_device
 from lab.device.transport import Process
 from lab.errors import DeviceLost
@@ -18,6 +19,8 @@ from lab.run.monitor import Blind
 from lab.run.recovery import REASON, collected
 from lab.run.runner import order, run
 from lab.trial.agent import Outcome, trial_folder
+from lab.trial.folder import EVENTS, TURN
+from lab.trial.job import Place
 from tests.fake_lab import FakeTurn, ScriptedLab, Wanderer
 
 
@@ -79,17 +82,40 @@ def test_who_resumes_a_run_ends_the_agents_of_its_lost_trials(make: Callable[...
     assert phone.journal[killed + 1] == "start agent 0000 load"
 
 
+def left_on(lab: ScriptedLab) -> tuple[Left, Attempts, Place]:
+    """Return a phone that has the first trial of a run, done by a lab that died, and the attempts to collect it."""
+    phone = Left(lab.phone.inputs, script=lab.phone.script, clock=lab.phone.clock)
+    bench, record = replace(lab.bench, device=fake_device(phone)), lab.begin()
+    attempts = Attempts(record, lab.scenario, bench, FakeTurn(), lambda now: None, lab.phone.inputs)
+    place = order(record)[0]
+    attempt = attempts.begin(place)
+    events = b"".join(events_of(attempt.job, phone.inputs, 0.01, "none"))
+    for name, content in {**attempt.errand.launch.files, EVENTS: events}.items():
+        phone.files[f"{trial_folder(bench.device, trial_name(record.id, 1))}/{name}"] = content
+    return phone, attempts, place
+
+
+@pytest.mark.parametrize(("begun_in", "reason"), [("6", None), ("5", InvalidReason.SHARED_HOST)])
+def test_a_trial_that_outlived_its_lab_counts_if_nobody_had_a_turn_since(
+    make: Callable[..., ScriptedLab], begun_in: str, reason: InvalidReason | None
+) -> None:
+    """On shared cores only two turns with consecutive numbers show that; ours has number 7."""
+    lab = make()
+    _, attempts, place = left_on(lab)
+    (lab.store.trial_folder(attempts.record.id, 1) / TURN).write_text(begun_in)
+
+    trial = collected(attempts, place, Blind())
+
+    assert trial is not None
+    assert (trial.valid, trial.reason) == (reason is None, reason)
+
+
 def test_a_leftover_that_cannot_be_read_is_set_aside_and_measured_again(
     make: Callable[..., ScriptedLab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault of ours in judging it must not end every `--resume` of its run."""
     lab = make()
-    phone = Left(lab.phone.inputs, script=lab.phone.script, clock=lab.phone.clock)
-    bench, record = replace(lab.bench, device=fake_device(phone)), lab.begin()
-    attempts = Attempts(record, lab.scenario, bench, FakeTurn(), lambda now: None, lab.phone.inputs)
-    place = order(record)[0]
-    job = attempts.begin(place).errand.launch.files
-    phone.files |= {f"{trial_folder(bench.device, trial_name(record.id, 1))}/{n}": c for n, c in job.items()}
+    phone, attempts, place = left_on(lab)
 
     def judged(self: Attempt, outcome: Outcome) -> Trial:
         raise OverflowError("int too large to convert to float")
@@ -98,6 +124,6 @@ def test_a_leftover_that_cannot_be_read_is_set_aside_and_measured_again(
         patch.setattr(Attempt, "judged", judged)
         assert collected(attempts, place, Blind()) is None
 
-    (aside,) = (lab.store.trials_folder(record.id).parent / "interrupted").iterdir()
+    *_, aside = sorted((lab.store.trials_folder(attempts.record.id).parent / "interrupted").iterdir())
     assert "OverflowError: int too large" in (aside / REASON).read_text()
-    assert not [name for name in phone.files if trial_name(record.id, 1) in name]
+    assert not [name for name in phone.files if trial_name(attempts.record.id, 1) in name]
