@@ -83,7 +83,7 @@ def test_who_resumes_a_run_ends_the_agents_of_its_lost_trials(make: Callable[...
 
 
 def left_on(lab: ScriptedLab) -> tuple[Left, Attempts, Place]:
-    """Return a phone that has the first trial of a run, done by a lab that died, and the attempts to collect it."""
+    """Return a phone with the first trial of a run, left by a lab that died, and the attempts to collect it."""
     phone = Left(lab.phone.inputs, script=lab.phone.script, clock=lab.phone.clock)
     bench, record = replace(lab.bench, device=fake_device(phone)), lab.begin()
     attempts = Attempts(record, lab.scenario, bench, FakeTurn(), lambda now: None, lab.phone.inputs)
