@@ -105,9 +105,9 @@ def measure(
     """Run every scenario on every device; return the outcomes in the order of the scenarios.
 
     A device that fails is left out from then on, and the others go on, even when it is the lab that failed on it:
-    the traceback then lies in its run's folder. A full disk or a damaged store ends all of
-    them: raises `StoreError`. An interrupt sets `stop`, which ends every device's work and seals every run; then
-    it is raised again.
+    the traceback then lies in its run's folder. A full disk or a damaged store ends all of them: raises
+    `StoreError`. An interrupt sets `stop`, which ends every device's work and seals every run; then it is raised
+    again.
     """
     together = [replace(bench, clock=StoppableClock(bench.clock, stop)) for bench in benches]
     crews = [[bench for bench in together if bench.device.shares_host]]

@@ -223,7 +223,10 @@ def _found(errand: Errand, patiently: _Patience) -> Process | None:
     if process is None:
         return None
     for name, content in launch.files.items():
-        if patiently(partial(transport.follow, posixpath.join(launch.folder, name), 0)) != content:
+        try:
+            if patiently(partial(transport.follow, posixpath.join(launch.folder, name), 0)) != content:
+                return None
+        except WrongFile:
             return None
         (errand.folder / name).write_bytes(content)
     return process
@@ -290,7 +293,7 @@ def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int
         new = patiently(partial(transport.follow, path, offset))
         offset += len(new)
         if offset > errand.events_most:
-            return None, ""  # what is fetched of them shows that they are too long
+            return None, ""  # their size, when they are fetched, is the reason
         if found := len(_ITERATION.findall(new)):
             count += found
             errand.iterations(count)

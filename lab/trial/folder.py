@@ -64,9 +64,8 @@ def read_events(raw: bytes, limits: Limits | None = None) -> Reading:
             event = parse_event.validate_json(line)
         except ValidationError as error:
             return Reading(tuple(events), Malformed(number, _excerpt(line), _problem(error)), _excerpt(half))
-        if line.count(b":") != _keys(event) and (
-            key := _repeated(line)
-        ):  # each key has a colon; so have some texts
+        # each key has a colon, and so have some texts
+        if line.count(b":") != _keys(event) and (key := _repeated(line)):
             problem = f"the key {_excerpt(key)!r} stands in it twice"
             return Reading(tuple(events), Malformed(number, _excerpt(line), problem), _excerpt(half))
         events.append(event)

@@ -216,7 +216,10 @@ class AdbTransport:
 
     def find(self, folder: str) -> Process | None:
         """Return the process that any lab started in `folder`; None if none did."""
-        said = self.follow(f"{folder}/{scripts.PROCESS}", 0)
+        try:
+            said = self.follow(f"{folder}/{scripts.PROCESS}", 0)
+        except WrongFile:  # no lab leaves such a thing there
+            return None
         if (process := _process(said)) is not None:
             self._folders[process] = folder
         return process
