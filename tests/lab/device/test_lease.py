@@ -479,11 +479,11 @@ def test_what_a_dead_lab_left_running_on_a_phone_is_ended(phone: Phone) -> None:
     phone.shell(f"sed -i s/^expires=.*/expires=0/ {FARM}/lease")
 
     with lease.held(second, owner=OTHER, wait_s=0, tell=lambda text: None):
-        assert first.transport.wait(process, timeout_s=5) == -9
-        assert second.transport.find(folder) is None, "what a lab ended is no result to be collected"
-        assert (
-            phone.shell("for p in /proc/[0-9]*; do cat $p/comm; done 2>/dev/null | grep -c sleep || true") == "0\n"
-        )
+        assert not phone.file(folder).exists(), "what a lab ended is no result to be collected"
+        count = "for p in /proc/[0-9]*; do cat $p/comm; done 2>/dev/null | grep -c sleep || true"
+        began = time.monotonic()
+        while phone.shell(count) != "0\n":
+            assert time.monotonic() - began < 20, "the agent, or the clock beside it, goes on"
 
 
 def test_after_a_reboot_the_lease_is_taken_again(phone: Phone) -> None:

@@ -148,7 +148,7 @@ def test_what_went_on_beside_another_lab_does_not_count(person: Person, meet: Me
     done = person.resume()
 
     assert between.returncode == 0, between.stderr
-    assert ("left running by the last holder" in between.words) == still_running
+    assert "left running by the last holder" in between.words, "the sampler, if the agent has ended"
     assert done.returncode == 0, done.stderr
     assert person.trials() == ["ok", "ok"]
     assert folders(person.phone) == []
