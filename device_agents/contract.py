@@ -16,11 +16,19 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 
 from device_agents.plain import plain
 from device_agents.reasons import InvalidReason as InvalidReason  # noqa: PLC0414 - handed on
@@ -122,8 +130,12 @@ def _quoted(path: str) -> str:
 RelativePath = Annotated[str, AfterValidator(_relative)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+LARGEST = 2**63 - 1
+"""The largest integer of any document: a signed word of 64 bits holds it, whatever the agent is written in."""
+
+Integer = Annotated[int, Field(strict=True, ge=-LARGEST - 1, le=LARGEST)]
+Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
+Positive = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
 Real = Annotated[
     float, WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
 ]
@@ -161,7 +173,7 @@ class Product(Contract):
     """How the matrices of a component are multiplied, and what a weight takes, scales and padding included."""
 
     operator: str = Field(description="the runtime's operator: MatMul, MatMulNBits, ...")
-    accuracy_level: int | None = Field(description="of MatMulNBits: 4 multiplies in INT8")
+    accuracy_level: Integer | None = Field(description="of MatMulNBits: 4 multiplies in INT8")
     block: Positive | None = Field(description="weights of a row that share one scale; null: the whole row")
     unpacked: bool = Field(description="the runtime unpacks the weights to float32 once, while it opens the graph")
     stored_bits: float = Field(gt=0, description="bits a weight in the build's files")
@@ -232,7 +244,7 @@ class Weights(Contract):
 
     origin: Literal["trained", "random", "checkpoint"]
     source: str = Field(description="the seed, the training run or the checkpoint to get the weights from again")
-    seed: int | None = Field(default=None, description="the seed from which models/ draws `random` weights")
+    seed: Integer | None = Field(default=None, description="the seed from which models/ draws `random` weights")
 
 
 class Manifest(Contract):
@@ -327,7 +339,13 @@ class TokenTrail(Contract):
     """Greedy token ids, each with its margin: top-1 minus top-2 logit."""
 
     ids: list[Count]
-    margins: list[Real]
+    margins: list[Real] = Field(description="one for each id")
+
+    @model_validator(mode="after")
+    def _paired(self) -> Self:
+        if len(self.margins) != len(self.ids):
+            raise ValueError(f"wanted a margin for each of {len(self.ids)} ids, found {len(self.margins)}")
+        return self
 
 
 class Golden(Contract):
@@ -407,7 +425,7 @@ class GenerateWork(Contract):
     batches: Annotated[list[Batch], Field(min_length=1)]
     pipelined: bool
     parallel_tokens: Positive
-    new_tokens: Annotated[int, Field(ge=2)]
+    new_tokens: Annotated[int, Field(strict=True, ge=2, le=LARGEST)]
     coupled: bool
     instruction_delay_s: float | None = None
     release_vision: bool = False
@@ -494,9 +512,9 @@ class Hello(Contract):
     cpu_features: list[str]
     units: dict[Name, list[Count]]
     pid: Count = Field(description="0 for a foreign tool, whose output does not give it")
-    monotonic_ns: int
-    boot_ns: int
-    real_ns: int
+    monotonic_ns: Integer
+    boot_ns: Integer
+    real_ns: Integer
 
 
 class Tokens(Contract):
@@ -514,7 +532,7 @@ class Span(Contract):
     iteration: Count
     index: Count = Field(description="batch, chunk or token")
     parent: Stage | None = None
-    start_ns: int
+    start_ns: Integer
     duration_ns: Count
     role: str = Field(description="the paper's name of the unit: cpu or npu; user for the time that a user waits")
     unit: str = Field(description="the unit that executed it, e.g. cpu0-1")
@@ -534,7 +552,7 @@ class Iteration(Contract):
     event: Literal["iteration"] = "iteration"
     iteration: Count
     phase: Literal["warmup", "measure"]
-    start_ns: int
+    start_ns: Integer
     duration_ns: Count
 
 
@@ -646,5 +664,6 @@ def fingerprint(values: npt.NDArray[np.float32]) -> Fingerprint:
 
 def relative_distance(found: Fingerprint, golden: Fingerprint) -> float:
     """Estimate ||found - golden|| / ||golden|| from two fingerprints; NaN and infinity propagate."""
-    difference = np.subtract(found.projections, golden.projections)
-    return float(np.sqrt(np.mean(difference**2)) / golden.norm)
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = np.subtract(found.projections, golden.projections)
+        return float(np.sqrt(np.mean(difference**2)) / golden.norm)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
 from device_agents import contract, ending
-from device_agents.contract import PROTOCOL, ROLES, ErrorClass, Input, Job, Manifest, Stage
+from device_agents.contract import LARGEST, PROTOCOL, ROLES, ErrorClass, Input, Job, Manifest, Stage
 
 HERE = Path(__file__).parent
 SCHEMA = HERE / "contract.schema.json"
@@ -172,7 +172,7 @@ def _kind(said: JsonSchemaValue) -> str:
     if said.get("type") == "object":
         values = said.get("additionalProperties")
         return f"object of {_kind(values)}" if isinstance(values, dict) else "object"
-    bound = f" >= {said['minimum']}" if "minimum" in said else ""
+    bound = f" >= {said['minimum']}" if said.get("minimum", -LARGEST) > -LARGEST else ""
     return str(said.get("type", "value")) + bound
 
 

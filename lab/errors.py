@@ -10,8 +10,10 @@
     │   │   └── DeviceRebooted   it came back after a reboot; its work is lost
     │   └── DeviceRefused        stable: the device said no; a retry will not help
     │       ├── DeviceFull       no space left on the device; files already sent stay
+    │       ├── WrongFile        a pipe, a device or a folder where a file belongs
     │       └── DeviceBusy       another lab is using it, or the cores it shares; no fault of the device
     ├── RunError                 a run that cannot continue, or had too little that was valid
+    │   └── LabFailed            a fault of the lab itself, while it measured on one device
     ├── Incomparable             two sides that differ beyond the dimension compared
     ├── StoreError               results that cannot be written or read
     │   └── DiskFull             no space left; everything saved before is safe
@@ -63,12 +65,20 @@ class DeviceFull(DeviceRefused):
     """No space left on the device; files already sent stay there."""
 
 
+class WrongFile(DeviceRefused):
+    """A pipe, a device or a folder on the device where a file belongs: nothing was read from it."""
+
+
 class DeviceBusy(DeviceRefused):
     """Another lab is using the device, or the cores that it shares; no fault of the device."""
 
 
 class RunError(LabError):
     """A run that cannot continue, or had too little that was valid."""
+
+
+class LabFailed(RunError):  # noqa: N818 - the words of the design
+    """The lab itself failed while it measured on one device; the others go on."""
 
 
 class Incomparable(LabError):  # noqa: N818 - the words of the design

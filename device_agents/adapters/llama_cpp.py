@@ -95,12 +95,16 @@ def parse(
     try:
         result = read(job, manifest, stdout=stdout, stderr=stderr, returncode=returncode)
         unit = observed.unit_of(cores_of(job), placed)
+        if result.backends is None or result.n_gpu_layers is None:
+            unit = observed.UNKNOWN  # it may have computed anywhere
+        timed = _timed(job, result, unit)
+        return [_hello(job, manifest, result), *timed, _end(len(result.samples_ns))]
     except AgentError as error:
         return [_hello(job, manifest, None), Error(error=error.error, message=str(error)), _end(0)]
-    if result.backends is None or result.n_gpu_layers is None:
-        unit = observed.UNKNOWN  # it may have computed anywhere
-    timed = _timed(job, result, unit)
-    return [_hello(job, manifest, result), *timed, _end(len(result.samples_ns))]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        words = f"llama-bench printed what no event can hold: {first['loc'][0]}: {first['msg']}"
+        return [_hello(job, manifest, None), Error(error=ErrorClass.CRASH, message=words), _end(0)]
 
 
 def _timed(job: Job, result: Result, unit: str) -> list[Event]:

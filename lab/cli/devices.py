@@ -73,6 +73,8 @@ def list_devices(
         for entry in entries:
             if entry.advice:
                 typer.echo(f"! {entry.name}: {entry.advice}")
+        for words in care.changed_elsewhere(data, {entry.name for entry in entries}):
+            typer.echo(f"! {words}")
         if not entries and failure is None:
             typer.echo(
                 f"No phone is attached. Start a virtual one: {remedies.virtual_phone()}; connect one "

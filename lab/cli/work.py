@@ -1,4 +1,4 @@
-"""Benches at work: a person sees their progress, and SIGTERM ends them as Ctrl-C does."""
+"""Benches at work: a person sees their progress, and SIGTERM and SIGHUP end them as Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ def at_work(
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGHUP)]
+    for number, handler in before:
+        if handler is not signal.SIG_IGN:  # as under nohup, which ignores that its terminal was closed
+            signal.signal(number, interrupt)
     try:
         with Display(console()) as display:
             yield [_pushing(bench, display, stop) for bench in benches], display
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _pushing(bench: Bench, display: Display, stop: threading.Event | None) -> Bench:

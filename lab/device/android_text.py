@@ -46,7 +46,17 @@ def number(text: str) -> float | None:
 
 def getprop(text: str) -> dict[str, str]:
     """Parse `getprop`: one ``[name]: [value]`` a line; a value may span several lines."""
-    return dict(re.findall(r"^\[([^\]\n]+)\]: \[(.*?)\]$", text, re.MULTILINE | re.DOTALL))
+    found: dict[str, str] = {}
+    name, value = "", list[str]()
+    for line in text.split("\n"):
+        if name:
+            value.append(line)
+        elif begun := re.fullmatch(r"\[([^\]]+)\]: \[(.*)", line):
+            name, value = begun[1], [begun[2]]
+        if name and line.endswith("]"):
+            found[name] = "\n".join(value)[:-1]
+            name = ""
+    return found
 
 
 def cpus(text: str) -> tuple[int, ...]:
@@ -59,7 +69,7 @@ def cpus(text: str) -> tuple[int, ...]:
 
 def df_free(text: str) -> int | None:
     """Return the free bytes that `df -k` of one folder shows."""
-    match = re.search(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s", f"{text}\n")
+    match = re.search(r"\s(\d{1,18})\s+(\d{1,18})\s+(\d{1,18})\s+\d{1,3}%\s", f"{text}\n", re.ASCII)
     return int(match[3]) * 1024 if match else None
 
 
@@ -104,7 +114,7 @@ def dumpsys_thermal(text: str) -> Thermal:
     overridden = re.search(r"^IsStatusOverride: true$", text, re.MULTILINE) is not None
     _, _, section = text.partition("Current temperatures from HAL:\n")
     section = section.partition("Current cooling devices")[0] if "HAL Ready: true" in text else ""
-    found = re.findall(r"Temperature\{mValue=([^,}]*), mType=(-?\d{1,9}), mName=([^,}]+),", section)
+    found = re.findall(r"Temperature\{mValue=([^,}]{0,64}), mType=(-?\d{1,9}), mName=([^,}]{1,128}),", section)
     said = [one for one in found if int(one[1]) in TEMPERATURES]
     numbers = {name for value, _, name in said if re.fullmatch(r"-?\d+(\.\d+)?", value)}
     return Thermal(

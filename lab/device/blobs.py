@@ -122,7 +122,7 @@ def survey(device: Device, fence: int) -> Found:
         lines.setdefault(word, []).append(rest)
     files = [found for line in lines.get("file", []) if (found := _file(line))]
     boot, free = lines.get("boot", [""])[0], lines.get("free", ["?"])[0].split()
-    if len(free) != 2 or not all(text.isdigit() for text in free):
+    if len(free) != 2 or not all(re.fullmatch(r"[0-9]{1,18}", text) for text in free):
         raise DeviceRefused(
             f"{device.identity.name}: wanted the free space of {device.scratch}, "
             f"found {' '.join(free)!r}; its stat does not know -f"
@@ -142,7 +142,7 @@ def survey(device: Device, fence: int) -> Found:
 
 def _file(line: str) -> tuple[str, str, Stat] | None:
     """Parse a line of the survey; None for a file that the lab did not name."""
-    match = re.fullmatch(r"([0-9]+) (-?[0-9]+) ([0-9]+) (blobs|parts)/([0-9a-f]{64})", line)
+    match = re.fullmatch(r"([0-9]{1,18}) (-?[0-9]{1,18}) ([0-9]{1,20}) (blobs|parts)/([0-9a-f]{64})", line)
     if match is None:
         return None
     size, modified, inode, folder, name = match.groups()

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from lab.device.android_text import df_free
+from lab.device.android_text import df_free, number
 from lab.device.transport import Completed, Device, Process, Transport
 from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, DeviceRefused
 
@@ -62,6 +62,7 @@ _OTHER_BOOT = 76
 _SCRIPT = r"""
 verb=$1 dir=$2 me=$3 mine=$4 lasts=$5 noted=$6 longest=$7 keep=$8 dead=$9
 [ "$verb" != take ] || mkdir -p "$dir" || exit 73
+[ "$verb" != take ] || chmod 700 "$dir" 2> /dev/null  # not for apps to read
 cd "$dir" || exit 73
 number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; [ ${#1} -lt 10 ]; }  # mksh counts in 32 bits
 read -r now rest < /proc/uptime && now=${now%%.*}
@@ -87,8 +88,8 @@ save() {
 live() { [ -z "$damaged" ] && [ -n "$owner" ] && [ "$boot" = "$this" ] && [ "$expires" -gt "$now" ]; }
 started() { { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 0; set -- ${line##*) }; echo "${20}"; }
 slay() { echo "ended $1"; kill -s KILL -- "-$1" 2> /dev/null; kill -s KILL "$1" 2> /dev/null; }
-sweep() {  # kill what the last holder left running: the agent it noted, and holders of a trial's `alive` lock
-  for alive in trials/*/alive; do
+sweep() {  # kill what the last holder left running: the agent it noted, and holders of an `alive` lock
+  for alive in trials/*/alive trials/*/*/alive; do  # of agents, and of samplers below them
     [ -e "$alive" ] || continue
     case $keep in ?*) case $alive in "trials/$keep"-*) continue ;; esac ;; esac
     (flock -n 8) 8< "$alive" && continue
@@ -99,6 +100,10 @@ sweep() {  # kill what the last holder left running: the agent it noted, and hol
   done
   pid=${agent%% *}
   if [ -z "$keep" ] && number "$pid" && [ "$(started "$pid")" = "${agent##* }" ]; then slay "$pid"; fi
+  for left in trials/*; do  # nobody comes back for these: their runs measure them again
+    case $keep in ?*) case $left in "trials/$keep"-*) continue ;; esac ;; esac
+    rm -rf "$left"
+  done
 }
 next() {
   last=0
@@ -246,7 +251,7 @@ class Lease:
                     f"{self._name}: wanted its lease in {self._folder}, found no space left on the device"
                     f"{free_words(self._device)}. Free some on it, then run again; the lab's files there stay"
                 )
-            if done.returncode != 0 or not lines.get("granted", "").isdigit():
+            if done.returncode != 0 or not re.fullmatch(r"[0-9]{1,9}", lines.get("granted", "")):
                 raise DeviceRefused(
                     f"{self._name}: wanted its lease in {self._folder}, found: {said}. It needs the "
                     f"commands flock, mv and mkdir: lab probe {shlex.quote(self._name)}"
@@ -344,7 +349,8 @@ def holder(transport: Transport, scratch: str = SCRATCH) -> Holder | None:
     numbers = found.get("fence", ""), found.get("expires", "")
     if not found.get("owner") or not all(re.fullmatch(r"[0-9]{1,9}", text) for text in numbers):
         return None
-    left_s = int(numbers[1]) - float(lines[1].split()[0])
+    up_s = number(lines[1].partition(" ")[0])
+    left_s = 0.0 if up_s is None else int(numbers[1]) - up_s
     if found.get("boot") != lines[0] or not 0 < left_s <= LONGEST_S:
         return None
     return Holder(found["owner"], int(numbers[0]), left_s)

@@ -9,6 +9,7 @@ import platform
 import select
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
@@ -19,8 +20,8 @@ import psutil
 
 import device_agents
 from lab.device.android_text import cpus
-from lab.device.transport import Completed, Device, Process
-from lab.errors import DeviceLost, DeviceRefused
+from lab.device.transport import NO_FILE, Completed, Device, Process
+from lab.errors import DeviceLost, DeviceRefused, WrongFile
 from lab.files import sha256
 from lab.identifiers import now_utc
 from lab.islands.process import ROOT, command
@@ -28,6 +29,10 @@ from lab.records import DeviceIdentity
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 """The variables that an agent inherits from the lab; any other would be an unrecorded influence."""
+
+
+AT_ONCE = 32 * 2**20
+"""The most bytes to read of a growing file at once."""
 
 
 class SystemClock:
@@ -87,24 +92,42 @@ class LocalTransport:
             progress(write.tell() - offset)
         return sha256(path)
 
-    def pull(self, source: str, target: Path) -> None:
-        """Copy a file; a missing one becomes empty, and one that is already in place stays."""
-        if Path(source).absolute() == target.absolute():
-            target.touch()
-            return
-        target.write_bytes(self.follow(source, 0))
+    def pull(self, source: str, target: Path, *, most: int) -> int:
+        """Copy the first `most` bytes of a file; one that is already in place is cut to so many."""
+        if Path(source).absolute() != target.absolute():
+            content = self.follow(source, 0)
+            target.write_bytes(content[:most])
+            return len(content)
+        target.touch()
+        size = len(self.follow(source, 0)) if not target.is_file() else target.stat().st_size
+        if size > most:
+            os.truncate(target, most)
+        return size
 
     def follow(self, path: str, offset: int) -> bytes:
-        """Return the file's bytes from `offset` on."""
+        """Return at most 32 MiB of the file from `offset` on."""
         try:
-            with Path(path).open("rb") as file:
-                file.seek(offset)
-                return file.read()
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its writer
         except FileNotFoundError:
             return b""
+        except OSError as error:
+            raise WrongFile(f"host: wanted to read {path}: {error.strerror}") from error
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise WrongFile(f"host: wanted to read {path}; {NO_FILE}")
+            return os.pread(descriptor, AT_ONCE, offset)
+        finally:
+            os.close(descriptor)
 
     def start(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        stdout: str,
+        stderr: str,
+        limit_s: float,
     ) -> Process:
         """Start a process in its own session. Raises `DeviceRefused` when it cannot be started."""
         with Path(stdout).open("wb") as out, Path(stderr).open("wb") as err:

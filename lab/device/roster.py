@@ -16,6 +16,7 @@ from lab.device.adb.server import Server, attached, connect_tcp, disconnect_tcp
 from lab.device.adb.transport import AdbTransport
 from lab.device.addresses import addresses, knock
 from lab.device.android import READY, REFUSED, SILENT, STARTING, Description
+from lab.device.care.restore import still_changed
 from lab.device.cores import HOST
 from lab.device.transport import Device
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
@@ -53,11 +54,15 @@ _OWN_WORDS = frozenset({STARTING, SILENT, REFUSED, AWAY})
 
 @dataclass(frozen=True)
 class Entry:
-    """A device that is attached, or should be: its own description, and what the lab knows about it."""
+    """A device that is attached, or should be: its own description, and what the lab knows about it.
+
+    `changed` says which settings a lab left changed; empty while a lab holds the device: that one puts them back.
+    """
 
     found: Description
     held_by: str = ""
     quarantined: str | None = None
+    changed: str = ""
 
     @property
     def name(self) -> str:
@@ -76,15 +81,17 @@ class Entry:
 
     @property
     def advice(self) -> str:
-        """Return why it cannot be used and what to do; for a usable device, its own detail, if any."""
+        """Return why it cannot be used and what to do, or a usable device's own detail; then what is changed."""
+        return "; ".join(filter(None, (self._told(), self.changed)))
+
+    def _told(self) -> str:
         if self.quarantined is not None:
             release = f"lab devices release {shlex.quote(self.name)}"
             return f"quarantined: {self.quarantined}; once that is fixed: {release}"
         found = self.found
         if found.state == READY:
-            return "; ".join(
-                filter(None, (found.detail, f"also at {', '.join(found.also)}" if found.also else ""))
-            )
+            also = f"also at {', '.join(found.also)}" if found.also else ""
+            return "; ".join(filter(None, (found.detail, also)))
         if found.state == AWAY:
             return f"{found.detail}; to forget it: lab devices disconnect {shlex.quote(found.serial)}"
         known = next((words for state, words in ADVICE.items() if found.state.startswith(state)), "")
@@ -155,7 +162,8 @@ def _entry(server: Server, root: Path, found: Description) -> Entry:
             held_by = holder.owner if holder else ""
         except DeviceError as error:
             found = replace(found, state=android.state_of(error), detail=str(error))
-    return Entry(found, held_by, health.quarantined(root, found.name))
+    changed = "" if held_by else still_changed(root, found.name, found.own_serial)
+    return Entry(found, held_by, health.quarantined(root, found.name), changed)
 
 
 # --- what a person means -------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ from lab.records import DeviceIdentity
 SLOWEST_HASH = 20_000_000
 """Bytes a second that any device hashes at least. A judgement: emulated arm64 is the slowest we have."""
 
+NO_FILE = "it is a pipe, a device or a folder, wanted a file"
+"""The words of a `WrongFile`."""
+
 
 @dataclass(frozen=True)
 class Completed:
@@ -60,18 +63,36 @@ class Transport(Protocol):
         """
         ...
 
-    def pull(self, source: str, target: Path) -> None:
-        """Copy a file from the device; a missing one becomes an empty file."""
+    def pull(self, source: str, target: Path, *, most: int) -> int:
+        """Copy the first `most` bytes of a file from the device; return how many it has there.
+
+        A missing one becomes an empty file. Raises `WrongFile`, and `DiskFull` before anything is copied when this
+        machine has no room for it.
+        """
         ...
 
     def follow(self, path: str, offset: int) -> bytes:
-        """Return a growing file's bytes from `offset` on, or a first part of them; empty when nothing is new."""
+        """Return a growing file's bytes from `offset` on, or a first part of them; empty when nothing is new.
+
+        Raises `WrongFile`.
+        """
         ...
 
     def start(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        stdout: str,
+        stderr: str,
+        limit_s: float,
     ) -> Process:
-        """Start a process detached from the lab, in its own process group, with its output in files."""
+        """Start a process detached from the lab, in its own process group, with its output in files.
+
+        Without the lab it ends after `limit_s` at the latest: a device ends it by itself, and on this machine the
+        next lab's turn does.
+        """
         ...
 
     def wait(self, process: Process, *, timeout_s: float) -> int | None:

@@ -142,7 +142,7 @@ def against(found: Interval, metric: Metric) -> tuple[str, str]:
 
 
 def behind(metric: Metric, found: Interval | None = None) -> str:
-    """Return the word for a cell that is not the best, e.g. ``slower``; with its ratio to the best, by how much."""
+    """Return the word for a cell that is not the best, e.g. ``slower``; with a ratio to the best, by how much."""
     word = {"fastest": "slower", "lowest": "higher", "highest": "lower"}[superlative(metric)]
     if found is None:
         return word

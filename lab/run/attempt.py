@@ -16,6 +16,7 @@ from lab.trial import foreign
 from lab.trial.agent import Errand, Launch, Outcome, launch_for
 from lab.trial.job import Place
 from lab.trial.judge import trial_of, with_memory
+from lab.trial.limits import limits_of
 from lab.trial.memory import Look
 
 
@@ -52,6 +53,7 @@ class Attempts:
             timeout_s=self.scenario.plan.timeout_s,
             clock=bench.clock,
             look_every_s=bench.device.look_every_s,
+            events_most=limits_of(job, self.inputs).bytes,
             started=self.held.note,
             iterations=lambda count: self.watch(Progress(place, total, count)),
         )
@@ -101,6 +103,8 @@ def empty_folder(store: Store, run_id: str, number: int) -> Path:
     """Return a trial's empty folder; moves what a cut attempt left there aside, under ``interrupted/``."""
     folder = store.trial_folder(run_id, number)
     if any(folder.iterdir()):
+        for part in folder.rglob("*.part"):  # of a file that was on its way: it is on the device, and takes room
+            part.unlink()
         aside = folder.parent.parent / "interrupted"
         aside.mkdir(exist_ok=True)
         folder.rename(aside / f"{number:04d}-{len(list(aside.glob(f'{number:04d}-*'))) + 1}")

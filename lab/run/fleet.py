@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from device_agents.contract import InvalidReason
 from lab.device.transport import Clock
-from lab.errors import DeviceBusy, DeviceError, DeviceFull, DeviceLost, LabError, RunError, StoreError
+from lab.errors import (
+    DeviceBusy,
+    DeviceError,
+    DeviceFull,
+    DeviceLost,
+    LabError,
+    LabFailed,
+    RunError,
+    StoreError,
+)
 from lab.records import Run, Trial
 from lab.run import runner
 from lab.run.bench import Bench, Watch
@@ -27,6 +37,9 @@ if TYPE_CHECKING:
     from lab.device.lease import Lease as DeviceLease
 
 log = logging.getLogger(__name__)
+
+FAILURE = "failure.txt"
+"""The file in a run's folder with the traceback of a fault of the lab's own."""
 
 
 class Show(Protocol):
@@ -91,9 +104,10 @@ def measure(
 ) -> list[Ended]:
     """Run every scenario on every device; return the outcomes in the order of the scenarios.
 
-    A device that fails is left out from then on, and the others go on. A full disk or a damaged store ends all of
-    them: raises `StoreError`. An interrupt sets `stop`, which ends every device's work and seals every run; then
-    it is raised again.
+    A device that fails is left out from then on, and the others go on, even when it is the lab that failed on it:
+    the traceback then lies in its run's folder. A full disk or a damaged store ends all of them: raises
+    `StoreError`. An interrupt sets `stop`, which ends every device's work and seals every run; then it is raised
+    again.
     """
     together = [replace(bench, clock=StoppableClock(bench.clock, stop)) for bench in benches]
     crews = [[bench for bench in together if bench.device.shares_host]]
@@ -144,7 +158,7 @@ def _crew(work: _Work, crew: Sequence[Bench]) -> None:
             work.ended.append(one)
             if isinstance(one.error, StoreError):
                 raise one.error
-            if isinstance(one.error, DeviceError):
+            if isinstance(one.error, DeviceError | LabFailed):
                 out[name] = one.error
 
 
@@ -155,9 +169,29 @@ def _one(bench: Bench, scenario: Scenario, begin: Begin, show: Show) -> Ended:
         record = begin(scenario, bench)
         record = carry_on(record, scenario, bench, show)
     except LabError as error:
-        show.say(f"{name}: {scenario.name} failed: {str(error).splitlines()[0]}")
-        return Ended(name, scenario.name, record, error)
-    return Ended(name, scenario.name, record, None)
+        failed = error
+    except Exception as error:  # noqa: BLE001 - a fault of ours on one device is no reason to leave the others
+        failed = _lab_failed(bench, record, error)
+    else:
+        return Ended(name, scenario.name, record, None)
+    show.say(f"{name}: {scenario.name} failed: {str(failed).splitlines()[0]}")
+    return Ended(name, scenario.name, record, failed)
+
+
+def _lab_failed(bench: Bench, record: Run | None, error: Exception) -> LabFailed:
+    """Return the error that says that the lab failed on a device; its traceback goes to the run's folder."""
+    log.error("%s: the lab failed on it", bench.device.identity.name, exc_info=error)
+    where = ""
+    if record is not None:
+        path = bench.store.trials_folder(record.id).parent / FAILURE
+        with suppress(OSError):
+            text = "".join(traceback.format_exception(error))
+            path.write_text(text, encoding="utf-8", errors="replace")
+            where = f"; its traceback is in {path}"
+    return LabFailed(
+        f"{bench.device.identity.name}: the lab itself failed on this device ({type(error).__name__}: "
+        f"{str(error)[:200]}){where}. This is a bug in the lab: report it with that file. The other devices go on"
+    )
 
 
 def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
@@ -239,3 +273,8 @@ def _noted(bench: Bench, failed: dict[str, LabError], show: Show) -> Iterator[No
         failed[name] = error
         show.say(f"{name}: {error}")
         remember_failure(bench, error)
+    except LabError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        failed[name] = _lab_failed(bench, None, error)
+        show.say(str(failed[name]))

@@ -11,6 +11,7 @@ from pathlib import Path
 from device_agents.contract import InvalidReason
 from lab.device.transport import Process
 from lab.device.vitals.lines import read, vitals_of, write
+from lab.device.vitals.look import MOST_BYTES
 from lab.device.vitals.meaning import LEAP_S
 from lab.errors import DeviceError, DeviceLost, DeviceRebooted, StoreError
 from lab.files import disk_errors
@@ -19,17 +20,14 @@ from lab.gate.clocks import Offered
 from lab.records import ELSEWHERE, IDLE_UNKNOWN, UNSAMPLED, Flaw, Trial, Vitals
 from lab.run.bench import Bench, Senses
 from lab.scenario.plan import Gates
-from lab.trial.agent import Errand, Outcome, carry_out
-from lab.trial.folder import AFTER, EVENTS, GATE, VITALS, read_events
+from lab.trial.agent import SPARE_S, Errand, Outcome, carry_out
+from lab.trial.folder import AFTER, EVENTS, GATE, VITALS, read_events, read_or_empty
 from lab.trial.placement import ELSEWHERE_CORES, others_rose
 
 log = logging.getLogger(__name__)
 
 FOLDER = "vitals"
 """Where the sampler works: in the trial's folder on the device."""
-
-SPARE_S = 60.0
-"""How long a sampler whose lab died outlives the trial's time limit; a judgement."""
 
 
 def monitor_of(bench: Bench, gates: Gates) -> Monitor | Blind:
@@ -223,7 +221,8 @@ class Monitor:
         """Judge a trial that another lab began: by its looks at the `gate`, and by the samples taken since."""
         device, folder = self._bench.device, errand.folder
         try:
-            device.transport.pull(f"{errand.launch.folder}/{FOLDER}/{VITALS}", folder / VITALS)
+            source = f"{errand.launch.folder}/{FOLDER}/{VITALS}"
+            device.transport.pull(source, folder / VITALS, most=MOST_BYTES)
         except DeviceError as error:
             log.warning("%s: its sensors' samples stay on the device: %s", device.identity.name, error)
         self._begun = True
@@ -246,7 +245,7 @@ def _placed(trial: Trial, before: Vitals, during: Sequence[Vitals], folder: Path
     """Withdraw the claim that an accelerator did the work if other processes used about a core more meanwhile."""
     if "NPU" not in trial.placement.values():
         return trial
-    rose = others_rose(before, during, read_events((folder / EVENTS).read_bytes()).events)
+    rose = others_rose(before, during, read_events(read_or_empty(folder / EVENTS)).events)
     if rose is None:
         return trial
     trial = replace(trial, notes={**trial.notes, "others_rose_cores": rose})

@@ -13,6 +13,7 @@ from lab.run.recovery import tidy
 from lab.trial.agent import carry_out
 from lab.trial.job import Place
 from lab.trial.judge import reading_of
+from lab.trial.limits import limits_of
 from lab.trial.metrics import iterations_of
 
 PILOT_ITERATIONS = 3
@@ -52,7 +53,8 @@ class Pilots:
         outcome = carry_out(attempt.errand)
         if outcome.lost:
             raise (DeviceRebooted if outcome.rebooted else DeviceLost)(outcome.lost)
-        done = iterations_of(reading_of(outcome, attempt.errand.folder, bench.build).events)
+        limits = limits_of(attempt.job, self._attempts.inputs)
+        done = iterations_of(reading_of(outcome, attempt.errand.folder, bench.build, limits).events)
         longest_s = max((iteration.duration_ns for iteration in done), default=0) / 1e9
         if outcome.returncode == 0 and longest_s > 0:
             fill = math.ceil((plan.duration_s or 0.0) / longest_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from device_agents.contract import InvalidReason, Job
 from lab.device.cores import Held
 from lab.device.transport import Device
-from lab.errors import DeviceLost, DeviceRebooted
+from lab.errors import DeviceError, DeviceLost, DeviceRebooted, StoreError
 from lab.records import Run, Trial
 from lab.run.attempt import Attempts, empty_folder
 from lab.run.bench import Bench, trial_name
@@ -23,6 +24,9 @@ from lab.trial.folder import BOOT, GATE, JOB, TURN, read_or_empty
 from lab.trial.job import Place
 
 log = logging.getLogger(__name__)
+
+REASON = "reason.txt"
+"""The file that says why a trial was set aside."""
 
 TIDY_S = 20.0
 """How long removing a trial's folder may take; a judgement: it holds a few small files."""
@@ -59,7 +63,7 @@ def collected(attempts: Attempts, place: Place, monitor: Monitor | Blind) -> Tri
     lasting = attempts.scenario.plan.duration_s is not None
     iterations = _iterations_in(left / JOB) if lasting else None
     empty_folder(bench.store, record.id, place.number)
-    attempt = attempts.begin(place, boot=boot.decode(), iterations=iterations)
+    attempt = attempts.begin(place, boot=boot.decode(errors="replace"), iterations=iterations)
     outcome = collect(attempt.errand)
     if outcome is None:  # what an earlier attempt left must not pass for what the next one writes
         abandon(bench.device, attempt.job.trial)
@@ -67,16 +71,36 @@ def collected(attempts: Attempts, place: Place, monitor: Monitor | Blind) -> Tri
     if not outcome.lost:
         end(bench.device, attempt.job.trial)
     log.info("trial %d was on the device already, begun by a lab that died", place.number)
-    trial = replace(attempt.judged(outcome), started_utc=bench.clock.utc())  # nobody knows when it was
-    trial = monitor.collected(trial, attempt.errand, gate)
-    if place.purpose == "memory":
-        trial = attempt.with_memory(trial, ())
-    turn, then = attempts.held.number, begun_in.decode() or "None"
+    try:
+        trial = replace(attempt.judged(outcome), started_utc=bench.clock.utc())  # nobody knows when it was
+        trial = monitor.collected(trial, attempt.errand, gate)
+        if place.purpose == "memory":
+            trial = attempt.with_memory(trial, ())
+    except (DeviceError, StoreError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on without it
+        set_aside(attempts, place, error)
+        abandon(bench.device, attempt.job.trial)
+        return None
+    turn, then = attempts.held.number, begun_in.decode(errors="replace") or "None"
     if turn is None or then == str(turn - 1):
         return replace(trial, flags=("collected", *trial.flags))
     detail = "the lab that began it died, and others may have measured on this machine since"
     detail = "; ".join(filter(None, (detail, trial.detail)))
     return replace(trial, valid=False, reason=InvalidReason.SHARED_HOST, detail=detail)
+
+
+def set_aside(attempts: Attempts, place: Place, error: Exception) -> None:
+    """Move a trial that another lab began, and that cannot be read, to `interrupted`, with the reason."""
+    store, run_id = attempts.bench.store, attempts.record.id
+    folder = store.trial_folder(run_id, place.number)
+    (folder / REASON).write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="replace")
+    empty_folder(store, run_id, place.number)
+    attempts.bench.tell(
+        f"trial {place.number}, begun by a lab that died, cannot be read ({type(error).__name__}: "
+        f"{str(error)[:200]}); it is set aside under {folder.parent.parent / 'interrupted'} with its reason, and "
+        "measured again"
+    )
 
 
 def bring_back(device: Device, held: Held) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lab.device import cores
 from lab.device.care import prepare as care
-from lab.device.care.restore import restore
+from lab.device.care.restore import restore, still_changed
 from lab.device.cores import Elsewhere, Held, MachineTurn
 from lab.device.transport import Device, Process
 from lab.errors import RunError
@@ -89,9 +89,19 @@ class DeviceTurn:
         return care.facts(care.Prepared(found))
 
     def put_back(self) -> None:
-        """Put back what was changed; report what could not be: the next contact with the device tries again."""
-        if self._touched:
-            self._tell(restore(self._bench.device, self._bench.store.root).told)
+        """Put back what was changed; report what could not be: the next contact with the device tries again.
+
+        A further Ctrl-C ends the attempt; what is still changed is reported before it is raised again.
+        """
+        if not self._touched:
+            return
+        device, root = self._bench.device, self._bench.store.root
+        try:
+            self._tell(restore(device, root).told)
+        except KeyboardInterrupt:
+            if words := still_changed(root, device.identity.name):
+                self._tell([f"{device.identity.name}: interrupted while its settings were put back; {words}"])
+            raise
 
     def _tell(self, told: Sequence[str]) -> None:
         for words in told:

@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from device_agents.contract import Job, canonical_json
 from lab.device.transport import Clock, Device, Process, Transport
-from lab.errors import DeviceError, DeviceLost, DeviceRebooted
+from lab.errors import DeviceError, DeviceLost, DeviceRebooted, WrongFile
 from lab.trial.folder import EVENTS, JOB, STDERR, STDOUT
+from lab.trial.limits import PRINTED_BYTES
 
 QUIET: Mapping[str, str] = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would otherwise report its use
@@ -35,6 +36,10 @@ HEED_EVERY_S = 5.0
 PATIENCE_S = 180.0
 """How long the lab waits at least for a device that went away; a judgement: a phone is up a minute or two after
 its reboot began, and its shell answers some time before the framework does."""
+
+SPARE_S = 60.0
+"""How long an agent, or the sampler beside it, may outlive the trial's time limit when nobody ends it; a
+judgement: the lab itself ends it at the limit."""
 
 Answer = TypeVar("Answer")
 
@@ -61,7 +66,8 @@ class Launch:
 class Outcome:
     """How the process ended: `returncode` is None when the lab ended it or lost the device.
 
-    `stopped` says why the lab ended it before its time limit. `lost` says how the device was lost; `rebooted`
+    `stopped` says why the lab ended it before its time limit, `unreadable` why what it wrote cannot be used: more
+    than its job can make, or no file at all. `lost` says how the device was lost; `rebooted`
     means that it came back in another boot. Unless `whole`, another lab began the process, and `wall_s` is only a
     part of its time.
     """
@@ -73,6 +79,7 @@ class Outcome:
     rebooted: bool = False
     stopped: str = ""
     whole: bool = True
+    unreadable: str = ""
 
 
 def launch_for(job: Job, device: Device, folder: Path) -> Launch:
@@ -97,8 +104,9 @@ class Errand:
     """A launch to be carried out on a device within `timeout_s`; its outputs go to `folder`.
 
     Calls `started` with the process that runs (None: no longer), and `iterations` with how many it has finished.
-    `patience_s` is how long to wait at least for a device that went away. `heed`, called every HEED_EVERY_S, says
-    why the process must end now, or returns nothing.
+    `patience_s` is how long to wait at least for a device that went away. `events_most` is how many bytes of
+    events the launch's job can make (`lab.trial.limits`): an agent that writes more is ended. `heed`, called every
+    HEED_EVERY_S, says why the process must end now, or returns nothing.
     """
 
     launch: Launch
@@ -108,6 +116,7 @@ class Errand:
     clock: Clock
     look_every_s: float = LOOK_EVERY_S
     patience_s: float = PATIENCE_S
+    events_most: int = PRINTED_BYTES
     started: Callable[[Process | None], None] = lambda process: None
     iterations: Callable[[int], None] = lambda count: None
     heed: Callable[[], str] = lambda: ""
@@ -196,6 +205,7 @@ def _begun(errand: Errand, patiently: _Patience) -> Process:
         folder=launch.folder,
         stdout=posixpath.join(launch.folder, STDOUT),
         stderr=posixpath.join(launch.folder, STDERR),
+        limit_s=errand.timeout_s + SPARE_S,
     )
     try:
         return start()
@@ -213,7 +223,10 @@ def _found(errand: Errand, patiently: _Patience) -> Process | None:
     if process is None:
         return None
     for name, content in launch.files.items():
-        if patiently(partial(transport.follow, posixpath.join(launch.folder, name), 0)) != content:
+        try:
+            if patiently(partial(transport.follow, posixpath.join(launch.folder, name), 0)) != content:
+                return None
+        except WrongFile:
             return None
         (errand.folder / name).write_bytes(content)
     return process
@@ -221,10 +234,13 @@ def _found(errand: Errand, patiently: _Patience) -> Process | None:
 
 def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin: float) -> Outcome:
     """Follow a process to its end, end it at the time limit, and bring its outputs back."""
-    transport = errand.transport
+    transport, unreadable = errand.transport, ""
     try:
         errand.started(process)
-        returncode, stopped = _follow(errand, patiently, process)
+        try:
+            returncode, stopped = _follow(errand, patiently, process)
+        except WrongFile as error:
+            returncode, stopped, unreadable = None, "", str(error)
         if returncode is None:
             patiently(partial(transport.kill, process))
     except DeviceLost:
@@ -238,10 +254,26 @@ def _seen_through(errand: Errand, patiently: _Patience, process: Process, begin:
     wall_s = errand.clock.monotonic() - begin
     errand.started(None)
     for name in errand.launch.outputs:
-        source = posixpath.join(errand.launch.folder, name)
-        patiently(partial(transport.pull, source, errand.folder / name))
+        unreadable = _fetched(errand, patiently, name) or unreadable
+    if unreadable:
+        return Outcome(None, timed_out=False, lost="", wall_s=wall_s, unreadable=unreadable)
     timed_out = returncode is None and not stopped
     return Outcome(returncode, timed_out=timed_out, lost="", wall_s=wall_s, stopped=stopped)
+
+
+def _fetched(errand: Errand, patiently: _Patience, name: str) -> str:
+    """Bring an output back; return why it cannot be used, empty if it can."""
+    source, target = posixpath.join(errand.launch.folder, name), errand.folder / name
+    most = errand.events_most if name == EVENTS else PRINTED_BYTES
+    try:
+        size = patiently(partial(errand.transport.pull, source, target, most=most))
+    except WrongFile as error:
+        return str(error)
+    return _too_long(name, size, most) if size > most else ""
+
+
+def _too_long(name: str, size: int, most: int) -> str:
+    return f"{name} has {size:,} bytes, its job makes at most {most:,}: the rest was not fetched"
 
 
 def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int | None, str]:
@@ -260,6 +292,8 @@ def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int
             return returncode, ""
         new = patiently(partial(transport.follow, path, offset))
         offset += len(new)
+        if offset > errand.events_most:
+            return None, ""  # their size, when they are fetched, is the reason
         if found := len(_ITERATION.findall(new)):
             count += found
             errand.iterations(count)

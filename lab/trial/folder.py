@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import Event, parse_event
 from lab.files import disk_errors, read
+from lab.trial.limits import Limits
 
 TURN = "turn"
 """The number of the machine's turn in which a trial was begun."""
@@ -50,28 +54,74 @@ class Reading:
     half_line: str
 
 
-def read_events(raw: bytes) -> Reading:
-    """Read one JSON object a line, strictly: no unknown or missing key, no blank line.
+def read_events(raw: bytes, limits: Limits | None = None) -> Reading:
+    """Read one JSON object a line, strictly: no unknown, missing or repeated key, no blank line.
 
-    A dying agent leaves a last line without its newline: it is reported as `half_line`, not as malformed.
+    A dying agent leaves a last line without its newline: it is reported as `half_line`, not as malformed. With
+    `limits`, a line that is longer than them is malformed, and so is the first line too many.
     """
     *lines, half = raw.split(b"\n")
     events: list[Event] = []
     for number, line in enumerate(lines, start=1):
+        if limits is not None and (problem := _beyond(number, line, limits)):
+            return Reading(tuple(events), Malformed(number, _excerpt(line), problem), _excerpt(half))
         try:
-            events.append(parse_event.validate_json(line))
+            event = parse_event.validate_json(line)
         except ValidationError as error:
             return Reading(tuple(events), Malformed(number, _excerpt(line), _problem(error)), _excerpt(half))
+        # each key has a colon, and so have some texts
+        if line.count(b":") != _keys(event) and (key := _repeated(line)):
+            problem = f"the key {_excerpt(key)!r} stands in it twice"
+            return Reading(tuple(events), Malformed(number, _excerpt(line), problem), _excerpt(half))
+        events.append(event)
     return Reading(tuple(events), None, _excerpt(half))
 
 
-def _excerpt(line: bytes) -> str:
-    text = line.decode(errors="replace")
+def _beyond(number: int, line: bytes, limits: Limits) -> str:
+    if number > limits.lines:
+        return f"its job makes at most {limits.lines:,} lines"
+    if len(line) > limits.line_bytes:
+        return f"it has {len(line):,} bytes, a line of its job at most {limits.line_bytes:,}"
+    return ""
+
+
+_NESTED: Mapping[str, tuple[str, ...]] = {
+    "hello": ("units",),
+    "span": ("count",),
+    "output": ("fingerprint", "tokens"),
+    "end": ("inject",),
+}
+"""The fields of each event that hold an object of their own."""
+
+
+def _keys(event: Event) -> int:
+    """Return how many keys an event that was read had, each counted once."""
+    count = len(event.model_fields_set)
+    for name in _NESTED.get(event.event, ()):
+        value: BaseModel | dict[str, list[int]] | None = getattr(event, name)
+        count += len(value.model_fields_set) if isinstance(value, BaseModel) else len(value or ())
+    return count
+
+
+def _repeated(line: bytes) -> str:
+    """Return the first key that an object on a line holds twice; empty if there is none."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        if len(dict(pairs)) < len(pairs):
+            found.append(next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1))
+
+    json.loads(line, object_pairs_hook=look)
+    return next(iter(found), "")
+
+
+def _excerpt(line: bytes | str) -> str:
+    text = line if isinstance(line, str) else line[: 4 * EXCERPT + 4].decode(errors="replace")
     return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
 
 
 def _problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]
 

@@ -95,7 +95,8 @@ def _tensor(
             f"{where}: the {kind} have shape {found.shape}, the oracle's {golden.shape}",
         )
     distance = relative_distance(found, golden)
-    notes[f"{kind}_distance"] = max(distance, notes.get(f"{kind}_distance", 0.0))
+    if math.isfinite(distance):  # the square of a huge number is none
+        notes[f"{kind}_distance"] = max(distance, notes.get(f"{kind}_distance", 0.0))
     if not distance <= tolerance:
         raise Found(
             InvalidReason.WRONG_OUTPUT,

@@ -36,6 +36,9 @@ from lab.trial.starved import starved
 
 __all__ = ["Findings", "Flaw", "check"]
 
+MESSAGE = 1000
+"""How many characters of an agent's own words are quoted; a judgement: the first sentence says what failed."""
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -73,7 +76,9 @@ def check(
         _ended(events)
         _injected(job, events)
         _counts(job, events)
-        _clocks(events, wall_s)
+        if isinstance(manifest, Manifest):  # an adapter's times are durations laid end to end from 0
+            _sources(events)
+            _clocks(events, wall_s)
         spans = spans_by_iteration(events)
         for iteration in measured(events):
             own = spans.get(iteration.iteration, [])
@@ -120,13 +125,16 @@ def _work_spans(events: Sequence[Event]) -> list[Span]:
 def _ended(events: Sequence[Event]) -> None:
     if not events or not isinstance(events[0], Hello):
         raise Found(InvalidReason.MALFORMED_EVENTS, "the agent did not write `hello` first")
+    if any(isinstance(event, Hello) for event in events[1:]):
+        raise Found(InvalidReason.MALFORMED_EVENTS, "the agent wrote `hello` more than once")
     if events[0].protocol != PROTOCOL:
         raise Found(
             InvalidReason.AGENT_ERROR, f"the agent speaks protocol {events[0].protocol}, the lab {PROTOCOL}"
         )
     for event in events:
         if isinstance(event, Error):
-            raise Found(InvalidReason.AGENT_ERROR, f"the agent gave up: {event.error}: {event.message}")
+            words = event.message if len(event.message) <= MESSAGE else f"{event.message[:MESSAGE]}…"
+            raise Found(InvalidReason.AGENT_ERROR, f"the agent gave up: {event.error}: {words}")
     if not isinstance(events[-1], End):
         raise Found(InvalidReason.NO_END, "the agent ended without its last line, `end`")
     if any(isinstance(event, End) for event in events[:-1]):
@@ -147,11 +155,22 @@ def _slow_down(inject: Inject | None) -> str:
     return f"`{inject.stage}` slowed {inject.slow_down:g} times" if inject else "no injected slow-down"
 
 
+def _sources(events: Sequence[Event]) -> None:
+    """Refuse an agent's own spans that it calls `parsed`: nobody could check their times."""
+    for event in events:
+        if isinstance(event, Span) and event.source == "parsed":
+            raise Found(
+                InvalidReason.MALFORMED_EVENTS,
+                f"iteration {event.iteration}: the agent says that a tool printed the time of `{event.stage}` "
+                "(`parsed`); only the lab's adapters of foreign tools may say so",
+            )
+
+
 def _clocks(events: Sequence[Event], wall_s: float | None) -> None:
-    """Check the device's clock; a foreign tool's times show nothing: they are durations laid end to end from 0."""
+    """Check the device's clock."""
     hello = events[0]
     spans = [event for event in events if isinstance(event, Span)]
-    if isinstance(hello, Hello) and not any(span.source == "parsed" for span in spans):
+    if isinstance(hello, Hello):
         timing.clocks(hello, iterations_of(events), spans, wall_s)
 
 

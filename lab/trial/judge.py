@@ -32,6 +32,7 @@ from lab.trial.agent import Outcome
 from lab.trial.folder import EVENTS, STDERR, Reading, read_events, read_or_empty
 from lab.trial.invariants import Findings, check
 from lab.trial.job import Place
+from lab.trial.limits import Limits, limits_of
 from lab.trial.metrics import iterations_of, measured, samples_of
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def trial_of(
     to there if heat is what the scenario asks about. Raises `RunError` when a foreign tool's adapter fails.
     """
     timed = kind != "emulated" and place.purpose == "time"
-    reading, ended = reading_of(outcome, folder, build), False
+    reading, ended = reading_of(outcome, folder, build, limits_of(job, inputs)), False
     asks_about_heat = scenario.gates.throttling == "keep"
     if outcome.stopped and asks_about_heat and (part := until_stopped(job, reading)) is not None:
         (job, reading), ended = part, True
@@ -117,11 +118,11 @@ def trial_of(
     )
 
 
-def reading_of(outcome: Outcome, folder: Path, build: Build) -> Reading:
+def reading_of(outcome: Outcome, folder: Path, build: Build, limits: Limits) -> Reading:
     """Return the events that an agent wrote, or that a foreign tool's adapter makes of what the tool printed."""
     if isinstance(build.manifest, ForeignManifest):
         foreign.parse(build.manifest, build, outcome, folder)
-    return read_events(read_or_empty(folder / EVENTS))
+    return read_events(read_or_empty(folder / EVENTS), limits)
 
 
 def with_memory(trial: Trial, job: Job, folder: Path, build: Build, looks: Sequence[memory.Look]) -> Trial:
@@ -201,6 +202,8 @@ def _ended_by_us(outcome: Outcome, reading: Reading, timeout_s: float) -> Flaw |
     if outcome.lost:
         reason = InvalidReason.DEVICE_REBOOTED if outcome.rebooted else InvalidReason.DEVICE_LOST
         return Flaw(reason, outcome.lost)
+    if outcome.unreadable:
+        return Flaw(InvalidReason.MALFORMED_EVENTS, outcome.unreadable)
     if outcome.stopped:
         return Flaw(InvalidReason.THROTTLED, f"the lab ended it: {outcome.stopped}")
     if outcome.timed_out:

@@ -140,13 +140,13 @@ def parse(text: str) -> Look:
     found: dict[str, int] = {}
     missing: dict[str, str] = {}
     sections = re.split(r"^@process \d+\n", processes, flags=re.MULTILINE)[1:]
-    shares = [int(kb) * 1024 for kb in re.findall(r"^Pss:\s+(\d+) kB$", processes, re.MULTILINE)]
+    shares = [int(kb) * 1024 for kb in re.findall(r"^Pss:[ \t]+(\d{1,15}) kB$", processes, re.MULTILINE)]
     if shares:
         found[PSS] = sum(shares)
     else:
         missing[PSS] = _first("".join(sections)) or "the agent had no process"
     sizes = buffers.split()
-    if sizes and all(size.isdigit() for size in sizes):
+    if sizes and all(re.fullmatch(r"[0-9]{1,18}", size) for size in sizes):
         found[DMABUF] = sum(map(int, sizes))
     else:
         missing[DMABUF] = _first(buffers) or "the kernel lists none"

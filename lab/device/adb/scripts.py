@@ -15,11 +15,11 @@ from lab.errors import DeviceRefused
 PROCESS, RETURNCODE, ALIVE = "process", "rc", "alive"
 """Files in a launch's folder: "pid starttime", the exit status, and a file locked while the program lives."""
 
-NOT_OURS, NOT_THERE, RUNNING, NO_FOLDER, CANNOT_RUN, STILL = 75, 74, 73, 72, 71, 99
+NOT_OURS, NOT_THERE, RUNNING, NO_FOLDER, CANNOT_RUN, NOT_A_FILE, STILL = 75, 74, 73, 72, 71, 69, 99
 OTHER_BOOT, OTHER_BOOT_SAID = 70, b"pocketlab-other-boot"
 """Exit statuses of these scripts: lease taken over, fewer bytes there than expected, already running, no such
-folder, program cannot be run, still running; and the device is in another boot. All are below 126, where a shell's
-own begin."""
+folder, program cannot be run, no regular file, still running; and the device is in another boot. All are below
+126, where a shell's own begin."""
 
 _START_TIME = r"""start_time() {
   IFS= read -r stat </proc/$1/stat 2>/dev/null || return 1
@@ -47,12 +47,24 @@ descriptor 9, so the kernel frees the lock when all of them are dead. `_RUN` is 
 keeps copies of the descriptors that it redirects, and whoever started this waits until nobody holds its output."""
 
 _RUN = r"""
-out=$1 err=$2; shift 2
+limit=$1 out=$2 err=$3; shift 3
+rm -f nap
+sh -c 'sleep $1 & echo $! >nap; wait $!; kill -9 -$2' limit $limit $$ 9>&- </dev/null >/dev/null 2>&1 &
+clock=$!
 "$@" </dev/null >"$out" 2>"$err"
-printf %-4d $? 1<>rc.part
+status=$? tries=0
+while [ ! -s nap ] && [ $tries -lt 20 ]; do sleep 0.05; tries=$((tries + 1)); done
+kill $clock
+IFS= read -r nap <nap && kill "$nap"
+printf %-4d $status 1<>rc.part
 mv -f rc.part rc
 """
-"""Runs the program; overwrites four bytes with its exit status, so that a full disk cannot lose it."""
+"""Runs the program; overwrites four bytes with its exit status, so that a full disk cannot lose it.
+
+Beside it a clock sleeps, and kills the whole group at the limit: nobody else may be there to do so. It holds no
+lock, and leaves its sleep's pid in `nap`; a program that ends at once waits for that, at most a second. Not
+`timeout`: toybox's kills one process, and loses the status of a short one (see `limited`).
+"""
 
 
 def quoted(words: Sequence[str]) -> str:
@@ -130,9 +142,9 @@ def upload(target: str, offset: int) -> str:
     return f"mkdir -p {quoted_path(posixpath.dirname(target))} && {there}cat >>{file} && sha256sum <{file}"
 
 
-def pull(path: str) -> str:
-    """Print a file; nothing if it is missing."""
-    return f"[ -e {quoted_path(path)} ] || exit 0; exec cat {quoted_path(path)}"
+def pull(path: str, most: int) -> str:
+    """Print a file's size on a line, then its first `most` bytes in whole blocks; nothing if it is missing."""
+    return f"{_regular(path)}wc -c <{quoted_path(path)} && {_dd(path)} count={-(-most // BLOCK)}"
 
 
 def follow(path: str, offset: int) -> str:
@@ -140,21 +152,42 @@ def follow(path: str, offset: int) -> str:
 
     Uses dd, because toybox's tail reads the bytes that it skips.
     """
+    return f"{_regular(path)}{_dd(path)} count=512 iflag=skip_bytes skip={offset}"
+
+
+BLOCK = 65536
+
+
+def _regular(path: str) -> str:
+    """End unless a path is a regular file: a pipe would wait for its writer, a device might print for ever."""
     file = quoted_path(path)
-    return (
-        f"[ -e {file} ] || exit 0; exec dd if={file} bs=65536 count=512 iflag=skip_bytes skip={offset} status=none"
-    )
+    return f"[ -e {file} ] || exit 0; [ -f {file} ] || exit {NOT_A_FILE}\n"
 
 
-def start(argv: Sequence[str], environment: Mapping[str, str], folder: str, stdout: str, stderr: str) -> str:
-    """Start a program detached, and print "pid starttime" of its wrapper, which leads its group."""
+def _dd(path: str) -> str:
+    return f"exec dd if={quoted_path(path)} bs={BLOCK} status=none"
+
+
+def start(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str,
+    stdout: str,
+    stderr: str,
+    *,
+    limit_s: float,
+) -> str:
+    """Start a program detached, and print "pid starttime" of its wrapper, which leads its group.
+
+    The device itself kills the group `limit_s` later.
+    """
     if not argv or "=" in argv[0]:
         raise DeviceRefused(f"cannot start {list(argv)[:1]}: wanted a program whose name has no `=`")
     for name in environment:
         if not name.isidentifier():
             raise DeviceRefused(f"{name!r} cannot be the name of an environment variable")
     pairs = [f"{name}={value}" for name, value in {"TMPDIR": folder, **environment}.items()]  # Android has no /tmp
-    whole = quoted([_WRAPPER, "pocketlab", _RUN, stdout, stderr, "env", "-i", *pairs, *argv])
+    whole = quoted([_WRAPPER, "pocketlab", _RUN, f"{limit_s:.0f}", stdout, stderr, "env", "-i", *pairs, *argv])
     return (
         f"cd {quoted_path(folder)} || exit {NO_FOLDER}\n"
         f"command -v {quoted(argv[:1])} >/dev/null || exit {CANNOT_RUN}\n"

@@ -36,7 +36,7 @@ _LISTED = re.compile(
     r"(?P<state>device|offline|unauthorized|authorizing|connecting|detached|recovery|rescue|sideload|bootloader"
     r"|host|unknown|no permissions.*?)"
     r"(?:\s+(?:usb|product|model|device|features):\S*)*"
-    r"\s+transport_id:(?P<number>\d+)"
+    r"\s+transport_id:(?P<number>[0-9]{1,18})"
 )
 """A line of `host:devices-l` (AOSP `transport.cpp`, append_transport)."""
 

@@ -11,6 +11,7 @@ the adb binary and hashing 3.6 s (2.9 s without); adbutils' sync and hashing 6.0
 from __future__ import annotations
 
 import re
+import shutil
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 from lab.device.adb import scripts
 from lab.device.adb.send import send_many
@@ -32,7 +34,7 @@ from lab.device.adb.server import (
     translated,
 )
 from lab.device.adb.wire import CHUNK, SLOWEST_LINK, STALL_S, Ended, Link, WireRefused
-from lab.device.transport import SLOWEST_HASH, Completed, Process
+from lab.device.transport import NO_FILE, SLOWEST_HASH, Completed, Process
 from lab.errors import (
     DeviceBusy,
     DeviceError,
@@ -41,7 +43,9 @@ from lab.errors import (
     DeviceRebooted,
     DeviceRefused,
     DeviceStarting,
+    WrongFile,
 )
+from lab.files import disk_full
 
 __all__ = ["AdbTransport", "Attached", "Fence", "Server", "attached", "connect_tcp", "disconnect_tcp", "track"]
 
@@ -50,6 +54,12 @@ SHORT_S = 30.0
 
 LOOK_AGAIN_S = 0.5
 """How often to look for a device that disconnected."""
+
+SPARE_BYTES = 2**20
+"""What a pull leaves free on this machine's disk: room to save how the trial ended; a judgement."""
+
+SIZE_DIGITS = 19
+"""Digits of a file's size that are read: 64 bits."""
 
 PROOF_S = 10.0
 """Deadline for asking a device who it is: getprop hangs while Android starts (google/mobly issue 596)."""
@@ -138,28 +148,42 @@ class AdbTransport:
             except WireRefused as error:
                 raise self._failure(Ended(1, b"", str(error).encode()), wanted) from error
 
-    def pull(self, source: str, target: Path) -> None:
-        """Copy a file of any size from the device; a missing one becomes empty."""
-        aside = target.with_name(f"{target.name}.part")
-        with aside.open("wb") as file:
-            done = self._ended(scripts.pull(source), f"read {source}", take=file.write)
-        self._succeeded(done, f"read {source}")
-        aside.replace(target)
+    def pull(self, source: str, target: Path, *, most: int) -> int:
+        """Copy the first `most` bytes of a file from the device; return how many it has there."""
+        wanted, aside = f"read {source}", target.with_name(f"{target.name}.part")
+        try:
+            with aside.open("wb") as file:
+                arriving = _Arriving(file, target, most)
+                self._succeeded(self._ended(scripts.pull(source, most), wanted, take=arriving), wanted)
+                file.truncate(min(most, file.tell()))
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
+        return arriving.size
 
     def follow(self, path: str, offset: int) -> bytes:
         """Return the file's bytes from `offset` on."""
         return self._succeeded(self._ended(scripts.follow(path, offset), f"read {path}"), f"read {path}").stdout
 
     def start(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        stdout: str,
+        stderr: str,
+        limit_s: float,
     ) -> Process:
-        """Start a process that needs neither the link nor adbd nor the lab to keep running.
+        """Start a process that needs neither the link nor adbd nor the lab to keep running, for `limit_s` at most.
 
         The returned `Process` is the wrapper, which leads the group and records the exit status. Where it shares a
         control group with adbd, init may kill both (seen on phones when adbd is restarted by hand, not here).
         """
         wanted = f"start {argv[0] if argv else 'nothing'} in {folder}"
-        done = self._ended(self._guarded(scripts.start(argv, environment, folder, stdout, stderr)), wanted)
+        done = self._ended(
+            self._guarded(scripts.start(argv, environment, folder, stdout, stderr, limit_s=limit_s)), wanted
+        )
         process = _process(self._succeeded(done, wanted).stdout)
         if process is None:
             raise self._failure(Ended(1, b"", done.stdout), wanted)
@@ -181,7 +205,7 @@ class AdbTransport:
         if done.status == scripts.STILL:
             return None
         said = self._succeeded(done, wanted).stdout.strip()
-        status = int(said) if said.isdigit() else 137
+        status = int(said) if re.fullmatch(rb"\d{1,3}", said) else 137
         return 128 - status if status > 128 else status
 
     def kill(self, process: Process) -> None:
@@ -192,7 +216,10 @@ class AdbTransport:
 
     def find(self, folder: str) -> Process | None:
         """Return the process that any lab started in `folder`; None if none did."""
-        said = self.follow(f"{folder}/{scripts.PROCESS}", 0)
+        try:
+            said = self.follow(f"{folder}/{scripts.PROCESS}", 0)
+        except WrongFile:  # no lab leaves such a thing there
+            return None
         if (process := _process(said)) is not None:
             self._folders[process] = folder
         return process
@@ -321,6 +348,8 @@ class AdbTransport:
             )
         if done.status == scripts.NOT_OURS:
             return DeviceBusy(f"{who}; the lease was taken over by {told or 'an unknown lab'}. Run again.")
+        if done.status == scripts.NOT_A_FILE:
+            return WrongFile(f"{who}; {NO_FILE}")
         meaning = {
             scripts.NOT_THERE: f"only {told} bytes are there to resume from: look again, and send the rest",
             scripts.RUNNING: "a program started there still runs: kill it first",
@@ -338,8 +367,40 @@ class AdbTransport:
             return ""
 
 
+class _Arriving:
+    """Takes what `scripts.pull` prints: a line with the file's size, then its content, which goes to `file`.
+
+    Raises `DiskFull` when the size is more than there is room for, and `OSError`.
+    """
+
+    def __init__(self, file: BinaryIO, target: Path, most: int) -> None:
+        self._file, self._target, self._most = file, target, most
+        self._head = b""
+        self._begun = False
+        self.size = 0
+
+    def __call__(self, piece: bytes) -> None:
+        """Take a next piece."""
+        if self._begun:
+            if self._file.tell() > self._most + scripts.BLOCK:
+                raise WrongFile(
+                    f"{self._target.name}: the device sent more than the {self._most:,} bytes asked for"
+                )
+            self._file.write(piece)
+            return
+        head, mark, rest = (self._head + piece).partition(b"\n")
+        self._head = head[:SIZE_DIGITS]
+        if not mark:
+            return
+        self._begun, self.size = True, int(self._head) if self._head.isdigit() else 0
+        comes = min(self.size, self._most)
+        if shutil.disk_usage(self._target.parent).free < comes + SPARE_BYTES:
+            raise disk_full(f"fetch {comes:,} bytes for {self._target.name}", self._target.parent)
+        self._file.write(rest)
+
+
 def _process(said: bytes) -> Process | None:
-    match = re.fullmatch(rb"(\d+) (\d+)", said.strip())
+    match = re.fullmatch(rb"(\d{1,9}) (\d{1,18})", said.strip())
     return Process(int(match[1]), int(match[2])) if match else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +54,31 @@ def restore(device: Device, root: Path, *, sleep: Callable[[float], None] = time
         told += [f"{name}: disconnected before everything was put back ({error})"] if entries else []
     pending = tuple(entry.setting for entry in entries if entry not in over)
     if pending:
-        told.append(
-            f"{name}: still changed: {', '.join(pending)}; the lab tries again at the next contact. To try now: "
-            f"`lab devices restore {shlex.quote(name)}`"
-        )
+        told.append(f"{name}: {_pending(name, pending)}")
     journal.forget(root, over)
     return Restored(tuple(undone), pending, tuple(told))
+
+
+def still_changed(root: Path, name: str, serialno: str = "") -> str:
+    """Return what the journal says is still changed on a device and what to do, in words; asks no device.
+
+    Empty if nothing is. Raises `StoreError` when the journal cannot be read.
+    """
+    entries = journal.of(journal.read(root)[0], name, serialno)
+    return _pending(name, [entry.setting for entry in entries]) if entries else ""
+
+
+def changed_elsewhere(root: Path, here: Collection[str]) -> list[str]:
+    """Return what is still changed on each device that is not `here` now, in words; raises `StoreError`."""
+    away = {entry.device for entry in journal.read(root)[0] if not {entry.device, entry.serialno} & set(here)}
+    return [f"{name}: not attached; {still_changed(root, name)}" for name in sorted(away)]
+
+
+def _pending(name: str, settings: Sequence[str]) -> str:
+    return (
+        f"still changed: {', '.join(settings)}; the lab tries again at the next contact. To try now: "
+        f"`lab devices restore {shlex.quote(name)}`"
+    )
 
 
 def left(device: Device, root: Path) -> tuple[Entry, ...]:

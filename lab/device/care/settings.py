@@ -130,7 +130,7 @@ OBSERVE: tuple[Knob, ...] = (
 def limits(text: str) -> dict[str, tuple[int, int] | None]:
     """Parse the output of `LIMITS`: policy -> its limits in kHz over the last readings, None where they moved."""
     seen: dict[str, set[tuple[int, int]]] = {}
-    for look, policy, low, high in re.findall(r"^(\d+) (policy\d+) (\d+) (\d+)$", text, re.MULTILINE):
+    for look, policy, low, high in re.findall(r"^(\d{1,4}) (policy\d{1,3}) (\d{1,12}) (\d{1,12})$", text, re.M):
         if int(look) >= LOOKS - HELD_LOOKS:
             seen.setdefault(policy, set()).add((int(low), int(high)))
     return {policy: next(iter(pairs)) if len(pairs) == 1 else None for policy, pairs in seen.items()}
@@ -159,6 +159,8 @@ FIXED = Knob(
 
 
 # --- with root ------------------------------------------------------------------------------------------
+
+_KHZ = re.compile(r"[0-9]{1,12}")
 
 PIN_LEAST, PIN_AIM, PIN_MOST = 0.5, 0.6, 0.7
 """Where to pin clocks, as shares of the highest: androidx's lockClocks pins at half; all cores at their highest
@@ -196,9 +198,10 @@ def pins(survey: str, root: Root) -> tuple[Knob, ...]:
 
 def _pinned(policy: str, nodes: dict[str, str], root: Root) -> tuple[Knob, ...]:
     highest, lower = nodes.get("cpuinfo_max_freq", ""), nodes.get("scaling_min_freq", "")
-    if not (highest.isdecimal() and lower.isdecimal()):
+    if not (_KHZ.fullmatch(highest) and _KHZ.fullmatch(lower)):
         return ()
-    clock = pinned_khz(int(highest), [int(khz) for khz in nodes["scaling_available_frequencies"].split()])
+    offered = nodes.get("scaling_available_frequencies", "").split()
+    clock = pinned_khz(int(highest), [int(khz) for khz in offered if _KHZ.fullmatch(khz)])
     order = ("scaling_max_freq", "scaling_min_freq")
     nodes_in_order = order if clock >= int(lower) else order[::-1]  # the kernel takes no minimum above the maximum
     wanted = [(node, str(clock)) for node in nodes_in_order]

@@ -119,16 +119,25 @@ class FakePhone:
         progress(len(sent))
         return hashlib.sha256(self.files[target]).hexdigest()
 
-    def pull(self, source: str, target: Path) -> None:
+    def pull(self, source: str, target: Path, *, most: int) -> int:
         """Copy a file from memory to the host; a missing one becomes empty."""
-        target.write_bytes(self.files.get(source, b""))
+        content = self.files.get(source, b"")
+        target.write_bytes(content[:most])
+        return len(content)
 
     def follow(self, path: str, offset: int) -> bytes:
         """Return a file's bytes from `offset` on."""
         return self.files.get(path, b"")[offset:]
 
     def start(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        stdout: str,
+        stderr: str,
+        limit_s: float,
     ) -> Process:
         """Start the script's next agent; its lines appear while the lab waits."""
         if f"{folder}/job.json" not in self.files:  # the sampler, which reads once and stays until it is killed

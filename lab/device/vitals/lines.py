@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -66,6 +67,7 @@ class Reading:
 
 _Reading = TypeAdapter(Reading)
 _Vitals = TypeAdapter(Vitals)
+_HUGE = re.compile(r"(?<!\.)\b\d{19}")
 _NAMES = frozenset(each.name for each in fields(Vitals))
 
 
@@ -126,6 +128,8 @@ def parse(line: str) -> Reading | Vitals:
     try:
         if '"ticks_s"' in line:
             return _Reading.validate_json(line)
+        if _HUGE.search(line):
+            raise ValueError("a number of 19 digits or more, which none of ours has")
         found = _Vitals.validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -133,6 +137,7 @@ def parse(line: str) -> Reading | Vitals:
         raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
     if unknown := json.loads(line).keys() - _NAMES:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    write(found)  # raises for what is no finite number
     return found
 
 
@@ -327,7 +332,7 @@ def ticks_of(ticks: str, at_s: str) -> Ticks | None:
     Busy time is user, nice, system, irq and softirq; guests' time is already in user and nice (proc(5)).
     """
     parts, now = ticks.split(), number(at_s)
-    if len(parts) < 8 or now is None or not all(part.isdecimal() and len(part) < 20 for part in parts):
+    if len(parts) < 8 or now is None or not all(re.fullmatch(r"[0-9]{1,19}", part) for part in parts):
         return None
     user, nice, system, _, _, irq, softirq, steal = (int(part) / TICKS_PER_S for part in parts[:8])
     return Ticks(now, user + nice + system + irq + softirq, steal)

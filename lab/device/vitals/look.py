@@ -28,7 +28,7 @@ from lab.device.vitals.lines import (
     write,
 )
 from lab.device.vitals.meaning import HAL_SKIN, aligned, battery, frozen, jumps, skin, soc
-from lab.errors import DeviceLost, DeviceRefused
+from lab.errors import DeviceLost, DeviceRefused, StoreError
 from lab.records import Vitals
 
 __all__ = [
@@ -48,6 +48,9 @@ __all__ = [
 
 BOUND_S = 2 * 3600
 """The longest life of a sampler, whatever became of the lab that began it. A judgement: longer than any trial."""
+
+MOST_BYTES = BOUND_S * 4096
+"""The most bytes of samples to fetch: a line of 64 sensors has about 3 kB, and there is one each second."""
 
 HANGS_MOST = 8
 """How many hanging sensors one look skips. A judgement: each costs `script.STALL_S`."""
@@ -103,25 +106,30 @@ def _one(lines: list[str], device: Device) -> Vitals:
     """Judge the reading of a look; count CPU time up to its last line."""
     try:
         found = parse(lines[0])
-    except ValueError as error:
+        if not isinstance(found, Reading):
+            return found
+        later = re.fullmatch(r'\{"ticks":"([^"]*)","ticks_s":"([^"]*)"\}', lines[-1])
+        first = ticks_of(found.ticks, found.ticks_s)
+        return judged(found, first, ticks_of(later[1], later[2]) if later else None)
+    except (ValueError, StoreError) as error:
         raise DeviceRefused(
             f"{device.identity.name}: wanted a reading, found {lines[0][:120]!r}: {error}"
         ) from error
-    if not isinstance(found, Reading):
-        return found
-    later = re.fullmatch(r'\{"ticks":"([^"]*)","ticks_s":"([^"]*)"\}', lines[-1])
-    first = ticks_of(found.ticks, found.ticks_s)
-    return judged(found, first, ticks_of(later[1], later[2]) if later else None)
 
 
 def _with_services(vitals: Vitals, said: str) -> Vitals:
     """Add the output of Android's services, in sections ``@dumpsys NAME`` ... ``@took FROM TO``."""
-    sections = re.findall(r"^@dumpsys (\w+)\n(.*?)\n?^@took (\S*) (\S*)$", said, re.MULTILINE | re.DOTALL)
-    for service, text, begun, ended in sections:
+    absent = False
+    for part in f"\n{said}".split("\n@dumpsys ")[1:]:
+        service, _, rest = part.partition("\n")
+        text, mark, took = f"\n{rest}".partition("\n@took ")
+        begun, _, ended = took.partition("\n")[0].partition(" ")
         took_s = (number(ended) or 0.0) - (number(begun) or 0.0)
-        add = {"battery": with_battery, "thermalservice": with_thermal}[service]
-        vitals = add(vitals, text, took_s)
-    absent = any(service == "battery" and no_battery(dumpsys_battery(text)) for service, text, *_ in sections)
+        if mark and service == "battery":
+            vitals = with_battery(vitals, text[1:], took_s)
+            absent = absent or no_battery(dumpsys_battery(text))
+        elif mark and service == "thermalservice":
+            vitals = with_thermal(vitals, text[1:], took_s)
     return _without_battery(vitals) if absent else vitals  # the HAL may name a sensor in its place
 
 
@@ -226,6 +234,7 @@ def begin(device: Device, folder: str, bound_s: int = BOUND_S) -> Process:
         folder=folder,
         stdout=posixpath.join(folder, "stdout.txt"),
         stderr=posixpath.join(folder, "stderr.txt"),
+        limit_s=bound_s + script.STALL_S,
     )
 
 
@@ -235,5 +244,5 @@ def end(device: Device, process: Process, folder: str, target: Path) -> None:
     if Path(folder) in target.absolute().parents:
         raise DeviceRefused(f"{device.identity.name}: {target} lies in the sampler's own folder, which is removed")
     transport.kill(process)
-    transport.pull(posixpath.join(folder, script.LINES), target)
+    transport.pull(posixpath.join(folder, script.LINES), target, most=MOST_BYTES)
     transport.shell(["rm", "-rf", folder], timeout_s=_SHORT_S)

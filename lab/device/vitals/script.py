@@ -18,6 +18,10 @@ LINES, BEAT, SCRIPT = "vitals.jsonl", "beat", "vitals.sh"
 STALL_S = 3
 """How long one sensor may keep the reader before it counts as hanging. A judgement: three readings."""
 
+LINGER_S = 30
+"""How many readings a sampler still takes once the agent beside it has left its exit status: its lab ends it
+within a second, unless it died. A judgement: longer than a link's stall."""
+
 SLOW_S = 60
 """How long a look may take when every sensor answers. A judgement: twelve times a gate's wait between looks."""
 
@@ -205,16 +209,28 @@ cpu() {
 """
 
 SAMPLER = (
-    _READ
-    + r"""
-# loop: print one line a second, until the time is up or the folder is gone
+    (
+        _READ
+        + r"""
+# parent: who started this shell, or who took it over from a lab that died, into $parent
+parent() {
+  IFS= read -r parent </proc/$$/stat
+  parent=${parent##*) ? } parent=${parent%% *}
+}
+
+# loop: print one line a second, until the time is up, the folder or the lab is gone, or the agent has long ended
 loop() {
+  over=0
   note() { echo "at $1" >beat; }
   count=0
   discover
   while [ -e beat ]; do
     tick
     [ "${up%%.*}" -lt $until ] && [ $count -lt $bound ] || break
+    if [ -e ../rc ]; then over=$((over + 1)); else over=0; fi
+    [ $over -lt LINGER_S ] || break
+    parent
+    [ "$parent" = "$lab" ] || break
     echo "$line" >>vitals.jsonl || exit
     count=$((count + 1))
     echo $count >beat || exit
@@ -229,6 +245,8 @@ loop() {
 bound=$1 tries=0
 IFS=' ' read -r up value </proc/uptime
 until=$((${up%%.*} + bound))
+parent
+lab=$parent
 echo begin >beat && : >vitals.jsonl || exit
 while [ $tries -lt 40 ]; do
   loop &
@@ -254,7 +272,10 @@ while [ $tries -lt 40 ]; do
   echo >>vitals.jsonl
 done
 """
-).replace("STALL_S", str(STALL_S))
+    )
+    .replace("STALL_S", str(STALL_S))
+    .replace("LINGER_S", str(LINGER_S))
+)
 """`sh vitals.sh SECONDS`: samples into the folder that it runs in, for so long."""
 
 _LOOK = (

@@ -292,6 +292,19 @@ def test_a_failed_run_is_an_error_whatever_it_printed(
     assert words in error.message
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"samples_ns": [1, 10**400, 1, 1]},
+        {"samples_ns": [2**62, 2**62, 2**62, 2**62]},
+        {"test_time": "9999-01-01T00:00:00Z"},
+    ],
+)
+def test_a_number_beyond_the_contract_is_an_error_event(changes: dict[str, object]) -> None:
+    """The adapter must not end with a traceback of its own: a tool's text ends no run."""
+    assert "llama-bench printed what no event can hold" in refusal(read(line(**changes))).message
+
+
 def test_threads_that_could_not_be_placed_are_no_measurement() -> None:
     """Ggml only warns and goes on, but the adapter reports an error."""
     error = refusal(read(line(), stderr="warn: failed to set affinity mask 0xa : Invalid argument"))

@@ -31,14 +31,23 @@ class Liar(FakePhone):
     lies_about = "none"
 
     def start(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        stdout: str,
+        stderr: str,
+        limit_s: float,
     ) -> Process:
         """Look at the job first."""
         if self.lies_about in self.files[f"{folder}/job.json"].decode() and not folder.endswith("-0000"):
             self.script = lambda number: "wrong_output"
         elif self.lies_about != "none":
             self.script = good
-        return super().start(argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr)
+        return super().start(
+            argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr, limit_s=limit_s
+        )
 
 
 class Lab(FakeLab):

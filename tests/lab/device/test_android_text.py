@@ -113,3 +113,23 @@ def test_cpu_lists_are_read() -> None:
     assert cpus("0-3,7") == (0, 1, 2, 3, 7)
     assert cpus("0") == (0,)
     assert cpus("") == cpus("a-b") == cpus("0-") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[x]: [\n" * 400_000, {}),
+        ("[x]: [" * 400_000, {}),
+        ("[" * 2_000_000, {}),
+        ("[a]: [1]\n" + "[x]: [\n" * 100_000 + "]\n", {"a": "1", "x": "\n" + "[x]: [\n" * 99_999}),
+    ],
+)
+def test_properties_without_end_cost_no_more_than_their_length(text: str, found: dict[str, str]) -> None:
+    """A value that no bracket closes is none; it is looked for once (these took hours when it was not)."""
+    assert getprop(text) == found
+
+
+def test_what_a_device_prints_without_end_costs_no_more_than_its_length() -> None:
+    """Half a sensor, many times over, is no sensor."""
+    assert dumpsys_thermal(THERMAL + "Temperature{mValue=" * 100_000).celsius == dumpsys_thermal(THERMAL).celsius
+    assert df_free(f"/dev/block/dm-44 1 2 {'9' * 5000} 39% /data") is None

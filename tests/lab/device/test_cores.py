@@ -41,6 +41,7 @@ def test_the_agent_of_a_killed_lab_is_ended_by_the_next(tmp_path: Path) -> None:
         folder=str(tmp_path),
         stdout=str(tmp_path / "out"),
         stderr=str(tmp_path / "err"),
+        limit_s=600,
     )
     path = tmp_path / "lock"
     path.write_text(f'{{"pid": 1, "agent": {orphan.pid}, "started": {start_time(orphan.pid)}}}')

@@ -72,7 +72,7 @@ class Lab:
 def sleeper(transport: LocalTransport, folder: Path) -> Process:
     """Start a process that looks like an agent."""
     out, err = (str(folder / name) for name in ("out", "err"))
-    return transport.start(["sleep", "60"], environment={}, folder=str(folder), stdout=out, stderr=err)
+    return transport.start(["sleep", "60"], environment={}, folder=str(folder), stdout=out, stderr=err, limit_s=90)
 
 
 @pytest.fixture

@@ -537,7 +537,7 @@ def read(phone: Phone, device: Device, build: Package) -> dict[str, bytes]:
     found = {}
     with tempfile.TemporaryDirectory() as name:
         for file in build.files:
-            device.transport.pull(f"{folder}/{file.path}", Path(name) / "pulled")
+            device.transport.pull(f"{folder}/{file.path}", Path(name) / "pulled", most=file.bytes)
             found[file.path] = (Path(name) / "pulled").read_bytes()
     return found
 

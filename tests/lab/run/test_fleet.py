@@ -17,7 +17,7 @@ from lab.device.cores import Held
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import FakeClock, FakePhone, Fault, fake_device
 from lab.device.local import LocalTransport
-from lab.errors import DeviceBusy, DeviceFull, DeviceLost, LabError, StoreError
+from lab.errors import DeviceBusy, DeviceFull, DeviceLost, LabError, LabFailed, StoreError
 from lab.records import DeviceKind, Run, Trial
 from lab.run import fleet
 from lab.run.bench import Bench, Watch
@@ -241,3 +241,37 @@ def test_the_clock_interrupts_once() -> None:
         clock.monotonic()
 
     assert clock.monotonic() == 3.0
+
+
+def test_a_fault_of_the_lab_on_one_phone_leaves_the_others(rack: Rack) -> None:
+    """Whatever is raised, that phone's run says so and keeps the traceback; the other phone is measured."""
+
+    def present(held: Held) -> None:
+        raise ZeroDivisionError("10^400 ns")
+
+    ended = rack.measure(replace(rack.bench("a"), present=present), rack.bench("b"))
+
+    failed = next(one for one in ended if one.device == "a")
+    assert isinstance(failed.error, LabFailed)
+    assert "a: the lab itself failed on this device (ZeroDivisionError: 10^400 ns)" in str(failed.error)
+    assert failed.run is not None
+    path = rack.store.trials_folder(failed.run.id).parent / fleet.FAILURE
+    assert str(path) in str(failed.error)
+    assert "in present" in path.read_text()
+    assert [(one.scenario, one.error) for one in ended if one.device == "b"] == [("first", None), ("second", None)]
+    assert [one.scenario for one in ended if one.device == "a"] == ["first"], "it is left out from then on"
+
+
+def test_a_fault_of_the_lab_in_a_common_push_leaves_the_others(rack: Rack) -> None:
+    """Phones on our cores are pushed to at once."""
+
+    def present(held: Held) -> None:
+        raise KeyError("²")
+
+    phones = [rack.bench("a", "virtual"), rack.bench("b", "virtual")]
+    hurt = replace(phones[0], present=present)
+    failed: dict[str, LabError] = {}
+    with fleet._noted(hurt, failed, rack.show):
+        hurt.present(FakeTurn())
+
+    assert isinstance(failed["a"], LabFailed)

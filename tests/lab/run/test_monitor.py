@@ -43,12 +43,12 @@ class Phone(FakePhone):
     breaks = 0
     back: DeviceLost | None = None
 
-    def pull(self, source: str, target: Path) -> None:
+    def pull(self, source: str, target: Path, *, most: int) -> int:
         """Break the link so often when samples are fetched."""
         if source.endswith(LINES) and self.breaks:
             self.breaks -= 1
             raise DeviceLost("fake phone: the link broke")
-        super().pull(source, target)
+        return super().pull(source, target, most=most)
 
     def reconnect(self, *, timeout_s: float) -> None:
         """Be back at once, as the test says."""
@@ -57,10 +57,19 @@ class Phone(FakePhone):
             raise self.back
 
     def start(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout: str, stderr: str
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        stdout: str,
+        stderr: str,
+        limit_s: float,
     ) -> Process:
         """Let a sampler write what the test says."""
-        process = super().start(argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr)
+        process = super().start(
+            argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr, limit_s=limit_s
+        )
         if self.sampled and f"{folder}/{LINES}" in self.files:
             self.files[f"{folder}/{LINES}"] = self.sampled
         if self.mixes and process.pid in self._pending:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import pytest
 
 from lab.compare.comparable import Subject, differs_beyond
 from lab.device import lease, local
+from lab.device.care.restore import still_changed
 from lab.device.fake.phone import FakePhone, fake_device
 from lab.device.local import LocalTransport
-from lab.device.transport import Process
+from lab.device.transport import Completed, Process
 from lab.records import Context, Run, Trial
 from lab.run.resume import reopen
 from lab.run.runner import run
@@ -138,3 +139,27 @@ def test_the_lock_that_was_held_is_said_and_is_no_condition(lab: Lab) -> None:
     assert whole.context.facts["measuring_lock"] == "/run/lock/fake; /tmp/another"
     older = Context({name: fact for name, fact in whole.context.facts.items() if name != "measuring_lock"})
     assert not differs_beyond("build", Subject("fake", older), Subject("fake", whole.context))
+
+
+def test_a_further_interrupt_while_settings_are_put_back_says_what_is_left(lab: Lab, android: Android) -> None:
+    """A person who presses Ctrl-C again hears that the phone is still bright, and how to put that right."""
+    record = lab.begin()
+    trials = run(record, lab.scenario, lab.bench)
+    next(trials)
+    shell = android.shell
+
+    def interrupted(argv: Sequence[str], *, timeout_s: float) -> Completed:
+        if tuple(argv[:2]) == ("settings", "put"):
+            raise KeyboardInterrupt
+        return shell(argv, timeout_s=timeout_s)
+
+    android.shell = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        trials.close()
+
+    (words,) = lab.told
+    assert words.startswith("fake: interrupted while its settings were put back; still changed: ")
+    assert "screen_off_timeout" in words
+    assert words.endswith("To try now: `lab devices restore fake`")
+    assert still_changed(lab.store.root, "fake") in words
+    assert still_changed(lab.store.root, "another") == ""

@@ -14,9 +14,10 @@ from lab.device.local import LocalTransport, SystemClock, connect
 from lab.device.transport import Process
 from lab.errors import DeviceLost, DeviceRefused
 from lab.trial.agent import QUIET, Errand, Launch, Outcome, carry_out
+from lab.trial.limits import PRINTED_BYTES
 
 
-def carried_out(folder: Path, code: str, *, timeout_s: float = 20.0) -> Outcome:
+def carried_out(folder: Path, code: str, *, timeout_s: float = 20.0, events_most: int = PRINTED_BYTES) -> Outcome:
     """Run a line of Python as if it were an agent."""
     launch = Launch(
         folder=str(folder),
@@ -25,7 +26,8 @@ def carried_out(folder: Path, code: str, *, timeout_s: float = 20.0) -> Outcome:
         environment={"PATH": os.environ["PATH"], **QUIET},
         outputs=("events.jsonl", "stdout.txt", "stderr.txt"),
     )
-    return carry_out(Errand(launch, LocalTransport(), folder, timeout_s, SystemClock()))
+    errand = Errand(launch, LocalTransport(), folder, timeout_s, SystemClock(), events_most=events_most)
+    return carry_out(errand)
 
 
 def test_status_and_output_are_kept(tmp_path: Path) -> None:
@@ -84,6 +86,7 @@ def test_a_process_is_not_ended_when_its_pid_is_anothers(tmp_path: Path) -> None
         folder=str(tmp_path),
         stdout=str(tmp_path / "out"),
         stderr=str(tmp_path / "err"),
+        limit_s=600,
     )
     LocalTransport().kill(Process(process.pid, process.started + 1))
     assert transport.wait(process, timeout_s=0.0) is None
@@ -101,6 +104,7 @@ def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
             folder=str(tmp_path),
             stdout=str(tmp_path / "o"),
             stderr=str(tmp_path / "e"),
+            limit_s=600,
         )
 
 
@@ -149,3 +153,29 @@ def test_ctrl_c_is_told_and_the_agent_ended_even_if_the_cable_is_out(
         carry_out(interrupted(Errand(launch, transport, tmp_path, 20.0, SystemClock())))
 
     assert not runs(seen[0].pid)
+
+
+@pytest.mark.parametrize("events", ["a pipe", "a folder", "a device"])
+def test_what_is_no_file_of_events_is_told_at_once(tmp_path: Path, events: str) -> None:
+    """The agent is ended; a pipe would wait for its writer, and a device might print for ever."""
+    make = {
+        "a pipe": "os.mkfifo('events.jsonl')",
+        "a folder": "os.mkdir('events.jsonl')",
+        "a device": "os.symlink('/dev/zero', 'events.jsonl')",
+    }
+    outcome = carried_out(tmp_path, f"import os, time; {make[events]}; time.sleep(60)")
+
+    assert (outcome.returncode, outcome.lost, outcome.timed_out) == (None, "", False)
+    assert outcome.unreadable.endswith("it is a pipe, a device or a folder, wanted a file")
+
+
+@pytest.mark.parametrize("then", ["time.sleep(60)", "pass"])
+def test_events_beyond_what_the_job_can_make_end_the_agent(tmp_path: Path, then: str) -> None:
+    """So many bytes are kept, and the reason; whether it had ended by itself makes no difference."""
+    code = f"import time; open('events.jsonl', 'wb').write(b'x' * 1_000_001); {then}"
+    outcome = carried_out(tmp_path, code, events_most=1_000_000)
+
+    assert outcome.unreadable == (
+        "events.jsonl has 1,000,001 bytes, its job makes at most 1,000,000: the rest was not fetched"
+    )
+    assert (tmp_path / "events.jsonl").stat().st_size == 1_000_000

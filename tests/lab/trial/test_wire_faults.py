@@ -189,6 +189,7 @@ def test_what_a_lab_that_died_began_is_collected(wire: Wire, tmp_path: Path) -> 
         folder=FOLDER,
         stdout=f"{FOLDER}/stdout.txt",
         stderr=f"{FOLDER}/stderr.txt",
+        limit_s=600,
     )
     later = Wire.__new__(Wire)
     later.phone, later.results = wire.phone, tmp_path / "later"

@@ -53,7 +53,7 @@ def test_a_path_no_list_could_hold_is_refused(path: str) -> None:
 def test_what_env_would_misread_is_not_started(argv: list[str], environment: dict[str, str], why: str) -> None:
     """`env` takes a word with `=` for a variable."""
     with pytest.raises(DeviceRefused, match=why):
-        scripts.start(argv, environment, "/folder", "/out", "/err")
+        scripts.start(argv, environment, "/folder", "/out", "/err", limit_s=60)
 
 
 def test_a_push_that_was_cut_leaves_the_old_file(tmp_path: Path) -> None:

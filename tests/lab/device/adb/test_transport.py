@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lab.device.adb.server import attached, track
 from lab.device.adb.transport import AdbTransport, Server
 from lab.device.transport import Process
-from lab.errors import DeviceFull, DeviceLost, DeviceRebooted, DeviceRefused
+from lab.errors import DeviceFull, DeviceLost, DeviceRebooted, DeviceRefused, WrongFile
 from tests.farm_phones import Phone
 
 SCRATCH = "/data/local/tmp/pocketlab"
@@ -42,7 +42,7 @@ def transport(phone: Phone) -> Iterator[AdbTransport]:
         last.kill(process)
 
 
-def start(transport: AdbTransport, script: str) -> Process:
+def start(transport: AdbTransport, script: str, limit_s: float = 600) -> Process:
     """Start a shell script detached in the trial's folder."""
     return transport.start(
         ["sh", "-c", script],
@@ -50,6 +50,7 @@ def start(transport: AdbTransport, script: str) -> Process:
         folder=TRIAL,
         stdout=f"{TRIAL}/stdout.txt",
         stderr=f"{TRIAL}/stderr.txt",
+        limit_s=limit_s,
     )
 
 
@@ -118,7 +119,7 @@ def test_an_upload_is_hashed_on_the_device_and_resumed_inside_the_file(
     assert sent[-1] == 3_000_001
     assert transport.upload(source, target, offset=2_000_000, progress=sent.append) == digest
     assert sent[-1] == 1_000_001
-    transport.pull(target, tmp_path / "back")
+    assert transport.pull(target, tmp_path / "back", most=3_000_001) == 3_000_001
     assert (tmp_path / "back").read_bytes() == content
     assert transport.follow(target, 2_999_999) == content[2_999_999:]
     with pytest.raises(DeviceRefused, match="only 3000001 bytes are there to resume from"):
@@ -157,7 +158,7 @@ def test_a_phone_that_prints_for_ever_is_refused(transport: AdbTransport) -> Non
 
 def test_missing_files_are_empty(transport: AdbTransport, tmp_path: Path) -> None:
     """An agent that died early has written no events."""
-    transport.pull(f"{TRIAL}/none", tmp_path / "none")
+    transport.pull(f"{TRIAL}/none", tmp_path / "none", most=10)
     assert (tmp_path / "none").read_bytes() == b""
     assert transport.follow(f"{TRIAL}/none", 7) == b""
 
@@ -247,9 +248,13 @@ def test_two_starts_in_one_folder_are_one_too_many(transport: AdbTransport) -> N
 def test_an_agent_that_is_not_there_is_refused(transport: AdbTransport) -> None:
     """Nothing is started; a missing folder is refused too."""
     with pytest.raises(DeviceRefused, match="does not exist or is not executable: push the agent again"):
-        transport.start(["./agent"], environment={}, folder=TRIAL, stdout=f"{TRIAL}/o", stderr=f"{TRIAL}/e")
+        transport.start(
+            ["./agent"], environment={}, folder=TRIAL, stdout=f"{TRIAL}/o", stderr=f"{TRIAL}/e", limit_s=60
+        )
     with pytest.raises(DeviceRefused, match="that folder does not exist"):
-        transport.start(["sh"], environment={}, folder="/data/none", stdout="/data/o", stderr="/data/e")
+        transport.start(
+            ["sh"], environment={}, folder="/data/none", stdout="/data/o", stderr="/data/e", limit_s=60
+        )
     assert transport.find(TRIAL) is None
 
 
@@ -446,3 +451,28 @@ def test_hot_plug_is_followed(transport: AdbTransport, phone: Phone) -> None:
     assert gone.wait(20)
     assert phone.address in seen[0]
     assert phone.address not in [one.serial for one in attached(transport.server) if one.state == "device"]
+
+
+def test_a_program_that_nobody_ends_is_ended_by_the_phone(transport: AdbTransport) -> None:
+    """Its lab may be dead: the whole group ends at its limit, and the clock beside a short one ends with it."""
+    begun = start(transport, "sleep 4322 & sleep 4322", limit_s=1)
+    assert transport.wait(begun, timeout_s=20) == -9
+    assert running(transport, "sleep 4322") == 0
+
+    assert transport.wait(start(transport, "exit 3", limit_s=4323), timeout_s=20) == 3
+    assert running(transport, "sleep 4323") == 0
+
+
+def test_what_is_no_file_is_told_at_once_and_a_long_one_is_cut(transport: AdbTransport, tmp_path: Path) -> None:
+    """A pipe would wait for its writer until the link stalls, which looks like a lost phone."""
+    transport.shell(["mkfifo", f"{TRIAL}/pipe"], timeout_s=10)
+    for path in (f"{TRIAL}/pipe", TRIAL, "/dev/zero"):
+        with pytest.raises(WrongFile, match="it is a pipe, a device or a folder, wanted a file"):
+            transport.pull(path, tmp_path / "x", most=10)
+        with pytest.raises(WrongFile):
+            transport.follow(path, 0)
+
+    transport.push(b"x" * 200_000, f"{TRIAL}/long")
+    assert transport.pull(f"{TRIAL}/long", tmp_path / "x", most=70_000) == 200_000
+    assert (tmp_path / "x").stat().st_size == 70_000
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.device.care.prepare import prepare
-from lab.device.care.restore import Restored, left, restore
+from lab.device.care.restore import Restored, changed_elsewhere, left, restore, still_changed
 from lab.device.fake.phone import fake_device
 from lab.device.transport import Completed, Device
 from lab.errors import DeviceLost
@@ -114,6 +114,9 @@ def test_a_device_that_is_away_is_put_back_when_it_is_there(android: Android, tm
     assert len(restored.pending) == len(journalled(tmp_path)) > 5
     assert "fake: not attached" in restored.told[0]
     assert "`lab devices restore fake`" in restored.told[-1]
+    assert restored.told[-1] == f"fake: {still_changed(tmp_path, 'fake')}"
+    assert changed_elsewhere(tmp_path, {"another"}) == [f"fake: not attached; {still_changed(tmp_path, 'fake')}"]
+    assert changed_elsewhere(tmp_path, {"fake"}) == []
     android.answers = lambda line, does: does()
     assert put_back(android, tmp_path).pending == ()
     assert android.state() == before

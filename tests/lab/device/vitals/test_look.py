@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,8 +17,8 @@ from lab.device.transport import Completed, Device
 from lab.device.vitals.lines import read, vitals_of, write
 from lab.device.vitals.look import begin, end, look, with_battery, with_thermal
 from lab.device.vitals.meaning import battery, skin, soc
-from lab.device.vitals.script import SCRIPT
-from lab.errors import DeviceRefused
+from lab.device.vitals.script import SAMPLER, SCRIPT
+from lab.errors import DeviceError, DeviceRefused
 from lab.gate.ready import place
 from lab.records import DeviceIdentity, Vitals
 from tests.farm_phones import Phone
@@ -215,6 +216,41 @@ def test_a_device_that_prints_something_else_is_refused_in_words() -> None:
         look(fake_device(Odd({})))
 
 
+READING = (
+    '{"boot_s":"UP","zones":{},"clock":{},"cap":{},"top":{},"cooling":{"a":"UP"},"power":{"capacity":"UP"},'
+    '"memory_kb":"UP","ticks":"UP UP UP UP UP UP UP UP","ticks_s":"UP","missing":{}}'
+)
+
+
+@pytest.mark.parametrize("value", ["²", "9" * 5000, "", "NaN", "1e999", "-1", "\\u0000", "1"])
+@pytest.mark.parametrize(
+    "printed",
+    [
+        READING,
+        f'{READING}\n{{"ticks":"UP UP UP UP UP UP UP UP","ticks_s":"UP"}}',
+        '{"boot_s":UP}',
+        '{"boot_s":1,"thermal_status":UP,"available_bytes":UP}',
+        "at /UP",
+        "@dumpsys UP\nUP\n@took UP UP\n" + READING,
+        f"{READING}\n@dumpsys UP\nx\n@took UP UP\n@dumpsys battery\nUP\n@took UP UP",
+        '{"a":' * 5000 + "UP",
+        READING + "\n@dumpsys battery\n" * 50_000,
+    ],
+)
+def test_whatever_a_device_says_of_its_sensors_is_a_device_error(printed: str, value: str) -> None:
+    """Nothing that a phone prints may end what is measured on others; and what is kept can be written."""
+
+    class Hostile(FakePhone):
+        def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+            return Completed(0, printed.replace("UP", value), "")
+
+    try:
+        found = look(fake_device(Hostile({})))
+    except DeviceError:
+        return
+    assert write(found)
+
+
 def test_a_fake_phones_sensors_say_what_the_test_says(tmp_path: Path) -> None:
     """Both to a look and to a sampler; the phone's journal does not mention them."""
     phone = FakePhone({}, vitals=lambda now: Vitals(boot_s=now, celsius={"battery": 35.5}))
@@ -261,6 +297,20 @@ def test_the_host_gives_what_it_has_and_a_sampler_leaves_nothing_behind(tmp_path
     assert second.busy_cores is not None
     assert [path.name for path in tmp_path.iterdir()] == ["vitals.jsonl"]
     assert local.start_time(process.pid) is None
+
+
+def test_a_sampler_ends_soon_after_its_lab(tmp_path: Path) -> None:
+    """On this machine nobody else would end it: it would sample beside the next lab's trials."""
+    (tmp_path / SCRIPT).write_text(SAMPLER)
+    lab = subprocess.Popen(["sh", "-c", f"sh {SCRIPT} 600 & echo $! >pid; wait"], cwd=tmp_path)
+    until(lambda: lines_in(tmp_path / "vitals.jsonl") >= 1)
+    pid = int((tmp_path / "pid").read_text())
+    assert local.start_time(pid) is not None
+
+    lab.kill()
+    lab.wait()
+
+    until(lambda: local.start_time(pid) is None)
 
 
 @pytest.mark.parametrize("ending", ["its time is up", "its folder is gone"])
