@@ -128,9 +128,9 @@ def with_image(
     try:
         open_regular(image, IMAGE_BYTES).close()
     except OSError as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        why = "found no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise PrepareError(
-            f"{str(image)!r}: wanted an image file; found {found}: give the path of an image file"
+            f"{str(image)!r}: wanted an image file; {why}: give the path of an image file"
         ) from error
     store, build = benches[0].store, benches[0].build
     with cores.measuring(cores.lock_path(), wait_s=wait_s):

@@ -37,9 +37,9 @@ def test_only_a_regular_file_of_a_pictures_size_is_prepared(tmp_path: Path) -> N
         (tmp_path / "pipe.png", "wanted a regular file, found a pipe"),
         (Path("/dev/zero"), "wanted a regular file, found a device"),
         (tmp_path / "giant.png", "wanted at most 536,870,912 bytes, found 536,870,913"),
-        (tmp_path / "none.png", "no such file"),
+        (tmp_path / "none.png", "found no such file"),
         (tmp_path / ("x" * 5_000), "File name too long"),
     ]:
-        with pytest.raises(PrepareError, match=f"wanted an image file; found {found}"):
+        with pytest.raises(PrepareError, match=f"wanted an image file; {found}"):
             with_image([lab.bench], [lab.scenario], image, None, wait_s=0)
     lab.close()
