@@ -82,7 +82,7 @@ def test_one_trial_of_each_is_a_ratio_without_an_interval(lab: Lab, data: Store)
     status, words = compared(lab, [another(data, [0.010]), another(data, [0.030])])
 
     assert status == 0
-    assert "Cannot tell: in 1 pair " in words and "; no interval)." in words
+    assert "Cannot tell: in 1 pair " in words and "; no interval)" in words
 
 
 @pytest.mark.parametrize(("candidate", "ratio"), [(0.010, "0 %"), (0.0125, "25"), (0.008, "20")])
