@@ -1,16 +1,15 @@
-"""The kinds of record that a store keeps: where the file of each lies, and its table in the index."""
+"""The kinds of record that a store keeps, and where the file of each lies."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-import sqlalchemy as sa
-
+from lab.errors import StoreError
 from lab.files import disk_errors, make_folder, write_atomically
 from lab.records import Comparison, Run, SelfCheck
-from lab.store import tables
 from lab.store.raw import ComparisonFile, RecordFile, RunFile, SelfCheckFile, encode, read
 
 
@@ -40,7 +39,6 @@ class Kind(Generic[Record]):
     name: str
     file: str
     model: type[RecordFile[Record]]
-    table: sa.Table
     start: str
 
     def path(self, root: Path, record_id: str) -> Path:
@@ -51,13 +49,20 @@ class Kind(Generic[Record]):
         """Return the ids of all saved records, sorted; raise `StoreError` when they cannot be listed."""
         before, after = self.file.split("*")
         with disk_errors(f"list the {self.name}s", root):
-            paths = [path.relative_to(root).as_posix() for path in root.glob(self.file)]
-        found = (path.removeprefix(before).removesuffix(after) for path in paths)
-        return sorted(record_id for record_id in found if not record_id.startswith("."))  # a cut write's file
+            found = root / before
+            names = os.listdir(found) if found.is_dir() else []  # noqa: PTH208 - of 5000 runs, in a tenth of the time
+        folder, inside = str(root / before), after.startswith("/")
+        named = (name if inside else name.removesuffix(after) for name in names if inside or name.endswith(after))
+        ids = (each for each in named if not each.startswith("."))  # a cut write's file
+        return sorted(each for each in ids if not inside or os.path.exists(f"{folder}/{each}{after}"))  # noqa: PTH110
 
     def read(self, root: Path, record_id: str) -> Record:
-        """Read a record; raise `StoreError` naming a file that is missing or damaged."""
-        return read(self.model, self.path(root, record_id)).record
+        """Read a record; raise `StoreError` naming a file that is missing, damaged or another record's."""
+        path = self.path(root, record_id)
+        record = read(self.model, path).record
+        if record.id != record_id:
+            raise StoreError(f"{path}: says that it is {self.name} {record.id}; restore it from a copy")
+        return record
 
     def write(self, root: Path, record: Record) -> None:
         """Write the file of a record; raise `DiskFull` and `StoreError`."""
@@ -75,10 +80,15 @@ class Kind(Generic[Record]):
         return self.model.model_validate_json(document).record
 
 
-RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, tables.runs, "lab run")
-COMPARISONS: Kind[Comparison] = Kind(
-    "comparison", "comparisons/*.json", ComparisonFile, tables.comparisons, "lab compare"
-)
-SELFCHECKS: Kind[SelfCheck] = Kind(
-    "self-check", "selfchecks/*.json", SelfCheckFile, tables.selfchecks, "lab selfcheck"
-)
+RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, "lab run")
+COMPARISONS: Kind[Comparison] = Kind("comparison", "comparisons/*.json", ComparisonFile, "lab compare")
+SELFCHECKS: Kind[SelfCheck] = Kind("self-check", "selfchecks/*.json", SelfCheckFile, "lab selfcheck")
+
+KINDS: tuple[Kind[Any], ...] = (RUNS, COMPARISONS, SELFCHECKS)
+
+
+def kind_of(record: Listed) -> Kind[Any]:
+    """Return the kind of a record."""
+    if isinstance(record, Run):
+        return RUNS
+    return COMPARISONS if isinstance(record, Comparison) else SELFCHECKS
