@@ -28,6 +28,9 @@ RANK = {"cpu": 0, "npu": 1, "user": 3}
 WHOLE, FIRST = 1, 2
 """The tracks of iterations, and of the first execution unit."""
 
+EXCERPT = 160
+"""How many characters of what is wrong with a line are told: a judgement."""
+
 NUMBERS = ("start_ns", "duration_ns", "iteration", "index", "cpu_ns")
 """What a span counts, all of it in whole numbers."""
 
@@ -121,7 +124,8 @@ class _Trial:
         except NotAnEvent as error:
             raise self._refused(str(error)) from error
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise self._refused(f"line {seen} is no event of the contract ({error})") from error
+            words = " ".join(str(error).split())[:EXCERPT]
+            raise self._refused(f"line {seen} is no event of the contract ({words})") from error
         if not seen:
             raise self._refused("it holds no event")
         if wanted is not None and wanted not in self._numbers:

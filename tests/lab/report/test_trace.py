@@ -167,7 +167,7 @@ def test_two_runs_go_into_one_file_as_two_processes(tmp_path: Path) -> None:
     for run in runs:
         folder = store.trial_folder(run.id, 1)
         (folder / "events.jsonl").write_text(text_of(events()))
-        write(folder / "vitals.jsonl", [Vitals(1.010, celsius={"battery": 30.0})])
+        (folder / "vitals.jsonl").write_text(write(Vitals(1.010, celsius={"battery": 30.0})))
 
     numbers, pieces = trace_of_saved(store, runs)
     trace = json.loads("".join(pieces))["traceEvents"]

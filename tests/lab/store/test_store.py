@@ -53,7 +53,7 @@ def test_the_newest_run_is_listed_first(store: Store) -> None:
     assert [run.id for run in store.runs()] == ["a1", "a0"]
     assert [run.id for run in store.runs(1)] == ["a1"]
     assert store.run("last").id == "a1"
-    assert store.run("a1") == first
+    assert store.run("a0") == first
 
 
 def test_a_run_is_asked_for_in_words_that_fit_one(store: Store) -> None:
