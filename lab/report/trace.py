@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ RANK = {"cpu": 0, "npu": 1, "user": 3}
 WHOLE, FIRST = 1, 2
 """The tracks of iterations, and of the first execution unit."""
 
+AT_ONCE = 1000
+"""How many events are written at once: a judgement, some hundred kilobytes."""
+
 EXCERPT = 160
 """How many characters of what is wrong with a line are told: a judgement."""
-
-NUMBERS = ("start_ns", "duration_ns", "iteration", "index", "cpu_ns")
-"""What a span counts, all of it in whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ def trace_of_saved(
 
 def document(sources: Iterable[Source]) -> Iterator[str]:
     """Yield the pieces of a trace in which each source is a process; raises as :func:`trace_of_saved` says."""
-    yield '{"traceEvents":['
-    before = "\n"
-    for event in chain.from_iterable(_Trial(number, source).events() for number, source in enumerate(sources, 1)):
-        yield before + event
-        before = ",\n"
+    yield '{"traceEvents":[\n'
+    for number, source in enumerate(sources, start=1):
+        events = _Trial(number, source).events()
+        yield ("" if number == 1 else ",\n") + next(events)
+        while some := ",\n".join(islice(events, AT_ONCE)):
+            yield ",\n" + some
     yield "\n]}\n"
 
 
@@ -96,7 +97,7 @@ class _Trial:
         self._origin_ns: int | None = None
         self._hello: Hello | None = None
         self._tracks: dict[tuple[str, str], int] = {}
-        self._slices: dict[tuple[Any, ...], tuple[str, str]] = {}
+        self._slices: dict[tuple[Any, ...], tuple[str, str, bool]] = {}
         self._cpu_ns: dict[int, int] = {}
         self._extent_ns: list[int] = []
         self._numbers: list[int] = []
@@ -113,7 +114,7 @@ class _Trial:
                 kind = event["event"]
                 if kind == "span":
                     if wanted is None or event["iteration"] == wanted:
-                        yield from self._span(event)
+                        yield self._span(event)
                 elif kind == "iteration":
                     self._numbers.append(event["iteration"])
                     if wanted is None or event["iteration"] == wanted:
@@ -138,39 +139,47 @@ class _Trial:
             "that trial was judged, and --trial chooses another one"
         )
 
-    def _span(self, event: dict[str, Any]) -> Iterator[str]:
-        start, duration, iteration, index, cpu = numbers = [event[name] for name in NUMBERS]
-        if any(type(number) is not int for number in numbers):
-            raise TypeError(f"wanted whole numbers, found {dict(zip(NUMBERS, numbers, strict=True))}"[:120])
+    def _span(self, event: dict[str, Any]) -> str:
+        start, duration, iteration = event["start_ns"], event["duration_ns"], event["iteration"]
+        index, cpu = event["index"], event["cpu_ns"]
+        if not (type(start) is type(duration) is type(iteration) is type(index) is type(cpu) is int):
+            raise TypeError(
+                f"wanted whole numbers, found {start!r}, {duration!r}, {iteration!r}, {index!r}, {cpu!r}"
+            )
         count = event.get("count")
         key = (event["stage"], event["role"], event["unit"], event.get("parent"), event.get("source"))
-        if key not in self._slices:
-            yield from self._new_slice(key)
-        head, tail = self._slices[key]
+        before = "" if key in self._slices else self._new_slice(key)
+        head, tail, works = self._slices[key]
         amount = f',"true":{count["true"]:d},"padded":{count["padded"]:d}' if count else ""
         if self._origin_ns is None:
             self._origin_ns = start
-        yield (
-            f'{head}{(start - self._origin_ns) / 1e3!r},"dur":{duration / 1e3!r},"args":{{"iteration":{iteration},'
-            f'"index":{index},"cpu_ms":{cpu / 1e6!r}{amount}{tail}'
-        )
-        if key[3] is None and key[1] != "user" and key[4] != "parsed":
+        if works:
             self._cpu_ns[iteration] = self._cpu_ns.get(iteration, 0) + cpu
+        return (
+            f'{before}{head}{(start - self._origin_ns) / 1e3},"dur":{duration / 1e3},"args":'
+            f'{{"iteration":{iteration},"index":{index},"cpu_ms":{cpu / 1e6}{amount}{tail}'
+        )
 
-    def _new_slice(self, key: tuple[Any, ...]) -> Iterator[str]:
-        """Note what all spans of a kind share: they have one name, so that Perfetto can add them up."""
+    def _new_slice(self, key: tuple[Any, ...]) -> str:
+        """Note what all spans of a kind share, their name too, so that Perfetto can add them up.
+
+        Return what names their track, if they are the first on it.
+        """
         stage, role, unit, parent, source = key
         if not all(isinstance(word, str) for word in (stage, role, unit)):
-            raise TypeError(f"wanted words, found {key!r}"[:120])
+            raise TypeError(f"wanted words, found {key!r}")
         place = (role, "user" if role == "user" else unit)
+        names = []
         if place not in self._tracks:
             number = self._tracks[place] = FIRST + len(self._tracks)
             name = "user" if role == "user" else f"{role} (unit {unit})"
-            yield from self._track(number, name, 1 + RANK.get(role, 2))
+            names = list(self._track(number, name, 1 + RANK.get(role, 2)))
         track = f'"pid":{self._process},"tid":{self._tracks[place]}'
         rest = {"role": role, "unit": unit, "parent": parent, "source": source or "measured"}
         head = f'{{"name":{json.dumps(stage)},"cat":{json.dumps(role)},"ph":"X",{track},"ts":'
-        self._slices[key] = head, f",{json.dumps(rest)[1:-1]}}}}}"
+        works = parent is None and role != "user" and source != "parsed"
+        self._slices[key] = head, f",{json.dumps(rest)[1:-1]}}}}}", works
+        return "".join(f"{name},\n" for name in names)
 
     def _iteration(self, event: dict[str, Any]) -> Iterator[str]:
         number, start, duration = event["iteration"], event["start_ns"], event["duration_ns"]

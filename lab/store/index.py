@@ -67,15 +67,16 @@ class Index:
     def put_all(self, saved: Files) -> None:
         """Replace the rows of these lines and records, and of all trials of the runs in `trials`."""
         with self._writing() as connection:
-            for line in saved.lines:
-                self._delete(connection, builds, line=line.line)
-            for record in saved.records:
-                self._delete(connection, RECORDS[kind_of(record).name], id=record.id)
-                if isinstance(record, Comparison):
-                    self._delete(connection, verdicts, comparison=record.id)
-            for run_id in saved.trials:
-                for table in (medians, trials):
-                    self._delete(connection, table, run=run_id)
+            own = {kind.name: [each.id for each in saved.records if kind_of(each) is kind] for kind in KINDS}
+            old = [(RECORDS[name].c.id, ids) for name, ids in own.items()]
+            old += [
+                (builds.c.line, [line.line for line in saved.lines]),
+                (verdicts.c.comparison, own["comparison"]),
+            ]
+            old += [(medians.c.run, list(saved.trials)), (trials.c.run, list(saved.trials))]
+            for column, values in old:
+                if values:
+                    connection.execute(column.table.delete().where(self._mine(column.table), column.in_(values)))
             self._insert_all(connection, saved)
 
     def put_trial(self, run_id: str, trial: Trial) -> None:
