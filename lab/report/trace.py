@@ -169,7 +169,7 @@ class _Trial:
         if not all(isinstance(word, str) for word in (stage, role, unit)):
             raise TypeError(f"wanted words, found {key!r}")
         place = (role, "user" if role == "user" else unit)
-        names = []
+        names: list[str] = []
         if place not in self._tracks:
             number = self._tracks[place] = FIRST + len(self._tracks)
             name = "user" if role == "user" else f"{role} (unit {unit})"

@@ -67,16 +67,16 @@ class Index:
     def put_all(self, saved: Files) -> None:
         """Replace the rows of these lines and records, and of all trials of the runs in `trials`."""
         with self._writing() as connection:
-            own = {kind.name: [each.id for each in saved.records if kind_of(each) is kind] for kind in KINDS}
-            old = [(RECORDS[name].c.id, ids) for name, ids in own.items()]
+            ids = {kind.name: [each.id for each in saved.records if kind_of(each) is kind] for kind in KINDS}
+            old = [(RECORDS[name], "id", own) for name, own in ids.items()]
             old += [
-                (builds.c.line, [line.line for line in saved.lines]),
-                (verdicts.c.comparison, own["comparison"]),
+                (builds, "line", [line.line for line in saved.lines]),
+                (verdicts, "comparison", ids["comparison"]),
             ]
-            old += [(medians.c.run, list(saved.trials)), (trials.c.run, list(saved.trials))]
-            for column, values in old:
+            old += [(table, "run", list(saved.trials)) for table in (medians, trials)]
+            for table, name, values in old:
                 if values:
-                    connection.execute(column.table.delete().where(self._mine(column.table), column.in_(values)))
+                    connection.execute(table.delete().where(self._mine(table), table.c[name].in_(values)))
             self._insert_all(connection, saved)
 
     def put_trial(self, run_id: str, trial: Trial) -> None:
