@@ -16,10 +16,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -32,6 +30,10 @@ from pydantic import (
 
 from device_agents.plain import plain
 from device_agents.reasons import InvalidReason as InvalidReason  # noqa: PLC0414 - handed on
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 PROTOCOL = 1
 """The version that this file describes. A reader refuses a higher one, and upgrades or refuses a lower one."""
@@ -647,6 +649,8 @@ def fingerprint(values: npt.NDArray[np.float32]) -> Fingerprint:
     estimate the distance of two tensors with a relative standard error of 1/sqrt(128)
     (:func:`relative_distance`).
     """
+    import numpy as np  # noqa: PLC0415 - half of what reading a document takes
+
     flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
     sums = np.zeros(PROJECTIONS, dtype=np.float64)
     for start in range(0, flat.size, 1 << 16):
@@ -664,6 +668,8 @@ def fingerprint(values: npt.NDArray[np.float32]) -> Fingerprint:
 
 def relative_distance(found: Fingerprint, golden: Fingerprint) -> float:
     """Estimate ||found - golden|| / ||golden|| from two fingerprints; NaN and infinity propagate."""
+    import numpy as np  # noqa: PLC0415 - as above
+
     with np.errstate(over="ignore", invalid="ignore"):
         difference = np.subtract(found.projections, golden.projections)
         return float(np.sqrt(np.mean(difference**2)) / golden.norm)

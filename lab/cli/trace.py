@@ -1,8 +1,8 @@
-"""The command `lab trace`: one trial as a trace for Perfetto."""
+"""The command `lab trace`: trials as a trace for Perfetto."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +10,42 @@ import typer
 
 from lab.cli.named import run_named
 from lab.cli.options import DATA, Data, opened
-from lab.cli.output import write
+from lab.errors import RunError
 from lab.report.trace import trace_of_saved
 
 
 def trace(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Start of a run's id, or last.")] = "last",
-    trial: Annotated[int | None, typer.Option(min=0, help="The trial. [default: the first valid one]")] = None,
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN", help="Starts of run ids, or last.")] = None,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="The trial, of each run. [default: the first valid one]")
+    ] = None,
     iteration: Annotated[int | None, typer.Option(min=0, help="Only this iteration. [default: all]")] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. [default: trace-RUN-TRIAL.json]")] = None,
     data: Data = DATA,
 ) -> None:
-    """Write one trial as a trace for ui.perfetto.dev, with one track for each execution unit."""
+    """Write one trial of each run as a trace for ui.perfetto.dev: a track per execution unit, sensors as counters.
+
+    Several runs go into one file, where their trials begin together.
+    """
     store = opened(data)
-    record = store.run(run_named(data, run, "lab trace"))
-    number, document = trace_of_saved(store, record, trial, iteration)
-    write(out or Path(f"trace-{record.id}-{number}.json"), json.dumps(document))
+    records = [store.run(run_named(data, text, "lab trace")) for text in runs or ["last"]]
+    numbers, pieces = trace_of_saved(store, records, trial, iteration)
+    names = "-".join(f"{record.id}-{number}" for record, number in zip(records, numbers, strict=True))
+    _write(out or Path(f"trace-{names}.json"), pieces)
+
+
+def _write(path: Path, pieces: Iterable[str]) -> None:
+    """Write a file piece by piece; what stands there stays until the whole is written."""
+    ordinary = path.is_file() or not path.exists()
+    aside = path.with_name(f".{path.name[:200]}.part") if ordinary else path
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.writelines(pieces)
+        if ordinary:
+            aside.replace(path)
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {error.strerror or error}; the results are saved") from error
+    finally:
+        if ordinary:
+            aside.unlink(missing_ok=True)
+    typer.echo(f"Wrote {path}")

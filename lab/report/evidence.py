@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 from pathlib import Path
 from statistics import median
 
-from device_agents.contract import Event, Hello, Iteration
 from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
 from lab.records import Trial, Vitals
-from lab.trial.folder import AFTER, EVENTS, GATE, STDERR, VITALS, read_events, read_or_empty
-from lab.trial.metrics import NS, iterations_of, measured
-from lab.trial.placement import cores_used
+from lab.trial.folder import AFTER, EVENTS, GATE, STDERR, VITALS, read_or_empty
+from lab.trial.lines import Summary, summary
+from lab.trial.metrics import NS
+from lab.trial.placement import cores_between
 
 TAIL = 600
 """How many characters of the agent's last output are kept."""
@@ -68,8 +69,8 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     problems: list[str] = []
     gate = _vitals(folder / GATE, problems)
     during = _vitals(folder / VITALS, problems)
-    events = read_events(read_or_empty(folder / EVENTS)).events
-    doing = doing_of(gate, during, events)
+    seen = summary(folder / EVENTS)
+    doing = doing_of(gate, during, seen)
     if not gate and not during:
         why = "; ".join(problems) or "no sensor was read around it"
         doing = Doing(agent_cores=doing.agent_cores, unknown=why)
@@ -77,20 +78,21 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     if waited is None and len(gate) > 1:
         waited = gate[-1].boot_s - gate[0].boot_s
     words = read_or_empty(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
-    spent_s = [iteration.duration_ns * NS for iteration in measured(events)]
-    iteration_s = sum(spent_s) / len(spent_s) if spent_s else None
-    warmups = len(iterations_of(events)) - len(spent_s)
+    count = len(seen.durations_ns)
+    iteration_s = sum(seen.durations_ns) * NS / count if count else None
     after = _vitals(folder / AFTER, problems)
-    return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s, warmups, after)
+    return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s, seen.warmups, after)
 
 
-def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], events: Sequence[Event]) -> Doing:
+def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], seen: Summary) -> Doing:
     """Return the device's state: from the reading that opened the gate and the samples during the trial."""
     start = gate[-1:] or during[:1]
     both = [*start, *during]
     caps = [(name, share) for one in both for name, share in one.caps.items()]
     statuses = [one.thermal_status for one in both if one.thermal_status is not None]
-    agent, others = cores_used(during, events)
+    ends_ns = map(add, seen.starts_ns, seen.durations_ns)
+    measured = zip(seen.starts_ns, ends_ns, strict=True)
+    agent, others = cores_between(during, seen.hello, measured, zip(*seen.work, strict=True), parsed=seen.parsed)
     if others is None and gate:  # too short for a sample: use what others did just before
         others = gate[-1].busy_cores
     stolen = [one.stolen_cores for one in during if one.stolen_cores is not None]
@@ -116,17 +118,13 @@ def curve_of(folder: Path) -> tuple[list[tuple[float, float]], list[tuple[float,
 
     An iteration's value is its duration in seconds, a temperature is in °C; no files, no values.
     """
-    events = read_events(read_or_empty(folder / EVENTS)).events
-    durations = [
-        (event.start_ns / 1e9, event.duration_ns / 1e9)
-        for event in events
-        if isinstance(event, Iteration) and event.phase == "measure"
-    ]
-    hello = next((event for event in events if isinstance(event, Hello)), None)
+    seen = summary(folder / EVENTS)
+    pairs = zip(seen.starts_ns, seen.durations_ns, strict=True)
+    durations = [(start_ns / 1e9, duration_ns / 1e9) for start_ns, duration_ns in pairs]
     during = _vitals(folder / VITALS, [])
-    if hello is None:
+    if seen.hello is None:
         return durations, []
-    warm = [(at / 1e9, value) for at, one in aligned(during, hello) if (value := skin(one)) is not None]
+    warm = [(at / 1e9, value) for at, one in aligned(during, seen.hello) if (value := skin(one)) is not None]
     return durations, warm
 
 

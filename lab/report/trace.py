@@ -1,114 +1,222 @@
-"""A trial's spans as a trace that Perfetto opens: one track for each execution unit.
+"""Trials as a trace that Perfetto opens: one track for each execution unit of a run, and its sensors as counters.
 
-Format: the JSON array format of Chrome's Trace Event Format document, with complete events (``ph = "X"``)
-and metadata events (``ph = "M"``); times are microseconds from the first event.
+Format: the JSON array format of Chrome's Trace Event Format document, with complete events (``ph = "X"``),
+counters (``"C"``) and metadata (``"M"``). Times are microseconds since the agent's hello, so that two runs in one
+file begin together. Events are written as they are read: a trial may have millions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from device_agents.contract import Event, Iteration, Span
-from lab.errors import RunError
-from lab.records import Run
-from lab.store import Store
-from lab.trial.folder import EVENTS, read_events, read_or_empty
-from lab.trial.metrics import spans_by_iteration
+from device_agents.contract import Hello
+from lab.device.vitals.look import aligned, read
+from lab.errors import RunError, StoreError
+from lab.records import Run, Vitals
+from lab.store import Store, seal
+from lab.trial.folder import EVENTS, VITALS
+from lab.trial.lines import NotAnEvent, lines
 
-Json = str | int | float | None
-TraceEvent = dict[str, Json | dict[str, Json]]
-
-PROCESS = 1
 RANK = {"cpu": 0, "npu": 1, "user": 3}
 """Tracks from top to bottom: the paper's two units, then any other, then the user's wait."""
 
+WHOLE, FIRST = 1, 2
+"""The tracks of iterations, and of the first execution unit."""
 
-def trace_of(title: str, events: Sequence[Event], *, iteration: int | None = None) -> dict[str, list[TraceEvent]]:
-    """Return the trace of all iterations, or of one; an unknown iteration gives an empty trace."""
-    iterations = [e for e in events if isinstance(e, Iteration) and iteration in (None, e.iteration)]
-    found = spans_by_iteration(events)
-    spans = [span for i in iterations for span in found.get(i.iteration, [])]
-    origin_ns = min([*(i.start_ns for i in iterations), *(s.start_ns for s in spans)], default=0)
-    tracks = {key: number for number, key in enumerate(sorted({_track(span) for span in spans}), start=2)}
-    names = [_metadata("process_name", 0, {"name": title}), *_thread(1, "iteration", 0)]
-    for key, number in tracks.items():
-        names += _thread(number, key[2], number)
-    whole = [_whole(i, origin_ns) for i in iterations]
-    return {"traceEvents": [*names, *whole, *(_span(span, tracks[_track(span)], origin_ns) for span in spans)]}
+AT_ONCE = 1000
+"""How many events are written at once: a judgement, some hundred kilobytes."""
+
+EXCERPT = 160
+"""How many characters of what is wrong with a line are told: a judgement."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trial to be written: its title, its events, its vitals, and one iteration or all."""
+
+    title: str
+    events: Path
+    vitals: tuple[Vitals, ...]
+    iteration: int | None
 
 
 def trace_of_saved(
-    store: Store, record: Run, trial: int | None = None, iteration: int | None = None
-) -> tuple[int, dict[str, list[TraceEvent]]]:
-    """Return the number and the trace of a saved trial; without `trial` of the first valid one.
+    store: Store, records: Sequence[Run], trial: int | None = None, iteration: int | None = None
+) -> tuple[list[int], Iterator[str]]:
+    """Return the number of the trial that is taken of each run, and the pieces of one trace of all of them.
 
-    Trial 0 is the uncounted first process. Raises `RunError` for a trial or an iteration that is not there.
+    Without `trial` that is the first valid one; trial 0 is the uncounted first process. Raises `RunError` for a
+    trial that is not there, and while the pieces are read for lines that are no events and an iteration that is
+    missing; `StoreError` for events that were changed after their run ended.
     """
+    chosen = [_chosen(store, record, trial, iteration) for record in records]
+    return [number for number, _ in chosen], document([source for _, source in chosen])
+
+
+def document(sources: Iterable[Source]) -> Iterator[str]:
+    """Yield the pieces of a trace in which each source is a process; raises as :func:`trace_of_saved` says."""
+    yield '{"traceEvents":[\n'
+    for number, source in enumerate(sources, start=1):
+        events = _Trial(number, source).events()
+        yield ("" if number == 1 else ",\n") + next(events)
+        while some := ",\n".join(islice(events, AT_ONCE)):
+            yield ",\n" + some
+    yield "\n]}\n"
+
+
+def _chosen(store: Store, record: Run, trial: int | None, iteration: int | None) -> tuple[int, Source]:
     trials = {found.number: found for found in store.trials(record.id)}
     valid = [number for number, found in sorted(trials.items()) if found.valid]
     number = trial if trial is not None else next(iter(valid or sorted(trials)), None)
-    path = None if number is None else store.trials_folder(record.id) / f"{number:04d}" / EVENTS
-    if number is None or path is None or not path.is_file():
+    folder = store.trials_folder(record.id)
+    if number is None or not (path := folder / f"{number:04d}" / EVENTS).is_file():
         known = f"0 to {max(trials)}" if trials else "none"
         raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
-    events = read_events(read_or_empty(path)).events
-    numbers = sorted(event.iteration for event in events if event.event == "iteration")
-    if iteration is not None and iteration not in numbers:
-        raise RunError(
-            f"trial {number} of run {record.id} has no iteration {iteration}; it has {numbers or 'none'}"
-        )
+    seal.refuse_changed(folder.parent, path.relative_to(folder.parent).as_posix())
     cell = trials[number].cell if number in trials else "settling"
-    return number, trace_of(f"{record.scenario} {cell} trial {number}", events, iteration=iteration)
+    vitals = path.with_name(VITALS)
+    try:
+        seen = read(vitals) if vitals.is_file() else ()
+    except StoreError:  # `lab explain` says so; a trace without counters is one all the same
+        seen = ()
+    title = f"{record.scenario} {cell} trial {number}, {record.build_line} on {record.device} ({record.id[:13]})"
+    return number, Source(title, path, seen, iteration)
 
 
-def _track(span: Span) -> tuple[int, str, str]:
-    """Return the sort key and the name of a span's track: the unit that executed it, or the user."""
-    if span.role == "user":
-        return RANK["user"], "user", "user"
-    return RANK.get(span.role, 2), span.unit, f"{span.role} (unit {span.unit})"
+class _Trial:
+    """One process of a trace while its events are read."""
 
+    def __init__(self, process: int, source: Source) -> None:
+        self._process = process
+        self._source = source
+        self._origin_ns: int | None = None
+        self._hello: Hello | None = None
+        self._tracks: dict[tuple[str, str], int] = {}
+        self._slices: dict[tuple[Any, ...], tuple[str, str, bool]] = {}
+        self._cpu_ns: dict[int, int] = {}
+        self._extent_ns: list[int] = []
+        self._numbers: list[int] = []
 
-def _span(span: Span, track: int, origin_ns: int) -> TraceEvent:
-    counts: dict[str, Json] = {"true": span.count.true, "padded": span.count.padded} if span.count else {}
-    return {
-        "name": f"{span.stage.value} {span.index}",
-        "cat": span.stage.value,
-        "ph": "X",
-        "pid": PROCESS,
-        "tid": track,
-        "ts": (span.start_ns - origin_ns) / 1e3,
-        "dur": span.duration_ns / 1e3,
-        "args": {
-            "role": span.role,
-            "unit": span.unit,
-            "iteration": span.iteration,
-            "parent": span.parent.value if span.parent else None,
-            "cpu_ms": span.cpu_ns / 1e6,
-            "source": span.source,
-            **counts,
-        },
-    }
+    def events(self) -> Iterator[str]:
+        """Yield every event of the trial, as JSON."""
+        yield self._meta("process_name", 0, {"name": self._source.title})
+        yield from self._track(WHOLE, "iteration", 0)
+        path, wanted = self._source.events, self._source.iteration
+        seen = 0
+        try:
+            for event in lines(path):
+                seen += 1
+                kind = event["event"]
+                if kind == "span":
+                    if wanted is None or event["iteration"] == wanted:
+                        yield self._span(event)
+                elif kind == "iteration":
+                    self._numbers.append(event["iteration"])
+                    if wanted is None or event["iteration"] == wanted:
+                        yield from self._iteration(event)
+                elif kind == "hello":
+                    self._hello = Hello.model_validate(event)
+                    self._origin_ns = self._hello.monotonic_ns
+        except NotAnEvent as error:
+            raise self._refused(str(error)) from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            words = " ".join(str(error).split())[:EXCERPT]
+            raise self._refused(f"line {seen} is no event of the contract ({words})") from error
+        if not seen:
+            raise self._refused("it holds no event")
+        if wanted is not None and wanted not in self._numbers:
+            raise RunError(f"{path}: has no iteration {wanted}; it has {self._numbers or 'none'}")
+        yield from self._counters()
 
+    def _refused(self, why: str) -> RunError:
+        return RunError(
+            f"{self._source.events}: wanted an agent's events, but {why}; `lab explain RUN --trial N` says how "
+            "that trial was judged, and --trial chooses another one"
+        )
 
-def _whole(iteration: Iteration, origin_ns: int) -> TraceEvent:
-    return {
-        "name": f"{iteration.phase} {iteration.iteration}",
-        "cat": "iteration",
-        "ph": "X",
-        "pid": PROCESS,
-        "tid": 1,
-        "ts": (iteration.start_ns - origin_ns) / 1e3,
-        "dur": iteration.duration_ns / 1e3,
-        "args": {"phase": iteration.phase},
-    }
+    def _span(self, event: dict[str, Any]) -> str:
+        start, duration, iteration = event["start_ns"], event["duration_ns"], event["iteration"]
+        index, cpu = event["index"], event["cpu_ns"]
+        if not (type(start) is type(duration) is type(iteration) is type(index) is type(cpu) is int):
+            raise TypeError(
+                f"wanted whole numbers, found {start!r}, {duration!r}, {iteration!r}, {index!r}, {cpu!r}"
+            )
+        count = event.get("count")
+        key = (event["stage"], event["role"], event["unit"], event.get("parent"), event.get("source"))
+        before = "" if key in self._slices else self._new_slice(key)
+        head, tail, works = self._slices[key]
+        amount = f',"true":{count["true"]:d},"padded":{count["padded"]:d}' if count else ""
+        if self._origin_ns is None:
+            self._origin_ns = start
+        if works:
+            self._cpu_ns[iteration] = self._cpu_ns.get(iteration, 0) + cpu
+        return (
+            f'{before}{head}{(start - self._origin_ns) / 1e3},"dur":{duration / 1e3},"args":'
+            f'{{"iteration":{iteration},"index":{index},"cpu_ms":{cpu / 1e6}{amount}{tail}'
+        )
 
+    def _new_slice(self, key: tuple[Any, ...]) -> str:
+        """Note what all spans of a kind share, their name too, so that Perfetto can add them up.
 
-def _thread(number: int, name: str, rank: int) -> list[TraceEvent]:
-    return [
-        _metadata("thread_name", number, {"name": name}),
-        _metadata("thread_sort_index", number, {"sort_index": rank}),
-    ]
+        Return what names their track, if they are the first on it.
+        """
+        stage, role, unit, parent, source = key
+        if not all(isinstance(word, str) for word in (stage, role, unit)):
+            raise TypeError(f"wanted words, found {key!r}")
+        place = (role, "user" if role == "user" else unit)
+        names: list[str] = []
+        if place not in self._tracks:
+            number = self._tracks[place] = FIRST + len(self._tracks)
+            name = "user" if role == "user" else f"{role} (unit {unit})"
+            names = list(self._track(number, name, 1 + RANK.get(role, 2)))
+        track = f'"pid":{self._process},"tid":{self._tracks[place]}'
+        rest = {"role": role, "unit": unit, "parent": parent, "source": source or "measured"}
+        head = f'{{"name":{json.dumps(stage)},"cat":{json.dumps(role)},"ph":"X",{track},"ts":'
+        works = parent is None and role != "user" and source != "parsed"
+        self._slices[key] = head, f",{json.dumps(rest)[1:-1]}}}}}", works
+        return "".join(f"{name},\n" for name in names)
 
+    def _iteration(self, event: dict[str, Any]) -> Iterator[str]:
+        number, start, duration = event["iteration"], event["start_ns"], event["duration_ns"]
+        if self._origin_ns is None:
+            self._origin_ns = start
+        at = (start - self._origin_ns) / 1e3
+        where = {"pid": self._process, "tid": WHOLE, "ts": at, "dur": duration / 1e3}
+        yield json.dumps(
+            {"name": event["phase"], "cat": "iteration", "ph": "X", **where, "args": {"iteration": number}}
+        )
+        self._extent_ns += [start, start + duration]
+        spent = self._cpu_ns.pop(number, 0)
+        if spent and duration:
+            yield self._counter("CPU of the agent, cores", start, spent / duration)
 
-def _metadata(name: str, thread: int, arguments: dict[str, Json]) -> TraceEvent:
-    return {"name": name, "ph": "M", "pid": PROCESS, "tid": thread, "args": dict(arguments)}
+    def _counters(self) -> Iterator[str]:
+        """Yield what the sensors said while the trial ran: temperatures, clocks, the device's load."""
+        if self._hello is None:
+            return
+        for at_ns, one in aligned(self._source.vitals, self._hello):
+            within = not self._extent_ns or min(self._extent_ns) <= at_ns <= max(self._extent_ns)
+            if self._source.iteration is not None and not within:
+                continue
+            figures = {f"temperature of {name}, °C": value for name, value in one.celsius.items()}
+            figures |= {f"clock of {name}, MHz": value / 1e3 for name, value in one.clocks_khz.items()}
+            figures |= {f"clock allowed of {name}, %": 100 * value for name, value in one.caps.items()}
+            if one.busy_cores is not None:
+                figures["CPU of everything, cores"] = one.busy_cores
+            yield from (self._counter(name, at_ns, value) for name, value in figures.items())
+
+    def _counter(self, name: str, at_ns: int, value: float) -> str:
+        at = (at_ns - (self._origin_ns or 0)) / 1e3
+        return json.dumps({"name": name, "ph": "C", "pid": self._process, "ts": at, "args": {"value": value}})
+
+    def _track(self, number: int, name: str, rank: int) -> Iterator[str]:
+        yield self._meta("thread_name", number, {"name": name})
+        yield self._meta("thread_sort_index", number, {"sort_index": rank})
+
+    def _meta(self, name: str, thread: int, arguments: dict[str, str | int]) -> str:
+        return json.dumps({"name": name, "ph": "M", "pid": self._process, "tid": thread, "args": arguments})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from lab.records import CHANGED
 from lab.stats.compare import Judgement
@@ -23,6 +22,8 @@ def listed(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple[
     _check(p_values)
     if not p_values:
         return ()
+    from scipy.stats import false_discovery_control  # noqa: PLC0415 - half a second, for lists alone
+
     names = sorted(p_values, key=lambda name: (p_values[name], name))
     adjusted = false_discovery_control([p_values[name] for name in names], method="bh")
     return tuple(name for name, p in zip(names, adjusted, strict=True) if p <= level)

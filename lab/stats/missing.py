@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import fisher_exact
 
 from lab.records import WORSE, Verdict
 from lab.stats.families import FAMILY_LEVEL, failing
@@ -21,10 +20,12 @@ Counts = tuple[int, int]
 def p_missing(ours: Counts, theirs: Counts) -> float:
     """Return the two-sided p of "both sides lose the same share of trials", by Fisher's exact test.
 
-    1 where a side has no trial. Raises ValueError for a count below zero.
+    1 where a side has no trial or none is lost. Raises ValueError for a count below zero.
     """
-    if not (sum(ours) and sum(theirs)):
+    if not (sum(ours) and sum(theirs)) or ours[1] == theirs[1] == 0:
         return 1.0
+    from scipy.stats import fisher_exact  # noqa: PLC0415 - half a second, and most runs lose no trial
+
     return float(fisher_exact(np.array([ours, theirs])).pvalue)
 
 
@@ -48,6 +49,8 @@ def believed(verdict: Verdict, ours: Counts, theirs: Counts) -> Verdict:
 
 def loses_more(cell: Counts, others: Counts) -> float:
     """Return the one-sided p of "this cell of a sweep loses no larger share of its trials than the others"."""
-    if not (sum(cell) and sum(others)):
+    if not (sum(cell) and sum(others)) or cell[1] == 0:
         return 1.0
+    from scipy.stats import fisher_exact  # noqa: PLC0415 - as above
+
     return float(fisher_exact(np.array([cell, others]), alternative="less").pvalue)

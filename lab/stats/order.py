@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from lab.stats.sample import Floats
 
@@ -56,7 +56,7 @@ def bounds(values: Floats, level: float) -> Bounds:
 @lru_cache(maxsize=512)
 def _place(n: int, level: float) -> tuple[int, float, float]:
     """Return the depth of the outer pair, its level, and the share of the way to the inner pair to go."""
-    outside = 2 * binom.cdf(np.arange((n + 1) // 2), n, 0.5)
+    outside = 2 * bdtr(np.arange((n + 1) // 2), n, 0.5)
     depth = max(1, int((outside <= 1 - level).sum()))
     held = 1 - float(outside[depth - 1])
     if held < level or depth == outside.size:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrc
 
 from lab.errors import NotEnoughData
 from lab.records import Interval
@@ -31,7 +31,7 @@ def needed(q: float) -> int:
     if not 0 < q < 1:
         raise ValueError(f"wanted a quantile between 0 and 1, found {q}")
     n, tail = 2, min(q, 1 - q)
-    while binom.cdf(1, n, tail) > PROOF:
+    while bdtr(1, n, tail) > PROOF:
         n += 1
     return n
 
@@ -57,7 +57,7 @@ def neighbours(values: Sequence[float], q: float) -> tuple[float, float, float] 
 @lru_cache
 def _at_or_below(n: int, q: float) -> Floats:
     """Return for k = 1, 2, ... n the chance that the k-th least of n values is at or below the q-quantile."""
-    return np.asarray(binom.sf(np.arange(n), n, q), dtype=np.float64)
+    return np.asarray(bdtrc(np.arange(n), n, q), dtype=np.float64)
 
 
 def over_trials(trials: Sequence[Sequence[float]], q: float) -> Interval | None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 from scipy.special import stdtrit
 
 from lab.errors import NotEnoughData
@@ -146,6 +145,8 @@ def _loss(windows: Sequence[Window]) -> _Loss:
     begins = range(0, len(windows) - last - size + 1, size)
     means = [float(logs[begin : begin + size].mean()) for begin in begins]
     best = int(np.argmax(means))
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - half a second, for curves alone
+
     fitted = isotonic_regression(logs, increasing=False).x
     for pair in (slice(0, 2), slice(-2, None)):  # one window at either end is no level: it may be chance
         fitted[pair] = logs[pair].mean() if np.ptp(fitted[pair]) > _FLAT else fitted[pair]

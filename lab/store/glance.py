@@ -6,6 +6,7 @@ Both take longer to import than `lab runs` may take. Whoever measures or judges 
 from __future__ import annotations
 
 import logging
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,10 +72,15 @@ def ids(root: Path, kinds: Sequence[Kind] = KINDS) -> list[tuple[str, Kind]]:
     found: list[tuple[str, Kind]] = []
     for kind in kinds:
         before, after = _PLACES[kind][0].split("*")
+        folder, inside = root / before, after.startswith("/")
         with disk_errors(f"list the {kind}s", root):
-            names = [path.relative_to(root).as_posix() for path in root.glob(_PLACES[kind][0])]
-        found += [(name.removeprefix(before).removesuffix(after), kind) for name in names]
-    return sorted(each for each in found if not each[0].startswith("."))  # a cut write's file
+            names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - of 5000, in a tenth of the time
+            if inside:
+                names = [name for name in names if os.path.exists(f"{folder}/{name}{after}")]  # noqa: PTH110 - as above
+            else:
+                names = [name.removesuffix(after) for name in names if name.endswith(after)]
+        found += [(name, kind) for name in names if not name.startswith(".")]  # a cut write's file
+    return sorted(found)
 
 
 def newest(root: Path, kinds: Sequence[Kind] = KINDS) -> Iterator[Glance]:

@@ -1,16 +1,15 @@
-"""The kinds of record that a store keeps: where the file of each lies, and its table in the index."""
+"""The kinds of record that a store keeps, and where the file of each lies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-import sqlalchemy as sa
-
+from lab.errors import StoreError
 from lab.files import disk_errors, make_folder, write_atomically
 from lab.records import Comparison, Run, SelfCheck
-from lab.store import glance, tables
+from lab.store import glance
 from lab.store.raw import ComparisonFile, RecordFile, RunFile, SelfCheckFile, encode, read
 
 
@@ -40,7 +39,6 @@ class Kind(Generic[Record]):
     name: glance.Kind
     file: str
     model: type[RecordFile[Record]]
-    table: sa.Table
     start: str
 
     def path(self, root: Path, record_id: str) -> Path:
@@ -49,15 +47,15 @@ class Kind(Generic[Record]):
 
     def ids(self, root: Path) -> list[str]:
         """Return the ids of all saved records, sorted; raise `StoreError` when they cannot be listed."""
-        before, after = self.file.split("*")
-        with disk_errors(f"list the {self.name}s", root):
-            paths = [path.relative_to(root).as_posix() for path in root.glob(self.file)]
-        found = (path.removeprefix(before).removesuffix(after) for path in paths)
-        return sorted(record_id for record_id in found if not record_id.startswith("."))  # a cut write's file
+        return [each for each, _ in glance.ids(root, (self.name,))]
 
     def read(self, root: Path, record_id: str) -> Record:
-        """Read a record; raise `StoreError` naming a file that is missing or damaged."""
-        return read(self.model, self.path(root, record_id)).record
+        """Read a record; raise `StoreError` naming a file that is missing, damaged or another record's."""
+        path = self.path(root, record_id)
+        record = read(self.model, path).record
+        if record.id != record_id:
+            raise StoreError(f"{path}: says that it is {self.name} {record.id}; restore it from a copy")
+        return record
 
     def write(self, root: Path, record: Record) -> None:
         """Write the file of a record; raise `DiskFull` and `StoreError`."""
@@ -75,10 +73,15 @@ class Kind(Generic[Record]):
         return self.model.model_validate_json(document).record
 
 
-RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, tables.runs, "lab run")
-COMPARISONS: Kind[Comparison] = Kind(
-    "comparison", "comparisons/*.json", ComparisonFile, tables.comparisons, "lab compare"
-)
-SELFCHECKS: Kind[SelfCheck] = Kind(
-    "self-check", "selfchecks/*.json", SelfCheckFile, tables.selfchecks, "lab selfcheck"
-)
+RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, "lab run")
+COMPARISONS: Kind[Comparison] = Kind("comparison", "comparisons/*.json", ComparisonFile, "lab compare")
+SELFCHECKS: Kind[SelfCheck] = Kind("self-check", "selfchecks/*.json", SelfCheckFile, "lab selfcheck")
+
+KINDS: tuple[Kind[Any], ...] = (RUNS, COMPARISONS, SELFCHECKS)
+
+
+def kind_of(record: Listed) -> Kind[Any]:
+    """Return the kind of a record."""
+    if isinstance(record, Run):
+        return RUNS
+    return COMPARISONS if isinstance(record, Comparison) else SELFCHECKS

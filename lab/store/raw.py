@@ -16,6 +16,9 @@ from lab.records import Comparison, Run, SelfCheck, Trial
 FORMAT = 1
 """The version of these files. A lab refuses a higher one."""
 
+MOST_BYTES = 1 << 28
+"""The largest of these files that is read: a judgement, ten times a trial of a million iterations."""
+
 Content = TypeVar("Content")
 
 
@@ -117,6 +120,12 @@ class LineFile(_File):
     builds: list[LineEntry] = []
 
 
+class SealFile(_File):
+    """`runs/<id>/seal.json`: path below the run's folder -> SHA-256 of the file, when the run ended."""
+
+    files: dict[str, str]
+
+
 class RootFile(_File):
     """`root.json`: the identity of a data root, and where it lay when it was last opened.
 
@@ -139,21 +148,32 @@ def encode(document: _File) -> bytes:
 
 def read(model: type[Document], path: Path) -> Document:
     """Read a file; raise `StoreError` naming it when it is missing, damaged, or of a newer format."""
+    return parse(model, path, regular(path))
+
+
+def regular(path: Path) -> bytes:
+    """Return the content of a file; raise `StoreError` when it cannot be read, is no file or is too large."""
     try:
-        data = read_file(path, RECORD_BYTES)
-        raw = json_of(data)
+        return read_file(path, RECORD_BYTES)
     except OSError as error:
         raise StoreError(
             f"{path}: could not be read: {error.strerror or error}; restore it from a copy, or move it away"
         ) from error
+
+
+def parse(model: type[Document], path: Path, data: bytes) -> Document:
+    """Return the document in the content of a file; raise `StoreError` naming the file when it is damaged."""
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        invalid = error
+    try:
+        raw = json_of(data)
     except Malformed as error:
         raise StoreError(f"{path}: damaged, not JSON: {error}; restore it from a copy, or move it away") from error
     found = raw.get("format") if isinstance(raw, dict) else None
     if isinstance(found, int) and found > FORMAT:
         raise StoreError(f"{path}: written in format {found}, this lab knows {FORMAT}; update pocketlab")
-    try:
-        return model.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"{path}: damaged: {key}: {first['msg']}; restore it from a copy") from error
+    first = invalid.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    raise StoreError(f"{path}: damaged: {key}: {first['msg']}; restore it from a copy") from invalid

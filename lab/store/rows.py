@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import sqlalchemy as sa
 
@@ -11,28 +11,9 @@ from lab.stats.sample import counted, trial_median
 from lab.store import tables
 from lab.store.kinds import Kind, Record
 from lab.store.raw import LineFile
+from lab.store.shelf import rows_of_line
 
 Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class BuildRow:
-    """A build's place in a line."""
-
-    id: str
-    line: str
-    revision: int
-    model: str
-    recipe: str
-    added_utc: str
-    baseline: bool
-
-
-def rows_of_line(line: LineFile) -> list[BuildRow]:
-    """Return the builds of a line, oldest first."""
-    return [
-        BuildRow(line=line.line, baseline=entry.id == line.baseline, **entry.model_dump()) for entry in line.builds
-    ]
 
 
 def of_line(line: LineFile) -> list[Row]:
@@ -42,7 +23,7 @@ def of_line(line: LineFile) -> list[Row]:
 
 def of_record(kind: Kind[Record], record: Record) -> Row:
     """Return the row of a record: the columns of its table, and its file as a document."""
-    row: Row = {name: getattr(record, name) for name in _names(kind.table, "root", "document")}
+    row: Row = {name: getattr(record, name) for name in _names(tables.RECORDS[kind.name], "root", "document")}
     return row | {"document": kind.encode(record).decode()}
 
 

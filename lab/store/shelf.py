@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from device_agents.contract import ForeignManifest, canonical_json
@@ -22,6 +23,26 @@ ASIDE = ".adding-"
 """Prefix of a half-copied build's folder. A crash can leave one; the next addition removes it."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class BuildRow:
+    """A build's place in a line."""
+
+    id: str
+    line: str
+    revision: int
+    model: str
+    recipe: str
+    added_utc: str
+    baseline: bool
+
+
+def rows_of_line(line: LineFile) -> list[BuildRow]:
+    """Return the builds of a line, oldest first."""
+    return [
+        BuildRow(line=line.line, baseline=entry.id == line.baseline, **entry.model_dump()) for entry in line.builds
+    ]
 
 
 def checked(folder: Path, name: str) -> Build:

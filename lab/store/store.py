@@ -2,48 +2,43 @@
 
     <root>/builds/<id>/                      a build, verified when it was added
     <root>/lines/<line>.json                 the builds of a line, in order, and its baseline
-    <root>/runs/<id>/run.json                a run; samples.parquet beside it once it is finished
+    <root>/runs/<id>/run.json                a run; samples.parquet and seal.json beside it once it has ended
     <root>/runs/<id>/trials/0001/trial.json  a trial, written last, beside the agent's raw lines
     <root>/comparisons/<id>.json             two runs against each other, saved after each of their pairs
     <root>/selfchecks/<id>.json              how far verdicts on a device can be trusted, measured there
     <root>/root.json                         the identity of this data root
     <root>/index.sqlite                      rebuilt from all of these by `Store.reindex`
 
-Results are read from the files and lists from the index, so that results can be read on a full disk too.
+Results are read from the files. Lists are read from the index, and from the files where that fails: it is a cache,
+and nothing that is measured waits for it or ends with it (:mod:`lab.store.cache`).
 """
 
 from __future__ import annotations
 
+import errno
 import logging
-import re
 import shlex
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from lab.builds.folder import Build
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
 from lab.records import Comparison, Run, SelfCheck, Trial
-from lab.store import glance, shelf
-from lab.store.index import Files, Index
+from lab.store import glance, saved, seal, shelf
+from lab.store.cache import Cache
 from lab.store.kinds import COMPARISONS, RUNS, SELFCHECKS, Kind, Record
-from lab.store.raw import TrialFile, encode, read
-from lab.store.root import identify
-from lab.store.rows import BuildRow, rows_of_line
+from lab.store.raw import TrialFile, encode
+from lab.store.saved import Files, Trials
+from lab.store.shelf import BuildRow
 
 log = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 Ended = Literal["finished", "interrupted", "failed"]
-
-_NUMBER = re.compile("[0-9]{1,9}")
-"""The name of a trial's folder; `str.isdigit` also takes what is no number, such as a superscript."""
 
 SHOWN = 3
 """How many records of other data roots a message names."""
@@ -59,12 +54,11 @@ class Store:
         Raises `StoreError` when the folder cannot be made.
         """
         self.root = root
-        self._url = url or f"sqlite:///{(root / 'index.sqlite').absolute()}"
-        self._opened: Index | None = None
-        self._opening = threading.Lock()  # runs on several devices share a store, each in a thread
+        self._cache = Cache(root, url)
+        self._told: set[str] = set()
         with disk_errors("open the store", root):
             for name in ("builds", "lines", "runs", "comparisons", "selfchecks"):
-                make_folder(root / name)
+                _make_or_do_without(root / name)
 
     @property
     def builds_folder(self) -> Path:
@@ -73,9 +67,7 @@ class Store:
 
     def close(self) -> None:
         """Close the index."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        self._cache.close()
 
     # --- builds ------------------------------------------------------------------------------------
 
@@ -89,12 +81,12 @@ class Store:
         with self._locked():
             kept, changed = shelf.add(self.root, build, line)
             if changed is not None:
-                self._index().put_line(changed)
+                self._cache.write(lambda index: index.put_all(Files(lines=[changed])))
         return kept
 
     def builds(self) -> list[BuildRow]:
-        """Return every build of every line, oldest first within a line."""
-        return self._index().builds()
+        """Return every build of every line, oldest first; leave out a damaged line with a warning."""
+        return [row for line in saved.lines(self.root) for row in shelf.rows_of_line(line)]
 
     def find_build(self, text: str) -> Build:
         """Return a build: the newest of the line `text`, the one whose id begins so, or the one in that folder.
@@ -106,7 +98,8 @@ class Store:
     def set_baseline(self, line: str, build_id: str) -> None:
         """Make a build the baseline of its line, against which others are judged; raise `BuildError`."""
         with self._locked():
-            self._index().put_line(shelf.set_baseline(self.root, line, build_id))
+            changed = shelf.set_baseline(self.root, line, build_id)
+            self._cache.write(lambda index: index.put_all(Files(lines=[changed])))
 
     # --- runs --------------------------------------------------------------------------------------
 
@@ -121,6 +114,8 @@ class Store:
 
     def update_run(self, run: Run) -> None:
         """Save what became known of a run after it was created; raise `DiskFull` and `StoreError`."""
+        with disk_errors(f"save run {run.id}", self.root):
+            seal.open_again(RUNS.path(self.root, run.id).parent)
         self._save(RUNS, run)
 
     def trials_folder(self, run_id: str) -> Path:
@@ -146,8 +141,9 @@ class Store:
             for path in folder.iterdir():
                 if path.is_file():
                     sync(path)
+            seal.open_again(folder.parent.parent)
             write_atomically(folder / "trial.json", encode(TrialFile(trial=trial)))
-        self._index().put_trials(run_id, [trial])
+        self._cache.write(lambda index: index.put_trial(run_id, trial))
 
     def finish_run(self, run_id: str, status: Ended) -> None:
         """End a run: write its samples as one Parquet file, its end into `run.json`, then the index.
@@ -158,24 +154,34 @@ class Store:
 
         trials = self.trials(run_id)
         run = replace(RUNS.read(self.root, run_id), status=status, ended_utc=now_utc())
-        path = RUNS.path(self.root, run_id).with_name("samples.parquet")
-        with disk_errors(f"finish run {run_id}", path):
-            write_atomically(path, to_parquet(run_id, trials))
-        RUNS.write(self.root, run)
-        self._index().put_trials(run_id, trials)
-        self._index().put(RUNS, run)
+        folder = RUNS.path(self.root, run_id).parent
+        with disk_errors(f"finish run {run_id}", folder):
+            seal.open_again(folder)
+            write_atomically(folder / "samples.parquet", to_parquet(run_id, trials))
+            RUNS.write(self.root, run)
+            seal.close(folder)
+        self._cache.write(lambda index: index.put_all(Files(records=[run], trials={run_id: trials})), last=True)
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """Return the runs of this root, newest first."""
-        return self._index().records(RUNS, limit)
+        return self._listed(RUNS, limit)
 
     def run(self, text: str) -> Run:
         """Return the run whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
         return self._find(RUNS, text)
 
     def trials(self, run_id: str) -> list[Trial]:
-        """Return a run's saved trials by number; raise `StoreError` naming a damaged file."""
-        return [read(TrialFile, path).trial for path in self._trial_files(run_id)]
+        """Return a run's saved trials by number; what is wrong with its files is told in warnings, once."""
+        found = self.examined(run_id)
+        for words in found.problems:
+            if words not in self._told:
+                self._told.add(words)
+                log.warning("left out: %s", words)
+        return list(found.kept)
+
+    def examined(self, run_id: str) -> Trials:
+        """Return a run's saved trials, and a sentence for each of its files that is damaged or was changed."""
+        return saved.trials(self.root, run_id)
 
     # --- comparisons -------------------------------------------------------------------------------
 
@@ -189,7 +195,7 @@ class Store:
 
     def comparisons(self, limit: int | None = None) -> list[Comparison]:
         """Return the comparisons of this root, newest first."""
-        return self._index().records(COMPARISONS, limit)
+        return self._listed(COMPARISONS, limit)
 
     def save_selfcheck(self, found: SelfCheck) -> None:
         """Save a device's self-check as it stands now; raise `DiskFull` and `StoreError`."""
@@ -202,74 +208,41 @@ class Store:
     def selfchecks(self, device: str | None = None) -> list[SelfCheck]:
         """Return the self-checks of a device, or of all, newest first."""
         wanted = {} if device is None else {"device": device}
-        return self._index().records(SELFCHECKS, None, **wanted)
+        return self._listed(SELFCHECKS, None, **wanted)
 
     # --- index -------------------------------------------------------------------------------------
 
     def reindex(self) -> dict[str, int]:
         """Rebuild the index of this root from its files alone; return how many of each it now holds.
 
-        Raises `StoreError` naming a damaged file, and then leaves the index as it was.
+        A damaged file is left out with a warning. An index of ours that cannot be used is set aside; raises
+        `StoreError` for another one, and `DiskFull`.
         """
         with self._locked():
-            runs = [RUNS.read(self.root, each) for each in RUNS.ids(self.root)]
-            saved = Files(
-                lines=shelf.lines(self.root),
-                runs=runs,
-                trials={run.id: self.trials(run.id) for run in runs},
-                comparisons=[COMPARISONS.read(self.root, each) for each in COMPARISONS.ids(self.root)],
-                selfchecks=[SELFCHECKS.read(self.root, each) for each in SELFCHECKS.ids(self.root)],
-            )
-            self._index().replace_all(saved)
+            found = saved.everything(self.root)
+            self._cache.rebuild(found)
         return {
-            "builds": sum(len(line.builds) for line in saved.lines),
-            "runs": len(saved.runs),
-            "trials": sum(len(trials) for trials in saved.trials.values()),
-            "comparisons": len(saved.comparisons),
-            "selfchecks": len(saved.selfchecks),
+            "builds": sum(len(line.builds) for line in found.lines),
+            "runs": sum(isinstance(each, Run) for each in found.records),
+            "trials": sum(len(trials) for trials in found.trials.values()),
+            "comparisons": sum(isinstance(each, Comparison) for each in found.records),
+            "selfchecks": sum(isinstance(each, SelfCheck) for each in found.records),
         }
 
-    def _index(self) -> Index:
-        """Return the index. The first call opens it and adds what it lacks."""
-        if self._opened is None:
-            with self._opening, disk_errors("open the index", self.root), locked(self.root / "index.lock"):
-                if self._opened is None:
-                    index = Index(self._url, self.root, identify(self.root))
-                    self._catch_up(index)
-                    self._opened = index
-        return self._opened
-
-    def _catch_up(self, index: Index) -> None:
-        """Add to the index what it lacks: after a crash or a full disk, or because it is new."""
-        rows = index.builds()
-        for name in shelf.names(self.root):
-            line = _unless_damaged(partial(shelf.read_line, self.root, name))
-            if line is not None and rows_of_line(line) != [row for row in rows if row.line == name]:
-                index.put_line(line)
-        counts = index.trial_counts()
-        for run in self._unfinished(index, RUNS):
-            if len(self._trial_files(run.id)) != counts.get(run.id, 0):
-                index.put_trials(run.id, _unless_damaged(partial(self.trials, run.id)) or [])
-            index.put(RUNS, run)
-        for comparison in self._unfinished(index, COMPARISONS):
-            index.put(COMPARISONS, comparison)
-        for check in self._unfinished(index, SELFCHECKS):
-            index.put(SELFCHECKS, check)
-
-    def _unfinished(self, index: Index, kind: Kind[Record]) -> Iterator[Record]:
-        """Yield every record that is not finished in the index and whose file can be read."""
-        finished = index.finished(kind)
-        return self._readable(kind, [each for each in kind.ids(self.root) if each not in finished])
-
-    def _readable(self, kind: Kind[Record], ids: Iterable[str]) -> Iterator[Record]:
-        """Yield every record whose file can be read: a damaged one hides no other."""
-        found = (_unless_damaged(partial(kind.read, self.root, record_id)) for record_id in ids)
-        return (record for record in found if record is not None)
+    def _listed(self, kind: Kind[Record], limit: int | None, **wanted: str) -> list[Record]:
+        """Return records with these values in their fields, newest first; from the files if the index fails."""
+        try:
+            return self._cache.read(lambda index: index.records(kind, limit, **wanted))
+        except StoreError as error:
+            self._cache.warn(error, "lists are read from the files, which takes longer")
+        found = saved.records(kind, self.root, kind.ids(self.root))
+        fits = [each for each in found if all(getattr(each, name) == value for name, value in wanted.items())]
+        return sorted(fits, key=lambda each: (each.started_utc, each.id), reverse=True)[:limit]
 
     def _save(self, kind: Kind[Record], record: Record) -> None:
         """Write a record's file, then its rows."""
         kind.write(self.root, record)
-        self._index().put(kind, record)
+        self._cache.write(lambda index: index.put_all(Files(records=[record])), last=record.status != "running")
 
     def _find(self, kind: Kind[Record], text: str) -> Record:
         """Return the record whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
@@ -289,7 +262,7 @@ class Store:
     def _elsewhere(self, kind: Kind[Record], text: str) -> str:
         """Return words about records of other roots in a shared index: where they lie and what to do."""
         try:
-            found = self._index().elsewhere(kind, text)
+            found = self._cache.read(lambda index: index.elsewhere(kind, text))
         except StoreError as error:
             log.debug("could not look for it in the index: %s", error)
             return ""
@@ -305,17 +278,11 @@ class Store:
         with disk_errors("lock the store", self.root), locked(self.root / "store.lock"):
             yield
 
-    def _trial_files(self, run_id: str) -> list[Path]:
-        files = self.trials_folder(run_id).glob("*/trial.json")
-        return sorted(
-            (path for path in files if _NUMBER.fullmatch(path.parent.name)), key=lambda path: int(path.parent.name)
-        )
 
-
-def _unless_damaged(read_it: Callable[[], Result]) -> Result | None:
-    """Return what is read, or None after a warning when its file is damaged."""
+def _make_or_do_without(path: Path) -> None:
+    """Make a folder of the data root. One that is there already but takes no folder can still be read."""
     try:
-        return read_it()
-    except StoreError as error:
-        log.warning("left out: %s", error)
-        return None
+        make_folder(path)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM) or not path.parent.is_dir():
+            raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 VERSION = 4
@@ -113,3 +115,6 @@ selfchecks = _table(
 )
 OWNED = (builds, runs, trials, medians, comparisons, verdicts, selfchecks)
 """The tables whose rows belong to a root."""
+
+RECORDS: Mapping[str, sa.Table] = {"run": runs, "comparison": comparisons, "self-check": selfchecks}
+"""The table of each kind of record, by the kind's name."""

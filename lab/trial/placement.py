@@ -78,21 +78,35 @@ def cores_used(during: Iterable[Vitals], events: Sequence[Event]) -> tuple[float
     """Return the cores that the agent used during the measurement, and those that all others used (median)."""
     hello = next((event for event in events if isinstance(event, Hello)), None)
     iterations = measured(events)
-    if hello is None or not iterations:
+    spans = [e for e in events if isinstance(e, Span) and e.parent is None and e.role != "user"]
+    return cores_between(
+        during,
+        hello,
+        [(one.start_ns, one.start_ns + one.duration_ns) for one in iterations],
+        [(span.start_ns, end_ns(span), span.cpu_ns) for span in spans],
+        parsed=any(span.source == "parsed" for span in spans),
+    )
+
+
+def cores_between(
+    during: Iterable[Vitals],
+    hello: Hello | None,
+    iterations: Iterable[tuple[int, int]],
+    work: Iterable[tuple[int, int, int]],
+    *,
+    parsed: bool,
+) -> tuple[float | None, float | None]:
+    """Return what `cores_used` does, from measured iterations (start, end) and spans (start, end, CPU time) in ns.
+
+    `parsed`: a foreign tool printed the spans' durations, whose starts are unknown, and so is the answer.
+    """
+    begin = end = None
+    for start_ns, ended_ns in iterations:
+        begin = start_ns if begin is None else min(begin, start_ns)
+        end = ended_ns if end is None else max(end, ended_ns)
+    if hello is None or begin is None or end is None or end <= begin or parsed:
         return None, None
-    begin, end = min(one.start_ns for one in iterations), max(one.start_ns + one.duration_ns for one in iterations)
-    spans = [
-        event
-        for event in events
-        if isinstance(event, Span)
-        and event.parent is None
-        and event.role != "user"
-        and event.start_ns >= begin
-        and end_ns(event) <= end
-    ]
-    if end <= begin or any(span.source == "parsed" for span in spans):
-        return None, None
-    agent = sum(span.cpu_ns for span in spans) / (end - begin)
+    agent = sum(cpu for start, ended, cpu in work if start >= begin and ended <= end) / (end - begin)
     inside = [
         one.busy_cores for at, one in aligned(during, hello) if one.busy_cores is not None and begin <= at <= end
     ]

@@ -10,6 +10,7 @@ from lab.records import Answer, Published, Run, Trial
 from lab.report.answer.curves import curves_of
 from lab.report.answer.kept import digest, keep
 from lab.report.answer.view import answer
+from lab.report.wording import plain
 from lab.scenario.load import SCENARIOS, heading_of
 from lab.scenario.published import published
 from lab.scenario.workloads import WORKLOADS
@@ -22,7 +23,8 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
     folder = store.trials_folder(record.id)
     computed_from = digest(folder.parent)  # before anything is read: a change meanwhile makes the answer invalid
     scenario = heading_of(record)
-    trials = list(store.trials(record.id))
+    examined = store.examined(record.id)
+    trials = list(examined.kept)
     metric = METRICS[scenario.metric]
     others = [METRICS[name] for name in WORKLOADS[scenario.kind].metrics if name != metric.name]
     found = answer(
@@ -35,7 +37,8 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
         curves=curves_of(trials, folder, metric) if scenario.duration_s is not None else None,
     )
     own = _own_inputs(store, record)
-    found = replace(found, warnings=(*_foreign(record), *found.warnings, *own))
+    lost = tuple(plain(f"Damaged or changed later, and in no figure: {words}.") for words in examined.problems)
+    found = replace(found, warnings=(*_foreign(record), *lost, *found.warnings, *own))
     if not own:  # an input of the user's own lies outside the run's folder
         keep(folder.parent, computed_from, found)
     return found, trials

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
-from lab.stats.variance import ENOUGH, Point, Sources, sources
+from lab.stats.variance import ENOUGH, Point, Sources, ranks, sources
 
 
 def points(
@@ -165,3 +166,10 @@ def test_a_missing_or_broken_reading_is_left_out() -> None:
     )
 
     assert found.links[0].n == 10 and found.links[0].claimed
+
+
+def test_ranks_are_those_of_scipy() -> None:
+    """Equal values share their mean rank."""
+    values = np.array([3.0, 1.0, 3.0, 2.0, 3.0, -1.0])
+
+    assert ranks(values).tolist() == rankdata(values).tolist() == [5.0, 2.0, 5.0, 3.0, 5.0, 1.0]

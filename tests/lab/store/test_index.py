@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +19,7 @@ from lab.errors import StoreError
 from lab.store import Store, tables
 from lab.store.raw import RunFile, encode
 from tests.saved_checks import CHECKED
-from tests.saved_runs import comparison_of, dump, other_build, run_of, trial_of, write
+from tests.saved_runs import comparison_of, dump, other_build, reopened, run_of, trial_of, write
 
 
 def test_reindexing_rebuilds_an_identical_index_from_the_files(store: Store, tmp_path: Path) -> None:
@@ -54,9 +55,39 @@ def test_the_index_holds_the_median_of_each_trial(store: Store) -> None:
 
 @pytest.mark.parametrize("url", ["nonsense", "nonsense://here"])
 def test_a_url_that_is_none_is_refused_in_words(tmp_path: Path, url: str) -> None:
-    """Whatever SQLAlchemy calls it."""
-    with pytest.raises(StoreError, match="SQLAlchemy does not know the index's URL"):
-        Store(tmp_path, url).runs()
+    """Whatever SQLAlchemy calls it; lists come from the files all the same."""
+    with closing(Store(tmp_path, url)) as store:
+        assert store.runs() == []
+        with pytest.raises(StoreError, match=r"SQLAlchemy (does not know|cannot use) the index's URL"):
+            store.reindex()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://bob:sekret@127.0.0.1:1/x",
+        "postgresql://127.0.0.1:1/x?user=bob&password=sekret",
+        "postgresql://127.0.0.1:1/x?passfile=sekret&connect_timeout=1",
+        "postgresql://bob:x@sekret@127.0.0.1:1/x",
+        "postgresql://bob:sekret@127.0.0.1:sekret/x",
+        "nosuch://bob:sekret@h/x",
+        "bob:sekret@h",
+    ],
+)
+def test_no_message_tells_the_password_of_an_index(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Wherever it stands in the URL, and whatever is wrong with it; nor does it tell the user."""
+    pytest.importorskip("psycopg", reason="the PostgreSQL driver is not installed")
+    with closing(Store(tmp_path, url)) as store:
+        store.runs()
+        with pytest.raises(StoreError) as found:
+            store.reindex()
+
+    told = f"{found.value} {caplog.text}"
+    assert "index" in told
+    assert "sekret" not in told
+    assert "bob" not in told
 
 
 def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -> None:
@@ -260,16 +291,67 @@ def test_an_index_of_a_newer_lab_is_left_as_it_is(store: Store, caplog: pytest.L
     engine.dispose()
 
 
-def test_a_damaged_index_says_what_to_do_and_that_helps(store: Store) -> None:
-    """SQLite's file is removed, and rebuilt from the others."""
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"no database" * 1000)
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def _torn(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + bytes(range(251)) * ((len(data) - 4096) // 251))
+
+
+def _newer_sqlite(path: Path) -> None:
+    """The two bytes that say which version of SQLite may read and write a file (its format, section 1.3.3)."""
+    data = path.read_bytes()
+    path.write_bytes(data[:18] + b"\x09\x09" + data[20:])
+
+
+def _another_table(path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP TABLE {tables.runs.name}")
+        connection.exec_driver_sql(f"CREATE TABLE {tables.runs.name} (id TEXT)")
+    engine.dispose()
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [_garbage, _truncated, _torn, _newer_sqlite, _another_table, _folder])
+def test_an_index_that_cannot_be_used_is_rebuilt_as_the_warning_says(
+    spoil: Callable[[Path], None], store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lists come from the files until then; the old file is kept aside, and nothing is measured in vain."""
     store.create_run(run_of("a0"))
+    wanted = dump(store)
     store.close()
     for left in store.root.glob("index.sqlite-*"):
         left.unlink()
-    file = store.root / "index.sqlite"
-    file.write_bytes(b"no database" * 1000)
+    spoil(store.root / "index.sqlite")
 
-    with pytest.raises(StoreError, match=r"index\.sqlite: file is not a database; if it is damaged, remove it"):
-        store.runs()
-    file.unlink()
-    assert store.runs() == [run_of("a0")]
+    with reopened(store) as again:
+        again.update_run(run_of("a0"))
+        assert again.runs() == [run_of("a0")]
+    assert "`lab reindex` builds it anew from the files" in caplog.text
+    with reopened(store) as again:
+        assert again.reindex()["runs"] == 1
+        assert len(list(store.root.glob("index.sqlite.unusable-*"))) == 1
+        assert dump(again) == wanted
+
+
+def test_an_index_that_the_user_named_is_never_set_aside(tmp_path: Path) -> None:
+    """It may be anything."""
+    named = tmp_path / "thesis.sqlite"
+    _garbage(named)
+    with (
+        closing(Store(tmp_path / "data", f"sqlite:///{named}")) as store,
+        pytest.raises(StoreError, match=r"thesis\.sqlite: file is not a database; move that file away"),
+    ):
+        store.reindex()
+    assert named.read_bytes().startswith(b"no database")

@@ -110,7 +110,7 @@ def test_a_copy_shares_an_index_with_its_original(shared: str, tmp_path: Path) -
 
 
 def test_a_damaged_identity_is_named(tmp_path: Path) -> None:
-    """Lists need it; results do not."""
+    """A rebuild needs it; results and lists do not."""
     with closing(Store(tmp_path)) as store:
         store.create_run(run_of("a0"))
     (tmp_path / "root.json").write_text("{")
@@ -118,4 +118,4 @@ def test_a_damaged_identity_is_named(tmp_path: Path) -> None:
     with closing(Store(tmp_path)) as store:
         assert store.run("a0") == run_of("a0")
         with pytest.raises(StoreError, match=r"root\.json: damaged"):
-            store.runs()
+            store.reindex()

@@ -47,3 +47,17 @@ def test_a_damaged_input_of_the_users_own_is_named_and_its_answer_is_not_kept(st
     assert len(trials) == found.summaries[0].valid == 8
     assert str(store.root / "inputs/abc") in found.warnings[-1]
     assert kept(store.root, "last") is None
+
+
+def test_a_trial_that_was_edited_enters_no_figure_and_the_answer_says_so(store: Store) -> None:
+    """Also the answer that is kept and printed the next time."""
+    run = saved_run(store)
+    path = store.trials_folder(run.id) / "0003" / "trial.json"
+    path.write_text(path.read_text().replace("0.9", "0.1"))
+
+    found, trials = answer_of(store, run)
+
+    assert 3 not in [trial.number for trial in trials]
+    (warning,) = [words for words in found.warnings if "Damaged" in words]
+    assert "0003/trial.json: changed since its run ended" in warning
+    assert kept(store.root, run.id) == found

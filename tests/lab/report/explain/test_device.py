@@ -9,6 +9,7 @@ from device_agents.contract import InvalidReason
 from lab.records import Context, Vitals
 from lab.report.evidence import Evidence, doing_of, evidence_of
 from lab.report.explain.terminal import render_explanation
+from lab.trial.lines import Summary
 from tests.lab.report.report_runs import (
     CELLS,
     bad,
@@ -32,7 +33,7 @@ def test_a_throttled_phone_is_described_by_its_sensors() -> None:
         thermal_status=2,
     )
     trial = bad(fine(1)[0], InvalidReason.THROTTLED, "cooling cpufreq-cpu4 at 3")
-    found = explained([Evidence(trial, 1, 42.0, doing_of([before], [after], []))])
+    found = explained([Evidence(trial, 1, 42.0, doing_of([before], [after], Summary()))])
 
     assert found.lines[0].device == (
         "waited 42.0 s at the gate; battery 31.0 -> 31.5 °C; skin 30.5 -> 36.5 °C; chip 40.0 -> 71.0 °C; policy4 "
