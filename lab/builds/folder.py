@@ -174,4 +174,4 @@ def _stays_inside(folder: Path, path: Path) -> None:
 def _found(path: Path) -> str:
     if path.is_dir():
         return "a folder"
-    return "something else" if path.exists() else "nothing"
+    return "a file" if path.is_file() else "something else" if path.exists() else "nothing"

@@ -56,6 +56,11 @@ COMMANDS: Mapping[str, Command] = {
         "Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.",
         "lab selfcheck --device host --budget 900",
     ),
+    "scenarios": Command(
+        "lab.cli.scenarios:scenarios",
+        "List the scenarios that come with pocketlab with their questions, and the suites.",
+        "lab scenarios",
+    ),
     "runs": Command(
         "lab.cli.runs:runs",
         "List runs, comparisons and self-checks, newest first: what was measured, and whether they finished.",

@@ -15,9 +15,6 @@ from lab.records import Cell, Parameter, Run
 from lab.scenario.plan import Gates, Plan, Scenario, Words, check_closed_loop
 from lab.scenario.workloads import WORKLOADS
 
-SCENARIOS = (Path(__file__).parent / "bundled").resolve()
-"""The scenarios that come with pocketlab: `bundled` is a link to `scenarios/`, and a wheel has the files."""
-
 
 class _Header(Table):
     name: Name

@@ -1,0 +1,20 @@
+"""The command `lab scenarios`: what can be asked."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from lab.report.scenarios import scenarios_table, suites_table
+from lab.report.terminal import draw
+from lab.scenario.known import known
+
+
+def scenarios() -> None:
+    """List the scenarios that come with pocketlab with their questions, and the suites.
+
+    One of your own is a TOML file: `docs/scenarios.md` explains every key. `lab run my/own.toml` measures it.
+    """
+    found, suites = known()
+    console = Console()
+    console.print(draw(scenarios_table(found)))
+    console.print(draw(suites_table(suites)))
