@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -176,7 +177,10 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
     typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
     found = _measured(record, chosen, bench)
     if rest := rest_of_suite(record):
-        typer.echo(f"Not measured yet of suite {record.suite}: lab run SCENARIO, for {', '.join(rest)}")
+        typer.echo(f"Not measured yet of suite {record.suite}:")
+        more = f" --suite {record.suite} --build {record.build} --device {shlex.quote(record.device)}"
+        for name in rest:
+            typer.echo(f"  lab run {name}{more}{data_option(bench.store.root)}")
     return found
 
 

@@ -143,7 +143,10 @@ def _missing(record: SelfCheck) -> list[str]:
     said = f"only {measured} were judged within {record.budget_s:.0f} s: "
     pairs = sum(live.found.pairs for live in record.live)
     if not pairs:
-        return [f"{said}no pair was valid. Give it more time, or ask `lab explain` why trials do not count"]
+        asked = f", or ask `lab explain {record.live[-1].comparison[:13]}` why trials do not count" * bool(
+            record.live
+        )
+        return [f"{said}no pair was valid. Give it more time{asked}"]
     pair_s = sum(live.spent_s for live in record.live) / pairs
     needed = 60 * math.ceil(record.looks_most * pair_s * wanted / 60)
     return [

@@ -48,4 +48,6 @@ def virtual_phone() -> str:
     """Return the command that starts virtual phones."""
     if CHECKOUT:
         return "`make farm-up`"
-    return "`python -m device_agents.virtual_phone up` as root, then `lab devices connect` with its address"
+    return (
+        "`python -m device_agents.virtual_phone up` as root, then `lab devices connect ADDRESS` with its address"
+    )

@@ -33,7 +33,11 @@ _PLACES: Mapping[Kind, tuple[str, str]] = {
 START = 13
 """Characters of an id that are shown at least: those of a UUIDv7's millisecond."""
 
-ASKED: Mapping[Kind, str] = {"run": "lab run", "comparison": "lab compare", "self-check": "lab selfcheck"}
+ASKED: Mapping[Kind, str] = {
+    "run": "lab run",
+    "comparison": "lab compare A B --scenario NAME",
+    "self-check": "lab selfcheck",
+}
 """The command that makes a record of a kind."""
 
 

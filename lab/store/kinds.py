@@ -41,7 +41,6 @@ class Kind(Generic[Record]):
     file: str
     model: type[RecordFile[Record]]
     table: sa.Table
-    start: str
 
     def path(self, root: Path, record_id: str) -> Path:
         """Return where the file of a record lies."""
@@ -75,10 +74,6 @@ class Kind(Generic[Record]):
         return self.model.model_validate_json(document).record
 
 
-RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, tables.runs, "lab run")
-COMPARISONS: Kind[Comparison] = Kind(
-    "comparison", "comparisons/*.json", ComparisonFile, tables.comparisons, "lab compare"
-)
-SELFCHECKS: Kind[SelfCheck] = Kind(
-    "self-check", "selfchecks/*.json", SelfCheckFile, tables.selfchecks, "lab selfcheck"
-)
+RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, tables.runs)
+COMPARISONS: Kind[Comparison] = Kind("comparison", "comparisons/*.json", ComparisonFile, tables.comparisons)
+SELFCHECKS: Kind[SelfCheck] = Kind("self-check", "selfchecks/*.json", SelfCheckFile, tables.selfchecks)

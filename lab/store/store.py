@@ -276,7 +276,10 @@ class Store:
             found = [text]
         if len(found) != 1:
             many = f"{len(found)} {kind.name}s have" if found else f"no {kind.name} has"
-            known = ", ".join(each[:13] for each in ids[-5:]) or f"none yet; start one with `{kind.start}`"
+            known = (
+                ", ".join(each[:13] for each in ids[-5:])
+                or f"none yet; start one with `{glance.ASKED[kind.name]}`"
+            )
             other = "" if found or not text else self._elsewhere(kind, text)
             raise StoreError(f"{self.root}: {many} an id that begins {text!r}; the newest: {known}{other}")
         return kind.read(self.root, found[0])
