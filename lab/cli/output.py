@@ -60,8 +60,8 @@ def write(path: Path, text: str) -> None:
     typer.echo(f"Wrote {path}")
 
 
-def where(root: Path, runs: Sequence[Run], data: Path) -> None:
-    """Print where the results are and what to do with them."""
+def where(root: Path, runs: Sequence[Run], data: Path, build: str | None) -> None:
+    """Print where the results are and what to do with them; `build` is what the user named, if anything."""
     ids = " ".join(short(found.id) for found in runs)
     option = data_option(data)
     program = "lab" if shutil.which("lab") else shlex.quote(os.path.relpath(Path(sys.executable).with_name("lab")))
@@ -69,8 +69,10 @@ def where(root: Path, runs: Sequence[Run], data: Path) -> None:
     typer.echo(f"  {program} show {ids}{option} --html report.html   # one page: charts, every trial, the context")
     typer.echo(f"  {program} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track per unit")
     if runs[-1].context.facts.get("device_kind") == "host":
+        outside = build is not None and not (root / "builds" / runs[-1].build).is_dir()
+        again = f" --build {shlex.quote(str(build))}" if outside else ""
         typer.echo(
-            f"  {program} profile {short(runs[-1].id)}{option}   # what share is products, attention, unpacking"
+            f"  {program} profile {short(runs[-1].id)}{option}{again}   # products, attention, unpacking, rest"
         )
 
 

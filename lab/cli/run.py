@@ -139,7 +139,7 @@ def run(
         else:
             answers, failed = _everywhere(benches, scenarios, terms, begin)
     if answers:
-        where(store.root, [found.run for found, _ in answers], data)
+        where(store.root, [found.run for found, _ in answers], data, build)
     if html is not None:
         write(html, render_html(answers))
     if failed:
