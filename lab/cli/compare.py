@@ -137,7 +137,9 @@ def compare(
         found = found if sides is None else _measured(found, sides)
     else:
         if baseline is None or candidate is None:
-            raise RunError("wanted what to compare: lab compare A B, or --runs RUN_A RUN_B, or --resume")
+            raise RunError(
+                "wanted what to compare: `lab compare A B --scenario NAME`, or --runs RUN_A RUN_B, or --resume"
+            )
         if len(build or []) > 1:
             raise RunError("--build: wanted one build for both sides; two builds to compare are A and B")
         wanted = Wanted(
