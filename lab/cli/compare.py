@@ -12,7 +12,7 @@ import typer
 
 from lab.cli.judged import print_comparison
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, Regressed, data_option, only_one
+from lab.cli.output import AsCsv, AsJson, Regressed, data_option, only_one, program
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -168,7 +168,7 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     """Measure what a comparison lacks, with progress; leave with status 2 when interrupted."""
     store = sides[0].bench.store
     builds = dict.fromkeys(build_option(side.bench) for side in sides)
-    resume = f"lab compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
+    resume = f"{program()} compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
     title = f"compare {comparison.scenario} on {comparison.device}"
     total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
     try:

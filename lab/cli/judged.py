@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from lab.cli.output import data_option, print_csv, print_json, short, write
+from lab.cli.output import data_option, print_csv, print_json, program, short, write
 from lab.compare.comparable import refusal
 from lab.errors import RunError
 from lab.records import Comparison, SelfCheck
@@ -28,7 +28,7 @@ def show_comparison(store: Store, comparison: Comparison, *, html: Path | None =
     found, trials = verdict_of(store, comparison)
     Console().print(terminal.render_terminal(found))
     sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
-    typer.echo(f"The sides: lab show {sides}{data_option(store.root)}")
+    typer.echo(f"The sides: {program()} show {sides}{data_option(store.root)}")
     if html is not None:
         from lab.report.verdict.page import render_verdict_page  # noqa: PLC0415 - jinja2: only pages need it
 

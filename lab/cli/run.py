@@ -12,7 +12,7 @@ import typer
 
 from lab.cli.answers import print_answers
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
-from lab.cli.output import data_option, short, where, write
+from lab.cli.output import data_option, program, short, where, write
 from lab.cli.work import at_work, build_option
 from lab.errors import BuildError, LabError, RunError
 from lab.records import Answer, Profile, Run, Trial
@@ -180,7 +180,7 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
         typer.echo(f"Not measured yet of suite {record.suite}:")
         more = f" --suite {record.suite} --build {record.build} --device {shlex.quote(record.device)}"
         for name in rest:
-            typer.echo(f"  lab run {name}{more}{data_option(bench.store.root)}")
+            typer.echo(f"  {program()} run {name}{more}{data_option(bench.store.root)}")
     return found
 
 
@@ -242,4 +242,4 @@ def _failures(ended: Sequence[Ended], answers: Sequence[Answered], benches: dict
 
 
 def _resume(record: Run, bench: Bench) -> str:
-    return f"lab run --resume {record.id}{data_option(bench.store.root)}{build_option(bench)}"
+    return f"{program()} run --resume {record.id}{data_option(bench.store.root)}{build_option(bench)}"

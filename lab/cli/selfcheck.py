@@ -11,7 +11,7 @@ import typer
 
 from lab.cli.judged import print_selfchecks
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, data_option, only_one
+from lab.cli.output import AsCsv, AsJson, data_option, only_one, program
 from lab.cli.work import at_work
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, begin, carry_on, comparing, reopen
@@ -148,7 +148,7 @@ def _resume(record: SelfCheck, data: Path, named: str) -> str:
     """Return the command that resumes a self-check; `named` is its scenario, by name or file."""
     name = "" if named == SCENARIO else f" {shlex.quote(named)}"
     device = shlex.quote(record.device)
-    return f"lab selfcheck{name} --resume --device {device} --build {record.build}{data_option(data)}"
+    return f"{program()} selfcheck{name} --resume --device {device} --build {record.build}{data_option(data)}"
 
 
 def _newest(store: Store, device: str) -> SelfCheck:

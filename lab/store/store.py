@@ -284,6 +284,10 @@ class Store:
             raise StoreError(f"{self.root}: {many} an id that begins {text!r}; the newest: {known}{other}")
         return kind.read(self.root, found[0])
 
+    def elsewhere(self, text: str) -> str:
+        """Return words about records of other roots in a shared index whose ids begin so; empty for none."""
+        return "".join(self._elsewhere(kind, text) for kind in (RUNS, COMPARISONS, SELFCHECKS))
+
     def _elsewhere(self, kind: Kind[Record], text: str) -> str:
         """Return words about records of other roots in a shared index: where they lie and what to do."""
         try:
