@@ -192,4 +192,4 @@ def test_what_is_no_build_says_what_it_is(tmp_path: Path) -> None:
 
     assert "manifest.json: no such file" in refusal(tmp_path)
     assert "wanted the folder of a build, found nothing" in refusal(tmp_path / "none")
-    assert "wanted the folder of a build, found something else" in refusal(tmp_path / "file")
+    assert "wanted the folder of a build, found a file" in refusal(tmp_path / "file")
