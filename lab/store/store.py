@@ -286,7 +286,7 @@ class Store:
 
     def elsewhere(self, text: str) -> str:
         """Return words about records of other roots in a shared index whose ids begin so; empty for none."""
-        return "".join(self._elsewhere(kind, text) for kind in (RUNS, COMPARISONS, SELFCHECKS))
+        return self._elsewhere(RUNS, text) + self._elsewhere(COMPARISONS, text) + self._elsewhere(SELFCHECKS, text)
 
     def _elsewhere(self, kind: Kind[Record], text: str) -> str:
         """Return words about records of other roots in a shared index: where they lie and what to do."""
