@@ -41,6 +41,8 @@ def duration(seconds: float) -> str:
 
 def _time(found: Expected) -> str:
     if found.by is None or found.trial_s is None:
+        if (lasts_s := found.scenario.plan.duration_s) is not None:
+            return f"at least {duration(lasts_s * found.trials)}, by its plan; how much more no earlier run tells"
         return (
             "unknown: no finished run of these cells and iterations on this device is in this data root "
             f"(a trial may take {found.scenario.plan.timeout_s:g} s before it is ended)"

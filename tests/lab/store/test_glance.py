@@ -66,7 +66,7 @@ def test_last_is_what_a_user_asked_for(store: Store) -> None:
         LATER + "2": f"comparison {LATER}0",
         LATER + "3": "acceptance",
     }
-    with pytest.raises(StoreError, match=r"holds no comparison yet .*`lab compare`"):
+    with pytest.raises(StoreError, match=r"holds no comparison yet .*`lab compare A B --scenario NAME`"):
         last(store.root, ("comparison",))
 
 
