@@ -62,7 +62,7 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
         load <= IDLE_LOAD, "no other load on the machine", f"{load:.2f} a core over a minute", "end other work"
     )
     yield _lock()
-    yield Finding(builds > 0, "a build to measure", str(builds), remedies.a_build(), fatal=True)
+    yield Finding(builds > 0, "a build to measure", str(builds), remedies.a_build(data), fatal=True)
     yield from _phones(data)
 
 
