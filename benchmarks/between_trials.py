@@ -21,7 +21,8 @@ from lab.run.bench import Bench
 from lab.run.delivery import present
 from lab.run.runner import open_run
 from lab.run.runner import run as measure
-from lab.scenario.load import SCENARIOS, load
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
 from lab.store import Store
 from lab.trial.folder import EVENTS, read_events
 

@@ -33,7 +33,8 @@ from lab.device.adb.transport import AdbTransport
 from lab.device.cores import lock_path, measuring
 from lab.records import SelfCheck
 from lab.report.selfcheck import quote
-from lab.scenario.load import SCENARIOS, load
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
 from lab.store import Store
 
 SEED = 20261123

@@ -39,7 +39,7 @@ TABLE = GGMLQuantizationType.Q8_0
 FULL = GGMLQuantizationType.F32
 
 DESCRIPTION = """\
-# What pocketlab cannot read from the files beside this one; `lab builds add` packs the folder.
+# What pocketlab cannot read from the files beside this one; `lab builds add FOLDER --line NAME` packs it.
 model = "{model}"
 recipe = "q4_0"
 kv_cache = "q8_0"   # the paper's key-value cache has 8 bits

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli.app import COMMANDS as OF_LAB
+from tests.lab_process import Lab
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,6 +36,50 @@ def test_every_lab_line_is_one_the_command_understands(line: str) -> None:
     name, *arguments = shlex.split(line)[1:]
 
     OF_LAB[name].load(name).make_context(name, arguments)
+
+
+ONE_CELL = """
+[scenario]
+name = "steps"
+question = "How long does a short prefill take?"
+metric = "prefill_s"
+[workload]
+kind = "prefill"
+input = "screen"
+prompt_tokens = 32
+parallel_tokens = 32
+[plan]
+warmup = 0
+iterations = 2
+blocks = 1
+[gates]
+start = "never"
+max_gap = 0.9
+"""
+ELSEWHERE = ("compare", "selfcheck", "bench", "build")
+"""Steps that take minutes; tests of their own measure them, shorter."""
+
+
+def test_the_next_steps_work_in_their_order(lab: Lab, tmp_path: Path, tiny_build: Path) -> None:
+    """Each as it stands, on a tiny build and with the shortest run in place of the first."""
+    (tmp_path / "steps.toml").write_text(ONE_CELL)
+    next_steps = README.partition("## Next steps")[2].partition("```\n")[2].partition("```")[0]
+    steps = [shlex.split(line, comments=True) for line in next_steps.splitlines()]
+    steps = [words for words in steps if words[1:] and not set(words) & set(ELSEWHERE)]
+    assert [words[1] for words in steps][:5] == ["run-scenario", "show", "explain", "trace", "profile"]
+
+    for words in steps:
+        named = {"report.html": str(tmp_path / "report.html")}
+        command = [named.get(word, word) for word in words[1:]]
+        if words[0] == "make":
+            command = ["run", str(tmp_path / "steps.toml"), "--build", str(tiny_build)]
+        command += ["--build", str(tiny_build)] if words[1] == "profile" else []
+        command += ["--out", str(tmp_path / "trace.json")] if words[1] == "trace" else []
+        done = lab(*command)
+
+        missing = words[1] == "doctor" and "a build to measure" in done.stdout  # none was added to the data root
+        assert done.returncode == (2 if missing else 0), (command, done.stdout, done.stderr)
+    assert "<svg" in (tmp_path / "report.html").read_text()
 
 
 def test_the_readme_has_commands_to_test() -> None:

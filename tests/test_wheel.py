@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.scenario.load import SCENARIOS, load
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
 from tests.lab_process import ROOT
 
 NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "lab-data")

@@ -20,8 +20,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -88,8 +89,16 @@ class BuildError(Exception):
     """The bundle cannot be built; the message says what to do."""
 
 
-def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Path | None = None) -> str:
-    """Build the bundle of an ABI into `out`, replacing an older one, and return its id.
+def build(
+    abi: str,
+    out: Path,
+    *,
+    cache: Path,
+    ndk: Path | None = None,
+    aar: Path | None = None,
+    say: Callable[[str], None] = lambda words: None,
+) -> str:
+    """Build the bundle of an ABI into `out`, replacing an older one, and return its id; `say` is told each step.
 
     It is built beside `out` and then renamed: an interrupted build leaves the old bundle. Raises `BuildError`,
     also when `out` holds anything but a bundle, and `DebianError`.
@@ -100,9 +109,9 @@ def build(abi: str, out: Path, *, cache: Path, ndk: Path | None = None, aar: Pat
         folder = Path(aside) / "bundle"
         folder.mkdir()
         if abi in ABIS:
-            argv, runtime = _linux(ABIS[abi], folder, cache)
+            argv, runtime = _linux(ABIS[abi], folder, cache, say)
         else:
-            argv, runtime = _android(folder, cache, ndk, aar)
+            argv, runtime = _android(folder, cache, ndk, aar, say)
         bundle_id = _describe(folder, abi, argv, runtime)
         if out.exists():
             out.rename(Path(aside) / "old")
@@ -132,7 +141,7 @@ def refuse_others(out: Path) -> None:
         )
 
 
-def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
+def _linux(linux: Linux, folder: Path, cache: Path, say: Callable[[str], None]) -> tuple[list[str], str]:
     """Fill a bundle for a Linux ABI; return its start command and the runtime's release."""
     if importlib.util.find_spec("ziglang") is None:
         raise BuildError("wanted the compiler `ziglang`, found none here: `pip install 'pocketlab[agents]'`")
@@ -141,11 +150,15 @@ def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
             f"wanted onnxruntime {RUNTIME} here too, so that host and phones run the same, found {installed}: "
             f"pip install onnxruntime=={RUNTIME}"
         )
+    say(f"1 of 4: ONNX Runtime {RUNTIME} for {linux.wheel}, kept in {cache}")
     with zipfile.ZipFile(_wheel(linux, cache)) as wheel:
         (folder / "libonnxruntime.so").write_bytes(wheel.read(f"onnxruntime/capi/libonnxruntime.so.{RUNTIME}"))
+    say("2 of 4: headers from Debian")
     includes = _headers(cache, ["libonnxruntime-dev", "nlohmann-json3-dev"])
+    say("3 of 4: compiling the agent (the first time also the libraries of its compiler, which takes longest)")
     command = [sys.executable, "-m", "ziglang", "c++", "-target", linux.target]
     compile_agent(command, [*includes, includes[0] / "onnxruntime"], folder / "agent", cache)
+    say(f"4 of 4: C and C++ libraries for {linux.debian} from Debian")
     with tempfile.TemporaryDirectory() as unpacked:
         for package in download(["libc6", "libstdc++6", "libgcc-s1"], architecture=linux.debian, cache=cache):
             unpack(package, Path(unpacked))
@@ -155,7 +168,9 @@ def _linux(linux: Linux, folder: Path, cache: Path) -> tuple[list[str], str]:
     return start, f"onnxruntime {RUNTIME}"
 
 
-def _android(folder: Path, cache: Path, ndk: Path | None, aar: Path | None) -> tuple[list[str], str]:
+def _android(
+    folder: Path, cache: Path, ndk: Path | None, aar: Path | None, say: Callable[[str], None]
+) -> tuple[list[str], str]:
     """Fill a bundle for Android's own libc; return its start command and the runtime's release."""
     compiler = android_compiler(ndk)
     if aar is None or not zipfile.is_zipfile(aar):
@@ -172,8 +187,10 @@ def _android(folder: Path, cache: Path, ndk: Path | None, aar: Path | None) -> t
             )
         archive.extractall(unpacked, [name for name in archive.namelist() if name.startswith("headers/")])
         (folder / "libonnxruntime.so").write_bytes(archive.read(library))
+        say("1 of 2: headers from Debian")
         includes = [Path(unpacked) / "headers", *_headers(cache, ["nlohmann-json3-dev"])]
         flags = ["-static-libstdc++", "-Wl,-z,max-page-size=16384"]  # Android 15 phones may have pages of 16 KiB
+        say("2 of 2: compiling the agent with the NDK")
         compile_agent([str(compiler), *flags], includes, folder / "agent", cache)
     release = re.search(r"(\d+\.\d+\.\d+)", aar.name)
     return ["{folder}/agent"], f"onnxruntime {release[1] if release else aar.stem}"
@@ -275,6 +292,17 @@ def _describe(folder: Path, abi: str, argv: list[str], runtime: str) -> str:
     return bundle_id
 
 
+def _told(abi: str) -> Callable[[str], None]:
+    """Return what prints a step on stderr, with the seconds since the first."""
+    began = time.monotonic()
+
+    def say(words: str) -> None:
+        sys.stderr.write(f"agent for {abi}, {time.monotonic() - began:.0f} s: {words}\n")
+        sys.stderr.flush()
+
+    return say
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build one bundle; return 0, or 2 after printing the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m device_agents.native.build", description=__doc__)
@@ -284,7 +312,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ort-aar", type=Path, help="for android-arm64: the archive of ONNX Runtime for Android")
     chosen = parser.parse_args(arguments)
     try:
-        found = build(chosen.abi, chosen.out, cache=cache_folder(), ndk=chosen.ndk, aar=chosen.ort_aar)
+        found = build(
+            chosen.abi, chosen.out, cache=cache_folder(), ndk=chosen.ndk, aar=chosen.ort_aar, say=_told(chosen.abi)
+        )
     except (BuildError, DebianError) as error:
         sys.stderr.write(f"agent: {error}\n")
         return 2

@@ -28,13 +28,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from device_agents.contract import PROTOCOL, ForeignManifest, Name, Weights, content_id
-from lab.builds.folder import MANIFEST, Build, check_files, file_of, open_build, present
+from lab.builds.folder import MANIFEST, SHOWN, Build, check_files, file_of, open_build, present
 from lab.builds.runtimes import RUNTIMES, Runtime
 from lab.documents.tables import Table, check, parse, read_text
 from lab.errors import BuildError, ScenarioError
 from lab.files import open_regular
 
 DESCRIPTION = "foreign.toml"
+
+MAGIC: Mapping[str, bytes] = MappingProxyType({".gguf": b"GGUF"})
+"""The first bytes of a model file, by its suffix (gguf.md of ggml: `magic`)."""
+
+PARTS = (".onnx", ".safetensors", ".bin", ".pt", ".pth")
+"""Suffixes of graphs and weights that no tool runs as they are."""
 
 MACHINES: Mapping[int, str] = MappingProxyType({3: "x86", 40: "arm", 62: "x86_64", 183: "arm64", 243: "riscv64"})
 """`e_machine` of an ELF header (elf.h: EM_386, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV) -> our name."""
@@ -64,6 +70,7 @@ def open_or_pack(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
     if len(found) != 1:
         raise BuildError(f"{folder}: {_lacking(names, found, runtimes)}")
     runtime, model = found[0]
+    _check_magic(folder / model, MAGIC.get(runtime.suffix, b""))
     program = next((name for name in names if Path(name).name == runtime.program), None)
     if program is None:
         raise BuildError(
@@ -72,6 +79,20 @@ def open_or_pack(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
         )
     manifest = _manifest(folder, names, runtime, weight_file=model, program=program)
     return Build(content_id(manifest), folder, manifest)
+
+
+def _check_magic(model: Path, magic: bytes) -> None:
+    """Raise `BuildError` for a model file that does not begin as its format does."""
+    try:
+        with model.open("rb") as stream:
+            head = stream.read(len(magic))
+    except OSError as error:
+        raise BuildError(f"{model}: could not be read: {error.strerror or error}") from error
+    if head != magic:
+        raise BuildError(
+            f"{model}: wanted a model that begins with {magic!r}, found {head!r}: no {model.suffix} file, or one "
+            "cut short; copy it again"
+        )
 
 
 def _lacking(names: Sequence[str], found: Sequence[tuple[Runtime, str]], runtimes: Sequence[Runtime]) -> str:
@@ -92,7 +113,13 @@ def _lacking(names: Sequence[str], found: Sequence[tuple[Runtime, str]], runtime
                 f"runs its tool; what can be run: a build with a {MANIFEST}, or {pairs}"
             )
     pairs = ", or ".join(f"a {each.suffix} with {each.name}'s `{each.program}` beside it" for each in runnable)
-    return f"wanted a build with a {MANIFEST}, or {pairs}; found neither"
+    there = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    part = next((each for each in names if each.endswith(PARTS)), "")
+    why = f"; {part} is part of a model, and a build says in its {MANIFEST} how the parts are run" if part else ""
+    return (
+        f"no build: wanted a {MANIFEST}, or {pairs}; found {there or 'an empty folder'}{why}. "
+        "docs/your-own-build.md says how to make one"
+    )
 
 
 def _aside(words: str) -> str:

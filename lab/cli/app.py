@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,8 +13,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from lab.cli.options import log_to_stderr
-from lab.cli.output import Regressed
+from lab.cli.output import Regressed, program
 from lab.cli.quick import QuickCommand, quick
+from lab.errors import LabError
 
 REGRESSED = 1
 """The exit status that says one thing only: the product regressed."""
@@ -55,6 +57,11 @@ COMMANDS: Mapping[str, Command] = {
         "lab.cli.selfcheck:selfcheck",
         "Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.",
         "lab selfcheck --device host --budget 900",
+    ),
+    "scenarios": Command(
+        "lab.cli.scenarios:scenarios",
+        "List the scenarios that come with pocketlab with their questions, and the suites.",
+        "lab scenarios",
     ),
     "runs": Command(
         "lab.cli.runs:runs",
@@ -166,4 +173,12 @@ def command() -> int:
         app()
     except Regressed:
         return REGRESSED
+    except LabError as error:
+        raise type(error)(f"{error}{_where_lab_is(str(error))}") from error
     return 0
+
+
+def _where_lab_is(message: str) -> str:
+    """Return a line that says where `lab` is, if a message names a command that could not be pasted."""
+    named = re.search(rf"(?:^|[`:,] ?|or )lab (?:{'|'.join(COMMANDS)})\b", message)
+    return "" if named is None or program() == "lab" else f"\n(`lab` is not on your PATH: it is {program()} here)"

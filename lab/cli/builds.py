@@ -41,7 +41,7 @@ def list_builds(data: Data = DATA) -> None:
             mark,
         )
     if not table.row_count:
-        typer.echo(f"No build yet: {remedies.a_build()}")
+        typer.echo(f"No build yet: {remedies.a_build(data)}")
         return
     Terminal().print(table)
 

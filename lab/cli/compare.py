@@ -12,7 +12,7 @@ import typer
 
 from lab.cli.judged import print_comparison
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, Regressed, data_option, only_one
+from lab.cli.output import AsCsv, AsJson, Regressed, data_option, only_one, program
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -140,7 +140,9 @@ def compare(
         found = found if sides is None else _measured(found, sides)
     else:
         if baseline is None or candidate is None:
-            raise RunError("wanted what to compare: lab compare A B, or --runs RUN_A RUN_B, or --resume")
+            raise RunError(
+                "wanted what to compare: `lab compare A B --scenario NAME`, or --runs RUN_A RUN_B, or --resume"
+            )
         if len(build or []) > 1:
             raise RunError("--build: wanted one build for both sides; two builds to compare are A and B")
         wanted = Wanted(
@@ -170,7 +172,7 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     """Measure what a comparison lacks, with progress; leave with status 2 when interrupted."""
     store = sides[0].bench.store
     builds = dict.fromkeys(build_option(side.bench) for side in sides)
-    resume = f"lab compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
+    resume = f"{program()} compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
     names = names_of(comparison, store.run(comparison.baseline_run), store.run(comparison.candidate_run))
     title = f"{comparison.scenario} on {comparison.device}: {names[1]} against {names[0]}"
     total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)

@@ -105,9 +105,7 @@ def connect(
 
 @devices.command(epilog="Example: `lab devices disconnect 192.168.1.20:5555`")
 def disconnect(
-    address: Annotated[
-        str, typer.Argument(metavar="ADDRESS", help="An address that `lab devices connect` was given.")
-    ],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address that was connected to.")],
     data: Data = DATA,
 ) -> None:
     """Disconnect from a phone over TCP, and forget its address."""

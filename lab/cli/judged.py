@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from lab.builds.folder import Build
-from lab.cli.output import data_option, print_csv, print_json, short, write
+from lab.cli.output import data_option, print_csv, print_json, program, short, write
 from lab.cli.terminal import Terminal
 from lab.compare.comparable import refusal
 from lab.errors import RunError
@@ -41,7 +41,7 @@ def show_comparison(
     found, trials = verdict_of(store, comparison, outside, option=option)
     Terminal().print(terminal.render_terminal(found))
     sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
-    typer.echo(f"The sides: lab show {sides}{option}")
+    typer.echo(f"The sides: {program()} show {sides}{option}")
     if html is not None:
         from lab.report.verdict.page import render_verdict_page  # noqa: PLC0415 - jinja2: only pages need it
 

@@ -17,10 +17,10 @@ def named(data: Path, text: str) -> Glance:
     """
     try:
         return glance.find(data, text)
-    except StoreError:
-        if text != "last" and not any(found.startswith(text) for found, _ in glance.ids(data)):
-            opened(data).run(text)
-        raise
+    except StoreError as error:
+        if text == "last" or any(found.startswith(text) for found, _ in glance.ids(data)):
+            raise
+        raise StoreError(f"{error}{opened(data).elsewhere(text)}") from error
 
 
 def run_named(data: Path, text: str, command: str) -> str:

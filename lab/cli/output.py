@@ -60,18 +60,29 @@ def write(path: Path, text: str) -> None:
     typer.echo(f"Wrote {path}")
 
 
-def where(root: Path, runs: Sequence[Run], data: Path) -> None:
-    """Print where the results are and what to do with them."""
+def where(root: Path, runs: Sequence[Run], data: Path, build: str | None) -> None:
+    """Print where the results are and what to do with them; `build` is what the user named, if anything."""
     ids = " ".join(short(found.id) for found in runs)
     option = data_option(data)
-    program = "lab" if shutil.which("lab") else shlex.quote(os.path.relpath(Path(sys.executable).with_name("lab")))
     typer.echo(f"Results: {root}")
-    typer.echo(f"  {program} show {ids}{option} --html report.html   # one page: charts, every trial, the context")
-    typer.echo(f"  {program} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track per unit")
+    typer.echo(
+        f"  {program()} show {ids}{option} --html report.html   # one page: charts, every trial, the context"
+    )
+    typer.echo(f"  {program()} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track per unit")
     if runs[-1].context.facts.get("device_kind") == "host":
+        outside = build is not None and not (root / "builds" / runs[-1].build).is_dir()
+        again = f" --build {shlex.quote(str(build))}" if outside else ""
         typer.echo(
-            f"  {program} profile {short(runs[-1].id)}{option}   # what share is products, attention, unpacking"
+            f"  {program()} profile {short(runs[-1].id)}{option}{again}   # products, attention, unpacking, rest"
         )
+
+
+def program() -> str:
+    """Return the command `lab` as it can be pasted here: its path where it is not on the PATH."""
+    if shutil.which("lab"):
+        return "lab"
+    beside = Path(sys.executable).with_name("lab")
+    return shlex.quote(os.path.relpath(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m lab.cli"
 
 
 def data_option(data: Path) -> str:

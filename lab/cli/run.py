@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +12,18 @@ import typer
 
 from lab.cli.answers import print_answers
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
-from lab.cli.output import data_option, short, where, write
+from lab.cli.output import data_option, program, short, where, write
 from lab.cli.work import at_work, build_option
-from lab.errors import LabError, RunError
+from lab.errors import BuildError, LabError, RunError
 from lab.records import Answer, Profile, Run, Trial
 from lab.report.answer.page import render_html
 from lab.report.answer.saved import answer_of
+from lab.report.expected import expected_lines
 from lab.run import fleet
 from lab.run.begin import Beginner
 from lab.run.bench import Bench
 from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, on_own_input, terms_of, with_image
+from lab.run.expected import expected
 from lab.run.fleet import Ended
 from lab.run.resume import profile_of, reopen, rest_of_suite, scenario_of, unfinished, with_own_inputs
 from lab.run.runner import refuse_if_nothing_counts
@@ -88,6 +91,10 @@ def run(
         bool, typer.Option("--memory", help="At the end, one more trial of each cell for memory; it is not timed.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Also write one page with all answers.")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Measure nothing: print the cells, the trials and the expected time."),
+    ] = False,
 ) -> None:
     """Measure a scenario, or every scenario of a suite, and answer its question.
 
@@ -106,6 +113,7 @@ def run(
     store, answers, failed = opened(data), list[Answered](), False
     terms = terms_of(store, wait, tell=tell)
     if resume:
+        refuse("--resume measures what its run lacks", **{"dry-run": dry_run or None})
         why = "--resume continues the plan its run began with"
         refuse(why, suite=suite, seed=seed, blocks=blocks, iterations=iterations)
         answers = [_resumed(unfinished(store, name), store, build, terms)]
@@ -116,6 +124,10 @@ def run(
             suite = "quick"
         scenarios = scenarios_of(name, suite, plan)
         line = build or DEFAULT_BUILD
+        if dry_run:
+            refuse("--dry-run measures nothing", html=html)
+            _foretell(store, scenarios, device, line, memory=memory)
+            return
         benches = benches_of(store, devices_of(store, device, tell=tell), line, terms, profile)
         if image is not None:
             scenarios = [on_own_input(chosen) for chosen in scenarios]
@@ -127,11 +139,23 @@ def run(
         else:
             answers, failed = _everywhere(benches, scenarios, terms, begin)
     if answers:
-        where(store.root, [found.run for found, _ in answers], data)
+        where(store.root, [found.run for found, _ in answers], data, build)
     if html is not None:
         write(html, render_html(answers))
     if failed:
         raise typer.Exit(2)
+
+
+def _foretell(store: Store, scenarios: Sequence[Scenario], devices: str, line: str, *, memory: bool) -> None:
+    """Print what would be measured and how long it takes; the devices are not looked for."""
+    for chosen in scenarios:
+        for device in devices.split(","):
+            for words in expected_lines(expected(store, chosen, device.strip(), line, memory=memory)):
+                typer.echo(words)
+    try:
+        store.find_build(line)
+    except BuildError as error:
+        typer.echo(f"! {error}")
 
 
 def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:
@@ -153,7 +177,10 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
     typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
     found = _measured(record, chosen, bench)
     if rest := rest_of_suite(record):
-        typer.echo(f"Not measured yet of suite {record.suite}: lab run SCENARIO, for {', '.join(rest)}")
+        typer.echo(f"Not measured yet of suite {record.suite}:")
+        more = f" --suite {record.suite} --build {record.build} --device {shlex.quote(record.device)}"
+        for name in rest:
+            typer.echo(f"  {program()} run {name}{more}{data_option(bench.store.root)}")
     return found
 
 
@@ -215,4 +242,4 @@ def _failures(ended: Sequence[Ended], answers: Sequence[Answered], benches: dict
 
 
 def _resume(record: Run, bench: Bench) -> str:
-    return f"lab run --resume {record.id}{data_option(bench.store.root)}{build_option(bench)}"
+    return f"{program()} run --resume {record.id}{data_option(bench.store.root)}{build_option(bench)}"

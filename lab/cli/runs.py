@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.cli.options import DATA, Data
-from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json
+from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json, program
 from lab.cli.terminal import Terminal
 from lab.report.listed import listed, listed_rows, listed_table
 from lab.report.terminal import draw
@@ -42,4 +42,4 @@ def runs(
         names = [glance.start_of(each.id, there) for each in found]
         Terminal().print(draw(listed_table(found, names, parts=everything)))
     else:
-        typer.echo("No run yet: lab run")
+        typer.echo(f"No run yet: {program()} run")

@@ -12,7 +12,7 @@ import typer
 
 from lab.cli.judged import print_selfchecks
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, data_option, only_one
+from lab.cli.output import AsCsv, AsJson, data_option, only_one, program
 from lab.cli.work import at_work
 from lab.compare.comparison import Step
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
@@ -130,11 +130,11 @@ def selfcheck(
             alike = (one for one in earlier if one.scenario == record.scenario and price_of_pair(one))
             for words in beforehand(record, next(alike, None)):
                 tell(words)
-        found.append(_measured(record, chosen, bench, data))
+        found.append(_measured(record, chosen, bench, data, scenario))
     print_selfchecks(found, as_json=as_json, as_csv=as_csv, markdown=markdown)
 
 
-def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> SelfCheck:
+def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, named: str) -> SelfCheck:
     """Measure what a self-check lacks, with progress; leave with status 2 when interrupted."""
     reopen(record, chosen, bench)
     total, done = record.wanted + record.wanted_injected, len(record.live)
@@ -161,21 +161,21 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path) -> 
     except KeyboardInterrupt:
         typer.echo(
             "\nInterrupted; every finished comparison is saved and counted. To resume:\n"
-            f"  {_resume(record, data)}",
+            f"  {_resume(record, data, named)}",
             err=True,
         )
         raise typer.Exit(2) from None
     if lacking(record):
         more = max(budget_for_all(record), math.ceil(2 * record.spent_s))
-        typer.echo(f"To give it more time: {_resume(record, data)} --budget {more}", err=True)
+        typer.echo(f"To give it more time: {_resume(record, data, named)} --budget {more}", err=True)
     return record
 
 
-def _resume(record: SelfCheck, data: Path) -> str:
-    """Return the command that resumes a self-check."""
-    name = "" if record.scenario == SCENARIO else f" {shlex.quote(record.scenario)}"
+def _resume(record: SelfCheck, data: Path, named: str) -> str:
+    """Return the command that resumes a self-check; `named` is its scenario, by name or file."""
+    name = "" if named == SCENARIO else f" {shlex.quote(named)}"
     device = shlex.quote(record.device)
-    return f"lab selfcheck{name} --resume --device {device} --build {record.build}{data_option(data)}"
+    return f"{program()} selfcheck{name} --resume --device {device} --build {record.build}{data_option(data)}"
 
 
 def _newest(store: Store, device: str) -> SelfCheck:
@@ -185,7 +185,7 @@ def _newest(store: Store, device: str) -> SelfCheck:
         typer.echo(f"{device}: no self-check of it has judged anything yet; this is the newest", err=True)
     elif shown.id != newest.id:
         left = newest.status in ("interrupted", "failed")
-        to_resume = f"; `{_resume(newest, store.root)}` resumes it" if left else ""
+        to_resume = f"; `{_resume(newest, store.root, newest.scenario)}` resumes it" if left else ""
         typer.echo(
             f"{device}: a newer self-check, begun {newest.started_utc}, {_ENDED[newest.status]} and has "
             f"judged nothing{to_resume}",

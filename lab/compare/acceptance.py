@@ -24,7 +24,8 @@ from lab.run.bench import Bench, boot_of, inputs_of
 from lab.run.context import context_of
 from lab.run.session import session
 from lab.run.turn import DeviceTurn
-from lab.scenario.load import SCENARIOS, load
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
 from lab.scenario.plan import Scenario
 from lab.stats.interval import interval
 from lab.stats.sample import counted, trial_median

@@ -135,11 +135,13 @@ def refusal(dimension: Dimension, differs: Differs) -> str:
     return "\n".join([first, *facts, *dict.fromkeys(_remedy(name, pair) for name, pair in known)])
 
 
+AGAIN = "lab compare A B --scenario NAME"
+
 _REMEDIES = (
     ("device_kind", "Figures of different kinds of device are never compared: measure both on one kind."),
-    ("device", "Measure both on one device with `lab compare`, or ask with --differs device."),
-    ("profile", "The device was prepared in two ways: measure both under one profile with `lab compare`."),
-    ("care_*", "The device was prepared in two ways: measure both in one comparison with `lab compare`."),
+    ("device", f"Measure both on one device (`{AGAIN} --device DEVICE`), or ask with --differs device."),
+    ("profile", f"The device was prepared in two ways: measure both under one profile, `{AGAIN}`."),
+    ("care_*", f"The device was prepared in two ways: measure both in one comparison, `{AGAIN}`."),
     ("inject", "One side was slowed down on purpose, by the lab's test of itself: it says nothing about a build."),
     ("build", "The builds differ: compare them with --differs build, or give both sides one build."),
     ("source", "Agent or runtime differ: measure both with one version, or ask with --differs runtime."),
@@ -147,10 +149,10 @@ _REMEDIES = (
       for name in VERSIONS),
     ("input_*", "The two sides do not do the same work: give both builds the same input."),
     ("work_*", "The two sides do not do the same work: give both builds the same input."),
-    ("device_*", "The device or its software has changed: measure both now with `lab compare`."),
+    ("device_*", f"The device or its software has changed: measure both now, `{AGAIN}`."),
     ("gates", "One side had to be cooler or quieter than the other: measure both under one scenario."),
     ("cells", "Other cells were measured: measure both under one scenario, or ask with --differs parameter."),
-    ("*", "The two sides had different plans: measure both under one scenario and plan with `lab compare`."),
+    ("*", f"The two sides had different plans: measure both under one scenario and plan, `{AGAIN}`."),
 )  # fmt: skip
 """Advice about a fact, by pattern; the first match counts."""
 

@@ -24,8 +24,8 @@ def comparison_to_go_on_with(store: Store, named: str | None) -> Comparison:
         if found.status != "finished" and found.runs and not found.part_of:
             return store.comparison(found.id)
     raise RunError(
-        "there is no comparison to resume: start one with `lab compare A B`, or name a finished one to print it "
-        "again, `lab compare --resume ID`"
+        "there is no comparison to resume: start one with `lab compare A B --scenario NAME`, or print a finished "
+        "one again, `lab show ID`"
     )
 
 
@@ -75,7 +75,8 @@ def selfcheck_to_resume(store: Store, device: str, budget_s: float | None) -> Se
     if found is None:
         more = "" if budget_s is not None else "; to extend one that spent its budget, add --budget SECONDS"
         raise RunError(
-            f"{device}: there is no self-check to resume (`lab selfcheck --show` prints the newest){more}"
+            f"{device}: there is no self-check to resume (`lab selfcheck --show --device {shlex.quote(device)}` "
+            f"prints the newest){more}"
         )
     if budget_s is None:
         return found

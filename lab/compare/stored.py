@@ -36,7 +36,7 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
     if baseline.comparison is not None and baseline.comparison == candidate.comparison:
         raise RunError(
             f"both are sides of comparison {baseline.comparison}, which has judged them already, with many looks: "
-            f"lab compare --resume {baseline.comparison[:13]} prints it"
+            f"`lab show {baseline.comparison[:13]}` prints it"
         )
     sides = [Subject(run.device, run.context) for run in (baseline, candidate)]
     differs = differs_beyond(dimension, *sides)

@@ -174,7 +174,9 @@ def _missing(record: SelfCheck) -> list[str]:
     said = f"judged within {seconds(record.budget_s)}: {judged}"
     pair_s, needed = price_of_pair(record), budget_for_all(record)
     if not pair_s:
-        return [f"{said}. No pair was valid: give it more time, or ask `lab explain` why trials do not count"]
+        ids = [live.comparison[:13] for live in record.live[-1:]]
+        ask = f", or ask `lab explain {ids[0]}` why trials do not count" if ids else ""
+        return [f"{said}. No pair was valid: give it more time{ask}"]
     return [
         f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need at most "
         f"{needed} s (--budget {needed})"

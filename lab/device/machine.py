@@ -42,7 +42,7 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
     yield Finding(sys.version_info >= (3, 11), "Python 3.11 or newer", version, "install Python 3.11", fatal=True)
     for package in ("onnxruntime", "numpy", "pydantic"):
         yield _package(package, remedies.packages(), fatal=True)
-    only = "only making builds and `lab run --image` need it"
+    only = "only making builds and `lab run --image FILE` need it"
     yield _package("torch", f"{remedies.packages('models')} ({only})", fatal=False)
     yield _writable(data)
     free_gib = shutil.disk_usage(_existing(data)).free / 2**30
@@ -62,7 +62,7 @@ def examine(data: Path, builds: int) -> Iterator[Finding]:
         load <= IDLE_LOAD, "no other load on the machine", f"{load:.2f} a core over a minute", "end other work"
     )
     yield _lock()
-    yield Finding(builds > 0, "a build to measure", str(builds), remedies.a_build(), fatal=True)
+    yield Finding(builds > 0, "a build to measure", str(builds), remedies.a_build(data), fatal=True)
     yield from _phones(data)
 
 

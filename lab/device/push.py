@@ -256,7 +256,10 @@ class _Push:
         size = source.path.stat().st_size if source.path.is_file() else -1
         if size != source.size:
             found = "no file" if size < 0 else f"{size} bytes"
-            raise BuildError(f"{source.path}: wanted {source.size} bytes, found {found}: lab builds verify")
+            raise BuildError(
+                f"{source.path}: wanted {source.size} bytes, found {found}; "
+                "`lab builds verify BUILD` lists what is damaged"
+            )
 
     def _told(self, sent: int) -> None:
         self.sent = sent

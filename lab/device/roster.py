@@ -220,7 +220,8 @@ def _has_soc(found: Description, wanted: str) -> bool:
 def listed(entries: Sequence[Entry]) -> str:
     """Return the devices that could have been named, as the end of a message."""
     words = [f"{each.name} ({each.found.soc if each.usable else each.state})" for each in entries]
-    return f"known: {', '.join([HOST, *words])} (`lab devices` shows more; `lab devices connect` adds one by TCP)"
+    more = "`lab devices` shows more; `lab devices connect ADDRESS` adds one by TCP"
+    return f"known: {', '.join([HOST, *words])} ({more})"
 
 
 def connect(server: Server, entry: Entry, agents: Path) -> Device:

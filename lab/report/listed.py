@@ -60,12 +60,12 @@ def listed_table(found: Sequence[Glance], names: Sequence[str], *, parts: bool =
     """Return the list, each record under its id of `names`; with `parts`, also say what made it."""
     columns: list[Column[tuple[str, Glance]]] = [
         Column(Head("id", "whole"), lambda at: at[0]),
-        Column(Head("begun (UTC)", "whole"), lambda at: at[1].started_utc[:16].replace("T", " ")),
-        Column(Head("kind", "words"), lambda at: at[1].kind),
-        Column(Head("scenario", "words"), lambda at: at[1].scenario),
+        Column(Head("begun (UTC)", "whole"), lambda at: at[1].started_utc[5:16].replace("T", " ")),
+        Column(Head("kind", "whole"), lambda at: at[1].kind),
+        Column(Head("scenario", "whole"), lambda at: at[1].scenario),
         Column(Head("build", "prose"), lambda at: _builds(at[1])),
         Column(Head("device", "words"), lambda at: at[1].device),
-        Column(Head("status", "words"), lambda at: at[1].status),
+        Column(Head("status", "whole"), lambda at: at[1].status),
         Column(Head("part of", "prose"), lambda at: _part(at[1].part_of), parts),
     ]
     return table(columns, list(zip(names, found, strict=True)))

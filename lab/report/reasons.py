@@ -47,8 +47,8 @@ REASONS: Mapping[InvalidReason, Words] = {
     ),
     InvalidReason.WRONG_OUTPUT: Words(
         "its output differs from the reference model's",
-        "Ignore its speed. Check the build (`lab builds verify`) and how it was quantised; on a phone also the "
-        "runtime's version and the unit that did the work.",
+        "Ignore its speed. Check the build (`lab builds verify BUILD`) and how it was quantised; on a phone also "
+        "the runtime's version and the unit that did the work.",
     ),
     InvalidReason.WRONG_TOKEN_COUNT: Words(
         "it processed a different number of tokens or patches than it was asked to",
@@ -70,7 +70,7 @@ REASONS: Mapping[InvalidReason, Words] = {
     InvalidReason.GATE_TIMEOUT: Words(
         "the device was not cool and charged in time, or that was unknown; it was measured anyway",
         "Cool the device (air, no case), charge it, or raise gates.wait_s. If a sensor gave no reading, or always "
-        "the same one, suspect that sensor first: `lab probe` shows what it reads.",
+        "the same one, suspect that sensor first: `lab probe DEVICE` shows what it reads.",
     ),
     InvalidReason.SHARED_HOST: Words(
         "others may have used the same cores during the trial",

@@ -94,7 +94,8 @@ def benches_of(
     except BuildError as error:
         if os.path.isdir(build):  # noqa: PTH112 - no name is an error for it
             raise
-        raise BuildError(f"{error}; {remedies.reference_build()} makes the bundled reference model") from error
+        made = remedies.reference_build(store.root, build)
+        raise BuildError(f"{error}; {made} makes one of the bundled reference model") from error
     return [
         Bench(
             device=device,

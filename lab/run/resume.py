@@ -12,7 +12,8 @@ from lab.records import ACCEPTANCE, Context, Profile, Run
 from lab.run.bench import Bench, inputs_of
 from lab.run.context import context_of
 from lab.run.turn import LOCK
-from lab.scenario.load import SCENARIOS, read
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import read
 from lab.scenario.plan import Scenario
 from lab.scenario.suite import load_suite
 from lab.store import Store

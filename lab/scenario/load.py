@@ -16,10 +16,6 @@ from lab.records import Cell, Parameter, Run
 from lab.scenario.plan import Gates, Plan, Scenario, Words, check_closed_loop
 from lab.scenario.workloads import WORKLOADS
 
-SCENARIOS = (Path(__file__).parent / "bundled").resolve()
-"""The scenarios that come with pocketlab: `bundled` is a link to `scenarios/`, and a wheel has the files."""
-
-
 MOST_CELLS = 1_000
 """Most cells of a scenario. A judgement: with six trials of ten seconds each, these take most of a day."""
 

@@ -12,7 +12,8 @@ from pydantic import Field
 from device_agents.contract import Name
 from lab.documents.tables import Table, check, nearest, parse, read_text
 from lab.errors import ScenarioError
-from lab.scenario.load import SCENARIOS, load, same_name
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load, same_name
 from lab.scenario.plan import Plan, Scenario
 
 

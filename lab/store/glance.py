@@ -34,7 +34,11 @@ _PLACES: Mapping[Kind, tuple[str, str]] = {
 START = 13
 """Characters of an id that are shown at least: those of a UUIDv7's millisecond."""
 
-ASKED: Mapping[Kind, str] = {"run": "lab run", "comparison": "lab compare", "self-check": "lab selfcheck"}
+ASKED: Mapping[Kind, str] = {
+    "run": "lab run",
+    "comparison": "lab compare A B --scenario NAME",
+    "self-check": "lab selfcheck",
+}
 """The command that makes a record of a kind."""
 
 
@@ -100,7 +104,7 @@ def last(root: Path, kinds: Sequence[Kind] = KINDS) -> Glance:
     """
     found = next((each for each in newest(root, kinds) if not each.part_of), None)
     if found is None:
-        what = "record" if len(kinds) > 1 else kinds[0]
+        what = "run, comparison or self-check" if len(kinds) > 1 else kinds[0]
         raise StoreError(f"{root}: holds no {what} yet that can be read; start one with `{ASKED[kinds[0]]}`")
     return found
 
@@ -118,7 +122,7 @@ def find(root: Path, text: str, kinds: Sequence[Kind] = KINDS) -> Glance:
         many = f"{len(found)} {what}s have" if found else f"no {what} has"
         shown = ", ".join(f"{kind} {each}" for each, kind in (found or there)[-5:])
         known = shown or f"none yet; start one with `{ASKED[kinds[0]]}`"
-        which = "they are" if found else "the newest"
+        which = "the newest of them" if found else "the newest"
         raise StoreError(f"{root}: {many} an id that begins {text!r}; {which}: {known}")
     ((record_id, kind),) = found
     return _looks(root)(kind, record_id)

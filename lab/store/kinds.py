@@ -39,7 +39,6 @@ class Kind(Generic[Record]):
     name: glance.Kind
     file: str
     model: type[RecordFile[Record]]
-    start: str
 
     def path(self, root: Path, record_id: str) -> Path:
         """Return where the file of a record lies."""
@@ -73,9 +72,9 @@ class Kind(Generic[Record]):
         return self.model.model_validate_json(document).record
 
 
-RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile, "lab run")
-COMPARISONS: Kind[Comparison] = Kind("comparison", "comparisons/*.json", ComparisonFile, "lab compare")
-SELFCHECKS: Kind[SelfCheck] = Kind("self-check", "selfchecks/*.json", SelfCheckFile, "lab selfcheck")
+RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile)
+COMPARISONS: Kind[Comparison] = Kind("comparison", "comparisons/*.json", ComparisonFile)
+SELFCHECKS: Kind[SelfCheck] = Kind("self-check", "selfchecks/*.json", SelfCheckFile)
 
 KINDS: tuple[Kind[Any], ...] = (RUNS, COMPARISONS, SELFCHECKS)
 

@@ -110,7 +110,7 @@ def find(root: Path, text: str) -> Build:
         return open_build(Path(text))
     raise BuildError(
         f"no build {text!r}: wanted a line, the beginning of an id, or a folder with a {MANIFEST}; "
-        f"lines known in {root}: {_known(root)}; `lab builds add FOLDER` adds one"
+        f"lines known in {root}: {_known(root)}; `lab builds add FOLDER --line NAME` adds one"
     )
 
 

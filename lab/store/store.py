@@ -254,10 +254,17 @@ class Store:
             found = [text]
         if len(found) != 1:
             many = f"{len(found)} {kind.name}s have" if found else f"no {kind.name} has"
-            known = ", ".join(each[:13] for each in ids[-5:]) or f"none yet; start one with `{kind.start}`"
+            known = (
+                ", ".join(each[:13] for each in ids[-5:])
+                or f"none yet; start one with `{glance.ASKED[kind.name]}`"
+            )
             other = "" if found or not text else self._elsewhere(kind, text)
             raise StoreError(f"{self.root}: {many} an id that begins {text!r}; the newest: {known}{other}")
         return kind.read(self.root, found[0])
+
+    def elsewhere(self, text: str) -> str:
+        """Return words about records of other roots in a shared index whose ids begin so; empty for none."""
+        return self._elsewhere(RUNS, text) + self._elsewhere(COMPARISONS, text) + self._elsewhere(SELFCHECKS, text)
 
     def _elsewhere(self, kind: Kind[Record], text: str) -> str:
         """Return words about records of other roots in a shared index: where they lie and what to do."""

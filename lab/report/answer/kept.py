@@ -18,13 +18,12 @@ import lab
 from lab.errors import StoreError
 from lab.files import RECORD_BYTES, read, write_atomically
 from lab.records import Answer, plain
+from lab.scenario.known import SCENARIOS
 from lab.store import glance
 
 log = logging.getLogger(__name__)
 
 FILE = "answer.json"
-SCENARIOS = (Path(lab.__file__).parent / "scenario/bundled").resolve()
-"""As in `lab.scenario.load`, whose import is heavy: the published figures that stand in answers are there."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from lab.report.answer.curves import curves_of
 from lab.report.answer.kept import digest, keep
 from lab.report.answer.view import answer
 from lab.report.wording import plain
-from lab.scenario.load import SCENARIOS, heading_of
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import heading_of
 from lab.scenario.published import published
 from lab.scenario.workloads import WORKLOADS
 from lab.store import Store

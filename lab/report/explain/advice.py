@@ -136,11 +136,11 @@ def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
     if gone:
         yield (
             f"{gone} of {len(kept)} trials began without a reading of a sensor that usually gives one; "
-            "`lab probe` shows whether it does now, or why not."
+            f"`lab probe {shlex.quote(run.device)}` shows whether it does now, or why not."
         )
     dark = sum("ungated" in one.trial.flags for one in kept)
     if dark and run.context.facts.get("device_kind") != "host":  # a host is never left to cool
         yield (
-            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe` shows which sensors "
-            "the device lets the lab read."
+            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe {shlex.quote(run.device)}` "
+            "shows which sensors the device lets the lab read."
         )

@@ -130,7 +130,7 @@ def _group(group: Group) -> list[RenderableType]:
     for line in group.examples:
         parts += _told(line)
     if group.examples and group.others:
-        parts.append(_indented(f"likewise {group.others}: `lab explain RUN --trial N` shows each"))
+        parts.append(_indented(f"likewise {group.others}: `--trial NUMBER` shows each"))
     return parts
 
 

@@ -106,6 +106,8 @@ def test_the_same_source_is_compiled_for_android(tmp_path: Path) -> None:
     called = (tmp_path / "record").read_text(encoding="utf-8").split("\n")
 
     assert done.returncode == 0, done.stderr
+    steps = [line for line in done.stderr.splitlines() if line.startswith("agent for android-arm64, ")]
+    assert [line.partition(" s: ")[2][:6] for line in steps] == ["1 of 2", "2 of 2"], "each as it begins"
     assert {"-std=c++17", "-static-libstdc++", "main.cpp", "ort.cpp", "-isystem"} <= set(called)
     assert '"argv": [\n  "{folder}/agent"\n ]' in (tmp_path / "out/bundle.json").read_text(encoding="utf-8")
     assert '"runtime": "onnxruntime 1.32.0"' in (tmp_path / "out/bundle.json").read_text(encoding="utf-8")

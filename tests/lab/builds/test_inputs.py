@@ -18,7 +18,7 @@ from lab.builds.folder import open_build
 from lab.device.fake.build import write_fake_build
 from lab.errors import PrepareError
 from lab.records import Run
-from lab.scenario.load import SCENARIOS
+from lab.scenario.known import SCENARIOS
 from lab.store import Store
 from tests.lab_process import ROOT, Lab
 

@@ -90,7 +90,15 @@ def test_the_tools_machine_is_read_from_its_header(tmp_path: Path, program: byte
         ((), None, "vision.pte", "vision.pte is a model for ExecuTorch: the lab knows the format, but no adapter"),
         ((), None, "llm.dla", "llm.dla is a model for MediaTek NeuroPilot"),
         ((), None, "llm.tflite", "llm.tflite is a model for LiteRT"),
-        ((), None, "notes.txt", "wanted a build with a manifest.json, or a .gguf with llama.cpp's `llama-bench`"),
+        (
+            (),
+            None,
+            "notes.txt",
+            "no build: wanted a manifest.json, or a .gguf with llama.cpp's `llama-bench` beside",
+        ),
+        ((), None, "notes.txt", "found notes.txt. docs/your-own-build.md says how to make one"),
+        ((), None, "", "found an empty folder"),
+        ((), None, "model.onnx", "model.onnx is part of a model, and a build says in its manifest.json how"),
     ],
 )
 def test_a_folder_that_cannot_be_run_is_refused(
@@ -105,6 +113,16 @@ def test_a_folder_that_cannot_be_run_is_refused(
         open_or_pack(folder)
     assert words in str(refused.value)
     assert str(folder) in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"GG", b"version https://git-lfs.github.com/spec/v1"])
+def test_a_file_that_is_only_called_a_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Empty, cut short, or a pointer to the file."""
+    folder = foreign_folder(tmp_path)
+    (folder / "q.gguf").write_bytes(content)
+
+    with pytest.raises(BuildError, match=r"q\.gguf: wanted a model that begins with b'GGUF', found b'"):
+        open_or_pack(folder)
 
 
 def test_a_mistake_in_foreign_toml_names_file_and_key(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ HEAVY = {
 """What the lab depends on and takes more than a tenth of a second of CPU time to import, or nearly."""
 
 HEAVY_FOR_HELP = {*HEAVY, "rich"}
+LOOK = ("runs", "show", "scenarios")
 
 
 def imported(folder: Path, *arguments: str) -> set[str]:
@@ -72,7 +73,8 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "heavy"), [(("--help",), HEAVY_FOR_HELP), (("runs",), HEAVY), (("show",), HEAVY)]
+    ("arguments", "heavy"),
+    [(("--help",), HEAVY_FOR_HELP), (("--version",), HEAVY_FOR_HELP), *(((name,), HEAVY) for name in LOOK)],
 )
 def test_a_command_that_only_looks_imports_nothing_heavy(
     tmp_path: Path, arguments: tuple[str, ...], heavy: set[str]
@@ -95,7 +97,7 @@ def test_a_command_that_only_looks_imports_nothing_heavy(
         (("probe", "toaster"), "POCKETLAB_ADB_SERVER is `none`"),
         (("run", "--resume"), "no unfinished run"),
         (("show", "abc"), "abc"),
-        (("trace",), "no run yet"),
+        (("trace",), "no run, comparison or self-check yet"),
         (("explain", "--trial", "77", "--html", "why.html"), "leave --trial out"),
         (("builds", "show", "nothing"), "nothing"),
         (("builds", "add", "nowhere", "--line", "x"), "nowhere"),

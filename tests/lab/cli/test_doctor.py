@@ -10,7 +10,7 @@ def test_without_a_build_nothing_can_be_measured(lab: Lab) -> None:
     done = lab("doctor")
 
     assert done.returncode == 2
-    assert "missing  a build to measure: 0  ->  `make build` makes one; `lab builds add FOLDER" in done.stdout
+    assert "missing  a build to measure: 0  ->  `make build DATA=" in done.stdout
 
 
 def test_the_measuring_lock_is_named(lab: Lab) -> None:

@@ -37,7 +37,7 @@ def test_a_build_in_its_own_folder_is_one_word(name: str, tmp_path: Path) -> Non
 def test_a_self_check_is_resumed_by_a_command_of_whole_words(name: str, tmp_path: Path) -> None:
     """Scenario, device and data root."""
     record = replace(CHECKED, scenario=f"{name}.toml", device=name)
-    words = shlex.split(resume_selfcheck(record, tmp_path / name))
+    words = shlex.split(resume_selfcheck(record, tmp_path / name, record.scenario))
 
     assert words[2:6] == [f"{name}.toml", "--resume", "--device", name]
     assert words[-2:] == ["--data", str(tmp_path / name)]

@@ -138,6 +138,8 @@ def test_a_refusal_names_each_fact_with_both_values_and_each_remedy_once() -> No
         "  device: p1 (baseline), p2 (candidate)",
         "  iterations: 3 (baseline), (none) (candidate)",
         "  warmup: 1 (baseline), 2 (candidate)",
-        "Measure both on one device with `lab compare`, or ask with --differs device.",
-        "The two sides had different plans: measure both under one scenario and plan with `lab compare`.",
+        "Measure both on one device (`lab compare A B --scenario NAME --device DEVICE`), or "
+        "ask with --differs device.",
+        "The two sides had different plans: measure both under one scenario and plan, "
+        "`lab compare A B --scenario NAME`.",
     ]

@@ -63,7 +63,9 @@ def test_without_a_comparison_to_resume_the_error_says_what_to_do(store: Store) 
     """A finished one does not qualify."""
     store.save_comparison(replace(on(2), status="finished"))
 
-    with pytest.raises(RunError, match="there is no comparison to resume: start one with `lab compare A B`"):
+    with pytest.raises(
+        RunError, match="there is no comparison to resume: start one with `lab compare A B --scenario NAME`"
+    ):
         comparison_to_go_on_with(store, None)
 
 

@@ -43,7 +43,7 @@ def test_sides_of_a_comparison_are_not_judged_a_second_time(make: Callable[..., 
     lab = make()
     found = lab.compare()
 
-    with pytest.raises(RunError, match="lab compare --resume"):
+    with pytest.raises(RunError, match=f"`lab show {found.id[:13]}` prints it"):
         judge_runs(lab.store, lab.store.run(found.baseline_run), lab.store.run(found.candidate_run), "build")
 
 

@@ -22,6 +22,15 @@ def test_the_agent_is_made_where_the_lab_looks_for_it(data: str) -> None:
 
 
 @pytest.mark.parametrize("data", PATHS)
+def test_a_build_is_made_in_the_data_root_that_lacks_it(data: str) -> None:
+    """The one that was asked for, if the bundled model has it; else the default."""
+    words = shlex.split(remedies.reference_build(Path(data), "nano-w8a8").strip("`"))
+
+    assert words == ["make", "build", "BUILD=nano-w8a8", f"DATA={data}"]
+    assert remedies.reference_build(remedies.ROOT / "lab-data", "mine") == "`make build`"
+
+
+@pytest.mark.parametrize("data", PATHS)
 def test_without_a_makefile_the_module_is_named(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its folder as one word."""
     monkeypatch.setattr(remedies, "CHECKOUT", False)

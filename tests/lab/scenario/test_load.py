@@ -9,7 +9,8 @@ import pytest
 
 from lab.errors import ScenarioError
 from lab.records import Cell
-from lab.scenario.load import SCENARIOS, heading_of, load, read
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import heading_of, load, read
 from lab.scenario.plan import Gates, Plan
 from lab.scenario.published import published
 from lab.scenario.suite import load_suite

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import ScenarioError
-from lab.scenario.load import SCENARIOS
+from lab.scenario.known import SCENARIOS
 from lab.scenario.suite import load_suite, scenarios_of
 from tests.lab.scenario.scenario_files import HEADER, SWEEP, WORK, write
 

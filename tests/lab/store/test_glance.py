@@ -66,7 +66,7 @@ def test_last_is_what_a_user_asked_for(store: Store) -> None:
         LATER + "2": f"comparison {LATER}0",
         LATER + "3": "acceptance",
     }
-    with pytest.raises(StoreError, match=r"holds no comparison yet .*`lab compare`"):
+    with pytest.raises(StoreError, match=r"holds no comparison yet .*`lab compare A B --scenario NAME`"):
         last(store.root, ("comparison",))
 
 
@@ -77,7 +77,9 @@ def test_a_record_of_any_kind_is_found_by_the_start_of_its_id(store: Store) -> N
 
     assert find(store.root, "018f0000-0001").id == SECOND
     assert find(store.root, LATER + "1").kind == "comparison"
-    with pytest.raises(StoreError, match=f"2 records have .*: comparison {LATER}1, self-check {LATER}10"):
+    with pytest.raises(
+        StoreError, match=f"2 records have .* the newest of them: comparison {LATER}1, self-check {LATER}10"
+    ):
         find(store.root, "018f0000-0002")
     with pytest.raises(StoreError, match="no record has an id that begins 'x'; the newest: run 018f"):
         find(store.root, "x")

@@ -11,7 +11,8 @@ from lab.records import Answer, Sustained
 from lab.report.answer.sustained import lasting_sentence
 from lab.report.answer.tables import cells_table
 from lab.report.answer.view import answer
-from lab.scenario.load import SCENARIOS, load
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
 from lab.scenario.workloads import WORKLOADS
 from lab.stats.sustained import sustained
 from lab.trial.metrics import METRICS

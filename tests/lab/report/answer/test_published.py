@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lab.report.answer.view import matches
-from lab.scenario.load import SCENARIOS, load
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
 from lab.scenario.published import published
 from lab.stats.schedule import pipeline
 from lab.trial.metrics import METRICS

@@ -15,6 +15,7 @@ from lab.report.answer.page import render_html
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
 from lab.scenario import load as scenario
+from lab.scenario.known import SCENARIOS
 from lab.stats.sustained import sustained
 from tests.lab.report.report_runs import (
     DECODE,
@@ -111,6 +112,6 @@ def test_the_curve_stands_on_the_page_and_in_markdown(browser_page: Page, tmp_pa
 
 def test_the_bundled_scenario_lasts_and_keeps_what_throttles() -> None:
     """Twenty minutes, gated once; a burst scenario does neither."""
-    found = scenario.load(scenario.SCENARIOS / "sustained.toml")
+    found = scenario.load(SCENARIOS / "sustained.toml")
 
     assert (found.plan.duration_s, found.gates.start, found.gates.throttling) == (1200, "first trial", "keep")

@@ -58,7 +58,8 @@ def test_only_a_device_that_could_read_a_temperature_gets_advice_on_it(kind: str
     run = replace(run_of(CELLS), context=Context({"device_kind": kind}))
     words = flat(printed(render_explanation(explained(kept_of(trials), run))))
 
-    assert ("12 of 12 trials began at an unknown temperature: `lab probe` shows" in words) == (kind == "phone")
+    advice = f"12 of 12 trials began at an unknown temperature: `lab probe {run.device}` shows"
+    assert (advice in words) == (kind == "phone")
 
 
 def test_one_flagged_trial_is_a_remark() -> None:
