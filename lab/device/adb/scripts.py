@@ -62,7 +62,8 @@ mv -f rc.part rc
 """Runs the program; overwrites four bytes with its exit status, so that a full disk cannot lose it.
 
 Beside it a clock sleeps, and kills the whole group at the limit: nobody else may be there to do so. It holds no
-lock, and leaves its sleep's pid in `nap`; a program that ends at once waits for that, at most a second. Not `timeout`: toybox's kills one process, and loses the status of a short one (see `limited`)."""
+lock, and leaves its sleep's pid in `nap`; a program that ends at once waits for that, at most a second. Not
+`timeout`: toybox's kills one process, and loses the status of a short one (see `limited`)."""
 
 
 def quoted(words: Sequence[str]) -> str:
