@@ -54,8 +54,8 @@ clock=$!
 "$@" </dev/null >"$out" 2>"$err"
 status=$? tries=0
 while [ ! -s nap ] && [ $tries -lt 20 ]; do sleep 0.05; tries=$((tries + 1)); done
-kill $clock
-IFS= read -r nap <nap && kill "$nap"
+kill -9 $clock
+IFS= read -r nap <nap && kill -9 "$nap"
 printf %-4d $status 1<>rc.part
 mv -f rc.part rc
 """
