@@ -84,7 +84,7 @@ def open_or_pack(folder: Path, runtimes: Sequence[Runtime] = RUNTIMES) -> Build:
 def _check_magic(model: Path, magic: bytes) -> None:
     """Raise `BuildError` for a model file that does not begin as its format does."""
     try:
-        with model.open("rb") as stream:
+        with open_regular(model) as stream:
             head = stream.read(len(magic))
     except OSError as error:
         raise BuildError(f"{model}: could not be read: {error.strerror or error}") from error

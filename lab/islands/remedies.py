@@ -30,8 +30,8 @@ def reference_build(data: Path, line: str = DEFAULT) -> str:
     wanted = line if BUNDLED.fullmatch(line) else DEFAULT
     preset, _, recipe = wanted.partition("-")
     if CHECKOUT:
-        which = "" if wanted == DEFAULT else f" BUILD={wanted}"
-        return f"`make build{which}{_data(data)}`"
+        words = "make build" if wanted == DEFAULT else f"make build BUILD={wanted}"
+        return f"`{words}{_data(data)}`"
     return f"`python -m models.export {preset} --recipe {recipe} --out FOLDER` (after {packages('models')})"
 
 

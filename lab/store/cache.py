@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -81,8 +82,8 @@ class Cache:
             index = self._index()
             return _within(self._patience_s, lambda: question(index))
         except StoreError:
-            with self._opening:
-                self._opened, self._failed_at = None, time.monotonic()
+            self.close()
+            self._failed_at = time.monotonic()
             raise
 
     def warn(self, error: StoreError, then: str) -> None:
@@ -101,20 +102,28 @@ class Cache:
         from lab.store.database import Unusable  # noqa: PLC0415 - the reason for this module
 
         try:
-            self._open().replace_all(everything)
+            self._replace_all(everything)
         except Unusable:
             if self._url is not None:  # named by the user: it may hold anything
                 raise
             self._set_aside()
-            self._open().replace_all(everything)
+            self._replace_all(everything)
         self._failed_at, self._told = None, False
+
+    def _replace_all(self, everything: Files) -> None:
+        with closing(self._open()) as index:
+            index.replace_all(everything)
 
     def _index(self) -> Index:
         """Return the index, opened and caught up."""
         with self._opening:
             if self._opened is None:
                 index = _within(self._patience_s, self._open)
-                self._catch_up(index)
+                try:
+                    self._catch_up(index)
+                except StoreError:
+                    index.close()
+                    raise
                 if self._failed_at is not None:
                     log.info("the index answers again, and holds what the files hold")
                 self._opened, self._failed_at = index, None

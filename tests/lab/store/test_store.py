@@ -155,7 +155,7 @@ def test_only_a_file_in_a_folder_with_a_number_is_a_trial(store: Store) -> None:
     assert found.kept == (trial_of(1),)
     assert [problem.partition(": ")[2] for problem in found.problems] == [
         "says that it is trial 1; restore it from a copy, or move it away",
-        "wanted a file, found something else; move it away",
+        "could not be read: wanted a regular file, found a pipe; restore it from a copy, or move it away",
     ]
 
 
@@ -365,14 +365,3 @@ def test_a_folder_that_no_lab_named_is_no_trial(store: Store, name: str) -> None
 
     assert store.trials(run_of().id) == [trial_of(1)]
     assert store.reindex()["trials"] == 1
-
-
-def test_a_pipe_among_a_runs_trials_is_named(store: Store) -> None:
-    """Nobody waits for it."""
-    store.create_run(run_of())
-    os.mkfifo(store.trial_folder(run_of().id, 1) / "trial.json")
-
-    with pytest.raises(
-        StoreError, match=r"0001/trial\.json: could not be read: wanted a regular file, found a pipe"
-    ):
-        store.trials(run_of().id)
