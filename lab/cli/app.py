@@ -80,7 +80,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "trace": Command(
         "lab.cli.trace:trace",
-        "Write one trial as a trace for ui.perfetto.dev, with one track for each execution unit.",
+        "Write a trial of each run for ui.perfetto.dev: a track per execution unit, sensors as counters.",
         "lab trace last --iteration 1 --out trace.json",
     ),
     "profile": Command(

@@ -23,7 +23,7 @@ def trace(
     out: Annotated[Path | None, typer.Option(help="The file to write. [default: trace-RUN-TRIAL.json]")] = None,
     data: Data = DATA,
 ) -> None:
-    """Write one trial of each run as a trace for ui.perfetto.dev: a track per execution unit, sensors as counters.
+    """Write a trial of each run for ui.perfetto.dev: a track per execution unit, sensors as counters.
 
     Several runs go into one file, where their trials begin together.
     """

@@ -1,6 +1,7 @@
 """The nouns of the lab, frozen: the values that its parts pass to each other."""
 
 from lab.records.answer import (
+    LEVEL,
     LOSS,
     PLANNED_S,
     Answer,
@@ -60,6 +61,7 @@ __all__ = [
     "ENDED",
     "FLAGS",
     "IDLE_UNKNOWN",
+    "LEVEL",
     "LOSS",
     "MIXED",
     "PLANNED_S",

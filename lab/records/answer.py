@@ -45,6 +45,9 @@ class Window:
     celsius: float | None
 
 
+LEVEL = 0.95
+"""Level of every interval and judgement unless a caller asks for another. Policy, the usual one."""
+
 LOSS = 0.10
 """Share of the peak rate whose loss is timed."""
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from lab.records import LEVEL
 from lab.stats.order import bounds
-from lab.stats.sample import LEVEL, MIN_TRIALS, Better, Floats, Medians, logs_of
+from lab.stats.sample import MIN_TRIALS, Better, Floats, Medians, logs_of
 
 _NO_SPREAD = 1e-9
 """Least standard error, as a share of the value, for constant samples: 1 ns in 1 s, the clock's resolution."""

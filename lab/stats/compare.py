@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from lab.errors import NotEnoughData
-from lab.records import Dimension, Interval, Verdict
+from lab.records import LEVEL, Dimension, Interval, Verdict
 from lab.stats.interval import Looks, interval
-from lab.stats.sample import LEVEL, Better, Medians, usable
+from lab.stats.sample import Better, Medians, usable
 from lab.stats.sequential import sequential
 
 MIN_PAIRS = 20

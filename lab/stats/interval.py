@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from lab.errors import NotEnoughData
-from lab.records import Interval
+from lab.records import LEVEL, Interval
 from lab.stats.order import bounds, depths
-from lab.stats.sample import LEVEL, MIN_TRIALS, logs_of
+from lab.stats.sample import MIN_TRIALS, logs_of
 
 MOST_PAIRS = 24
 """Most pairs of a comparison: at 3 % between trials, the fewest that both prove `same` and find 5 %."""

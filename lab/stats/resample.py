@@ -17,11 +17,11 @@ import numpy.typing as npt
 from scipy.special import betaincinv
 
 from lab.errors import NotEnoughData
-from lab.records import ResampledRates
+from lab.records import LEVEL, ResampledRates
 from lab.stats.findable import least
 from lab.stats.interval import Looks
 from lab.stats.many import Flags2, judge_many
-from lab.stats.sample import LEVEL, Floats, usable
+from lab.stats.sample import Floats, usable
 
 SCALES = (1.0, 1.01, 1.02, 1.03, 1.05, 1.10)
 """Factors that slow one side down: 1 for none, and the slow-downs of the lab's acceptance numbers."""

@@ -21,9 +21,6 @@ MIN_TRIALS = 4
 """No interval and no judgement under this many trials (or pairs): firecracker-microvm/firecracker PR 6047
 asks for at least 4 pairs before it believes an A/B test."""
 
-LEVEL = 0.95
-"""Level of every interval and judgement unless a caller asks for another. Policy, the usual one."""
-
 
 def usable(values: Iterable[float]) -> bool:
     """Return whether every value is finite and above zero, as times and rates of completed work are."""

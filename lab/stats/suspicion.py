@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.records import Cell, Interval, Parameter, Run, Trial
+from lab.records import LEVEL, Cell, Interval, Parameter, Run, Trial
 from lab.stats.compare import ratio, verdict
-from lab.stats.sample import LEVEL, MIN_TRIALS, Medians, medians_by_block
+from lab.stats.sample import MIN_TRIALS, Medians, medians_by_block
 
 RATE, VIT = "decode_tokens_per_s", "vit_s"
 CHUNK, BATCH, INPUT = "parallel_tokens", "patches_per_batch", "input"

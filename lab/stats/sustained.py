@@ -16,8 +16,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from lab.errors import NotEnoughData
-from lab.records import LOSS, Interval, Sustained, Window
-from lab.stats.sample import LEVEL
+from lab.records import LEVEL, LOSS, Interval, Sustained, Window
 
 WINDOW_S = 60.0
 """A minute: sustained performance is usually reported by the minute. Longer if iterations are long."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lab.records import Answer, CellSummary, Interval, Metric, Published, Sustained, Trial, Window
+from lab.records import LEVEL, Answer, CellSummary, Interval, Metric, Published, Sustained, Trial, Window
 from lab.report.answer.standing import standing_of
 from lab.report.table import Column, Head, Row, Table, table
 from lab.report.wording import (
@@ -21,7 +21,6 @@ from lab.report.wording import (
     ranged,
     varying,
 )
-from lab.stats.sample import LEVEL
 
 MARKS = {"best": "*", "tied": "~", "not judged": "?"}
 """Signs for a cell's standing where a column of words has no room."""

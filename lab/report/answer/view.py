@@ -6,7 +6,19 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
+from lab.records import (
+    LEVEL,
+    UNGATED,
+    Answer,
+    Cell,
+    CellSummary,
+    Interval,
+    Metric,
+    Published,
+    Run,
+    Sustained,
+    Trial,
+)
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.lost import lost_best
@@ -16,7 +28,7 @@ from lab.stats.best import Contenders, contenders
 from lab.stats.compare import ratio
 from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
-from lab.stats.sample import LEVEL, MIN_TRIALS, Medians, counted, medians_by_block
+from lab.stats.sample import MIN_TRIALS, Medians, counted, medians_by_block
 from lab.stats.suspicion import suspicions
 from lab.trial import memory
 

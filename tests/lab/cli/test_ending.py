@@ -19,7 +19,7 @@ from tests.saved_answers import saved_run
 from tests.saved_checks import CHECKED
 from tests.saved_runs import comparison_of
 
-RUNS = tuple(f"018f0000-0000-7000-8000-00000000000{number}" for number in (1, 2))
+RUNS = tuple(f"018f0000-0000-7000-8000-00000000001{number}" for number in (1, 2))
 VERDICTS: Mapping[Verdict, int] = {"regressed": 1, "same": 0, "cannot tell": 0}
 LOOKS: Sequence[tuple[str, ...]] = (
     ("runs",),

@@ -347,7 +347,7 @@ def test_a_disk_that_fills_up_in_the_middle_costs_no_saved_trial(
 
     (small_disk / "well").touch()
     (small_disk / "ballast").unlink()
-    resumed = sick_lab(tmp_path, "none", *message.split("lab ")[-1].split(), data=root)
+    resumed = sick_lab(tmp_path, "none", *message.partition("\n(")[0].split("lab ")[-1].split(), data=root)
     assert resumed.returncode == 0, resumed.stderr
     assert trials(root)[0] == before
     assert valid(root) == [True, True, True]
