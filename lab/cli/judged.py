@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from lab.builds.folder import Build
-from lab.cli.output import data_option, print_csv, print_json, program, short, write
+from lab.cli.output import data_option, print_csv, print_json, program, short, write, write_markdown
 from lab.cli.terminal import Terminal
 from lab.compare.comparable import refusal
 from lab.errors import RunError
@@ -47,7 +47,7 @@ def show_comparison(
 
         write(html, render_verdict_page(found, *trials))
     if markdown is not None:
-        write(markdown, render_verdict_markdown(found))
+        write_markdown(markdown, [render_verdict_markdown(found)])
 
 
 def comparison_document(store: Store, comparison: Comparison) -> VerdictDocument:
@@ -94,7 +94,7 @@ def print_selfchecks(
     for record in found:
         Terminal().print(render_terminal(record))
     if markdown is not None:
-        write(markdown, "\n".join(render_markdown(record) for record in found))
+        write_markdown(markdown, (render_markdown(record) for record in found))
 
 
 def refusal_of(comparison: Comparison) -> str:

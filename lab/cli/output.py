@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +14,14 @@ import typer
 
 from lab.errors import RunError
 from lab.report.document import Row, as_csv, as_json
+from lab.report.wording import MARK
 
 if TYPE_CHECKING:
     from lab.records import Run
+
+
+MARK_BYTES = 1000
+"""In how many bytes at its beginning a file bears the mark of the lab that wrote it: a judgement."""
 
 
 class Regressed(Exception):  # noqa: N818 - a verdict, not an error
@@ -51,13 +56,45 @@ def short(run_id: str) -> str:
     return run_id[:13]
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file that the user asked for; raise `RunError` when it cannot be written."""
+def write(path: Path, text: str | Iterable[str]) -> None:
+    """Write a file that the user asked for, whole or in pieces, and say so.
+
+    What stands there stays until the whole is written, and for good if no lab wrote it: raises `RunError`, as for
+    a file that cannot be written.
+    """
+    _refuse_others(path)
+    ordinary = path.is_file() or not path.exists()
+    aside = path.with_name(f".{path.name[:200]}.part") if ordinary else path
     try:
-        path.write_text(text, encoding="utf-8")
+        with aside.open("w", encoding="utf-8") as file:
+            file.writelines((text,) if isinstance(text, str) else text)
+        if ordinary:
+            aside.replace(path)
     except OSError as error:
         raise RunError(f"{path} could not be written: {error.strerror or error}; the results are saved") from error
+    finally:
+        if ordinary:
+            aside.unlink(missing_ok=True)
     typer.echo(f"Wrote {path}")
+
+
+def write_markdown(path: Path, texts: Iterable[str]) -> None:
+    """Write Markdown as :func:`write`, with the mark where no reader sees it."""
+    write(path, f"<!-- {MARK} -->\n\n" + "\n".join(texts))
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise `RunError` for a file with content that bears no mark of a lab; a device or a pipe may be written."""
+    try:
+        with path.open("rb") as file:
+            there = file.read(MARK_BYTES) if path.is_file() else b""
+    except OSError:
+        return  # nothing is there, or writing will say what is wrong
+    if there and MARK.encode() not in there:
+        raise RunError(
+            f"{path}: wanted a new file or one that a lab wrote, found another: nothing was written; name another "
+            "file. The results are saved"
+        )
 
 
 def where(root: Path, runs: Sequence[Run], data: Path, build: str | None) -> None:

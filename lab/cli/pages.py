@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.cli.answers import print_answers, print_beside
 from lab.cli.options import opened
-from lab.cli.output import write
+from lab.cli.output import write, write_markdown
 from lab.cli.terminal import Terminal
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
@@ -22,7 +22,7 @@ def show_trials(data: Path, named: Sequence[str], *, html: Path | None, markdown
     if html is not None:
         write(html, render_html(answers))
     if markdown is not None:
-        write(markdown, "\n".join(render_markdown(found) for found, _ in answers))
+        write_markdown(markdown, (render_markdown(found) for found, _ in answers))
     if html is None and markdown is None:
         for found, trials in answers:
             print_answers([found])

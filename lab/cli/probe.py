@@ -15,7 +15,7 @@ from lab.cli.options import DATA, Data, opened, tell
 from lab.cli.terminal import Terminal
 from lab.device import roster
 from lab.device.adb.transport import Server
-from lab.errors import DeviceRefused
+from lab.errors import DeviceRefused, RunError
 from lab.probe.bundle import write_bundle
 from lab.probe.examine import Result, examine
 from lab.run.benches import terms_of
@@ -41,6 +41,8 @@ def probe(
     nothing that throttling or charging depends on. It takes a minute or two.
     """
     server, store = Server.from_environment(), opened(data)
+    if out is not None and out.exists():
+        raise RunError(f"{out}: wanted a new file for the bundle, found one: nothing was written; name another")
     chosen = roster.choose(device, roster.look(server, data))
     if len(chosen) != 1 or isinstance(chosen[0], str):
         raise DeviceRefused(f"{device!r}: wanted one attached phone; `lab devices` lists them")

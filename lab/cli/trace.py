@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from lab.cli.named import run_named
 from lab.cli.options import DATA, Data, opened
-from lab.errors import RunError
+from lab.cli.output import write
 from lab.report.trace import trace_of_saved
 
 
@@ -31,21 +30,4 @@ def trace(
     records = [store.run(run_named(data, text, "lab trace")) for text in runs or ["last"]]
     numbers, pieces = trace_of_saved(store, records, trial, iteration)
     names = "-".join(f"{record.id}-{number}" for record, number in zip(records, numbers, strict=True))
-    _write(out or Path(f"trace-{names}.json"), pieces)
-
-
-def _write(path: Path, pieces: Iterable[str]) -> None:
-    """Write a file piece by piece; what stands there stays until the whole is written."""
-    ordinary = path.is_file() or not path.exists()
-    aside = path.with_name(f".{path.name[:200]}.part") if ordinary else path
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
-        if ordinary:
-            aside.replace(path)
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error.strerror or error}; the results are saved") from error
-    finally:
-        if ordinary:
-            aside.unlink(missing_ok=True)
-    typer.echo(f"Wrote {path}")
+    write(out or Path(f"trace-{names}.json"), pieces)

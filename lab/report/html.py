@@ -26,5 +26,6 @@ def environment() -> jinja2.Environment:
         device_note=wording.device_note,
         origin=wording.origin,
         published=wording.PUBLISHED,
+        mark=wording.MARK,
     )
     return found

@@ -18,6 +18,7 @@ from device_agents.contract import Hello
 from lab.device.vitals.look import aligned, read
 from lab.errors import RunError, StoreError
 from lab.records import Run, Vitals
+from lab.report.wording import MARK
 from lab.store import Store, seal
 from lab.trial.folder import EVENTS, VITALS
 from lab.trial.lines import NotAnEvent, lines
@@ -60,7 +61,7 @@ def trace_of_saved(
 
 def document(sources: Iterable[Source]) -> Iterator[str]:
     """Yield the pieces of a trace in which each source is a process; raises as :func:`trace_of_saved` says."""
-    yield '{"traceEvents":[\n'
+    yield f'{{"otherData":{{"origin":"{MARK}"}},"traceEvents":[\n'
     for number, source in enumerate(sources, start=1):
         events = _Trial(number, source).events()
         yield ("" if number == 1 else ",\n") + next(events)

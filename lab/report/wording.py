@@ -114,6 +114,10 @@ def _level(found: Interval) -> str:
     return f"{found.level * 100:.0f} %"
 
 
+MARK = "written by pocketlab"
+"""Stands at the beginning of every file that a lab writes for a user: only such a file is replaced."""
+
+
 def number_of(count: int, noun: str) -> str:
     """Return ``1 trial`` or ``3 trials``."""
     return f"{count} {noun}" + ("" if count == 1 else "s")

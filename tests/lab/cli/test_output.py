@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab.cli.output import data_option
+from lab.cli.output import data_option, write
 from lab.cli.selfcheck import _resume as resume_selfcheck
 from lab.cli.work import build_option
+from lab.errors import RunError
+from lab.report.wording import MARK
 from tests.fake_lab import FakeLab, batch_scenario
 from tests.saved_checks import CHECKED
 
@@ -41,3 +44,36 @@ def test_a_self_check_is_resumed_by_a_command_of_whole_words(name: str, tmp_path
 
     assert words[2:6] == [f"{name}.toml", "--resume", "--device", name]
     assert words[-2:] == ["--data", str(tmp_path / name)]
+
+
+def test_a_file_that_no_lab_wrote_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page of an earlier run is, and so is an empty file."""
+    page, thesis = tmp_path / "report.html", tmp_path / "thesis.html"
+    thesis.write_text("three years", encoding="ascii")
+    page.touch()
+
+    write(page, f"<!doctype html> {MARK}: one")
+    write(page, iter([f"<!doctype html> {MARK}", ": two"]))
+    with pytest.raises(RunError, match=r"thesis\.html: wanted a new file or one that a lab wrote, found another"):
+        write(thesis, "a page")
+
+    assert page.read_text(encoding="ascii").endswith(": two")
+    assert thesis.read_text(encoding="ascii") == "three years"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert capsys.readouterr().out.count("Wrote") == 2
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    """Half a trace never replaces a whole one."""
+    old = tmp_path / "trace.json"
+    old.write_text(MARK, encoding="ascii")
+
+    def pieces() -> Iterator[str]:
+        yield "half"
+        raise RunError("no event")
+
+    with pytest.raises(RunError, match="no event"):
+        write(old, pieces())
+
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.json"]
+    assert old.read_text(encoding="ascii") == MARK
