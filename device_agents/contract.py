@@ -147,7 +147,7 @@ Real = Annotated[
 class Contract(BaseModel):
     """The base of every document: frozen; it rejects unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 # --- Build -----------------------------------------------------------------------------------------
@@ -625,7 +625,7 @@ class Operators(Contract):
 
 Event = Annotated[Hello | Span | Iteration | Output | Memory | Error | End, Field(discriminator="event")]
 
-parse_event: TypeAdapter[Event] = TypeAdapter(Event)
+parse_event: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 """``parse_event.validate_json(line)`` -> one event; raises `pydantic.ValidationError`."""
 
 
