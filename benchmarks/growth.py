@@ -40,7 +40,7 @@ READ: Mapping[str, Sequence[str]] = {
     "explain": ("explain", "last"),
     "trace": ("trace", "last", "--out", os.devnull),
 }
-CLAIMED = ("runs", "show")
+CLAIMED = ("runs", "show", "builds list")
 
 MANY = 1000
 """Claim: catching up with at least so many runs costs less than rebuilding the index; fewer cost imports alone."""

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from lab.cli.options import log_to_stderr
 from lab.cli.output import Regressed, program
-from lab.cli.quick import QuickCommand, quick
+from lab.cli.quick import QuickCommand, QuickGroup
 from lab.errors import LabError
 
 REGRESSED = 1
@@ -114,16 +114,12 @@ COMMANDS: Mapping[str, Command] = {
 """Every command, in the order of `lab --help`. Its module is imported when the command is used."""
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(QuickGroup):
     """The commands of :data:`COMMANDS`; each is a name and a line of help until it is used."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = {name: TyperCommand(name, short_help=each.help) for name, each in COMMANDS.items()}
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, `--help` among them."""
-        return quick(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Import the command that `args` name; typer calls this to run it and for its help."""

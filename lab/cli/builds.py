@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from device_agents.contract import ForeignManifest, Product
-from lab.builds import folder as builds_on_disk
 from lab.cli.options import DATA, Data, opened
+from lab.cli.quick import QuickCommand, QuickGroup
 from lab.cli.terminal import Terminal
 from lab.islands import remedies
+from lab.store import lines
+
+if TYPE_CHECKING:
+    from device_agents.contract import ForeignManifest, Product
 
 builds = typer.Typer(
+    cls=QuickGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -25,11 +29,11 @@ builds = typer.Typer(
 Build = Annotated[str, typer.Argument(metavar="BUILD", help="A build's line, the start of its id, or its folder.")]
 
 
-@builds.command("list", epilog="Example: `lab builds list`")
+@builds.command("list", cls=QuickCommand, epilog="Example: `lab builds list`")
 def list_builds(data: Data = DATA) -> None:
     """List the builds of the data root. A star marks the baseline of a line."""
     table = Table("line", "revision", "id", "model", "recipe", "added (UTC)", "baseline", box=None)
-    for row in opened(data).builds():
+    for row in lines.builds(data):
         mark = "*" if row.baseline else ""
         table.add_row(
             row.line,
@@ -49,6 +53,8 @@ def list_builds(data: Data = DATA) -> None:
 @builds.command(epilog="Example: `lab builds show nano-paper`")
 def show(build: Build, data: Data = DATA) -> None:
     """Print what a build is. Dimensions, precision, error against the oracle, and the origin of its weights."""
+    from device_agents.contract import ForeignManifest  # noqa: PLC0415 - pydantic: `lab builds list` needs none
+
     found = opened(data).find_build(build)
     manifest = found.manifest
     typer.echo(f"{manifest.model}-{manifest.recipe}  {found.id}\n  folder: {found.folder}")
@@ -101,8 +107,10 @@ def _show_foreign(manifest: ForeignManifest) -> None:
 @builds.command(epilog="Example: `lab builds verify nano-paper`")
 def verify(build: Build, data: Data = DATA) -> None:
     """Check every file of a build against its manifest. Size and SHA-256; no file missing, no file extra."""
+    from lab.builds.folder import verify as check  # noqa: PLC0415 - as above
+
     found = opened(data).find_build(build)
-    builds_on_disk.verify(found)
+    check(found)
     typer.echo(f"{found.id}: {len(found.manifest.files)} files are as the manifest says")
 
 

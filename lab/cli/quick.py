@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 
 class Conversion:
@@ -42,6 +42,14 @@ def quick(parameters: Iterable[Any]) -> list[Any]:
 
 class QuickCommand(TyperCommand):
     """A command with quick parameters."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, `--help` among them."""
+        return quick(super().get_params(ctx))
+
+
+class QuickGroup(TyperGroup):
+    """A group of commands with quick parameters of its own."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, `--help` among them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.store.shelf import BuildRow
+    from lab.store.lines import BuildRow
     from lab.store.store import Store
 
 __all__ = ["BuildRow", "Store"]

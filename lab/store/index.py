@@ -20,9 +20,9 @@ from lab.records import Comparison, Trial
 from lab.store import rows
 from lab.store.database import Unusable, engine_of, errors, place, remedy
 from lab.store.kinds import KINDS, Kind, Record, kind_of
+from lab.store.lines import BuildRow
 from lab.store.raw import RootFile
 from lab.store.saved import Files
-from lab.store.shelf import BuildRow
 from lab.store.tables import OWNED, RECORDS, builds, medians, metadata, roots, runs, trials, verdicts
 
 log = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from lab.errors import StoreError
 from lab.records import Trial
 from lab.store import seal, shelf
 from lab.store.kinds import KINDS, RUNS, Kind, Listed, Record
+from lab.store.lines import names
 from lab.store.raw import LineFile, TrialFile, parse, regular
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def everything(root: Path) -> Files:
 
 def lines(root: Path) -> list[LineFile]:
     """Return the lines of a data root, sorted by name; a damaged one is left out with a warning."""
-    found = (_unless_damaged(partial(shelf.read_line, root, name)) for name in shelf.names(root))
+    found = (_unless_damaged(partial(shelf.read_line, root, name)) for name in names(root))
     return [line for line in found if line is not None]
 
 

@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from device_agents.contract import ForeignManifest, canonical_json
@@ -15,6 +14,7 @@ from lab.builds.packing import open_or_pack
 from lab.errors import BuildError, DiskFull
 from lab.files import disk_errors, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
+from lab.store.lines import BuildRow, names
 from lab.store.raw import LineEntry, LineFile, encode, read
 
 log = logging.getLogger(__name__)
@@ -23,19 +23,6 @@ ASIDE = ".adding-"
 """Prefix of a half-copied build's folder. A crash can leave one; the next addition removes it."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class BuildRow:
-    """A build's place in a line."""
-
-    id: str
-    line: str
-    revision: int
-    model: str
-    recipe: str
-    added_utc: str
-    baseline: bool
 
 
 def rows_of_line(line: LineFile) -> list[BuildRow]:
@@ -117,11 +104,6 @@ def find(root: Path, text: str) -> Build:
 def lines(root: Path) -> list[LineFile]:
     """Return every line, sorted by name; raise `StoreError` naming a damaged file."""
     return [read(LineFile, _line_path(root, name)) for name in names(root)]
-
-
-def names(root: Path) -> list[str]:
-    """Return the names of the lines, sorted."""
-    return sorted(path.stem for path in (root / "lines").glob("[!.]*.json"))
 
 
 def read_line(root: Path, name: str) -> LineFile | None:

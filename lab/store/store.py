@@ -29,12 +29,12 @@ from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
 from lab.records import Comparison, Run, SelfCheck, Trial
-from lab.store import glance, saved, seal, shelf
+from lab.store import glance, lines, saved, seal, shelf
 from lab.store.cache import Cache
 from lab.store.kinds import COMPARISONS, RUNS, SELFCHECKS, Kind, Record
+from lab.store.lines import BuildRow
 from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
-from lab.store.shelf import BuildRow
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Store:
 
     def builds(self) -> list[BuildRow]:
         """Return every build of every line, oldest first; leave out a damaged line with a warning."""
-        return [row for line in saved.lines(self.root) for row in shelf.rows_of_line(line)]
+        return lines.builds(self.root)
 
     def find_build(self, text: str) -> Build:
         """Return a build: the newest of the line `text`, the one whose id begins so, or the one in that folder.

@@ -74,7 +74,12 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("arguments", "heavy"),
-    [(("--help",), HEAVY_FOR_HELP), (("--version",), HEAVY_FOR_HELP), *(((name,), HEAVY) for name in LOOK)],
+    [
+        (("--help",), HEAVY_FOR_HELP),
+        (("--version",), HEAVY_FOR_HELP),
+        (("builds", "list"), HEAVY),
+        *(((name,), HEAVY) for name in LOOK),
+    ],
 )
 def test_a_command_that_only_looks_imports_nothing_heavy(
     tmp_path: Path, arguments: tuple[str, ...], heavy: set[str]
