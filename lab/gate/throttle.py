@@ -117,6 +117,8 @@ def _capped(samples: Sequence[_Moment], before: Vitals, gates: Gates, offered: O
             continue
         at_start = _finite(before.caps.get(policy))
         whole = offered.whole(policy) or at_start or max(cap for cap, _ in caps)
+        if whole <= 0:  # a device that reads nonsense
+            continue
         middle = statistics.median(cap for cap, _ in caps)
         if middle >= gates.cap_share_least * whole:
             continue

@@ -193,3 +193,10 @@ def test_no_readings_break_it(
 
     assert flaw is None or flaw.detail
     assert isinstance(abort(before, WANTED), str)
+
+
+def test_a_share_of_nothing_is_no_reading() -> None:
+    """A device that says 0, then less, is not divided by."""
+    before, after = (replace(BARE, caps={"policy0": cap}) for cap in (0.0, -1.0))
+
+    assert throttled(before, [], after, WANTED, seen("fixed", before)) is None
