@@ -12,22 +12,26 @@ from types import FrameType
 
 from lab.cli.options import console
 from lab.cli.progress import Display
+from lab.cli.tally import Share
 from lab.run.bench import Bench
 from lab.run.delivery import present
 
 
 @contextmanager
 def at_work(
-    benches: Sequence[Bench], stop: threading.Event | None = None
+    benches: Sequence[Bench], stop: threading.Event | None = None, shares: Sequence[Share] = ()
 ) -> Iterator[tuple[list[Bench], Display]]:
-    """Show progress, and yield the benches with a push that is shown too; it ends once `stop` is set."""
+    """Show progress, and yield the benches with a push that is shown too; it ends once `stop` is set.
+
+    `shares` are the runs that will be begun.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        with Display(console()) as display:
+        with Display(console(), shares) as display:
             yield [_pushing(bench, display, stop) for bench in benches], display
     finally:
         signal.signal(signal.SIGTERM, before)

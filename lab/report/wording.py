@@ -124,6 +124,13 @@ def number_of(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
+def lasting(seconds: float) -> str:
+    """Return a length of time for people: ``40 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def percent(share: float) -> str:
     """Return a share as a percentage with two significant digits, three decimals at most: 0.0512 -> ``5.1 %``."""
     scaled = 100 * share

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -27,6 +29,15 @@ def render_terminal(answer: Answer) -> RenderableType:
     parts += [_indented(line) for line in published_lines(answer)]
     parts += [draw(others, style="dim")] if others else []
     parts.append(Text(origin(run), style="dim"))
+    return Group(*parts)
+
+
+def render_sentences(answers: Sequence[Answer]) -> RenderableType:
+    """Return every question with the sentence that answers it, and nothing else."""
+    parts: list[RenderableType] = [Text("\nThe answers", style="bold")]
+    for answer in answers:
+        where = "" if not device_note(answer.run) else f" ({plain(answer.run.device)})"
+        parts += [Text(f"{plain(answer.question)}{where}"), Padding(Text(plain(answer.sentence)), (0, 0, 0, 2))]
     return Group(*parts)
 
 

@@ -24,7 +24,7 @@ def test_a_terminal_of_80_columns_shows_every_figure_whole(width: int) -> None:
     rows = [line.split() for line in text.splitlines() if re.match(r" [* ~]  [146] ", line)]
     assert [row[:2] for row in rows] == [["1", "400"], ["~", "4"], ["~", "6"]]
     assert "297 to 303" in text and "1 x wrong_output" in text
-    assert "published: image encoding 2.06 s (patches_per_batch=4)" in text and "not compared" in text
+    assert "published: image encoding 2.06 s (4 patches per batch)" in text and "not compared" in text
 
 
 def test_a_hostile_name_stays_text_in_a_terminal() -> None:
