@@ -49,7 +49,7 @@ def test_a_finished_run_leaves_nothing_and_its_additions_count() -> None:
 
 
 def test_a_share_is_the_plans() -> None:
-    """Six cells: six blocks and a memory pass, fifteen trials at most; a number of trials that is fixed adds none."""
+    """Six cells, six blocks, a memory pass, fifteen trials at most; a fixed number of trials adds none."""
     loop = Plan(blocks=6, most=15, target=0.03, budget_s=600.0)
 
     assert share_of(6, loop, memory=True) == Share(42, 96, 600.0)
