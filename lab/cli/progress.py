@@ -76,6 +76,14 @@ class Display:
         share = self._begun(record, done)
         last, bad = self._clock(), Counter[str]()
 
+        def watch(now: Now) -> None:
+            nonlocal last
+            if not share.measured and now.place.number and not now.iterations:
+                last = self._clock()  # before the first trial a device is made ready, once
+            at = "settling" if now.place.number == 0 else f"{now.place.cell.key}, iteration {now.iterations}"
+            self._about = f"{title}: {at}"
+            self._draw()
+
         def end(trial: Trial) -> None:
             nonlocal last
             now = self._clock()
@@ -88,7 +96,7 @@ class Display:
             self._draw()
 
         try:
-            yield self._watch(title), end
+            yield watch, end
         finally:
             share.over = True
             if self._bars is None:
@@ -109,16 +117,6 @@ class Display:
         """Return where all runs are, and how long they may still take."""
         left = self.tally.left()
         return f"{title}: {self.tally.done} of {self.tally.total} trials{_not_counting(bad)}{left and f'; {left}'}"
-
-    def _watch(self, title: str) -> Watch:
-        """Return what shows in the one line which trial is measured, and its iterations."""
-
-        def watch(now: Now) -> None:
-            at = "settling" if now.place.number == 0 else f"{now.place.cell.key}, iteration {now.iterations}"
-            self._about = f"{title}: {at}"
-            self._draw()
-
-        return watch
 
     def _draw(self) -> None:
         """Bring the one line up to date."""

@@ -98,7 +98,7 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
 def others_table(answer: Answer, *, narrow: bool = False) -> Table | None:
     """Return what else was measured, each figure above its interval; None when nothing was.
 
-    `narrow` leaves intervals and repeated units out, and lets the longer side of the table go down.
+    The longer side of the table goes down. `narrow` leaves intervals and repeated units out.
     """
     metrics = list(answer.other_metrics.values())
     if not metrics:
@@ -112,7 +112,10 @@ def others_table(answer: Answer, *, narrow: bool = False) -> Table | None:
             [_figure(found, metric, head) for found in line]
             for (metric, _), line in zip(metrics, grid, strict=True)
         ]
-        return _crossed("cell", names, labels, _turned(texts), title=f"Other metrics, each above its {head}")
+        title = f"Other metrics, each above its {head}"
+        if len(labels) > len(names):
+            return _crossed("metric", labels, names, texts, title=title)
+        return _crossed("cell", names, labels, _turned(texts), title=title)
     labels = [metric.label if metric.unit == "s" else f"{metric.label}, {metric.unit}" for metric, _ in metrics]
     texts = [[_bare(found, metric) for found in line] for (metric, _), line in zip(metrics, grid, strict=True)]
     if len(names) == 1:
