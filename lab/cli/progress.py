@@ -188,8 +188,6 @@ def _watch(bars: Progress, task: TaskID, title: str) -> Watch:
 class _Left(TimeRemainingColumn):
     """The time left: in a tally's words, else as the pace of the bar suggests."""
 
-    max_refresh = None  # the words change with each trial
-
     def render(self, task: Task) -> Text:
         """Return the text."""
         words: str | None = task.fields["left"]

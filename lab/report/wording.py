@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from lab.records import Cell, Interval, Metric, Parameter, Run
+from lab.records.telling import number_of as number_of  # noqa: PLC0414 - handed on
 
 _SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PHRASES = {
@@ -96,7 +97,8 @@ def estimate(found: Interval, unit: str) -> str:
 def estimate_with_interval(found: Interval, unit: str) -> str:
     """Return e.g. ``310 ms (95 % interval 300 to 320 ms)``."""
     if found.low is None or found.high is None:
-        return f"{estimate(found, unit)} (no interval: {number_of(found.n, 'valid trial')})"
+        few = "is too few" if found.n == 1 else "are too few"
+        return f"{estimate(found, unit)} (no interval: {number_of(found.n, 'valid trial')} {few})"
     return f"{estimate(found, unit)} ({_level(found)} interval {span(found, unit)})"
 
 
@@ -117,11 +119,6 @@ def ranged(found: Interval, unit: str, head: str) -> str:
 
 def _level(found: Interval) -> str:
     return f"{found.level * 100:.0f} %"
-
-
-def number_of(count: int, noun: str) -> str:
-    """Return ``1 trial`` or ``3 trials``."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def lasting(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from lab.records import UNGATED, Answer, Cell, CellSummary, Interval, Metric, Published, Run, Sustained, Trial
+from lab.records.telling import shares
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.lost import lost_best
@@ -183,13 +184,15 @@ def _warnings(
         found.append(f"The run is {run.status}: planned trials are missing.")
     invalid = sum(1 for trial in measured if not trial.valid)
     if invalid:
-        found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
+        verbs = "is invalid and enters" if invalid == 1 else "are invalid and enter"
+        found.append(f"{invalid} of {number_of(len(measured), 'trial')} {verbs} no figure.")
     if curves is not None:
         return (*found, *filter(None, (short_of(curves), _flagged(run, measured))))
     unsteady = sum(_unsteady(trial) for trial in measured)
     if unsteady:
         found.append(
-            f"{unsteady} of {len(measured)} trials never settled and enter no figure: `lab explain {run.id[:13]}`."
+            f"{unsteady} of {number_of(len(measured), 'trial')} never settled and "
+            f"{'enters' if unsteady == 1 else 'enter'} no figure: `lab explain {run.id[:13]}`."
         )
     timed = [trial for trial in measured if trial.valid and trial.purpose == "time" and not _unsteady(trial)]
     silent = sum(1 for trial in timed if not counted(trial, metric.name))
@@ -244,10 +247,10 @@ def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence
     wide = [(s, width) for s, width in widths if width > run.target]
     if not wide:
         return []
-    told = listing([f"{cell_short(s.cell, names)} to {percent(w)}" for s, w in wide])
+    told = listing([f"{cell_short(s.cell, names)} (±{shares(w, run.target, 1)[0]})" for s, w in wide])
     ended = all(s.valid >= (run.most or 0) for s, _ in wide)
     why = f"after {run.most} trials, plan.most" if ended else "when the time ran out (plan.budget_s)"
-    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. The run stopped {why}."]
+    return [f"Less precise than plan.target asks (±{percent(run.target)}): {told}. The run stopped {why}."]
 
 
 def _flagged(run: Run, measured: Sequence[Trial]) -> str:
@@ -272,4 +275,5 @@ def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | No
     numbers = {k: v for k, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     if len(numbers) < len(values) or numbers[best] < max(numbers.values()):
         return None
-    return f"The best cell is the largest {names[0]} that was tried: the true optimum may lie beyond."
+    name = names[0].replace("_", " ")
+    return f"The largest {name} that was tried has the best estimate: the true optimum may lie beyond."

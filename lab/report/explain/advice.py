@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
 from lab.records import Metric, Run
+from lab.report.answer.kept import SCENARIOS
 from lab.report.answer.view import NOISY_CV
 from lab.report.evidence import Evidence
 from lab.report.explain.variance import Split
 from lab.report.reasons import reason_words
+from lab.report.wording import number_of, plain
 from lab.stats.sample import counted
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import Sources
@@ -41,8 +44,9 @@ def advice(
 
 def _invalid(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     reasons = Counter(one.trial.reason for one in kept if not one.trial.valid)
+    of = number_of(len(kept), "trial")
     for reason, count in reasons.most_common(2):
-        yield INVALID * count, f"{reason or 'invalid'} ({count} of {len(kept)} trials). {reason_words(reason).do}"
+        yield INVALID * count, f"{reason or 'invalid'} ({count} of {of}). {reason_words(reason).do}"
 
 
 def _unfinished(run: Run, kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
@@ -67,19 +71,21 @@ def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     if count:
         yield (
             count,
-            f"{count} of {len(timed)} trials never settled: give them more iterations (plan.iterations) or more "
+            f"{count} of {number_of(len(timed), 'trial')} never settled: give them more iterations "
+            "(plan.iterations) or more "
             "warm-up; where heat is the cause, use the scenario `sustained` instead.",
         )
 
 
 def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
-    count = sum("busy" in one.trial.flags for one in kept)
-    if count:
-        used = [one.doing.others_cores for one in kept if one.doing.others_cores is not None]
-        cores = f" (others used {median(used):.1f} cores)" if used else ""
+    busy = [one for one in kept if "busy" in one.trial.flags]
+    if busy:
+        used = [one.doing.others_cores for one in busy if one.doing.others_cores is not None]
+        cores = f" (others used {median(used):.1f} cores, the median of these)" if used else ""
         yield (
-            count,
-            f"{count} of {len(kept)} trials ran on a busy device{cores}: stop what else runs there "
+            len(busy),
+            f"{len(busy)} of {number_of(len(kept), 'trial')} ran on a busy device{cores}: stop what else runs "
+            "there "
             "and measure again.",
         )
 
@@ -123,20 +129,31 @@ def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
     short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
     few = [one for one in short if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
     if kept and len(few) * 2 > len(kept):
-        how = "`lab run --iterations 10`" if run.comparison is None else "plan.iterations of its scenario"
         yield (
             f"Whether trials had settled is unknown: that takes at least {SHORTEST} iterations, warm-up included "
-            f"({how})."
+            f"({_more_iterations(run, max(1, SHORTEST - max(one.warmups for one in few)))})."
         )
     gone = sum("sensor_gone" in one.trial.flags for one in kept)
     if gone:
         yield (
-            f"{gone} of {len(kept)} trials began without a reading of a sensor that usually gives one; "
+            f"{gone} of {number_of(len(kept), 'trial')} began without a reading of a sensor that usually "
+            "gives one; "
             "`lab probe` shows whether it does now, or why not."
         )
     dark = sum("ungated" in one.trial.flags for one in kept)
     if dark and run.context.facts.get("device_kind") != "host":  # a host is never left to cool
         yield (
-            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe` shows which sensors "
+            f"{dark} of {number_of(len(kept), 'trial')} began at an unknown temperature: `lab probe` shows "
+            "which sensors "
             "the device lets the lab read."
         )
+
+
+def _more_iterations(run: Run, count: int) -> str:
+    """Return the command that measures this scenario, and nothing else, with so many iterations; or the key."""
+    if run.comparison is not None or not (SCENARIOS / f"{run.scenario}.toml").is_file():
+        return f"plan.iterations = {count} in its scenario"
+    words = ["lab run", run.scenario, f"--iterations {count}"]
+    words += [f"--build {shlex.quote(run.build_line)}"] if run.build_line else []
+    words += [f"--device {shlex.quote(run.device)}"] if run.context.facts.get("device_kind") != "host" else []
+    return plain(f"`{' '.join(words)}`")

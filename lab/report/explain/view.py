@@ -22,7 +22,7 @@ from lab.report.explain.device import care_words, device_words, doing_words, ene
 from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.table import Column, Head, Table, table
-from lab.report.wording import cell_phrase, listing, percent, plain, varying
+from lab.report.wording import cell_phrase, listing, number_of, percent, plain, varying
 from lab.stats.sample import counted, trial_median, value_of
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import ENOUGH, TIME, Point, Sources, sources
@@ -132,7 +132,7 @@ def numbers_of(numbers: Sequence[int]) -> str:
 
 def trials_of(count: int) -> str:
     """Return a number of trials with its noun."""
-    return f"{count} trial{'s'[: count != 1]}"
+    return number_of(count, "trial")
 
 
 def _flag(flag: str) -> str:
@@ -155,7 +155,7 @@ def _line(
         remarks.append("throttled")
     share = relative.get(trial.number)
     if standing == "counts" and share is not None and _far(trial.number, relative):
-        remarks.append(f"{abs(share - 1):.0%} {_slower(share, metric)} than its cell's mean".replace("%", " %"))
+        remarks.append(f"{percent(abs(share - 1))} {_slower(share, metric)} than its cell's mean")
     remarks += one.doing.oddities
     return Line(
         number=trial.number,
@@ -181,10 +181,10 @@ def state_words(one: Evidence, metric: Metric) -> str:
         return f"steady from iteration {trial.first_steady + 1} of {measured}" if trial.first_steady else "steady"
     count = one.warmups + measured
     if trial.state == "unsteady":
-        return f"never settled in {count} iterations"
+        return f"never settled in {number_of(count, 'iteration')}"
     if count < SHORTEST:
-        return f"steadiness unknown: {count} iterations of the {SHORTEST} needed"
-    return f"steadiness unknown after {count} iterations"
+        return f"steadiness unknown: {count} of the {SHORTEST} iterations needed"
+    return f"steadiness unknown after {number_of(count, 'iteration')}"
 
 
 def _standing(trial: Trial) -> Standing:
@@ -254,7 +254,7 @@ def _point(one: Evidence, kept: Sequence[Evidence], metric: Metric) -> Point | N
 
 def _summary(run: Run, lines: Sequence[Line]) -> str:
     counts = Counter(line.standing for line in lines)
-    words = [f"{counts['counts']} count"]
+    words = [f"{counts['counts']} count{'s' if counts['counts'] == 1 else ''}"]
     if counts["invalid"]:
         words.append(f"{counts['invalid']} invalid")
     if counts["unsteady"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.cli.tally import Share, Tally, share_of
 from lab.scenario.plan import Plan
 
@@ -29,10 +31,10 @@ def test_each_run_has_its_own_pace() -> None:
 
 def test_a_closed_loop_may_add_trials_within_its_budget() -> None:
     """90 - 36 trials of 2 s would add 108 s; the budget of 100 s leaves 28 s after the planned 72 s."""
-    done = {"done": 6, "measured": 6, "spent_s": 12.0}
+    begun = Share(36, 90, done=6, measured=6, spent_s=12.0)
 
-    assert Tally([Share(36, 90, **done)]).left() == "about 60 s left, at most 3 min"
-    assert Tally([Share(36, 90, 100.0, **done)]).left() == "about 60 s left, at most 88 s"
+    assert Tally([begun]).left() == "about 60 s left, at most 3 min"
+    assert Tally([replace(begun, budget_s=100.0)]).left() == "about 60 s left, at most 88 s"
     assert Tally([Share(36, 90, 100.0, done=40, measured=40, spent_s=80.0)]).left() == "at most 20 s left"
 
 

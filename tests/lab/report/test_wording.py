@@ -61,7 +61,7 @@ def test_a_missing_interval_is_reported_with_the_number_of_trials() -> None:
     found = Interval(0.31, None, None, 0.95, 1)
 
     assert span(found, "s") == "none"
-    assert estimate_with_interval(found, "s") == "310 ms (no interval: 1 valid trial)"
+    assert estimate_with_interval(found, "s") == "310 ms (no interval: 1 valid trial is too few)"
 
 
 def test_shares_are_short() -> None:

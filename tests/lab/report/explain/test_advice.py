@@ -74,16 +74,16 @@ def test_only_lab_run_can_be_asked_for_more_iterations(tmp_path: Path) -> None:
     """`lab compare` takes the plan of its scenario."""
     kept = short_trials(tmp_path, warmups=0, measured=5)
 
-    assert "(`lab run --iterations 10`)" in advised(run_of(CELLS[:1]), kept)
+    assert "(`lab run vit_batch --iterations 10 --build nano-paper" in advised(run_of(CELLS[:1]), kept)
     assert "--iterations" not in advised(replace(SIDE, cells=CELLS[:1]), kept)
-    assert "(plan.iterations of its scenario)" in advised(replace(SIDE, cells=CELLS[:1]), kept)
+    assert "(plan.iterations = 10 in its scenario)" in advised(replace(SIDE, cells=CELLS[:1]), kept)
 
 
 @pytest.mark.parametrize(
     ("warmups", "measured", "state", "enough"),
     [
         (2, 9, "steadiness unknown after 11 iterations", True),
-        (2, 7, "steadiness unknown: 9 iterations of the 10 needed", False),
+        (2, 7, "steadiness unknown: 9 of the 10 iterations needed", False),
     ],
 )
 def test_warm_up_counts_among_the_iterations_that_steadiness_takes(
