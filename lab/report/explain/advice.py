@@ -29,15 +29,16 @@ def advice(
     run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric, split: Split | None
 ) -> tuple[str, ...]:
     """Return what to do, starting with what concerns most trials; one line where nothing is wrong."""
-    steps = [
+    unsettled = any(one.trial.valid and one.trial.state == "unsteady" for one in kept)
+    steps = [  # more iterations are advised once, for the strongest of the reasons to have them
         *_invalid(kept),
         *_unfinished(run, kept),
         *_unsteady(kept),
         *_busy(kept),
-        *_noise(found, split, len(kept)),
+        *_noise(found, None if unsettled or _short(kept, metric) else split, len(kept)),
     ]
     ordered = [step for _, step in sorted(steps, key=lambda pair: -pair[0])]
-    ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, metric))
+    ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, () if unsettled else _short(kept, metric)))
     fine = "Nothing: the trials are as they should be." if kept else "Measure it again: it has no trial."
     return tuple(ordered[:MOST]) or (fine,)
 
@@ -124,11 +125,16 @@ def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[f
         )
 
 
-def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
+def _short(kept: Sequence[Evidence], metric: Metric) -> list[Evidence]:
+    """Return the trials with too few iterations to show whether they settled, if they are most of them."""
+    unknown = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
+    few = [one for one in unknown if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
+    return few if 2 * len(few) > len(kept) else []
+
+
+def _blind(run: Run, kept: Sequence[Evidence], few: Sequence[Evidence]) -> Iterator[str]:
     """Yield advice on what the lab could not see, for when nothing worse is left."""
-    short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
-    few = [one for one in short if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
-    if kept and len(few) * 2 > len(kept):
+    if few:
         yield (
             f"Whether trials had settled is unknown: that takes at least {SHORTEST} iterations, warm-up included "
             f"({_more_iterations(run, max(1, SHORTEST - max(one.warmups for one in few)))})."

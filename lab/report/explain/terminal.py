@@ -11,6 +11,7 @@ from rich.console import Group as Lines
 from rich.text import Text
 
 from lab.records import Vitals
+from lab.report.explain.device import span_of
 from lab.report.explain.view import Explanation, Group, Line
 from lab.report.spark import BAD, NONE, spark
 from lab.report.wording import on_device, percent, plain
@@ -87,7 +88,7 @@ def _readings(during: Sequence[Vitals]) -> list[RenderableType]:
     for name in names:
         values = [one.celsius.get(name) for one in during]
         known = [value for value in values if value is not None]
-        lines.append(Text(f"  {plain(name)} {min(known):.1f} to {max(known):.1f} °C"))
+        lines.append(Text(f"  {plain(name)} {span_of(known)} °C"))
         lines.append(Text(f"    {spark(values, width=WIDTH)}"))
     return lines
 
@@ -112,7 +113,7 @@ def _bars(found: Explanation) -> list[RenderableType]:
         warm = [value for value in peaks if value is not None]
         if warm:
             lines += [
-                f"{name}, peak of each, {min(warm):.1f} to {max(warm):.1f} °C",
+                f"{name}, peak of each, {span_of(warm)} °C",
                 f"  {spark(peaks, width=WIDTH)}",
             ]
     return [_Wrapped(line, 0) for line in lines]

@@ -23,6 +23,9 @@ BLOCKS = 0.05
 MOST_OF_IT = 0.5
 """Beyond this share of the variance of a trial's median, iterations make most of it."""
 
+ALL_OF_IT = 0.995
+"""Beyond this share, which prints as 100 %, they make all of it."""
+
 MOST_ITERATIONS = 200
 """The most iterations that are advised: a judgement, as iterations of one process do not replace trials."""
 
@@ -111,6 +114,8 @@ def _levels(found: Sources, split: Split | None) -> str:
     text = f"between trials: {percent(found.between_cv)}; within trials (iterations): {within}"
     if split is None:
         return text
+    if split.share > ALL_OF_IT:
+        return f"{text}. At their present number, iterations make all of the variance of a trial's median"
     return (
         f"{text}. At their present number, iterations make {_whole(split.share)} of the variance of a trial's "
         f"median: more of them could narrow the interval by {_whole(split.gain)} at most"

@@ -254,14 +254,14 @@ def _point(one: Evidence, kept: Sequence[Evidence], metric: Metric) -> Point | N
 
 def _summary(run: Run, lines: Sequence[Line]) -> str:
     counts = Counter(line.standing for line in lines)
-    words = [f"{counts['counts']} count{'s' if counts['counts'] == 1 else ''}"]
+    words = [{0: "none counts", 1: "1 counts"}.get(counts["counts"], f"{counts['counts']} count")]
     if counts["invalid"]:
         words.append(f"{counts['invalid']} invalid")
     if counts["unsteady"]:
         words.append(f"{counts['unsteady']} never settled")
     if counts["memory"]:
         words.append(f"{counts['memory']} of the memory pass")
-    text = f"{trials_of(len(lines))}: {listing(words)}."
+    text = f"{trials_of(len(lines))}: {listing(words)}." if lines else "No trial."
     if run.inject is not None:
         text += (
             f" A slow-down of {percent(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "
@@ -293,7 +293,8 @@ def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
 
 def _fine(lines: Sequence[Line]) -> str:
     states = Counter("steady from" if line.state.startswith("steady from") else line.state for line in lines)
-    words = [f"all {next(iter(states))}"] if len(states) == 1 else []
+    same = next(iter(states), "")
+    words = [same if same.startswith("steadiness unknown") else f"all {same}"] if len(states) == 1 else []
     if not words or words == ["all steady from"]:
         late = [line.evidence.trial.first_steady for line in lines if line.evidence.trial.first_steady]
         words = [f"{count} {state}" for state, count in states.items() if state != "steady from"]
