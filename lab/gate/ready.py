@@ -276,7 +276,8 @@ def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
     watched = times[0] - times[-1] if times else 0.0
     name = place(looks[-1], what, now)
     if watched < slope.seconds:
-        return f"{name} was watched for {watched:.0f} s of the {slope.seconds:g} s that it must hold still"
+        seen, wanted = apart(watched, slope.seconds)
+        return f"{name} was watched for {seen} s of the {wanted} s that it must hold still"
     if watched == 0:
         return ""
     rate = 60 * statistics.linear_regression(times, values).slope

@@ -29,3 +29,9 @@ def shares(value: float, limit: float, decimals: int = 0) -> tuple[str, str]:
     """Return a share and the limit that it broke, as percentages that differ: ``84.9 %`` and ``85 %``."""
     told, least = apart(100 * value, 100 * limit, decimals)
     return f"{told} %", f"{least} %"
+
+
+def above(value: float, limit: float) -> str:
+    """Return a value with three significant digits, or as many as show that it is above a limit."""
+    texts = (f"{value:.{digits}g}" for digits in range(3, 18))
+    return next((text for text in texts if float(text) > limit), f"{value:.17g}")

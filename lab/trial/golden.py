@@ -99,7 +99,7 @@ def _tensor(
     if not distance <= tolerance:
         raise Found(
             InvalidReason.WRONG_OUTPUT,
-            f"{where}: the {kind} lie {distance:.3g} from the oracle's (relative), allowed {tolerance:.3g}",
+            f"{where}: the {kind} lie {above(distance, tolerance)} from the oracle's (relative), allowed {tolerance:.3g}",
         )
 
 
