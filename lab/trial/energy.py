@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from lab.device.vitals.lines import MILLIVOLTS
 from lab.records import Vitals
+from lab.records.telling import apart
 
 SHORTEST_S = 300.0
 """Shorter measurements give no figure: methodology.md, section 12."""

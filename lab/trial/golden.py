@@ -20,6 +20,7 @@ from device_agents.contract import (
     TokenTrail,
     relative_distance,
 )
+from lab.records.telling import above
 from lab.trial.flaws import Found
 from lab.trial.metrics import measured
 
@@ -97,9 +98,10 @@ def _tensor(
     distance = relative_distance(found, golden)
     notes[f"{kind}_distance"] = max(distance, notes.get(f"{kind}_distance", 0.0))
     if not distance <= tolerance:
+        told = above(distance, tolerance)
         raise Found(
             InvalidReason.WRONG_OUTPUT,
-            f"{where}: the {kind} lie {above(distance, tolerance)} from the oracle's (relative), allowed {tolerance:.3g}",
+            f"{where}: the {kind} lie {told} from the oracle's (relative), allowed {tolerance:.3g}",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.records.telling import apart, number_of, shares
+from lab.records.telling import above, apart, number_of, shares
 
 
 def test_a_noun_agrees_with_its_number() -> None:
@@ -36,3 +36,8 @@ def test_shares_are_percentages() -> None:
     """Of a clock, say: 84.96 % are not 85 %."""
     assert shares(0.8496, 0.85) == ("84.96 %", "85 %")
     assert shares(0.58, 0.85) == ("58 %", "85 %")
+
+
+def test_a_distance_above_its_tolerance_is_above_it_in_words() -> None:
+    """Three digits where they do."""
+    assert [above(0.4, 0.03), above(0.030004, 0.03), above(2e-9, 1e-9)] == ["0.4", "0.030004", "2e-09"]
