@@ -133,6 +133,8 @@ def percent(share: float) -> str:
     scaled = 100 * share
     if not math.isfinite(scaled):
         return f"{scaled} %"
+    if abs(scaled) >= 10000:
+        return f"{scaled:,.0f} %"
     text = f"{scaled:.{min(3, max(0, _decimals(scaled, 2)))}f}"
     return f"{'0' if float(text) == 0 else text} %"
 

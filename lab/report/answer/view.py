@@ -217,7 +217,7 @@ def _warnings(
     flagged = _flagged(run, measured)
     if flagged:
         found.append(flagged)
-    edge = _edge(summaries, names, choice.best)
+    edge = None if choice.unknown else _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)
     if kind_of(run) != "emulated":  # its times are not measurements
