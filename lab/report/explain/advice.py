@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from device_agents.reasons import InvalidReason
 from lab.records import Metric, Run
 from lab.report.answer.kept import SCENARIOS
 from lab.report.answer.view import NOISY_CV
@@ -79,7 +80,8 @@ def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
 
 
 def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
-    busy = [one for one in kept if "busy" in one.trial.flags]
+    starved = InvalidReason.STARVED  # whose advice is the same
+    busy = [one for one in kept if "busy" in one.trial.flags and one.trial.reason is not starved]
     if busy:
         used = [one.doing.others_cores for one in busy if one.doing.others_cores is not None]
         cores = f" (others used {median(used):.1f} cores, the median of these)" if used else ""

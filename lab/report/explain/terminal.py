@@ -34,7 +34,7 @@ def render_explanation(found: Explanation) -> RenderableType:
     parts += [_indented(words) for words in found.common]
     parts += _bars(found)
     for group in found.groups:
-        parts += _group(group)
+        parts += _group(group, found.run.id)
     for title, lines in found.sections:
         parts += _section(title, lines)
     parts += _section("What to do next", [f"{n}. {step}" for n, step in enumerate(found.advice, start=1)])
@@ -126,12 +126,13 @@ def _key(shown: Sequence[float | None], bad: Sequence[bool]) -> str:
     return f" ({', '.join(signs)})" if signs else ""
 
 
-def _group(group: Group) -> list[RenderableType]:
+def _group(group: Group, run_id: str) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(), _Wrapped(group.heading, 0, "" if group.good else "bold red")]
     for line in group.examples:
         parts += _told(line)
     if group.examples and group.others:
-        parts.append(_indented(f"likewise {group.others}: `lab explain RUN --trial N` shows each"))
+        first = group.others.partition(",")[0].partition("-")[0]
+        parts.append(_indented(f"likewise {group.others}: `lab explain {run_id[:13]} --trial {first}` shows one"))
     return parts
 
 
