@@ -27,7 +27,7 @@ NOISY_CV = 0.05
 """A cell whose trials vary by more is called noisy; above the same share omnimind-ai/OmniInfer PR 268 writes no
 result at all."""
 
-SELFCHECK = "`lab selfcheck` answers that, from many such runs. In this one: "
+SELFCHECK = "`lab selfcheck` answers that, from many runs like this one. "
 """Before the answer of a single run of the scenario `selfcheck`, whose question is about many."""
 
 
@@ -66,9 +66,11 @@ def answer(
     elif curves is not None:
         said = lasting_sentence(curves, run.cells)
     else:
-        said = f"Cannot tell which is best: {lost}. Of the trials that count: " if lost else ""
-        said += SELFCHECK if run.scenario == "selfcheck" else ""
-        said += sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
+        said = sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
+        if lost:
+            said = f"Cannot tell which is best: {lost}. Of the trials that count: {said[:1].lower()}{said[1:]}"
+        if run.scenario == "selfcheck":
+            said = SELFCHECK + said
     return Answer(
         run=run,
         question=question,
