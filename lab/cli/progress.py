@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -10,14 +13,18 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from device_agents.plain import cut
-from lab.records import Trial
+from lab.cli.tally import Share, Tally, share_of_run
+from lab.records import Run, Trial
+from lab.report.wording import number_of
 from lab.run.bench import Progress as Now
 from lab.run.bench import Watch
 
@@ -26,16 +33,27 @@ Done = Callable[[Trial], None]
 REFRESH_HZ = 1.0
 """How often the bar is drawn: the lab shares the host's cores with what it measures."""
 
+TOLD_TRIALS = 10
+"""Off a terminal every so many trials have a line."""
+
 TOLD_PERCENT = 25
 """Off a terminal a push prints a line whenever this much more of it was sent."""
 
 
 class Display:
-    """The progress of everything that runs at the moment. Any thread may call its methods."""
+    """The progress of everything that runs at the moment. Any thread may call its methods.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    `shares` are the runs that the command will begin, in any order: what is left is told from the first trial on.
+    """
+
+    def __init__(
+        self, console: Console, shares: Sequence[Share] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console, self._clock = console, clock
         self._bars = _bars(console) if console.is_terminal else None
+        self._task: TaskID | None = None
+        self._about, self._lock = "", threading.Lock()
+        self.tally = Tally(list(shares))
 
     def __enter__(self) -> Display:
         if self._bars is not None:
@@ -51,20 +69,64 @@ class Display:
         self._console.print(cut(words), soft_wrap=True)
 
     @contextmanager
-    def run(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Done]]:
-        """Show a run: a bar on a terminal, one line per trial elsewhere.
+    def run(self, title: str, record: Run, done: int) -> Iterator[tuple[Watch, Done]]:
+        """Show a run in the one line of its command on a terminal, elsewhere as a line for every tenth trial.
 
         Yields what the runner calls while it measures, and what to call with each trial.
         """
-        if self._bars is None:
-            yield (lambda now: None), self._lines(title, total, done)
-            return
-        bars = self._bars
-        task = bars.add_task(title, total=total, completed=done)
+        share = self._begun(record, done)
+        last, bad = self._clock(), Counter[str]()
+
+        def watch(now: Now) -> None:
+            nonlocal last
+            if not share.measured and now.place.number and not now.iterations:
+                last = self._clock()  # before the first trial a device is made ready, once
+            at = "settling" if now.place.number == 0 else f"{now.place.cell.key}, iteration {now.iterations}"
+            self._about = f"{title}: {at}"
+            self._draw()
+
+        def end(trial: Trial) -> None:
+            nonlocal last
+            now = self._clock()
+            share.add(now - last)
+            last = now
+            if not trial.valid:
+                bad[str(trial.reason)] += 1
+            if self._bars is None and self.tally.done % TOLD_TRIALS == 0:
+                self.say(self._line(title, bad))
+            self._draw()
+
         try:
-            yield _watch(bars, task, title), lambda trial: bars.advance(task)
+            yield watch, end
         finally:
-            bars.stop_task(task)
+            share.over = True
+            if self._bars is None:
+                self.say(f"{title}: {number_of(share.done, 'trial')} done{_not_counting(bad)}")
+            self._draw()
+
+    def _begun(self, record: Run, done: int) -> Share:
+        """Return the share of a run that begins: one like it that was foretold, or one of its own."""
+        own = share_of_run(record)
+        with self._lock:
+            share = next((each for each in self.tally.shares if not each.begun and each.like(own)), own)
+            if share is own:
+                self.tally.shares.append(own)
+            share.begun, share.done = True, done
+        return share
+
+    def _line(self, title: str, bad: Mapping[str, int]) -> str:
+        """Return where all runs are, and how long they may still take."""
+        left = self.tally.left()
+        return f"{title}: {self.tally.done} of {self.tally.total} trials{_not_counting(bad)}{left and f'; {left}'}"
+
+    def _draw(self) -> None:
+        """Bring the one line up to date."""
+        if self._bars is None:
+            return
+        if self._task is None:
+            self._task = self._bars.add_task("", total=None, left="")
+        done, total, left = self.tally.done, self.tally.total, self.tally.left()
+        self._bars.update(self._task, description=self._about, completed=done, total=total, left=left)
 
     @contextmanager
     def steps(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Callable[[str], None]]]:
@@ -76,7 +138,7 @@ class Display:
             yield (lambda now: None), self.say
             return
         bars = self._bars
-        task = bars.add_task(title, total=total, completed=done)
+        task = bars.add_task(title, total=total, completed=done, left=None)
 
         def end(words: str) -> None:
             self.say(words)
@@ -102,24 +164,15 @@ class Display:
                     self.say(f"{device}: {share} % of {total / 2**20:.1f} MiB sent")
                 return
             if task is None:
-                task = self._bars.add_task(f"{device}: sending, MiB", total=total / 2**20)
+                task = self._bars.add_task(f"{device}: sending, MiB", total=total / 2**20, left=None)
             self._bars.update(task, completed=sent / 2**20, total=total / 2**20, visible=sent < total)
 
         return tell
 
-    def _lines(self, title: str, total: int, done: int) -> Done:
-        """Return what prints a line per trial, with an estimate of the time left."""
-        spent_s, count = 0.0, 0
 
-        def line(trial: Trial) -> None:
-            nonlocal count, spent_s
-            count, spent_s = count + 1, spent_s + trial.wall_s
-            seen, verdict = done + count, "ok" if trial.valid else f"does not count: {trial.reason}"
-            at = f"{seen}/{total}" if seen <= total else f"{seen}, intervals still too wide,"
-            left = f", about {spent_s / count * (total - seen):.0f} s left" if seen < total else ""
-            self.say(f"{title} {at} {trial.cell}: {verdict} in {trial.wall_s:.1f} s{left}")
-
-        return line
+def _not_counting(bad: Mapping[str, int]) -> str:
+    """Return how many trials of a run do not count, and why; empty where all do."""
+    return f" ({', '.join(f'{count} {reason}' for reason, count in bad.items())})" if bad else ""
 
 
 def _watch(bars: Progress, task: TaskID, title: str) -> Watch:
@@ -133,14 +186,22 @@ def _watch(bars: Progress, task: TaskID, title: str) -> Watch:
     return watch
 
 
+class _Left(TimeRemainingColumn):
+    """The time left: in a tally's words, else as the pace of the bar suggests."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text."""
+        words: str | None = task.fields["left"]
+        return super().render(task) if words is None else Text(words)
+
+
 def _bars(console: Console) -> Progress:
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Left(),
     )
     return Progress(
         *columns,

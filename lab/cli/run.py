@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from lab.cli.answers import print_answers
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
 from lab.cli.output import data_option, program, short, where, write
+from lab.cli.tally import Share, share_of
 from lab.cli.work import at_work, build_option
 from lab.errors import BuildError, LabError, RunError
 from lab.records import Answer, Profile, Run, Trial
 from lab.report.answer.page import render_html
 from lab.report.answer.saved import answer_of
+from lab.report.answer.terminal import render_sentences
 from lab.report.expected import expected_lines
 from lab.run import fleet
 from lab.run.begin import Beginner
@@ -133,11 +136,11 @@ def run(
             scenarios = [on_own_input(chosen) for chosen in scenarios]
             benches = with_image(benches, scenarios, image, instruction, wait)
         begin = Beginner(suite or "", line, seed, memory)
+        shares = [share_of(len(each.cells), each.plan, memory=memory) for each in scenarios for _ in benches]
         if len(benches) == 1:
-            for chosen in scenarios:
-                answers.append(_measured(begin(chosen, benches[0]), chosen, benches[0]))
+            answers = _one_by_one(benches[0], scenarios, begin, shares)
         else:
-            answers, failed = _everywhere(benches, scenarios, terms, begin)
+            answers, failed = _everywhere(benches, scenarios, terms, begin, shares)
     if answers:
         where(store.root, [found.run for found, _ in answers], data, build)
     if html is not None:
@@ -175,7 +178,7 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
     reopen(record, chosen, bench)
     done, total = len(store.trials(record.id)), len(record.cells) * (record.blocks + record.memory)
     typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
-    found = _measured(record, chosen, bench)
+    (found,) = _one_by_one(bench, [chosen], lambda chosen, bench: record)
     if rest := rest_of_suite(record):
         typer.echo(f"Not measured yet of suite {record.suite}:")
         more = f" --suite {record.suite} --build {record.build} --device {shlex.quote(record.device)}"
@@ -184,28 +187,55 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
     return found
 
 
-def _measured(record: Run, chosen: Scenario, bench: Bench) -> Answered:
-    """Measure what a run lacks and print its answer; leave with status 2 when interrupted."""
+def _one_by_one(
+    bench: Bench, scenarios: Sequence[Scenario], begin: fleet.Begin, shares: Sequence[Share] = ()
+) -> list[Answered]:
+    """Measure scenario after scenario on one device; print the answers together, also those before a stop.
+
+    Leaves with status 2 when interrupted.
+    """
+    answers: list[Answered] = []
+    record: Run | None = None
     try:
-        with at_work([bench]) as ((shown,), display):
-            ended = fleet.carry_on(record, chosen, shown, display)
+        with at_work([bench], shares=shares) as ((shown,), display):
+            for chosen in scenarios:
+                record = None
+                record = begin(chosen, bench)
+                found, trials = answer_of(bench.store, fleet.carry_on(record, chosen, shown, display))
+                answers.append((found, trials))
+                refuse_if_nothing_counts(bench.store, found.run, trials)
     except KeyboardInterrupt:
-        typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {_resume(record, bench)}", err=True)
+        _print_together(answers)
+        how = f" To resume: {_resume(record, bench)}" if record else ""
+        typer.echo(f"\nInterrupted; every finished trial is saved.{how}", err=True)
         raise typer.Exit(2) from None
     except LabError as error:
+        _print_together(answers)
+        if record is None or any(found.run.id == record.id for found, _ in answers):
+            raise
         raise type(error)(f"{error}\nTo resume the run: {_resume(record, bench)}") from error
-    found, trials = answer_of(bench.store, ended)
-    print_answers([found])
-    refuse_if_nothing_counts(bench.store, ended, trials)
-    return found, trials
+    _print_together(answers)
+    return answers
+
+
+def _print_together(answers: Sequence[Answered]) -> None:
+    """Print every answer with its tables; at the end the sentences alone, one below the other."""
+    found = [each for each, _ in answers]
+    print_answers(found)
+    if len(found) > 1:
+        Console().print(render_sentences(found))
 
 
 def _everywhere(
-    benches: Sequence[Bench], scenarios: Sequence[Scenario], terms: Terms, begin: Beginner
+    benches: Sequence[Bench],
+    scenarios: Sequence[Scenario],
+    terms: Terms,
+    begin: Beginner,
+    shares: Sequence[Share],
 ) -> tuple[list[Answered], bool]:
     """Measure on several devices; print every answer, grouped by question, then whatever failed."""
     try:
-        with at_work(benches, terms.stop) as (shown, display):
+        with at_work(benches, terms.stop, shares) as (shown, display):
             ended = fleet.measure(shown, scenarios, terms, begin=begin, show=display, stop=terms.stop)
     except KeyboardInterrupt:
         typer.echo("\nInterrupted; every finished trial is saved. To resume:", err=True)
@@ -217,8 +247,7 @@ def _everywhere(
     answers = [
         answer_of(benches_by_run[one.run.id].store, one.run) for one in ended if one.run and one.error is None
     ]
-    for found, _ in answers:
-        print_answers([found])
+    _print_together(answers)
     failures = _failures(ended, answers, benches_by_run)
     for line in failures:
         tell(f"lab: {line}")

@@ -12,15 +12,19 @@ from types import FrameType
 
 from lab.cli.options import console
 from lab.cli.progress import Display
+from lab.cli.tally import Share
 from lab.run.bench import Bench
 from lab.run.delivery import present
 
 
 @contextmanager
 def at_work(
-    benches: Sequence[Bench], stop: threading.Event | None = None
+    benches: Sequence[Bench], stop: threading.Event | None = None, shares: Sequence[Share] = ()
 ) -> Iterator[tuple[list[Bench], Display]]:
-    """Show progress, and yield the benches with a push that is shown too; it ends once `stop` is set."""
+    """Show progress, and yield the benches with a push that is shown too; it ends once `stop` is set.
+
+    `shares` are the runs that will be begun.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -30,7 +34,7 @@ def at_work(
         if handler is not signal.SIG_IGN:  # as under nohup, which ignores that its terminal was closed
             signal.signal(number, interrupt)
     try:
-        with Display(console()) as display:
+        with Display(console(), shares) as display:
             yield [_pushing(bench, display, stop) for bench in benches], display
     finally:
         for number, handler in before:

@@ -14,6 +14,7 @@ from lab.device.vitals.meaning import chips, skins
 from lab.gate.clocks import Offered
 from lab.gate.idle import Idle
 from lab.records import SENSOR_GONE, UNGATED, Vitals
+from lab.records.telling import apart, number_of, shares
 from lab.scenario.plan import Gates
 
 GONE_LOOKS = 3
@@ -149,7 +150,8 @@ def _warmth(
     def refuse(celsius: float, vitals: Vitals) -> str:
         if limit is None or celsius <= limit[0]:
             return ""
-        return f"{place(vitals, what, celsius)} reads {celsius:.1f} °C, wanted at most {limit[0]:.1f} °C{limit[1]}"
+        found, most = apart(celsius, limit[0], 1)
+        return f"{place(vitals, what, celsius)} reads {found} °C, wanted at most {most} °C{limit[1]}"
 
     return _Rule(what, read, refuse, expected, is_warmth=True)
 
@@ -176,9 +178,8 @@ def _cut(vitals: Vitals, gates: Gates, offered: Offered) -> str:
     lowest = offered.lowest(vitals)
     if lowest is None or lowest[1] >= gates.cap_share_least:
         return ""
-    return (
-        f"{lowest[0]} is allowed {lowest[1]:.0%} of {offered.words}, wanted at least {gates.cap_share_least:.0%}"
-    )
+    found, least = shares(lowest[1], gates.cap_share_least)
+    return f"{lowest[0]} is allowed {found} of {offered.words}, wanted at least {least}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -193,7 +194,9 @@ def _too_busy(vitals: Vitals, gates: Gates, cores: int) -> str:
     most = gates.busy_per_core_most * max(cores, 1)
     if used <= most:
         return ""
-    return f"{used:.1f} of {cores} cores are busy with something else, wanted at most {most:.1f}"
+    found, limit = apart(used, most, 1)
+    verb = "is" if cores == 1 else "are"
+    return f"{found} of {number_of(cores, 'core')} {verb} busy with something else, wanted at most {limit}"
 
 
 def _reading(rule: _Rule, vitals: Vitals) -> float | None:
@@ -273,7 +276,8 @@ def _moving(looks: Sequence[Vitals], slope: Slope) -> str:
     watched = times[0] - times[-1] if times else 0.0
     name = place(looks[-1], what, now)
     if watched < slope.seconds:
-        return f"{name} was watched for {watched:.0f} s of the {slope.seconds:g} s that it must hold still"
+        seen, wanted = apart(watched, slope.seconds)
+        return f"{name} was watched for {seen} s of the {wanted} s that it must hold still"
     if watched == 0:
         return ""
     rate = 60 * statistics.linear_regression(times, values).slope

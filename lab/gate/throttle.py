@@ -12,6 +12,7 @@ from lab.device.vitals.look import battery, skin, soc
 from lab.gate.clocks import Offered
 from lab.gate.ready import place, throttles
 from lab.records import Flaw, Vitals
+from lab.records.telling import number_of, shares
 from lab.scenario.plan import Gates
 
 STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
@@ -103,7 +104,7 @@ def _slowed(moments: Sequence[_Moment]) -> str:
     return (
         f"{_then(worst)} {name} was throttled (cooling state {state}, 0 is none"
         f"{f'; {_listed(others)} too' if others else ''}), "
-        f"and throttling was seen in {readings} of {len(moments)} readings"
+        f"and throttling was seen in {readings} of {number_of(len(moments), 'reading')}"
     )
 
 
@@ -123,11 +124,12 @@ def _capped(samples: Sequence[_Moment], before: Vitals, gates: Gates, offered: O
         if middle >= gates.cap_share_least * whole:
             continue
         lowest, worst = min(caps, key=_first)
-        began = f"; {at_start / whole:.0%} when it began" if at_start is not None else ""
+        found, least = shares(middle / whole, gates.cap_share_least)
+        began = f"; {100 * at_start / whole:.0f} % when it began" if at_start is not None else ""
         return (
-            f"{policy} was allowed {middle / whole:.0%} of {offered.words}, "
-            f"wanted at least {gates.cap_share_least:.0%} (median of {len(caps)} readings{began}); "
-            f"{_then(worst)} it was {lowest / whole:.0%}"
+            f"{policy} was allowed {found} of {offered.words}, "
+            f"wanted at least {least} (median of {number_of(len(caps), 'reading')}{began}); "
+            f"{_then(worst)} it was {100 * lowest / whole:.0f} %"
         )
     return ""
 

@@ -9,7 +9,7 @@ from lab.report.wording import cell_short, percent, quantity, varying
 TITLE = "Where the time goes, under the runtime's profiler: not a measurement"
 NOTE = (
     "One process a cell, {runtime}. Unpacking: operators that only change a type or a scale. A kernel that "
-    "unpacks inside its product or attention counts there: its time{per} then grows in small cells"
+    "unpacks inside its product or attention counts there: its time{per} then grows in small cells."
 )
 
 
@@ -27,7 +27,7 @@ def breakdown_table(run: Run, found: Breakdown) -> Table:
 
     def per_item(group: str) -> Column[CellBreakdown]:
         return Column(
-            Head(f"{group} a {found.item}"),
+            Head(f"{group} per {found.item}"),
             lambda of: quantity(of.seconds.get(group, 0.0) / of.items, "s") if of.items else "?",
             bool(found.item),
         )
@@ -44,7 +44,7 @@ def breakdown_table(run: Run, found: Breakdown) -> Table:
             any(of.unseen for of in found.cells),
         ),
     ]
-    note = NOTE.format(runtime=found.runtime, per=f" a {found.item}" if found.item else "")
+    note = NOTE.format(runtime=found.runtime, per=f" per {found.item}" if found.item else "")
     return table(columns, found.cells, title=TITLE, note=note)
 
 

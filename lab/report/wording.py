@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from device_agents.plain import plain as plain  # noqa: PLC0414 - handed on
 from lab.records import Cell, Interval, Metric, Parameter, Run
+from lab.records.telling import number_of as number_of  # noqa: PLC0414 - handed on
 
 _SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PHRASES = {
@@ -91,7 +92,8 @@ def estimate(found: Interval, unit: str) -> str:
 def estimate_with_interval(found: Interval, unit: str) -> str:
     """Return e.g. ``310 ms (95 % interval 300 to 320 ms)``."""
     if found.low is None or found.high is None:
-        return f"{estimate(found, unit)} (no interval: {number_of(found.n, 'valid trial')})"
+        few = "is too few" if found.n == 1 else "are too few"
+        return f"{estimate(found, unit)} (no interval: {number_of(found.n, 'valid trial')} {few})"
     return f"{estimate(found, unit)} ({_level(found)} interval {span(found, unit)})"
 
 
@@ -118,9 +120,11 @@ MARK = "written by pocketlab"
 """Stands at the beginning of every file that a lab writes for a user: only such a file is replaced."""
 
 
-def number_of(count: int, noun: str) -> str:
-    """Return ``1 trial`` or ``3 trials``."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+def lasting(seconds: float) -> str:
+    """Return a length of time for people: ``40 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def percent(share: float) -> str:
@@ -128,6 +132,8 @@ def percent(share: float) -> str:
     scaled = 100 * share
     if not math.isfinite(scaled):
         return f"{scaled} %"
+    if abs(scaled) >= 10000:
+        return f"{scaled:,.0f} %"
     text = f"{scaled:.{min(3, max(0, _decimals(scaled, 2)))}f}"
     return f"{'0' if float(text) == 0 else text} %"
 

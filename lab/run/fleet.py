@@ -50,7 +50,7 @@ class Show(Protocol):
         ...
 
     def run(
-        self, title: str, total: int, done: int
+        self, title: str, record: Run, done: int
     ) -> AbstractContextManager[tuple[Watch, Callable[[Trial], None]]]:
         """Show a run; yields the function to call with its progress, and the one to call with each trial."""
         ...
@@ -198,11 +198,11 @@ def carry_on(record: Run, scenario: Scenario, bench: Bench, show: Show) -> Run:
     """Measure the trials that a run lacks, showing progress; count a failure against the device, or clear them."""
     store, name = bench.store, bench.device.identity.name
     title = scenario.name if bench.device.scratch is None else f"{name} {scenario.name}"
-    total, done = len(record.cells) * (record.blocks + record.memory), len(store.trials(record.id))
+    done = len(store.trials(record.id))
     counted, last = False, None
     try:
         with (
-            show.run(title, total, done) as (watch, tell),
+            show.run(title, record, done) as (watch, tell),
             closing(runner.run(record, scenario, bench, watch=watch)) as trials,
         ):
             for trial in trials:

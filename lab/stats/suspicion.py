@@ -70,7 +70,7 @@ def _launches(run: Run, trials: Sequence[Trial]) -> Iterator[_Doubt]:
     """Compare the time of a launch of several tiles, including a smaller last one, with a launch of one."""
     for first, *others in _alike(run, BATCH):
         tiles = _tiles(trials, first.key)
-        if first.parameters[BATCH] != 1 or tiles is None:
+        if first.parameters[BATCH] != 1 or not tiles:  # 0: times that are none
             continue
         one = {block: value / tiles for block, value in medians_by_block(trials, first.key, VIT).items()}
         for other in others:

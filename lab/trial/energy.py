@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from lab.device.vitals.lines import MILLIVOLTS
 from lab.records import Vitals
+from lab.records.telling import apart
 
 SHORTEST_S = 300.0
 """Shorter measurements give no figure: methodology.md, section 12."""
@@ -100,7 +101,8 @@ def _refusal(vitals: Sequence[Vitals], around: Sequence[Vitals], seconds: float)
     if any(later.boot_s < earlier.boot_s for earlier, later in itertools.pairwise(vitals)):
         return "the device's clock went back, or it restarted meanwhile"
     if seconds < SHORTEST_S:
-        return f"{seconds:.0f} s; wanted at least {SHORTEST_S:.0f} s, as a scenario with `duration_s` gives"
+        lasted, least = apart(seconds, SHORTEST_S)
+        return f"{lasted} s; wanted at least {least} s, as a scenario with `duration_s` gives"
     if any(look.powered for look in vitals):
         return "plugged in, so the charger supplied energy; cut its power (or unplug it and use adb over Wi-Fi)"
     if any(look.powered for look in around):

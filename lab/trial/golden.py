@@ -20,6 +20,7 @@ from device_agents.contract import (
     TokenTrail,
     relative_distance,
 )
+from lab.records.telling import above
 from lab.trial.flaws import Found
 from lab.trial.metrics import measured
 
@@ -98,9 +99,10 @@ def _tensor(
     if math.isfinite(distance):  # the square of a huge number is none
         notes[f"{kind}_distance"] = max(distance, notes.get(f"{kind}_distance", 0.0))
     if not distance <= tolerance:
+        told = above(distance, tolerance)
         raise Found(
             InvalidReason.WRONG_OUTPUT,
-            f"{where}: the {kind} lie {distance:.3g} from the oracle's (relative), allowed {tolerance:.3g}",
+            f"{where}: the {kind} lie {told} from the oracle's (relative), allowed {tolerance:.3g}",
         )
 
 

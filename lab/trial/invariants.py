@@ -28,6 +28,7 @@ from device_agents.contract import (
     Stage,
 )
 from lab.records import Flaw
+from lab.records.telling import number_of
 from lab.trial import golden, timing
 from lab.trial.flaws import Found
 from lab.trial.metrics import VISION, iterations_of, measured, spans_by_iteration, true_count
@@ -182,12 +183,14 @@ def _counts(job: Job, events: Sequence[Event]) -> None:
     for name, kind in kinds.items():
         found = sum(isinstance(event, kind) for event in events)
         if found != getattr(end, name):
-            raise Found(InvalidReason.COUNT_MISMATCH, f"`end` counts {getattr(end, name)} {name}, {found} arrived")
+            counts = number_of(getattr(end, name), kind.__name__.lower())
+            raise Found(InvalidReason.COUNT_MISMATCH, f"`end` counts {counts}, {found} arrived")
     iterations = [event for event in events if isinstance(event, Iteration)]
     for phase, wanted in (("warmup", job.warmup_iterations), ("measure", job.iterations)):
         found = sum(iteration.phase == phase for iteration in iterations)
         if found != wanted:
-            raise Found(InvalidReason.COUNT_MISMATCH, f"wanted {wanted} {phase} iterations, found {found}")
+            words = f"wanted {number_of(wanted, f'{phase} iteration')}, found {found}"
+            raise Found(InvalidReason.COUNT_MISMATCH, words)
     numbers = [iteration.iteration for iteration in iterations]
     if len(set(numbers)) != len(numbers):
         raise Found(InvalidReason.COUNT_MISMATCH, "two iterations have the same number")
@@ -214,10 +217,10 @@ def _work(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, 
         if found == 0 and count > 0:
             raise Found(InvalidReason.NO_WORK, f"iteration {iteration}: no `{stage}` was done")
         if found != count:
-            unit = "tiles" if stage in VISION else "tokens"
+            unit = "tile" if stage in VISION else "token"
             raise Found(
                 InvalidReason.WRONG_TOKEN_COUNT,
-                f"iteration {iteration}: `{stage}` worked on {found} {unit}, the job asks for {count}",
+                f"iteration {iteration}: `{stage}` worked on {number_of(found, unit)}, the job asks for {count}",
             )
 
 

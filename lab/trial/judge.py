@@ -25,6 +25,7 @@ from device_agents.contract import (
 )
 from lab.builds.folder import Build
 from lab.records import ENDED, MIXED, UNPLACED, DeviceKind, Flaw, Trial
+from lab.records.telling import number_of
 from lab.scenario.plan import Scenario
 from lab.stats.steady import SHORTEST, steady
 from lab.trial import foreign, memory
@@ -228,7 +229,7 @@ def _death(outcome: Outcome, reading: Reading, stderr: str) -> str:
 def _last(events: Sequence[Event]) -> str:
     if not events:
         return "nothing (no event was written)"
-    return f"{len(events)} events, the last a `{events[-1].event}`"
+    return f"{number_of(len(events), 'event')}, the last a `{events[-1].event}`"
 
 
 def steadiness(job: Job, reading: Reading) -> tuple[State, int]:

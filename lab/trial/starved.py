@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from device_agents.contract import Span, Stage
+from lab.records.telling import shares
 from lab.trial.placement import is_cpu
 from lab.trial.timing import GAP_FLOOR_NS
 
@@ -31,11 +32,12 @@ def starved(work: Iterable[Span], least: float) -> str:
     if not short or 2 * len(short) < len(times):
         return ""
     cpu_s, wanted_s = sum(cpu for cpu, _ in short) / 1e9, sum(wanted for _, wanted in short) / 1e9
+    found, wanted = shares(cpu_s / wanted_s, least)
     digits = 1 if wanted_s >= 1 else 3
     of = f"{len(short)} of {len(times)} iterations" if len(times) > 1 else "it"
     return (
-        f"{of} had {cpu_s:.{digits}f} of {wanted_s:.{digits}f} s of CPU time ({100 * cpu_s / wanted_s:.0f} %, "
-        f"wanted at least {100 * least:g} %): something else had the cores"
+        f"{of} had {cpu_s:.{digits}f} of {wanted_s:.{digits}f} s of CPU time ({found}, "
+        f"wanted at least {wanted}): something else had the cores"
     )
 
 

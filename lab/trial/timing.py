@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from device_agents.contract import DecodeWork, GenerateWork, Hello, InvalidReason, Iteration, Job, Span, Stage
+from lab.records.telling import shares
 from lab.trial.flaws import Found
 from lab.trial.metrics import VISIBLE, VISION, end_ns
 
@@ -88,10 +89,11 @@ def gap(iteration: Iteration, spans: Sequence[Span], max_gap: float, notes: dict
     share = gap_ns / iteration.duration_ns if iteration.duration_ns else 0.0
     notes["gap_fraction"] = max(share, notes.get("gap_fraction", 0.0))
     if gap_ns > GAP_FLOOR_NS and share > max_gap:
+        found, most = shares(share, max_gap, 1)
         raise Found(
             InvalidReason.SPAN_GAP,
             f"iteration {iteration.iteration}: spans leave {gap_ns / 1e6:.3f} ms of "
-            f"{iteration.duration_ns / 1e6:.3f} ms uncovered ({share:.1%}, allowed {max_gap:.1%})",
+            f"{iteration.duration_ns / 1e6:.3f} ms uncovered ({found}, allowed {most})",
         )
 
 
@@ -150,10 +152,11 @@ def tokens(job: Job, iteration: int, spans: Sequence[Span], max_gap: float) -> N
     decode_ns = max(ends) - min(ends)
     gap_ns = decode_ns - covered_ns(spans, min(ends), max(ends))
     if gap_ns > GAP_FLOOR_NS and gap_ns > max_gap * decode_ns:
+        found, most = shares(gap_ns / decode_ns, max_gap, 1)
         raise Found(
             InvalidReason.SPAN_GAP,
             f"iteration {iteration}: tokens 2 to {len(ends)} took {decode_ns / 1e6:.3f} ms, their stages only "
-            f"{(decode_ns - gap_ns) / 1e6:.3f} ms of it ({gap_ns / decode_ns:.1%} missing, allowed {max_gap:.1%})",
+            f"{(decode_ns - gap_ns) / 1e6:.3f} ms of it ({found} missing, allowed {most})",
         )
 
 

@@ -82,9 +82,10 @@ def _too_few(cells: Sequence[Cell], summaries: Sequence[CellSummary]) -> str:
 
 def _standing(by_key: Mapping[str, CellSummary], *, metric: Metric, choice: Contenders, named: str) -> list[str]:
     """Name the best cell, or first the set of cells that this run cannot separate."""
-    if len(choice.may_be_best) == 1:
-        return [f"{capital(superlative(metric))}: {named}"]
     judged = len(by_key) - len(choice.unknown)
+    if len(choice.may_be_best) == 1:
+        of = f" of the {judged} judged cells" if choice.unknown else ""
+        return [f"{capital(superlative(metric))}{of}: {named}"]
     names = varying([summary.cell for summary in by_key.values()])
     if len(choice.may_be_best) == judged:
         which = f"{judged} judged cells" if choice.unknown else f"{judged} cells"

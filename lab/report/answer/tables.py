@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lab.records import LEVEL, Answer, CellSummary, Interval, Metric, Published, Sustained, Trial, Window
+from lab.records import LEVEL, Answer, Cell, CellSummary, Interval, Metric, Published, Sustained, Trial, Window
 from lab.report.answer.standing import standing_of
+from lab.report.answer.view import matches
 from lab.report.table import Column, Head, Row, Table, table
 from lab.report.wording import (
     against,
@@ -96,7 +97,7 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
 def others_table(answer: Answer, *, narrow: bool = False) -> Table | None:
     """Return what else was measured, each figure above its interval; None when nothing was.
 
-    `narrow` leaves intervals and repeated units out, and lets the longer side of the table go down.
+    The longer side of the table goes down. `narrow` leaves intervals and repeated units out.
     """
     metrics = list(answer.other_metrics.values())
     if not metrics:
@@ -110,7 +111,10 @@ def others_table(answer: Answer, *, narrow: bool = False) -> Table | None:
             [_figure(found, metric, head) for found in line]
             for (metric, _), line in zip(metrics, grid, strict=True)
         ]
-        return _crossed("cell", names, labels, _turned(texts), title=f"Other metrics, each above its {head}")
+        title = f"Other metrics, each above its {head}"
+        if len(labels) > len(names):
+            return _crossed("metric", labels, names, texts, title=title)
+        return _crossed("cell", names, labels, _turned(texts), title=title)
     labels = [metric.label if metric.unit == "s" else f"{metric.label}, {metric.unit}" for metric, _ in metrics]
     texts = [[_bare(found, metric) for found in line] for (metric, _), line in zip(metrics, grid, strict=True)]
     if len(names) == 1:
@@ -135,18 +139,25 @@ def published_table(answer: Answer) -> Table:
 
 
 def published_lines(answer: Answer) -> list[str]:
-    """Return a line for each published figure under its paper's name, for formats too narrow for the table."""
+    """Return a line for each published figure under its paper's name; the table has its parameters and notes.
+
+    A figure is about the cells that agree with it; they are named as far as not all cells do.
+    """
     lines: list[str] = []
-    paper = ""
+    paper, names = "", varying(answer.run.cells)
     for figure in answer.published:
         source, _, place = figure.source.partition(", ")
         if source != paper:
             paper = source
             lines.append(f"{source}: another device and another model, not compared")
         metric = metric_of(answer, figure)
-        about = ", ".join(f"{name}={_value(v)}" for name, v in figure.parameters.items() if name != "input")
-        text = f"  {figure.kind}: {metric.label} {quantity(figure.value, metric.unit)}"
-        lines.append(f"{text} ({about}); {place}" if about else f"{text}; {place}")
+        cells = [cell for cell in answer.run.cells if matches(figure, cell)]
+        shared = {name: figure.parameters[name] for name in names if name in figure.parameters}
+        own = cells[0] if len(cells) == 1 else Cell("", shared)
+        about = f" ({cell_phrase(own, names)})" if names and (len(cells) == 1 or shared) else ""
+        text = f"  {figure.kind}: {metric.label} {quantity(figure.value, metric.unit)}{about}"
+        where = place.partition(":")[0].partition(";")[0]  # what follows is how it was derived
+        lines.append(f"{text}; {where}")
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -30,7 +32,19 @@ def render_terminal(answer: Answer) -> RenderableType:
     return Group(*parts)
 
 
+def render_sentences(answers: Sequence[Answer]) -> RenderableType:
+    """Return every question with the sentence that answers it, and nothing else."""
+    parts: list[RenderableType] = [Text("\nThe answers", style="bold")]
+    for answer in answers:
+        where = "" if not device_note(answer.run) else f" ({plain(answer.run.device)})"
+        parts += [
+            Text(f"{plain(answer.question)}{where}"),
+            Padding(Text(plain(answer.sentence)), (0, 0, 0, 2), expand=False),
+        ]
+    return Group(*parts)
+
+
 def _indented(line: str) -> RenderableType:
     """Return a line whose wrapped parts are indented as its first one."""
     text = Text(plain(line.lstrip()), style="magenta")
-    return Padding(text, (0, 0, 0, 2)) if line.startswith(" ") else text
+    return Padding(text, (0, 0, 0, 2), expand=False) if line.startswith(" ") else text

@@ -19,6 +19,7 @@ from lab.records import (
     Sustained,
     Trial,
 )
+from lab.records.telling import shares
 from lab.report.answer.sentence import sentence
 from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.lost import lost_best
@@ -38,7 +39,7 @@ NOISY_CV = 0.05
 """A cell whose trials vary by more is called noisy; above the same share omnimind-ai/OmniInfer PR 268 writes no
 result at all."""
 
-SELFCHECK = "`lab selfcheck` answers that, from many such runs. In this one: "
+SELFCHECK = "`lab selfcheck` answers that, from many runs like this one. "
 """Before the answer of a single run of the scenario `selfcheck`, whose question is about many."""
 
 
@@ -77,9 +78,11 @@ def answer(
     elif curves is not None:
         said = lasting_sentence(curves, run.cells)
     else:
-        said = f"Cannot tell which is best: {lost}. Of the trials that count: " if lost else ""
-        said += SELFCHECK if run.scenario == "selfcheck" else ""
-        said += sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
+        said = sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
+        if lost:
+            said = f"Cannot tell which is best: {lost}. Of the trials that count: {said[:1].lower()}{said[1:]}"
+        if run.scenario == "selfcheck":
+            said = SELFCHECK + said
     return Answer(
         run=run,
         question=question,
@@ -195,13 +198,15 @@ def _warnings(
         found.append(f"The run is {run.status}: planned trials are missing.")
     invalid = sum(1 for trial in measured if not trial.valid)
     if invalid:
-        found.append(f"{invalid} of {len(measured)} trials are invalid and enter no figure.")
+        verbs = "is invalid and enters" if invalid == 1 else "are invalid and enter"
+        found.append(f"{invalid} of {number_of(len(measured), 'trial')} {verbs} no figure.")
     if curves is not None:
         return (*found, *filter(None, (short_of(curves), _flagged(run, measured))))
     unsteady = sum(_unsteady(trial) for trial in measured)
     if unsteady:
         found.append(
-            f"{unsteady} of {len(measured)} trials never settled and enter no figure: `lab explain {run.id[:13]}`."
+            f"{unsteady} of {number_of(len(measured), 'trial')} never settled and "
+            f"{'enters' if unsteady == 1 else 'enter'} no figure: `lab explain {run.id[:13]}`."
         )
     timed = [trial for trial in measured if trial.valid and trial.purpose == "time" and not _unsteady(trial)]
     silent = sum(1 for trial in timed if not counted(trial, metric.name))
@@ -226,7 +231,7 @@ def _warnings(
     flagged = _flagged(run, measured)
     if flagged:
         found.append(flagged)
-    edge = _edge(summaries, names, choice.best)
+    edge = None if choice.unknown else _edge(summaries, names, choice.best)
     if edge:
         found.append(edge)
     if kind_of(run) != "emulated":  # its times are not measurements
@@ -256,10 +261,10 @@ def _short_of_target(run: Run, summaries: Sequence[CellSummary], names: Sequence
     wide = [(s, width) for s, width in widths if width > run.target]
     if not wide:
         return []
-    told = listing([f"{cell_short(s.cell, names)} to {percent(w)}" for s, w in wide])
+    told = listing([f"{cell_short(s.cell, names)} (±{shares(w, run.target, 1)[0]})" for s, w in wide])
     ended = all(s.valid >= (run.most or 0) for s, _ in wide)
     why = f"after {run.most} trials, plan.most" if ended else "when the time ran out (plan.budget_s)"
-    return [f"Less precise than plan.target asks ({percent(run.target)}): {told}. The run stopped {why}."]
+    return [f"Less precise than plan.target asks (±{percent(run.target)}): {told}. The run stopped {why}."]
 
 
 def _flagged(run: Run, measured: Sequence[Trial]) -> str:
@@ -284,4 +289,5 @@ def _edge(summaries: Sequence[CellSummary], names: Sequence[str], best: str | No
     numbers = {k: v for k, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     if len(numbers) < len(values) or numbers[best] < max(numbers.values()):
         return None
-    return f"The best cell is the largest {names[0]} that was tried: the true optimum may lie beyond."
+    name = names[0].replace("_", " ")
+    return f"The largest {name} that was tried has the best estimate: the true optimum may lie beyond."

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from device_agents.reasons import InvalidReason
 from lab.records import BUSY, Metric, Run
 from lab.report.answer.view import NOISY_CV
 from lab.report.evidence import Evidence
 from lab.report.explain.variance import Split
 from lab.report.reasons import reason_words
-from lab.report.wording import number_of
+from lab.report.wording import number_of, plain
+from lab.scenario.known import SCENARIOS
 from lab.stats.sample import counted
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import Sources
@@ -28,23 +30,25 @@ def advice(
     run: Run, kept: Sequence[Evidence], found: Sources, metric: Metric, split: Split | None
 ) -> tuple[str, ...]:
     """Return what to do, starting with what concerns most trials; one line where nothing is wrong."""
-    steps = [
+    unsettled = any(one.trial.valid and one.trial.state == "unsteady" for one in kept)
+    steps = [  # more iterations are advised once, for the strongest of the reasons to have them
         *_invalid(kept),
         *_unfinished(run, kept),
         *_unsteady(kept),
         *_busy(kept),
-        *_noise(found, split, len(kept)),
+        *_noise(found, None if unsettled or _short(kept, metric) else split, len(kept)),
     ]
     ordered = [step for _, step in sorted(steps, key=lambda pair: -pair[0])]
-    ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, metric))
+    ordered += [] if len(ordered) >= MOST else list(_blind(run, kept, () if unsettled else _short(kept, metric)))
     fine = "Nothing: the trials are as they should be." if kept else "Measure it again: it has no trial."
     return tuple(ordered[:MOST]) or (fine,)
 
 
 def _invalid(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     reasons = Counter(one.trial.reason for one in kept if not one.trial.valid)
+    of = number_of(len(kept), "trial")
     for reason, count in reasons.most_common(2):
-        yield INVALID * count, f"{reason or 'invalid'} ({count} of {len(kept)} trials). {reason_words(reason).do}"
+        yield INVALID * count, f"{reason or 'invalid'} ({count} of {of}). {reason_words(reason).do}"
 
 
 def _unfinished(run: Run, kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
@@ -69,13 +73,15 @@ def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
     if count:
         yield (
             count,
-            f"{count} of {len(timed)} trials never settled: give them more iterations (plan.iterations) or more "
+            f"{count} of {number_of(len(timed), 'trial')} never settled: give them more iterations "
+            "(plan.iterations) or more "
             "warm-up; where heat is the cause, use the scenario `sustained` instead.",
         )
 
 
 def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
-    busy = [one for one in kept if BUSY in one.trial.flags]
+    starved = InvalidReason.STARVED  # whose advice is the same
+    busy = [one for one in kept if BUSY in one.trial.flags and one.trial.reason is not starved]
     if busy:
         used = [one.doing.others_cores for one in busy if one.doing.others_cores is not None]
         cores = f" (during these others used {median(used):.1f} cores, the median)" if used else ""
@@ -120,27 +126,39 @@ def _noise(found: Sources, split: Split | None, trials: int) -> Iterator[tuple[f
         )
 
 
-def _blind(run: Run, kept: Sequence[Evidence], metric: Metric) -> Iterator[str]:
+def _short(kept: Sequence[Evidence], metric: Metric) -> list[Evidence]:
+    """Return the trials with too few iterations to show whether they settled, if they are most of them."""
+    unknown = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
+    few = [one for one in unknown if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
+    return few if 2 * len(few) > len(kept) else []
+
+
+def _blind(run: Run, kept: Sequence[Evidence], few: Sequence[Evidence]) -> Iterator[str]:
     """Yield advice on what the lab could not see, for when nothing worse is left."""
-    short = [one for one in kept if one.trial.state == "unknown" and counted(one.trial, metric.name)]
-    few = [one for one in short if one.warmups + len(one.trial.samples[metric.name]) < SHORTEST]
-    if kept and len(few) * 2 > len(kept):
-        again = ["lab", "run", run.scenario, "--build", run.build[:12], "--device", run.device]
-        command = shlex.join([*again, "--iterations", str(SHORTEST)])
-        how = f"`{command}`" if run.comparison is None else "plan.iterations of its scenario"
+    if few:
         yield (
             f"Whether trials had settled is unknown: that takes at least {SHORTEST} iterations, warm-up included "
-            f"({how})."
+            f"({_more_iterations(run, max(1, SHORTEST - max(one.warmups for one in few)))})."
         )
     gone = sum("sensor_gone" in one.trial.flags for one in kept)
     if gone:
         yield (
-            f"{gone} of {len(kept)} trials began without a reading of a sensor that usually gives one; "
-            f"`lab probe {shlex.quote(run.device)}` shows whether it does now, or why not."
+            f"{gone} of {number_of(len(kept), 'trial')} began without a reading of a sensor that usually gives "
+            f"one; `lab probe {shlex.quote(run.device)}` shows whether it does now, or why not."
         )
     dark = sum("ungated" in one.trial.flags for one in kept)
     if dark and run.context.facts.get("device_kind") != "host":  # a host is never left to cool
         yield (
-            f"{dark} of {len(kept)} trials began at an unknown temperature: `lab probe {shlex.quote(run.device)}` "
-            "shows which sensors the device lets the lab read."
+            f"{dark} of {number_of(len(kept), 'trial')} began at an unknown temperature: "
+            f"`lab probe {shlex.quote(run.device)}` shows which sensors the device lets the lab read."
         )
+
+
+def _more_iterations(run: Run, count: int) -> str:
+    """Return the command that measures this scenario, and nothing else, with so many iterations; or the key."""
+    if run.comparison is not None or not (SCENARIOS / f"{run.scenario}.toml").is_file():
+        return f"plan.iterations = {count} in its scenario"
+    words = ["lab run", run.scenario, f"--iterations {count}"]
+    words += [f"--build {shlex.quote(run.build_line)}"] if run.build_line else []
+    words += [f"--device {shlex.quote(run.device)}"] if run.context.facts.get("device_kind") != "host" else []
+    return plain(f"`{' '.join(words)}`")

@@ -8,8 +8,9 @@ from statistics import median
 
 from lab.gate.throttle import STATUS
 from lab.records import Run
+from lab.records.telling import shares
 from lab.report.evidence import Evidence
-from lab.report.wording import listing, percent, plain, quantity
+from lab.report.wording import listing, number_of, plain, quantity
 from lab.trial.energy import energy
 
 TOLD = 3
@@ -26,7 +27,7 @@ def doing_words(one: Evidence) -> str:
         if pair is not None
     ]
     if doing.cap is not None and doing.cap[1] < 1:
-        parts.append(f"{doing.cap[0]} always allowed at least {percent(doing.cap[1])} of its top clock")
+        parts.append(f"{doing.cap[0]} always allowed at least {shares(doing.cap[1], 1.0)[0]} of its top clock")
     if doing.cooling:
         parts.append(f"throttled by {listing(doing.cooling)}")
     if doing.status:
@@ -50,32 +51,34 @@ def device_words(kept: Sequence[Evidence]) -> list[str]:
         if known:
             starts = [pair[0] for pair in known]
             words.append(
-                f"{name}: trials began at {_range(starts)} °C, "
+                f"{name}: trials began at {span_of(starts)} °C, "
                 f"the peak was {max(pair[1] for pair in known):.1f} °C"
             )
     levels = [one.doing.level for one in kept if one.doing.level is not None]
     powered = Counter(one.doing.powered for one in kept if one.doing.powered is not None)
     if levels:
-        charging = f"; on power in {powered[True]} of {powered.total()} trials" if powered else ""
+        charging = f"; on power in {powered[True]} of {number_of(powered.total(), 'trial')}" if powered else ""
         first, last = f"{max(levels):.0f} %", f"{min(levels):.0f} %"
         words.append(f"battery level: {first if first == last else f'{first} to {last}'}{charging}")
     caps = [one.doing.cap for one in kept if one.doing.cap is not None]
     if caps:
         name, share = min(caps, key=lambda pair: pair[1])
         words.append(
-            f"clocks: {plain(name)} was once allowed only {percent(share)} of its top clock" if share < 1
+            f"clocks: {plain(name)} was once allowed only {shares(share, 1.0)[0]} of its top clock" if share < 1
             else "clocks: every CPU policy was allowed its top clock throughout"
         )  # fmt: skip
     throttled = sum(bool(one.doing.cooling or one.doing.status) for one in kept)
     if throttled or any(one.doing.status is not None for one in kept):
-        words.append(f"throttling reported in {throttled} of {len(kept)} trials")
+        words.append(f"throttling reported in {throttled} of {number_of(len(kept), 'trial')}")
     others = [one.doing.others_cores for one in kept if one.doing.others_cores is not None]
     if others:
-        words.append(f"others' CPU: {min(others):.2f} to {max(others):.2f} cores, median {median(others):.2f}")
+        low, high = f"{min(others):.2f}", f"{max(others):.2f}"
+        span = f"{low} to {high} cores, median {median(others):.2f}" if low != high else f"{low} cores throughout"
+        words.append(f"others' CPU: {span}")
     return words + _unknown(kept)
 
 
-def _range(values: Sequence[float]) -> str:
+def span_of(values: Sequence[float]) -> str:
     """Return the lowest and the highest value, or one value where they are equal."""
     low, high = f"{min(values):.1f}", f"{max(values):.1f}"
     return low if low == high else f"{low} to {high}"
@@ -89,7 +92,7 @@ def energy_words(kept: Sequence[Evidence]) -> list[str]:
     told = [f"{used.words} (trial {trial.number})" for trial, used in found if used.joules is not None]
     if not told:
         return [plain(f"energy: {max((used for _, used in found), key=lambda used: used.seconds).words}")]
-    more = f"; and of {len(told) - TOLD} more trials" if len(told) > TOLD else ""
+    more = f"; and of {number_of(len(told) - TOLD, 'more trial')}" if len(told) > TOLD else ""
     return [plain(f"energy: {'; '.join(told[:TOLD])}{more}")]
 
 
@@ -97,7 +100,10 @@ def _unknown(kept: Sequence[Evidence]) -> list[str]:
     """Return what could not be read, and in how many trials."""
     words = []
     why = Counter(one.doing.unknown for one in kept if one.doing.unknown)
-    words += [f"the device is unknown in {count} of {len(kept)} trials: {reason}" for reason, count in why.items()]
+    words += [
+        f"the device is unknown in {count} of {number_of(len(kept), 'trial')}: {reason}"
+        for reason, count in why.items()
+    ]
     seen = [one for one in kept if not one.doing.unknown]
     if seen and not any(one.doing.skin or one.doing.soc or one.doing.battery for one in seen):
         words.append("no temperature could be read: the temperature at which trials began is unknown")

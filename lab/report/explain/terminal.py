@@ -11,6 +11,7 @@ from rich.console import Group as Lines
 from rich.text import Text
 
 from lab.records import Vitals
+from lab.report.explain.device import span_of
 from lab.report.explain.view import Explanation, Group, Line
 from lab.report.spark import BAD, NONE, spark
 from lab.report.wording import on_device, percent, plain
@@ -33,7 +34,7 @@ def render_explanation(found: Explanation) -> RenderableType:
     parts += [_indented(words) for words in found.common]
     parts += _bars(found)
     for group in found.groups:
-        parts += _group(group)
+        parts += _group(group, found.run.id)
     for title, lines in found.sections:
         parts += _section(title, lines)
     parts += _section("What to do next", [f"{n}. {step}" for n, step in enumerate(found.advice, start=1)])
@@ -87,7 +88,7 @@ def _readings(during: Sequence[Vitals]) -> list[RenderableType]:
     for name in names:
         values = [one.celsius.get(name) for one in during]
         known = [value for value in values if value is not None]
-        lines.append(Text(f"  {plain(name)} {min(known):.1f} to {max(known):.1f} °C"))
+        lines.append(Text(f"  {plain(name)} {span_of(known)} °C"))
         lines.append(Text(f"    {spark(values, width=WIDTH)}"))
     return lines
 
@@ -112,7 +113,7 @@ def _bars(found: Explanation) -> list[RenderableType]:
         warm = [value for value in peaks if value is not None]
         if warm:
             lines += [
-                f"{name}, peak of each, {min(warm):.1f} to {max(warm):.1f} °C",
+                f"{name}, peak of each, {span_of(warm)} °C",
                 f"  {spark(peaks, width=WIDTH)}",
             ]
     return [_Wrapped(line, 0) for line in lines]
@@ -125,12 +126,13 @@ def _key(shown: Sequence[float | None], bad: Sequence[bool]) -> str:
     return f" ({', '.join(signs)})" if signs else ""
 
 
-def _group(group: Group) -> list[RenderableType]:
+def _group(group: Group, run_id: str) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(), _Wrapped(group.heading, 0, "" if group.good else "bold red")]
     for line in group.examples:
         parts += _told(line)
     if group.examples and group.others:
-        parts.append(_indented(f"likewise {group.others}: `--trial NUMBER` shows each"))
+        first = group.others.partition(",")[0].partition("-")[0]
+        parts.append(_indented(f"likewise {group.others}: `lab explain {run_id[:13]} --trial {first}` shows one"))
     return parts
 
 

@@ -9,7 +9,7 @@ from statistics import mean
 
 from lab.records import Metric
 from lab.report.evidence import Evidence
-from lab.report.wording import number_of, percent
+from lab.report.wording import number_of, percent, quantity
 from lab.stats.interval import Spread
 from lab.stats.pairs import cost_s
 from lab.stats.plan import MEDIAN_COST, iterations_per_trial
@@ -23,15 +23,22 @@ BLOCKS = 0.05
 MOST_OF_IT = 0.5
 """Beyond this share of the variance of a trial's median, iterations make most of it."""
 
+ALL_OF_IT = 0.995
+"""Beyond this share, which prints as 100 %, they make all of it."""
+
 MOST_ITERATIONS = 200
 """The most iterations that are advised: a judgement, as iterations of one process do not replace trials."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The number of iterations that makes the most of device time, and the seconds that this follows from."""
+    """The number of iterations that makes the most of device time, and the seconds that this follows from.
+
+    `settles` is how many iterations it takes at least to show whether a trial settled.
+    """
 
     iterations: int
+    settles: int
     start_s: float
     iteration_s: float
 
@@ -89,7 +96,8 @@ def _best(measured: Sequence[Evidence], spread: Spread, metric: Metric) -> Best 
     if start_s <= 0:
         return None
     wanted = iterations_per_trial(spread, start_s=start_s, iteration_s=iteration_s, least=1, most=MOST_ITERATIONS)
-    return Best(wanted, start_s, iteration_s)
+    settles = max(1, SHORTEST - max(one.warmups for one in measured))
+    return Best(wanted, settles, start_s, iteration_s)
 
 
 def variance_words(found: Sources, split: Split | None) -> tuple[str, ...]:
@@ -106,10 +114,16 @@ def _levels(found: Sources, split: Split | None) -> str:
     text = f"between trials: {percent(found.between_cv)}; within trials (iterations): {within}"
     if split is None:
         return text
+    if split.share > ALL_OF_IT:
+        return f"{text}. At their present number, iterations make all of the variance of a trial's median"
     return (
         f"{text}. At their present number, iterations make {_whole(split.share)} of the variance of a trial's "
         f"median: more of them could narrow the interval by {_whole(split.gain)} at most"
     )
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
 
 
 def _whole(share: float) -> str:
@@ -122,11 +136,11 @@ def _blocks(found: Sources) -> tuple[str, ...]:
             return ()
         return ("blocks: too few trials to tell whether trials of a block have something in common",)
     if found.block_p > BLOCKS:
-        return (f"blocks: no effect seen (p = {found.block_p:.2g})",)
-    share = f"{found.block_share:.0%}".replace("%", " %")
+        return (f"blocks: no effect seen ({_p(found.block_p)})",)
+    share = _whole(found.block_share)
     return (
-        f"blocks: {share} of the variance between trials is common to the trials of a block (p = "
-        f"{found.block_p:.2g}): it came and went with time. Comparing cells block by block removes it",
+        f"blocks: {share} of the variance between trials is common to the trials of a block "
+        f"({_p(found.block_p)}): it came and went with time. Comparing cells block by block removes it",
     )
 
 
@@ -143,8 +157,7 @@ def _links(found: Sources) -> tuple[str, ...]:
             direction = "higher" if link.rho > 0 else "lower"
             told.append(
                 f"{link.name}: the {MORE.get(link.name, 'more')}, the {direction} the figure "
-                f"(rank correlation {link.rho:+.2f}, "
-                f"p = {link.p:.2g}, {link.n} trials)"
+                f"(rank correlation {link.rho:+.2f}, {_p(link.p)}, {number_of(link.n, 'trial')})"
             )
         else:
             untold.append((link.name, link.rho, link.visible))
@@ -153,9 +166,10 @@ def _links(found: Sources) -> tuple[str, ...]:
     if untold:
         names = ", ".join(f"{name} {rho:+.2f}" for name, rho, _ in untold)
         least = max(visible or 1.0 for _, _, visible in untold)
+        beyond = f"only a rank correlation beyond {least:.2f}" if least < 1 else "no rank correlation"
         told.append(
-            f"no link found: {names}; with so few trials only a rank correlation beyond {least:.2f} would "
-            f"count (chance of a false link {ALPHA:.0%} in all)".replace("%", " %")
+            f"no link found: {names}; with so few trials {beyond} would count (chance of a false link "
+            f"{_whole(ALPHA)} in all)"
         )
     if unknown:
         least = ENOUGH + found.cells - 1
@@ -169,9 +183,10 @@ def _spending(split: Split | None) -> tuple[str, ...]:
     if split is None or split.best is None:
         return ()
     best = split.best
-    settles = f"; {SHORTEST}, warm-up included, would also show whether a trial settles"
+    count = max(best.iterations, best.settles)
+    why = ", the fewest that show whether it settled" if count > best.iterations else ""
     return (
-        f"device time goes furthest with about {number_of(best.iterations, 'iteration')} a trial "
-        f"(now {split.now}): a trial costs {best.start_s:.1f} s before its first, then "
-        f"{best.iteration_s:.2g} s each{settles if best.iterations < SHORTEST else ''}",
+        f"device time goes furthest with about {number_of(count, 'iteration')} a trial{why} "
+        f"(now {split.now}): a trial costs {quantity(best.start_s, 's')} before its first, then "
+        f"{quantity(best.iteration_s, 's')} each",
     )

@@ -140,7 +140,7 @@ def numbers_of(numbers: Sequence[int]) -> str:
 
 def trials_of(count: int) -> str:
     """Return a number of trials with its noun."""
-    return f"{count} trial{'s'[: count != 1]}"
+    return number_of(count, "trial")
 
 
 def _flag(flag: str) -> str:
@@ -163,7 +163,7 @@ def _line(
         remarks.append("throttled")
     share = relative.get(trial.number)
     if standing == "counts" and share is not None and _far(trial.number, relative):
-        remarks.append(f"{abs(share - 1):.0%} {_slower(share, metric)} than its cell's mean".replace("%", " %"))
+        remarks.append(f"{percent(abs(share - 1))} {_slower(share, metric)} than its cell's mean")
     remarks += one.doing.oddities
     return Line(
         number=trial.number,
@@ -262,14 +262,14 @@ def _point(one: Evidence, kept: Sequence[Evidence], metric: Metric) -> Point | N
 
 def _summary(run: Run, lines: Sequence[Line]) -> str:
     counts = Counter(line.standing for line in lines)
-    words = [f"{counts['counts']} count"]
+    words = [{0: "none counts", 1: "1 counts"}.get(counts["counts"], f"{counts['counts']} count")]
     if counts["invalid"]:
         words.append(f"{counts['invalid']} invalid")
     if counts["unsteady"]:
         words.append(f"{counts['unsteady']} never settled")
     if counts["memory"]:
         words.append(f"{counts['memory']} of the memory pass")
-    text = f"{trials_of(len(lines))}: {listing(words)}."
+    text = f"{trials_of(len(lines))}: {listing(words)}." if lines else "No trial."
     if run.inject is not None:
         text += (
             f" A slow-down of {percent(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "
@@ -301,7 +301,8 @@ def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
 
 def _fine(lines: Sequence[Line]) -> str:
     states = Counter("steady from" if line.state.startswith("steady from") else line.state for line in lines)
-    words = [f"all {next(iter(states))}"] if len(states) == 1 else []
+    same = next(iter(states), "")
+    words = [same if same.startswith("steadiness unknown") else f"all {same}"] if len(states) == 1 else []
     if not words or words == ["all steady from"]:
         late = [line.evidence.trial.first_steady for line in lines if line.evidence.trial.first_steady]
         words = [f"{count} {state}" for state, count in states.items() if state != "steady from"]

@@ -24,7 +24,7 @@ def test_a_phone_whose_clocks_are_cut_must_wait() -> None:
 
     assert (opened.waited_s, opened.timed_out) == (10.0, "")
     assert door.told == [
-        "waiting: policy7 is allowed 58% of its highest clock, wanted at least 85%; 1800 s left to wait"
+        "waiting: policy7 is allowed 58 % of its highest clock, wanted at least 85 %; 1800 s left to wait"
     ]
 
 
@@ -33,7 +33,7 @@ def test_a_phone_whose_clocks_stay_cut_does_not_count() -> None:
     opened = Door(repeat(cut(0.58)), wanted=Gates(wait_s=60.0)).passed()
 
     assert opened.timed_out == (
-        "the device was not ready within 60 s: policy7 is allowed 58% of its highest clock, wanted at least 85%"
+        "the device was not ready within 60 s: policy7 is allowed 58 % of its highest clock, wanted at least 85 %"
     )
 
 
@@ -51,6 +51,6 @@ def test_cut_clocks_are_measured_against_what_a_profile_set() -> None:
 
     assert first.timed_out == ""
     assert later.timed_out == (
-        "the device was not ready within 5 s: policy7 is allowed 75% of the highest clock seen at a gate, "
-        "wanted at least 85%"
+        "the device was not ready within 5 s: policy7 is allowed 75 % of the highest clock seen at a gate, "
+        "wanted at least 85 %"
     )

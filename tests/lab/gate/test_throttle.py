@@ -123,8 +123,8 @@ def test_clocks_kept_low_for_most_of_a_trial_are_reported() -> None:
 
     assert words(samples(whole, low, whole, whole)) == ""
     assert words(samples(whole, low, low, low)) == (
-        "policy7 was allowed 58% of its highest clock, wanted at least 85% (median of 4 readings; "
-        "100% when it began); vtskin-max read 30.0 °C at 1 s of 3 s: it was 58%"
+        "policy7 was allowed 58 % of its highest clock, wanted at least 85 % (median of 4 readings; "
+        "100 % when it began); vtskin-max read 30.0 °C at 1 s of 3 s: it was 58 %"
     )
     assert words(samples({"caps": {"policy0": 0.85}}, {"caps": {"policy0": 0.85}})) == ""
 
@@ -134,12 +134,12 @@ def test_a_phone_that_never_offered_its_clocks_is_reported_unless_a_profile_set_
     before = replace(COOL, caps={"policy7": 0.6})
     kept, lost = samples(*[{"caps": {"policy7": 0.6}}] * 3), samples(*[{"caps": {"policy7": 0.5}}] * 3)
 
-    assert "policy7 was allowed 60% of its highest clock" in words(kept, before=before)
+    assert "policy7 was allowed 60 % of its highest clock" in words(kept, before=before)
     for profile in ("fixed", "rooted"):
         assert words(kept, before=before, profile=profile) == ""
         assert words(lost, before=before, profile=profile) == (
-            "policy7 was allowed 83% of the highest clock seen at a gate, wanted at least 85% "
-            "(median of 3 readings; 100% when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 83%"
+            "policy7 was allowed 83 % of the highest clock seen at a gate, wanted at least 85 % "
+            "(median of 3 readings; 100 % when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 83 %"
         )
 
 
@@ -148,8 +148,8 @@ def test_a_pinned_phone_that_was_cut_when_its_trial_began_is_reported() -> None:
     pinned, cut = replace(COOL, caps={"policy7": 0.6}), replace(COOL, caps={"policy7": 0.4})
 
     assert words(samples(*[{"caps": cut.caps}] * 3), before=cut, profile="rooted", gates_before=[pinned]) == (
-        "policy7 was allowed 67% of the highest clock seen at a gate, wanted at least 85% "
-        "(median of 3 readings; 67% when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 67%"
+        "policy7 was allowed 67 % of the highest clock seen at a gate, wanted at least 85 % "
+        "(median of 3 readings; 67 % when it began); vtskin-max read 30.0 °C at 0 s of 2 s: it was 67 %"
     )
 
 

@@ -31,7 +31,7 @@ def test_shares_stand_beside_the_cells_with_the_time_of_a_token(tmp_path: Path) 
 
     assert [head.text for head in drawn.heads] == [
         *("parallel tokens", "time", "products", "attention", "unpacking", "rest"),
-        *("products a token", "attention a token"),
+        *("products per token", "attention per token"),
     ]
     assert [row.texts for row in drawn.rows] == [
         ("1", "4.00 s", "75 %", "12 %", "0 %", "12 %", "30.0 ms", "5.00 ms"),

@@ -46,7 +46,10 @@ def test_words_are_aligned_left_and_numbers_right() -> None:
     assert rows[0] == ["name", "value", "faults"]
     assert rows[2] == ["a|b", "1.5", "0"] and rows[3] == ["small", "print"]
     assert markdown.draw(figures()).splitlines()[:2] == ["| name | value | faults |", "| --- | ---: | ---: |"]
-    assert '<td class="words">a|b</td><td class="n">1.5<br>' in page
+    assert (
+        '<td data-head="name" class="words"><div>a|b</div></td><td data-head="value" class="n"><div>1.5<br>'
+        in page
+    )
     assert '<th class="n" title="in seconds">value</th>' in page
     assert not any("hidden" in text for text in (drawn_in_terminal(figures()), markdown.draw(figures()), page))
 
@@ -70,5 +73,5 @@ def test_a_standing_is_a_style(standing: str, name: str) -> None:
     page = drawn_as_page(figures(standing))
 
     assert f'<tr class="{name}">' in page
-    assert page.count(" bad") == 1 and '<td class="n bad">3</td>' in page
+    assert page.count(" bad") == 1 and 'class="n bad"><div>3</div></td>' in page
     assert ("**0**" in markdown.draw(figures(standing))) == (standing == "best")

@@ -61,7 +61,7 @@ def test_a_missing_interval_is_reported_with_the_number_of_trials() -> None:
     found = Interval(0.31, None, None, 0.95, 1)
 
     assert span(found, "s") == "none"
-    assert estimate_with_interval(found, "s") == "310 ms (no interval: 1 valid trial)"
+    assert estimate_with_interval(found, "s") == "310 ms (no interval: 1 valid trial is too few)"
 
 
 def test_shares_are_short() -> None:
@@ -116,3 +116,10 @@ def test_a_column_of_intervals_says_its_level_once_or_row_by_row() -> None:
     assert head == "interval"
     assert ranged(of_five, "s", head) == "1.00 to 3.00 s (94 %)"
     assert ranged(of_nine, "s", "95 % interval") == "1.50 to 2.50 s"
+
+
+def test_a_percentage_has_two_digits_and_never_more_than_it_shows() -> None:
+    """10 %, not 10.0 %; nothing tiny, and huge ones with separators."""
+    values = (0.0996, 0.1, 0.0999, 1e-9, -1e-9, 12.34, 1234.5, float("inf"))
+
+    assert [percent(v) for v in values] == ["10 %", "10 %", "10 %", "0 %", "0 %", "1234 %", "123,450 %", "inf %"]

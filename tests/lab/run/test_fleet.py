@@ -41,7 +41,7 @@ class Quiet:
         self.said.append(words)
 
     @contextmanager
-    def run(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Callable[[Trial], None]]]:
+    def run(self, title: str, record: Run, done: int) -> Iterator[tuple[Watch, Callable[[Trial], None]]]:
         """Show nothing of a run."""
         yield (lambda now: None), lambda trial: None
 

@@ -80,7 +80,7 @@ ASKED: dict[str, tuple[Sequence[float], str]] = {
     "selfcheck": (
         [0.05],
         "How often does the lab report a change between equal builds, and which slow-downs does it find? "
-        "`lab selfcheck` answers that, from many such runs. In this one: The prefill takes 50.0 ms (95 % interval "
+        "`lab selfcheck` answers that, from many runs like this one. The prefill takes 50.0 ms (95 % interval "
         "49.5 to 50.5 ms).",
     ),
 }  # fmt: skip

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html.parser import HTMLParser
+from pathlib import Path
+
+from playwright.sync_api import Page
 
 from lab.records import Answer, Trial
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
+from lab.report.answer.saved import figures
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
+from lab.scenario.workloads import WORKLOADS
+from lab.trial.metrics import METRICS
 from tests.lab.report.report_runs import (
     ENCODE,
     HOSTILE,
+    NOISE,
     batches,
+    cell,
     example,
+    invalid,
     printed,
     run_of,
+    trials_of,
 )
 
 
@@ -94,3 +104,29 @@ def test_an_answer_of_nothing_still_has_a_page() -> None:
     assert "No chart" in page_of([(found, [])])[0]
     assert "No run" in page_of([])[0]
     assert "No answer" in printed(render_terminal(found)) and "No answer" in render_markdown(found)
+
+
+def test_no_table_is_wider_than_its_box_and_none_is_blank(browser_page: Page, tmp_path: Path) -> None:
+    """On a desk and on a phone: nothing lies outside of a box, and no row is mostly empty."""
+    cells = batches(1, 2, 3, 4, 5, 6)
+    metrics = [METRICS[name] for name in WORKLOADS["encode_image"].metrics]
+    values = {each.name: [[place / 3 * n for n in NOISE] for place in range(1, 7)] for each in metrics}
+    trials = [*trials_of(cells, values), invalid(99, 7, cells[0].key, "x" * 200, encode_s=(1.0,))]
+    one, many = (cell("all", coupled=True),), {name: [[1234.5 * n for n in NOISE]] for name in METRICS}
+    wide = answer(run_of(cells), trials, question="?", metric=ENCODE, other_metrics=metrics, published=figures())
+    long = answer(
+        run_of(one), trials_of(one, many), question="?", metric=ENCODE, other_metrics=[*METRICS.values()]
+    )
+    page = tmp_path / "report.html"
+    page.write_text(render_html([(wide, trials), (long, []), example(HOSTILE)]))
+
+    for width, boxes in ((1280, ".scroll"), (390, ".scroll:has(table)")):
+        browser_page.set_viewport_size({"width": width, "height": 900})
+        browser_page.goto(page.as_uri())
+        browser_page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert browser_page.locator(boxes).count() >= 6
+        outside = "e => e.scrollWidth > e.clientWidth + 1"
+        assert browser_page.evaluate(f"[...document.querySelectorAll('{boxes}')].filter({outside}).length") == 0
+        assert browser_page.evaluate("document.documentElement.scrollWidth") <= width
+    tall = "e => e.getBoundingClientRect().height > 60 + 3 * (e.innerText + e.dataset.head).length"
+    assert browser_page.evaluate(f"[...document.querySelectorAll('td')].filter({tall}).length") == 0

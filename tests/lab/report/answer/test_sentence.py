@@ -196,3 +196,26 @@ def test_a_saving_beyond_what_overlap_can_explain_gets_a_remark() -> None:
         "they take 270 ms. That is more than overlap can explain: look for other load and measure again."
         in found.sentence
     )
+
+
+def test_an_unjudged_cell_with_a_better_figure_contradicts_nothing() -> None:
+    """Two trials of it, at 300 ms: the best of the others is not called fastest of all."""
+    cells = batches(1, 4, 6)
+    trials = [
+        trial
+        for trial in trials_of(cells, {"encode_s": times(0.4, 0.3, 0.33)})
+        if trial.block <= 2 or trial.cell != cells[1].key
+    ]
+    found = encode_answer(cells, trials)
+
+    assert found.sentence.startswith("Fastest of the 2 judged cells: 6 patches per batch, at 330 ms")
+    assert "Not judged: 4 patches per batch (2 valid trials); 4 are needed." in found.sentence
+    assert not any("beyond" in words for words in found.warnings)
+
+
+def test_a_better_figure_of_too_few_trials_is_told_with_its_number() -> None:
+    """A closed loop has no interval of five trials; it does not say so as if five were many."""
+    cells = batches(1, 4)
+    trials = [t for t in trials_of(cells, {"encode_s": times(0.4, 0.3)}) if t.block <= 4]
+
+    assert "at 299 ms (no interval: 4 valid trials are too few)." in encode_answer(cells, trials).sentence

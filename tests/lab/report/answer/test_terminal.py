@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from lab.report.answer.terminal import render_terminal
+from lab.records import Context
+from lab.report.answer.saved import figures
+from lab.report.answer.tables import published_lines
+from lab.report.answer.terminal import render_sentences, render_terminal
+from lab.report.answer.view import answer
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
+from lab.scenario.workloads import WORKLOADS
+from lab.trial.metrics import METRICS
 from tests.lab.report.report_runs import (
     HOSTILE,
     example,
     printed,
+    run_of,
+    trials_of,
 )
 
 
@@ -24,7 +35,7 @@ def test_a_terminal_of_80_columns_shows_every_figure_whole(width: int) -> None:
     rows = [line.split() for line in text.splitlines() if re.match(r" [* ~]  [146] ", line)]
     assert [row[:2] for row in rows] == [["1", "400"], ["~", "4"], ["~", "6"]]
     assert "297 to 303" in text and "1 x wrong_output" in text
-    assert "published: image encoding 2.06 s (patches_per_batch=4)" in text and "not compared" in text
+    assert "published: image encoding 2.06 s (4 patches per batch)" in text and "not compared" in text
 
 
 def test_a_hostile_name_stays_text_in_a_terminal() -> None:
@@ -32,3 +43,36 @@ def test_a_hostile_name_stays_text_in_a_terminal() -> None:
     text = printed(render_terminal(example(HOSTILE + "[bold red]")[0]), 120)
 
     assert "\x1b" not in text and "[bold red]" in text.replace("\n", "")
+
+
+def test_the_answers_of_a_suite_stand_together() -> None:
+    """Each question with its sentence, and no table between them; another device is named."""
+    found, _ = example()
+    phone = replace(found, run=replace(found.run, device="lab-3", context=Context({"device_kind": "phone"})))
+
+    lines = printed(render_sentences([found, phone]), 900).splitlines()
+
+    assert lines[1] == "The answers"
+    assert lines[2] == found.question and lines[4] == f"{found.question} (lab-3)"
+    assert lines[3] == lines[5] == f"  {found.sentence}"
+
+
+@pytest.mark.parametrize("name", sorted({figure.scenario for figure in figures()}))
+def test_a_published_figure_takes_one_line(name: str) -> None:
+    """In a terminal of 80 columns, for every bundled scenario."""
+    scenario = load(SCENARIOS / f"{name}.toml")
+    metrics = [METRICS[each] for each in WORKLOADS[scenario.kind].metrics]
+    values = {each.name: [[1.0 if each.unit == "s" else 90.0] * 6 for _ in scenario.cells] for each in metrics}
+    found = answer(
+        run_of(scenario.cells, scenario=name),
+        trials_of(scenario.cells, values),
+        question="?",
+        metric=METRICS[scenario.metric],
+        other_metrics=metrics,
+        published=figures(),
+    )
+
+    lines = published_lines(found)
+
+    assert len(lines) == 1 + len(found.published) > 1
+    assert [line for line in lines if len(line) > 80] == []

@@ -141,7 +141,7 @@ def test_warnings_name_what_weakens_the_answer() -> None:
     assert found.warnings[0] == "The run is interrupted: planned trials are missing."
     assert found.warnings[1].startswith("Noisy: trials of 1, 2 and 4 vary by 1")
     assert found.warnings[-1] == (
-        "The best cell is the largest patches_per_batch that was tried: the true optimum may lie beyond."
+        "The largest patches per batch that was tried has the best estimate: the true optimum may lie beyond."
     )
 
 
@@ -159,7 +159,7 @@ def test_a_closed_loop_that_stopped_short_of_its_target_says_so() -> None:
 
     told = said(asked)
     assert len(told) == 1
-    assert told[0].startswith("Less precise than plan.target asks (2.0 %): 2 to ")
+    assert told[0].startswith("Less precise than plan.target asks (±2.0 %): 2 (±")
     assert told[0].endswith("The run stopped when the time ran out (plan.budget_s).")
     assert said(replace(asked, target=0.5)) == said(run_of(cells)) == []
     assert said(replace(asked, blocks=4, most=6))[0].endswith("after 6 trials, plan.most.")
@@ -254,7 +254,7 @@ def test_unsteady_trials_have_a_column_of_their_own_and_flags_a_line() -> None:
     found, trials = unsteady_answer()
 
     assert [(s.valid, s.unsteady) for s in found.summaries] == [(5, 1), (6, 0)]
-    assert any("1 of 12 trials never settled and enter no figure" in w for w in found.warnings)
+    assert any("1 of 12 trials never settled and enters no figure" in w for w in found.warnings)
     assert any(re.match(r"Of 12 valid trials: 2 busy \(", w) for w in found.warnings)
     text = printed(render_terminal(found))
     assert max(map(len, text.splitlines())) <= 80 and "unsteady" in text

@@ -10,10 +10,10 @@ import pytest
 
 from device_agents.contract import InvalidReason, Iteration
 from lab.records import Run, Trial
-from lab.report.evidence import Evidence, evidence_of
+from lab.report.evidence import Doing, Evidence, evidence_of
 from lab.report.explain.view import explain
 from lab.report.reasons import REASONS
-from tests.lab.report.report_runs import CELLS, ENCODE, bad, fine, kept_of, run_of
+from tests.lab.report.report_runs import CELLS, ENCODE, bad, explained, fine, kept_of, run_of
 
 SIDE = replace(run_of(CELLS), comparison="0192f3a1-0000-7abc-8def-001122334455")
 """A run that is one side of a comparison."""
@@ -74,11 +74,9 @@ def test_only_lab_run_can_be_asked_for_more_iterations(tmp_path: Path) -> None:
     """`lab compare` takes the plan of its scenario."""
     kept = short_trials(tmp_path, warmups=0, measured=5)
 
-    assert "(`lab run vit_batch --build a3a3a3a3a3a3 --device host --iterations 10`)" in advised(
-        run_of(CELLS[:1]), kept
-    )
+    assert "(`lab run vit_batch --iterations 10 --build nano-paper" in advised(run_of(CELLS[:1]), kept)
     assert "--iterations" not in advised(replace(SIDE, cells=CELLS[:1]), kept)
-    assert "(plan.iterations of its scenario)" in advised(replace(SIDE, cells=CELLS[:1]), kept)
+    assert "(plan.iterations = 10 in its scenario)" in advised(replace(SIDE, cells=CELLS[:1]), kept)
 
 
 @pytest.mark.parametrize(
@@ -108,3 +106,25 @@ def test_a_trial_that_never_settled_is_told_with_all_its_iterations(tmp_path: Pa
     )
 
     assert found.lines[0].state == "never settled in 15 iterations"
+
+
+def test_a_machine_that_starved_its_trials_is_told_once() -> None:
+    """The same trials were flagged as busy at their start: the advice would be the same."""
+    starved = [replace(bad(t, InvalidReason.STARVED, ""), flags=("busy",)) for t in fine(4)]
+
+    found = explained(kept_of(starved), run_of(CELLS))
+
+    assert [step for step in found.advice if "what else runs" in step] == [
+        "starved (8 of 8 trials). Stop what else runs on the machine (`top` shows it), then measure again. "
+        "gates.cpu_time_least says how much CPU time a trial must get."
+    ]
+
+
+def test_busy_trials_are_told_with_the_load_of_busy_trials() -> None:
+    """Four of sixteen ran beside 1.5 cores of others; the median of all would be 0.1."""
+    quiet = kept_of(fine(6), Doing(others_cores=0.1))
+    busy = kept_of([replace(t, number=t.number + 12, flags=("busy",)) for t in fine(2)], Doing(others_cores=1.5))
+
+    words = " ".join(explained([*quiet, *busy], run_of(CELLS)).advice)
+
+    assert "4 of 16 trials ran on a busy device (others used 1.5 cores, the median of these)" in words

@@ -39,8 +39,8 @@ def test_a_throttled_phone_is_described_by_its_sensors() -> None:
         "waited 42.0 s at the gate; battery 31.0 -> 31.5 °C; skin 30.5 -> 36.5 °C; chip 40.0 -> 71.0 °C; policy4 "
         "always allowed at least 62 % of its top clock; throttled by cpufreq-cpu4; thermal status moderate"
     )
-    assert "throttling reported in 1 of 1 trials" in found.device
-    assert found.advice[0].startswith("throttled (1 of 1 trials). Cool it before")
+    assert "throttling reported in 1 of 1 trial" in found.device
+    assert found.advice[0].startswith("throttled (1 of 1 trial). Cool it before")
 
 
 def test_energy_is_told_where_the_battery_paid_for_it_and_why_not_elsewhere() -> None:
