@@ -127,4 +127,4 @@ def test_busy_trials_are_told_with_the_load_of_busy_trials() -> None:
 
     words = " ".join(explained([*quiet, *busy], run_of(CELLS)).advice)
 
-    assert "4 of 16 trials ran on a busy device (others used 1.5 cores, the median of these)" in words
+    assert "4 of 16 trials began on a busy device (during these others used 1.5 cores, the median)" in words
