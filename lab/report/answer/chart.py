@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.records import Answer, CellSummary, Metric, Published, Trial
-from lab.report.answer.standing import Standing, standing_of
-from lab.report.answer.view import matches
+from lab.report.answer.standing import Standing, matches, standing_of
 from lab.report.scale import WIDTH, Scale
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
 from lab.stats.sample import counted, value_of

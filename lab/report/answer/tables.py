@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lab.records import LEVEL, Answer, Cell, CellSummary, Interval, Metric, Published, Sustained, Trial, Window
-from lab.report.answer.standing import standing_of
-from lab.report.answer.view import matches
+from lab.report.answer.standing import matches, standing_of
 from lab.report.table import Column, Head, Row, Table, table
 from lab.report.wording import (
     against,

@@ -21,6 +21,7 @@ from lab.records import (
 )
 from lab.records.telling import shares
 from lab.report.answer.sentence import sentence
+from lab.report.answer.standing import matches
 from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.lost import lost_best
 from lab.report.reasons import FLAGS
@@ -107,13 +108,6 @@ def _of_emulated(trials: Sequence[Trial]) -> str:
     return (
         f"It works: {number_of(counted, 'valid trial')} of {len(trials)}. Emulated: the times below are not "
         "measurements and are never compared."
-    )
-
-
-def matches(figure: Published, cell: Cell) -> bool:
-    """Return whether a published figure is about a cell: equal on every parameter that it names."""
-    return all(
-        name in cell.parameters and cell.parameters[name] == value for name, value in figure.parameters.items()
     )
 
 
