@@ -50,20 +50,20 @@ _RUN = r"""
 limit=$1 out=$2 err=$3; shift 3
 rm -f nap
 sh -c 'sleep $1 & echo $! >nap; wait $!; kill -9 -$2' limit $limit $$ 9>&- </dev/null >/dev/null 2>&1 &
-clock=$!
-"$@" </dev/null >"$out" 2>"$err"
-status=$? tries=0
+clock=$! tries=0
 while [ ! -s nap ] && [ $tries -lt 20 ]; do sleep 0.05; tries=$((tries + 1)); done
-kill -9 $clock
-IFS= read -r nap <nap && kill -9 "$nap"
+IFS= read -r nap <nap
+"$@" </dev/null >"$out" 2>"$err"
+status=$?
+kill -9 $clock $nap
 printf %-4d $status 1<>rc.part
 mv -f rc.part rc
 """
 """Runs the program; overwrites four bytes with its exit status, so that a full disk cannot lose it.
 
 Beside it a clock sleeps, and kills the whole group at the limit: nobody else may be there to do so. It holds no
-lock, and leaves its sleep's pid in `nap`; a program that ends at once waits for that, at most a second. Not
-`timeout`: toybox's kills one process, and loses the status of a short one (see `limited`).
+lock, and tells its sleep's pid in `nap`, which is read before the program starts: its folder may be swept while it
+runs. Not `timeout`: toybox's kills one process, and loses the status of a short one (see `limited`).
 """
 
 
