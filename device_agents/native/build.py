@@ -98,10 +98,10 @@ def build(
     aar: Path | None = None,
     say: Callable[[str], None] = lambda words: None,
 ) -> str:
-    """Build the bundle of an ABI into `out`, replacing an older one, and return its id; `say` is told each step.
+    """Build the bundle of an ABI into `out`, replacing an older one, and return its id.
 
-    It is built beside `out` and then renamed: an interrupted build leaves the old bundle. Raises `BuildError`,
-    also when `out` holds anything but a bundle, and `DebianError`.
+    `say` gets a line for each step. The bundle is built beside `out` and then renamed: an interrupted build leaves
+    the old one. Raises `BuildError`, also when `out` holds anything but a bundle, and `DebianError`.
     """
     refuse_others(out)
     out.parent.mkdir(parents=True, exist_ok=True)

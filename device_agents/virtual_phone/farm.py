@@ -173,7 +173,7 @@ def _wait(phone: Phone, process: subprocess.Popen[bytes]) -> None:
 def down(say: Say) -> list[str]:
     """End every phone of the farm, running or left over, remove what `up` made by name, and return their names.
 
-    Raises `FarmError` when the folder is no farm. Whatever else lies in a farm stays, and is told.
+    Raises `FarmError` when the folder is no farm. Anything else in it is left there and listed.
     """
     farm = root()
     if not farm.exists():
@@ -198,7 +198,7 @@ def down(say: Say) -> list[str]:
             (farm / "phones").rmdir()
     for name in ("lock", MARK):
         (farm / name).unlink(missing_ok=True)
-    with contextlib.suppress(FileNotFoundError):  # another `down` waited for this one
+    with contextlib.suppress(FileNotFoundError):  # a second `down` was waiting for this one
         if left := sorted(path.name for path in farm.iterdir()):
             say(f"left {farm} in place, with {', '.join(map(repr, left[:5]))}, which `up` did not make")
         else:

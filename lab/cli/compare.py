@@ -21,11 +21,10 @@ from lab.compare.stored import judge_runs
 from lab.errors import LabError, RunError
 from lab.records import Comparison, Dimension, Profile
 from lab.report.verdict.pair import pair_words
-from lab.report.verdict.saved import verdict_of
 from lab.report.verdict.sides import names_of
+from lab.report.verdict.view import View
 from lab.run.benches import terms_of
 from lab.stats.interval import MOST_PAIRS, Looks
-from lab.store import Store
 
 
 def compare(
@@ -113,7 +112,9 @@ def compare(
 
     Every trial is saved as it ends. After Ctrl-C or kill -9 resume with `lab compare --resume`.
     """
-    only_one(json=as_json, csv=as_csv, html=html)
+    only_one(json=as_json, csv=as_csv)
+    if as_json or as_csv:
+        refuse("--json and --csv print what is known, and write no file", html=html, markdown=markdown)
     store = opened(data)
     sides: tuple[Side, Side] | None = None
     plan = {
@@ -164,8 +165,8 @@ def compare(
         )
         found = _measured(found, sides)
     outside = [side.bench.build for side in sides or ()]
-    print_comparison(store, found, outside, as_json=as_json, as_csv=as_csv, html=html, markdown=markdown)
-    _status(store, found)
+    shown = print_comparison(store, found, outside, as_json=as_json, as_csv=as_csv, html=html, markdown=markdown)
+    _status(found, shown)
 
 
 def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
@@ -195,13 +196,12 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     return store.comparison(comparison.id)
 
 
-def _status(store: Store, comparison: Comparison) -> None:
+def _status(comparison: Comparison, found: View | None) -> None:
     """Leave with status 1 when a comparison regressed, 2 when nothing could be compared."""
-    found, _ = verdict_of(store, comparison)
+    if found is None or found.refusal:
+        raise typer.Exit(2)
     if found.fails:
         raise Regressed
-    if found.refusal:
-        raise typer.Exit(2)
     if all(each.pairs == 0 for each in comparison.cells):
         why = "; ".join(dict.fromkeys(each.why for each in comparison.cells))
         raise RunError(f"comparison {comparison.id} could judge nothing, it has no valid pair: {why}")

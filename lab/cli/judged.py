@@ -20,34 +20,8 @@ from lab.report.verdict import terminal
 from lab.report.verdict.document import VerdictDocument, refused_document, verdict_document, verdict_rows
 from lab.report.verdict.markdown import render_verdict_markdown
 from lab.report.verdict.saved import verdict_of
+from lab.report.verdict.view import View
 from lab.store import Store
-
-
-def show_comparison(
-    store: Store,
-    comparison: Comparison,
-    outside: Sequence[Build] = (),
-    *,
-    html: Path | None = None,
-    markdown: Path | None = None,
-) -> None:
-    """Print a comparison; write its page and its Markdown too if these name files.
-
-    `outside` are the builds that were measured just now and may lie outside the store.
-    """
-    if not comparison.baseline_run:
-        raise RunError(f"comparison {comparison.id} measured nothing: {refusal_of(comparison)}")
-    option = data_option(store.root)
-    found, trials = verdict_of(store, comparison, outside, option=option)
-    Terminal().print(terminal.render_terminal(found))
-    sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
-    typer.echo(f"The sides: {program()} show {sides}{option}")
-    if html is not None:
-        from lab.report.verdict.page import render_verdict_page  # noqa: PLC0415 - jinja2: only pages need it
-
-        write(html, render_verdict_page(found, *trials))
-    if markdown is not None:
-        write_markdown(markdown, [render_verdict_markdown(found)])
 
 
 def comparison_document(store: Store, comparison: Comparison) -> VerdictDocument:
@@ -67,18 +41,38 @@ def print_comparison(
     comparison: Comparison,
     outside: Sequence[Build] = (),
     *,
-    as_json: bool,
-    as_csv: bool,
+    as_json: bool = False,
+    as_csv: bool = False,
     html: Path | None = None,
     markdown: Path | None = None,
-) -> None:
-    """Print a comparison in one of its formats; the rest as in :func:`show_comparison`."""
+) -> View | None:
+    """Print a comparison in one format, and write its page and its Markdown if these name files.
+
+    `outside` are the builds that were measured just now and may lie outside the store. Returns what was printed,
+    None for a comparison that measured nothing; raises `RunError` where that leaves nothing to print.
+    """
+    if not comparison.baseline_run:
+        if as_json or as_csv:
+            print_json([comparison_document(store, comparison)]) if as_json else print_csv([])
+            return None
+        raise RunError(f"comparison {comparison.id} measured nothing: {refusal_of(comparison)}")
+    option = data_option(store.root)
+    found, trials = verdict_of(store, comparison, outside, option=option)
     if as_json:
-        print_json([comparison_document(store, comparison)])
+        print_json([verdict_document(found)])
     elif as_csv:
-        print_csv(comparison_rows(store, comparison))
+        print_csv(verdict_rows(found))
     else:
-        show_comparison(store, comparison, outside, html=html, markdown=markdown)
+        Terminal().print(terminal.render_terminal(found))
+        sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
+        typer.echo(f"The sides: {program()} show {sides}{option}")
+    if html is not None:
+        from lab.report.verdict.page import render_verdict_page  # noqa: PLC0415 - jinja2: only pages need it
+
+        write(html, render_verdict_page(found, *trials))
+    if markdown is not None:
+        write_markdown(markdown, [render_verdict_markdown(found)])
+    return found
 
 
 def print_selfchecks(

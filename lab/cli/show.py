@@ -29,7 +29,7 @@ def show(
         typer.Option(help="Write one self-contained page with tables and charts: of runs, or of one comparison."),
     ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(help="Write the tables and sentences of runs, or of self-checks, as Markdown.")
+        Path | None, typer.Option(help="Write the tables and sentences of records of one kind as Markdown.")
     ] = None,
     percentiles: Annotated[
         bool, typer.Option("--percentiles", help="Print p50 to p99 of iterations and tokens too, where estimable.")
@@ -71,7 +71,7 @@ def _print(data: Path, found: Sequence[Glance]) -> None:
 
         store = opened(data)
         if each.kind == "comparison":
-            judged.show_comparison(store, store.comparison(each.id))
+            judged.print_comparison(store, store.comparison(each.id))
         else:
             judged.print_selfchecks([store.selfcheck(each.id)])
     print_beside(answers)
@@ -84,16 +84,16 @@ def _write(data: Path, found: Sequence[Glance], *, html: Path | None, markdown: 
     ids, kinds = [each.id for each in found], {each.kind for each in found}
     if kinds == {"run"}:
         pages.show_trials(data, ids, html=html, markdown=markdown)
-    elif kinds == {"comparison"} and len(found) == 1 and html is not None and markdown is None:
+    elif kinds == {"comparison"} and len(found) == 1 and (html is not None or markdown is not None):
         store = opened(data)
-        judged.show_comparison(store, store.comparison(ids[0]), html=html)
+        judged.print_comparison(store, store.comparison(ids[0]), html=html, markdown=markdown)
     elif kinds == {"self-check"} and html is None and markdown is not None:
         store = opened(data)
         judged.print_selfchecks([store.selfcheck(each) for each in ids], markdown=markdown)
     else:
         what = ", ".join(f"{each.kind} {each.id[:13]}" for each in found)
         raise RunError(
-            "wanted runs (--html, --markdown, --percentiles), one comparison (--html) or "
+            "wanted runs (--html, --markdown, --percentiles), one comparison (--html, --markdown) or "
             f"self-checks (--markdown), found {what}. --json prints any of them"
         )
 

@@ -10,7 +10,8 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 DEPTH = 64
 """Most levels of tables and lists in one another. A judgement: the deepest document of the lab has nine."""
@@ -35,39 +36,38 @@ def json_of(data: bytes | str, *, finite: bool = True) -> object:
     Refuses what RFC 8259 leaves open and readers take differently: a key twice in an object; NaN and infinity,
     unless `finite` is False: Python has words of its own for them.
     """
-    try:
+    with _malformed():
         text = data if isinstance(data, str) else data.decode()
         found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number if finite else None)
-    except UnicodeDecodeError as error:
-        raise Malformed(_not_text(error)) from error
-    except RecursionError:
-        raise Malformed(_too_deep()) from None
-    except (Malformed, json.JSONDecodeError) as error:
-        raise Malformed(str(error)) from error
-    except ValueError as error:  # Python's own limit of digits
-        raise Malformed(_too_long()) from error
     _check(found, finite=finite)
     return found
 
 
 def toml_of(data: bytes | str) -> dict[str, object]:
     """Return the TOML document in `data`, UTF-8 if it is bytes; raise `Malformed`."""
-    try:
+    with _malformed():
         text = data if isinstance(data, str) else data.decode()
         if (long := _LONG_KEY.search(text)) is not None:
             line = text.count("\n", 0, long.start()) + 1
             raise Malformed(f"a key of more than {DEPTH} parts with dots between them (at line {line})")
         found = tomllib.loads(text)
+    _check(found, finite=False)
+    return found
+
+
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """Translate what parsers raise into `Malformed`."""
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise Malformed(_not_text(error)) from error
     except RecursionError:
         raise Malformed(_too_deep()) from None
-    except (Malformed, tomllib.TOMLDecodeError) as error:
+    except (Malformed, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise Malformed(str(error)) from error
     except ValueError as error:  # Python's own limit of digits
         raise Malformed(_too_long()) from error
-    _check(found, finite=False)
-    return found
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

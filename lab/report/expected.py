@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from lab.report.wording import cell_phrase, number_of, plain, varying
+from lab.report.wording import cell_phrase, lasting, number_of, plain, varying
 from lab.run.expected import Expected
-
-MINUTE = 60
 
 
 def expected_lines(found: Expected) -> list[str]:
@@ -14,14 +12,14 @@ def expected_lines(found: Expected) -> list[str]:
     names = varying(scenario.cells)
     lines = [plain(scenario.question), f"  scenario {plain(scenario.name)} on {plain(found.device)}"]
     lines += [f"  cell: {cell_phrase(cell, names) or plain(cell.key)}" for cell in scenario.cells]
-    length = f"about {duration(plan.duration_s)} each" if plan.duration_s else f"{plan.warmup} + {plan.iterations}"
+    length = f"about {lasting(plan.duration_s)} each" if plan.duration_s else f"{plan.warmup} + {plan.iterations}"
     what = length if plan.duration_s else f"{length} iterations each (warm-up + measured)"
     lines.append(
         f"  trials: {found.trials} ({number_of(len(scenario.cells), 'cell')}, {number_of(plan.blocks, 'block')}), "
         f"{what}; one process before them opens every graph and does not count"
     )
     if found.most > found.trials and plan.target is not None:
-        bound = "" if plan.budget_s is None else f", or until {duration(plan.budget_s)} of device time are spent"
+        bound = "" if plan.budget_s is None else f", or until {lasting(plan.budget_s)} of device time are spent"
         lines.append(
             f"  and more for cells whose interval is wider than {100 * plan.target:g} % to each side: up to "
             f"{found.most} trials in all{bound}"
@@ -30,25 +28,16 @@ def expected_lines(found: Expected) -> list[str]:
     return lines
 
 
-def duration(seconds: float) -> str:
-    """Return e.g. ``45 s``, ``3 min`` or ``1 h 5 min``."""
-    if seconds < 2 * MINUTE:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / MINUTE)
-    hours, rest = divmod(minutes, MINUTE)
-    return f"{minutes} min" if not hours else f"{hours} h" + (f" {rest} min" if rest else "")
-
-
 def _time(found: Expected) -> str:
     if found.by is None or found.trial_s is None:
         if (lasts_s := found.scenario.plan.duration_s) is not None:
-            return f"at least {duration(lasts_s * found.trials)}, by its plan; how much more no earlier run tells"
+            return f"at least {lasting(lasts_s * found.trials)}, by its plan; how much more no earlier run tells"
         return (
             "unknown: no finished run of these cells and iterations on this device is in this data root "
             f"(a trial may take {found.scenario.plan.timeout_s:g} s before it is ended)"
         )
-    least = duration(found.trial_s * found.trials)
-    most = f" to {duration(found.trial_s * found.most)}" if found.most > found.trials else ""
+    least = lasting(found.trial_s * found.trials)
+    most = f" to {lasting(found.trial_s * found.most)}" if found.most > found.trials else ""
     other = "" if found.same_build else f", of another build ({plain(found.by.build_line)})"
     return (
         f"about {least}{most}, waits at gates included: a trial every {found.trial_s:.3g} s in run "

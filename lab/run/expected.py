@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -39,26 +39,25 @@ def expected(store: Store, scenario: Scenario, device: str, line: str, *, memory
     """Return what measuring a scenario on a device would take, by the newest finished run of the same work."""
     cells = len(scenario.cells)
     most = max(scenario.plan.blocks, scenario.plan.most or 0) if scenario.plan.target else scenario.plan.blocks
-    found = [
-        run
-        for run in _alike(store, scenario, device)
-        if any(trial.valid for trial in store.trials(run.id)) and _trial_s(store.trials(run.id)) is not None
-    ]
-    by = next((run for run in found if run.build_line == line), found[0] if found else None)
+    by, trial_s = None, None
+    for run in _alike(store, scenario, device):
+        if (by is None or run.build_line == line) and (took := _trial_s(store.trials(run.id))) is not None:
+            by, trial_s = run, took
+            if run.build_line == line:
+                break
     return Expected(
         scenario=scenario,
         device=device,
         trials=cells * (scenario.plan.blocks + memory),
         most=cells * (most + memory),
-        trial_s=None if by is None else _trial_s(store.trials(by.id)),
+        trial_s=trial_s,
         by=by,
         same_build=by is not None and by.build_line == line,
     )
 
 
-def _alike(store: Store, scenario: Scenario, device: str) -> list[Run]:
-    """Return the finished runs of the same cells and iterations on a device, newest first."""
-    runs = []
+def _alike(store: Store, scenario: Scenario, device: str) -> Iterator[Run]:
+    """Yield the finished runs of the same cells and iterations on a device, newest first."""
     for number, each in enumerate(glance.newest(store.root, ("run",))):
         if number == LOOKED_AT:
             break
@@ -70,12 +69,16 @@ def _alike(store: Store, scenario: Scenario, device: str) -> list[Run]:
             continue
         plan = {"warmup": str(scenario.plan.warmup), "iterations": str(scenario.plan.iterations)}
         if run.cells == scenario.cells and plan.items() <= run.context.facts.items():
-            runs.append(run)
-    return runs
+            yield run
 
 
 def _trial_s(trials: Sequence[Trial]) -> float | None:
-    """Return the median seconds from a trial's start to the next one's; of a single trial its own."""
+    """Return the median seconds from a trial's start to the next one's; of a single trial its own.
+
+    None if no trial counts.
+    """
+    if not any(trial.valid for trial in trials):
+        return None
     begun = [datetime.fromisoformat(trial.started_utc.replace("Z", "+00:00")) for trial in trials]
     steps = [(later - earlier).total_seconds() for earlier, later in pairwise(begun)]
-    return median(steps) if steps else trials[0].wall_s if trials else None
+    return median(steps) if steps else trials[0].wall_s

@@ -27,7 +27,7 @@ LOOP_MOST = 6
 
 CPU_TIME_LEAST = 0.7
 """Least share of its time for which work on a CPU must have had it: a judgement (docs/adr/0021). Trials of a quiet
-machine had at least 0.96, of one with a neighbour on one of two cores 0.83, with one on each about 0.5."""
+machine had at least 0.80, and trials beside one busy core of two 0.52 to 0.66."""
 
 
 class Plan(Table):

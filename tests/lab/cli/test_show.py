@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lab.store import Store
 from tests.lab_process import Lab
 from tests.saved_answers import saved_run
+from tests.saved_checks import CUT
 
 FIRST, SECOND = "018f0000-0000-7000-8000-000000000001", "018f0000-0001-7000-8000-000000000002"
 
@@ -52,3 +54,16 @@ def test_a_page_markdown_and_percentiles_come_from_the_trials(lab: Lab, store: S
     assert "<svg" in page.read_text()
     assert "What does the lab cost?" in text.read_text()
     assert "p50" in lab("show", "last", "--percentiles").stdout
+
+
+def test_a_comparison_is_written_as_a_page_and_as_markdown(lab: Lab, store: Store, tmp_path: Path) -> None:
+    """Both at once; a document for programs writes no file, and says so instead of leaving one out."""
+    store.save_comparison(replace(CUT, id="018f0000-0002-7", baseline_run=FIRST, candidate_run=SECOND))
+    page, text = tmp_path / "verdict.html", tmp_path / "verdict.md"
+
+    done = lab("show", "last", "--html", page, "--markdown", text)
+    refused = lab("compare", "--resume", "018f0000-0002", "--json", "--markdown", tmp_path / "other.md")
+
+    assert (done.returncode, done.stdout.count("Wrote ")) == (0, 2), done.stderr
+    assert "<html" in page.read_text() and "### " in text.read_text()
+    assert (refused.returncode, "leave --markdown out" in refused.stderr) == (2, True)

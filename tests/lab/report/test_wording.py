@@ -10,6 +10,7 @@ from lab.report.wording import (
     cell_short,
     estimate_with_interval,
     interval_head,
+    lasting,
     listing,
     percent,
     plain,
@@ -123,3 +124,9 @@ def test_a_percentage_has_two_digits_and_never_more_than_it_shows() -> None:
     values = (0.0996, 0.1, 0.0999, 1e-9, -1e-9, 12.34, 1234.5, float("inf"))
 
     assert [percent(v) for v in values] == ["10 %", "10 %", "10 %", "0 %", "0 %", "1234 %", "123,450 %", "inf %"]
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(9.4, "9 s"), (600, "10 min"), (4000, "67 min"), (9000, "2.5 h")])
+def test_a_length_of_time_is_in_the_unit_of_its_size(seconds: float, words: str) -> None:
+    """Seconds, minutes, hours."""
+    assert lasting(seconds) == words

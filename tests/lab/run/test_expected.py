@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.records import Context
-from lab.report.expected import duration, expected_lines
+from lab.report.expected import expected_lines
 from lab.run.expected import expected
 from lab.scenario.load import read
 from lab.scenario.plan import Scenario
@@ -64,9 +64,3 @@ def test_a_closed_loop_says_what_it_may_add(store: Store) -> None:
     assert (found.trials, found.most) == (12, 20)
     assert "up to 20 trials in all, or until 10 min of device time are spent" in expected_lines(found)[-2]
     assert "about 12 s to 20 s" in expected_lines(found)[-1]
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(9.4, "9 s"), (600, "10 min"), (3600, "1 h"), (4000, "1 h 7 min")])
-def test_a_duration_is_in_the_unit_of_its_size(seconds: float, words: str) -> None:
-    """Seconds, minutes, hours."""
-    assert duration(seconds) == words

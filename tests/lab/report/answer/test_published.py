@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.report.answer.view import matches
+from lab.report.answer.standing import matches
 from lab.scenario.known import SCENARIOS
 from lab.scenario.load import load
 from lab.scenario.published import published

@@ -11,8 +11,9 @@ from device_agents.contract import InvalidReason
 from lab.records import Answer, Inject, Run, Trial
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
+from lab.report.answer.standing import matches
 from lab.report.answer.terminal import render_terminal
-from lab.report.answer.view import answer, matches
+from lab.report.answer.view import answer
 from tests.lab.report.report_runs import (
     DECODE,
     ENCODE,
