@@ -19,8 +19,8 @@ class CellSummary:
     `between_cv` and `within_cv` are the coefficients of variation of trials and of iterations inside a
     trial, as variance components (`lab.stats.interval.spread`); None if they cannot be estimated.
     `unsteady` counts trials that never settled; they are in neither `valid` nor `invalid`. `against_best` is the
-    ratio of its figure to the leader's (`Answer.leader`), paired by block; None of the leader itself and where no
-    cell leads or no block holds both.
+    ratio of its figure to the leader's (`Answer.leader`), with intervals that hold together at their level over
+    all cells; None of the leader itself, of cells with too few trials and where no cell leads.
     """
 
     cell: Cell

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
-from lab.records import LEVEL
+from lab.records import LEVEL, Interval
 from lab.stats.order import bounds
 from lab.stats.sample import MIN_TRIALS, Better, Floats, Medians, logs_of
 
@@ -26,13 +26,15 @@ _NO_SPREAD = 1e-9
 class Contenders:
     """`best` has the best estimate; `may_be_best` are it and all cells that the run cannot separate from it.
 
-    `unknown` cells had too few trials: they neither won nor lost. `best` is None where fewer than two cells of
-    several could be judged.
+    `against_best` is cell / best of every other judged cell. Its intervals hold together at their level, and the
+    other cells of `may_be_best` are those whose interval does not exclude 1. `unknown` cells had too few trials:
+    they neither won nor lost. `best` is None where fewer than two cells of several could be judged.
     """
 
     best: str | None
     may_be_best: tuple[str, ...]
     unknown: tuple[str, ...]
+    against_best: Mapping[str, Interval] = field(default_factory=dict)
 
 
 def centres(cells: Mapping[str, Medians]) -> dict[str, float]:
@@ -79,16 +81,11 @@ def contenders(cells: Mapping[str, Medians], better: Better, level: float = LEVE
     """Return the cells that cannot be separated from the best; with confidence `level` the true best is one.
 
     The true best has the best true median, as the printed figure is a median. Subset selection in the manner of
-    Gupta (1965) and Hsu's multiple comparisons with the best (1984): a cell is out when some other judged cell has
-    the better :func:`centres` and is better by two one-sided tests on log medians at (1 - level) / (k - 1), k =
-    judged cells (Bonferroni): of the mean ratio, which is printed as "slower", and of the difference of the
-    medians. Where cells differ in the shape of their noise, a test of means alone rules the best median out in up
-    to 22 % (docs/adr/0020). The best estimate always stays. For the true best all k - 1 hypotheses tested against
-    it are true, so it is ruled out with probability 1 - level at most. Holm's steps would change nothing, because
-    the first of them decides whether anything is rejected.
+    Gupta (1965) and Hsu's multiple comparisons with the best (1984): `best` has the best :func:`centres`, and a
+    cell is out when its :func:`ratio_to` the best excludes 1. The k - 1 intervals, k = judged cells, hold together
+    at `level` (Bonferroni), so a reader finds in each what was decided. If the true best is not `best`, the
+    interval that rules it out is false, which happens with probability 1 - level at most.
 
-    Both tests go by the blocks that both cells have, because blocks drift; if these are fewer than MIN_TRIALS, all
-    trials count and none are paired. `best` is the contender with the best :func:`centres`.
     A cell with fewer than MIN_TRIALS trials is `unknown`: it neither wins nor loses.
     """
     judged = [name for name in cells if len(cells[name]) >= MIN_TRIALS]
@@ -96,56 +93,68 @@ def contenders(cells: Mapping[str, Medians], better: Better, level: float = LEVE
     if not judged or (len(judged) == 1 and unknown):
         return Contenders(None, (), unknown)
     sign = 1.0 if better == "lower" else -1.0
-    limit = (1 - level) / max(1, len(judged) - 1)
-    centre = {name: sign * found for name, found in centres(cells).items()}
-    kept = tuple(
-        name
-        for name in judged
-        if all(
-            centre[rival] >= centre[name] or not _better(cells[rival], cells[name], sign, limit)
-            for rival in judged
-            if rival != name
-        )
-    )
-    return Contenders(min(kept, key=lambda name: centre[name]), kept, unknown)
+    centre = centres(cells)
+    best = min(judged, key=lambda name: sign * centre[name])
+    tail = (1 - level) / 2 / max(1, len(judged) - 1)
+    gaps = {name: ratio_to(cells[best], cells[name], tail, level) for name in judged if name != best}
+    kept = tuple(name for name in judged if name == best or not _worse(gaps[name], better))
+    return Contenders(best, kept, unknown, gaps)
 
 
-def _better(rival: Medians, cell: Medians, sign: float, limit: float) -> bool:
-    """Return whether the rival is better by both tests, each at `limit`; `sign` is 1 if lower is better."""
-    common = sorted(rival.keys() & cell.keys())
+def _worse(gap: Interval, better: Better) -> bool:
+    """Return whether the whole interval of a ratio lies on the worse side of 1."""
+    return gap.low is not None and gap.low > 1 if better == "lower" else gap.high is not None and gap.high < 1
+
+
+def ratio_to(best: Medians, cell: Medians, tail: float, level: float) -> Interval:
+    """Return cell / best with an interval that errs by `tail` at each end, called an interval of `level`.
+
+    The estimate is the ratio of the geometric means. The interval holds both that ratio and the one of the
+    medians: where cells differ in the shape of their noise, an interval of means alone rules the best median out
+    in up to 22 % (docs/adr/0020). It goes by the blocks that both cells have, because blocks drift; if these are
+    fewer than MIN_TRIALS, all trials count and none are paired. `n` is the number of pairs, or of the trials of
+    the smaller side.
+    """
+    common = sorted(best.keys() & cell.keys())
     paired = len(common) >= MIN_TRIALS
-    ours = sign * logs_of(cell[block] for block in (common if paired else cell))
-    theirs = sign * logs_of(rival[block] for block in (common if paired else rival))
-    return _p_of_means(ours, theirs, paired=paired) < limit and _p_of_medians(ours, theirs, paired=paired) < limit
+    ours = logs_of(cell[block] for block in (common if paired else cell))
+    theirs = logs_of(best[block] for block in (common if paired else best))
+    ends = [_means(ours, theirs, tail, paired=paired), _medians(ours, theirs, tail, paired=paired)]
+    low, high = (math.exp(pick(end[side] for end in ends)) for side, pick in enumerate((min, max)))
+    estimate = math.exp(float(ours.mean() - theirs.mean()))
+    return Interval(estimate, low, high, level, min(ours.size, theirs.size))
 
 
-def _p_of_means(cell: Floats, rival: Floats, *, paired: bool) -> float:
-    """Return the p of Student's paired t test, or of Welch's."""
+def _means(cell: Floats, best: Floats, tail: float, *, paired: bool) -> tuple[float, float]:
+    """Return the ends of the difference of two means of logs, by Student's paired t or Welch's."""
     if paired:
-        gaps = cell - rival
-        error, freedom = float(gaps.std(ddof=1)) / math.sqrt(gaps.size), gaps.size - 1.0
+        error, freedom = float((cell - best).std(ddof=1)) / math.sqrt(cell.size), cell.size - 1.0
     else:
-        parts = [float(logs.var(ddof=1)) / logs.size for logs in (cell, rival)]
-        error, freedom = math.sqrt(sum(parts)), _freedom(parts, (cell.size, rival.size))
-    return float(stdtr(freedom, -(cell.mean() - rival.mean()) / max(error, _NO_SPREAD)))
+        parts = [float(logs.var(ddof=1)) / logs.size for logs in (cell, best)]
+        error, freedom = math.sqrt(sum(parts)), _freedom(parts, (cell.size, best.size))
+    return _around(float(cell.mean() - best.mean()), error, freedom, tail)
 
 
-def _p_of_medians(cell: Floats, rival: Floats, *, paired: bool) -> float:
-    """Return the p of a t test of the difference of two medians.
+def _medians(cell: Floats, best: Floats, tail: float, *, paired: bool) -> tuple[float, float]:
+    """Return the ends of the difference of two medians of logs, by t.
 
     The scale of each median is that of its order-statistic interval. Medians of the same blocks rise and fall
     together: in large samples their correlation is that of Blomqvist's quadrants (Annals of Mathematical
     Statistics 21, 1950), the mean product of the signs around the medians; below zero it counts as zero.
     """
-    scales = [_scale(logs) for logs in (cell, rival)]
-    shared, freedom = 0.0, _freedom([scale**2 for scale in scales], (cell.size, rival.size))
+    scales = [_scale(logs) for logs in (cell, best)]
+    shared, freedom = 0.0, _freedom([scale**2 for scale in scales], (cell.size, best.size))
     if paired:
-        signs = np.sign(cell - np.median(cell)) * np.sign(rival - np.median(rival))
+        signs = np.sign(cell - np.median(cell)) * np.sign(best - np.median(best))
         known = int(np.count_nonzero(signs))
         shared, freedom = max(0.0, float(signs.sum()) / (known or 1)), cell.size - 1.0
     variance = scales[0] ** 2 + scales[1] ** 2 - 2 * shared * scales[0] * scales[1]
-    gap = float(np.median(cell) - np.median(rival))
-    return float(stdtr(freedom, -gap / max(math.sqrt(max(variance, 0.0)), _NO_SPREAD)))
+    return _around(float(np.median(cell) - np.median(best)), math.sqrt(max(variance, 0.0)), freedom, tail)
+
+
+def _around(centre: float, error: float, freedom: float, tail: float) -> tuple[float, float]:
+    reach = -float(stdtrit(freedom, tail)) * max(error, _NO_SPREAD)
+    return centre - reach, centre + reach
 
 
 def _scale(logs: Floats) -> float:

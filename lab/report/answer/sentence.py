@@ -1,6 +1,7 @@
 """The one sentence (or a few) that answers a scenario's question in plain words.
 
-Every percentage in it stands in the table of cells, in the column "slower than" the cell with the best estimate.
+Every percentage in it stands in the table of cells, in the column "slower than" the cell with the best estimate,
+and so does its interval, which also decides whether a cell is tied.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ from lab.report.wording import (
 MARKS = {"best": "*", "tied": "~", "not judged": "?"}
 """Signs for a cell's standing where a column of words has no room."""
 
+MEANT = {"best": "best", "tied": "tied: its interval reaches 0 %", "not judged": "not judged"}
+
 SHORT_NAME = 10
 """Cells with names up to this long become columns: six of them fit 80 characters."""
 
@@ -89,7 +91,7 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
         answer.summaries,
         standing=lambda s: standing_of(answer, s) if several else "",
         title=f"{metric.label}, {meant}",
-        note="* best  ~ tied (compared block by block)  ? not judged" if several else "",
+        note=_legend(answer) if several else "",
     )
 
 
@@ -202,13 +204,19 @@ def _name(answer: Answer, summary: CellSummary, *, narrow: bool = False) -> str:
 
 
 def _behind_head(answer: Answer, *, narrow: bool) -> str:
-    """Return e.g. ``slower than 128``, with the level of the intervals below it where there is room."""
+    """Return e.g. ``slower than 128``, with what the intervals below it promise where there is room."""
     leader = next((s.cell for s in answer.summaries if s.cell.key == answer.leader), None)
     if leader is None:
         return ""
     names = varying(answer.run.cells)
     text = f"{behind(answer.metric)} than {(cell_short if narrow else cell_phrase)(leader, names)}"
-    return text if narrow else f"{text}, {LEVEL * 100:.0f} % interval"
+    return text if narrow else f"{text}, with intervals that hold together at {LEVEL * 100:.0f} %"
+
+
+def _legend(answer: Answer) -> str:
+    """Return what the signs mean that a table has."""
+    standings = {standing_of(answer, summary) for summary in answer.summaries}
+    return "  ".join(f"{MARKS[each]} {meant}" for each, meant in MEANT.items() if each in standings)
 
 
 def _behind(answer: Answer, summary: CellSummary) -> str:

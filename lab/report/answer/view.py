@@ -27,7 +27,6 @@ from lab.report.lost import lost_best
 from lab.report.reasons import FLAGS
 from lab.report.wording import cell_short, kind_of, listing, number_of, percent, varying
 from lab.stats.best import Contenders, contenders
-from lab.stats.compare import ratio
 from lab.stats.interval import Looks, cell_interval, spread, trial_cv
 from lab.stats.plan import goes_on, looks_of
 from lab.stats.sample import MIN_TRIALS, Medians, counted, medians_by_block
@@ -121,7 +120,7 @@ def _summary(
     looks: Looks | None,
 ) -> CellSummary:
     own = [trial for trial in trials if trial.cell == cell.key]
-    ours, leader = medians[cell.key], medians.get(choice.best or "", {})
+    ours = medians[cell.key]
     variation = spread([found for trial in own if (found := counted(trial, metric.name))])
     return CellSummary(
         cell=cell,
@@ -133,7 +132,7 @@ def _summary(
         within_cv=variation.within_cv,
         may_be_best=cell.key in choice.may_be_best or cell.key in choice.unknown,
         unsteady=sum(_unsteady(trial) for trial in own),
-        against_best=ratio(ours, leader) if cell.key != choice.best and ours.keys() & leader.keys() else None,
+        against_best=choice.against_best.get(cell.key),
     )
 
 

@@ -30,7 +30,7 @@ def test_a_clear_best_is_named_with_its_lead() -> None:
     assert found.contenders == ("patches_per_batch=4",)
     assert found.sentence == (
         "Fastest: 4 patches per batch, at 300 ms (95 % interval 297 to 303 ms). Next: 6, which is 10 % slower "
-        "(95 % interval 8.6 to 11 %)."
+        "(95 % interval 8.1 to 12 %)."
     )
     assert [s.may_be_best for s in found.summaries] == [False, True, False]
 
