@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,17 +77,15 @@ def sleeper(transport: LocalTransport, folder: Path) -> Process:
 
 
 @pytest.fixture
-def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Make a folder like /run/lock, in which every user may make files."""
-    folder = tmp_path_factory.mktemp("lock")
-    folder.chmod(0o1777)
-    above = [path for path in folder.parents if path.stat().st_uid == os.geteuid() and path.is_relative_to("/tmp")]
-    modes = [(path, stat.S_IMODE(path.stat().st_mode)) for path in above]
-    for path, mode in modes:
-        path.chmod(mode | 0o711)
-    yield folder
-    for path, mode in modes:
-        path.chmod(mode)
+def open_folder() -> Iterator[Path]:
+    """Make a folder like /run/lock, in which every user may make files.
+
+    Not below pytest's own: no other user may enter that, and each pytest that starts closes it again.
+    """
+    with tempfile.TemporaryDirectory(prefix="lock-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o1777)
+        yield folder
 
 
 def test_labs_with_other_temporary_folders_do_not_measure_at_once(tmp_path: Path) -> None:
