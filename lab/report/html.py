@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
 
 from lab.report import wording
 
@@ -18,7 +20,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(plain=wording.plain)
+    found.filters.update(plain=wording.plain, said=said)
     found.globals.update(
         quantity=wording.quantity,
         kind_of=wording.kind_of,
@@ -29,3 +31,13 @@ def environment() -> jinja2.Environment:
         mark=wording.MARK,
     )
     return found
+
+
+_CODE = re.compile(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)")
+
+
+def said(text: str) -> Markup:
+    """Return a sentence for a page: escaped, with the commands and options in it set as code."""
+    return Markup(
+        _CODE.sub(lambda found: f"<code>{found[1] or found[2]}</code>", str(escape(wording.plain(text))))
+    )

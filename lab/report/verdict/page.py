@@ -26,11 +26,19 @@ def render_verdict_page(found: View, trials: Sequence[Trial], others: Sequence[T
         .render(
             v=found,
             chart_of=chart_of,
+            tone_of=_tone,
             figures_table=figures_table,
             pairs_table=pairs_table,
             contexts_table=contexts_table,
         )
     )
+
+
+def _tone(each: CellView) -> str:
+    """Return the style of a verdict's sentence: worse is red, what is not known amber, as in a terminal."""
+    if each.doubtful or each.found.verdict in ("cannot tell", "incomparable"):
+        return "none"
+    return "worse" if each.found.verdict in ("regressed", "slower") else ""
 
 
 def _chart(found: View, each: CellView, trials: Sequence[Trial], others: Sequence[Trial]) -> Chart | None:

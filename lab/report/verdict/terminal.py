@@ -57,9 +57,9 @@ def render_terminal(found: View) -> RenderableType:
 
 
 def picture(ratios: Sequence[float], change: Interval | None) -> list[str]:
-    """Return two lines: pairs as dots (a digit where several share a column) on the change's scale, and the scale.
+    """Return lines: pairs as dots (a digit where several share a column), the change's interval, the scale.
 
-    ``|`` marks no change; ``[`` and ``]`` are the interval's ends.
+    Without an interval, two lines. ``|`` marks no change where neither a dot nor the interval lies.
     """
     ends = [] if change is None else [end for end in (change.low, change.high) if end is not None]
     ends = [min(max(end, 1 / FARTHEST), FARTHEST) for end in ends]
@@ -68,23 +68,28 @@ def picture(ratios: Sequence[float], change: Interval | None) -> list[str]:
     def column(ratio: float) -> int:
         return round((math.log(ratio) / reach + 1) / 2 * (COLUMNS - 1))
 
-    line = [" "] * COLUMNS
-    line[COLUMNS // 2] = "|"
-    if len(ends) == 2:
-        line[column(ends[0])], line[column(ends[1])] = "[", "]"
+    empty = [" "] * COLUMNS
+    empty[COLUMNS // 2] = "|"
+    lines = [empty.copy()]
     for place, count in Counter(map(column, ratios)).items():
-        line[place] = "•" if count == 1 else str(count) if count < 10 else "+"
+        lines[0][place] = "•" if count == 1 else str(count) if count < 10 else "+"
+    if len(ends) == 2:
+        first, last = map(column, ends)
+        bar = "[" + "─" * (last - first - 1) + "]" if last > first else "I"
+        lines.append([*empty[:first], *bar, *empty[first + len(bar) :]])
     many = reach > math.log(LARGEST)
     left = f"1/{math.exp(reach):.3g}" if many else f"-{percent(-math.expm1(-reach))}"
     right = f"{math.exp(reach):.3g} times" if many else f"+{percent(math.expm1(reach))}"
     gap = COLUMNS - len(left) - len(right)
-    return ["".join(line).rstrip(), f"{left}{'0'.center(gap)}{right}"]
+    return [*("".join(line).rstrip() for line in lines), f"{left}{'0'.center(gap)}{right}"]
 
 
 def _cell(each: CellView) -> list[RenderableType]:
     style = "yellow" if each.doubtful else _STYLES.get(each.found.verdict, "yellow")
     parts: list[RenderableType] = [Text(each.sentence, style=style)]
     if each.ratios:
-        dots, scale = picture(list(each.ratios.values()), each.found.change)
-        parts += [Text(f"  {dots}"), Text(f"  {scale}  a dot a pair", style="dim")]
+        dots, *interval, scale = picture(list(each.ratios.values()), each.found.change)
+        lines = [f"{dots:{COLUMNS}}  a dot a pair", *(f"{line:{COLUMNS}}  interval" for line in interval)]
+        parts += [Text(f"  {line}") for line in lines]
+        parts.append(Text(f"  {scale}", style="dim"))
     return parts

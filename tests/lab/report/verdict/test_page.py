@@ -16,9 +16,9 @@ from tests.saved_checks import CUT
 CELLS = batches(4)
 
 
-def page_of(verdict: Verdict, line: str = "nano-paper") -> str:
+def page_of(verdict: Verdict, line: str = "nano-paper", p: float = 1.0) -> str:
     """Return the page of two runs of two blocks; the baseline has an invalid trial too."""
-    found = CellVerdict(CELLS[0].key, verdict, Interval(1.1, None, None, 0.95, 2), None, 1.0, 2, "")
+    found = CellVerdict(CELLS[0].key, verdict, Interval(1.1, None, None, 0.95, 2), None, p, 2, "")
     comparison = replace(CUT, metric="encode_s", status="finished", cells=(found,))
     ours, theirs = (trials_of(CELLS, {"encode_s": [times]}) for times in ([0.4, 0.5], [0.44, 0.6]))
     ours.append(invalid(3, 3, CELLS[0].key, encode_s=(0.1,)))
@@ -45,6 +45,14 @@ def test_the_better_side_is_the_best_row_and_without_a_change_there_is_none(
 
     assert re.findall(r'<g class="row ([a-z-]+)">', text) == standings
     assert text.index("nano-paper (A), the baseline") < text.index("nano-paper (B), the candidate")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"), [("regressed", "worse"), ("slower", "worse"), ("improved", ""), ("cannot tell", "none")]
+)
+def test_a_regression_is_not_green(verdict: Verdict, tone: str) -> None:
+    """Each sentence has the colour of its verdict."""
+    assert f'<p class="answer {tone}">' in page_of(verdict, p=0.001)
 
 
 def test_every_trial_of_both_sides_has_a_dot() -> None:
