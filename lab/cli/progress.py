@@ -100,7 +100,7 @@ class Display:
             yield watch, end
         finally:
             share.over = True
-            if self._bars is None:
+            if self._bars is None and share.done > done:
                 self.say(f"{title}: {number_of(share.done, 'trial')} done{_not_counting(bad)}")
             self._draw()
 
