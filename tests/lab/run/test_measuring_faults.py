@@ -133,7 +133,7 @@ def test_a_phone_that_throttles_in_mid_trial_is_rejected_and_shown(somebody: Cal
     assert person.trials() == ["ok", "throttled"]
     assert person.iterations(2) == 200
     assert "was throttled (cooling state 1, 0 is none; " in person.details()[2]
-    assert "1 of 2 trials are invalid and enter no figure" in " ".join(done.stdout.split())
+    assert "1 of 2 trials is invalid and enters no figure" in " ".join(done.stdout.split())
     words = explained(person)
     assert "Trial 2: invalid, throttled: the device throttled during the trial" in words
     assert "measures throttling on purpose" in words
@@ -292,6 +292,6 @@ def test_memory_on_a_phone_is_a_pass_of_its_own(somebody: Callable[[str], Person
     assert done.returncode == 0, done.stderr
     assert person.trials() == ["ok", "ok"]
     answer = " ".join(done.stdout.split())
-    assert "1 valid trial)" in answer
+    assert "1 valid trial" in answer
     assert "peak resident memory, MiB" in answer
     assert "peak dma-buf of the whole device: n/a: " in answer
