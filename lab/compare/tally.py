@@ -12,6 +12,7 @@ import numpy as np
 from lab.errors import NotEnoughData
 from lab.identifiers import seconds
 from lab.records import CHANGED, WORSE, LiveCheck, SelfCheck
+from lab.records.telling import stated
 from lab.stats.interval import Looks
 from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_found
 
@@ -158,7 +159,7 @@ def _missing(record: SelfCheck) -> list[str]:
     done = tally(record)
     kinds = (
         (done.alike, record.wanted, "of the build with itself"),
-        (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
+        (done.slowed, record.wanted_injected, f"with {stated(record.inject.slow_down - 1)} injected"),
     )
     words = [
         f"{have or 'none'} of {asked} comparison{'s'[: asked != 1]} {what}"

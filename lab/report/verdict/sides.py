@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from device_agents.contract import ForeignManifest, Manifest
 from lab.records import BUSY, Comparison, Metric, Run, Trial
-from lab.report.wording import cell_phrase, kind_of, listing, number_of, plain, varying
+from lab.report.wording import cell_phrase, kind_of, listing, number_of, plain, stated, varying
 from lab.stats.sample import counted
 
 Names = tuple[str, str]
@@ -75,7 +75,7 @@ def _slowed(name: str, run: Run) -> str:
     """Return a side's name, with the slow-down by which the lab tests itself."""
     if run.inject is None:
         return name
-    return f"{name} with {run.inject.stage} slowed by {100 * (run.inject.slow_down - 1):.3g} %"
+    return f"{name} with {run.inject.stage} slowed by {stated(run.inject.slow_down - 1)}"
 
 
 def _accuracy(manifest: Manifest | ForeignManifest | None) -> str:
