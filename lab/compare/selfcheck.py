@@ -218,7 +218,8 @@ def comparing(
 ) -> Compare:
     """Return a function that measures one comparison of the build with itself.
 
-    `after_pair` is called with the order, each pair and the seconds left of the self-check. It compares in the
+    `after_pair` is called with the order, each pair and the seconds left of the self-check; another pair is
+    begun while one of median length fits into these, so only its waits can outlast the budget. It compares in the
     dimension `parameter`, because builds are judged on accepted devices only, and here the device itself is under
     test.
     """
@@ -238,8 +239,8 @@ def comparing(
         with closing(comparison.measure(opened, alike, candidate, watch=watch)) as steps:
             for step in steps:
                 left_s = order.ends_at - bench.clock.monotonic()
-                after_pair(order, step, max(0.0, left_s))
-                if left_s <= 0:
+                after_pair(order, step, left_s)
+                if left_s < step.pair_s:
                     break
         return _measured(bench, opened.id, inject)
 

@@ -163,6 +163,8 @@ def test_a_comparison_that_time_cut_short_was_measured_but_not_judged() -> None:
 def test_within_a_comparison_its_pairs_and_the_time_left_are_said() -> None:
     """For a log, in which nothing else appears while a long comparison is measured."""
     assert pair_step(RECORD, 3, 1, 412.2) == "virtual-1 3/15: 1 pair so far; 412 s of 900 s left"
+    assert pair_step(RECORD, 3, 2, -0.2).endswith("; 0 s of 900 s left")
+    assert pair_step(RECORD, 3, 2, -31.0).endswith("; 900 s spent, and 31 s more")
 
 
 def test_before_it_starts_a_self_check_says_what_it_can_show() -> None:
