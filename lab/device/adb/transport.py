@@ -174,6 +174,7 @@ class AdbTransport:
         stdout: str,
         stderr: str,
         limit_s: float,
+        file_bytes: int | None = None,
     ) -> Process:
         """Start a process that needs neither the link nor adbd nor the lab to keep running, for `limit_s` at most.
 
@@ -182,7 +183,10 @@ class AdbTransport:
         """
         wanted = f"start {argv[0] if argv else 'nothing'} in {folder}"
         done = self._ended(
-            self._guarded(scripts.start(argv, environment, folder, stdout, stderr, limit_s=limit_s)), wanted
+            self._guarded(
+                scripts.start(argv, environment, folder, stdout, stderr, limit_s=limit_s, file_bytes=file_bytes)
+            ),
+            wanted,
         )
         process = _process(self._succeeded(done, wanted).stdout)
         if process is None:
