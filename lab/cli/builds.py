@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from lab.cli.hints import completed
 from lab.cli.options import DATA, Data, opened
 from lab.cli.quick import QuickCommand, QuickGroup
 from lab.cli.terminal import Terminal
@@ -45,7 +46,7 @@ def list_builds(data: Data = DATA) -> None:
             mark,
         )
     if not table.row_count:
-        typer.echo(f"No build yet: {remedies.a_build(data)}")
+        typer.echo(completed(f"No build yet: {remedies.a_build(data)}"))
         return
     Terminal().print(table)
 

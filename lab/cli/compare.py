@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.hints import data_option, program
 from lab.cli.judged import print_comparison
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, Regressed, data_option, only_one, program
+from lab.cli.output import AsCsv, AsJson, Regressed, only_one
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from lab.cli.answers import print_answers
+from lab.cli.hints import completed, data_option, program
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
-from lab.cli.output import data_option, program, short, where, write
+from lab.cli.output import short, where, write
 from lab.cli.tally import Share, share_of
 from lab.cli.terminal import Terminal
 from lab.cli.work import at_work, build_option
@@ -155,11 +156,11 @@ def _foretell(store: Store, scenarios: Sequence[Scenario], devices: str, line: s
     for chosen in scenarios:
         for device in devices.split(","):
             for words in expected_lines(expected(store, chosen, device.strip(), line, memory=memory)):
-                typer.echo(words)
+                typer.echo(completed(words))
     try:
         store.find_build(line)
     except BuildError as error:
-        typer.echo(f"! {error}")
+        typer.echo(completed(f"! {error}"))
 
 
 def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:

@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.hints import data_option, program
 from lab.cli.judged import print_selfchecks
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, data_option, only_one, program
+from lab.cli.output import AsCsv, AsJson, only_one
 from lab.cli.work import at_work
 from lab.compare.comparison import Step
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
