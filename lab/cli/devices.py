@@ -27,6 +27,7 @@ from lab.device.care import restore as care
 from lab.device.roster import Entry
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
 from lab.islands import remedies
+from lab.records.telling import number_of
 from lab.report.wording import KIND_STYLES
 from lab.run.benches import terms_of
 from lab.run.turn import lease_of
@@ -166,7 +167,8 @@ def restore(
         tell(words)
     typer.echo(f"{known}: restored: {', '.join(done.undone) or 'nothing'}")
     if done.pending:
-        raise DeviceRefused(f"{known}: {len(done.pending)} settings are still changed: {', '.join(done.pending)}")
+        left = number_of(len(done.pending), "setting")
+        raise DeviceRefused(f"{known}: {left} still changed: {', '.join(done.pending)}")
 
 
 def _table(data: Path, entries: Sequence[Entry]) -> Table:

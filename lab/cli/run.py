@@ -23,7 +23,7 @@ from lab.report.answer.page import render_html
 from lab.report.answer.saved import answer_of
 from lab.report.answer.terminal import render_sentences
 from lab.report.expected import expected_lines
-from lab.report.wording import listing
+from lab.report.wording import listing, number_of
 from lab.run import fleet
 from lab.run.begin import Beginner
 from lab.run.bench import Bench
@@ -179,7 +179,8 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
     chosen = scenario_of(record)
     reopen(record, chosen, bench)
     done, total = len(store.trials(record.id)), len(record.cells) * (record.blocks + record.memory)
-    typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
+    of = number_of(total, "trial")
+    typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {of} done", err=True)
     (found,), _ = _one_by_one(bench, [chosen], lambda chosen, bench: record)
     if rest := rest_of_suite(record):
         typer.echo(f"Not measured yet of suite {record.suite}:")

@@ -18,6 +18,7 @@ from lab.device.transport import Clock
 from lab.errors import DeviceRefused, RunError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import CellVerdict, Inject, LiveCheck, SelfCheck
+from lab.records.telling import stated
 from lab.run.bench import Bench, Watch, inputs_of
 from lab.run.context import context_of
 from lab.scenario.plan import Scenario
@@ -252,9 +253,10 @@ def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measur
     done = bench.store.comparison(comparison_id)
     baseline, candidate = bench.store.run(done.baseline_run), bench.store.run(done.candidate_run)
     if (baseline.inject, candidate.inject) != (None, inject):
+        wanted, *found = (_injected(each) for each in (inject, baseline.inject, candidate.inject))
         raise RunError(
-            f"comparison {done.id}: wanted {inject} injected into the candidate alone, found {baseline.inject} "
-            f"and {candidate.inject}; its measurements say nothing about this device"
+            f"comparison {done.id}: wanted {wanted} in its candidate alone, found {found[0]} in its baseline and "
+            f"{found[1]} in its candidate; its measurements say nothing about this device"
         )
     ours, theirs = (bench.store.trials(run.id) for run in (baseline, candidate))
     cell = baseline.cells[0].key
@@ -269,3 +271,7 @@ def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measur
         count,
         price_s(done.metric, {"baseline": ours, "candidate": theirs}) or None,
     )
+
+
+def _injected(inject: Inject | None) -> str:
+    return "no slow-down" if inject is None else f"`{inject.stage}` slowed by {stated(inject.slow_down - 1)}"

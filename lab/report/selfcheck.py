@@ -63,9 +63,9 @@ def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
         return [plain(words) for words in said]
     paid = math.floor(budget_s / pair_s)
     least, greatest = min(wanted + slowed, paid // most), min(wanted + slowed, paid // first)
-    fit = f"{least}" if least == greatest else f"{least} to {greatest}"
+    fit = f"at most {greatest}" if least in (0, greatest) else f"{least} to {greatest}"
     last = f"a pair took {seconds(pair_s)} the last time, without waiting"
-    words = f"{last}: at most {fit} of {_comparisons(wanted + slowed)} fit"
+    words = f"{last}: {fit} of {_comparisons(wanted + slowed)} fit"
     if not greatest:
         words += ", so it cannot show anything"
     elif paid * wanted < LEAST_PAIRS * (wanted + slowed) and wanted * most >= LEAST_PAIRS:

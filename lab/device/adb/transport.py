@@ -46,6 +46,7 @@ from lab.errors import (
     WrongFile,
 )
 from lab.files import disk_full
+from lab.records.telling import number_of
 
 __all__ = ["AdbTransport", "Attached", "Fence", "Server", "attached", "connect_tcp", "disconnect_tcp", "track"]
 
@@ -140,7 +141,7 @@ class AdbTransport:
 
         Not guarded, because the sync protocol runs no script: the caller verifies the files in a script that is.
         """
-        wanted = f"send {len(files)} files"
+        wanted = f"send {number_of(len(files), 'file')}"
         within_s = SHORT_S + sum(source.stat().st_size for source, _ in files) / SLOWEST_LINK
         with self._link(wanted, within_s, STALL_S) as link:
             try:

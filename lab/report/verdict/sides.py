@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from device_agents.contract import ForeignManifest, Manifest
+from device_agents.contract import ForeignManifest, InvalidReason, Manifest
 from lab.records import BUSY, Comparison, Metric, Run, Trial
+from lab.report.lost import do
 from lab.report.wording import cell_phrase, kind_of, listing, number_of, plain, stated, varying
 from lab.stats.sample import counted
 
@@ -56,10 +57,12 @@ def busy_words(run: Run, trials: Sequence[Trial], metric: Metric) -> str:
     if not seen:
         return f"Whether the {where} was busy is unknown: nobody read its load before the trials."
     busy = sum(BUSY in trial.flags for trial in seen)
-    how = "busy" if busy else "quiet"
+    starved = sum(trial.reason is InvalidReason.STARVED for trial in trials)
+    how = "busy" if busy else "not always quiet" if starved else "quiet"
+    lost = f"; {starved} more {do(starved)} not count, starved by it" if starved else ""
     return (
         f"The {where} was {how}: {busy} of {number_of(len(seen), 'counted trial')} began while something else "
-        "used its cores."
+        f"used its cores{lost}."
     )
 
 
