@@ -176,7 +176,7 @@ def _missing(record: SelfCheck) -> list[str]:
     pair_s, needed = price_of_pair(record), budget_for_all(record)
     if not pair_s:
         ids = [live.comparison[:13] for live in record.live[-1:]]
-        ask = f"; `lab show {ids[0]}` says why trials do not count" if ids else ""
+        ask = f"; `lab explain {ids[0]}` says why trials do not count" if ids else ""
         return [f"{said}. No pair was valid: give it more time{ask}"]
     return [
         f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need at most "

@@ -66,13 +66,13 @@ def test_a_spent_budget_ends_it_in_words() -> None:
 
 
 def test_a_check_without_a_valid_pair_names_what_says_why() -> None:
-    """`lab explain` takes runs; a comparison is shown, with the reasons of both its sides."""
+    """Time may not help: the explanation of its last comparison says what does."""
     unjudged = CellVerdict("c", "cannot tell", None, None, 1.0, 0, "")
     live = LiveCheck("0193f000-1111-7222-8333-444455556666", 1.0, unjudged, 0, 9.0)
     found = conclude(replace(RECORD, live=(live,), status="finished"))
 
     assert found.missing[0].endswith(
-        "No pair was valid: give it more time; `lab show 0193f000-1111` says why trials do not count"
+        "No pair was valid: give it more time; `lab explain 0193f000-1111` says why trials do not count"
     )
 
 
