@@ -122,7 +122,7 @@ def export(preset: str, recipe_name: str, folder: Path, *, seed: int, extra: Seq
     say(
         f"against fp32: features off by {error.feature_relative_error:.2g} (cosine {error.feature_cosine:.6f}), "
         f"logits by {error.logit_relative_error:.2g} (KL {error.logit_kl_nats:.2g} nats), "
-        f"same top-1 token at {error.top1_agreement:.1%} of {error.positions} positions"
+        f"same top-1 token at {100 * error.top1_agreement:.1f} % of {error.positions} positions"
     )
     return content_id(document)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli.app import COMMANDS
+from lab.cli.hints import WITHOUT_DATA
 from tests.lab_process import ROOT
 
 STANDS_FOR = {"RUN": "last", "N": "1", "SECONDS": "9", "ID": "0193"}
@@ -80,6 +81,33 @@ def test_a_verb_of_make_exists(command: str) -> None:
     )
 
     assert planned.returncode == 0, planned.stderr
+
+
+def test_every_command_takes_the_data_root_or_is_known_not_to() -> None:
+    """What is printed is completed with --data; a command that lacks it would refuse to be pasted."""
+    lacking = set()
+    for name, command in COMMANDS.items():
+        loaded = command.load(name)
+        found = [loaded, *getattr(loaded, "commands", {}).values()]
+        if not any("--data" in parameter.opts for each in found for parameter in each.params):
+            lacking.add(name)
+
+    assert lacking == set(WITHOUT_DATA)
+
+
+def test_a_command_stands_in_backticks() -> None:
+    """Only so it is completed; the command line completes its own by itself."""
+    names = "|".join(COMMANDS)
+    bare = re.compile(rf"(?:: |, |or |start with )lab (?:{names})\b")
+    found = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / "lab").rglob("*.py"))
+        if path.parent.name != "cli"
+        for line, text in texts(path)
+        if bare.search(re.sub("`[^`]*`?", "", text))
+    }
+
+    assert found == set()
 
 
 def test_a_comparison_is_told_with_its_scenario() -> None:

@@ -19,6 +19,7 @@ from lab.documents.strict import Malformed, json_of
 from lab.errors import PrepareError
 from lab.files import disk_errors, make_folder, read, sha256, sync
 from lab.islands.process import run_module
+from lab.records.telling import number_of
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,11 @@ def described(document: Input) -> str:
     """Describe an input in a few words."""
     image, placement = document.image, document.placement
     what = "no image" if image is None else f"an image of {image.width} x {image.height} pixels"
-    tiles = "" if placement is None else f" ({placement.columns}:{placement.rows}, {len(placement.order)} patches)"
-    return f"{what}{tiles}, asked {document.instruction!r}, {document.prompt_tokens} prompt tokens in all"
+    count = 0 if placement is None else len(placement.order)
+    patches = f"{count} patch" if count == 1 else f"{count} patches"
+    tiles = "" if placement is None else f" ({placement.columns}:{placement.rows}, {patches})"
+    tokens = number_of(document.prompt_tokens, "prompt token")
+    return f"{what}{tiles}, asked {document.instruction!r}, {tokens} in all"
 
 
 def check(own: OwnInput) -> None:

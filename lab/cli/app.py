@@ -12,8 +12,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from lab.cli.hints import completed, program
 from lab.cli.options import log_to_stderr
-from lab.cli.output import Regressed, program
+from lab.cli.output import Regressed
 from lab.cli.quick import QuickCommand, QuickGroup
 from lab.errors import LabError
 
@@ -170,7 +171,7 @@ def command() -> int:
     except Regressed:
         return REGRESSED
     except LabError as error:
-        raise type(error)(f"{error}{_where_lab_is(str(error))}") from error
+        raise type(error)(f"{completed(str(error))}{_where_lab_is(str(error))}") from error
     return 0
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from lab.cli.hints import completed
 from lab.cli.options import DATA, Data, opened
 from lab.cli.quick import QuickCommand, QuickGroup
 from lab.cli.terminal import Terminal
 from lab.islands import remedies
+from lab.records.telling import number_of
 from lab.store import lines
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def list_builds(data: Data = DATA) -> None:
             mark,
         )
     if not table.row_count:
-        typer.echo(f"No build yet: {remedies.a_build(data)}")
+        typer.echo(completed(f"No build yet: {remedies.a_build(data)}"))
         return
     Terminal().print(table)
 
@@ -111,7 +113,7 @@ def verify(build: Build, data: Data = DATA) -> None:
 
     found = opened(data).find_build(build)
     check(found)
-    typer.echo(f"{found.id}: {len(found.manifest.files)} files are as the manifest says")
+    typer.echo(f"{found.id}: {number_of(len(found.manifest.files), 'file')} read, each as the manifest says")
 
 
 @builds.command(epilog="Example: `lab builds add out/nano-paper --line nano-paper`")

@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.hints import data_option, program
 from lab.cli.judged import print_comparison
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, Regressed, data_option, only_one, program
+from lab.cli.output import AsCsv, AsJson, Regressed, only_one
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -20,7 +21,7 @@ from lab.compare.sides import Wanted, one_scenario, sides_of
 from lab.compare.stored import judge_runs
 from lab.errors import LabError, RunError
 from lab.records import Comparison, Dimension, Profile
-from lab.report.verdict.pair import pair_words
+from lab.report.verdict.pair import left_words, pair_words
 from lab.report.verdict.sides import names_of
 from lab.report.verdict.view import View
 from lab.run.benches import terms_of
@@ -180,12 +181,13 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
     try:
         with (
             at_work([side.bench for side in sides]) as (benches, display),
-            display.steps(title, total, done) as (watch, end),
+            display.steps(title, total, done) as (watch, end, left),
         ):
             first, second = (replace(side, bench=bench) for side, bench in zip(sides, benches, strict=True))
             with closing(measure(comparison, first, second, watch=watch, tell=display.say)) as steps:
                 for step in steps:
-                    end(pair_words(step, names))
+                    end(pair_words(step, names), sum(each.pairs for each in step.comparison.cells))
+                    left(left_words(step))
     except KeyboardInterrupt:
         typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {resume}", err=True)
         raise typer.Exit(2) from None

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from lab.cli.hints import completed
 from lab.cli.options import DATA, Data, opened, tell
 from lab.cli.terminal import Terminal
 from lab.device import android, health, roster
@@ -26,6 +27,7 @@ from lab.device.care import restore as care
 from lab.device.roster import Entry
 from lab.errors import DeviceError, DeviceLost, DeviceRefused
 from lab.islands import remedies
+from lab.records.telling import number_of
 from lab.report.wording import KIND_STYLES
 from lab.run.benches import terms_of
 from lab.run.turn import lease_of
@@ -72,13 +74,15 @@ def list_devices(
         Terminal().print(_table(data, entries))
         for entry in entries:
             if entry.advice:
-                typer.echo(f"! {entry.name}: {entry.advice}")
+                typer.echo(completed(f"! {entry.name}: {entry.advice}"))
         for words in care.changed_elsewhere(data, {entry.name for entry in entries}):
-            typer.echo(f"! {words}")
+            typer.echo(completed(f"! {words}"))
         if not entries and failure is None:
             typer.echo(
-                f"No phone is attached. Start a virtual one: {remedies.virtual_phone()}; connect one "
-                "over TCP: `lab devices connect ADDRESS`"
+                completed(
+                    f"No phone is attached. Start a virtual one: {remedies.virtual_phone()}; connect one "
+                    "over TCP: `lab devices connect ADDRESS`"
+                )
             )
     if failure is not None:
         raise failure
@@ -100,7 +104,7 @@ def connect(
     for entry in found:
         typer.echo(f"{named}: {entry.name}, {entry.found.kind}, SoC {entry.found.soc}, {entry.state}")
         if entry.advice:
-            typer.echo(f"! {entry.name}: {entry.advice}")
+            typer.echo(completed(f"! {entry.name}: {entry.advice}"))
 
 
 @devices.command(epilog="Example: `lab devices disconnect 192.168.1.20:5555`")
@@ -163,7 +167,8 @@ def restore(
         tell(words)
     typer.echo(f"{known}: restored: {', '.join(done.undone) or 'nothing'}")
     if done.pending:
-        raise DeviceRefused(f"{known}: {len(done.pending)} settings are still changed: {', '.join(done.pending)}")
+        left = number_of(len(done.pending), "setting")
+        raise DeviceRefused(f"{known}: {left} still changed: {', '.join(done.pending)}")
 
 
 def _table(data: Path, entries: Sequence[Entry]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from lab.cli.hints import completed
 from lab.cli.options import DATA, Data, opened
 from lab.device.machine import examine
 from lab.errors import LabError
@@ -24,6 +25,6 @@ def doctor(data: Data = DATA) -> None:
         fatal |= finding.fatal and not finding.ok
         remedy = "" if finding.ok else f"  ->  {finding.remedy}"
         mark = "ok     " if finding.ok else "missing" if finding.fatal else "warning"
-        typer.echo(f"{mark}  {finding.what}: {finding.found}{remedy}")
+        typer.echo(completed(f"{mark}  {finding.what}: {finding.found}{remedy}"))
     if fatal:
         raise typer.Exit(2)

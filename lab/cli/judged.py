@@ -8,7 +8,8 @@ from pathlib import Path
 import typer
 
 from lab.builds.folder import Build
-from lab.cli.output import data_option, print_csv, print_json, program, short, write, write_markdown
+from lab.cli.hints import data_option, program
+from lab.cli.output import print_csv, print_json, short, write, write_markdown
 from lab.cli.terminal import Terminal
 from lab.compare.comparable import refusal
 from lab.errors import RunError
@@ -57,7 +58,7 @@ def print_comparison(
             return None
         raise RunError(f"comparison {comparison.id} measured nothing: {refusal_of(comparison)}")
     option = data_option(store.root)
-    found, trials = verdict_of(store, comparison, outside, option=option)
+    found, trials = verdict_of(store, comparison, outside)
     if as_json:
         print_json([verdict_document(found)])
     elif as_csv:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from device_agents.plain import cut
+from lab.cli.hints import remember
 from lab.errors import RunError
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 DATA = Path("lab-data")
 """The data root when neither --data nor POCKETLAB_DATA names one."""
 
-Data = Annotated[Path, typer.Option("--data", envvar="POCKETLAB_DATA", help="Folder of builds and results.")]
+Data = Annotated[
+    Path,
+    typer.Option("--data", envvar="POCKETLAB_DATA", callback=remember, help="Folder of builds and results."),
+]
 
 
 def finite(value: float | None) -> float | None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import html
 import shlex
-import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.hints import completed, data_option, program
 from lab.errors import RunError
 from lab.report.document import Row, as_csv, as_json
 from lab.report.wording import MARK
@@ -63,6 +62,8 @@ def write(path: Path, text: str | Iterable[str]) -> None:
     a file that cannot be written.
     """
     _refuse_others(path)
+    if isinstance(text, str):
+        text = completed(text, html.escape if text[:200].lstrip().lower().startswith("<!doctype html") else str)
     ordinary = path.is_file() or not path.exists()
     aside = path.with_name(f".{path.name[:200]}.part") if ordinary else path
     try:
@@ -112,17 +113,3 @@ def where(root: Path, runs: Sequence[Run], data: Path, build: str | None) -> Non
         typer.echo(
             f"  {program()} profile {short(runs[-1].id)}{option}{again}   # products, attention, unpacking, rest"
         )
-
-
-def program() -> str:
-    """Return the command `lab` as it can be pasted here: its path where it is not on the PATH."""
-    if shutil.which("lab"):
-        return "lab"
-    beside = Path(sys.executable).with_name("lab")
-    return shlex.quote(os.path.relpath(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m lab.cli"
-
-
-def data_option(data: Path) -> str:
-    """Return the option that names this data root, or nothing when it is the default."""
-    default = Path(os.environ.get("POCKETLAB_DATA") or "lab-data")
-    return "" if data.absolute() == default.absolute() else f" --data {shlex.quote(str(data))}"

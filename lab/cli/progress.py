@@ -29,6 +29,7 @@ from lab.run.bench import Progress as Now
 from lab.run.bench import Watch
 
 Done = Callable[[Trial], None]
+End = Callable[[str, int], None]
 
 REFRESH_HZ = 1.0
 """How often the bar is drawn: the lab shares the host's cores with what it measures."""
@@ -129,23 +130,24 @@ class Display:
         self._bars.update(self._task, description=self._about, completed=done, total=total, left=left)
 
     @contextmanager
-    def steps(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, Callable[[str], None]]]:
+    def steps(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, End, Callable[[str], None]]]:
         """Show work in steps: a line at the end of each, on a terminal with a bar below them.
 
-        Yields what is called while a step is measured, and what to call with the line at its end.
+        Yields what is called while a step is measured, with a line and how many steps are done at a step's end,
+        and with what is left, in words: how many steps there will be is not known, so no pace of theirs tells it.
         """
         if self._bars is None:
-            yield (lambda now: None), self.say
+            yield (lambda now: None), (lambda words, done: self.say(words)), (lambda words: None)
             return
         bars = self._bars
-        task = bars.add_task(title, total=total, completed=done, left=None)
+        task = bars.add_task(title, total=total, completed=done, left="")
 
-        def end(words: str) -> None:
+        def end(words: str, done: int) -> None:
             self.say(words)
-            bars.advance(task)
+            bars.update(task, completed=done)
 
         try:
-            yield _watch(bars, task, title), end
+            yield _watch(bars, task, title), end, (lambda words: bars.update(task, left=words))
         finally:
             bars.stop_task(task)
 

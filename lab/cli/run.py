@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.cli.answers import print_answers
+from lab.cli.hints import completed, data_option, program
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
-from lab.cli.output import data_option, program, short, where, write
+from lab.cli.output import short, where, write
 from lab.cli.tally import Share, share_of
+from lab.cli.terminal import Terminal
 from lab.cli.work import at_work, build_option
-from lab.errors import BuildError, LabError, RunError
+from lab.errors import BuildError, LabError, RunError, ScenarioError
 from lab.records import Answer, Profile, Run, Trial
 from lab.report.answer.page import render_html
 from lab.report.answer.saved import answer_of
 from lab.report.answer.terminal import render_sentences
 from lab.report.expected import expected_lines
+from lab.report.wording import listing, number_of
 from lab.run import fleet
 from lab.run.begin import Beginner
 from lab.run.bench import Bench
@@ -138,7 +140,7 @@ def run(
         begin = Beginner(suite or "", line, seed, memory)
         shares = [share_of(len(each.cells), each.plan, memory=memory) for each in scenarios for _ in benches]
         if len(benches) == 1:
-            answers = _one_by_one(benches[0], scenarios, begin, shares)
+            answers, failed = _one_by_one(benches[0], scenarios, begin, shares)
         else:
             answers, failed = _everywhere(benches, scenarios, terms, begin, shares)
     if answers:
@@ -154,11 +156,11 @@ def _foretell(store: Store, scenarios: Sequence[Scenario], devices: str, line: s
     for chosen in scenarios:
         for device in devices.split(","):
             for words in expected_lines(expected(store, chosen, device.strip(), line, memory=memory)):
-                typer.echo(words)
+                typer.echo(completed(words))
     try:
         store.find_build(line)
     except BuildError as error:
-        typer.echo(f"! {error}")
+        typer.echo(completed(f"! {error}"))
 
 
 def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:
@@ -177,8 +179,9 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
     chosen = scenario_of(record)
     reopen(record, chosen, bench)
     done, total = len(store.trials(record.id)), len(record.cells) * (record.blocks + record.memory)
-    typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {total} trials done", err=True)
-    (found,) = _one_by_one(bench, [chosen], lambda chosen, bench: record)
+    of = number_of(total, "trial")
+    typer.echo(f"Resuming run {short(record.id)}: {record.scenario}, {done} of {of} done", err=True)
+    (found,), _ = _one_by_one(bench, [chosen], lambda chosen, bench: record)
     if rest := rest_of_suite(record):
         typer.echo(f"Not measured yet of suite {record.suite}:")
         more = f" --suite {record.suite} --build {record.build} --device {shlex.quote(record.device)}"
@@ -189,21 +192,29 @@ def _resumed(record: Run, store: Store, build: str | None, terms: Terms) -> Answ
 
 def _one_by_one(
     bench: Bench, scenarios: Sequence[Scenario], begin: fleet.Begin, shares: Sequence[Share] = ()
-) -> list[Answered]:
+) -> tuple[list[Answered], bool]:
     """Measure scenario after scenario on one device; print the answers together, also those before a stop.
 
-    Leaves with status 2 when interrupted.
+    One that cannot be measured, or of which no trial counts, stops no other: returns the answers, and whether one
+    failed; alone, it raises. Leaves with status 2 when interrupted.
     """
     answers: list[Answered] = []
+    failures: list[str] = []
     record: Run | None = None
     try:
         with at_work([bench], shares=shares) as ((shown,), display):
             for chosen in scenarios:
                 record = None
-                record = begin(chosen, bench)
-                found, trials = answer_of(bench.store, fleet.carry_on(record, chosen, shown, display))
-                answers.append((found, trials))
-                refuse_if_nothing_counts(bench.store, found.run, trials)
+                try:
+                    record = begin(chosen, bench)
+                    found, trials = answer_of(bench.store, fleet.carry_on(record, chosen, shown, display))
+                    answers.append((found, trials))
+                    refuse_if_nothing_counts(bench.store, found.run, trials)
+                except (RunError, ScenarioError) as error:
+                    if len(scenarios) == 1:
+                        raise
+                    display.say(f"{chosen.name} failed: {str(error).splitlines()[0]}")
+                    failures.append(f"{chosen.name}: {error}{_to_resume(record, answers, bench)}")
     except KeyboardInterrupt:
         _print_together(answers)
         how = f" To resume: {_resume(record, bench)}" if record else ""
@@ -211,11 +222,31 @@ def _one_by_one(
         raise typer.Exit(2) from None
     except LabError as error:
         _print_together(answers)
-        if record is None or any(found.run.id == record.id for found, _ in answers):
-            raise
-        raise type(error)(f"{error}\nTo resume the run: {_resume(record, bench)}") from error
+        _tell_failures(failures, [bench], scenarios, answers)
+        raise type(error)(f"{error}{_to_resume(record, answers, bench)}") from error
     _print_together(answers)
-    return answers
+    _tell_failures(failures, [bench], scenarios, answers)
+    return answers, bool(failures)
+
+
+def _to_resume(record: Run | None, answers: Sequence[Answered], bench: Bench) -> str:
+    """Return a line that says how to resume a run that failed; empty if it is complete or never began."""
+    if record is None or any(found.run.id == record.id for found, _ in answers):
+        return ""
+    return f"\nTo resume the run: {_resume(record, bench)}"
+
+
+def _tell_failures(
+    failures: Sequence[str], benches: Sequence[Bench], scenarios: Sequence[Scenario], answers: Sequence[Answered]
+) -> None:
+    """Print what failed, and at the end which of several questions are not answered."""
+    for line in failures:
+        tell(f"lab: {line}")
+    counted = {(found.run.scenario, found.run.device) for found, trials in answers if any(t.valid for t in trials)}
+    asked = [(chosen.name, bench.device.identity.name) for chosen in scenarios for bench in benches]
+    missing = [f"{name}{f' on {on}' * (len(benches) > 1)}" for name, on in asked if (name, on) not in counted]
+    if missing and len(asked) > 1:
+        tell(f"Not answered: {listing(missing)} ({len(missing)} of {len(asked)} questions)")
 
 
 def _print_together(answers: Sequence[Answered]) -> None:
@@ -223,7 +254,7 @@ def _print_together(answers: Sequence[Answered]) -> None:
     found = [each for each, _ in answers]
     print_answers(found)
     if len(found) > 1:
-        Console().print(render_sentences(found))
+        Terminal().print(render_sentences(found))
 
 
 def _everywhere(
@@ -249,8 +280,7 @@ def _everywhere(
     ]
     _print_together(answers)
     failures = _failures(ended, answers, benches_by_run)
-    for line in failures:
-        tell(f"lab: {line}")
+    _tell_failures(failures, benches, scenarios, answers)
     return answers, bool(failures)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.hints import program
 from lab.cli.options import DATA, Data
-from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json, program
+from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json
 from lab.cli.terminal import Terminal
 from lab.report.listed import listed, listed_rows, listed_table
 from lab.report.terminal import draw

@@ -10,16 +10,17 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.hints import data_option, program
 from lab.cli.judged import print_selfchecks
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, data_option, only_one, program
+from lab.cli.output import AsCsv, AsJson, only_one
 from lab.cli.work import at_work
 from lab.compare.comparison import Step
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, Order, begin, carry_on, comparing, reopen
 from lab.compare.tally import budget_for_all, price_of_pair
 from lab.records import SelfCheck
-from lab.report.selfcheck import beforehand, pair_step, step
+from lab.report.selfcheck import beforehand, left_words, pair_step, step
 from lab.run.bench import Bench
 from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, line_of, terms_of
 from lab.scenario.plan import Scenario
@@ -142,11 +143,12 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, nam
     try:
         with (
             at_work([bench]) as ((shown,), display),
-            display.steps(f"self-check of {record.device}", total, done) as (watch, end),
+            display.steps(f"self-check of {record.device}", total, done) as (watch, end, left),
         ):
 
             def after_pair(order: Order, step: Step, left_s: float) -> None:
                 nonlocal told_s
+                left(left_words(record, left_s))
                 if bench.clock.monotonic() - told_s >= TOLD_S:
                     told_s = bench.clock.monotonic()
                     display.say(pair_step(record, order.number + 1, step.cell.pairs, left_s))
@@ -156,7 +158,7 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, nam
                 comparing(record, chosen, shown, watch=watch, after_pair=after_pair),
                 clock=bench.clock,
                 save=bench.store.save_selfcheck,
-                tell=lambda found: end(step(found)),
+                tell=lambda found: end(step(found), len(found.live)),
             )
     except KeyboardInterrupt:
         typer.echo(

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from lab.device.book import Book
 from lab.errors import RunError
 from lab.records import ACCEPTANCE, BUSY, Run, Trial
+from lab.records.telling import shares, stated
 from lab.run import runner
 from lab.run.bench import Bench, boot_of, inputs_of
 from lab.run.context import context_of
@@ -177,13 +178,14 @@ def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None, foun
     middle = trial_median(tries) if known is None else known.median_s
     told = ", ".join(f"{100 * (value / middle - 1):+.1f} %" for value in tries)
     if reach > WITHIN:
+        known_within, most = shares(reach, WITHIN)
         return (
-            f"{words}: wanted the mean of {TRIES} tries of its reference cell known within {_percent(WITHIN)}, it "
-            f"is known within {_percent(reach)} only ({told} of {1000 * middle:.3g} ms; {found}). "
+            f"{words}: wanted the mean of {TRIES} tries of its reference cell known within {most}, it "
+            f"is known within {known_within} only ({told} of {1000 * middle:.3g} ms; {found}). "
             "Let it cool, stop whatever else runs on it, and compare again"
         )
     return (
-        f"{words}: wanted its reference cell within {_percent(WITHIN)} of {1000 * middle:.3g} ms, found {told}. "
+        f"{words}: wanted its reference cell within {stated(WITHIN)} of {1000 * middle:.3g} ms, found {told}. "
         "Its tries agree with each other: it is steady, but has changed since. If the change is intended, remove "
         f"its entry from {path}"
     )
@@ -193,7 +195,3 @@ def _busy(trials: Sequence[Trial]) -> str:
     """Return how many tries do not count because the device was busy, and what to do; empty for none."""
     busy = sum(BUSY in trial.flags for trial in trials)
     return f" ({busy} began while something else kept its cores busy: stop what else runs on it)" if busy else ""
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"

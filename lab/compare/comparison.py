@@ -14,7 +14,17 @@ from typing import Literal
 
 from lab.compare.acceptance import accept
 from lab.compare.comparable import Subject, differs_beyond, incomparable, refusal
-from lab.compare.pairing import CellPair, Standing, Turn, left_of, long_ago, next_turn, standings, verdicts_of
+from lab.compare.pairing import (
+    CellPair,
+    Standing,
+    Turn,
+    left_of,
+    long_ago,
+    next_look_s,
+    next_turn,
+    standings,
+    verdicts_of,
+)
 from lab.errors import DeviceLost, Incomparable, LabError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import Cell, CellVerdict, Comparison, Dimension, Inject, Run, Trial
@@ -57,13 +67,16 @@ class Side:
 class Step:
     """The outcome of one pair: the comparison as saved after it, the cell's verdict, and the pair's trials.
 
-    `left_s` are the device-seconds left of the budget.
+    `left_s` are the device-seconds left of the budget, `look_s` about those until the next look (None: none
+    fits), and `pair_s` is what a pair of this cell takes without waiting.
     """
 
     comparison: Comparison
     cell: CellVerdict
     trials: tuple[Trial, ...]
     left_s: float
+    look_s: float | None
+    pair_s: float
 
 
 def open_comparison(
@@ -290,7 +303,9 @@ def _pairs(
         verdicts = verdicts_of(comparison, found)
         comparison = replace(comparison, cells=verdicts, status="running", ended_utc=None)
         store.save_comparison(comparison)
-        yield Step(comparison, verdicts[turn.index], measured, left_of(comparison, done()))
+        left_s = left_of(comparison, done())
+        look_s = next_look_s(comparison, found, left_s)
+        yield Step(comparison, verdicts[turn.index], measured, left_s, look_s, found[turn.index].pair_s)
 
 
 def _pair(metric: str, cells: CellPair, sessions: Mapping[Name, Session], turn: Turn) -> Iterator[Trial]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from lab.compare.tally import tally, whole
 from lab.errors import RunError
 from lab.records import Comparison, SelfCheck
+from lab.records.telling import apart
 from lab.store import Store, glance
 
 
@@ -81,8 +82,9 @@ def selfcheck_to_resume(store: Store, device: str, budget_s: float | None) -> Se
     if budget_s is None:
         return found
     if budget_s <= found.spent_s:
+        spent, given = apart(found.spent_s, budget_s)
         raise RunError(
-            f"self-check {found.id} has taken {found.spent_s:.0f} s already: wanted a --budget of more than that, "
-            f"for all of it, found {budget_s:g}"
+            f"self-check {found.id} has taken {spent} s already: wanted a --budget of more than that, "
+            f"for all of it, found {given}"
         )
     return replace(found, budget_s=budget_s)

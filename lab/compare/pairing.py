@@ -113,6 +113,21 @@ def left_of(comparison: Comparison, trials: Trials) -> float:
     return Budget(comparison.budget_s, sum(map(cost_s, trials.values()))).left_s
 
 
+def next_look_s(comparison: Comparison, found: Sequence[Standing], left_s: float) -> float | None:
+    """Return about how many device-seconds pass until a cell is looked at next; None if that exceeds `left_s`.
+
+    Cells get their pairs in turn, at their prices without waits; a cell is looked at from its first look on.
+    """
+    going = [each for each in found if each.plan.order]
+    if not going:
+        return None
+    missing = [max(1, comparison.looks_first - len(each.ratios)) for each in going]
+    soonest = min(missing)
+    last_s = min(each.pair_s for each, pairs in zip(going, missing, strict=True) if pairs == soonest)
+    look_s = (soonest - 1) * sum(each.pair_s for each in going) + last_s
+    return look_s if look_s <= left_s * (1 + 1e-9) else None
+
+
 def price_s(metric: str, own: Trials) -> float:
     """Return what a pair of a cell takes without waiting: twice the mean of the sides' medians; 0 without a trial.
 

@@ -18,6 +18,7 @@ from lab.device.transport import Clock
 from lab.errors import DeviceRefused, RunError, ScenarioError
 from lab.identifiers import new_run_id
 from lab.records import CellVerdict, Inject, LiveCheck, SelfCheck
+from lab.records.telling import stated
 from lab.run.bench import Bench, Watch, inputs_of
 from lab.run.context import context_of
 from lab.scenario.plan import Scenario
@@ -218,7 +219,8 @@ def comparing(
 ) -> Compare:
     """Return a function that measures one comparison of the build with itself.
 
-    `after_pair` is called with the order, each pair and the seconds left of the self-check. It compares in the
+    `after_pair` is called with the order, each pair and the seconds left of the self-check; another pair is
+    begun while one of median length fits into these, so only its waits can outlast the budget. It compares in the
     dimension `parameter`, because builds are judged on accepted devices only, and here the device itself is under
     test.
     """
@@ -238,8 +240,8 @@ def comparing(
         with closing(comparison.measure(opened, alike, candidate, watch=watch)) as steps:
             for step in steps:
                 left_s = order.ends_at - bench.clock.monotonic()
-                after_pair(order, step, max(0.0, left_s))
-                if left_s <= 0:
+                after_pair(order, step, left_s)
+                if left_s < step.pair_s:
                     break
         return _measured(bench, opened.id, inject)
 
@@ -251,9 +253,10 @@ def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measur
     done = bench.store.comparison(comparison_id)
     baseline, candidate = bench.store.run(done.baseline_run), bench.store.run(done.candidate_run)
     if (baseline.inject, candidate.inject) != (None, inject):
+        wanted, *found = (_injected(each) for each in (inject, baseline.inject, candidate.inject))
         raise RunError(
-            f"comparison {done.id}: wanted {inject} injected into the candidate alone, found {baseline.inject} "
-            f"and {candidate.inject}; its measurements say nothing about this device"
+            f"comparison {done.id}: wanted {wanted} in its candidate alone, found {found[0]} in its baseline and "
+            f"{found[1]} in its candidate; its measurements say nothing about this device"
         )
     ours, theirs = (bench.store.trials(run.id) for run in (baseline, candidate))
     cell = baseline.cells[0].key
@@ -268,3 +271,7 @@ def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measur
         count,
         price_s(done.metric, {"baseline": ours, "candidate": theirs}) or None,
     )
+
+
+def _injected(inject: Inject | None) -> str:
+    return "no slow-down" if inject is None else f"`{inject.stage}` slowed by {stated(inject.slow_down - 1)}"

@@ -30,7 +30,7 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
         if run.status != "finished":
             whole = run.comparison  # a side is resumed together with the other one
             resume = f"lab run --resume {run.id}" if whole is None else f"lab compare --resume {whole}"
-            raise RunError(f"run {run.id} is {run.status}: wanted finished runs; resume it: {resume}")
+            raise RunError(f"run {run.id} is {run.status}: wanted finished runs; resume it: `{resume}`")
     if baseline.id == candidate.id:
         raise RunError(f"both are run {baseline.id}: wanted two runs to compare")
     if baseline.comparison is not None and baseline.comparison == candidate.comparison:

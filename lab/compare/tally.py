@@ -12,6 +12,7 @@ import numpy as np
 from lab.errors import NotEnoughData
 from lab.identifiers import seconds
 from lab.records import CHANGED, WORSE, LiveCheck, SelfCheck
+from lab.records.telling import stated
 from lab.stats.interval import Looks
 from lab.stats.resample import LEAST_PAIRS, block_length, rates, smallest_found
 
@@ -158,7 +159,7 @@ def _missing(record: SelfCheck) -> list[str]:
     done = tally(record)
     kinds = (
         (done.alike, record.wanted, "of the build with itself"),
-        (done.slowed, record.wanted_injected, f"with {100 * (record.inject.slow_down - 1):.3g} % injected"),
+        (done.slowed, record.wanted_injected, f"with {stated(record.inject.slow_down - 1)} injected"),
     )
     words = [
         f"{have or 'none'} of {asked} comparison{'s'[: asked != 1]} {what}"
@@ -175,7 +176,7 @@ def _missing(record: SelfCheck) -> list[str]:
     pair_s, needed = price_of_pair(record), budget_for_all(record)
     if not pair_s:
         ids = [live.comparison[:13] for live in record.live[-1:]]
-        ask = f", or ask `lab explain {ids[0]}` why trials do not count" if ids else ""
+        ask = f"; `lab explain {ids[0]}` says why trials do not count" if ids else ""
         return [f"{said}. No pair was valid: give it more time{ask}"]
     return [
         f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need at most "

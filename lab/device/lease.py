@@ -200,7 +200,7 @@ class Lease:
                 waiting = f"; waited {wait_s:g} s" if wait_s else ""
                 raise DeviceBusy(
                     f"{self._name} is held by {holder}{waiting}. Wait for that run to end (--wait takes seconds), "
-                    f"or choose another device: lab devices"
+                    "or choose another device: `lab devices`"
                 )
             if not waited:
                 self._tell(f"{self._name} is held by {holder}; waiting up to {wait_s:g} s for it to end")
@@ -254,7 +254,7 @@ class Lease:
             if done.returncode != 0 or not re.fullmatch(r"[0-9]{1,9}", lines.get("granted", "")):
                 raise DeviceRefused(
                     f"{self._name}: wanted its lease in {self._folder}, found: {said}. It needs the "
-                    f"commands flock, mv and mkdir: lab probe {shlex.quote(self._name)}"
+                    f"commands flock, mv and mkdir: `lab probe {shlex.quote(self._name)}`"
                 )
             if "damaged" in lines:
                 self._tell(f"{self._name}: its lease file was damaged, so nobody counts as its holder")

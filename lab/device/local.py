@@ -6,12 +6,16 @@ import ast
 import hashlib
 import os
 import platform
+import resource
 import select
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from time import monotonic
@@ -128,12 +132,18 @@ class LocalTransport:
         stdout: str,
         stderr: str,
         limit_s: float,
+        file_bytes: int | None = None,
     ) -> Process:
-        """Start a process in its own session. Raises `DeviceRefused` when it cannot be started."""
+        """Start a process in its own session. Raises `DeviceRefused` when it cannot be started.
+
+        Where the system cannot tie it to the lab's life (not Linux, no util-linux), the next lab's turn ends it.
+        """
+        if shutil.which(argv[0], path=environment.get("PATH", os.defpath)) is None:
+            raise DeviceRefused(f"host: cannot start the agent `{argv[0]}`: there is no such program")
         with Path(stdout).open("wb") as out, Path(stderr).open("wb") as err:
             try:
                 child = subprocess.Popen(
-                    list(argv),
+                    [*_with_the_lab(), *argv],
                     cwd=folder,
                     env=dict(environment),
                     stdin=subprocess.DEVNULL,
@@ -144,6 +154,8 @@ class LocalTransport:
             except OSError as error:
                 raise DeviceRefused(f"host: cannot start the agent `{argv[0]}`: {error}") from error
         self._children[child.pid] = child
+        if file_bytes is not None:
+            _limit_files(child.pid, file_bytes)
         return Process(child.pid, start_time(child.pid) or 0)
 
     def wait(self, process: Process, *, timeout_s: float) -> int | None:
@@ -165,11 +177,30 @@ class LocalTransport:
             child.wait()
 
     def find(self, folder: str) -> Process | None:
-        """Return None: nothing to resume here, because the next lab's turn kills what a killed lab left."""
+        """Return None: nothing to resume here, because an agent ends with its lab."""
         return None
 
     def reconnect(self, *, timeout_s: float) -> None:
         """Do nothing: the lab runs on this machine."""
+
+
+@cache
+def _with_the_lab() -> tuple[str, ...]:
+    """Return the command that becomes another, which the kernel kills when the thread that started it dies.
+
+    It sets a mark and is gone (prctl(2), PR_SET_PDEATHSIG): nothing runs beside an agent. Empty: there is none.
+    """
+    program = shutil.which("setpriv")
+    prefix = () if program is None else (program, "--pdeathsig", "KILL")
+    known = prefix and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+    return prefix if known else ()
+
+
+def _limit_files(pid: int, most: int) -> None:
+    """Have the kernel stop what a process writes to a file beyond `most` bytes, by SIGXFSZ; Linux only."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # it has ended already
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
 
 
 def _sleep_until_exit(child: subprocess.Popen[bytes], timeout_s: float) -> None:

@@ -87,13 +87,13 @@ class Entry:
     def _told(self) -> str:
         if self.quarantined is not None:
             release = f"lab devices release {shlex.quote(self.name)}"
-            return f"quarantined: {self.quarantined}; once that is fixed: {release}"
+            return f"quarantined: {self.quarantined}; once that is fixed: `{release}`"
         found = self.found
         if found.state == READY:
             also = f"also at {', '.join(found.also)}" if found.also else ""
             return "; ".join(filter(None, (found.detail, also)))
         if found.state == AWAY:
-            return f"{found.detail}; to forget it: lab devices disconnect {shlex.quote(found.serial)}"
+            return f"{found.detail}; to forget it: `lab devices disconnect {shlex.quote(found.serial)}`"
         known = next((words for state, words in ADVICE.items() if found.state.startswith(state)), "")
         if found.state == OFFLINE and _by_address(found.serial) == 1:
             known += (

@@ -87,11 +87,12 @@ class Transport(Protocol):
         stdout: str,
         stderr: str,
         limit_s: float,
+        file_bytes: int | None = None,
     ) -> Process:
         """Start a process detached from the lab, in its own process group, with its output in files.
 
-        Without the lab it ends after `limit_s` at the latest: a device ends it by itself, and on this machine the
-        next lab's turn does.
+        Without the lab it ends after `limit_s` at the latest; on this machine it ends with the thread that started
+        it. No file that it writes grows beyond `file_bytes` (None: no limit).
         """
         ...
 

@@ -12,7 +12,7 @@ from lab.device.vitals.look import battery, skin, soc
 from lab.gate.clocks import Offered
 from lab.gate.ready import place, throttles
 from lab.records import Flaw, Vitals
-from lab.records.telling import number_of, shares
+from lab.records.telling import number_of, percent, shares
 from lab.scenario.plan import Gates
 
 STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
@@ -125,11 +125,11 @@ def _capped(samples: Sequence[_Moment], before: Vitals, gates: Gates, offered: O
             continue
         lowest, worst = min(caps, key=_first)
         found, least = shares(middle / whole, gates.cap_share_least)
-        began = f"; {100 * at_start / whole:.0f} % when it began" if at_start is not None else ""
+        began = f"; {percent(at_start / whole)} when it began" if at_start is not None else ""
         return (
             f"{policy} was allowed {found} of {offered.words}, "
             f"wanted at least {least} (median of {number_of(len(caps), 'reading')}{began}); "
-            f"{_then(worst)} it was {100 * lowest / whole:.0f} %"
+            f"{_then(worst)} it was {shares(lowest / whole, gates.cap_share_least)[0]}"
         )
     return ""
 

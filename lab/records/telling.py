@@ -1,4 +1,4 @@
-"""Numbers in sentences: nouns that agree with them, and limits that differ from what broke them."""
+"""Numbers in sentences: nouns that agree with them, percentages, and limits that differ from what broke them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,29 @@ MOST_DECIMALS = 6
 def number_of(count: int, noun: str) -> str:
     """Return ``1 trial`` or ``3 trials``."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with two significant digits, three decimals at most: 0.0512 -> ``5.1 %``."""
+    scaled = 100 * share
+    if not math.isfinite(scaled):
+        return f"{scaled} %"
+    if abs(scaled) >= 10000:
+        return f"{scaled:,.0f} %"
+    text = f"{scaled:.{min(3, max(0, decimals_for(scaled, 2)))}f}"
+    return f"{'0' if float(text) == 0 else text} %"
+
+
+def stated(share: float) -> str:
+    """Return a share that somebody chose, with no more digits than it has: 0.05 -> ``5 %``, 0.025 -> ``2.5 %``."""
+    return f"{100 * share:.3g} %"
+
+
+def decimals_for(value: float, digits: int) -> int:
+    """Return how many decimals show so many significant digits of a value; negative for large ones, 0 for 0."""
+    if value == 0:
+        return 0
+    return digits - 1 - math.floor(math.log10(float(f"{abs(value):.{digits - 1}e}")))
 
 
 def apart(value: float, limit: float, decimals: int = 0) -> tuple[str, str]:

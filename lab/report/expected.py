@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.report.wording import cell_phrase, lasting, number_of, plain, varying
+from lab.report.wording import cell_phrase, lasting, number_of, plain, stated, varying
 from lab.run.expected import Expected
 
 
@@ -21,7 +21,7 @@ def expected_lines(found: Expected) -> list[str]:
     if found.most > found.trials and plan.target is not None:
         bound = "" if plan.budget_s is None else f", or until {lasting(plan.budget_s)} of device time are spent"
         lines.append(
-            f"  and more for cells whose interval is wider than {100 * plan.target:g} % to each side: up to "
+            f"  and more for cells whose interval is wider than {stated(plan.target)} to each side: up to "
             f"{found.most} trials in all{bound}"
         )
     lines.append(f"  expected time: {_time(found)}")

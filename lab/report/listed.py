@@ -57,16 +57,19 @@ def listed_rows(found: Sequence[Glance]) -> list[Row]:
 
 
 def listed_table(found: Sequence[Glance], names: Sequence[str], *, parts: bool = False) -> Table:
-    """Return the list, each record under its id of `names`; with `parts`, also say what made it."""
+    """Return the list, each record under its id of `names`; with `parts`, also say what made it.
+
+    A terminal of 80 columns has no room for that and for a device that is always the same.
+    """
+    devices = {each.device for each in found}
     columns: list[Column[tuple[str, Glance]]] = [
-        Column(Head("id", "whole"), lambda at: at[0]),
+        Column(Head("id", "whole"), lambda at: f"{at[0]}{_part(at[1].part_of) if parts else ''}"),
         Column(Head("begun (UTC)", "whole"), lambda at: at[1].started_utc[5:16].replace("T", " ")),
         Column(Head("kind", "whole"), lambda at: at[1].kind),
         Column(Head("scenario", "whole"), lambda at: at[1].scenario),
         Column(Head("build", "prose"), lambda at: _builds(at[1])),
-        Column(Head("device", "words"), lambda at: at[1].device),
+        Column(Head("device", "words"), lambda at: at[1].device, not parts or len(devices) > 1),
         Column(Head("status", "whole"), lambda at: at[1].status),
-        Column(Head("part of", "prose"), lambda at: _part(at[1].part_of), parts),
     ]
     return table(columns, list(zip(names, found, strict=True)))
 
@@ -77,5 +80,6 @@ def _builds(found: Glance) -> str:
 
 
 def _part(part_of: str) -> str:
+    """Return a second line with what made a record; empty for what a user asked for."""
     kind, _, record_id = part_of.partition(" ")
-    return f"{kind} {record_id[:13]}".strip()
+    return f"\n of {record_id[:13] or kind}" if part_of else ""

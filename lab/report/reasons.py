@@ -37,9 +37,9 @@ REASONS: Mapping[InvalidReason, Words] = {
         "The device's disk may be full, or something killed the agent; free space and measure again.",
     ),
     InvalidReason.MALFORMED_EVENTS: Words(
-        "the agent wrote a line that is not an event",
-        "Agent and lab may be of different versions: rebuild the agent from this version. events.jsonl has the "
-        "line.",
+        "the agent wrote what is no event of its job, or more than its job can make",
+        "Agent and lab may be of different versions: rebuild the agent from this version. What it wrote is in "
+        "events.jsonl, or in the file that the detail names.",
     ),
     InvalidReason.COUNT_MISMATCH: Words(
         "events are missing, or there are too many",

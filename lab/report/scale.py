@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-WIDTH = 960.0
-"""Pixels of every picture."""
+WIDTH, SMALL = 960.0, 340.0
+"""Pixels of every picture, and of the same one laid out for a phone's screen."""
 
 _LOG_FROM = 8.0
 """Ratio of the highest value to the lowest beyond which a scale is logarithmic: a judgement."""

@@ -16,7 +16,7 @@ def scenarios_table(found: Sequence[KnownScenario]) -> Table:
         Column(Head("cells"), lambda each: str(each.cells)),
         Column(Head("answered by", "whole"), lambda each: each.metric),
     ]
-    return table(columns, found, note="one: lab run NAME; first what it would do: lab run NAME --dry-run")
+    return table(columns, found, note="one: `lab run NAME`; first what it would do: `lab run NAME --dry-run`")
 
 
 def suites_table(found: Sequence[KnownSuite]) -> Table:
@@ -26,4 +26,6 @@ def suites_table(found: Sequence[KnownSuite]) -> Table:
         Column(Head("question", "prose"), lambda each: each.question),
         Column(Head("scenarios", "prose"), lambda each: ", ".join(each.scenarios)),
     ]
-    return table(columns, found, note="all of one: lab run --suite NAME; one scenario by its plan: with NAME too")
+    return table(
+        columns, found, note="all of one: `lab run --suite NAME`; one scenario by its plan: with NAME too"
+    )

@@ -17,7 +17,7 @@ from lab.identifiers import seconds
 from lab.records import CHANGED, WORSE, Interval, LiveCheck, ResampledRates, SelfCheck
 from lab.report import markdown, terminal
 from lab.report.table import Column, Head, Table, table
-from lab.report.wording import KIND_STYLES, KINDS, escape, number_of, percent, plain
+from lab.report.wording import KIND_STYLES, KINDS, escape, number_of, percent, plain, stated
 from lab.stats.compare import SAME_WITHIN, SMALLEST_EFFECT
 from lab.stats.findable import LARGEST
 from lab.stats.resample import LEAST_PAIRS, WELL_FOUND, at_least, at_most
@@ -63,9 +63,9 @@ def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
         return [plain(words) for words in said]
     paid = math.floor(budget_s / pair_s)
     least, greatest = min(wanted + slowed, paid // most), min(wanted + slowed, paid // first)
-    fit = f"{least}" if least == greatest else f"{least} to {greatest}"
+    fit = f"at most {greatest}" if least in (0, greatest) else f"{least} to {greatest}"
     last = f"a pair took {seconds(pair_s)} the last time, without waiting"
-    words = f"{last}: at most {fit} of {_comparisons(wanted + slowed)} fit"
+    words = f"{last}: {fit} of {_comparisons(wanted + slowed)} fit"
     if not greatest:
         words += ", so it cannot show anything"
     elif paid * wanted < LEAST_PAIRS * (wanted + slowed) and wanted * most >= LEAST_PAIRS:
@@ -90,14 +90,14 @@ def quote(record: SelfCheck) -> str:
 def step(record: SelfCheck) -> str:
     """Return a line with the newest live comparison's verdict and the time left."""
     live, total = record.live[-1], record.wanted + record.wanted_injected
+    left_s = record.budget_s - record.spent_s
     what = "alike" if live.slow_down == 1 else f"{_scale(live.slow_down)} injected"
     change = "" if live.found.change is None else f", ratio {live.found.change.estimate:.3f}"
     verdict = "cut short" if cut_short(record, live) else live.found.verdict
-    left_s = max(0.0, record.budget_s - record.spent_s)
     return plain(
         f"{record.device} {len(record.live)}/{total} {what}: {verdict} after "
-        f"{number_of(live.found.pairs, 'pair')}{change}, {seconds(live.spent_s)}; {seconds(left_s)} of "
-        f"{seconds(record.budget_s)} left"
+        f"{number_of(live.found.pairs, 'pair')}{change}, {seconds(live.spent_s)}; "
+        f"{left_words(record, left_s)}"
     )
 
 
@@ -105,9 +105,15 @@ def pair_step(record: SelfCheck, number: int, pairs: int, left_s: float) -> str:
     """Return a line within a comparison, `number` from 1: its pairs so far, and the time left of all."""
     total = record.wanted + record.wanted_injected
     return plain(
-        f"{record.device} {number}/{total}: {number_of(pairs, 'pair')} so far; {seconds(left_s)} of "
-        f"{seconds(record.budget_s)} left"
+        f"{record.device} {number}/{total}: {number_of(pairs, 'pair')} so far; {left_words(record, left_s)}"
     )
+
+
+def left_words(record: SelfCheck, left_s: float) -> str:
+    """Return what is left of the budget, or by how much it is overdrawn: its last pair may have waited."""
+    if left_s <= -1:
+        return f"{seconds(record.budget_s)} spent, and {seconds(-left_s)} more"
+    return f"{seconds(max(0.0, left_s))} of {seconds(record.budget_s)} left"
 
 
 def sentences(record: SelfCheck) -> list[str]:
@@ -273,7 +279,7 @@ def _injected(record: SelfCheck) -> str:
 
 
 def _scale(slow_down: float) -> str:
-    return f"{100 * (slow_down - 1):.3g} %"
+    return stated(slow_down - 1)
 
 
 def _share(k: int, n: int) -> str:

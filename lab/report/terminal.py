@@ -23,7 +23,8 @@ def draw(table: Table, *, style: str = "") -> RichTable:
     drawn.title, drawn.title_justify = _text(table.title) if table.title else None, "left"
     drawn.caption, drawn.caption_justify = Text(table.note) if table.note else None, "left"
     for place, head in enumerate(table.heads):
-        whole = max((len(row.texts[place]) for row in table.rows), default=0) if head.kind == "whole" else None
+        lines = [line for row in table.rows for line in row.texts[place].split("\n")]
+        whole = max(map(len, lines), default=0) if head.kind == "whole" else None
         justify: Literal["left", "right"] = "left" if head.left else "right"
         drawn.add_column(
             _text(head.text), justify=justify, overflow="fold", no_wrap=whole is not None, min_width=whole

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.records import Sustained
-from lab.report.scale import WIDTH, Scale
+from lab.report.scale import SMALL, WIDTH, Scale
 from lab.report.wording import number_of, plain, quantity
 
-_LEFT, _RIGHT = 70.0, 940.0
+_MARGINS = (70.0, 20.0), (46.0, 10.0)
+"""Pixels left and right of the strips: for a desk, and for a phone's screen."""
 _TITLE, _STRIP, _FOOT = 36.0, 110.0, 34.0
 
 MINUTES_FROM = 180.0
@@ -62,7 +63,7 @@ class Mark:
     title: str
 
 
-def of_curve(found: Sustained) -> Timeline:
+def of_curve(found: Sustained, *, small: bool = False) -> Timeline:
     """Lay out a sustained trial: the rate of each window, and the skin temperature where it was read."""
     middle = found.window_s / 2
     rates = [
@@ -80,13 +81,18 @@ def of_curve(found: Sustained) -> Timeline:
         if w.celsius is not None
     ]
     strips = [(f"rate, {found.unit}", rates, True), ("skin, °C", warm, True)]
-    return laid_out([strip for strip in strips if strip[1]])
+    return laid_out([strip for strip in strips if strip[1]], small=small)
 
 
-def laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]]) -> Timeline:
-    """Lay out strips of (title, marks, joined by a line) above each other over one axis of time."""
+def laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]], *, small: bool = False) -> Timeline:
+    """Lay out strips of (title, marks, joined by a line) above each other over one axis of time.
+
+    `small` is for a phone's screen.
+    """
+    width, (left, margin) = (SMALL if small else WIDTH), _MARGINS[small]
+    right = width - margin
     times = [mark.at_s for _, marks, _ in wanted for mark in marks]
-    across = Scale([0.0, *times], _LEFT + 10, _RIGHT - 10, linear=True)
+    across = Scale([0.0, *times], left + 10, right - 10, linear=True)
     strips = []
     top = _TITLE
     for title, marks, joined in wanted:
@@ -103,7 +109,7 @@ def laid_out(wanted: Sequence[tuple[str, Sequence[Mark], bool]]) -> Timeline:
         top += _STRIP + _TITLE
     minutes = max(times) >= MINUTES_FROM
     unit_s = 60.0 if minutes else 1.0
-    scale = Scale([0.0, max(times) / unit_s], _LEFT + 10, _RIGHT - 10, linear=True)
-    ticks = tuple((scale(tick), f"{tick:.10g}") for tick in scale.ticks(10))
+    scale = Scale([0.0, max(times) / unit_s], left + 10, right - 10, linear=True)
+    ticks = tuple((scale(tick), f"{tick:.10g}") for tick in scale.ticks(5 if small else 10))
     title = f"{'minutes' if minutes else 'seconds'} since the first"
-    return Timeline(WIDTH, top - _TITLE + _FOOT, _LEFT, _RIGHT, tuple(strips), ticks, title)
+    return Timeline(width, top - _TITLE + _FOOT, left, right, tuple(strips), ticks, title)

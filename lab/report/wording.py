@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from device_agents.plain import plain as plain  # noqa: PLC0414 - handed on
 from lab.records import Cell, Interval, Metric, Parameter, Run
+from lab.records.telling import decimals_for
 from lab.records.telling import number_of as number_of  # noqa: PLC0414 - handed on
+from lab.records.telling import percent as percent  # noqa: PLC0414 - handed on
+from lab.records.telling import stated as stated  # noqa: PLC0414 - handed on
 
 _SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _PHRASES = {
@@ -127,17 +130,6 @@ def lasting(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage with two significant digits, three decimals at most: 0.0512 -> ``5.1 %``."""
-    scaled = 100 * share
-    if not math.isfinite(scaled):
-        return f"{scaled} %"
-    if abs(scaled) >= 10000:
-        return f"{scaled:,.0f} %"
-    text = f"{scaled:.{min(3, max(0, _decimals(scaled, 2)))}f}"
-    return f"{'0' if float(text) == 0 else text} %"
-
-
 def against(found: Interval, metric: Metric) -> tuple[str, str]:
     """Return how much more time, or less rate, a ratio to the best is, and the interval: ``5.1 %``, ``3 to 7``.
 
@@ -237,22 +229,16 @@ def _join(values: Sequence[float], unit: str, resolution: float | None) -> list[
     if not math.isfinite(first):
         return [f"{value} {unit}" for value in values]
     scale, name = _scale(first) if unit == "s" else (1.0, unit)
-    decimals = _decimals(first / scale, 3)
+    decimals = decimals_for(first / scale, 3)
     if resolution is not None and resolution > 0:
-        wanted = _decimals(resolution / scale, 1)
-        decimals = max(decimals, min(wanted, _decimals(first / scale, 6)))
+        wanted = decimals_for(resolution / scale, 1)
+        decimals = max(decimals, min(wanted, decimals_for(first / scale, 6)))
     return [f"{_rounded(value / scale, decimals)} {name}".rstrip() for value in values]
 
 
 def _scale(seconds: float) -> tuple[float, str]:
     size = float(f"{abs(seconds):.2e}")
     return next((pair for pair in _SCALES if size >= pair[0]), _SCALES[-1] if size else _SCALES[0])
-
-
-def _decimals(value: float, digits: int) -> int:
-    if value == 0:
-        return 0
-    return digits - 1 - math.floor(math.log10(float(f"{abs(value):.{digits - 1}e}")))
 
 
 def _rounded(value: float, decimals: int) -> str:

@@ -181,16 +181,16 @@ def _one(bench: Bench, scenario: Scenario, begin: Begin, show: Show) -> Ended:
 def _lab_failed(bench: Bench, record: Run | None, error: Exception) -> LabFailed:
     """Return the error that says that the lab failed on a device; its traceback goes to the run's folder."""
     log.error("%s: the lab failed on it", bench.device.identity.name, exc_info=error)
-    where = ""
+    where, what = "", "it"
     if record is not None:
         path = bench.store.trials_folder(record.id).parent / FAILURE
         with suppress(OSError):
             text = "".join(traceback.format_exception(error))
             path.write_text(text, encoding="utf-8", errors="replace")
-            where = f"; its traceback is in {path}"
+            where, what = f"; its traceback is in {path}", "it with that file"
     return LabFailed(
         f"{bench.device.identity.name}: the lab itself failed on this device ({type(error).__name__}: "
-        f"{str(error)[:200]}){where}. This is a bug in the lab: report it with that file. The other devices go on"
+        f"{str(error)[:200]}){where}. This is a bug in the lab: report {what}. The other devices go on"
     )
 
 

@@ -37,7 +37,7 @@ def unfinished(store: Store, text: str | None) -> Run:
         if record.comparison is not None:
             raise RunError(
                 f"run {record.id} is a side of a comparison; resume the whole: "
-                f"lab compare --resume {record.comparison}"
+                f"`lab compare --resume {record.comparison}`"
             )
         if record.status == "finished":
             raise RunError(

@@ -176,8 +176,9 @@ def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial])
     first = {trial.reason: trial for trial in reversed(trials)}
     words = "; ".join(f"{trial.cell}: {trial.reason}: {trial.detail}" for trial in first.values())
     folder = store.trials_folder(record.id)
+    lost = f"none of its {len(trials)} trials counts" if len(trials) > 1 else "its trial does not count"
     raise RunError(
-        f"run {record.id} of {record.scenario} on {record.device} is complete, and none of its {len(trials)} "
-        f"trials counts. {words}. The agents' own output lies in {folder}; fix what it reports, then start "
-        "a new run"
+        f"run {record.id} of {record.scenario} on {record.device} is complete, and {lost}. {words}. "
+        f"`lab explain {record.id[:13]}` says what to do before you start a new run; the agents' own "
+        f"output lies in {folder}"
     )

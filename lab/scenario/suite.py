@@ -66,7 +66,7 @@ def scenarios_of(name: str | None, suite: str | None, overrides: Mapping[str, in
         return [load(SCENARIOS / f"{each}.toml", plan=plan) for each in chosen.scenarios]
     if name is None:
         raise ScenarioError(
-            "wanted a scenario or a suite, found neither: lab run vit_batch, or lab run --suite quick"
+            "wanted a scenario or a suite, found neither: `lab run vit_batch`, or `lab run --suite quick`"
         )
     path = Path(name) if name.endswith(".toml") else SCENARIOS / f"{name}.toml"
     return [load(path, plan=plan)]

@@ -14,6 +14,7 @@ from typing import Literal
 
 from lab.identifiers import seconds
 from lab.records import Run
+from lab.records.telling import stated
 from lab.stats.compare import Judgement, smallest_visible_change
 from lab.stats.interval import MOST_PAIRS, Looks, Spread, cell_interval
 from lab.stats.sample import MIN_TRIALS, Medians
@@ -139,7 +140,7 @@ def next_block(
     widths = {name: cell_width(tuple(cell.values()), looks) for name, cell in cells.items()}
     wide = [name for name in cells if (width := widths[name]) is None or width > target]
     if not wide:
-        return NextBlock((), "target reached", f"every interval is within {target:.1%}")
+        return NextBlock((), "target reached", f"every interval is within {stated(target)}")
     open_cells = [name for name in wide if len(cells[name]) < looks.most]
     chosen, left_s = [], budget.left_s
     for name in sorted(open_cells, key=lambda name: -(widths[name] or math.inf)):
@@ -147,11 +148,11 @@ def next_block(
             chosen.append(name)
             left_s -= trial_s[name]
     if not chosen:
-        words = f"{len(wide)} of {len(cells)} intervals are wider than {target:.1%}"
+        words = f"{len(wide)} of {len(cells)} intervals are wider than {stated(target)}"
         return NextBlock((), "budget spent", words)
     order = sorted(chosen)
     random.Random(f"{seed}/{block}").shuffle(order)
-    return NextBlock(tuple(order), None, f"{len(wide)} of {len(cells)} intervals are wider than {target:.1%}")
+    return NextBlock(tuple(order), None, f"{len(wide)} of {len(cells)} intervals are wider than {stated(target)}")
 
 
 def cell_width(medians: Sequence[float], looks: Looks) -> float | None:

@@ -17,6 +17,7 @@ from scipy.special import stdtrit
 
 from lab.errors import NotEnoughData
 from lab.records import LEVEL, LOSS, Interval, Sustained, Window
+from lab.records.telling import number_of
 
 WINDOW_S = 60.0
 """A minute: sustained performance is usually reported by the minute. Longer if iterations are long."""
@@ -66,8 +67,8 @@ def sustained(
     lasted = ordered[-1][0] - begin
     if len(windows) < WINDOWS:
         why = (
-            f"it lasted {_time(lasted)}, which is {len(windows)} windows of {_time(width)}; peak and lasting rate "
-            f"take {WINDOWS}"
+            f"it lasted {_time(lasted)}, which is {number_of(len(windows), 'window')} of {_time(width)}; peak and "
+            f"lasting rate take {WINDOWS}"
         )
         return Sustained(trial, cell, unit, width, windows, None, None, None, None, None, why)
     found = _loss(windows)

@@ -206,6 +206,7 @@ def _begun(errand: Errand, patiently: _Patience) -> Process:
         stdout=posixpath.join(launch.folder, STDOUT),
         stderr=posixpath.join(launch.folder, STDERR),
         limit_s=errand.timeout_s + SPARE_S,
+        file_bytes=max(errand.events_most, PRINTED_BYTES) + 1,  # one more shows that it wanted to write more
     )
     try:
         return start()

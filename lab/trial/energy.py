@@ -102,7 +102,7 @@ def _refusal(vitals: Sequence[Vitals], around: Sequence[Vitals], seconds: float)
         return "the device's clock went back, or it restarted meanwhile"
     if seconds < SHORTEST_S:
         lasted, least = apart(seconds, SHORTEST_S)
-        return f"{lasted} s; wanted at least {least} s, as a scenario with `duration_s` gives"
+        return f"sampled for {lasted} s; wanted at least {least} s, as in a scenario with `duration_s`"
     if any(look.powered for look in vitals):
         return "plugged in, so the charger supplied energy; cut its power (or unplug it and use adb over Wi-Fi)"
     if any(look.powered for look in around):

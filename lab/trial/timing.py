@@ -89,7 +89,7 @@ def gap(iteration: Iteration, spans: Sequence[Span], max_gap: float, notes: dict
     share = gap_ns / iteration.duration_ns if iteration.duration_ns else 0.0
     notes["gap_fraction"] = max(share, notes.get("gap_fraction", 0.0))
     if gap_ns > GAP_FLOOR_NS and share > max_gap:
-        found, most = shares(share, max_gap, 1)
+        found, most = shares(share, max_gap)
         raise Found(
             InvalidReason.SPAN_GAP,
             f"iteration {iteration.iteration}: spans leave {gap_ns / 1e6:.3f} ms of "
@@ -152,7 +152,7 @@ def tokens(job: Job, iteration: int, spans: Sequence[Span], max_gap: float) -> N
     decode_ns = max(ends) - min(ends)
     gap_ns = decode_ns - covered_ns(spans, min(ends), max(ends))
     if gap_ns > GAP_FLOOR_NS and gap_ns > max_gap * decode_ns:
-        found, most = shares(gap_ns / decode_ns, max_gap, 1)
+        found, most = shares(gap_ns / decode_ns, max_gap)
         raise Found(
             InvalidReason.SPAN_GAP,
             f"iteration {iteration}: tokens 2 to {len(ends)} took {decode_ns / 1e6:.3f} ms, their stages only "

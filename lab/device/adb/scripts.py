@@ -47,13 +47,13 @@ descriptor 9, so the kernel frees the lock when all of them are dead. `_RUN` is 
 keeps copies of the descriptors that it redirects, and whoever started this waits until nobody holds its output."""
 
 _RUN = r"""
-limit=$1 out=$2 err=$3; shift 3
+limit=$1 blocks=$2 out=$3 err=$4; shift 4
 rm -f nap
 sh -c 'sleep $1 & echo $! >nap; wait $!; kill -9 -$2' limit $limit $$ 9>&- </dev/null >/dev/null 2>&1 &
 clock=$! tries=0
 while [ ! -s nap ] && [ $tries -lt 20 ]; do sleep 0.05; tries=$((tries + 1)); done
 IFS= read -r nap <nap
-"$@" </dev/null >"$out" 2>"$err"
+(ulimit -f $blocks 2>/dev/null; exec "$@") </dev/null >"$out" 2>"$err"
 status=$?
 kill -9 $clock $nap
 printf %-4d $status 1<>rc.part
@@ -176,10 +176,12 @@ def start(
     stderr: str,
     *,
     limit_s: float,
+    file_bytes: int | None = None,
 ) -> str:
     """Start a program detached, and print "pid starttime" of its wrapper, which leads its group.
 
-    The device itself kills the group `limit_s` later.
+    The device itself kills the group `limit_s` later, and lets no file of the program grow beyond `file_bytes`, to
+    the next 512 (None: no limit).
     """
     if not argv or "=" in argv[0]:
         raise DeviceRefused(f"cannot start {list(argv)[:1]}: wanted a program whose name has no `=`")
@@ -187,7 +189,10 @@ def start(
         if not name.isidentifier():
             raise DeviceRefused(f"{name!r} cannot be the name of an environment variable")
     pairs = [f"{name}={value}" for name, value in {"TMPDIR": folder, **environment}.items()]  # Android has no /tmp
-    whole = quoted([_WRAPPER, "pocketlab", _RUN, f"{limit_s:.0f}", stdout, stderr, "env", "-i", *pairs, *argv])
+    blocks = "unlimited" if file_bytes is None else f"{-(-file_bytes // 512)}"
+    whole = quoted(
+        [_WRAPPER, "pocketlab", _RUN, f"{limit_s:.0f}", blocks, stdout, stderr, "env", "-i", *pairs, *argv]
+    )
     return (
         f"cd {quoted_path(folder)} || exit {NO_FOLDER}\n"
         f"command -v {quoted(argv[:1])} >/dev/null || exit {CANNOT_RUN}\n"

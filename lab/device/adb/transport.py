@@ -46,6 +46,7 @@ from lab.errors import (
     WrongFile,
 )
 from lab.files import disk_full
+from lab.records.telling import number_of
 
 __all__ = ["AdbTransport", "Attached", "Fence", "Server", "attached", "connect_tcp", "disconnect_tcp", "track"]
 
@@ -140,7 +141,7 @@ class AdbTransport:
 
         Not guarded, because the sync protocol runs no script: the caller verifies the files in a script that is.
         """
-        wanted = f"send {len(files)} files"
+        wanted = f"send {number_of(len(files), 'file')}"
         within_s = SHORT_S + sum(source.stat().st_size for source, _ in files) / SLOWEST_LINK
         with self._link(wanted, within_s, STALL_S) as link:
             try:
@@ -174,6 +175,7 @@ class AdbTransport:
         stdout: str,
         stderr: str,
         limit_s: float,
+        file_bytes: int | None = None,
     ) -> Process:
         """Start a process that needs neither the link nor adbd nor the lab to keep running, for `limit_s` at most.
 
@@ -182,7 +184,10 @@ class AdbTransport:
         """
         wanted = f"start {argv[0] if argv else 'nothing'} in {folder}"
         done = self._ended(
-            self._guarded(scripts.start(argv, environment, folder, stdout, stderr, limit_s=limit_s)), wanted
+            self._guarded(
+                scripts.start(argv, environment, folder, stdout, stderr, limit_s=limit_s, file_bytes=file_bytes)
+            ),
+            wanted,
         )
         process = _process(self._succeeded(done, wanted).stdout)
         if process is None:

@@ -15,6 +15,7 @@ from lab.documents.strict import json_of
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, write_atomically
 from lab.files import read as read_file
+from lab.records.telling import number_of
 
 
 class Entry(BaseModel):
@@ -129,8 +130,9 @@ def _read(path: Path) -> tuple[tuple[Entry, ...], str]:
         entries = tuple(filter(None, map(_entry, content.decode(errors="replace").splitlines())))
         aside = path.with_name("care.damaged.json")
         return entries, (
-            f"{path} is damaged: {len(entries)} settings to restore could be read from it, more may be "
-            f"lost; it is kept as {aside.name}. Check the device's brightness, screen timeout and animations"
+            f"{path} is damaged: {number_of(len(entries), 'setting')} to restore could be read from it, more "
+            f"may be lost; it is kept as {aside.name}. Check the device's brightness, screen timeout and "
+            "animations"
         )
 
 

@@ -138,6 +138,7 @@ class FakePhone:
         stdout: str,
         stderr: str,
         limit_s: float,
+        file_bytes: int | None = None,
     ) -> Process:
         """Start the script's next agent; its lines appear while the lab waits."""
         if f"{folder}/job.json" not in self.files:  # the sampler, which reads once and stays until it is killed

@@ -15,17 +15,35 @@ from typing import Literal
 
 from lab.records import Answer, CellSummary, Metric, Published, Trial
 from lab.report.answer.standing import Standing, matches, standing_of
-from lab.report.scale import WIDTH, Scale
+from lab.report.scale import SMALL, WIDTH, Scale
 from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
 from lab.stats.sample import counted, value_of
 
-_LEFT, _RIGHT, _TOP = 230.0, 930.0, 30.0
-_SPLIT = (660.0, 720.0)
 _SPREAD = 26.0
-_ROW, _LINE = 46.0, 20.0
-_CHARACTERS = 33
-"""How many characters of a cell's name fit in a line beside its row; `_LINES` is how many lines."""
+_ROW, _LINE = 46.0, 15.0
 _LINES = 3
+"""How many lines the name of a cell has at most."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The places of a chart in pixels: its scale from `left` to `right`, parted at `split` for published figures.
+
+    `characters` of a cell's name fit in a line, beside its row or, where `above`, on top of it.
+    """
+
+    width: float
+    left: float
+    right: float
+    split: tuple[float, float]
+    top: float
+    characters: int
+    ticks: tuple[int, int]
+    above: bool
+
+
+LARGE = Shape(WIDTH, 230.0, 930.0, (660.0, 720.0), 30.0, 33, (7, 3), above=False)
+SMALL_ONE = Shape(SMALL, 14.0, 322.0, (214.0, 246.0), 46.0, 40, (5, 3), above=True)
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,7 @@ class Row:
     """One cell. `band` is (low, estimate, high) in pixels, the estimate alone, or empty."""
 
     y: float
+    text_y: float
     label: str
     lines: tuple[str, ...]
     standing: Standing
@@ -68,10 +87,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Panel:
-    """One scale: its ends in pixels, its ticks as (pixel, text) and its title."""
+    """One scale: its ticks as (pixel, text), its title, and where that begins or, at `end`, ends."""
 
-    left: float
-    right: float
+    x: float
+    y: float
+    anchor: Literal["start", "end"]
     ticks: tuple[tuple[float, str], ...]
     title: str
 
@@ -91,7 +111,12 @@ class Chart:
     logarithmic: bool
 
 
-def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
+def charts(answer: Answer, trials: Sequence[Trial]) -> list[Chart]:
+    """Return an answer's chart for a desk and for a phone; none when no trial has a value of its metric."""
+    return [drawn for shape in (LARGE, SMALL_ONE) if (drawn := chart(answer, trials, shape))]
+
+
+def chart(answer: Answer, trials: Sequence[Trial], shape: Shape = LARGE) -> Chart | None:
     """Return an answer's chart; None when no trial has a value of the headline metric."""
     metric = answer.metric
     shown = [
@@ -106,25 +131,32 @@ def chart(answer: Answer, trials: Sequence[Trial]) -> Chart | None:
     for summary in answer.summaries:
         found = summary.interval
         values += [v for v in (found.low, found.high) if v is not None] if found else []
-    scale = Scale(values, _LEFT, _SPLIT[0] if figures else _RIGHT)
-    other = (
-        Scale([figure.value for figure in figures], _SPLIT[1], _RIGHT - 40, from_zero=True) if figures else None
-    )
-    height = _ROW + _LINE * max(0, max(len(_lines(_label(answer, s))) for s in answer.summaries) - 2)
+    scale = Scale(values, shape.left, shape.split[0] if figures else shape.right)
+    known = [figure.value for figure in figures]
+    other = Scale(known, shape.split[1], shape.right - 40, from_zero=True) if figures else None
+    lines = max(len(_lines(_label(answer, each), shape)) for each in answer.summaries)
+    height = _ROW + _LINE * (lines + 0.6 if shape.above else max(0, lines + 1 - 3))
     rows = tuple(
-        _row(answer, summary, shown, y=_TOP + height * (index + 0.5), scale=scale, other=other)
+        _row(answer, summary, shown, middle=shape.top + height * (index + 0.5), height=height, scale=scale,
+             other=other, shape=shape)
         for index, summary in enumerate(answer.summaries)
-    )
-    bottom = _TOP + height * len(rows)
+    )  # fmt: skip
+    bottom = shape.top + height * len(rows)
+    room = shape.ticks[0] if not figures or not shape.above else shape.ticks[1]
+    ours = _panel(scale, metric, f"{metric.label}, {metric.better} is better", room, (shape.left, shape.top - 12))
+    published = None
+    if other:
+        place = (shape.split[1], shape.top - 12) if not shape.above else (shape.right, shape.top - 28)
+        published = _panel(other, metric, "published, own scale", shape.ticks[1], place, at_end=shape.above)
     return Chart(
-        width=WIDTH,
+        width=shape.width,
         height=bottom + 30,
         row=height,
-        top=_TOP,
+        top=shape.top,
         bottom=bottom,
         rows=rows,
-        ours=_panel(scale, metric, f"{metric.label}, {metric.better} is better", room=7),
-        published=_panel(other, metric, "published, own scale", room=3) if other else None,
+        ours=ours,
+        published=published,
         logarithmic=scale.log,
     )
 
@@ -134,12 +166,18 @@ def _row(
     summary: CellSummary,
     trials: Sequence[tuple[Trial, float]],
     *,
-    y: float,
+    middle: float,
+    height: float,
     scale: Scale,
     other: Scale | None,
+    shape: Shape,
 ) -> Row:
     metric, found, cell = answer.metric, summary.interval, summary.cell
     label = _label(answer, summary)
+    lines, standing = _lines(label, shape), standing_of(answer, summary)
+    y = middle + (height - _ROW) / 2 if shape.above else middle
+    said = len(lines) + bool(standing and len(answer.run.cells) > 1)
+    text_y = middle - height / 2 + _LINE if shape.above else middle + 4 - _LINE / 2 * (said - 1)
     band: tuple[float, ...] = ()
     title = f"{label}: no valid trial"
     if found is not None:
@@ -154,13 +192,14 @@ def _row(
     blocks = [trial.block for trial, _ in own]
     return Row(
         y=y,
+        text_y=text_y,
         label=label,
-        lines=_lines(label),
-        standing=standing_of(answer, summary),
+        lines=lines,
+        standing=standing,
         band=band,
         title=title,
         marks=tuple(_mark(t, value, metric, y + _offset(t.block, blocks), scale) for t, value in own),
-        diamonds=_diamonds(answer, summary, y, other) if other else (),
+        diamonds=_diamonds(answer, summary, y, other, shape) if other else (),
     )
 
 
@@ -169,8 +208,8 @@ def _label(answer: Answer, summary: CellSummary) -> str:
     return cell_phrase(summary.cell, varying(answer.run.cells)) if several else plain(answer.metric.label)
 
 
-def _lines(label: str) -> tuple[str, ...]:
-    return tuple(textwrap.wrap(label, _CHARACTERS, max_lines=_LINES, placeholder="…")) or ("",)
+def _lines(label: str, shape: Shape) -> tuple[str, ...]:
+    return tuple(textwrap.wrap(label, shape.characters, max_lines=_LINES, placeholder="…")) or ("",)
 
 
 def _offset(block: int, blocks: Sequence[int]) -> float:
@@ -189,22 +228,24 @@ def _mark(trial: Trial, value: float, metric: Metric, y: float, scale: Scale) ->
     return Mark(scale(value), y, value, standing, text)
 
 
-def _diamonds(answer: Answer, summary: CellSummary, y: float, scale: Scale) -> tuple[Diamond, ...]:
+def _diamonds(answer: Answer, summary: CellSummary, y: float, scale: Scale, shape: Shape) -> tuple[Diamond, ...]:
     return tuple(
-        _diamond(figure, answer.metric.unit, scale(figure.value), y)
+        _diamond(figure, answer.metric.unit, scale(figure.value), y, shape)
         for figure in answer.published
         if figure.metric == answer.metric.name and matches(figure, summary.cell)
     )
 
 
-def _diamond(figure: Published, unit: str, x: float, y: float) -> Diamond:
+def _diamond(figure: Published, unit: str, x: float, y: float, shape: Shape) -> Diamond:
     text = quantity(figure.value, unit)
-    fits = x + 12 + 7 * len(text) < WIDTH
+    fits = x + 12 + 7 * len(text) < shape.width
     title = f"{figure.kind}: {text}. {plain(figure.source)}. {plain(figure.note)}"
     return Diamond(x, y, figure.kind, text, x + 12 if fits else x - 12, "start" if fits else "end", title)
 
 
-def _panel(scale: Scale, metric: Metric, title: str, *, room: int) -> Panel:
+def _panel(
+    scale: Scale, metric: Metric, title: str, room: int, place: tuple[float, float], *, at_end: bool = False
+) -> Panel:
     ticks = scale.ticks(room)
     divisor, unit = (1.0, metric.unit)
     if unit == "s" and ticks:
@@ -212,4 +253,4 @@ def _panel(scale: Scale, metric: Metric, title: str, *, room: int) -> Panel:
             (p for p in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")) if ticks[-1] >= p[0]), (1e-9, "ns")
         )
     texts = tuple((scale(tick), f"{tick / divisor:.10g}") for tick in ticks)
-    return Panel(scale.left, scale.right, texts, f"{title} ({unit})")
+    return Panel(*place, "end" if at_end else "start", texts, f"{title} ({unit})")

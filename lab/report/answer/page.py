@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.records import Answer, Trial
-from lab.report.answer.chart import chart
+from lab.report.answer.chart import charts
 from lab.report.answer.tables import cells_table, invalid_table, others_table, published_table
 from lab.report.html import environment
 from lab.report.timeline import of_curve
@@ -21,7 +21,7 @@ def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
         .get_template("page.html")
         .render(
             answers=answers,
-            chart=chart,
+            charts=charts,
             of_curve=of_curve,
             cells_table=cells_table,
             others_table=others_table,

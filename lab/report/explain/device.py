@@ -108,13 +108,17 @@ def _unknown(kept: Sequence[Evidence]) -> list[str]:
     if seen and not any(one.doing.skin or one.doing.soc or one.doing.battery for one in seen):
         words.append("no temperature could be read: the temperature at which trials began is unknown")
     missing: dict[str, set[str]] = {}
+    lacking: dict[str, set[int]] = {}
     for one in seen:
         for look in (*one.gate[-1:], *one.during[-1:]):
             for name, text in look.missing.items():
                 missing.setdefault(text, set()).add(name)
+                lacking.setdefault(text, set()).add(one.trial.number)
     for text, names in missing.items():
         more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-        words.append(plain(f"no reading of {', '.join(sorted(names)[:TOLD])}{more}: {text}"))
+        some, of = len(lacking[text]), number_of(len(seen), "trial")
+        where = f" in {some} of {of}" if some < len(seen) else ""
+        words.append(plain(f"no reading of {', '.join(sorted(names)[:TOLD])}{more}{where}: {text}"))
     return words
 
 

@@ -15,10 +15,10 @@ def render_explanation_page(found: Explanation) -> str:
     return template.render(e=found, of_trials=of_trials, trials_table=trials_table)
 
 
-def of_trials(found: Explanation) -> Timeline | None:
+def of_trials(found: Explanation, *, small: bool = False) -> Timeline | None:
     """Lay out a run's trials over time: medians, then temperature, allowed clocks and others' CPU where known.
 
-    Return None where no trial has a figure.
+    Return None where no trial has a figure. `small` is for a phone's screen.
     """
     lines = found.lines
     wanted = [
@@ -29,7 +29,7 @@ def of_trials(found: Explanation) -> Timeline | None:
     ]
     if all(line.relative is None for line in lines):
         return None
-    return laid_out([(title, marks, False) for title, marks in wanted if marks])
+    return laid_out([(title, marks, False) for title, marks in wanted if marks], small=small)
 
 
 def _median(line: Line) -> Mark:

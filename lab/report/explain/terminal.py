@@ -53,7 +53,7 @@ def render_trial(found: Explanation, number: int) -> RenderableType:
         "unsteady": "never settled: does not count",
     }
     facts = [
-        f"cell {trial.cell}, block {trial.block}, began {trial.started_utc}, {trial.wall_s:.1f} s",
+        f"cell {line.cell or trial.cell}, block {trial.block}, began {trial.started_utc}, {trial.wall_s:.1f} s",
         standing.get(line.standing, "memory pass: never timed"),
         *([line.detail] if line.detail else []),
         line.state,

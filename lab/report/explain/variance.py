@@ -166,9 +166,10 @@ def _links(found: Sources) -> tuple[str, ...]:
     if untold:
         names = ", ".join(f"{name} {rho:+.2f}" for name, rho, _ in untold)
         least = max(visible or 1.0 for _, _, visible in untold)
+        trials = number_of(found.trials, "trial")
         beyond = f"only a rank correlation beyond {least:.2f}" if least < 1 else "no rank correlation"
         told.append(
-            f"no link found: {names}; with so few trials {beyond} would count (chance of a false link "
+            f"no link found: {names}; among {trials} {beyond} would count (chance of a false link "
             f"{_whole(ALPHA)} in all)"
         )
     if unknown:

@@ -27,9 +27,8 @@ def facts_of(
     names: Names,
     *,
     selfcheck: SelfCheck | None,
-    option: str,
 ) -> list[str]:
-    """Return the facts of a comparison; `selfcheck` is its device's newest, `option` ends each command."""
+    """Return the facts of a comparison; `selfcheck` is its device's newest."""
     (ours, trials_a), (theirs, trials_b) = baseline, candidate
     trials = [*trials_a, *trials_b]
     found = [
@@ -38,15 +37,15 @@ def facts_of(
         "" if comparison.differs else _pairs(comparison, trials),
     ]
     if budget := _short(comparison, trials):
-        found.append(f"{budget[0]}: {_again(comparison, ours, theirs)} --budget {budget[1]}{option}")
+        found.append(f"{budget[0]}: `{_again(comparison, ours, theirs)} --budget {budget[1]}`")
     if comparison.status != "finished":
-        found.append(f"{_unfinished(comparison)}: lab compare --resume {comparison.id[:13]}{option}")
+        found.append(f"{_unfinished(comparison)}: `lab compare --resume {comparison.id[:13]}`")
     if selfcheck is not None and not comparison.differs:
         found.append(quote(selfcheck))
     elif comparison.looks_most and not comparison.differs:
         found.append(
-            f"How often verdicts on {comparison.device} are wrong is unknown; to find out: lab selfcheck --device "
-            f"{shlex.quote(comparison.device)}{option}"
+            f"How often verdicts on {comparison.device} are wrong is unknown; to find out: `lab selfcheck "
+            f"--device {shlex.quote(comparison.device)}`"
         )
     return [plain(words) for words in found if words]
 
@@ -58,10 +57,9 @@ def invalid_of(
     names: Names,
     *,
     metric: Metric,
-    option: str,
 ) -> list[str]:
     """Return how to get a verdict on runs measured apart, and a line for each reason why trials do not count."""
-    apart = f"To get a verdict, measure in turn: {_again(comparison, baseline[0], candidate[0])}{option}"
+    apart = f"To get a verdict, measure in turn: `{_again(comparison, baseline[0], candidate[0])}`"
     return [
         *([] if comparison.looks_most else [plain(apart)]),
         *_invalid(names[0], baseline[1], metric),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lab.records import CHANGED, Answer, Cell, CellSummary, Interval, Trial
-from lab.report.answer.chart import Chart, chart
+from lab.report.answer.chart import Chart, charts
 from lab.report.html import environment
 from lab.report.verdict.tables import contexts_table, figures_table, pairs_table
 from lab.report.verdict.view import CellView, View
@@ -17,8 +17,8 @@ from lab.stats.sample import Medians
 def render_verdict_page(found: View, trials: Sequence[Trial], others: Sequence[Trial]) -> str:
     """Return the page of a view and the trials of baseline and candidate; every name in it is escaped."""
 
-    def chart_of(shown: View, each: CellView) -> Chart | None:
-        return _chart(shown, each, trials, others)
+    def chart_of(shown: View, each: CellView) -> list[Chart]:
+        return _charts(shown, each, trials, others)
 
     return (
         environment()
@@ -41,7 +41,7 @@ def _tone(each: CellView) -> str:
     return "worse" if each.found.verdict in ("regressed", "slower") else ""
 
 
-def _chart(found: View, each: CellView, trials: Sequence[Trial], others: Sequence[Trial]) -> Chart | None:
+def _charts(found: View, each: CellView, trials: Sequence[Trial], others: Sequence[Trial]) -> list[Chart]:
     """Lay out both sides of a cell as the rows of an answer's chart, one of them best if it changed."""
     base, other = found.names
     rows = (Cell("A", {"side": "A"}, f"{base}, the baseline"), Cell("B", {"side": "B"}, f"{other}, the candidate"))
@@ -64,7 +64,7 @@ def _chart(found: View, each: CellView, trials: Sequence[Trial], others: Sequenc
         other_metrics={},
         warnings=(),
     )
-    return chart(answer, own)
+    return charts(answer, own)
 
 
 def _summary(cell: Cell, medians: Medians, figure: Interval | None, best: str | None) -> CellSummary:

@@ -22,8 +22,13 @@ def pair_words(step: Step, names: Names) -> str:
         so_far += f" ({_ratio(change.low)} to {_ratio(change.high)})"
     lost = f"does not count: {_why(bad)}; " if bad else ""
     said = "no verdict yet" if verdict == "cannot tell" else verdict
-    left = f"{seconds(step.left_s)} of {seconds(step.comparison.budget_s)} left"
-    return plain(f"{step.cell.cell}: {lost}{so_far}, {said}; {left}")
+    return plain(f"{step.cell.cell}: {lost}{so_far}, {said}; {left_words(step)}")
+
+
+def left_words(step: Step) -> str:
+    """Return what is left of the budget, and about how long until the next look."""
+    look = "" if step.look_s is None else f", next look in about {seconds(step.look_s)}"
+    return f"{seconds(step.left_s)} of {seconds(step.comparison.budget_s)} left{look}"
 
 
 def _ratio(value: float) -> str:

@@ -14,20 +14,17 @@ from lab.store import Store
 
 
 def verdict_of(
-    store: Store, comparison: Comparison, outside: Sequence[Build] = (), *, option: str = ""
+    store: Store, comparison: Comparison, outside: Sequence[Build] = ()
 ) -> tuple[View, tuple[list[Trial], list[Trial]]]:
     """Return the view of a saved comparison, and the trials of its baseline and of its candidate.
 
-    `outside` are builds that the comparison measured and that the store does not have. `option` ends each command
-    that is printed.
+    `outside` are builds that the comparison measured and that the store does not have.
     """
     baseline, candidate = (store.run(each) for each in (comparison.baseline_run, comparison.candidate_run))
     trials = store.trials(baseline.id), store.trials(candidate.id)
     check = newest_that_judged(store.selfchecks(comparison.device))
     manifests = {**_manifests(store, (baseline, candidate)), **{each.id: each.manifest for each in outside}}
-    return view(
-        comparison, (baseline, trials[0]), (candidate, trials[1]), check, manifests=manifests, option=option
-    ), trials
+    return view(comparison, (baseline, trials[0]), (candidate, trials[1]), check, manifests=manifests), trials
 
 
 def _manifests(store: Store, runs: Sequence[Run]) -> Manifests:

@@ -10,7 +10,7 @@ from typing import Literal
 from lab.records import CHANGED, CellVerdict, Comparison, Interval, Metric
 from lab.report.lost import missing_words, p_words
 from lab.report.verdict.sides import Names
-from lab.report.wording import estimate, number_of, percent
+from lab.report.wording import estimate, number_of, percent, stated
 from lab.stats.compare import SAME_WITHIN
 
 TIMES = 2.0
@@ -208,7 +208,7 @@ def _against(figures: tuple[Interval | None, Interval | None], metric: Metric, r
 
 def _finding(found: CellVerdict, told: str, names: Names) -> list[str]:
     """Return the verdict with what it rests on; trials missing on one side come first where they decided it."""
-    verdict = f"same within {100 * SAME_WITHIN:.3g} %" if found.verdict == "same" else str(found.verdict)
+    verdict = f"same within {stated(SAME_WITHIN)}" if found.verdict == "same" else str(found.verdict)
     seen = f"in {number_of(found.pairs, 'pair')} {told}" if told else ""
     if found.missing is None:
         if found.verdict in (*CHANGED, "same"):

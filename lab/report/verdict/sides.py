@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from device_agents.contract import ForeignManifest, Manifest
+from device_agents.contract import ForeignManifest, InvalidReason, Manifest
 from lab.records import BUSY, Comparison, Metric, Run, Trial
-from lab.report.wording import cell_phrase, kind_of, listing, number_of, plain, varying
+from lab.report.lost import do
+from lab.report.wording import cell_phrase, kind_of, listing, number_of, plain, stated, varying
 from lab.stats.sample import counted
 
 Names = tuple[str, str]
@@ -56,10 +57,12 @@ def busy_words(run: Run, trials: Sequence[Trial], metric: Metric) -> str:
     if not seen:
         return f"Whether the {where} was busy is unknown: nobody read its load before the trials."
     busy = sum(BUSY in trial.flags for trial in seen)
-    how = "busy" if busy else "quiet"
+    starved = sum(trial.reason is InvalidReason.STARVED for trial in trials)
+    how = "busy" if busy else "not always quiet" if starved else "quiet"
+    lost = f"; {starved} more {do(starved)} not count, starved by it" if starved else ""
     return (
         f"The {where} was {how}: {busy} of {number_of(len(seen), 'counted trial')} began while something else "
-        "used its cores."
+        f"used its cores{lost}."
     )
 
 
@@ -75,7 +78,7 @@ def _slowed(name: str, run: Run) -> str:
     """Return a side's name, with the slow-down by which the lab tests itself."""
     if run.inject is None:
         return name
-    return f"{name} with {run.inject.stage} slowed by {100 * (run.inject.slow_down - 1):.3g} %"
+    return f"{name} with {run.inject.stage} slowed by {stated(run.inject.slow_down - 1)}"
 
 
 def _accuracy(manifest: Manifest | ForeignManifest | None) -> str:

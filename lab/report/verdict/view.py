@@ -76,12 +76,10 @@ def view(
     selfcheck: SelfCheck | None = None,
     *,
     manifests: Manifests | None = None,
-    option: str = "",
 ) -> View:
     """Return everything to print of a comparison.
 
-    `selfcheck` is the newest one of its device; `manifests` are those of the builds that could be found. `option`
-    ends each command that is printed: it names the data root, where that is not the default.
+    `selfcheck` is the newest one of its device; `manifests` are those of the builds that could be found.
     """
     metric = METRICS[comparison.metric]
     names = names_of(comparison, baseline[0], candidate[0])
@@ -117,10 +115,8 @@ def view(
         fails=fails,
         headline=_headline(comparison, cells, fails),
         beside=() if apart else tuple(filter(None, beside)),
-        facts=tuple(facts_of(comparison, baseline, candidate, names, selfcheck=selfcheck, option=option)),
-        invalid=()
-        if apart
-        else tuple(invalid_of(comparison, baseline, candidate, names, metric=metric, option=option)),
+        facts=tuple(facts_of(comparison, baseline, candidate, names, selfcheck=selfcheck)),
+        invalid=() if apart else tuple(invalid_of(comparison, baseline, candidate, names, metric=metric)),
         refusal=refusal(comparison.dimension, comparison.differs) if comparison.differs else "",
     )
 

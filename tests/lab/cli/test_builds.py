@@ -16,7 +16,7 @@ def test_builds_are_added_listed_verified_and_become_a_baseline(lab: Lab, tmp_pa
 
     assert "fake-fp32" in lab("builds", "list").stdout
     assert "random (none: a stand-in for tests)" in lab("builds", "show", "fake-fp32").stdout
-    assert "8 files are as the manifest says" in lab("builds", "verify", "fake-fp32").stdout
+    assert "8 files read, each as the manifest says" in lab("builds", "verify", "fake-fp32").stdout
     assert lab("builds", "baseline", "fake-fp32", "fake-fp32").returncode == 0
     assert "*" in lab("builds", "list").stdout
 

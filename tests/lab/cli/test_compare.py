@@ -85,7 +85,7 @@ def test_a_comparison_of_a_build_with_itself(lab: Lab, tmp_path: Path, tiny_buil
     assert "Is tiny-fp32 (B) better or worse than tiny-fp32 (A) for prefill?" in words
     assert "needed" in notes.read_text()
     assert "Baseline: " in done.stdout
-    assert "How often verdicts on host are wrong is unknown; to find out: lab selfcheck" in " ".join(
+    assert "How often verdicts on host are wrong is unknown; to find out: `lab selfcheck" in " ".join(
         done.stdout.split()
     )
     assert "<svg" in page.read_text()

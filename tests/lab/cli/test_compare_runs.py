@@ -95,7 +95,7 @@ def test_constant_samples_are_taken_at_their_word_and_runs_one_after_the_other_g
     assert found == 0
     assert "cannot tell" in words and ratio in words
     assert "Not interleaved: whatever changed between the runs" in words
-    assert "To get a verdict, measure in turn: lab compare " in words
+    assert "To get a verdict, measure in turn: `lab compare " in words
     assert "regressed" not in words
     assert "chance that a new trial" not in words and "smallest change visible" not in words
     assert "nan" not in words.lower().replace("nano", "")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.output import data_option, write
+from lab.cli.hints import data_option
+from lab.cli.output import write
 from lab.cli.selfcheck import _resume as resume_selfcheck
 from lab.cli.work import build_option
 from lab.errors import RunError

@@ -307,7 +307,7 @@ def test_a_run_of_which_nothing_counts_ends_with_status_2(tmp_path: Path, tiny_b
     done = sick_lab(tmp_path, "no end", "run", "--resume", "--build", tiny_build)
 
     assert done.returncode == 2
-    assert "is complete, and none of its 1 trials counts. own: no_end: the agent ended without" in done.stderr
+    assert "is complete, and its trial does not count. own: no_end: the agent ended without" in done.stderr
     assert "start a new run" in done.stderr
     assert valid(tmp_path / "data") == [False]
 

@@ -33,7 +33,7 @@ def test_records_are_listed_newest_first_up_to_the_limit(lab: Lab, tmp_path: Pat
 
     assert [line.split()[0] for line in lines[3:-1]] == ["018f0000-0004", "018f0000-0002", SECOND[:13], FIRST[:13]]
     assert lines[5].split()[1:] == ["01-01", "00:01", "run", "null", "tiny", "bbbbbbbb", "host", "finished"]
-    assert "018f0000-0003" in whole and "comparison 018f0000-0002" in whole
+    assert "018f0000-0003" in whole and " of 018f0000-0002" in whole
     assert [each["id"] for each in document["results"]] == ["018f0000-0004-7", "018f0000-0002-7", SECOND, FIRST]
     assert [row["kind"] for row in rows] == ["self-check", "comparison"]
     assert rows[1]["candidate_build"] == "b" * 64

@@ -39,6 +39,7 @@ class Liar(FakePhone):
         stdout: str,
         stderr: str,
         limit_s: float,
+        file_bytes: int | None = None,
     ) -> Process:
         """Look at the job first."""
         if self.lies_about in self.files[f"{folder}/job.json"].decode() and not folder.endswith("-0000"):
@@ -46,7 +47,13 @@ class Liar(FakePhone):
         elif self.lies_about != "none":
             self.script = good
         return super().start(
-            argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr, limit_s=limit_s
+            argv,
+            environment=environment,
+            folder=folder,
+            stdout=stdout,
+            stderr=stderr,
+            limit_s=limit_s,
+            file_bytes=file_bytes,
         )
 
 

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.compare.newest import comparison_to_go_on_with, newest_that_judged, selfcheck_to_go_on_with
+from lab.compare.newest import (
+    comparison_to_go_on_with,
+    newest_that_judged,
+    selfcheck_to_go_on_with,
+    selfcheck_to_resume,
+)
 from lab.errors import RunError
 from lab.records import Comparison
 from lab.store import Store
@@ -83,3 +88,11 @@ def test_a_self_check_that_spent_its_budget_is_resumed_with_a_larger_one() -> No
     assert selfcheck_to_go_on_with([CHECKED], longer=True) == CHECKED
     assert selfcheck_to_go_on_with([done, CHECKED], longer=True) == CHECKED
     assert selfcheck_to_go_on_with([done, EMPTY], longer=False) == EMPTY
+
+
+def test_a_budget_that_is_too_small_is_told_apart_from_what_was_spent(store: Store) -> None:
+    """Never "15 s already: wanted more, found 15.2"."""
+    store.save_selfcheck(replace(CHECKED, spent_s=15.4))
+
+    with pytest.raises(RunError, match=r"has taken 15\.4 s already: wanted a --budget of more .* found 15\.2"):
+        selfcheck_to_resume(store, CHECKED.device, 15.2)

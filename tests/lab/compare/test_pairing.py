@@ -9,7 +9,7 @@ import pytest
 
 from device_agents.contract import InvalidReason
 from lab.compare.comparison import measure, open_comparison, runs_of
-from lab.compare.pairing import left_of, standings, verdicts_of
+from lab.compare.pairing import left_of, next_look_s, standings, verdicts_of
 from lab.records import UNPLACED, Cell, Lost, Trial
 from lab.run.bench import Progress
 from lab.stats.plan import Side
@@ -103,6 +103,9 @@ def test_what_no_verdict_can_use_goes_to_the_cells_left_out() -> None:
     assert all(each.plan.order for each in one)
     assert [each.plan.order for each in spent] == [None] * 3
     assert spent[0].plan.why.startswith("the budget is spent: 3 s of 60 s are left, and a pair takes 19 s")
+    assert next_look_s(comparison, one, 41.0) is None, "out of reach"
+    assert next_look_s(comparison, one, 1e3) == pytest.approx(4 * 3 * 19 + 19), "the sixth pair of the first cell"
+    assert next_look_s(comparison, spent, 1e3) is None, "no pair follows"
 
 
 @pytest.mark.parametrize("side", ["baseline", "candidate"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.contract import Job
-from lab.compare.selfcheck import begin, carry_on, comparing, reopen
+from lab.compare.selfcheck import Order, begin, carry_on, comparing, reopen
 from lab.compare.tally import tally
 from lab.device.fake.phone import FakePhone, Fault
 from lab.errors import DeviceRefused, RunError, ScenarioError
@@ -142,3 +142,21 @@ def test_it_is_not_resumed_in_other_surroundings(make: Callable[..., Setting]) -
     reopen(record, setting.scenario, setting.bench)
     with pytest.raises(RunError, match="iterations was 2, is 3"):
         reopen(record, other, setting.bench)
+
+
+def test_no_pair_is_begun_that_does_not_fit_into_what_is_left(make: Callable[..., Setting]) -> None:
+    """A budget is outlasted by waits alone: after each pair, a median one still fits, or it is the last."""
+    setting = make()
+    record = setting.check(comparisons=1, injected=0)
+    seen: list[tuple[float, float]] = []
+    compare = comparing(
+        record,
+        setting.scenario,
+        setting.bench,
+        after_pair=lambda order, step, left_s: seen.append((left_s, step.pair_s)),
+    )
+    measured = compare(Order(0, 1.0, 5, 1e9, setting.phone.clock.monotonic() + 4.6))
+
+    assert all(left_s >= pair_s for left_s, pair_s in seen[:-1])
+    assert 0 < seen[-1][0] < seen[-1][1], "something is left, and too little for a pair"
+    assert len(measured.ratios) == len(seen) < 24

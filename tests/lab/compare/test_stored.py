@@ -32,7 +32,7 @@ def test_two_finished_runs_are_compared_by_their_common_blocks(make: Callable[..
     assert found.cells[0].change.estimate == pytest.approx(1.2, rel=0.02)
     assert (found.cells[0].change.low, found.cells[0].change.high, found.cells[0].p) == (None, None, 1.0)
     assert ") needed 19 % more time for image encoding than fake (" in lab.told(found).cells[0].sentence
-    assert "To get a verdict, measure in turn: lab compare " in " ".join(lab.told(found).invalid)
+    assert "To get a verdict, measure in turn: `lab compare " in " ".join(lab.told(found).invalid)
     assert judge_runs(lab.store, done[0], done[1], "parameter").cells[0].verdict == "incomparable"
     with pytest.raises(RunError, match="wanted two runs"):
         judge_runs(lab.store, done[0], done[0], "build")

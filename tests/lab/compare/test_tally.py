@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from lab.compare.tally import budget_for_all, share_s, slow_downs, tally
-from lab.records import Verdict
+from lab.compare.tally import budget_for_all, conclude, share_s, slow_downs, tally
+from lab.records import CellVerdict, LiveCheck, Verdict
 from tests.lab.compare.scripted_selfcheck import RECORD, Setting
 
 
@@ -62,6 +62,17 @@ def test_a_spent_budget_ends_it_in_words() -> None:
         "judged within 200 s: 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % "
         "injected. A pair took 4 s without waiting; with such waits all comparisons need at most 1440 s "
         "(--budget 1440)",
+    )
+
+
+def test_a_check_without_a_valid_pair_names_what_says_why() -> None:
+    """Time may not help: the explanation of its last comparison says what does."""
+    unjudged = CellVerdict("c", "cannot tell", None, None, 1.0, 0, "")
+    live = LiveCheck("0193f000-1111-7222-8333-444455556666", 1.0, unjudged, 0, 9.0)
+    found = conclude(replace(RECORD, live=(live,), status="finished"))
+
+    assert found.missing[0].endswith(
+        "No pair was valid: give it more time; `lab explain 0193f000-1111` says why trials do not count"
     )
 
 

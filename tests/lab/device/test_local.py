@@ -1,13 +1,21 @@
-"""The identity of the host's agent follows what its source does, not the words about it."""
+"""The host as a device: the identity of its agent, and how a process of it ends."""
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from lab.device.local import code_digest, physical
+from lab.device.local import LocalTransport, _with_the_lab, code_digest, physical
+from lab.device.transport import Process
 from lab.errors import DeviceRefused
+from tests.lab_process import ROOT
 
 CONTRACT = '''
 """What both sides share."""
@@ -122,3 +130,60 @@ def test_an_agent_that_is_not_python_is_refused_with_its_file_and_line(tmp_path:
 def test_one_cpu_is_kept_for_each_physical_core(siblings: dict[int, str], cores: tuple[int, ...]) -> None:
     """Two execution units on the two threads of one core would measure each other."""
     assert physical(siblings) == cores
+
+
+def _begin(transport: LocalTransport, folder: Path, argv: Sequence[str], file_bytes: int | None = None) -> Process:
+    return transport.start(
+        argv,
+        environment={},
+        folder=str(folder),
+        stdout=str(folder / "out"),
+        stderr=str(folder / "err"),
+        limit_s=60,
+        file_bytes=file_bytes,
+    )
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_program_that_prints_for_ever_does_not_fill_the_disk(tmp_path: Path, stream: str) -> None:
+    """The kernel stops its file at the limit, and the program with it."""
+    transport = LocalTransport()
+    endless = _begin(
+        transport, tmp_path, ["sh", "-c", "sleep 0.05; exec yes" + " >&2" * (stream == "stderr")], 4096
+    )
+
+    assert transport.wait(endless, timeout_s=30.0) in (-signal.SIGXFSZ, 1), "ended, or an error that it saw"
+    assert (tmp_path / ("out" if stream == "stdout" else "err")).stat().st_size == 4096
+
+
+@pytest.mark.skipif(not _with_the_lab(), reason="no setpriv (util-linux) on this machine")
+def test_an_agent_ends_with_the_lab_that_started_it(tmp_path: Path) -> None:
+    """Also when that is killed outright: the kernel sees to it, and the agent is the only process there was."""
+    lab = subprocess.Popen(
+        [sys.executable, "-c", LAB, str(tmp_path)],
+        env={"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert lab.stdout is not None
+    agent = int(lab.stdout.readline())
+    descriptor = os.pidfd_open(agent)
+    try:
+        while Path(f"/proc/{agent}/cmdline").read_bytes() != b"sleep\x0060\x00":  # nothing stays around it
+            assert lab.poll() is None and not select.select([descriptor], [], [], 0.0)[0]
+        lab.kill()
+        assert select.select([descriptor], [], [], 30.0)[0]
+    finally:
+        os.close(descriptor)
+        lab.kill()
+        lab.communicate()
+
+
+LAB = """
+import sys, time
+from lab.device.local import LocalTransport
+folder = sys.argv[1]
+print(LocalTransport().start(["sleep", "60"], environment={}, folder=folder, stdout=folder + "/out",
+    stderr=folder + "/err", limit_s=60).pid, flush=True)
+time.sleep(60)
+"""

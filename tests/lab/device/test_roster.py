@@ -57,7 +57,7 @@ def test_a_device_is_meant_by_many_words(text: str, names: list[str]) -> None:
     [
         ("x", r"no device 'x'; known: host, a \(MT6989\), b \(SM8650\)"),
         ("c", "c: unauthorized; unlock its screen and allow USB debugging"),
-        ("d", "quarantined: 3 failures in a row; .* lab devices release d"),
+        ("d", "quarantined: 3 failures in a row; .* `lab devices release d`"),
         ("soc:MT9999", "no usable device with SoC MT9999"),
         (",", "wanted a device"),
     ],
@@ -89,7 +89,7 @@ def test_what_a_soc_leaves_out_is_said() -> None:
         "left out: b: its SoC is SM8650",
         "left out: c: unauthorized; unlock its screen and allow USB debugging for this computer; if no prompt "
         "appears, replug it",
-        "left out: d: quarantined: 3 failures in a row; once that is fixed: lab devices release d",
+        "left out: d: quarantined: 3 failures in a row; once that is fixed: `lab devices release d`",
     ]
 
 

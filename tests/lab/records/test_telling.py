@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from lab.records.telling import above, apart, number_of, shares
+from lab.records.telling import above, apart, number_of, percent, shares, stated
+from tests.lab_process import ROOT
 
 
 def test_a_noun_agrees_with_its_number() -> None:
@@ -36,6 +39,23 @@ def test_shares_are_percentages() -> None:
     """Of a clock, say: 84.96 % are not 85 %."""
     assert shares(0.8496, 0.85) == ("84.96 %", "85 %")
     assert shares(0.58, 0.85) == ("58 %", "85 %")
+    assert shares(0.2117, 0.10) == ("21 %", "10 %")
+    assert shares(0.1004, 0.10) == ("10.04 %", "10 %")
+
+
+def test_a_share_that_somebody_chose_has_the_digits_it_was_given() -> None:
+    """And a measured one has two."""
+    assert [stated(share) for share in (0.05, 0.1, 0.025, 1.10 - 1)] == ["5 %", "10 %", "2.5 %", "10 %"]
+    assert percent(0.05) == "5.0 %"
+
+
+def test_no_text_makes_its_own_percentage() -> None:
+    """Python's `:.1%` writes 21.2%, which stands beside 10 % in another sentence."""
+    own = re.compile(r"\{[^{}]*:[^{}]*%\}")
+    found = {path.name for part in ("lab", "models") for path in (ROOT / part).rglob("*.py")
+             if own.search(path.read_text(encoding="utf-8"))}  # fmt: skip
+
+    assert found == set()
 
 
 def test_a_distance_above_its_tolerance_is_above_it_in_words() -> None:

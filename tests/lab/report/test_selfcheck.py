@@ -163,6 +163,8 @@ def test_a_comparison_that_time_cut_short_was_measured_but_not_judged() -> None:
 def test_within_a_comparison_its_pairs_and_the_time_left_are_said() -> None:
     """For a log, in which nothing else appears while a long comparison is measured."""
     assert pair_step(RECORD, 3, 1, 412.2) == "virtual-1 3/15: 1 pair so far; 412 s of 900 s left"
+    assert pair_step(RECORD, 3, 2, -0.2).endswith("; 0 s of 900 s left")
+    assert pair_step(RECORD, 3, 2, -31.0).endswith("; 900 s spent, and 31 s more")
 
 
 def test_before_it_starts_a_self_check_says_what_it_can_show() -> None:
@@ -180,14 +182,14 @@ def test_before_it_starts_a_self_check_says_what_it_can_show() -> None:
     ]
     assert (
         beforehand(small, earlier)[-1]
-        == "a pair took 4 s the last time, without waiting: at most 1 to 3 of 3 comparisons fit"
+        == "a pair took 4 s the last time, without waiting: 1 to 3 of 3 comparisons fit"
     )
     assert beforehand(replace(small, budget_s=20.0), earlier)[-1] == (
         "a pair took 4 s the last time, without waiting: at most 0 of 3 comparisons fit, so it cannot show "
         "anything"
     )
     assert beforehand(replace(small, wanted=2, wanted_injected=0), earlier)[-1] == (
-        "a pair took 4 s the last time, without waiting: at most 1 to 2 of 2 comparisons fit"
+        "a pair took 4 s the last time, without waiting: 1 to 2 of 2 comparisons fit"
     )
     assert "too few pairs" in beforehand(replace(small, wanted=2, budget_s=100.0), earlier)[-1]
     assert "slow-downs found: none asked for" in beforehand(replace(small, wanted_injected=0), None)[1]

@@ -65,10 +65,17 @@ class Phone(FakePhone):
         stdout: str,
         stderr: str,
         limit_s: float,
+        file_bytes: int | None = None,
     ) -> Process:
         """Let a sampler write what the test says."""
         process = super().start(
-            argv, environment=environment, folder=folder, stdout=stdout, stderr=stderr, limit_s=limit_s
+            argv,
+            environment=environment,
+            folder=folder,
+            stdout=stdout,
+            stderr=stderr,
+            limit_s=limit_s,
+            file_bytes=file_bytes,
         )
         if self.sampled and f"{folder}/{LINES}" in self.files:
             self.files[f"{folder}/{LINES}"] = self.sampled

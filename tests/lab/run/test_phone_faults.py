@@ -317,7 +317,7 @@ def test_a_flipped_bit_is_found_at_the_next_lease_and_that_blob_sent_again(perso
     [
         ("unauthorized", "unauthorized; unlock its screen and allow USB debugging for this computer"),
         ("offline", "offline; adb sees it but gets no answer: replug it"),
-        ("unplug", "to forget it: lab devices disconnect"),
+        ("unplug", "to forget it: `lab devices disconnect"),
     ],
 )
 def test_a_phone_that_cannot_be_used_is_told_with_what_to_do(person: Person, fault: str, words: str) -> None:

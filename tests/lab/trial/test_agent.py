@@ -179,3 +179,13 @@ def test_events_beyond_what_the_job_can_make_end_the_agent(tmp_path: Path, then:
         "events.jsonl has 1,000,001 bytes, its job makes at most 1,000,000: the rest was not fetched"
     )
     assert (tmp_path / "events.jsonl").stat().st_size == 1_000_000
+
+
+def test_an_agent_that_prints_for_ever_is_ended_with_its_reason(tmp_path: Path) -> None:
+    """What it printed is bounded while it is written: a full disk would end other labs' work."""
+    outcome = carried_out(tmp_path, "import os\nwhile True: os.write(1, b'x' * 1_000_000)")
+
+    assert outcome.unreadable == (
+        "stdout.txt has 16,777,217 bytes, its job makes at most 16,777,216: the rest was not fetched"
+    )
+    assert (tmp_path / "stdout.txt").stat().st_size == PRINTED_BYTES

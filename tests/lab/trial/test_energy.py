@@ -172,8 +172,8 @@ def test_a_clock_that_goes_back_is_no_time() -> None:
 
 def test_nothing_gives_nothing() -> None:
     """No look or one look gives a reason, not a division by zero."""
-    assert energy([]).words.startswith("n/a: 0 s")
-    assert energy(discharge(0)).words.startswith("n/a: 0 s")
+    assert energy([]).words.startswith("n/a: sampled for 0 s")
+    assert energy(discharge(0)).words.startswith("n/a: sampled for 0 s")
 
 
 @given(st.floats(0.5, 12.0), st.floats(3000, 4400), st.floats(100, 2000))

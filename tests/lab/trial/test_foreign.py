@@ -124,7 +124,7 @@ def test_a_foreign_run_is_answered_and_marked(tmp_path: Path, lab: Lab) -> None:
     shown = lab("builds", "show", "theirs").stdout
     assert "prefill and decode only" in shown
     assert "screen = 96 tokens" in shown
-    assert "files are as the manifest says" in lab("builds", "verify", "theirs").stdout
+    assert "files read, each as the manifest says" in lab("builds", "verify", "theirs").stdout
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_good_trial_counts(tmp_path: Path, kind: str) -> None:
         ("wrong_output", InvalidReason.WRONG_OUTPUT, "from the oracle's (relative), allowed 0.01"),
         ("not_a_number", InvalidReason.WRONG_OUTPUT, "not finite"),
         ("overlap", InvalidReason.SPAN_OVERLAP, "at once for 10.000 ms"),
-        ("gap", InvalidReason.SPAN_GAP, "(50.0 %, allowed 10.0 %)"),
+        ("gap", InvalidReason.SPAN_GAP, "(50 %, allowed 10 %)"),
         ("short", InvalidReason.WRONG_TOKEN_COUNT, "worked on 5 tiles, the job asks for 9"),
         ("miscounts", InvalidReason.COUNT_MISMATCH, "`end` counts 31 spans, 30 arrived"),
         ("extra_iteration", InvalidReason.COUNT_MISMATCH, "wanted 2 measure iterations, found 3"),

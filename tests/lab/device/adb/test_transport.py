@@ -42,7 +42,7 @@ def transport(phone: Phone) -> Iterator[AdbTransport]:
         last.kill(process)
 
 
-def start(transport: AdbTransport, script: str, limit_s: float = 600) -> Process:
+def start(transport: AdbTransport, script: str, limit_s: float = 600, file_bytes: int | None = None) -> Process:
     """Start a shell script detached in the trial's folder."""
     return transport.start(
         ["sh", "-c", script],
@@ -51,6 +51,7 @@ def start(transport: AdbTransport, script: str, limit_s: float = 600) -> Process
         stdout=f"{TRIAL}/stdout.txt",
         stderr=f"{TRIAL}/stderr.txt",
         limit_s=limit_s,
+        file_bytes=file_bytes,
     )
 
 
@@ -461,6 +462,14 @@ def test_a_program_that_nobody_ends_is_ended_by_the_phone(transport: AdbTranspor
 
     assert transport.wait(start(transport, "exit 3", limit_s=4323), timeout_s=20) == 3
     assert running(transport, "sleep 4323") == 0
+
+
+def test_a_program_that_prints_for_ever_does_not_fill_the_phone(transport: AdbTransport) -> None:
+    """Its file stops at the limit, and it with that; its status is kept."""
+    endless = start(transport, "exec yes", file_bytes=4096)
+
+    assert transport.wait(endless, timeout_s=20) in (-25, 1), "by SIGXFSZ, or by an error that it saw"
+    assert transport.shell(["wc", "-c", f"{TRIAL}/stdout.txt"], timeout_s=10).stdout.split()[0] == "4096"
 
 
 def test_what_is_no_file_is_told_at_once_and_a_long_one_is_cut(transport: AdbTransport, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.report.answer.chart import chart
+from lab.report.answer.chart import chart, charts
 from lab.report.answer.view import answer
 from lab.stats.sample import medians_by_block
 from tests.lab.report.report_runs import (
@@ -30,7 +30,7 @@ def test_the_chart_places_trials_by_value_and_block() -> None:
     assert (best.standing, drawn.rows[2].standing, slow.standing) == ("tied", "tied", "behind")
     assert min(m.x for m in slow.marks) > max(m.x for m in best.marks)
     assert [m.y for m in best.marks] == sorted(m.y for m in best.marks)
-    assert best.band[0] < best.band[1] < best.band[2] <= drawn.ours.right < drawn.published.left
+    assert best.band[0] < best.band[1] < best.band[2] < drawn.published.x
     assert [m.standing for m in slow.marks].count("invalid") == 1
     assert len(best.diamonds) == 1 and not slow.diamonds
     assert drawn.published.ticks[0][1] == "0"
@@ -80,3 +80,16 @@ def test_a_dot_is_the_value_that_counts() -> None:
     assert first.value == pytest.approx(math.sqrt(0.4 * 0.41))
     assert first.title.endswith("never settled: counts for nothing")
     assert [len(row.marks) for row in drawn.rows] == [6, 5]
+
+
+def test_a_chart_for_a_phone_has_a_cells_name_above_its_dots() -> None:
+    """The same values in the same order, within a third of the width; nothing has to be scrolled."""
+    found, trials = example()
+    large, small = charts(found, trials)
+
+    assert (large.width, small.width) == (960, 340)
+    assert small.published is not None and small.ours.y != small.published.y, "two titles, below each other"
+    for row, wide in zip(small.rows, large.rows, strict=True):
+        assert row.text_y < min(mark.y for mark in row.marks) - 4
+        assert [mark.value for mark in row.marks] == [mark.value for mark in wide.marks]
+        assert all(0 < mark.x < small.width for mark in row.marks)

@@ -78,13 +78,13 @@ def test_hostile_names_are_text_on_the_page() -> None:
 
 
 def test_the_page_draws_every_trial_and_says_what_it_knows() -> None:
-    """18 valid dots and a hollow one beside the legend's two; bands; one diamond; context and reasons."""
+    """18 valid dots and a hollow one beside the legend's two, bands, a diamond: for two sizes of screen."""
     text, _ = page_of([example()])
 
-    assert text.count('<circle class="counts"') == 18 + 1
-    assert text.count('<circle class="invalid"') == 1 + 1
-    assert text.count('<rect class="band"') == 3 + 1
-    assert text.count('<g class="published published">') == 1
+    assert text.count('<circle class="counts"') == 2 * 18 + 1
+    assert text.count('<circle class="invalid"') == 2 * 1 + 1
+    assert text.count('<rect class="band"') == 2 * 3 + 1
+    assert text.count('<g class="published published">') == 2
     for words in (
         "published, vivo X100 NPU",
         "seed 7",
@@ -106,6 +106,16 @@ def test_an_answer_of_nothing_still_has_a_page() -> None:
     assert "No answer" in printed(render_terminal(found)) and "No answer" in render_markdown(found)
 
 
+CUT_OFF = """chosen => [...document.querySelectorAll(chosen)].flatMap(svg => {
+  const box = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll('text')].filter(text => {
+    const own = text.getBoundingClientRect();
+    return own.left < box.left - 1 || own.right > box.right + 1 || own.height < 9;
+  }).map(text => text.textContent);
+})"""
+"""The texts of charts that are cut off, or too small to be read (9 pixels high)."""
+
+
 def test_no_table_is_wider_than_its_box_and_none_is_blank(browser_page: Page, tmp_path: Path) -> None:
     """On a desk and on a phone: nothing lies outside of a box, and no row is mostly empty."""
     cells = batches(1, 2, 3, 4, 5, 6)
@@ -120,13 +130,16 @@ def test_no_table_is_wider_than_its_box_and_none_is_blank(browser_page: Page, tm
     page = tmp_path / "report.html"
     page.write_text(render_html([(wide, trials), (long, []), example(HOSTILE)]))
 
-    for width, boxes in ((1280, ".scroll"), (390, ".scroll:has(table)")):
+    for width, size in ((1280, ".large"), (390, ".small")):
         browser_page.set_viewport_size({"width": width, "height": 900})
         browser_page.goto(page.as_uri())
         browser_page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        assert browser_page.locator(boxes).count() >= 6
+        assert browser_page.locator(".scroll").count() >= 6
         outside = "e => e.scrollWidth > e.clientWidth + 1"
-        assert browser_page.evaluate(f"[...document.querySelectorAll('{boxes}')].filter({outside}).length") == 0
+        assert browser_page.evaluate(f"[...document.querySelectorAll('.scroll')].filter({outside}).length") == 0
+        assert browser_page.locator(f"{size} svg:visible").count() == 2, "each chart once"
+        assert browser_page.locator(".large svg:visible, .small svg:visible").count() == 2
+        assert browser_page.evaluate(CUT_OFF, f"{size} svg") == []
         assert browser_page.evaluate("document.documentElement.scrollWidth") <= width
     tall = "e => e.getBoundingClientRect().height > 60 + 3 * (e.innerText + e.dataset.head).length"
     assert browser_page.evaluate(f"[...document.querySelectorAll('td')].filter({tall}).length") == 0

@@ -95,9 +95,9 @@ def test_the_curve_stands_on_the_page_and_in_markdown(browser_page: Page, tmp_pa
     page.write_text(render_html([(found, trials)]))
     browser_page.goto(page.as_uri())
 
-    dots = browser_page.locator("svg .strip .dot")
+    dots = browser_page.locator(".large svg .strip .dot")
     assert dots.count() == 40
-    picture = browser_page.locator(".scroll svg").first.bounding_box()
+    picture = browser_page.locator(".large svg").first.bounding_box()
     assert picture is not None
     for index in (0, 19, 20, 39):
         box = dots.nth(index).bounding_box()

@@ -75,3 +75,14 @@ def test_an_older_run_without_sensors_says_so(tmp_path: Path) -> None:
 
     assert "the device is unknown in 8 of 8 trials: no sensor was read around it" in found.device
     assert "device unknown" in found.lines[0].device
+
+
+def test_a_reading_that_only_some_trials_lack_says_how_many() -> None:
+    """Otherwise "no reading of cpu time" stands beside the CPU time of others."""
+    read = Vitals(1.0, {"battery": 30.0}, missing={"clocks": "this device has none"})
+    lacking = replace(read, missing={**read.missing, "cpu time": "a clock went back"})
+    first, second, *_ = kept_of(fine(1), doing_of([read], [], Summary()))
+    found = explained([replace(first, during=(read,)), replace(second, during=(lacking,))])
+
+    assert "no reading of cpu time in 1 of 2 trials: a clock went back" in found.device
+    assert "no reading of clocks: this device has none" in found.device

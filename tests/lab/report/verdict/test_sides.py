@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from device_agents.contract import InvalidReason
 from lab.builds.folder import open_build
 from lab.device.fake.build import write_fake_build
 from lab.records import Cell, Context, Dimension, Inject, Run
@@ -66,5 +67,10 @@ def test_a_busy_machine_is_said_with_how_often() -> None:
         "The machine was busy: 2 of 3 counted trials began while something else used its cores."
     )
     assert busy_words(host, trials[:1], ENCODE).startswith("The machine was quiet: 0 of 1 counted trial began")
+    starved = replace(trials[0], valid=False, reason=InvalidReason.STARVED)
+    assert busy_words(host, [trials[0], starved, starved], ENCODE) == (
+        "The machine was not always quiet: 0 of 1 counted trial began while something else used its cores; 2 more "
+        "do not count, starved by it."
+    )
     assert "is unknown" in busy_words(host, [replace(each, notes={}) for each in trials], ENCODE)
     assert busy_words(host, [], ENCODE) == ""

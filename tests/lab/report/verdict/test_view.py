@@ -164,14 +164,13 @@ def test_a_budget_that_ended_too_early_names_the_one_that_all_pairs_take() -> No
 
     def facts(status: Literal["finished", "interrupted"]) -> str:
         sides = (before.baseline, first), (before.candidate, second)
-        return "\n".join(view(replace(comparison, status=status), *sides, option=" --data x").facts)
+        return "\n".join(view(replace(comparison, status=status), *sides).facts)
 
     assert (
         "The budget ended before 1 verdict. A pair takes 4 s with the usual wait (the median), so all 24 pairs of "
-        "1 cell take about 100 s: lab compare a3a3a3a3a3a3 a3a3a3a3a3a3 --scenario vit_batch --device host "
-        "--budget 100 --data x"
+        "1 cell take about 100 s: `lab compare a3a3a3a3a3a3 a3a3a3a3a3a3 --scenario vit_batch --device host "
+        "--budget 100`"
     ) in facts("finished")
-    assert (
-        "The comparison was interrupted; to measure what is missing: lab compare --resume 01a2078b-6652 --data x"
-        in (facts("interrupted"))
+    assert "The comparison was interrupted; to measure what is missing: `lab compare --resume 01a2078b-6652`" in (
+        facts("interrupted")
     )
