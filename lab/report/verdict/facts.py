@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import mean, median
 
 from lab.identifiers import seconds
-from lab.records import Comparison, Metric, Run, SelfCheck, Trial
+from lab.records import CHANGED, Comparison, Metric, Run, SelfCheck, Trial
 from lab.report.lost import do
 from lab.report.selfcheck import quote
 from lab.report.verdict.sides import Names
@@ -38,6 +38,11 @@ def facts_of(
     ]
     if budget := _short(comparison, trials):
         found.append(f"{budget[0]}: `{_again(comparison, ours, theirs)} --budget {budget[1]}`")
+    if any(each.verdict in CHANGED and each.pairs < comparison.looks_most for each in comparison.cells):
+        found.append(
+            "A comparison that stops at a change shows it larger than it is. For a figure to quote: "
+            f"`{_again(comparison, ours, theirs)} --all-pairs`"
+        )
     if comparison.status != "finished":
         found.append(f"{_unfinished(comparison)}: `lab compare --resume {comparison.id[:13]}`")
     if selfcheck is not None and not comparison.differs:

@@ -158,7 +158,7 @@ def sentence_of(
     in_turn = comparison.looks_most > 0
     told = _told(found, metric, names, figures, place, in_turn=in_turn)
     said = [*_finding(found, f"{told}{busy}" if told else "", names)]
-    said += _outlook(comparison, found, manner_of(metric)) if in_turn else []
+    said += _outlook(found, manner_of(metric)) if in_turn else []
     if alike:
         said.append(
             f"neighbouring pairs are more alike than chance explains (p {p_words(found.serial_p)}), as when a "
@@ -220,15 +220,10 @@ def _finding(found: CellVerdict, told: str, names: Names) -> list[str]:
     return [f"{verdict}: {told}", missing]
 
 
-def _outlook(comparison: Comparison, found: CellVerdict, manner: Manner) -> list[str]:
-    """Return how far an early stop can be quoted, and the smallest change that is found in nine of ten."""
-    if found.change is None or found.change.low is None:
+def _outlook(found: CellVerdict, manner: Manner) -> list[str]:
+    """Return the smallest change that is found in nine of ten comparisons."""
+    if found.change is None or found.change.low is None or (smallest := found.smallest_found) is None:
         return []
-    words = []
-    if found.verdict in CHANGED and found.pairs < comparison.looks_most:
-        words.append("a change looks larger than it is where it ends a comparison: to quote it, use --all-pairs")
     less = found.change.estimate < 1  # 1.5 times as much and 1 / 1.5 are as far from 1
-    if (smallest := found.smallest_found) is not None:
-        share, side = (smallest / (1 + smallest), manner.less) if less else (smallest, manner.more)
-        words.append(f"at this spread {percent(share)} {side} is found in 9 of 10 comparisons")
-    return words
+    share, side = (smallest / (1 + smallest), manner.less) if less else (smallest, manner.more)
+    return [f"at this spread {percent(share)} {side} is found in 9 of 10 comparisons"]

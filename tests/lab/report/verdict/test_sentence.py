@@ -42,9 +42,13 @@ def test_a_verdict_names_the_builds_and_gives_both_figures_the_change_and_the_lo
     assert found.question == "Is nano-w8a8 better or worse than nano-paper for decode?"
     assert found.cells[0].sentence == (
         "Regressed: nano-w8a8 decodes 44 % slower than nano-paper at 128 tokens of context (267 against 478 "
-        "tokens/s; 20 to 52 % slower), on a busy machine: 12 of 12 trials. A change looks larger than it is where "
-        "it ends a comparison: to quote it, use --all-pairs. Six pairs."
+        "tokens/s; 20 to 52 % slower), on a busy machine: 12 of 12 trials. Six pairs."
     )
+    (advice,) = [words for words in found.facts if "--all-pairs" in words]
+    assert advice.startswith(
+        "A comparison that stops at a change shows it larger than it is. For a figure to quote: "
+    )
+    assert "`lab compare a3a3a3a3a3a3 b7b7b7b7b7b7 --scenario decode --device " in advice
     assert found.cells[1].sentence == (
         "Same within 5 %: nano-w8a8 decodes as fast as nano-paper at 512 tokens of context (400 against 400 "
         "tokens/s; 2.0 % slower to 3.0 % faster), on a busy machine: 12 of 12 trials. Six pairs."

@@ -129,16 +129,14 @@ def test_a_change_that_ended_a_comparison_early_is_not_for_quoting() -> None:
     """With all pairs there was no early stop, and `same` has no size."""
     found = CellVerdict(CELLS[0].key, "regressed", Interval(1.1, 1.05, 1.15, 0.95, 7), 0.05, 0.001, 7, "regressed")
 
-    assert "to quote it, use --all-pairs" in told(found)
-    assert "--all-pairs" not in told(replace(found, pairs=24))
-    assert "--all-pairs" not in told(CellVerdict(CELLS[0].key, "same", CHANGE, 0.045, 1.0, 9, "same"))
-    assert "judged once, after 24 pairs" in " ".join(
-        view(
-            replace(compared().comparison, looks_first=24, cells=(found,)),
-            (run_of(CELLS), []),
-            (run_of(CELLS), []),
-        ).facts
-    )
+    def facts(cell: CellVerdict, looks_first: int = 6) -> str:
+        comparison = replace(compared().comparison, cells=(cell,), looks_first=looks_first)
+        return " ".join(view(comparison, (run_of(CELLS), []), (run_of(CELLS), [])).facts)
+
+    assert "--all-pairs`" in facts(found)
+    assert "--all-pairs" not in facts(replace(found, pairs=24))
+    assert "--all-pairs" not in facts(CellVerdict(CELLS[0].key, "same", CHANGE, 0.045, 1.0, 9, "same"))
+    assert "judged once, after 24 pairs" in facts(found, looks_first=24)
 
 
 def test_pairs_that_lean_on_each_other_are_said_beside_the_verdict() -> None:
