@@ -22,7 +22,7 @@ from lab.report.explain.device import care_words, device_words, doing_words, ene
 from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.table import Column, Head, Table, table
-from lab.report.wording import cell_phrase, listing, number_of, percent, plain, varying
+from lab.report.wording import cell_phrase, listing, number_of, percent, plain, stated, varying
 from lab.stats.sample import counted, trial_median, value_of
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import ENOUGH, TIME, Point, Sources, sources
@@ -272,7 +272,7 @@ def _summary(run: Run, lines: Sequence[Line]) -> str:
     text = f"{trials_of(len(lines))}: {listing(words)}." if lines else "No trial."
     if run.inject is not None:
         text += (
-            f" A slow-down of {percent(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "
+            f" A slow-down of {stated(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "
             "this run tests the lab, its figures are not the build's."
         )
     ended = {"finished": "", "failed": " The run failed."}

@@ -132,7 +132,7 @@ def test_a_run_that_is_not_finished_is_refused_with_what_goes_on_with_it(
     status, words = compared(lab, [first, cut])
 
     assert status == 2
-    assert f"run {cut.id} is interrupted: wanted finished runs; resume it: {go_on}" in words
+    assert f"run {cut.id} is interrupted: wanted finished runs; resume it: `{go_on}" in words
 
 
 def test_the_newest_self_check_that_judged_something_is_quoted_beside_a_verdict(lab: Lab, data: Store) -> None:
