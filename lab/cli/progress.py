@@ -89,7 +89,7 @@ class Display:
         def end(trial: Trial) -> None:
             nonlocal last
             now = self._clock()
-            share.add(now - last)
+            share.add(now - last, counts=trial.valid)
             last = now
             if not trial.valid:
                 bad[str(trial.reason)] += 1
@@ -118,7 +118,7 @@ class Display:
     def _line(self, title: str, bad: Mapping[str, int]) -> str:
         """Return where all runs are, and how long they may still take."""
         left = self.tally.left()
-        return f"{title}: {self.tally.done} of {self.tally.total} trials{_not_counting(bad)}{left and f'; {left}'}"
+        return f"{title}: {self.tally.place()}{_not_counting(bad)}{left and f'; {left}'}"
 
     def _draw(self) -> None:
         """Bring the one line up to date."""

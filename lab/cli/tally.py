@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lab.records import Run
-from lab.report.wording import lasting
+from lab.report.wording import lasting, number_of
 from lab.scenario.plan import Plan
 
 
@@ -13,13 +13,15 @@ from lab.scenario.plan import Plan
 class Share:
     """One run's part: its planned trials, the most that a closed loop may measure, and what was measured so far.
 
-    `spent_s` is all the time that passed meanwhile, with every wait; `budget_s` bounds what a closed loop adds.
+    `lost` are those that do not count: a closed loop measures others for them. `spent_s` is all the time that
+    passed meanwhile, with every wait; `budget_s` bounds what a closed loop adds.
     """
 
     planned: int
     most: int
     budget_s: float | None = None
     done: int = 0
+    lost: int = 0
     measured: int = 0
     spent_s: float = 0.0
     begun: bool = False
@@ -29,9 +31,10 @@ class Share:
         """Return whether another run has the same plan."""
         return (self.planned, self.most, self.budget_s) == (other.planned, other.most, other.budget_s)
 
-    def add(self, seconds: float) -> None:
+    def add(self, seconds: float, *, counts: bool) -> None:
         """Count one more trial, which took so long with all its waits."""
         self.done, self.measured, self.spent_s = self.done + 1, self.measured + 1, self.spent_s + seconds
+        self.lost += not counts
 
     @property
     def left(self) -> int:
@@ -40,8 +43,10 @@ class Share:
 
     @property
     def extra(self) -> int:
-        """Trials that a closed loop may still add."""
-        return 0 if self.over else self.most - max(self.done, self.planned)
+        """Trials that a closed loop may still add: it is bounded by those that count."""
+        if self.over or self.most <= self.planned:
+            return 0
+        return max(0, self.most - (self.done - self.lost) - self.left)
 
 
 @dataclass
@@ -59,6 +64,12 @@ class Tally:
     def done(self) -> int:
         """Trials that are over."""
         return sum(share.done for share in self.shares)
+
+    def place(self) -> str:
+        """Return how far the runs are, in words; a closed loop has no last trial that is known."""
+        if any(share.begun and not share.left and share.extra for share in self.shares):
+            return f"{number_of(self.done, 'trial')}, more where intervals are wide"
+        return f"{self.done} of {number_of(self.total, 'trial')}"
 
     def left(self) -> str:
         """Return the time left in words: that of planned trials, and what a closed loop may add; empty at first.

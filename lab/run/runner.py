@@ -32,6 +32,10 @@ PASSING = {
 }
 """Reasons that pass: a trial that is invalid for one of these says nothing about the next one."""
 
+PATIENCE = 10
+"""Where reasons may pass, a run stops after at least two blocks and this many trials of which none counts: what
+disturbs them stays. A judgement."""
+
 TRIES = 3
 """The blocks that a closed loop begins at most for each trial that may count; a judgement."""
 
@@ -155,17 +159,21 @@ def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], bloc
 
 
 def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
-    """Raise `RunError` when the first block is complete and none of its trials counts, for reasons that stay."""
-    first = [trial for number, trial in done.items() if number <= len(record.cells)]
-    if len(done) != len(record.cells) or len(first) != len(record.cells):
+    """Raise `RunError` when none of a run's first trials counts: one block, or PATIENCE if reasons may pass."""
+    blocks, rest = divmod(len(done), len(record.cells))
+    first = [trial for number, trial in done.items() if number <= len(done)]
+    if rest or len(first) != len(done) or any(trial.valid for trial in first):
         return
-    if any(trial.valid or trial.reason in PASSING for trial in first):
+    patient = max(2, -(-PATIENCE // len(record.cells)))
+    if blocks != (patient if any(trial.reason in PASSING for trial in first) else 1):
         return
     reasons: dict[InvalidReason | None, Trial] = {trial.reason: trial for trial in first}
     words = "; ".join(f"{trial.cell}: {reason}: {trial.detail}" for reason, trial in reasons.items())
+    which = "its first block" if blocks == 1 else f"its first {blocks} blocks"
+    advice = "" if blocks == 1 else f". `lab explain {record.id[:13]}` says what to do; then resume it"
     raise RunError(
         f"run {record.id} of {record.scenario} on {record.device} stops: "
-        f"no trial of its first block was valid. {words}"
+        f"no trial of {which} was valid. {words}{advice}"
     )
 
 

@@ -38,6 +38,19 @@ def test_a_closed_loop_may_add_trials_within_its_budget() -> None:
     assert Tally([Share(36, 90, 100.0, done=40, measured=40, spent_s=80.0)]).left() == "at most 20 s left"
 
 
+def test_lost_trials_leave_no_time_below_zero() -> None:
+    """A closed loop is bounded by trials that count: 32 of 80 do not, so 12 of 60 may follow, of 5 s each."""
+    loop = Share(20, 60, 500.0, done=80, lost=32, measured=80, spent_s=400.0, begun=True)
+
+    assert Tally([loop]).left() == "at most 60 s left"
+    assert Tally([replace(loop, spent_s=480.0)]).left() == "at most 20 s left"
+    assert Tally([replace(loop, spent_s=900.0)]).left() == ""
+    assert Tally([loop]).place() == "80 trials, more where intervals are wide"
+    assert (
+        Tally([Share(20, 20, done=20, lost=9, measured=20, spent_s=9.0, begun=True)]).place() == "20 of 20 trials"
+    )
+
+
 def test_what_was_measured_before_a_resume_tells_no_pace() -> None:
     """Thirty of 36 trials were there; the 31st took 4 s."""
     assert Tally([Share(36, 36, done=31, measured=1, spent_s=4.0)]).left() == "about 20 s left"

@@ -92,6 +92,23 @@ def test_reboots_in_the_first_block_do_not_make_a_run_hopeless(make: Callable[..
     assert [trial.valid for trial in trials] == [False, False, True, True]
 
 
+def test_a_run_that_is_disturbed_from_its_first_trial_on_stops_and_can_be_resumed(
+    make: Callable[..., ScriptedLab],
+) -> None:
+    """Ten trials of two cells were lost for a reason that might have passed; resumed, it goes on to its end."""
+    lab = make(
+        toml=TOML.replace("blocks = 2", "blocks = 7"),
+        script=lambda number: "reboots" if number % 2 and number < 20 else "none",  # even starts settle
+    )
+    record = lab.begin()
+
+    with pytest.raises(RunError, match=r"of its first 5 blocks was valid.*device_rebooted.*then resume it"):
+        lab.go_on(record)
+
+    assert len(lab.store.trials(record.id)) == 10
+    assert len(lab.go_on(lab.store.run(record.id))) == 4
+
+
 def test_an_impossible_cell_is_refused_before_anything_is_measured(make: Callable[..., ScriptedLab]) -> None:
     """A batch that the build cannot run stops the run before it exists."""
     lab = make(toml=TOML.replace("[1, 3]", "[1, 7]"))
