@@ -40,3 +40,13 @@ def test_a_pipe_in_place_of_the_agents_last_words_is_named(tmp_path: Path) -> No
     found = evidence_of(trial_of(1, 1.0), tmp_path)
 
     assert "wanted a regular file, found a pipe" in found.last_words
+
+
+def test_vitals_without_end_are_named(tmp_path: Path) -> None:
+    """A sparse file of 8 GB is not read, and hides nothing else."""
+    with (tmp_path / "vitals.jsonl").open("wb") as file:
+        file.truncate(8 << 30)
+
+    found = evidence_of(trial_of(1, 1.0), tmp_path)
+
+    assert "wanted at most 67,108,864 bytes, found 8,589,934,592" in found.doing.unknown
