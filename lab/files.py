@@ -150,9 +150,9 @@ def _too_large(path: Path, most: int, size: int | None = None) -> OSError:
     return OSError(errno.EFBIG, f"wanted at most {most:,} bytes, found {found}", str(path))
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a regular file's content, in lower-case hex; raises `OSError`."""
-    with open_regular(path) as file:
+def sha256(path: Path, most: int | None = None) -> str:
+    """Return the SHA-256 of a regular file's content, in lower-case hex; raises as :func:`open_regular`."""
+    with open_regular(path, most) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -17,6 +17,7 @@ from lab.report.explain.document import explanation_document, explanation_rows
 from lab.report.explain.page import render_explanation_page
 from lab.report.explain.saved import explained
 from lab.report.explain.terminal import render_explanation, render_trial
+from lab.report.explain.view import numbers_of
 
 
 def explain(
@@ -56,5 +57,5 @@ def explain(
         try:
             Terminal().print(render_trial(one, trial))
         except KeyError as error:
-            known = f"1 to {max(line.number for line in one.lines)}" if one.lines else "none"
-            raise RunError(f"run {one.run.id} has no trial {trial}; it has {known}") from error
+            known = numbers_of([line.number for line in one.lines]) or "none"
+            raise RunError(f"run {one.run.id} has no trial {trial} that can be read; it has {known}") from error

@@ -5,8 +5,11 @@ from __future__ import annotations
 import typer
 
 from lab.cli.options import DATA, Data, opened
+from lab.records.telling import number_of
+from lab.report.wording import listing
 
 
 def reindex(data: Data = DATA) -> None:
     """Rebuild the index of this data root from its raw files alone, after these were changed by hand."""
-    typer.echo(f"Rebuilt the index: {opened(data).reindex()}")
+    held = opened(data).reindex()
+    typer.echo(f"Rebuilt the index: it holds {listing([number_of(count, noun) for noun, count in held.items()])}.")

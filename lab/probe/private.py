@@ -39,6 +39,11 @@ _VALUES = re.compile(
 _PERHAPS_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?![\w:])")
 
 
+LONGEST = 4_000
+"""Characters of a line that is looked at. A judgement: the longest that a probe asks for has some hundred, and the
+patterns above take a time that grows with the square of a line's length."""
+
+
 def kept(done: Completed, keeps: str, *, most: int = 1000) -> Completed:
     """Return an answer's lines that have the form `keeps`, and of its errors the kind; the rest is counted.
 
@@ -47,7 +52,7 @@ def kept(done: Completed, keeps: str, *, most: int = 1000) -> Completed:
     """
     form = re.compile(keeps)
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    asked_for = lines if len(lines) <= most else []
+    asked_for = [line for line in lines if len(line) <= LONGEST] if len(lines) <= most else []
     allowed = [line for line in asked_for if form.fullmatch(line) and not _LABELS.search(line)]
     said = [found.group(0) for line in done.stderr.splitlines() if (found := _ERRORS.search(line))]
     said += [found.group(0) for line in lines if line not in allowed and (found := _ERRORS.search(line))]
@@ -59,8 +64,9 @@ def kept(done: Completed, keeps: str, *, most: int = 1000) -> Completed:
 
 
 def scrubbed(text: str) -> str:
-    """Return a text without what can be recognised as private by its form alone."""
-    return _PERHAPS_IPV6.sub(_unless_else, _VALUES.sub(LEFT_OUT, text))
+    """Return a text without what can be recognised as private by its form alone, and without very long lines."""
+    short = "\n".join(line if len(line) <= LONGEST else LEFT_OUT for line in text.split("\n"))
+    return _PERHAPS_IPV6.sub(_unless_else, _VALUES.sub(LEFT_OUT, short))
 
 
 def _unless_else(found: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from lab.documents.strict import json_of
 
@@ -34,12 +34,16 @@ def _of(kind: Any, value: Any) -> Any:
         return kind(value)
     if origin is tuple:
         kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(_of(each, found) for each, found in zip(kinds, value, strict=True))
+        pairs = zip(kinds, [] if isinstance(value, str) else value, strict=True)
+        return tuple(_of(each, found) for each, found in pairs)
     if origin is Mapping:
         return {_of(arguments[0], key): _of(arguments[1], each) for key, each in value.items()}
-    if origin in (Union, UnionType) and value is not None:
-        (known,) = [each for each in arguments if each is not NoneType] if NoneType in arguments else [None]
-        return value if known is None else _of(known, value)
+    if origin in (Union, UnionType) and NoneType in arguments:
+        (known,) = [each for each in arguments if each is not NoneType]
+        return None if value is None else _of(known, value)
+    plain = tuple(type(each) for each in arguments) if origin is Literal else arguments or (kind,)
+    if type(value) not in plain and not (type(value) is int and float in plain):  # a whole number is a float too
+        raise TypeError(f"wanted {kind}, found {type(value).__name__}")
     return value
 
 

@@ -77,7 +77,7 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     waited = trial.notes.get("gate_waited_s")
     if waited is None and len(gate) > 1:
         waited = gate[-1].boot_s - gate[0].boot_s
-    words = read_or_empty(folder / STDERR).decode(errors="replace").strip()[-TAIL:]
+    words = _last_words(folder / STDERR)
     count = len(seen.durations_ns)
     iteration_s = sum(seen.durations_ns) * NS / count if count else None
     after = _vitals(folder / AFTER, problems)
@@ -132,6 +132,13 @@ def _span(values: Sequence[float | None]) -> tuple[float, float] | None:
     """Return the first known value and the highest."""
     known = [value for value in values if value is not None]
     return (known[0], max(known)) if known else None
+
+
+def _last_words(path: Path) -> str:
+    try:
+        return read_or_empty(path).decode(errors="replace").strip()[-TAIL:]
+    except StoreError as error:
+        return str(error)
 
 
 def _vitals(path: Path, problems: list[str]) -> tuple[Vitals, ...]:

@@ -123,6 +123,8 @@ class _Trial:
                 elif kind == "hello":
                     self._hello = Hello.model_validate(event)
                     self._origin_ns = self._hello.monotonic_ns
+        except OSError as error:
+            raise self._refused(f"the file could not be read: {error.strerror or error}") from error
         except NotAnEvent as error:
             raise self._refused(str(error)) from error
         except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ _PLACES: Mapping[Kind, tuple[str, str]] = {
     "self-check": ("selfchecks/*.json", "selfcheck"),
 }
 """Where the files of a kind lie below the data root, and the key that holds the record."""
+
+WORD = 200
+"""The longest name in a record that is listed: a judgement, three times the longest that the lab gives. With one
+of a megabyte in it, no other record of the list would be seen."""
 
 START = 13
 """Characters of an id that are shown at least: those of a UUIDv7's millisecond."""
@@ -151,30 +156,52 @@ def _looks(root: Path) -> Callable[[Kind, str], Glance]:
     def look(kind: Kind, record_id: str) -> Glance:
         path, found = _record(root, kind, record_id)
         try:
+            if word(found, "id") != record_id:
+                raise ValueError(f"says that it is {found['id']}")
             runs = tuple(_runs(kind, record_id, found))
             return Glance(
                 kind=kind,
                 id=record_id,
-                started_utc=str(found["started_utc"]),
-                scenario=str(found["scenario"]),
-                suite=str(found["suite"]) if kind == "run" else "",
-                builds=(Side(str(found["build_line"]), str(found["build"])),)
+                started_utc=word(found, "started_utc"),
+                scenario=word(found, "scenario"),
+                suite=word(found, "suite") if kind == "run" else "",
+                builds=(Side(word(found, "build_line"), word(found, "build")),)
                 if kind != "comparison"
                 else tuple(_builds(root, runs)),
-                device=str(found["device"]),
-                status=str(found["status"]),
+                device=word(found, "device"),
+                status=word(found, "status"),
                 runs=runs,
                 part_of=_maker(kind, found, checks),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _damaged(path, kind, error) from error
 
     return look
 
 
+def word(found: Mapping[str, object], key: str) -> str:
+    """Return a name or an id in a record; raises KeyError, TypeError, and ValueError for one that is too long."""
+    text = found[key]
+    if not isinstance(text, str):
+        raise TypeError(f"{key!r}: wanted text, found {type(text).__name__}")
+    if len(text) > WORD:
+        raise ValueError(f"{key!r}: wanted at most {WORD} characters, found {len(text):,}")
+    return text
+
+
+def path_of(root: Path, kind: Kind, record_id: str) -> Path:
+    """Return where the file of a record lies; raises `StoreError` for an id that is no name of a file."""
+    if len(record_id) > WORD or not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", record_id):
+        raise StoreError(
+            f"{root}: wanted the id of a {kind}, of letters and digits, found {record_id[:WORD]!r}; restore the "
+            "record that names it from a copy"
+        )
+    return root / _PLACES[kind][0].replace("*", record_id)
+
+
 def _runs(kind: Kind, record_id: str, found: Mapping[str, Any]) -> Sequence[str]:
     if kind == "comparison":
-        return [str(found[name]) for name in ("baseline_run", "candidate_run") if found[name]]
+        return [word(found, name) for name in ("baseline_run", "candidate_run") if found[name]]
     return [record_id] if kind == "run" else []
 
 
@@ -183,8 +210,8 @@ def _builds(root: Path, runs: Sequence[str]) -> Iterator[Side]:
     for run_id in runs:
         try:
             run = _record(root, "run", run_id)[1]
-            yield Side(str(run["build_line"]), str(run["build"]))
-        except (StoreError, KeyError) as error:
+            yield Side(word(run, "build_line"), word(run, "build"))
+        except (StoreError, ValueError, KeyError, TypeError) as error:
             log.debug("a side of a comparison is not shown: %s", error)
 
 
@@ -226,8 +253,7 @@ def _readable(root: Path, kind: Kind) -> Iterator[dict[str, Any]]:
 
 def _record(root: Path, kind: Kind, record_id: str) -> tuple[Path, dict[str, Any]]:
     """Return the file of a record and what it holds; raise `StoreError` when it is missing or damaged."""
-    place, key = _PLACES[kind]
-    path = root / place.replace("*", record_id)
+    path, key = path_of(root, kind, record_id), _PLACES[kind][1]
     try:
         return path, cast("dict[str, Any]", cast("dict[str, object]", json_of(read(path, RECORD_BYTES)))[key])
     except OSError as error:

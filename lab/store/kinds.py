@@ -34,15 +34,14 @@ Record = TypeVar("Record", bound=Listed)
 
 @dataclass(frozen=True)
 class Kind(Generic[Record]):
-    """One kind of record. `file` is a path below the data root, with ``*`` in place of the id."""
+    """One kind of record."""
 
     name: glance.Kind
-    file: str
     model: type[RecordFile[Record]]
 
     def path(self, root: Path, record_id: str) -> Path:
-        """Return where the file of a record lies."""
-        return root / self.file.replace("*", record_id)
+        """Return where the file of a record lies; raises `StoreError` for an id that is no name of a file."""
+        return glance.path_of(root, self.name, record_id)
 
     def ids(self, root: Path) -> list[str]:
         """Return the ids of all saved records, sorted; raise `StoreError` when they cannot be listed."""
@@ -72,9 +71,9 @@ class Kind(Generic[Record]):
         return self.model.model_validate_json(document).record
 
 
-RUNS: Kind[Run] = Kind("run", "runs/*/run.json", RunFile)
-COMPARISONS: Kind[Comparison] = Kind("comparison", "comparisons/*.json", ComparisonFile)
-SELFCHECKS: Kind[SelfCheck] = Kind("self-check", "selfchecks/*.json", SelfCheckFile)
+RUNS: Kind[Run] = Kind("run", RunFile)
+COMPARISONS: Kind[Comparison] = Kind("comparison", ComparisonFile)
+SELFCHECKS: Kind[SelfCheck] = Kind("self-check", SelfCheckFile)
 
 KINDS: tuple[Kind[Any], ...] = (RUNS, COMPARISONS, SELFCHECKS)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from lab.documents.strict import Malformed, json_of
-from lab.errors import StoreError
+from lab.documents.strict import json_of
 from lab.files import RECORD_BYTES, disk_errors, read
+from lab.store.glance import word
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +42,28 @@ def builds(root: Path) -> list[BuildRow]:
 def _rows(path: Path) -> Iterator[BuildRow]:
     try:
         found = cast("dict[str, Any]", json_of(read(path, RECORD_BYTES)))
-        rows = [
-            BuildRow(line=found["line"], baseline=entry["id"] == found["baseline"], **entry)
-            for entry in found["builds"]
-        ]
-        if not all(isinstance(row.revision, int) and isinstance(row.id, str) for row in rows):
-            raise TypeError("a build without a number and an id")
+        if word(found, "line") != path.stem:
+            raise ValueError(f"says that it is line {found['line']}")
+        rows = [_row(entry, path.stem, found["baseline"]) for entry in found["builds"]]
     except OSError as error:
         log.warning("left out: %s: could not be read: %s", path, error.strerror or error)
-    except (Malformed, KeyError, TypeError, AttributeError, StoreError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("left out: %s: damaged, not a line: %s; restore it from a copy, or move it away", path, error)
     else:
         yield from rows
+
+
+def _row(entry: dict[str, object], line: str, baseline: object) -> BuildRow:
+    """Return a build of a line; raises ValueError, KeyError and TypeError for what no lab wrote."""
+    if type(revision := entry["revision"]) is not int:
+        raise TypeError(f"'revision': wanted a whole number, found {type(revision).__name__}")
+    build = word(entry, "id")
+    return BuildRow(
+        build,
+        line,
+        revision,
+        word(entry, "model"),
+        word(entry, "recipe"),
+        word(entry, "added_utc"),
+        build == baseline,
+    )

@@ -19,6 +19,9 @@ FORMAT = 1
 MOST_BYTES = 1 << 28
 """The largest of these files that is read: a judgement, ten times a trial of a million iterations."""
 
+PATH_MOST = 4096
+"""The longest path of a folder: PATH_MAX of Linux (limits.h)."""
+
 Content = TypeVar("Content")
 
 
@@ -106,7 +109,7 @@ class LineEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     revision: int
-    id: str
+    id: str = Field(pattern=r"^[0-9A-Za-z]{1,64}$")
     model: str
     recipe: str
     added_utc: str
@@ -134,7 +137,7 @@ class RootFile(_File):
 
     id: str
     host: str
-    path: str
+    path: str = Field(pattern=r"^[^\x00]*$", max_length=PATH_MOST)
     inode: int
 
 

@@ -17,6 +17,9 @@ from lab.store.raw import SealFile, encode, read
 
 FILE = "seal.json"
 
+MOST_BYTES = 1 << 30
+"""The largest file of a run that is hashed again. A judgement: a million events have a quarter of that."""
+
 KEPT = ("run.json", "samples.parquet")
 """The files of a run itself that are sealed, beside all of its trials'. Answers and profiles may change later."""
 
@@ -55,7 +58,10 @@ def differs(path: Path, sealed: str | None, data: bytes | None = None) -> str:
         return ""
     if not path.is_file():
         return f"{path}: gone since its run ended; restore it from a copy"
-    found = sha256(path) if data is None else hashlib.sha256(data).hexdigest()
+    try:
+        found = sha256(path, MOST_BYTES) if data is None else hashlib.sha256(data).hexdigest()
+    except OSError as error:
+        return f"{path}: changed since its run ended: {error.strerror or error}; restore it from a copy"
     if found == sealed:
         return ""
     return (

@@ -11,7 +11,7 @@ from pathlib import Path
 from device_agents.contract import ForeignManifest, canonical_json
 from lab.builds.folder import MANIFEST, Build, open_build, verify
 from lab.builds.packing import open_or_pack
-from lab.errors import BuildError, DiskFull
+from lab.errors import BuildError, DiskFull, StoreError
 from lab.files import disk_errors, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
 from lab.store.lines import BuildRow, names
@@ -109,7 +109,12 @@ def lines(root: Path) -> list[LineFile]:
 def read_line(root: Path, name: str) -> LineFile | None:
     """Return the line of this name, or None when there is none; raise `StoreError` when its file is damaged."""
     path = _line_path(root, name)
-    return read(LineFile, path) if path.exists() else None
+    if not path.exists():
+        return None
+    line = read(LineFile, path)
+    if line.line != name:
+        raise StoreError(f"{path}: says that it is line {line.line}; restore it from a copy, or move it away")
+    return line
 
 
 def _write_line(root: Path, line: LineFile) -> LineFile:

@@ -213,7 +213,7 @@ class Store:
     # --- index -------------------------------------------------------------------------------------
 
     def reindex(self) -> dict[str, int]:
-        """Rebuild the index of this root from its files alone; return how many of each it now holds.
+        """Rebuild the index of this root from its files alone; return noun -> how many of these it now holds.
 
         A damaged file is left out with a warning. An index of ours that cannot be used is set aside; raises
         `StoreError` for another one, and `DiskFull`.
@@ -222,11 +222,11 @@ class Store:
             found = saved.everything(self.root)
             self._cache.rebuild(found)
         return {
-            "builds": sum(len(line.builds) for line in found.lines),
-            "runs": sum(isinstance(each, Run) for each in found.records),
-            "trials": sum(len(trials) for trials in found.trials.values()),
-            "comparisons": sum(isinstance(each, Comparison) for each in found.records),
-            "selfchecks": sum(isinstance(each, SelfCheck) for each in found.records),
+            "build": sum(len(line.builds) for line in found.lines),
+            "run": sum(isinstance(each, Run) for each in found.records),
+            "trial": sum(len(trials) for trials in found.trials.values()),
+            "comparison": sum(isinstance(each, Comparison) for each in found.records),
+            "self-check": sum(isinstance(each, SelfCheck) for each in found.records),
         }
 
     def _listed(self, kind: Kind[Record], limit: int | None, **wanted: str) -> list[Record]:

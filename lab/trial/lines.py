@@ -9,12 +9,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
 
 from device_agents.contract import Hello
+from lab.files import open_regular
+from lab.trial.folder import MOST_BYTES
+
+LINE_BYTES = 64 << 20
+"""The longest line that is read. A judgement: an output of a million tokens has 48 MB (`lab.trial.limits`)."""
 
 EXCERPT = 60
 """How many characters of a line that is no event are quoted."""
@@ -27,10 +34,13 @@ class NotAnEvent(ValueError):  # noqa: N818 - what the line is
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the object of each whole line. A last line without its end is left out: its agent died.
 
-    Raises `NotAnEvent` at the first line that is no JSON object with an `event`, and `OSError`.
+    Raises `NotAnEvent` at the first line that is no JSON object with an `event` or is longer than
+    :data:`LINE_BYTES`, and `OSError`, also for what is no regular file or larger than any agent may write.
     """
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+    with BufferedReader(open_regular(path, MOST_BYTES)) as file:
+        for number, line in enumerate(iter(partial(file.readline, LINE_BYTES), b""), start=1):
+            if len(line) == LINE_BYTES:
+                raise NotAnEvent(f"line {number} is no event: it has {LINE_BYTES:,} bytes or more")
             if not line.endswith(b"\n"):
                 return
             try:
@@ -80,7 +90,7 @@ def summary(path: Path) -> Summary:
                 found.warmups += 1
             elif each["event"] == "hello":
                 found.hello = Hello.model_validate(each)
-    except (ValueError, TypeError, KeyError, OverflowError):
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
         whole = min(len(found.starts_ns), len(found.durations_ns)), min(map(len, found.work))
         del found.starts_ns[whole[0] :], found.durations_ns[whole[0] :]
         for column in found.work:

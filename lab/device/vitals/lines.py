@@ -20,7 +20,11 @@ from pydantic.dataclasses import dataclass as checked
 from lab.device.android_text import COLDEST, HOTTEST, number
 from lab.device.vitals.script import STALL_S
 from lab.errors import StoreError
+from lab.files import read as read_file
 from lab.records import Vitals
+
+FILE_BYTES = 64 << 20
+"""The largest file of vitals that is read. A judgement: twice what a sampler may write in its two hours."""
 
 NO_READING = frozenset({-274_000, 0, 125_000})
 """The values, in millidegrees, of MediaTek's thermal zones that have no reading (device_care.md, section 3)."""
@@ -93,7 +97,7 @@ def read(path: Path) -> tuple[Vitals, ...]:
     line raises `StoreError`, and so does a file that cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_file(path, FILE_BYTES).decode(errors="replace")
     except OSError as error:
         raise StoreError(f"{path}: wanted the vitals of a trial, cannot read them: {error}") from error
     return vitals_of(text, str(path))

@@ -37,7 +37,7 @@ class ExplainedTrial:
 
 @dataclass(frozen=True)
 class ExplanationDocument:
-    """The explanation of a run; `common` concerns most of its trials."""
+    """The explanation of a run; `common` names damaged files, then what concerns most trials."""
 
     result: Literal["explanation"]
     run: Run

@@ -19,8 +19,11 @@ def explained(store: Store, record: Run) -> Explanation:
     """Return the explanation of a saved run; raise `StoreError` for a damaged file of its own."""
     metric = METRICS[heading_of(record).metric]
     folder = store.trials_folder(record.id)
-    kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in store.trials(record.id)]
-    return replace(explanation_of(record, kept, metric), verdict=_verdict(store, record))
+    examined = store.examined(record.id)
+    kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in examined.kept]
+    found = explanation_of(record, kept, metric)
+    lost = tuple(f"Damaged or changed later, and not looked at: {words}." for words in examined.problems)
+    return replace(found, common=(*lost, *found.common), verdict=_verdict(store, record))
 
 
 def _verdict(store: Store, record: Run) -> tuple[str, ...]:

@@ -178,3 +178,11 @@ def test_what_only_looks_private_stays(text: str) -> None:
     """A time, a context, versions."""
     assert scrubbed(text) == text
     assert scrubbed(f"{text} 10.0.0.1") == f"{text} {LEFT_OUT}"
+
+
+def test_a_line_of_a_megabyte_is_left_out_at_once() -> None:
+    """The patterns take a time that grows with the square of a line: this one took more than five seconds."""
+    text = "x" * 2**20
+
+    assert scrubbed(f"a\n{text}\nb") == f"a\n{LEFT_OUT}\nb"
+    assert kept(Completed(0, text, ""), ".*").stdout == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -94,3 +95,22 @@ def test_what_is_no_record_is_refused(text: str) -> None:
     """Another shape, a missing field, an unknown one, no JSON."""
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
         plain.loads(Metric, text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("best", 1),
+        ("question", None),
+        ("warnings", [2]),
+        ("sentence", {}),
+        ("contenders", "c"),
+        ("published", [None]),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(field: str, value: object) -> None:
+    """Who edits a kept answer gets it computed again, not a crash where it is drawn."""
+    document = json.loads(plain.dumps(ANSWER)) | {field: value}
+
+    with pytest.raises((TypeError, ValueError, AttributeError)):
+        plain.loads(Answer, json.dumps(document))

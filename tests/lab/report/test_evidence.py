@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 from lab.records import Vitals
 from lab.report.evidence import evidence_of
 from tests.lab.report.report_runs import fine
+from tests.saved_answers import trial_of
 
 
 def test_a_damaged_file_is_named_and_hides_no_other(tmp_path: Path) -> None:
@@ -29,3 +31,22 @@ def test_vitals_round_trip_through_the_file_the_gate_writes(tmp_path: Path) -> N
     (tmp_path / "gate.jsonl").write_text(json.dumps(kept) + "\n")
 
     assert evidence_of(fine(1)[0], tmp_path).gate == (look,)
+
+
+def test_a_pipe_in_place_of_the_agents_last_words_is_named(tmp_path: Path) -> None:
+    """It is not waited for, and the trial is explained all the same."""
+    os.mkfifo(tmp_path / "stderr.txt")
+
+    found = evidence_of(trial_of(1, 1.0), tmp_path)
+
+    assert "wanted a regular file, found a pipe" in found.last_words
+
+
+def test_vitals_without_end_are_named(tmp_path: Path) -> None:
+    """A sparse file of 8 GB is not read, and hides nothing else."""
+    with (tmp_path / "vitals.jsonl").open("wb") as file:
+        file.truncate(8 << 30)
+
+    found = evidence_of(trial_of(1, 1.0), tmp_path)
+
+    assert "wanted at most 67,108,864 bytes, found 8,589,934,592" in found.doing.unknown

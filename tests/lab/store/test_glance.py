@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 
 from lab.errors import StoreError
 from lab.store import Store
-from lab.store.glance import KINDS, Glance, Side, find, ids, last, newest, start_of
+from lab.store.glance import KINDS, Glance, Side, find, ids, last, newest, path_of, start_of
 from tests.saved_answers import saved_run
 from tests.saved_checks import CHECKED, CUT
 
@@ -27,6 +28,39 @@ def store(tmp_path: Path) -> Iterator[Store]:
     saved_run(opened, SECOND, minute=1)
     yield opened
     opened.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", "../../../etc"),
+        ("scenario", "x" * 100_000),
+        ("status", None),
+        ("build", ["b"]),
+        ("build_line", 10**39),
+        ("started_utc", {}),
+        ("device", True),
+    ],
+)
+def test_a_record_with_a_field_that_is_no_name_hides_no_other(
+    store: Store, field: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left out and named; a text of 100,000 characters would push all others off the screen."""
+    path = store.root / "runs" / SECOND / "run.json"
+    document = json.loads(path.read_text())
+    document["run"][field] = value
+    path.write_text(json.dumps(document))
+
+    assert [each.id for each in newest(store.root)] == [FIRST]
+    (warning,) = caplog.messages
+    assert f"{path}: damaged, not a run: " in warning and len(warning) < 400
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\x00b", "", "²", "x" * 5_000, "..", "a\nb"])
+def test_an_id_in_a_record_is_no_way_out_of_the_data_root(tmp_path: Path, name: str) -> None:
+    """A comparison names its runs: nothing outside is read, and nothing is written there."""
+    with pytest.raises(StoreError, match=r"wanted the id of a run, of letters and digits, found"):
+        path_of(tmp_path, "run", name)
 
 
 def test_runs_are_listed_newest_first(store: Store) -> None:

@@ -35,13 +35,13 @@ def test_reindexing_rebuilds_an_identical_index_from_the_files(store: Store, tmp
     store.finish_run("a0", "finished")
     before = dump(store)
 
-    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0, "selfchecks": 0}
+    assert store.reindex() == {"build": 2, "run": 2, "trial": 4, "comparison": 0, "self-check": 0}
     assert dump(store) == before
     assert [len(before[name]) for name in ("builds", "medians", "runs", "trials")] == [2, 4, 2, 4]
     store.close()
     for path in store.root.glob("index.sqlite*"):
         path.unlink()
-    assert store.reindex() == {"builds": 2, "runs": 2, "trials": 4, "comparisons": 0, "selfchecks": 0}
+    assert store.reindex() == {"build": 2, "run": 2, "trial": 4, "comparison": 0, "self-check": 0}
     assert dump(store) == before
 
 
@@ -112,7 +112,7 @@ def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -
         assert store.comparisons() == [comparison_of(1)]
         assert store.selfchecks("host") == [CHECKED]
         assert store.selfchecks("virtual-1") == []
-        assert store.reindex() == {"builds": 1, "runs": 1, "trials": 40, "comparisons": 1, "selfchecks": 1}
+        assert store.reindex() == {"build": 1, "run": 1, "trial": 40, "comparison": 1, "self-check": 1}
     assert not (store.root / "index.sqlite").exists()
     store.close()
 
@@ -133,7 +133,7 @@ def test_roots_that_share_an_index_see_only_their_own(shared: str, tmp_path: Pat
         ours.create_run(run_of("a1"))
         ours.save_comparison(comparison_of(1))
         ours.save_selfcheck(CHECKED)
-        assert theirs.reindex() == {"builds": 2, "runs": 1, "trials": 1, "comparisons": 0, "selfchecks": 0}
+        assert theirs.reindex() == {"build": 2, "run": 1, "trial": 1, "comparison": 0, "self-check": 0}
         before = dump(ours, shared), dump(theirs, shared)
 
         assert [run.id for run in ours.runs()] == ["a1", "a0"]
@@ -163,7 +163,7 @@ def test_a_rebuild_replaces_only_the_rows_of_its_own_root(shared: str, tmp_path:
         assert all(before.values())
         shutil.rmtree(theirs.root / "runs" / "a0")
 
-        assert theirs.reindex() == {"builds": 1, "runs": 0, "trials": 0, "comparisons": 1, "selfchecks": 1}
+        assert theirs.reindex() == {"build": 1, "run": 0, "trial": 0, "comparison": 1, "self-check": 1}
         assert [name for name, rows in dump(theirs, shared).items() if not rows] == ["runs", "trials", "medians"]
         assert dump(ours, shared) == before
 
@@ -340,7 +340,7 @@ def test_an_index_that_cannot_be_used_is_rebuilt_as_the_warning_says(
         assert again.runs() == [run_of("a0")]
     assert "`lab reindex` builds it anew from the files" in caplog.text
     with reopened(store) as again:
-        assert again.reindex()["runs"] == 1
+        assert again.reindex()["run"] == 1
         assert len(list(store.root.glob("index.sqlite.unusable-*"))) == 1
         assert dump(again) == wanted
 

@@ -103,7 +103,7 @@ def test_a_copy_shares_an_index_with_its_original(shared: str, tmp_path: Path) -
             copy.create_run(run_of("a1"))
             original.create_run(run_of("a2"))
 
-            assert copy.reindex()["runs"] == 2
+            assert copy.reindex()["run"] == 2
             assert [run.id for run in copy.runs()] == ["a1", "a0"]
             assert [run.id for run in original.runs()] == ["a2", "a0"]
             assert original.comparisons() == copy.comparisons() == [comparison_of(1)]
@@ -113,9 +113,11 @@ def test_a_damaged_identity_is_named(tmp_path: Path) -> None:
     """A rebuild needs it; results and lists do not."""
     with closing(Store(tmp_path)) as store:
         store.create_run(run_of("a0"))
-    (tmp_path / "root.json").write_text("{")
+    whole = json.loads((tmp_path / "root.json").read_text())
 
-    with closing(Store(tmp_path)) as store:
-        assert store.run("a0") == run_of("a0")
-        with pytest.raises(StoreError, match=r"root\.json: damaged"):
-            store.reindex()
+    for damaged in ("{", json.dumps(whole | {"path": "/a\x00b"}), json.dumps(whole | {"path": "/x" * 5_000})):
+        (tmp_path / "root.json").write_text(damaged)
+        with closing(Store(tmp_path)) as store:
+            assert store.run("a0") == run_of("a0")
+            with pytest.raises(StoreError, match=r"root\.json: damaged"):
+                store.reindex()

@@ -127,7 +127,7 @@ def test_a_damaged_trial_costs_that_trial_alone(store: Store, caplog: pytest.Log
         for _ in range(2):
             assert again.trials(run_of().id) == [trial_of(1), trial_of(3)]
         assert caplog.text.count(f"left out: {path}: damaged, not JSON") == 1
-        assert again.reindex()["trials"] == 2
+        assert again.reindex()["trial"] == 2
         assert [row[1] for row in dump(again)["trials"]] == [1, 3]
 
 
@@ -208,7 +208,7 @@ def test_a_comparison_comes_back_and_the_index_holds_its_verdicts(store: Store) 
         store.comparison("018f")
     before = dump(store)
     assert len(before["verdicts"]) == 4
-    assert store.reindex()["comparisons"] == 2
+    assert store.reindex()["comparison"] == 2
     assert dump(store) == before
 
 
@@ -364,4 +364,4 @@ def test_a_folder_that_no_lab_named_is_no_trial(store: Store, name: str) -> None
     shutil.copytree(folder / "0001", folder / name)
 
     assert store.trials(run_of().id) == [trial_of(1)]
-    assert store.reindex()["trials"] == 1
+    assert store.reindex()["trial"] == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.trial.lines import NotAnEvent, lines, summary
+from lab.trial.lines import LINE_BYTES, NotAnEvent, lines, summary
 
 HELLO = (
     '{"event":"hello","protocol":1,"agent":"a","agent_version":"1","runtime":"r","runtime_version":"1",'
@@ -51,3 +51,24 @@ def test_a_line_that_is_no_event_is_quoted(tmp_path: Path) -> None:
 def test_a_trial_without_events_has_an_empty_summary(tmp_path: Path) -> None:
     """Its agent never started."""
     assert summary(tmp_path / "events.jsonl").hello is None
+
+
+def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
+    """A sparse file of 8 GB is one line of zeros: it filled the memory."""
+    path = tmp_path / "events.jsonl"
+    with path.open("wb") as file:
+        file.truncate(8 << 30)
+
+    with pytest.raises(OSError, match="wanted at most 1,073,741,824 bytes, found 8,589,934,592"):
+        next(lines(path))
+    assert summary(path).hello is None
+
+
+def test_a_line_without_end_is_no_event(tmp_path: Path) -> None:
+    """It is read up to the longest that any agent may write."""
+    path = tmp_path / "events.jsonl"
+    with path.open("wb") as file:
+        file.truncate(LINE_BYTES + 1)
+
+    with pytest.raises(NotAnEvent, match=r"line 1 is no event: it has 67,108,864 bytes or more"):
+        next(lines(path))

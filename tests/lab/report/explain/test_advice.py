@@ -79,6 +79,13 @@ def test_only_lab_run_can_be_asked_for_more_iterations(tmp_path: Path) -> None:
     assert "(plan.iterations = 10 in its scenario)" in advised(replace(SIDE, cells=CELLS[:1]), kept)
 
 
+def test_the_name_of_a_scenario_is_no_path(tmp_path: Path) -> None:
+    """It comes from a file, and may be long: no other file is looked for by it."""
+    run = replace(run_of(CELLS[:1]), scenario="x" * 5_000)
+
+    assert "(plan.iterations = 10 in its scenario)" in advised(run, short_trials(tmp_path, warmups=0, measured=5))
+
+
 @pytest.mark.parametrize(
     ("warmups", "measured", "state", "enough"),
     [
