@@ -22,7 +22,12 @@ def dumps(record: object) -> str:
 
 def loads(kind: type[Record], text: bytes | str) -> Record:
     """Return the record of class `kind` that :func:`dumps` wrote; raises ValueError, KeyError or TypeError."""
-    return cast(Record, _of(kind, json_of(text, finite=False)))
+    return record_of(kind, json_of(text, finite=False))
+
+
+def record_of(kind: type[Record], value: object) -> Record:
+    """Return the record of class `kind` from its part of a JSON document; raises as :func:`loads`."""
+    return cast(Record, _of(kind, value))
 
 
 def _of(kind: Any, value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import add
 from pathlib import Path
 from statistics import median
@@ -11,6 +10,7 @@ from statistics import median
 from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
 from lab.records import Trial, Vitals
+from lab.records.explanation import Doing, Evidence
 from lab.trial.folder import AFTER, EVENTS, GATE, STDERR, VITALS, read_or_empty
 from lab.trial.lines import Summary, summary
 from lab.trial.metrics import NS
@@ -18,50 +18,6 @@ from lab.trial.placement import cores_between
 
 TAIL = 600
 """How many characters of the agent's last output are kept."""
-
-
-@dataclass(frozen=True)
-class Doing:
-    """The state of a device around a trial; None or empty means unknown, and `unknown` says why.
-
-    Temperatures are (at the start, highest during), in °C. `cap` is the CPU policy that was allowed the lowest
-    share of its top clock, and that share; `cooling` names the cooling devices that throttled; `others_cores` is
-    how many cores everything but the agent used during the trial (median), `agent_cores` how many the agent used.
-    """
-
-    battery: tuple[float, float] | None = None
-    skin: tuple[float, float] | None = None
-    soc: tuple[float, float] | None = None
-    level: float | None = None
-    powered: bool | None = None
-    cap: tuple[str, float] | None = None
-    cooling: tuple[str, ...] = ()
-    status: int | None = None
-    agent_cores: float | None = None
-    others_cores: float | None = None
-    stolen_cores: float | None = None
-    oddities: tuple[str, ...] = ()
-    unknown: str = ""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A trial, how long it waited at the gate and how often it was read there, and the state of its device.
-
-    `last_words` are its agent's last output. `iteration_s` is the mean seconds of a measured iteration, None
-    without any; `warmups` counts the iterations before the measured ones, which also show whether it settled.
-    """
-
-    trial: Trial
-    looks: int
-    waited_s: float | None
-    doing: Doing
-    last_words: str = ""
-    gate: tuple[Vitals, ...] = ()
-    during: tuple[Vitals, ...] = ()
-    iteration_s: float | None = None
-    warmups: int = 0
-    after: tuple[Vitals, ...] = ()
 
 
 def evidence_of(trial: Trial, folder: Path) -> Evidence:
