@@ -11,8 +11,8 @@ from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, 
 from lab.errors import StoreError
 from lab.records import Trial, Vitals
 from lab.records.explanation import Doing, Evidence
-from lab.trial.folder import AFTER, EVENTS, GATE, STDERR, VITALS, read_or_empty
-from lab.trial.lines import Summary, summary
+from lab.store.events import Summary, summary
+from lab.trial.folder import AFTER, GATE, STDERR, VITALS, read_or_empty
 from lab.trial.metrics import NS
 from lab.trial.placement import cores_between
 
@@ -25,7 +25,7 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     problems: list[str] = []
     gate = _vitals(folder / GATE, problems)
     during = _vitals(folder / VITALS, problems)
-    seen = summary(folder / EVENTS)
+    seen = summary(folder)
     doing = doing_of(gate, during, seen)
     if not gate and not during:
         why = "; ".join(problems) or "no sensor was read around it"
@@ -48,7 +48,7 @@ def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], seen: Summary) ->
     statuses = [one.thermal_status for one in both if one.thermal_status is not None]
     ends_ns = map(add, seen.starts_ns, seen.durations_ns)
     measured = zip(seen.starts_ns, ends_ns, strict=True)
-    agent, others = cores_between(during, seen.hello, measured, zip(*seen.work, strict=True), parsed=seen.parsed)
+    agent, others = cores_between(during, seen.clocks, measured, zip(*seen.work, strict=True), parsed=seen.parsed)
     if others is None and gate:  # too short for a sample: use what others did just before
         others = gate[-1].busy_cores
     stolen = [one.stolen_cores for one in during if one.stolen_cores is not None]
@@ -74,13 +74,13 @@ def curve_of(folder: Path) -> tuple[list[tuple[float, float]], list[tuple[float,
 
     An iteration's value is its duration in seconds, a temperature is in °C; no files, no values.
     """
-    seen = summary(folder / EVENTS)
+    seen = summary(folder)
     pairs = zip(seen.starts_ns, seen.durations_ns, strict=True)
     durations = [(start_ns / 1e9, duration_ns / 1e9) for start_ns, duration_ns in pairs]
     during = _vitals(folder / VITALS, [])
-    if seen.hello is None:
+    if seen.clocks is None:
         return durations, []
-    warm = [(at / 1e9, value) for at, one in aligned(during, seen.hello) if (value := skin(one)) is not None]
+    warm = [(at / 1e9, value) for at, one in aligned(during, seen.clocks) if (value := skin(one)) is not None]
     return durations, warm
 
 

@@ -13,7 +13,7 @@ from lab.device.vitals.look import write
 from lab.errors import RunError, StoreError
 from lab.records import Vitals
 from lab.report.trace import Source, document, trace_of_saved
-from lab.store import Store
+from lab.store import Store, glance
 from tests.saved_answers import saved_run
 
 
@@ -169,7 +169,8 @@ def test_two_runs_go_into_one_file_as_two_processes(tmp_path: Path) -> None:
         (folder / "events.jsonl").write_text(text_of(events()))
         (folder / "vitals.jsonl").write_text(write(Vitals(1.010, celsius={"battery": 30.0})))
 
-    numbers, pieces = trace_of_saved(store, runs)
+    glances = [glance.one(tmp_path, "run", run.id) for run in runs]
+    numbers, pieces = trace_of_saved(tmp_path, glances)
     trace = json.loads("".join(pieces))["traceEvents"]
 
     assert numbers == [1, 1]
@@ -178,9 +179,9 @@ def test_two_runs_go_into_one_file_as_two_processes(tmp_path: Path) -> None:
         f"null null trial 1, tiny on host ({run.id[:13]})" for run in runs
     ]
     with pytest.raises(RunError, match=r"has no trial 77; it has 0 to 8 \(0 is the uncounted first process\)"):
-        trace_of_saved(store, runs, 77)
+        trace_of_saved(tmp_path, glances, 77)
     with pytest.raises(RunError, match=r"events\.jsonl: has no iteration 2; it has \[0, 1\]"):
-        list(trace_of_saved(store, runs, 1, 2)[1])
+        list(trace_of_saved(tmp_path, glances, 1, 2)[1])
     store.close()
 
 
@@ -194,5 +195,5 @@ def test_events_that_were_changed_after_their_run_ended_are_refused(tmp_path: Pa
     path.write_text(text_of(events()).replace("2000000", "1000000"))
 
     with pytest.raises(StoreError, match=r"events\.jsonl: changed since its run ended"):
-        trace_of_saved(store, [run])
+        trace_of_saved(tmp_path, [glance.one(tmp_path, "run", run.id)])
     store.close()
