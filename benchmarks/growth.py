@@ -129,9 +129,9 @@ def million(data: Path, first: Path, environment: Mapping[str, str]) -> bool:
         for number in range(EVENTS):
             span = {
                 "event": "span", "stage": "decode", "iteration": whole["iteration"], "index": number,
-                "parent": None, "start_ns": whole["start_ns"] + 1000 * number, "duration_ns": draw.randrange(10**6),
-                "role": "npu", "unit": "cpu0", "thread": 1, "cpu_ns": draw.randrange(10**6),
-                "count": {"true": 1, "padded": 1}, "source": "measured",
+                "parent": None, "start_ns": whole["start_ns"] + 1000 * number,
+                "duration_ns": draw.randrange(10**6), "role": "npu", "unit": "cpu0", "thread": 1,
+                "cpu_ns": draw.randrange(10**6), "count": {"true": 1, "padded": 1}, "source": "measured",
             }  # fmt: skip
             file.write(json.dumps(span) + "\n")
         file.writelines(rest)
