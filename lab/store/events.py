@@ -8,7 +8,7 @@ rows is laid down and sealed when its run ends, and read instead: parsing takes 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -118,7 +118,7 @@ def _named(clocks: Clocks) -> dict[str, str]:
 def _of_columns(path: Path) -> Events:
     import pyarrow.parquet as pq  # noqa: PLC0415 - few trials have columns
 
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(path, read_dictionary=list(WORDS))
     named = {key.decode(): value for key, value in (file.schema_arrow.metadata or {}).items()}
     clocks = Clocks(*(int(named[name]) for name in Clocks._fields)) if "boot_ns" in named else None
     batches = file.iter_batches(AT_ONCE, use_threads=False)
@@ -126,9 +126,16 @@ def _of_columns(path: Path) -> Events:
 
 
 def _rows_of(columns: Sequence[Any]) -> Iterator[Any]:
-    found = [column.to_pylist() for column in columns]
-    words = len(WORDS)
-    return zip(zip(*found[:words], strict=True), *found[words:], strict=True)
+    """Yield the rows of a batch; a word that stands in many rows is one object, which saves time."""
+    count = len(WORDS)
+    words = (map(_words_of(each), each.indices.to_pylist()) for each in columns[:count])
+    return zip(zip(*words, strict=True), *(each.to_pylist() for each in columns[count:]), strict=True)
+
+
+def _words_of(column: Any) -> Callable[[int | None], str | None]:
+    words: dict[int | None, str | None] = dict(enumerate(column.dictionary.to_pylist()))
+    words[None] = None
+    return words.__getitem__
 
 
 def _of_lines(path: Path) -> Events:
@@ -166,6 +173,8 @@ def _rows(objects: Iterator[tuple[int, Any]]) -> Iterator[Row]:
             numbers = iteration, index, start_ns, duration_ns, cpu_ns, true, padded
             if {*map(type, numbers)} != _INT or max(numbers) >= MOST or min(numbers) < -MOST:
                 raise TypeError(f"wanted whole numbers of 64 bits, found {numbers!r}")
+            if duration_ns < 0 or cpu_ns < 0:
+                raise TypeError(f"wanted times from 0 on, found {duration_ns} and {cpu_ns}")
             if words not in known:
                 _check_words(words)
                 known.add(words)

@@ -103,6 +103,12 @@ def test_times_are_microseconds_from_the_agents_hello(tmp_path: Path) -> None:
     }
 
 
+def test_what_began_before_the_hello_has_a_negative_time(tmp_path: Path) -> None:
+    """Written exactly: 5 ns before it."""
+    text = text_of(events()).replace('"start_ns":7000000', '"start_ns":3999995')
+    assert [e["ts"] for e in trace_of(tmp_path, text=text) if e["name"] == "vit"] == [-0.005, 13000.0]
+
+
 def test_an_overlap_can_be_seen(tmp_path: Path) -> None:
     """Two spans on two tracks share time, which is the purpose of the pipeline."""
     trace = trace_of(tmp_path, iteration=1)
@@ -146,6 +152,10 @@ def test_sensors_and_cpu_time_are_counters(tmp_path: Path) -> None:
         ('{"event":"hello"}\n', "line 1 is no event of the contract"),
         (
             text_of(events()).replace('"start_ns":7000000', '"start_ns":"now"'),
+            "line 2 is no event of the contract",
+        ),
+        (
+            text_of(events()).replace('"duration_ns":2000000', '"duration_ns":-1'),
             "line 2 is no event of the contract",
         ),
         (
