@@ -78,7 +78,7 @@ def run(build: Path) -> bool:
         }
         cost((*LAB, "run", "null", "--build", str(build), "--blocks", str(BLOCKS)), environment)
         (first,) = (root / "data" / "runs").iterdir()
-        heads = (*READ, *(f"first {name}" for name in KEPT), "catch up", "reindex")
+        heads = ("empty Python", *READ, *(f"first {name}" for name in KEPT), "catch up", "reindex")
         print("CPU seconds".rjust(11) + "".join(head.rjust(15) for head in heads), flush=True)
         met = True
         for count in COUNTS:
@@ -96,7 +96,8 @@ def row(data: Path, first: Path, count: int, environment: Mapping[str, str]) -> 
         for name, argv in READ.items()
     }
     reindex_s = cost((*LAB, "reindex"), environment).cpu_s
-    figures = (*took.values(), *first_s.values(), catch_up_s, reindex_s)
+    empty_s = statistics.median(cost((sys.executable, "-c", "pass"), environment).cpu_s for _ in range(ROUNDS))
+    figures = (empty_s, *took.values(), *first_s.values(), catch_up_s, reindex_s)
     cells = "".join(f"{seconds:.2f}".rjust(15) for seconds in figures)
     print(f"{count} runs".rjust(11) + cells + f"   ({added} new to catch up with)", flush=True)
     return all(each < LIMIT_S for each in took.values()) and (added < MANY or catch_up_s < reindex_s)
