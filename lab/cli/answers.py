@@ -9,9 +9,9 @@ from lab.cli.options import opened
 from lab.cli.terminal import Terminal
 from lab.records import Answer, Breakdown, Run
 from lab.report.answer.beside import render_beside, together
-from lab.report.answer.kept import kept
 from lab.report.answer.terminal import render_terminal
 from lab.report.breakdown import breakdown_table
+from lab.report.kept import ANSWER, kept
 from lab.report.terminal import draw
 from lab.store import breakdowns
 
@@ -31,7 +31,7 @@ def print_answer(answer: Answer) -> None:
 
 def answer_named(data: Path, run_id: str) -> Answer:
     """Return the answer of a run: as it was kept, or computed."""
-    if (found := kept(data, run_id)) is not None:
+    if (found := kept(Answer, data / "runs" / run_id / ANSWER)) is not None:
         return found
     from lab.report.answer.saved import answer_of  # noqa: PLC0415 - the statistics: kept answers need none
 

@@ -12,12 +12,11 @@ from lab.cli.named import named, not_a_run
 from lab.cli.options import DATA, Data, opened, refuse
 from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json, write
 from lab.cli.terminal import Terminal
-from lab.errors import RunError
+from lab.errors import RunError, StoreError
+from lab.records.explanation import Explanation
 from lab.report.explain.document import explanation_document, explanation_rows
-from lab.report.explain.page import render_explanation_page
-from lab.report.explain.saved import explained
 from lab.report.explain.terminal import render_explanation, render_trial
-from lab.report.explain.view import numbers_of
+from lab.report.kept import EXPLANATION, judged_beside, kept
 
 
 def explain(
@@ -38,24 +37,42 @@ def explain(
     only_one(json=as_json, csv=as_csv, html=html)
     if html is not None or as_json or as_csv:
         refuse("--html, --json and --csv hold all trials", trial=trial)
-    store, found = opened(data), named(data, record)
+    found = named(data, record)
     if not found.runs or (len(found.runs) > 1 and (html is not None or trial is not None)):
         raise not_a_run(found, "lab explain")
-    explanations = [explained(store, store.run(run)) for run in found.runs]
+    explanations = [explanation_named(data, run_id) for run_id in found.runs]
     if as_json:
         print_json([explanation_document(each) for each in explanations])
     elif as_csv:
         print_csv([row for each in explanations for row in explanation_rows(each)])
     elif html is not None:
+        from lab.report.explain.page import render_explanation_page  # noqa: PLC0415 - jinja2: only a page needs it
+
         write(html, render_explanation_page(explanations[0]))
     elif trial is None:
         for each in explanations:
             Terminal().print(render_explanation(each))
-            print_breakdown(store.root, each.run)
+            print_breakdown(data, each.run)
     else:
         (one,) = explanations
         try:
             Terminal().print(render_trial(one, trial))
         except KeyError as error:
+            from lab.report.explain.view import numbers_of  # noqa: PLC0415 - the statistics: only an error needs it
+
             known = numbers_of([line.number for line in one.lines]) or "none"
             raise RunError(f"run {one.run.id} has no trial {trial} that can be read; it has {known}") from error
+
+
+def explanation_named(data: Path, run_id: str) -> Explanation:
+    """Return the explanation of a run: as it was kept, or computed."""
+    try:
+        found = kept(Explanation, data / "runs" / run_id / EXPLANATION, judged_beside(data, run_id))
+    except StoreError:
+        found = None
+    if found is not None:
+        return found
+    from lab.report.explain.saved import explained  # noqa: PLC0415 - the statistics: what was kept needs none
+
+    store = opened(data)
+    return explained(store, store.run(run_id))

@@ -23,11 +23,11 @@ def named(data: Path, text: str) -> Glance:
         raise StoreError(f"{error}{opened(data).elsewhere(text)}") from error
 
 
-def run_named(data: Path, text: str, command: str) -> str:
-    """Return the id of the run that `text` names; raise `RunError` for what is made of runs."""
+def run_named(data: Path, text: str, command: str) -> Glance:
+    """Return the run that `text` names; raise `RunError` for what is made of runs."""
     found = named(data, text)
     if found.kind == "run":
-        return found.id
+        return found
     raise not_a_run(found, command)
 
 

@@ -33,7 +33,7 @@ def profile(
     `lab show` and `lab explain` print it from then on.
     """
     store = opened(data)
-    record = store.run(run_named(data, run, "lab profile"))
+    record = store.run(run_named(data, run, "lab profile").id)
     (device,) = devices_of(store, "host", tell=tell)
     (bench,) = benches_of(store, [device], build or record.build, terms_of(store, wait, tell=tell), None)
     bench = with_own_inputs(bench, record)

@@ -1,11 +1,11 @@
 """Parameters that are converted without pydantic, as far as they need no check.
 
-Typer converts by pydantic. Its import takes as much CPU time as half of `lab show`, whose parameters are paths and
-lists of text.
+Typer converts by pydantic. Its import takes as much CPU time as half of `lab show`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,11 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
 
 class Conversion:
-    """Turns what a person typed into a parameter's value: a path here, any other text by typer.
+    """Turns what a person typed into a parameter's value: paths, texts and numbers in range here, others by typer.
 
     A value that is not a text is a default or a list of texts, and right as it is.
     """
@@ -27,8 +29,13 @@ class Conversion:
         """Return the value of a parameter; raise what typer raises for a text that cannot be one."""
         if not isinstance(value, str):
             return value
-        if param.type_descriptor.annotation is Path:
-            return Path(value)
+        wanted, limits = param.type_descriptor.annotation, param.type_descriptor.parameter_info
+        if wanted is Path or wanted is str:
+            return wanted(value)
+        if wanted is int and _NUMBER.fullmatch(value):
+            number = int(value)
+            if (limits.min is None or number >= limits.min) and (limits.max is None or number <= limits.max):
+                return number
         return self._typers(self._parameter).coerce(value, param, ctx)
 
 

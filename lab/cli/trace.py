@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.cli.named import run_named
-from lab.cli.options import DATA, Data, opened
+from lab.cli.options import DATA, Data
 from lab.cli.output import write
 from lab.report.trace import trace_of_saved
 
@@ -26,8 +26,7 @@ def trace(
 
     Several runs go into one file, where their trials begin together.
     """
-    store = opened(data)
-    records = [store.run(run_named(data, text, "lab trace")) for text in runs or ["last"]]
-    numbers, pieces = trace_of_saved(store, records, trial, iteration)
-    names = "-".join(f"{record.id}-{number}" for record, number in zip(records, numbers, strict=True))
+    found = [run_named(data, text, "lab trace") for text in runs or ["last"]]
+    numbers, pieces = trace_of_saved(data, found, trial, iteration)
+    names = "-".join(f"{run.id}-{number}" for run, number in zip(found, numbers, strict=True))
     write(out or Path(f"trace-{names}.json"), pieces)

@@ -22,7 +22,42 @@ def dumps(record: object) -> str:
 
 def loads(kind: type[Record], text: bytes | str) -> Record:
     """Return the record of class `kind` that :func:`dumps` wrote; raises ValueError, KeyError or TypeError."""
-    return cast(Record, _of(kind, json_of(text, finite=False)))
+    return record_of(kind, json_of(text, finite=False))
+
+
+def record_of(kind: type[Record], value: object) -> Record:
+    """Return the record of class `kind` from its part of a JSON document; raises as :func:`loads`."""
+    return cast(Record, _of(kind, value))
+
+
+def checked(kind: type[Record], value: object) -> Record:
+    """Return the record of class `kind` from a JSON object of anybody's: every field is looked at.
+
+    Its fields may be numbers, texts, mappings of them with text as keys, and None. Raises ValueError naming the
+    first one that does not fit, is missing or is unknown.
+    """
+    hints = _hints(cast("Any", kind))
+    if not isinstance(value, dict):
+        raise ValueError(f"wanted an object, found {type(value).__name__}")
+    if unknown := value.keys() - hints.keys():
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    try:
+        return kind(**{name: _fitting(hints[name], each, name) for name, each in value.items()})
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _fitting(kind: Any, value: object, name: str) -> object:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        return None if value is None else _fitting(arguments[0], value, name)
+    if origin is Mapping and isinstance(value, dict):
+        return {key: _fitting(arguments[1], each, f"{name}.{key}") for key, each in value.items()}
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{name}: wanted {getattr(kind, '__name__', kind)}, found {value!r}")
+    return value
 
 
 def _of(kind: Any, value: Any) -> Any:

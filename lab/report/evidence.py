@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import add
 from pathlib import Path
 from statistics import median
@@ -11,8 +10,9 @@ from statistics import median
 from lab.device.vitals.look import aligned, battery, frozen, jumps, read, skin, soc
 from lab.errors import StoreError
 from lab.records import Trial, Vitals
-from lab.trial.folder import AFTER, EVENTS, GATE, STDERR, VITALS, read_or_empty
-from lab.trial.lines import Summary, summary
+from lab.records.explanation import Doing, Evidence
+from lab.store.events import Summary, summary
+from lab.trial.folder import AFTER, GATE, STDERR, VITALS, read_or_empty
 from lab.trial.metrics import NS
 from lab.trial.placement import cores_between
 
@@ -20,56 +20,12 @@ TAIL = 600
 """How many characters of the agent's last output are kept."""
 
 
-@dataclass(frozen=True)
-class Doing:
-    """The state of a device around a trial; None or empty means unknown, and `unknown` says why.
-
-    Temperatures are (at the start, highest during), in °C. `cap` is the CPU policy that was allowed the lowest
-    share of its top clock, and that share; `cooling` names the cooling devices that throttled; `others_cores` is
-    how many cores everything but the agent used during the trial (median), `agent_cores` how many the agent used.
-    """
-
-    battery: tuple[float, float] | None = None
-    skin: tuple[float, float] | None = None
-    soc: tuple[float, float] | None = None
-    level: float | None = None
-    powered: bool | None = None
-    cap: tuple[str, float] | None = None
-    cooling: tuple[str, ...] = ()
-    status: int | None = None
-    agent_cores: float | None = None
-    others_cores: float | None = None
-    stolen_cores: float | None = None
-    oddities: tuple[str, ...] = ()
-    unknown: str = ""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A trial, how long it waited at the gate and how often it was read there, and the state of its device.
-
-    `last_words` are its agent's last output. `iteration_s` is the mean seconds of a measured iteration, None
-    without any; `warmups` counts the iterations before the measured ones, which also show whether it settled.
-    """
-
-    trial: Trial
-    looks: int
-    waited_s: float | None
-    doing: Doing
-    last_words: str = ""
-    gate: tuple[Vitals, ...] = ()
-    during: tuple[Vitals, ...] = ()
-    iteration_s: float | None = None
-    warmups: int = 0
-    after: tuple[Vitals, ...] = ()
-
-
 def evidence_of(trial: Trial, folder: Path) -> Evidence:
     """Read a trial's folder; a missing or damaged file is named in `doing.unknown` and stops nothing."""
     problems: list[str] = []
     gate = _vitals(folder / GATE, problems)
     during = _vitals(folder / VITALS, problems)
-    seen = summary(folder / EVENTS)
+    seen = summary(folder)
     doing = doing_of(gate, during, seen)
     if not gate and not during:
         why = "; ".join(problems) or "no sensor was read around it"
@@ -92,7 +48,7 @@ def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], seen: Summary) ->
     statuses = [one.thermal_status for one in both if one.thermal_status is not None]
     ends_ns = map(add, seen.starts_ns, seen.durations_ns)
     measured = zip(seen.starts_ns, ends_ns, strict=True)
-    agent, others = cores_between(during, seen.hello, measured, zip(*seen.work, strict=True), parsed=seen.parsed)
+    agent, others = cores_between(during, seen.clocks, measured, zip(*seen.work, strict=True), parsed=seen.parsed)
     if others is None and gate:  # too short for a sample: use what others did just before
         others = gate[-1].busy_cores
     stolen = [one.stolen_cores for one in during if one.stolen_cores is not None]
@@ -118,13 +74,13 @@ def curve_of(folder: Path) -> tuple[list[tuple[float, float]], list[tuple[float,
 
     An iteration's value is its duration in seconds, a temperature is in °C; no files, no values.
     """
-    seen = summary(folder / EVENTS)
+    seen = summary(folder)
     pairs = zip(seen.starts_ns, seen.durations_ns, strict=True)
     durations = [(start_ns / 1e9, duration_ns / 1e9) for start_ns, duration_ns in pairs]
     during = _vitals(folder / VITALS, [])
-    if seen.hello is None:
+    if seen.clocks is None:
         return durations, []
-    warm = [(at / 1e9, value) for at, one in aligned(during, seen.hello) if (value := skin(one)) is not None]
+    warm = [(at / 1e9, value) for at, one in aligned(during, seen.clocks) if (value := skin(one)) is not None]
     return durations, warm
 
 

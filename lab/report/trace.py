@@ -12,16 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from device_agents.contract import Hello
-from lab.device.vitals.look import aligned, read
+from lab.device.vitals.lines import read
+from lab.device.vitals.meaning import aligned
 from lab.errors import RunError, StoreError
-from lab.records import Run, Vitals
+from lab.records import Vitals
+from lab.records.files import EVENTS, VITALS
 from lab.report.wording import MARK
-from lab.store import Store, seal
-from lab.trial.folder import EVENTS, VITALS
-from lab.trial.lines import NotAnEvent, lines
+from lab.store import events, seal
+from lab.store.events import Clocks, NotAnEvent, Row, Words
+from lab.store.glance import Glance
+from lab.store.measured import measured
 
 RANK = {"cpu": 0, "npu": 1, "user": 3}
 """Tracks from top to bottom: the paper's two units, then any other, then the user's wait."""
@@ -31,9 +32,6 @@ WHOLE, FIRST = 1, 2
 
 AT_ONCE = 1000
 """How many events are written at once: a judgement, some hundred kilobytes."""
-
-EXCERPT = 160
-"""How many characters of what is wrong with a line are told: a judgement."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Source:
 
 
 def trace_of_saved(
-    store: Store, records: Sequence[Run], trial: int | None = None, iteration: int | None = None
+    root: Path, runs: Sequence[Glance], trial: int | None = None, iteration: int | None = None
 ) -> tuple[list[int], Iterator[str]]:
     """Return the number of the trial that is taken of each run, and the pieces of one trace of all of them.
 
@@ -55,7 +53,7 @@ def trace_of_saved(
     trial that is not there, and while the pieces are read for lines that are no events and an iteration that is
     missing; `StoreError` for events that were changed after their run ended.
     """
-    chosen = [_chosen(store, record, trial, iteration) for record in records]
+    chosen = [_chosen(root, run, trial, iteration) for run in runs]
     return [number for number, _ in chosen], document([source for _, source in chosen])
 
 
@@ -63,30 +61,36 @@ def document(sources: Iterable[Source]) -> Iterator[str]:
     """Yield the pieces of a trace in which each source is a process; raises as :func:`trace_of_saved` says."""
     yield f'{{"otherData":{{"origin":"{MARK}"}},"traceEvents":[\n'
     for number, source in enumerate(sources, start=1):
-        events = _Trial(number, source).events()
-        yield ("" if number == 1 else ",\n") + next(events)
-        while some := ",\n".join(islice(events, AT_ONCE)):
+        found = _Trial(number, source).events()
+        yield ("" if number == 1 else ",\n") + next(found)
+        while some := ",\n".join(islice(found, AT_ONCE)):
             yield ",\n" + some
     yield "\n]}\n"
 
 
-def _chosen(store: Store, record: Run, trial: int | None, iteration: int | None) -> tuple[int, Source]:
-    trials = {found.number: found for found in store.trials(record.id)}
-    valid = [number for number, found in sorted(trials.items()) if found.valid]
-    number = trial if trial is not None else next(iter(valid or sorted(trials)), None)
-    folder = store.trials_folder(record.id)
-    if number is None or not (path := folder / f"{number:04d}" / EVENTS).is_file():
+def _chosen(root: Path, run: Glance, trial: int | None, iteration: int | None) -> tuple[int, Source]:
+    trials = {found.number: found for found in measured(root, run.id)}
+    valid = [number for number, found in trials.items() if found.valid]
+    number = trial if trial is not None else next(iter(valid or trials), None)
+    folder = root / "runs" / run.id
+    place = folder / "trials" / f"{number or 0:04d}"
+    if number is None or not (place / EVENTS).is_file():
         known = f"0 to {max(trials)}" if trials else "none"
-        raise RunError(f"run {record.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
-    seal.refuse_changed(folder.parent, path.relative_to(folder.parent).as_posix())
+        raise RunError(f"run {run.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
+    path = events.source(place)
+    seal.refuse_changed(folder, path.relative_to(folder).as_posix())
     cell = trials[number].cell if number in trials else "settling"
-    vitals = path.with_name(VITALS)
     try:
-        seen = read(vitals) if vitals.is_file() else ()
+        seen = read(place / VITALS) if (place / VITALS).is_file() else ()
     except StoreError:  # `lab explain` says so; a trace without counters is one all the same
         seen = ()
-    title = f"{record.scenario} {cell} trial {number}, {record.build_line} on {record.device} ({record.id[:13]})"
+    title = f"{run.scenario} {cell} trial {number}, {run.builds[0].line} on {run.device} ({run.id[:13]})"
     return number, Source(title, path, seen, iteration)
+
+
+_PART = tuple(f".{each:03d}" for each in range(1000))
+_LAST = tuple(f"{each:03d}" for each in range(1000))
+"""Decimals of microseconds, and the last ones of milliseconds: Python takes twice as long to write a float."""
 
 
 class _Trial:
@@ -96,9 +100,9 @@ class _Trial:
         self._process = process
         self._source = source
         self._origin_ns: int | None = None
-        self._hello: Hello | None = None
+        self._clocks: Clocks | None = None
         self._tracks: dict[tuple[str, str], int] = {}
-        self._slices: dict[tuple[Any, ...], tuple[str, str, bool]] = {}
+        self._slices: dict[Words, tuple[str, str, bool]] = {}
         self._cpu_ns: dict[int, int] = {}
         self._extent_ns: list[int] = []
         self._numbers: list[int] = []
@@ -108,29 +112,16 @@ class _Trial:
         yield self._meta("process_name", 0, {"name": self._source.title})
         yield from self._track(WHOLE, "iteration", 0)
         path, wanted = self._source.events, self._source.iteration
-        seen = 0
         try:
-            for event in lines(path):
-                seen += 1
-                kind = event["event"]
-                if kind == "span":
-                    if wanted is None or event["iteration"] == wanted:
-                        yield self._span(event)
-                elif kind == "iteration":
-                    self._numbers.append(event["iteration"])
-                    if wanted is None or event["iteration"] == wanted:
-                        yield from self._iteration(event)
-                elif kind == "hello":
-                    self._hello = Hello.model_validate(event)
-                    self._origin_ns = self._hello.monotonic_ns
+            found = events.read(path)
+            self._clocks = found.clocks
+            self._origin_ns = None if found.clocks is None else found.clocks.monotonic_ns
+            yield from self._rows(found.rows, wanted)
         except OSError as error:
             raise self._refused(f"the file could not be read: {error.strerror or error}") from error
         except NotAnEvent as error:
             raise self._refused(str(error)) from error
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            words = " ".join(str(error).split())[:EXCERPT]
-            raise self._refused(f"line {seen} is no event of the contract ({words})") from error
-        if not seen:
+        if self._origin_ns is None:
             raise self._refused("it holds no event")
         if wanted is not None and wanted not in self._numbers:
             raise RunError(f"{path}: has no iteration {wanted}; it has {self._numbers or 'none'}")
@@ -142,57 +133,56 @@ class _Trial:
             "that trial was judged, and --trial chooses another one"
         )
 
-    def _span(self, event: dict[str, Any]) -> str:
-        start, duration, iteration = event["start_ns"], event["duration_ns"], event["iteration"]
-        index, cpu = event["index"], event["cpu_ns"]
-        if not (type(start) is type(duration) is type(iteration) is type(index) is type(cpu) is int):
-            raise TypeError(
-                f"wanted whole numbers, found {start!r}, {duration!r}, {iteration!r}, {index!r}, {cpu!r}"
+    def _rows(self, rows: Iterator[Row], wanted: int | None) -> Iterator[str]:
+        """Yield the events of the rows of one iteration or of all; in one loop, as there may be millions."""
+        slices, spent_ns = self._slices, self._cpu_ns
+        for words, iteration, index, start, duration, cpu, true, padded in rows:
+            whole = words[0] == "iteration"
+            if whole:
+                self._numbers.append(iteration)
+            if wanted is not None and iteration != wanted:
+                continue
+            if self._origin_ns is None:
+                self._origin_ns = start
+            at = start - self._origin_ns
+            if whole:
+                yield from self._iteration(words[1], iteration, start, duration)
+                continue
+            if words not in slices:
+                yield from self._new_slice(words)
+            head, tail, works = slices[words]
+            if works:
+                spent_ns[iteration] = spent_ns.get(iteration, 0) + cpu
+            amount = "" if true is None else f',"true":{true},"padded":{padded}'
+            if at < 0:
+                head, at = f"{head}-", -at
+            yield (
+                f'{head}{at // 1000}{_PART[at % 1000]},"dur":{duration // 1000}{_PART[duration % 1000]},"args":'
+                f'{{"iteration":{iteration},"index":{index},"cpu_ms":{cpu // 1_000_000}{_PART[cpu // 1000 % 1000]}'
+                f"{_LAST[cpu % 1000]}{amount}{tail}"
             )
-        count = event.get("count")
-        key = (event["stage"], event["role"], event["unit"], event.get("parent"), event.get("source"))
-        before = "" if key in self._slices else self._new_slice(key)
-        head, tail, works = self._slices[key]
-        amount = f',"true":{count["true"]:d},"padded":{count["padded"]:d}' if count else ""
-        if self._origin_ns is None:
-            self._origin_ns = start
-        if works:
-            self._cpu_ns[iteration] = self._cpu_ns.get(iteration, 0) + cpu
-        return (
-            f'{before}{head}{(start - self._origin_ns) / 1e3},"dur":{duration / 1e3},"args":'
-            f'{{"iteration":{iteration},"index":{index},"cpu_ms":{cpu / 1e6}{amount}{tail}'
-        )
 
-    def _new_slice(self, key: tuple[Any, ...]) -> str:
+    def _new_slice(self, words: Words) -> Iterator[str]:
         """Note what all spans of a kind share, their name too, so that Perfetto can add them up.
 
-        Return what names their track, if they are the first on it.
+        Yield what names their track, if they are the first on it.
         """
-        stage, role, unit, parent, source = key
-        if not all(isinstance(word, str) for word in (stage, role, unit)):
-            raise TypeError(f"wanted words, found {key!r}")
+        _, stage, role, unit, parent, source = words
         place = (role, "user" if role == "user" else unit)
-        names: list[str] = []
         if place not in self._tracks:
             number = self._tracks[place] = FIRST + len(self._tracks)
             name = "user" if role == "user" else f"{role} (unit {unit})"
-            names = list(self._track(number, name, 1 + RANK.get(role, 2)))
+            yield from self._track(number, name, 1 + RANK.get(role, 2))
         track = f'"pid":{self._process},"tid":{self._tracks[place]}'
         rest = {"role": role, "unit": unit, "parent": parent, "source": source or "measured"}
         head = f'{{"name":{json.dumps(stage)},"cat":{json.dumps(role)},"ph":"X",{track},"ts":'
         works = parent is None and role != "user" and source != "parsed"
-        self._slices[key] = head, f",{json.dumps(rest)[1:-1]}}}}}", works
-        return "".join(f"{name},\n" for name in names)
+        self._slices[words] = head, f",{json.dumps(rest)[1:-1]}}}}}", works
 
-    def _iteration(self, event: dict[str, Any]) -> Iterator[str]:
-        number, start, duration = event["iteration"], event["start_ns"], event["duration_ns"]
-        if self._origin_ns is None:
-            self._origin_ns = start
-        at = (start - self._origin_ns) / 1e3
+    def _iteration(self, phase: str, number: int, start: int, duration: int) -> Iterator[str]:
+        at = (start - (self._origin_ns or 0)) / 1e3
         where = {"pid": self._process, "tid": WHOLE, "ts": at, "dur": duration / 1e3}
-        yield json.dumps(
-            {"name": event["phase"], "cat": "iteration", "ph": "X", **where, "args": {"iteration": number}}
-        )
+        yield json.dumps({"name": phase, "cat": "iteration", "ph": "X", **where, "args": {"iteration": number}})
         self._extent_ns += [start, start + duration]
         spent = self._cpu_ns.pop(number, 0)
         if spent and duration:
@@ -200,9 +190,9 @@ class _Trial:
 
     def _counters(self) -> Iterator[str]:
         """Yield what the sensors said while the trial ran: temperatures, clocks, the device's load."""
-        if self._hello is None:
+        if self._clocks is None:
             return
-        for at_ns, one in aligned(self._source.vitals, self._hello):
+        for at_ns, one in aligned(self._source.vitals, self._clocks):
             within = not self._extent_ns or min(self._extent_ns) <= at_ns <= max(self._extent_ns)
             if self._source.iteration is not None and not within:
                 continue

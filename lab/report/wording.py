@@ -251,3 +251,9 @@ def _rounded(value: float, decimals: int) -> str:
 def escape(text: str) -> str:
     """Return text that Markdown and HTML show literally, on one line."""
     return re.sub(r"([\\`*_{}\[\]<>#|~!&$@])", r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def span_of(values: Sequence[float]) -> str:
+    """Return the lowest and the highest value, or one value where they are equal."""
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return low if low == high else f"{low} to {high}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
+from lab.records.explanation import Link, Sources
 from lab.stats.interval import spread
 from lab.stats.sample import MIN_TRIALS, Floats, trial_median
 
@@ -46,40 +47,6 @@ class Point:
     block: int
     samples: Sequence[float]
     covariates: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Link:
-    """Spearman's `rho` between a covariate and the trial medians, without the differences between cells.
-
-    Of :data:`TIME` it is that of the values, of any other covariate that of the steps from trial to trial.
-    `rho` and `p` are None if the covariate was known for too few trials or did not vary; `visible` is the
-    smallest correlation that would have been claimed; `claimed` is true if this one is.
-    """
-
-    name: str
-    n: int
-    rho: float | None
-    p: float | None
-    visible: float | None
-    claimed: bool
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Coefficients of variation (0.01 = 1 %), the share of blocks in the variance between trials, and the links.
-
-    A figure is None if there are too few trials for it. `block_p` is the p of the F test of "blocks have no
-    share".
-    """
-
-    trials: int
-    cells: int
-    between_cv: float | None
-    within_cv: float | None
-    block_share: float | None
-    block_p: float | None
-    links: tuple[Link, ...]
 
 
 def sources(points: Sequence[Point]) -> Sources:

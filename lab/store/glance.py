@@ -130,6 +130,11 @@ def find(root: Path, text: str, kinds: Sequence[Kind] = KINDS) -> Glance:
         which = "the newest of them" if found else "the newest"
         raise StoreError(f"{root}: {many} an id that begins {text!r}; {which}: {known}")
     ((record_id, kind),) = found
+    return one(root, kind, record_id)
+
+
+def one(root: Path, kind: Kind, record_id: str) -> Glance:
+    """Return the record of a kind that has this id; raise `StoreError` when it is missing or damaged."""
     return _looks(root)(kind, record_id)
 
 

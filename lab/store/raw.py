@@ -123,12 +123,6 @@ class LineFile(_File):
     builds: list[LineEntry] = []
 
 
-class SealFile(_File):
-    """`runs/<id>/seal.json`: path below the run's folder -> SHA-256 of the file, when the run ended."""
-
-    files: dict[str, str]
-
-
 class RootFile(_File):
     """`root.json`: the identity of a data root, and where it lay when it was last opened.
 

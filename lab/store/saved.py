@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,14 +14,12 @@ from lab.records import Trial
 from lab.store import seal, shelf
 from lab.store.kinds import KINDS, RUNS, Kind, Listed, Record
 from lab.store.lines import names
+from lab.store.measured import trial_files as trial_files  # noqa: PLC0414 - handed on
 from lab.store.raw import LineFile, TrialFile, parse, regular
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-NUMBER = re.compile(r"[0-9]{4,9}")
-"""The name of a trial's folder; at most nine digits, so that it is a number of the index too."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +84,6 @@ def trials(root: Path, run_id: str) -> Trials:
     rest = [name for name in sealed if name in seal.KEPT or name.endswith("/trial.json")]
     problems += filter(None, (seal.differs(folder / name, sealed[name]) for name in rest))
     return Trials(tuple(kept), tuple(problems))
-
-
-def trial_files(root: Path, run_id: str) -> list[Path]:
-    """Return the files of a run's saved trials, in the order of their numbers."""
-    files = (root / "runs" / run_id / "trials").glob("*/trial.json")
-    named = (path for path in files if NUMBER.fullmatch(path.parent.name))
-    return sorted(named, key=lambda path: (int(path.parent.name), path))
 
 
 def _trial(path: Path, sealed: str | None) -> Trial:

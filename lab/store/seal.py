@@ -7,18 +7,22 @@ sample, a half-copied folder, a disk that lost a page.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lab.documents.strict import Malformed, json_of
 from lab.errors import StoreError
-from lab.files import sha256, write_atomically
-from lab.store.raw import SealFile, encode, read
+from lab.files import RECORD_BYTES, read, sha256, write_atomically
 
 FILE = "seal.json"
 
 MOST_BYTES = 1 << 30
 """The largest file of a run that is hashed again. A judgement: a million events have a quarter of that."""
+
+FORMAT = 1
+"""The version of this file."""
 
 KEPT = ("run.json", "samples.parquet")
 """The files of a run itself that are sealed, beside all of its trials'. Answers and profiles may change later."""
@@ -27,7 +31,7 @@ KEPT = ("run.json", "samples.parquet")
 def close(folder: Path) -> None:
     """Seal the files of the run in `folder` as they are now; raises `OSError`."""
     files = {path.relative_to(folder).as_posix(): sha256(path) for path in _files(folder)}
-    write_atomically(folder / FILE, encode(SealFile(files=files)))
+    write_atomically(folder / FILE, json.dumps({"format": FORMAT, "files": files}, indent=2).encode() + b"\n")
 
 
 def open_again(folder: Path) -> None:
@@ -38,10 +42,24 @@ def open_again(folder: Path) -> None:
 def sums(folder: Path) -> Mapping[str, str]:
     """Return path -> SHA-256 of the sealed files of a run; nothing for one that is measured or older than seals.
 
-    Raises `StoreError` when the seal itself is damaged.
+    Raises `StoreError` when the seal itself is damaged. Read without pydantic, which `lab trace` has no time for.
     """
     path = folder / FILE
-    return read(SealFile, path).files if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        found = json_of(read(path, RECORD_BYTES))
+    except (OSError, Malformed) as error:
+        raise StoreError(
+            f"{path}: damaged, not a seal: {error}; restore it from a copy, or move it away"
+        ) from error
+    files = found.get("files") if isinstance(found, dict) and found.get("format") == FORMAT else None
+    if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
+        raise StoreError(
+            f"{path}: damaged, or of a newer lab: wanted format {FORMAT} and the sums of files; restore it from a "
+            "copy, or move it away"
+        )
+    return files
 
 
 def changed(folder: Path, name: str, data: bytes | None = None) -> str:

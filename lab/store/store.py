@@ -4,6 +4,7 @@
     <root>/lines/<line>.json                 the builds of a line, in order, and its baseline
     <root>/runs/<id>/run.json                a run; samples.parquet and seal.json beside it once it has ended
     <root>/runs/<id>/trials/0001/trial.json  a trial, written last, beside the agent's raw lines
+    <root>/runs/<id>/trials/0001/events.parquet  their rows, of a trial with very many
     <root>/comparisons/<id>.json             two runs against each other, saved after each of their pairs
     <root>/selfchecks/<id>.json              how far verdicts on a device can be trusted, measured there
     <root>/root.json                         the identity of this data root
@@ -29,7 +30,7 @@ from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
 from lab.records import Comparison, Run, SelfCheck, Trial
-from lab.store import glance, lines, saved, seal, shelf
+from lab.store import events, glance, lines, saved, seal, shelf
 from lab.store.cache import Cache
 from lab.store.kinds import COMPARISONS, RUNS, SELFCHECKS, Kind, Record
 from lab.store.lines import BuildRow
@@ -146,7 +147,7 @@ class Store:
         self._cache.write(lambda index: index.put_trial(run_id, trial))
 
     def finish_run(self, run_id: str, status: Ended) -> None:
-        """End a run: write its samples as one Parquet file, its end into `run.json`, then the index.
+        """End a run: write its samples and very many events as Parquet, its end into `run.json`, then the index.
 
         An interrupted or failed run may be resumed and end again. Raises `DiskFull` and `StoreError`.
         """
@@ -158,6 +159,8 @@ class Store:
         with disk_errors(f"finish run {run_id}", folder):
             seal.open_again(folder)
             write_atomically(folder / "samples.parquet", to_parquet(run_id, trials))
+            for trial in trials:
+                events.lay_down(folder / "trials" / f"{trial.number:04d}")
             RUNS.write(self.root, run)
             seal.close(folder)
         self._cache.write(lambda index: index.put_all(Files(records=[run], trials={run_id: trials})), last=True)

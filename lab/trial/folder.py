@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from device_agents.contract import Event, parse_event
 from lab.files import disk_errors, read
+from lab.records.files import EVENTS as EVENTS  # noqa: PLC0414 - handed on
+from lab.records.files import VITALS as VITALS  # noqa: PLC0414 - handed on
 from lab.trial.limits import Limits
 
 TURN = "turn"
@@ -21,10 +23,10 @@ TURN = "turn"
 BOOT = "boot"
 """The device's boot in which it was begun."""
 
-GATE, VITALS, AFTER = "gate.jsonl", "vitals.jsonl", "after.jsonl"
-"""Vitals before a trial (the last line is the look that opened the gate), during it, and after it."""
+GATE, AFTER = "gate.jsonl", "after.jsonl"
+"""Vitals before a trial (the last line is the look that opened the gate), and after it."""
 
-JOB, EVENTS, STDOUT, STDERR = "job.json", "events.jsonl", "stdout.txt", "stderr.txt"
+JOB, STDOUT, STDERR = "job.json", "stdout.txt", "stderr.txt"
 
 THREADS, PLACED = "threads.txt", "placement.txt"
 """Where the threads of a foreign tool might run, and what that comes to (`lab.trial.watch`)."""

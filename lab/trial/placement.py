@@ -13,7 +13,7 @@ from statistics import median
 from typing import Literal
 
 from device_agents.contract import Event, Hello, Span, Stage
-from lab.device.vitals.meaning import aligned
+from lab.device.vitals.meaning import Clocks, aligned
 from lab.records import Vitals
 from lab.trial.metrics import end_ns, measured
 
@@ -90,7 +90,7 @@ def cores_used(during: Iterable[Vitals], events: Sequence[Event]) -> tuple[float
 
 def cores_between(
     during: Iterable[Vitals],
-    hello: Hello | None,
+    hello: Clocks | None,
     iterations: Iterable[tuple[int, int]],
     work: Iterable[tuple[int, int, int]],
     *,

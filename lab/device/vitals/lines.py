@@ -11,17 +11,15 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked
 
 from lab.device.android_text import COLDEST, HOTTEST, number
 from lab.device.vitals.script import STALL_S
+from lab.documents.strict import json_of
 from lab.errors import StoreError
 from lab.files import read as read_file
-from lab.records import Vitals
+from lab.records import Vitals, plain
 
 FILE_BYTES = 64 << 20
 """The largest file of vitals that is read. A judgement: twice what a sampler may write in its two hours."""
@@ -52,7 +50,7 @@ WHY: Mapping[str, str] = {
 NONE = "this device has none"
 
 
-@checked(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True)
 class Reading:
     """One line of the sampler: group -> sensor -> its text, not judged yet."""
 
@@ -69,10 +67,7 @@ class Reading:
     missing: Mapping[str, str]
 
 
-_Reading = TypeAdapter(Reading)
-_Vitals = TypeAdapter(Vitals)
 _HUGE = re.compile(r"(?<!\.)\b\d{19}")
-_NAMES = frozenset(each.name for each in fields(Vitals))
 
 
 @dataclass(frozen=True)
@@ -129,20 +124,12 @@ def vitals_of(text: str, where: str) -> tuple[Vitals, ...]:
 
 def parse(line: str) -> Reading | Vitals:
     """Parse one line of either kind, strictly; raises `ValueError`."""
-    try:
-        if '"ticks_s"' in line:
-            return _Reading.validate_json(line)
-        if _HUGE.search(line):
-            raise ValueError("a number of 19 digits or more, which none of ours has")
-        found = _Vitals.validate_json(line)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
-    if unknown := json.loads(line).keys() - _NAMES:
-        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
-    write(found)  # raises for what is no finite number
-    return found
+    found = json_of(line)
+    if '"ticks_s"' in line:
+        return plain.checked(Reading, found)
+    if _HUGE.search(line):
+        raise ValueError("a number of 19 digits or more, which none of ours has")
+    return plain.checked(Vitals, found)
 
 
 def judged(reading: Reading, before: Ticks | None, now: Ticks | None) -> Vitals:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
+from typing import Protocol
 
-from device_agents.contract import Hello
 from lab.device.android_text import TEMPERATURES
 from lab.records import Vitals
 
@@ -24,6 +24,15 @@ _HAL_NAMES: Mapping[str, int] = {"CPU": HAL_CPU, "SKIN": HAL_SKIN, "NPU": HAL_NP
 
 LEAP_S = 15.0
 """A longer step between two readings is a leap. A judgement: a sensor that hangs costs the sampler less."""
+
+
+class Clocks(Protocol):
+    """Two clocks of a device in nanoseconds, read together, as an agent's hello has them."""
+
+    @property
+    def monotonic_ns(self) -> int: ...
+    @property
+    def boot_ns(self) -> int: ...
 
 
 def skins(vitals: Vitals) -> dict[str, float]:
@@ -59,7 +68,7 @@ def _by_hal(vitals: Vitals, kinds: set[int]) -> dict[str, float]:
     return {name: celsius for name, celsius in vitals.celsius.items() if found.get(name) in kinds}
 
 
-def aligned(vitals: Iterable[Vitals], hello: Hello) -> list[tuple[int, Vitals]]:
+def aligned(vitals: Iterable[Vitals], hello: Clocks) -> list[tuple[int, Vitals]]:
     """Place each reading on the monotonic clock of the agent's spans, in nanoseconds.
 
     The offset comes from the agent's hello, which reads both clocks together. /proc/uptime counts hundredths of a

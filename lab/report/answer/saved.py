@@ -8,8 +8,8 @@ from lab.builds import inputs
 from lab.errors import PrepareError
 from lab.records import Answer, Published, Run, Trial
 from lab.report.answer.curves import curves_of
-from lab.report.answer.kept import digest, keep
 from lab.report.answer.view import answer
+from lab.report.kept import ANSWER, digest, keep
 from lab.report.wording import plain
 from lab.scenario.known import SCENARIOS
 from lab.scenario.load import heading_of
@@ -41,7 +41,7 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
     lost = tuple(plain(f"Damaged or changed later, and in no figure: {words}.") for words in examined.problems)
     found = replace(found, warnings=(*_foreign(record), *lost, *found.warnings, *own))
     if not own:  # an input of the user's own lies outside the run's folder
-        keep(folder.parent, computed_from, found)
+        keep(folder.parent / ANSWER, computed_from, found)
     return found, trials
 
 

@@ -9,15 +9,14 @@ from statistics import median
 
 from device_agents.reasons import InvalidReason
 from lab.records import BUSY, Metric, Run
+from lab.records.explanation import Evidence, Sources
 from lab.report.answer.view import NOISY_CV
-from lab.report.evidence import Evidence
 from lab.report.explain.variance import Split
 from lab.report.reasons import reason_words
 from lab.report.wording import number_of, plain
 from lab.scenario.known import SCENARIOS
 from lab.stats.sample import counted
 from lab.stats.steady import SHORTEST
-from lab.stats.variance import Sources
 
 MOST = 3
 """How many pieces of advice are given: nobody reads more."""

@@ -8,9 +8,9 @@ from statistics import median
 
 from lab.gate.throttle import STATUS
 from lab.records import Run
+from lab.records.explanation import Evidence
 from lab.records.telling import shares
-from lab.report.evidence import Evidence
-from lab.report.wording import listing, number_of, plain, quantity
+from lab.report.wording import listing, number_of, plain, quantity, span_of
 from lab.trial.energy import energy
 
 TOLD = 3
@@ -76,12 +76,6 @@ def device_words(kept: Sequence[Evidence]) -> list[str]:
         span = f"{low} to {high} cores, median {median(others):.2f}" if low != high else f"{low} cores throughout"
         words.append(f"others' CPU: {span}")
     return words + _unknown(kept)
-
-
-def span_of(values: Sequence[float]) -> str:
-    """Return the lowest and the highest value, or one value where they are equal."""
-    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
-    return low if low == high else f"{low} to {high}"
 
 
 def energy_words(kept: Sequence[Evidence]) -> list[str]:

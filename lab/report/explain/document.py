@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.records import Metric, Run, Trial
+from lab.records.explanation import Explanation, Line, Sources, Standing
 from lab.report.document import Row
-from lab.report.explain.view import Explanation, Line, Standing
-from lab.stats.sample import value_of
-from lab.stats.variance import Sources
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
         metric=found.metric,
         summary=found.summary,
         common=found.common,
-        trials=tuple(_trial(line, found.metric) for line in found.lines),
+        trials=tuple(_trial(line) for line in found.lines),
         device=found.device,
         variance=found.variance,
         sources=found.sources,
@@ -85,7 +83,7 @@ def explanation_rows(found: Explanation) -> list[Row]:
             "waited_s": line.evidence.waited_s,
             "agent_cores": line.evidence.doing.agent_cores,
             "others_cores": line.evidence.doing.others_cores,
-            found.metric.name: value_of(trial, found.metric.name),
+            found.metric.name: line.value,
             "relative": line.relative,
         }
         for line in found.lines
@@ -93,12 +91,12 @@ def explanation_rows(found: Explanation) -> list[Row]:
     ]
 
 
-def _trial(line: Line, metric: Metric) -> ExplainedTrial:
+def _trial(line: Line) -> ExplainedTrial:
     one, doing = line.evidence, line.evidence.doing
     return ExplainedTrial(
         trial=one.trial,
         standing=line.standing,
-        value=value_of(one.trial, metric.name),
+        value=line.value,
         relative=line.relative,
         reason=line.reason,
         remarks=line.remarks,

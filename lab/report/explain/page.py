@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lab.report.explain.view import Explanation, Line, trials_table
+from lab.records.explanation import Explanation, Line
 from lab.report.html import environment
+from lab.report.table import Column, Head, Table, table
 from lab.report.timeline import Mark, Timeline, laid_out
 
 
@@ -59,3 +60,22 @@ def _each(lines: Sequence[Line], style: str, value: Callable[[Line], float | Non
         for line in lines
         if (known := value(line)) is not None
     ]
+
+
+def trials_table(found: Explanation) -> Table:
+    """Return every trial: how it stands, why, and what the device did around it."""
+    columns: list[Column[Line]] = [
+        Column(Head("trial"), lambda line: str(line.number)),
+        Column(Head("cell", "words"), lambda line: line.cell or "-"),
+        Column(Head("began", "words"), lambda line: line.when),
+        Column(Head("standing", "words"), lambda line: line.standing),
+        Column(Head("why, and what is worth knowing", "prose"), _why),
+        Column(Head("steadiness", "words"), lambda line: line.state),
+        Column(Head("device", "prose"), lambda line: line.device),
+    ]
+    return table(columns, found.lines, standing=lambda line: "" if line.standing == "counts" else "odd")
+
+
+def _why(line: Line) -> str:
+    why = ": ".join(filter(None, (line.reason, line.detail)))
+    return "; ".join(filter(None, (why, *line.remarks)))

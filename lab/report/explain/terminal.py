@@ -11,10 +11,9 @@ from rich.console import Group as Lines
 from rich.text import Text
 
 from lab.records import Vitals
-from lab.report.explain.device import span_of
-from lab.report.explain.view import Explanation, Group, Line
+from lab.records.explanation import Explanation, Group, Line
 from lab.report.spark import BAD, NONE, spark
-from lab.report.wording import on_device, percent, plain
+from lab.report.wording import on_device, percent, plain, span_of
 
 WIDTH = 72
 """Characters of a line of bars: a terminal of 80 columns less the name beside it."""

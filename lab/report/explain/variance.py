@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from statistics import mean
 
 from lab.records import Metric
-from lab.report.evidence import Evidence
+from lab.records.explanation import Evidence, Sources
 from lab.report.wording import number_of, percent, quantity
 from lab.stats.interval import Spread
 from lab.stats.pairs import cost_s
 from lab.stats.plan import MEDIAN_COST, iterations_per_trial
 from lab.stats.sample import counted
 from lab.stats.steady import SHORTEST
-from lab.stats.variance import ALPHA, ENOUGH, Sources
+from lab.stats.variance import ALPHA, ENOUGH
 
 BLOCKS = 0.05
 """Up to this p a block effect is reported."""

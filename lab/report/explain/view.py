@@ -8,26 +8,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 
 from device_agents.contract import InvalidReason
 from lab.records import Metric, Run, Trial
-from lab.report.evidence import Evidence
+from lab.records.explanation import Evidence, Explanation, Group, Line, Standing
 from lab.report.explain.advice import advice
 from lab.report.explain.device import care_words, device_words, doing_words, energy_words
 from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
-from lab.report.table import Column, Head, Table, table
 from lab.report.wording import cell_phrase, listing, number_of, percent, plain, stated, varying
 from lab.stats.sample import counted, trial_median, value_of
 from lab.stats.steady import SHORTEST
-from lab.stats.variance import ENOUGH, TIME, Point, Sources, sources
-
-Standing = Literal["counts", "invalid", "unsteady", "memory"]
+from lab.stats.variance import ENOUGH, TIME, Point, sources
 
 FAR = 5.0
 """A trial this many robust standard deviations from its cell's others gets a remark (as `stats.steady` clips)."""
@@ -42,69 +37,6 @@ EXAMPLES = 3
 """How many trials of a group are shown in full; of the others only the numbers."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One trial in words; one that is fine has no `remarks`.
-
-    `relative` is its median over its cell's mean, None where no figure is known; `at_s` is in seconds since the
-    first trial.
-    """
-
-    number: int
-    cell: str
-    when: str
-    at_s: float
-    standing: Standing
-    reason: str
-    detail: str
-    state: str
-    remarks: tuple[str, ...]
-    device: str
-    relative: float | None
-    evidence: Evidence
-
-
-@dataclass(frozen=True)
-class Group:
-    """Trials that stand alike, as `heading` says; the `examples` are shown in full, `others` are their numbers."""
-
-    heading: str
-    examples: tuple[Line, ...]
-    others: str
-    good: bool
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Everything `lab explain` says; what is `common` to most trials is not repeated for each.
-
-    `verdict` is that of the comparison that the run is a side of, sentence by sentence; empty for other runs.
-    """
-
-    run: Run
-    metric: Metric
-    summary: str
-    common: tuple[str, ...]
-    lines: tuple[Line, ...]
-    groups: tuple[Group, ...]
-    device: tuple[str, ...]
-    sources: Sources
-    variance: tuple[str, ...]
-    advice: tuple[str, ...]
-    verdict: tuple[str, ...] = ()
-
-    @property
-    def sections(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """The (title, lines) of what concerns the run as a whole, in order."""
-        few = 0 < self.sources.trials < ENOUGH
-        hint = f" (of {trials_of(self.sources.trials)}: a hint at most)" if few else ""
-        return (
-            *((("The verdict of its comparison", self.verdict),) if self.verdict else ()),
-            ("What the device did", self.device),
-            (f"Where the variance comes from{hint}", self.variance),
-        )
-
-
 def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
     """Return the explanation of a run by its headline metric; `kept` is the evidence of its trials in order."""
     relative = _relative(run, [one.trial for one in kept], metric)
@@ -113,6 +45,7 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
     lines = tuple(_line(run, one, relative, kept, metric=metric, common=common) for one in kept)
     found = sources([point for one in kept if (point := _point(one, kept, metric)) is not None])
     split = split_of(kept, found, metric)
+    hint = f" (of {trials_of(found.trials)}: a hint at most)" if 0 < found.trials < ENOUGH else ""
     return Explanation(
         run=run,
         metric=metric,
@@ -122,6 +55,7 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
         groups=_groups(lines),
         device=(*device_words(kept), *energy_words(kept), *care_words(run)),
         sources=found,
+        variance_title=f"Where the variance comes from{hint}",
         variance=variance_words(found, split),
         advice=advice(run, kept, found, metric, split),
     )
@@ -176,6 +110,7 @@ def _line(
         state=state_words(one, metric),
         remarks=tuple(remarks),
         device=doing_words(one),
+        value=value_of(trial, metric.name),
         relative=share,
         evidence=one,
     )
@@ -316,21 +251,3 @@ def _group(title: str, lines: Sequence[Line], of: int, *, good: bool, examples: 
     if len(numbers) == 1:
         heading = f"Trial {numbers[0]}: {title.replace('count,', 'counts,')}"
     return Group(plain(heading), tuple(lines[:examples]), numbers_of(numbers[examples:]), good)
-
-
-def trials_table(found: Explanation) -> Table:
-    """Return every trial: how it stands, why, and what the device did around it."""
-    columns: list[Column[Line]] = [
-        Column(Head("trial"), lambda line: str(line.number)),
-        Column(Head("cell", "words"), lambda line: line.cell or "-"),
-        Column(Head("began", "words"), lambda line: line.when),
-        Column(Head("standing", "words"), lambda line: line.standing),
-        Column(Head("why, and what is worth knowing", "prose"), _why),
-        Column(Head("device", "prose"), lambda line: line.device),
-    ]
-    return table(columns, found.lines, standing=lambda line: "" if line.standing == "counts" else "odd")
-
-
-def _why(line: Line) -> str:
-    why = ": ".join(filter(None, (line.reason, line.detail)))
-    return "; ".join(filter(None, (why, *line.remarks, line.state)))

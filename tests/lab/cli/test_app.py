@@ -10,6 +10,7 @@ import pytest
 
 from lab.cli.app import COMMANDS
 from lab.report.answer.saved import answer_of
+from lab.report.explain.saved import explained
 from lab.store import Store
 from tests.lab_process import COMMAND, ROOT, run_lab
 from tests.saved_answers import saved_run
@@ -79,14 +80,22 @@ def imported(folder: Path, *arguments: str) -> set[str]:
         (("--version",), HEAVY_FOR_HELP),
         (("builds", "list"), HEAVY),
         *(((name,), HEAVY) for name in LOOK),
+        (("explain", "last", "--trial", "1"), HEAVY),
+        (("trace", "last", "--out", "trace.json"), HEAVY),
     ],
 )
 def test_a_command_that_only_looks_imports_nothing_heavy(
     tmp_path: Path, arguments: tuple[str, ...], heavy: set[str]
 ) -> None:
-    """Help, the list of runs, and an answer that was kept: this is what makes them start at once."""
+    """Help, lists, a trace, and what was kept of a run: this is what makes them start at once."""
     store = Store(tmp_path / "data")
-    answer_of(store, saved_run(store))
+    run = saved_run(store)
+    (store.trial_folder(run.id, 1) / "events.jsonl").write_text(
+        '{"event":"iteration","iteration":0,"phase":"measure","start_ns":0,"duration_ns":9}\n'
+    )
+    (store.trial_folder(run.id, 1) / "vitals.jsonl").write_text('{"boot_s":1.0}\n')
+    answer_of(store, run)
+    explained(store, run)
     store.close()
 
     assert not imported(tmp_path, *arguments) & heavy

@@ -12,7 +12,9 @@ from lab.compare.comparison import Side, measure, open_comparison, reopen, runs_
 from lab.compare.stored import judge_runs
 from lab.errors import Incomparable
 from lab.records import Comparison, Inject, Trial
+from lab.records.explanation import Explanation
 from lab.report.explain.saved import explained
+from lab.report.kept import EXPLANATION, judged_beside, kept
 from lab.run.bench import Progress
 from lab.run.resume import scenario_of
 from lab.stats.interval import Looks
@@ -73,6 +75,10 @@ def test_a_slower_candidate_regressed_and_fails_the_gate(make: Callable[..., Lab
     lab.slower = 1 / 1.10
     better = lab.compare()
     assert (better.cells[0].verdict, lab.told(better).fails) == ("improved", ())
+    kept_at = lab.store.trials_folder(ours.run.id).parent / EXPLANATION
+    assert kept(Explanation, kept_at, judged_beside(lab.store.root, ours.run.id)) == ours
+    lab.store.save_comparison(replace(found, status="interrupted"))
+    assert kept(Explanation, kept_at, judged_beside(lab.store.root, ours.run.id)) is None, "the verdict may differ"
 
 
 def test_between_parameters_nothing_regresses(make: Callable[..., Lab]) -> None:

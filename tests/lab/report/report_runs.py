@@ -12,9 +12,9 @@ from rich.console import Console, RenderableType
 
 from device_agents.contract import InvalidReason
 from lab.records import Answer, Cell, Context, Metric, Parameter, Published, Run, Trial
+from lab.records.explanation import Doing, Evidence, Explanation
 from lab.report.answer.view import answer
-from lab.report.evidence import Doing, Evidence
-from lab.report.explain.view import Explanation, explain
+from lab.report.explain.view import explain
 
 ENCODE = Metric("encode_s", "image encoding", "s", "lower")
 DECODE = Metric("decode_tokens_per_s", "decode", "tokens/s", "higher")

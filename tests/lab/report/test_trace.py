@@ -13,7 +13,7 @@ from lab.device.vitals.look import write
 from lab.errors import RunError, StoreError
 from lab.records import Vitals
 from lab.report.trace import Source, document, trace_of_saved
-from lab.store import Store
+from lab.store import Store, glance
 from tests.saved_answers import saved_run
 
 
@@ -103,6 +103,12 @@ def test_times_are_microseconds_from_the_agents_hello(tmp_path: Path) -> None:
     }
 
 
+def test_what_began_before_the_hello_has_a_negative_time(tmp_path: Path) -> None:
+    """Written exactly: 5 ns before it."""
+    text = text_of(events()).replace('"start_ns":7000000', '"start_ns":3999995')
+    assert [e["ts"] for e in trace_of(tmp_path, text=text) if e["name"] == "vit"] == [-0.005, 13000.0]
+
+
 def test_an_overlap_can_be_seen(tmp_path: Path) -> None:
     """Two spans on two tracks share time, which is the purpose of the pipeline."""
     trace = trace_of(tmp_path, iteration=1)
@@ -149,6 +155,10 @@ def test_sensors_and_cpu_time_are_counters(tmp_path: Path) -> None:
             "line 2 is no event of the contract",
         ),
         (
+            text_of(events()).replace('"duration_ns":2000000', '"duration_ns":-1'),
+            "line 2 is no event of the contract",
+        ),
+        (
             text_of(events()).replace('"start_ns":7000000', f'"start_ns":{10**400}'),
             "line 2 is no event of the con",
         ),
@@ -169,7 +179,8 @@ def test_two_runs_go_into_one_file_as_two_processes(tmp_path: Path) -> None:
         (folder / "events.jsonl").write_text(text_of(events()))
         (folder / "vitals.jsonl").write_text(write(Vitals(1.010, celsius={"battery": 30.0})))
 
-    numbers, pieces = trace_of_saved(store, runs)
+    glances = [glance.one(tmp_path, "run", run.id) for run in runs]
+    numbers, pieces = trace_of_saved(tmp_path, glances)
     trace = json.loads("".join(pieces))["traceEvents"]
 
     assert numbers == [1, 1]
@@ -178,9 +189,9 @@ def test_two_runs_go_into_one_file_as_two_processes(tmp_path: Path) -> None:
         f"null null trial 1, tiny on host ({run.id[:13]})" for run in runs
     ]
     with pytest.raises(RunError, match=r"has no trial 77; it has 0 to 8 \(0 is the uncounted first process\)"):
-        trace_of_saved(store, runs, 77)
+        trace_of_saved(tmp_path, glances, 77)
     with pytest.raises(RunError, match=r"events\.jsonl: has no iteration 2; it has \[0, 1\]"):
-        list(trace_of_saved(store, runs, 1, 2)[1])
+        list(trace_of_saved(tmp_path, glances, 1, 2)[1])
     store.close()
 
 
@@ -194,5 +205,5 @@ def test_events_that_were_changed_after_their_run_ended_are_refused(tmp_path: Pa
     path.write_text(text_of(events()).replace("2000000", "1000000"))
 
     with pytest.raises(StoreError, match=r"events\.jsonl: changed since its run ended"):
-        trace_of_saved(store, [run])
+        trace_of_saved(tmp_path, [glance.one(tmp_path, "run", run.id)])
     store.close()

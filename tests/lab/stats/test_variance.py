@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from lab.stats.variance import ENOUGH, Point, Sources, ranks, sources
+from lab.records.explanation import Sources
+from lab.stats.variance import ENOUGH, Point, ranks, sources
 
 
 def points(

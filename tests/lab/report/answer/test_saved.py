@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.records import Cell, Context
-from lab.report.answer.kept import kept
+from lab.records import Answer, Cell, Context
 from lab.report.answer.saved import answer_of
+from lab.report.kept import ANSWER, kept
 from lab.store import Store
 from tests.saved_answers import saved_run
 
@@ -46,7 +46,7 @@ def test_a_damaged_input_of_the_users_own_is_named_and_its_answer_is_not_kept(st
 
     assert len(trials) == found.summaries[0].valid == 8
     assert str(store.root / "inputs/abc") in found.warnings[-1]
-    assert kept(store.root, "last") is None
+    assert kept(Answer, store.trials_folder(run.id).parent / ANSWER) is None
 
 
 def test_a_trial_that_was_edited_enters_no_figure_and_the_answer_says_so(store: Store) -> None:
@@ -60,4 +60,4 @@ def test_a_trial_that_was_edited_enters_no_figure_and_the_answer_says_so(store: 
     assert 3 not in [trial.number for trial in trials]
     (warning,) = [words for words in found.warnings if "Damaged" in words]
     assert "0003/trial.json: changed since its run ended" in warning
-    assert kept(store.root, run.id) == found
+    assert kept(Answer, store.trials_folder(run.id).parent / ANSWER) == found

@@ -10,7 +10,8 @@ import pytest
 
 from device_agents.contract import InvalidReason, Iteration
 from lab.records import Run, Trial
-from lab.report.evidence import Doing, Evidence, evidence_of
+from lab.records.explanation import Doing, Evidence
+from lab.report.evidence import evidence_of
 from lab.report.explain.view import explain
 from lab.report.reasons import REASONS
 from tests.lab.report.report_runs import CELLS, ENCODE, bad, explained, fine, kept_of, run_of

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from device_agents.contract import InvalidReason
 from lab.records import Context, Vitals
-from lab.report.evidence import Evidence, doing_of, evidence_of
+from lab.records.explanation import Evidence
+from lab.report.evidence import doing_of, evidence_of
 from lab.report.explain.terminal import render_explanation
-from lab.trial.lines import Summary
+from lab.store.events import Summary
 from tests.lab.report.report_runs import (
     CELLS,
     bad,

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from device_agents.contract import InvalidReason
-from lab.report.evidence import Doing, Evidence
+from lab.records.explanation import Doing, Evidence
 from lab.report.explain.page import of_trials, render_explanation_page
 from lab.report.explain.view import explain
 from tests.lab.report.report_runs import (

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from lab.report.evidence import Evidence
+from lab.records.explanation import Evidence, Explanation, Sources
 from lab.report.explain.variance import split_of, variance_words
-from lab.report.explain.view import Explanation, explain
-from lab.stats.variance import Sources
+from lab.report.explain.view import explain
 from tests.lab.report.report_runs import CELLS, ENCODE, fine, kept_of, run_of
 
 MORE = "more iterations (plan.iterations) steady their medians"

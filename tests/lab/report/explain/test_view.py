@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.records import FLAGS, Context, Inject
-from lab.report.evidence import Doing
+from lab.records.explanation import Doing
 from lab.report.explain.terminal import render_explanation
 from lab.report.explain.view import numbers_of
 from tests.lab.report.report_runs import (
