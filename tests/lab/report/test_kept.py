@@ -97,4 +97,4 @@ def test_an_explanation_names_trials_that_were_edited_also_when_it_was_kept(stor
 
     assert found is not None
     assert 3 not in [line.number for line in found.lines]
-    assert "left out" in found.common[0] and "0003/trial.json: changed since its run ended" in found.common[0]
+    assert "not looked at" in found.common[0] and "0003/trial.json: changed since its run ended" in found.common[0]
