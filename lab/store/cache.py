@@ -162,10 +162,13 @@ class Cache:
             ids = iter([each for each in kind.ids(self._root) if each not in finished])
             missing = (each for each in ids if not self._holds(kind, each, known, counts))
             while some := list(islice(missing, BATCH)):
-                records = list(saved.records(kind, self._root, some))
-                of_runs = [record.id for record in records] if kind is RUNS else []
-                trials = {run_id: saved.told_trials(self._root, run_id) for run_id in of_runs}
-                _within(self._patience_s, partial(index.put_all, Files(records=records, trials=trials)))
+                _within(self._patience_s, partial(index.put_read, partial(self._files, kind, some)))
+
+    def _files(self, kind: Kind[Record], ids: list[str]) -> Files:
+        """Return these records as their files hold them, with the trials of runs."""
+        records = list(saved.records(kind, self._root, ids))
+        of_runs = [record.id for record in records] if kind is RUNS else []
+        return Files(records=records, trials={run_id: saved.told_trials(self._root, run_id) for run_id in of_runs})
 
     def _holds(
         self, kind: Kind[Record], record_id: str, known: Mapping[str, str], counts: Mapping[str, int]

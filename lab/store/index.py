@@ -7,7 +7,7 @@ can keep a row out, and the next opening of the index puts it in (:mod:`lab.stor
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,15 @@ class Index:
 
     def put_all(self, saved: Files) -> None:
         """Replace the rows of these lines and records, and of all trials of the runs in `trials`."""
+        self.put_read(lambda: saved)
+
+    def put_read(self, read: Callable[[], Files]) -> None:
+        """Replace rows as :meth:`put_all` does, by what `read` returns while no other process writes rows.
+
+        A file is written before its rows: so nothing that another lab saves meanwhile is replaced by older files.
+        """
         with self._writing() as connection:
+            saved = read()
             ids = {kind.name: [each.id for each in saved.records if kind_of(each) is kind] for kind in KINDS}
             old = [(RECORDS[name], "id", own) for name, own in ids.items()]
             old += [

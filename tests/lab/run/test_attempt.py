@@ -43,7 +43,7 @@ def test_what_a_cut_trial_left_is_kept_aside(make: Callable[..., ScriptedLab]) -
     kept = lab.store.root / "runs" / record.id / "interrupted" / "0001-1" / "events.jsonl"
     assert kept.read_text() == "half a l"
     assert lab.store.trials(record.id)[0].valid
-    assert lab.store.reindex()["trials"] == 4
+    assert lab.store.reindex()["trial"] == 4
 
 
 def test_the_memory_pass_is_counted_among_the_trials_to_come(make: Callable[..., ScriptedLab]) -> None:
