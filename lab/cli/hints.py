@@ -17,8 +17,8 @@ from pathlib import Path
 WITHOUT_DATA = ("scenarios",)
 """The commands that have no option --data."""
 
-_HINT = re.compile(rf"(\\?`)lab (?!(?:{'|'.join(WITHOUT_DATA)})\b)([a-z][^`\\]*)(\\?`)")
-"""A command in backticks, which Markdown escapes."""
+_HINT = re.compile(rf"(\\?`|<code>)lab (?!(?:{'|'.join(WITHOUT_DATA)})\b)([a-z][^`\\<]*)(\\?`|</code>)")
+"""A command in backticks, which Markdown escapes, or set as code on a page."""
 
 _given: list[Path] = []
 """The data root that this process was given, if it was given one."""
@@ -35,7 +35,7 @@ def completed(text: str, escape: Callable[[str], str] = str) -> str:
 
     `escape` makes the option fit for where the text stands.
     """
-    option = data_option(_given[0]) if _given and "`lab " in text else ""
+    option = data_option(_given[0]) if _given else ""
     if not option:
         return text
     return _HINT.sub(lambda m: m[0] if " --data " in m[2] else f"{m[1]}lab {m[2]}{escape(option)}{m[3]}", text)

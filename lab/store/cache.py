@@ -21,6 +21,7 @@ from lab.files import disk_errors, locked
 from lab.identifiers import now_utc
 from lab.store import saved, shelf
 from lab.store.kinds import KINDS, RUNS, Kind, Record
+from lab.store.measured import trial_files
 from lab.store.root import identify
 from lab.store.saved import Files
 
@@ -176,7 +177,7 @@ class Cache:
         """Tell whether the index holds an unfinished record as it is in its file, with all of its trials."""
         if record_id not in known:
             return False
-        if kind is RUNS and len(saved.trial_files(self._root, record_id)) != counts.get(record_id, 0):
+        if kind is RUNS and len(trial_files(self._root, record_id)) != counts.get(record_id, 0):
             return False
         try:
             return kind.path(self._root, record_id).read_bytes() == known[record_id].encode()

@@ -14,7 +14,7 @@ from lab.records import Trial
 from lab.store import seal, shelf
 from lab.store.kinds import KINDS, RUNS, Kind, Listed, Record
 from lab.store.lines import names
-from lab.store.measured import trial_files as trial_files  # noqa: PLC0414 - handed on
+from lab.store.measured import trial_files
 from lab.store.raw import LineFile, TrialFile, parse, regular
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from lab.cli import hints
 from lab.cli.hints import WITHOUT_DATA, completed, remember
 from lab.cli.output import write
 from lab.cli.terminal import Terminal
+from lab.report.html import said
 from lab.report.wording import MARK
 
 
@@ -65,8 +66,10 @@ def test_a_text_is_completed_before_its_lines_are_broken(monkeypatch: pytest.Mon
 
 def test_a_page_and_a_markdown_file_name_it_too(tmp_path: Path) -> None:
     """In a page the quotes are escaped."""
-    write(tmp_path / "a.html", f"<!doctype html><!-- {MARK} --><p>`lab runs`</p>")
+    page = f"<!doctype html><!-- {MARK} --><p>{said('`lab runs`')} `lab runs`</p>"
+    write(tmp_path / "a.html", page)
     write(tmp_path / "a.md", f"<!-- {MARK} -->\n`lab runs`")
 
-    assert "<p>`lab runs --data &#x27;/x y&#x27;`</p>" in (tmp_path / "a.html").read_text()
+    command = "lab runs --data &#x27;/x y&#x27;"
+    assert f"<p><code>{command}</code> `{command}`</p>" in (tmp_path / "a.html").read_text()
     assert "`lab runs --data '/x y'`" in (tmp_path / "a.md").read_text()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,31 +31,13 @@ class Liar(FakePhone):
 
     lies_about = "none"
 
-    def start(
-        self,
-        argv: Sequence[str],
-        *,
-        environment: Mapping[str, str],
-        folder: str,
-        stdout: str,
-        stderr: str,
-        limit_s: float,
-        file_bytes: int | None = None,
-    ) -> Process:
+    def start(self, argv: Sequence[str], *, folder: str, **rest: Any) -> Process:
         """Look at the job first."""
         if self.lies_about in self.files[f"{folder}/job.json"].decode() and not folder.endswith("-0000"):
             self.script = lambda number: "wrong_output"
         elif self.lies_about != "none":
             self.script = good
-        return super().start(
-            argv,
-            environment=environment,
-            folder=folder,
-            stdout=stdout,
-            stderr=stderr,
-            limit_s=limit_s,
-            file_bytes=file_bytes,
-        )
+        return super().start(argv, folder=folder, **rest)
 
 
 class Lab(FakeLab):

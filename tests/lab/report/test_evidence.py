@@ -34,7 +34,7 @@ def test_vitals_round_trip_through_the_file_the_gate_writes(tmp_path: Path) -> N
 
 
 def test_a_pipe_in_place_of_the_agents_last_words_is_named(tmp_path: Path) -> None:
-    """It is not waited for, and the trial is explained all the same."""
+    """Nobody waits for it, and the trial still gets its explanation."""
     os.mkfifo(tmp_path / "stderr.txt")
 
     found = evidence_of(trial_of(1, 1.0), tmp_path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,27 +57,9 @@ class Phone(FakePhone):
         if self.back is not None:
             raise self.back
 
-    def start(
-        self,
-        argv: Sequence[str],
-        *,
-        environment: Mapping[str, str],
-        folder: str,
-        stdout: str,
-        stderr: str,
-        limit_s: float,
-        file_bytes: int | None = None,
-    ) -> Process:
+    def start(self, argv: Sequence[str], *, folder: str, **rest: Any) -> Process:
         """Let a sampler write what the test says."""
-        process = super().start(
-            argv,
-            environment=environment,
-            folder=folder,
-            stdout=stdout,
-            stderr=stderr,
-            limit_s=limit_s,
-            file_bytes=file_bytes,
-        )
+        process = super().start(argv, folder=folder, **rest)
         if self.sampled and f"{folder}/{LINES}" in self.files:
             self.files[f"{folder}/{LINES}"] = self.sampled
         if self.mixes and process.pid in self._pending:
