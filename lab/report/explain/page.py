@@ -70,7 +70,6 @@ def trials_table(found: Explanation) -> Table:
         Column(Head("began", "words"), lambda line: line.when),
         Column(Head("standing", "words"), lambda line: line.standing),
         Column(Head("why, and what is worth knowing", "prose"), _why),
-        Column(Head("steadiness", "words"), lambda line: line.state),
         Column(Head("device", "prose"), lambda line: line.device),
     ]
     return table(columns, found.lines, standing=lambda line: "" if line.standing == "counts" else "odd")
@@ -78,4 +77,4 @@ def trials_table(found: Explanation) -> Table:
 
 def _why(line: Line) -> str:
     why = ": ".join(filter(None, (line.reason, line.detail)))
-    return "; ".join(filter(None, (why, *line.remarks)))
+    return "; ".join(filter(None, (why, *line.remarks, line.state)))
