@@ -103,9 +103,14 @@ def folders(phone: Phone) -> list[str]:
 
 def sizes(phone: Phone, folder: str) -> dict[str, int]:
     """Return name and bytes of every file in one of the lab's folders on the phone."""
+    return sizes_in(phone.file(f"{SCRATCH}/{folder}"))
+
+
+def sizes_in(folder: Path) -> dict[str, int]:
+    """Return name and bytes of every file in a folder; one may go while it is looked at."""
     found: dict[str, int] = {}
     with suppress(OSError):
-        for path in phone.file(f"{SCRATCH}/{folder}").iterdir():
+        for path in folder.iterdir():
             with suppress(OSError):
                 found[path.name] = path.stat().st_size
     return found

@@ -29,6 +29,7 @@ from tests.phone_person import (
     agent_of,
     folders,
     sizes,
+    sizes_in,
     soon,
     stopped_in,
 )
@@ -221,7 +222,7 @@ def half_sent(person: Person, big: Path) -> Callable[[], Done]:
     person.build = big
     ended = person.start()
     parts = person.phone.file(f"{SCRATCH}/parts")  # found once: every look must be quick
-    soon("some of it", lambda: any(path.stat().st_size > FEW_BYTES for path in parts.glob("*")))
+    soon("some of it", lambda: any(size > FEW_BYTES for size in sizes_in(parts).values()))
     os.kill(person.processes[-1].pid, signal.SIGSTOP)  # at once; what is on its way still arrives
     assert pad_of(big) not in sizes(person.phone, "blobs"), "too late: it is all there"
 
