@@ -10,9 +10,9 @@ from lab.report.document import Row
 from lab.report.table import Column, Head, Table, table
 from lab.store.glance import Glance, Kind, Side
 
-NAME, DEVICE = 16, 14
-"""Characters of a name and of a device where there is little room. Beside an id of 13 and a status of 11 they fit
-80 columns, and the longest name of a bundled scenario fits them."""
+NAME, DEVICE = 16, 10
+"""Characters of a name and of a device where there is little room. Beside an id, which takes 17 with what made the
+record, and a status of 11 they fit 80 columns, and the longest name of a bundled scenario fits them."""
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,11 @@ def test_a_record_takes_at_most_two_lines(width: int, parts: bool) -> None:
 def test_long_names_are_cut_where_there_is_little_room() -> None:
     """No name takes a column's room from another, or a line of its own for each two letters."""
     assert shown(LONG, width=80) == [
-        " 018f0000-0001  sssssssssssssss…  bbbbbbbbbbbbbbb…  ddddddddddddd…  run",
-        "                01-02 03:04                                         interrupted",
+        " 018f0000-0001  sssssssssssssss…  bbbbbbbbbbbbbbb…  ddddddddd…  run",
+        "                01-02 03:04                                     interrupted",
     ]
+    part = replace(LONG, part_of=PART.part_of)
+    assert len(shown(part, part, width=80, parts=True)) == 4
 
 
 def test_short_records_take_one_line_where_they_fit() -> None:
