@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, cast
@@ -20,6 +20,10 @@ from lab.errors import LabError
 
 REGRESSED = 1
 """The exit status that says one thing only: the product regressed."""
+
+CLOSE = 0.75
+"""Likeness from which one option may be another, mistyped; a judgement: `--verbos` is 0.94 like `--verbose`,
+`--html` 0.67 like `--help`."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,25 @@ class LazyGroup(QuickGroup):
         super().__init__(**settings)
         self.commands = {name: TyperCommand(name, short_help=each.help) for name, each in COMMANDS.items()}
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the options before a command; say of one that is a command's own where it goes."""
+        own = {name for each in self.get_params(ctx) for name in each.opts}
+        first = next((arg.partition("=")[0] for arg in args if arg not in own), "")
+        if first.startswith("--") and first not in own and not _close(first, own):
+            ctx.fail(f"No such option: {first}. A command's options go after its name: lab COMMAND {first} ...")
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Import the command that `args` name; typer calls this to run it and for its help."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command if name is None else COMMANDS[name].load(name), rest
+
+
+def _close(option: str, known: Iterable[str]) -> bool:
+    """Return whether an option is a known one with a slip of the pen, for which typer has its own words."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    return bool(get_close_matches(option, known, cutoff=CLOSE))
 
 
 app = typer.Typer(

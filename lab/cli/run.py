@@ -28,7 +28,7 @@ from lab.run import fleet
 from lab.run.begin import Beginner
 from lab.run.bench import Bench
 from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, on_own_input, terms_of, with_image
-from lab.run.expected import expected
+from lab.run.expected import expected, refuse_impossible
 from lab.run.fleet import Ended
 from lab.run.resume import profile_of, reopen, rest_of_suite, scenario_of, unfinished, with_own_inputs
 from lab.run.runner import refuse_if_nothing_counts
@@ -131,7 +131,7 @@ def run(
         line = build or DEFAULT_BUILD
         if dry_run:
             refuse("--dry-run measures nothing", html=html)
-            _foretell(store, scenarios, device, line, memory=memory)
+            _foretell(store, scenarios, device, line, memory=memory, own_image=image is not None)
             return
         benches = benches_of(store, devices_of(store, device, tell=tell), line, terms, profile)
         if image is not None:
@@ -151,16 +151,30 @@ def run(
         raise typer.Exit(2)
 
 
-def _foretell(store: Store, scenarios: Sequence[Scenario], devices: str, line: str, *, memory: bool) -> None:
-    """Print what would be measured and how long it takes; the devices are not looked for."""
+def _foretell(
+    store: Store, scenarios: Sequence[Scenario], devices: str, line: str, *, memory: bool, own_image: bool
+) -> None:
+    """Print what would be measured and how long it takes; the devices are not looked for.
+
+    Raises `ScenarioError` for cells that the build cannot do; of an image of the user's own nothing is known yet.
+    """
     for chosen in scenarios:
         for device in devices.split(","):
             for words in expected_lines(expected(store, chosen, device.strip(), line, memory=memory)):
                 typer.echo(completed(words))
     try:
-        store.find_build(line)
+        found = store.find_build(line)
     except BuildError as error:
         typer.echo(completed(f"! {error}"))
+        return
+    wrong = []
+    for chosen in () if own_image else scenarios:
+        try:
+            refuse_impossible(chosen, found)
+        except ScenarioError as error:
+            wrong.append(f"{chosen.name}: {error}")
+    if wrong:
+        raise ScenarioError("\n".join(wrong))
 
 
 def _check_image_options(image: Path | None, instruction: str | None, *, resume: bool) -> None:

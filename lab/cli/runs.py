@@ -41,6 +41,7 @@ def runs(
     elif found:
         there = glance.ids(data)
         names = [glance.start_of(each.id, there) for each in found]
-        Terminal().print(draw(listed_table(found, names, parts=everything)))
+        terminal = Terminal()
+        terminal.print(draw(listed_table(found, names, width=terminal.width, parts=everything)))
     else:
         typer.echo(f"No run yet: {program()} run")

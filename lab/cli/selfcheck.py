@@ -169,7 +169,11 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, nam
         raise typer.Exit(2) from None
     if lacking(record):
         more = max(budget_for_all(record), math.ceil(2 * record.spent_s))
-        typer.echo(f"To give it more time: {_resume(record, data, named)} --budget {more}", err=True)
+        typer.echo(
+            f"To give it more time, about what the pairs so far foretell: {_resume(record, data, named)} "
+            f"--budget {more}",
+            err=True,
+        )
     return record
 
 

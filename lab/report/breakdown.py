@@ -9,7 +9,9 @@ from lab.report.wording import cell_short, percent, quantity, varying
 TITLE = "Where the time goes, under the runtime's profiler: not a measurement"
 NOTE = (
     "One process a cell, {runtime}. Unpacking: operators that only change a type or a scale. A kernel that "
-    "unpacks inside its product or attention counts there: its time{per} then grows in small cells."
+    "unpacks inside its product or attention counts there: its time{per} then grows in small cells. The times are "
+    "not the measurement's and must not be compared between cells: each ran once, with the profiler on, and the "
+    "measurement may rank them in another order."
 )
 
 

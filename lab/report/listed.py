@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from lab.report.document import Row
 from lab.report.table import Column, Head, Table, table
 from lab.store.glance import Glance, Kind, Side
+
+NAME, DEVICE = 16, 10
+"""Characters of a name and of a device where there is little room. Beside an id, which takes 17 with what made the
+record, and a status of 11 they fit 80 columns, and the longest name of a bundled scenario fits them."""
 
 
 @dataclass(frozen=True)
@@ -56,30 +60,61 @@ def listed_rows(found: Sequence[Glance]) -> list[Row]:
     ]
 
 
-def listed_table(found: Sequence[Glance], names: Sequence[str], *, parts: bool = False) -> Table:
+def listed_table(found: Sequence[Glance], names: Sequence[str], *, width: int, parts: bool = False) -> Table:
     """Return the list, each record under its id of `names`; with `parts`, also say what made it.
 
-    A terminal of 80 columns has no room for that and for a device that is always the same.
+    Where `width` characters are too few for that, each record takes two lines, long names are cut, and the ids of
+    builds are left out.
     """
-    devices = {each.device for each in found}
+    records = list(zip(names, found, strict=True))
     columns: list[Column[tuple[str, Glance]]] = [
-        Column(Head("id", "whole"), lambda at: f"{at[0]}{_part(at[1].part_of) if parts else ''}"),
-        Column(Head("begun (UTC)", "whole"), lambda at: at[1].started_utc[5:16].replace("T", " ")),
+        Column(Head("id", "whole"), lambda at: _id(at, parts=parts)),
+        Column(Head("begun (UTC)", "whole"), lambda at: _begun(at[1])),
         Column(Head("kind", "whole"), lambda at: at[1].kind),
         Column(Head("scenario", "whole"), lambda at: at[1].scenario),
-        Column(Head("build", "prose"), lambda at: _builds(at[1])),
-        Column(Head("device", "words"), lambda at: at[1].device, not parts or len(devices) > 1),
+        Column(Head("build", "whole"), lambda at: _builds(f"{each.line} {each.id[:8]}" for each in at[1].builds)),
+        Column(Head("device", "whole"), lambda at: at[1].device),
         Column(Head("status", "whole"), lambda at: at[1].status),
     ]
-    return table(columns, list(zip(names, found, strict=True)))
+    whole = table(columns, records)
+    if _width(whole) <= width:
+        return whole
+    columns = [
+        Column(Head("id", "whole"), lambda at: _id(at, parts=parts)),
+        Column(Head("scenario\nbegun (UTC)", "whole"), lambda at: f"{_cut(at[1].scenario)}\n{_begun(at[1])}"),
+        Column(Head("build", "whole"), lambda at: _builds(_cut(each.line) for each in at[1].builds)),
+        Column(Head("device", "whole"), lambda at: _cut(at[1].device, DEVICE)),
+        Column(Head("kind\nstatus", "whole"), lambda at: f"{at[1].kind}\n{at[1].status}"),
+    ]
+    return table(columns, records)
 
 
-def _builds(found: Glance) -> str:
+def _id(at: tuple[str, Glance], *, parts: bool) -> str:
+    return f"{at[0]}{_part(at[1].part_of) if parts else ''}"
+
+
+def _begun(found: Glance) -> str:
+    return found.started_utc[5:16].replace("T", " ")
+
+
+def _builds(texts: Iterable[str]) -> str:
     """Return the builds, a line each; one build on both sides once."""
-    return "\n".join(dict.fromkeys(f"{side.line} {side.id[:8]}" for side in found.builds))
+    return "\n".join(dict.fromkeys(texts))
 
 
 def _part(part_of: str) -> str:
     """Return a second line with what made a record; empty for what a user asked for."""
     kind, _, record_id = part_of.partition(" ")
     return f"\n of {record_id[:13] or kind}" if part_of else ""
+
+
+def _cut(text: str, most: int = NAME) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _width(drawn: Table) -> int:
+    """Return how many characters a terminal needs for a table: two more than its texts for each column."""
+    grid = [[head.text for head in drawn.heads], *(row.texts for row in drawn.rows)]
+    return sum(
+        2 + max(len(line) for text in texts for line in text.split("\n")) for texts in zip(*grid, strict=True)
+    )

@@ -63,11 +63,11 @@ def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
         return [plain(words) for words in said]
     paid = math.floor(budget_s / pair_s)
     least, greatest = min(wanted + slowed, paid // most), min(wanted + slowed, paid // first)
-    fit = f"at most {greatest}" if least in (0, greatest) else f"{least} to {greatest}"
+    fit = f"{greatest}" if least == greatest else f"{least} to {greatest}"
     last = f"a pair took {seconds(pair_s)} the last time, without waiting"
-    words = f"{last}: {fit} of {_comparisons(wanted + slowed)} fit"
+    words = f"{last}: by that about {fit} of {_comparisons(wanted + slowed)} fit, and fewer if pairs wait"
     if not greatest:
-        words += ", so it cannot show anything"
+        words = f"{last}: by that none of {_comparisons(wanted + slowed)} fits, so it cannot show anything"
     elif paid * wanted < LEAST_PAIRS * (wanted + slowed) and wanted * most >= LEAST_PAIRS:
         words += f", with too few pairs of the build with itself ({LEAST_PAIRS}) for rates by slow-down"
     return [plain(each) for each in (*said, words)]

@@ -186,10 +186,10 @@ def cell_short(cell: Cell, names: Sequence[str]) -> str:
     return cell_phrase(cell, names)
 
 
-def listing(items: Sequence[str], *, between: str = ", ") -> str:
-    """Return ``a``, ``a and b`` or ``a, b and c``; semicolons where an item has a comma itself."""
-    separator = "; " if any("," in item for item in items) else between
-    return " and ".join(part for part in (separator.join(items[:-1]), *items[-1:]) if part)
+def listing(items: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``; where an item has a comma itself, ``a; b, c; and d``."""
+    between, last = ("; ", "; and ") if any("," in item for item in items) else (", ", " and ")
+    return last.join(part for part in (between.join(items[:-1]), *items[-1:]) if part)
 
 
 def superlative(metric: Metric) -> str:

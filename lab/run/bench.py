@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,10 +87,18 @@ Watch = Callable[[Progress], None]
 
 def inputs_of(cells: tuple[Cell, ...], bench: Bench) -> dict[str, Input]:
     """Return the inputs that the cells name: the user's own, else the build's; leaves out any that neither has."""
-    named = {str(cell.parameters["input"]) for cell in cells if "input" in cell.parameters}
-    own = {name: given.document for name, given in bench.own_inputs.items() if name in named}
-    brought = sorted(named & set(bench.build.inputs) - set(own))
-    return own | {name: load_input(bench.build, name) for name in brought}
+    own = {name: given.document for name, given in bench.own_inputs.items()}
+    brought = inputs_in(cells, bench.build, but=own)
+    return {name: document for name, document in own.items() if name in _named(cells)} | brought
+
+
+def inputs_in(cells: tuple[Cell, ...], build: Build, *, but: Collection[str] = ()) -> dict[str, Input]:
+    """Return the inputs of a build that the cells name, without those called as in `but`."""
+    return {name: load_input(build, name) for name in sorted(_named(cells) & set(build.inputs) - set(but))}
+
+
+def _named(cells: tuple[Cell, ...]) -> set[str]:
+    return {str(cell.parameters["input"]) for cell in cells if "input" in cell.parameters}
 
 
 def job_of(

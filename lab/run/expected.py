@@ -8,10 +8,13 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
+from lab.builds.folder import Build
 from lab.errors import StoreError
 from lab.records import Run, Trial
+from lab.run.bench import inputs_in
 from lab.scenario.plan import Scenario
 from lab.store import Store, glance
+from lab.trial.job import work_of
 
 LOOKED_AT = 200
 """How many runs are looked through for one that tells, newest first; a judgement: reading each takes a moment."""
@@ -54,6 +57,13 @@ def expected(store: Store, scenario: Scenario, device: str, line: str, *, memory
         by=by,
         same_build=by is not None and by.build_line == line,
     )
+
+
+def refuse_impossible(scenario: Scenario, build: Build) -> None:
+    """Raise what a run of a scenario would, `ScenarioError`, for a cell that the build cannot do."""
+    inputs = inputs_in(scenario.cells, build)
+    for cell in scenario.cells:
+        work_of(cell, scenario.kind, build.manifest, inputs)
 
 
 def _alike(store: Store, scenario: Scenario, device: str) -> Iterator[Run]:

@@ -214,7 +214,6 @@ class Monitor:
         trial = _placed(trial, opened.vitals, during, folder)
         if flaw is None or not (trial.valid or trial.reason is InvalidReason.SPAN_GAP):
             return trial  # a phone without CPU time leaves gaps: then heat is the reason
-        log.warning("trial %d (%s) does not count: %s: %s", trial.number, trial.cell, flaw.reason, flaw.detail)
         return replace(trial, valid=False, reason=flaw.reason, detail=flaw.detail)
 
     def collected(self, trial: Trial, errand: Errand, gate: bytes) -> Trial:

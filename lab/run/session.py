@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from typing import Literal
 from device_agents.contract import InvalidReason
 from lab.builds.folder import verify
 from lab.builds.inputs import check as check_input
-from lab.errors import DeviceFull, DeviceLost, DeviceRebooted, LabError
+from lab.errors import DeviceFull, DeviceLost, DeviceRebooted, LabError, StoreError
 from lab.files import disk_errors
 from lab.records import Run, Trial
 from lab.run.attempt import Attempts, empty_folder
@@ -41,6 +41,10 @@ GONE = {InvalidReason.DEVICE_LOST, InvalidReason.DEVICE_REBOOTED}
 
 REBOOTS = 3
 """How often a device may reboot or go away before one trial, until it is given up; as many as health.PATIENCE."""
+
+TOLD, TOLD_AGAIN = 3, 10
+"""Of a run's trials that are lost for one reason, the first 3 are told, then each tenth: a judgement, since the
+progress line and the answer count all of them."""
 
 
 @contextmanager
@@ -221,6 +225,8 @@ class Session:
             trial = replace(trial, detail=f"{trial.detail}; {full}")
         self.bench.store.save_trial(self.record.id, trial)
         self.done[trial.number] = trial
+        lost = sum(not each.valid and each.reason is trial.reason for each in self.done.values())
+        _warn(self.bench.store, self.record, trial, lost)
         if trial.reason is InvalidReason.DEVICE_LOST or not tidy(device, name):
             self._left.append(name)
 
@@ -237,6 +243,36 @@ class Session:
 
         self._owed = owed
         return trial
+
+
+def _warn(store: Store, record: Run, trial: Trial, lost: int) -> None:
+    """Say that a trial does not count, the `lost`-th of its run for that reason; of many, only some are told."""
+    if trial.valid or (lost > TOLD and lost % TOLD_AGAIN):
+        return
+    log.warning(
+        "%s on %s%s: trial %d (%s) does not count: %s: %s%s",
+        *(
+            record.scenario,
+            record.device,
+            _side(store, record),
+            trial.number,
+            trial.cell,
+            trial.reason,
+            trial.detail,
+        ),
+        f" ({lost} of this run so far)" if lost > 1 else "",
+    )
+
+
+def _side(store: Store, record: Run) -> str:
+    """Return which side of its comparison a run is, with its build; empty for a run of its own."""
+    if record.comparison is None:
+        return ""
+    name = ""
+    with suppress(StoreError):
+        name = "A" if store.comparison(record.comparison).baseline_run == record.id else "B"
+    slowed = "" if record.inject is None else f", {record.inject.stage} slowed"
+    return f", side {name} ({record.build_line} {record.build[:8]}{slowed})"
 
 
 # --- opening and sealing a run ---------------------------------------------------------------------------

@@ -128,9 +128,17 @@ def find(root: Path, text: str, kinds: Sequence[Kind] = KINDS) -> Glance:
         shown = ", ".join(f"{kind} {each}" for each, kind in (found or there)[-5:])
         known = shown or f"none yet; start one with `{ASKED[kinds[0]]}`"
         which = "the newest of them" if found else "the newest"
-        raise StoreError(f"{root}: {many} an id that begins {text!r}; {which}: {known}")
+        meant = " (did you mean `last`?)" if not found and _like_last(text) else ""
+        raise StoreError(f"{root}: {many} an id that begins {text!r}{meant}; {which}: {known}")
     ((record_id, kind),) = found
     return one(root, kind, record_id)
+
+
+def _like_last(text: str) -> bool:
+    """Return whether a text that names no record is a slip of the pen for ``last``, or a word for it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    return bool(get_close_matches(text.lower(), ("last", "latest", "newest")))
 
 
 def one(root: Path, kind: Kind, record_id: str) -> Glance:

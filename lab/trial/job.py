@@ -71,13 +71,11 @@ def job_for(
     Raises `ScenarioError` when the build lacks the shape or the input, its cache is too short or its tool cannot
     do the work, and `DeviceRefused` when the device has too few cores for the placement.
     """
-    work: Work
     if isinstance(manifest, ForeignManifest):
         units, stages = {"all": Unit(cores=list(device.cores))}, {Graph.LLM: "all"}
-        work = foreign_work(cell, kind, manifest)
     else:
         units, stages = units_and_stages(cell, device, manifest)
-        work = work_for(cell, kind, manifest, inputs)
+    work = work_of(cell, kind, manifest, inputs)
     return Job(
         protocol=PROTOCOL,
         trial=trial,
@@ -91,6 +89,13 @@ def job_for(
         memory_pass=memory_pass,
         inject=None if inject is None else contract.Inject(stage=Stage(inject.stage), slow_down=inject.slow_down),
     )
+
+
+def work_of(cell: Cell, kind: str, manifest: Manifest | ForeignManifest, inputs: Mapping[str, Input]) -> Work:
+    """Return the workload of a cell; raises `ScenarioError` when the build or its tool cannot do it."""
+    if isinstance(manifest, ForeignManifest):
+        return foreign_work(cell, kind, manifest)
+    return work_for(cell, kind, manifest, inputs)
 
 
 def units_and_stages(

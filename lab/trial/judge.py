@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +34,6 @@ from lab.trial.invariants import Findings, check
 from lab.trial.job import Place
 from lab.trial.limits import Limits, limits_of
 from lab.trial.metrics import iterations_of, measured, samples_of
-
-log = logging.getLogger(__name__)
 
 UNSETTLED_FROM = 30
 """Iterations, warm-up included, from which a trial may be called unsteady: the shortest series that was checked
@@ -88,8 +85,6 @@ def trial_of(
     flaw, unplaced = findings.flaw, False
     if isinstance(build.manifest, ForeignManifest) and flaw is None:
         flaw, unplaced = foreign.placement_flaw(folder), foreign.is_unplaced(folder, reading.events)
-    if flaw is not None:
-        log.warning("trial %d (%s) does not count: %s: %s", place.number, place.cell.key, flaw.reason, flaw.detail)
     state: State = "unknown"
     first_steady = 0
     if flaw is None and timed and scenario.plan.duration_s is None:  # a trial of a given duration need not settle

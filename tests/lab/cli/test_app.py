@@ -112,6 +112,10 @@ def test_a_command_that_only_looks_imports_nothing_heavy(
         (("probe", "toaster"), "POCKETLAB_ADB_SERVER is `none`"),
         (("run", "--resume"), "no unfinished run"),
         (("show", "abc"), "abc"),
+        (
+            ("--data", "X", "run"),
+            "No such option: --data. A command's options go after its name: lab COMMAND --data",
+        ),
         (("trace",), "no run, comparison or self-check yet"),
         (("explain", "--trial", "77", "--html", "why.html"), "leave --trial out"),
         (("builds", "show", "nothing"), "nothing"),

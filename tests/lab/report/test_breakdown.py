@@ -38,6 +38,7 @@ def test_shares_stand_beside_the_cells_with_the_time_of_a_token(tmp_path: Path) 
         ("128", "1.00 s", "30 %", "60 %", "< 0.1 %", "9.9 %", "3.00 ms", "6.00 ms"),
     ]
     assert "onnxruntime 1.32.0" in drawn.note
+    assert "must not be compared between cells" in drawn.note
 
 
 def test_launches_that_were_not_recorded_are_shown(tmp_path: Path) -> None:

@@ -182,14 +182,16 @@ def test_before_it_starts_a_self_check_says_what_it_can_show() -> None:
     ]
     assert (
         beforehand(small, earlier)[-1]
-        == "a pair took 4 s the last time, without waiting: 1 to 3 of 3 comparisons fit"
+        == "a pair took 4 s the last time, without waiting: by that about 1 to 3 of 3 comparisons fit, and fewer "
+        "if pairs wait"
     )
     assert beforehand(replace(small, budget_s=20.0), earlier)[-1] == (
-        "a pair took 4 s the last time, without waiting: at most 0 of 3 comparisons fit, so it cannot show "
+        "a pair took 4 s the last time, without waiting: by that none of 3 comparisons fits, so it cannot show "
         "anything"
     )
     assert beforehand(replace(small, wanted=2, wanted_injected=0), earlier)[-1] == (
-        "a pair took 4 s the last time, without waiting: 1 to 2 of 2 comparisons fit"
+        "a pair took 4 s the last time, without waiting: by that about 1 to 2 of 2 comparisons fit, and fewer if "
+        "pairs wait"
     )
     assert "too few pairs" in beforehand(replace(small, wanted=2, budget_s=100.0), earlier)[-1]
     assert "slow-downs found: none asked for" in beforehand(replace(small, wanted_injected=0), None)[1]

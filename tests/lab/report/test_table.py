@@ -51,6 +51,7 @@ def test_words_are_aligned_left_and_numbers_right() -> None:
         in page
     )
     assert '<th class="n" title="in seconds">value</th>' in page
+    assert '<p class="meta"><b>value</b>: in seconds.</p>' in page
     assert not any("hidden" in text for text in (drawn_in_terminal(figures()), markdown.draw(figures()), page))
 
 

@@ -92,7 +92,8 @@ def test_a_cell_is_named_by_the_parameters_that_vary() -> None:
 def test_lists_read_as_english() -> None:
     """Items with commas are separated by semicolons."""
     assert [listing(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
-    assert listing(["a, b", "c", "d"]) == "a, b; c and d"
+    assert listing(["a, b", "c", "d"]) == "a, b; c; and d"
+    assert listing(["a", "b, c"]) == "a; and b, c"
 
 
 def test_control_characters_cannot_steer_a_terminal() -> None:

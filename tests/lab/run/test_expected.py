@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from lab.builds.folder import open_build
+from lab.device.fake.build import write_fake_build
+from lab.errors import ScenarioError
 from lab.records import Context
 from lab.report.expected import expected_lines
-from lab.run.expected import expected
+from lab.run.expected import expected, refuse_impossible
 from lab.scenario.load import read
 from lab.scenario.plan import Scenario
 from lab.store import Store
+from tests.fake_lab import batch_scenario
 from tests.lab_process import null_scenario
 from tests.saved_answers import saved_run
 
@@ -64,3 +68,13 @@ def test_a_closed_loop_says_what_it_may_add(store: Store) -> None:
     assert (found.trials, found.most) == (12, 20)
     assert "up to 20 trials in all, or until 10 min of device time are spent" in expected_lines(found)[-2]
     assert "about 12 s to 20 s" in expected_lines(found)[-1]
+
+
+def test_cells_that_the_build_cannot_do_are_refused_before_a_run(tmp_path: Path) -> None:
+    """In the words of the run: the build has no graph for so many patches."""
+    write_fake_build(tmp_path / "build")
+    build = open_build(tmp_path / "build")
+
+    refuse_impossible(read(batch_scenario("[1, 3]", blocks=2), "probe", at="a test"), build)
+    with pytest.raises(ScenarioError, match=r"cell patches_per_batch=100: the build fake-fp32 runs vit"):
+        refuse_impossible(read(batch_scenario("[1, 100]", blocks=2), "probe", at="a test"), build)

@@ -13,7 +13,8 @@ from lab.device.vitals import look
 from lab.errors import BuildError, DeviceLost, DeviceRefused
 from lab.records import Vitals
 from lab.run.runner import run
-from tests.fake_lab import ScriptedLab
+from tests.fake_lab import ScriptedLab, batch_scenario
+from tests.saved_checks import CUT
 
 
 def test_an_invalid_trial_is_kept_and_the_run_goes_on(make: Callable[..., ScriptedLab]) -> None:
@@ -147,3 +148,32 @@ def test_an_empty_phone_that_nothing_charges_ends_the_run_which_can_go_on(
     lab.phone.vitals = lambda at: full
     assert all(trial.valid for trial in run(record, lab.scenario, lab.bench))
     assert len(lab.store.trials(record.id)) == record.blocks * len(record.cells)
+
+
+def test_of_many_lost_trials_the_first_and_then_each_tenth_are_told(
+    make: Callable[..., ScriptedLab], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each line names its scenario, since trials are numbered anew in each of a suite."""
+    lab = make(lambda number: "dies" if number > 2 else "none", batch_scenario("[1, 4]", blocks=13))
+
+    lab.go_on(lab.begin())
+
+    told = [line for line in caplog.messages if "does not count" in line]
+    assert [line.partition(" (")[0] for line in told] == [
+        *(f"probe on fake: trial {number}" for number in (3, 4, 5, 12, 22)),
+    ]
+    assert told[3].endswith(" (10 of this run so far)")
+
+
+def test_a_lost_trial_of_a_comparison_names_its_side(
+    make: Callable[..., ScriptedLab], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two runs are measured in turn, and each numbers its own trials."""
+    lab = make(script=lambda number: "dies" if number == 2 else "none")
+    record = replace(lab.begin(), id="018f-b", comparison="018f-c", build_line="nano", build="9eddaa5f" * 8)
+    lab.store.create_run(record)
+    lab.store.save_comparison(replace(CUT, id="018f-c", baseline_run="018f-a", candidate_run="018f-b"))
+
+    lab.go_on(record)
+
+    assert any(line.startswith("probe on fake, side B (nano 9eddaa5f): trial 2 (") for line in caplog.messages)

@@ -147,3 +147,12 @@ def test_a_data_root_that_is_not_there_has_no_run(tmp_path: Path) -> None:
     assert list(newest(tmp_path / "nowhere")) == []
     assert ids(tmp_path / "nowhere") == []
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("text", ["lst", "lats", "LAST", "latest"])
+def test_a_slip_of_the_pen_for_last_is_recognised(tmp_path: Path, text: str) -> None:
+    """The start of an id is not taken for one."""
+    with pytest.raises(StoreError, match=r"begins '\w+' \(did you mean `last`\?\);"):
+        find(tmp_path, text)
+    with pytest.raises(StoreError, match="begins '01a2'; the newest"):
+        find(tmp_path, "01a2")
