@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -109,7 +110,8 @@ def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], N
     run, trials = _measured(bench, scenario, line, held)
     tries = tuple(value for trial in trials if (value := _value(trial, scenario.metric)) is not None)
     if not steady(tries) or (known is not None and not unchanged(tries, known.median_s)):
-        seen = f"found {len(tries)} of {len(trials)}{_busy(trials)}; `lab explain {run.id[:13]}` shows each"
+        lost = _lost(trials, scenario.metric)
+        seen = f"found {len(tries)} of {len(trials)}{lost}; `lab explain {run.id[:13]}` shows each"
         raise RunError(_refusal(bench, tries, known, seen))
     median = trial_median(tries)
     away = "" if known is None else f" ({100 * (median / known.median_s - 1):+.1f} % from its reference)"
@@ -191,7 +193,14 @@ def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None, foun
     )
 
 
-def _busy(trials: Sequence[Trial]) -> str:
-    """Return how many tries do not count because the device was busy, and what to do; empty for none."""
+def _lost(trials: Sequence[Trial], metric: str) -> str:
+    """Return why tries do not count, and what to do about other programs; empty where all do."""
     busy = sum(BUSY in trial.flags for trial in trials)
-    return f" ({busy} began while something else kept its cores busy: stop what else runs on it)" if busy else ""
+    others = Counter(
+        str(trial.reason) if trial.reason else "never settled"
+        for trial in trials
+        if BUSY not in trial.flags and _value(trial, metric) is None
+    )
+    words = [f"{busy} began while something else kept its cores busy: stop what else runs on it"] if busy else []
+    words += [f"{count} {why}" for why, count in others.items()]
+    return f" ({'; '.join(words)})" if words else ""

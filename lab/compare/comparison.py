@@ -146,6 +146,7 @@ def measure(
     runs = runs_of(store, comparison)
     sides: dict[Name, Side] = {"baseline": baseline, "candidate": candidate}
     status: Literal["finished", "interrupted", "failed"] = "failed"
+    failure = ""
     try:
         with _turns(baseline.bench, candidate.bench) as held:
             for name, side in sides.items():
@@ -163,11 +164,16 @@ def measure(
                 _refuse_incomparable(baseline.bench, comparison, ours, theirs, runs["baseline"].cells)
                 yield from _pairs(comparison, runs, store, sessions)
         status = "finished"
-    except (KeyboardInterrupt, GeneratorExit, DeviceLost):
+    except (KeyboardInterrupt, GeneratorExit):
         status = "interrupted"
         raise
+    except LabError as error:
+        failure = str(error)
+        if isinstance(error, DeviceLost):
+            status = "interrupted"
+        raise
     finally:
-        _finish(baseline.bench, comparison, runs, status)
+        _finish(baseline.bench, comparison, runs, status, failure)
 
 
 def reopen(comparison: Comparison, baseline: Side, candidate: Side) -> None:
@@ -264,14 +270,16 @@ def _finish(
     comparison: Comparison,
     runs: Mapping[Name, Run],
     status: Literal["finished", "interrupted", "failed"],
+    failure: str,
 ) -> None:
     store = bench.store
     try:
         latest = store.comparison(comparison.id)
         if latest.differs:  # saved as incomparable already
             return
-        verdicts = verdicts_of(latest, state_of(store, latest))
-        store.save_comparison(replace(latest, cells=verdicts, status=status, ended_utc=bench.clock.utc()))
+        verdicts = verdicts_of(latest, state_of(store, latest), goes_on=False)
+        ended = replace(latest, cells=verdicts, status=status, ended_utc=bench.clock.utc(), failure=failure)
+        store.save_comparison(ended)
         for record in runs.values():  # a run whose session never began
             if store.run(record.id).status == "running":
                 store.finish_run(record.id, status)
@@ -301,7 +309,7 @@ def _pairs(
         measured = tuple(_pair(comparison.metric, cells[turn.index], sessions, turn))
         found = standings(comparison, cells, done())
         verdicts = verdicts_of(comparison, found)
-        comparison = replace(comparison, cells=verdicts, status="running", ended_utc=None)
+        comparison = replace(comparison, cells=verdicts, status="running", ended_utc=None, failure="")
         store.save_comparison(comparison)
         left_s = left_of(comparison, done())
         look_s = next_look_s(comparison, found, left_s)

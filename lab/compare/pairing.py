@@ -164,8 +164,10 @@ def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
     return not any(abs(age_s) <= WITHIN_S for age_s in ages_s)
 
 
-def verdicts_of(comparison: Comparison, found: Sequence[Standing]) -> tuple[CellVerdict, ...]:
-    """Return the verdict on every cell as it stands.
+def verdicts_of(
+    comparison: Comparison, found: Sequence[Standing], *, goes_on: bool = True
+) -> tuple[CellVerdict, ...]:
+    """Return the verdict on every cell as it stands; `goes_on` is False where no pair follows now, whatever is left.
 
     Where the sides lost different shares of their trials, tested as one family over the cells, the verdict is
     what may still be believed (`lab.stats.missing`). That decides nothing about when to stop, so the one test that
@@ -173,15 +175,16 @@ def verdicts_of(comparison: Comparison, found: Sequence[Standing]) -> tuple[Cell
     """
     sides = {each.cells[0].key: each.lost for each in found}
     differ = lopsided({key: (_counts(ours), _counts(theirs)) for key, (ours, theirs) in sides.items()})
-    return tuple(_verdict(comparison, each, differ.get(each.cells[0].key)) for each in found)
+    return tuple(_verdict(comparison, each, differ.get(each.cells[0].key), goes_on=goes_on) for each in found)
 
 
-def _verdict(comparison: Comparison, each: Standing, missing_p: float | None) -> CellVerdict:
+def _verdict(comparison: Comparison, each: Standing, missing_p: float | None, *, goes_on: bool) -> CellVerdict:
     if each.unplaced:
         return CellVerdict(each.cells[0].key, "incomparable", None, None, 1.0, 0, each.unplaced)
     ratios, firsts, looks = list(each.ratios.values()), list(each.firsts.values()), looks_of(comparison)
     centre = centre_of(np.log(ratios), firsts) if len(ratios) >= looks.first else None
     verdict, (ours, theirs) = each.judgement.verdict, each.lost
+    why = each.plan.why if goes_on else each.plan.why.replace("more pairs follow", "no more pairs followed")
     return CellVerdict(
         cell=each.cells[0].key,
         verdict=verdict if missing_p is None else believed(verdict, _counts(ours), _counts(theirs)),
@@ -189,7 +192,7 @@ def _verdict(comparison: Comparison, each: Standing, missing_p: float | None) ->
         smallest_found=None if centre is None else smallest_found(centre.spread, centre.freedom, looks),
         p=each.p,
         pairs=len(ratios),
-        why=each.plan.why if missing_p is None else f"of the trials that count: {verdict}; {each.plan.why}",
+        why=why if missing_p is None else f"of the trials that count: {verdict}; {why}",
         missing=None if missing_p is None else Missing(ours, theirs, missing_p),
         serial_p=1.0 if centre is None else p_serial(ratios, firsts),
     )

@@ -77,6 +77,7 @@ class Comparison:
 
     `differs` holds context facts that differ beyond the dimension (fact -> baseline's, candidate's): if there are
     any, nothing was compared. `looks_most` and `looks_first` are the last and first look, fixed in advance.
+    `failure` is the error that ended a comparison with the status `failed`, or `interrupted` by its device.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Comparison:
     budget_s: float
     differs: Mapping[str, tuple[str, str]]
     cells: tuple[CellVerdict, ...] = ()
+    failure: str = ""
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def test_five_tries_must_count(make: Callable[..., Lab], known: bool) -> None:
     lab.phone.script = lambda number: "dies" if number > begun + 1 else "none"
 
     with pytest.raises(
-        RunError, match=r"wanted 5 tries .* that count, found 1 of 5; `lab explain [0-9a-f-]{13}` shows each"
+        RunError, match=r"wanted 5 tries .* that count, found 1 of 5 \(4 agent_died\); `lab explain [0-9a-f-]{13}` shows each"
     ):
         begin(lab)
 
