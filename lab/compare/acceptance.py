@@ -17,8 +17,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from device_agents.contract import InvalidReason
 from lab.device.book import Book
 from lab.errors import RunError
+from lab.identifiers import seconds
 from lab.records import ACCEPTANCE, BUSY, Run, Trial
 from lab.records.telling import shares, stated
 from lab.run import runner
@@ -43,7 +45,10 @@ LEVEL = 0.9
 """Level of the interval of the tries: an equivalence test at 5 % (two one-sided tests: Schuirmann 1987)."""
 
 MOST = 8
-"""Most tries begun for those that count; a judgement."""
+"""Most tries begun for those that count, but for those that other programs spoilt; a judgement."""
+
+PATIENCE_S = 300.0
+"""How long it goes on trying while other programs keep the cores busy; a judgement: a compiler ends in minutes."""
 
 LASTS_S = 24 * 3600.0
 """How long an acceptance lasts, in the same boot; a judgement: a night of comparisons."""
@@ -95,10 +100,10 @@ def unchanged(tries: Sequence[float], reference: float) -> bool:
 def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], None] = log.info) -> None:
     """Have a device repeat its reference cell, unless it did so recently in this boot.
 
-    Five tries that count must agree (:func:`steady`), each begun while little else ran on the device. The first
-    time, with a new build or Context, their median becomes the reference; later it must lie within 5 % of it. The
-    tries are kept as a run. Raises `RunError` otherwise: then the device may not judge builds, and no reference is
-    kept.
+    Five tries that count must agree (:func:`steady`), each begun while little else ran on the device; while other
+    programs keep it busy, it goes on trying for PATIENCE_S. The first time, with a new build or Context, their
+    median becomes the reference; later it must lie within 5 % of it. The tries are kept as a run. Raises `RunError`
+    otherwise: then the device may not judge builds, and no reference is kept.
     """
     scenario = load(SCENARIOS / "reference.toml")
     key, known, boot = _remembered(bench, scenario)
@@ -107,7 +112,7 @@ def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], N
         return
     name = bench.device.identity.name
     tell(f"{name}: repeating its reference cell before judging builds")
-    run, trials = _measured(bench, scenario, line, held)
+    run, trials = _measured(bench, scenario, line, held, tell)
     tries = tuple(value for trial in trials if (value := _value(trial, scenario.metric)) is not None)
     if not steady(tries) or (known is not None and not unchanged(tries, known.median_s)):
         lost = _lost(trials, scenario.metric)
@@ -150,23 +155,41 @@ def _fresh(known: Reference, boot: str, now_utc: str) -> bool:
     return bool(boot) and known.boot == boot and 0 <= age_s < LASTS_S
 
 
-def _measured(bench: Bench, scenario: Scenario, line: str, held: DeviceTurn) -> tuple[Run, list[Trial]]:
-    """Measure the reference cell until TRIES of at most MOST trials count, or no longer can."""
+def _measured(
+    bench: Bench, scenario: Scenario, line: str, held: DeviceTurn, tell: Callable[[str], None]
+) -> tuple[Run, list[Trial]]:
+    """Measure the reference cell until TRIES of at most MOST trials count, or no longer can.
+
+    Tries that other programs spoilt are made again for PATIENCE_S, and are not among the MOST.
+    """
     record = runner.open_run(scenario, bench, seed=0, suite=ACCEPTANCE, line=line)
     trials: list[Trial] = []
-    count = 0
+    until_s = bench.clock.monotonic() + PATIENCE_S
     with session(record, scenario, bench, held=held) as measuring:
-        for number in range(1, MOST + 1):
-            trials.append(measuring.measure(Place(number, number - 1, record.cells[0])))
-            count += _value(trials[-1], scenario.metric) is not None
-            if count == TRIES or count + MOST - number < TRIES:
-                break
-    return record, trials
+        while True:
+            place = Place(len(trials) + 1, len(trials), record.cells[0])
+            trials.append(measuring.measure(place))
+            count = sum(_value(trial, scenario.metric) is not None for trial in trials)
+            spoilt = sum(map(_spoilt, trials))
+            begun = len(trials) - (spoilt if bench.clock.monotonic() < until_s else 0)
+            if count == TRIES or count + MOST - begun < TRIES:
+                return record, trials
+            if _spoilt(trials[-1]):
+                left = seconds(max(0.0, until_s - bench.clock.monotonic()))
+                tell(
+                    f"{bench.device.identity.name}: {count} of {TRIES} tries count; other programs keep its cores "
+                    f"busy: trying for {left} more"
+                )
+
+
+def _spoilt(trial: Trial) -> bool:
+    """Return whether other programs took the cores that a try needed."""
+    return BUSY in trial.flags or trial.reason is InvalidReason.STARVED
 
 
 def _value(trial: Trial, metric: str) -> float | None:
     """Return the median of a try; None if it does not count, or if something else kept the cores busy."""
-    found = None if BUSY in trial.flags else counted(trial, metric)
+    found = None if _spoilt(trial) else counted(trial, metric)
     return trial_median(found) if found else None
 
 
@@ -195,12 +218,12 @@ def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None, foun
 
 def _lost(trials: Sequence[Trial], metric: str) -> str:
     """Return why tries do not count, and what to do about other programs; empty where all do."""
-    busy = sum(BUSY in trial.flags for trial in trials)
+    busy = sum(map(_spoilt, trials))
     others = Counter(
         str(trial.reason) if trial.reason else "never settled"
         for trial in trials
-        if BUSY not in trial.flags and _value(trial, metric) is None
+        if not _spoilt(trial) and _value(trial, metric) is None
     )
-    words = [f"{busy} began while something else kept its cores busy: stop what else runs on it"] if busy else []
+    words = [f"{busy} while other programs kept its cores busy: stop what else runs on it"] if busy else []
     words += [f"{count} {why}" for why, count in others.items()]
     return f" ({'; '.join(words)})" if words else ""

@@ -167,7 +167,7 @@ def long_ago(begun_utc: Iterable[str], now_utc: str) -> bool:
 def verdicts_of(
     comparison: Comparison, found: Sequence[Standing], *, goes_on: bool = True
 ) -> tuple[CellVerdict, ...]:
-    """Return the verdict on every cell as it stands; `goes_on` is False where no pair follows now, whatever is left.
+    """Return the verdict on every cell as it stands; `goes_on` is False where nothing follows, whatever is left.
 
     Where the sides lost different shares of their trials, tested as one family over the cells, the verdict is
     what may still be believed (`lab.stats.missing`). That decides nothing about when to stop, so the one test that
