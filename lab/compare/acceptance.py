@@ -102,8 +102,8 @@ def accept(bench: Bench, line: str, held: DeviceTurn, *, tell: Callable[[str], N
 
     Five tries that count must agree (:func:`steady`), each begun while little else ran on the device; while other
     programs keep it busy, it goes on trying for PATIENCE_S. The first time, with a new build or Context, their
-    median becomes the reference; later it must lie within 5 % of it. The tries are kept as a run. Raises `RunError`
-    otherwise: then the device may not judge builds, and no reference is kept.
+    median becomes the reference; later it must lie within 5 % of it. The tries are kept as a run. Otherwise
+    raises `RunError`: then the device may not judge builds, and no reference is kept.
     """
     scenario = load(SCENARIOS / "reference.toml")
     key, known, boot = _remembered(bench, scenario)
