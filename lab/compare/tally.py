@@ -99,7 +99,7 @@ def price_of_pair(record: SelfCheck) -> float:
 
 
 def budget_for_all(record: SelfCheck) -> int:
-    """Return the seconds that all comparisons asked for take at most, in whole minutes; 0 if unknown."""
+    """Return about how many seconds all comparisons asked for take, in whole minutes; 0 if unknown."""
     wanted = record.wanted + record.wanted_injected
     pair_s = price_of_pair(record)
     return 60 * math.ceil(_longest_s(record, pair_s) * wanted / 60) if pair_s else 0
@@ -179,6 +179,6 @@ def _missing(record: SelfCheck) -> list[str]:
         ask = f"; `lab explain {ids[0]}` says why trials do not count" if ids else ""
         return [f"{said}. No pair was valid: give it more time{ask}"]
     return [
-        f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need at most "
+        f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need about "
         f"{needed} s (--budget {needed})"
     ]

@@ -46,7 +46,7 @@ def loss_words(by_key: Summaries, metric: Metric, choice: Contenders) -> str:
     longest = max(by_key.values(), key=lambda each: float(each.cell.parameters["context_tokens"]))
     key, name = longest.cell.key, cell_phrase(longest.cell, ["context_tokens"])
     if key == choice.best:
-        return f"No speed is lost at the longest, {name}."
+        return f"At the longest, {name}, no loss is seen."
     if key in choice.unknown or longest.against_best is None:
         return ""
     gap = lost(metric, longest.against_best, "of the speed") if metric.better == "higher" else None

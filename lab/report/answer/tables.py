@@ -172,12 +172,13 @@ def curve_table(curve: Sustained) -> Table:
     return table(columns, curve.windows)
 
 
-def invalid_table(trials: Sequence[Trial]) -> Table:
+def invalid_table(answer: Answer, trials: Sequence[Trial]) -> Table:
     """Return the trials that are invalid, each with its reason and what was found."""
+    names = {cell.key: cell_phrase(cell, varying(answer.run.cells)) for cell in answer.run.cells}
     columns: list[Column[Trial]] = [
         Column(Head("trial"), lambda t: str(t.number)),
         Column(Head("block"), lambda t: str(t.block)),
-        Column(Head("cell", "prose"), lambda t: t.cell),
+        Column(Head("cell", "prose"), lambda t: names.get(t.cell, t.cell)),
         Column(Head("reason", "words"), lambda t: t.reason or "unknown"),
         Column(Head("what was found", "prose"), lambda t: t.detail),
     ]

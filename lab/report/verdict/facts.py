@@ -63,9 +63,11 @@ def invalid_of(
     *,
     metric: Metric,
 ) -> list[str]:
-    """Return how to get a verdict on runs measured apart, and a line for each reason why trials do not count."""
+    """Return why it ended early, how to get a verdict on runs measured apart, and why trials do not count."""
+    ended = f"It ended early: {comparison.failure}"
     apart = f"To get a verdict, measure in turn: `{_again(comparison, baseline[0], candidate[0])}`"
     return [
+        *([plain(ended)] if comparison.failure else []),
         *([] if comparison.looks_most else [plain(apart)]),
         *_invalid(names[0], baseline[1], metric),
         *_invalid(names[1], candidate[1], metric),

@@ -104,7 +104,6 @@ def view(
     apart = bool(comparison.differs)  # nothing was judged, and a run of another scenario has other figures
     trials = [*baseline[1], *candidate[1]]
     runs = (baseline[0], candidate[0])
-    ended = [plain(f"It ended early: {comparison.failure}")] if comparison.failure else []
     beside = [busy_words(baseline[0], trials, metric), accuracy_words(names, runs, manifests or {})]
     return View(
         comparison=comparison,
@@ -117,7 +116,7 @@ def view(
         headline=_headline(comparison, cells, fails),
         beside=() if apart else tuple(filter(None, beside)),
         facts=tuple(facts_of(comparison, baseline, candidate, names, selfcheck=selfcheck)),
-        invalid=(() if apart else (*ended, *invalid_of(comparison, baseline, candidate, names, metric=metric))),
+        invalid=(() if apart else tuple(invalid_of(comparison, baseline, candidate, names, metric=metric))),
         refusal=refusal(comparison.dimension, comparison.differs) if comparison.differs else "",
     )
 

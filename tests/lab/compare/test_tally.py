@@ -60,7 +60,7 @@ def test_a_spent_budget_ends_it_in_words() -> None:
     assert [live.slow_down for live in found.live] == [1.0, 1.1, 1.0, 1.0, 1.1, 1.0]
     assert found.missing == (
         "judged within 200 s: 4 of 10 comparisons of the build with itself and 2 of 5 comparisons with 10 % "
-        "injected. A pair took 4 s without waiting; with such waits all comparisons need at most 1440 s "
+        "injected. A pair took 4 s without waiting; with such waits all comparisons need about 1440 s "
         "(--budget 1440)",
     )
 

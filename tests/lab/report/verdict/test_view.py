@@ -153,6 +153,19 @@ def test_pairs_that_lean_on_each_other_are_said_beside_the_verdict() -> None:
     assert "more alike" not in among.sentence
 
 
+def test_a_comparison_that_ended_early_says_why_before_anything_else_it_lacks() -> None:
+    """The text is an error's, with what a device sent in it: codes do not reach the reader."""
+    before = compared()
+    failure = "fake may not judge builds: found 2 of 8\x1b[31m"
+
+    def warned(failure: str) -> tuple[str, ...]:
+        record = replace(before.comparison, status="failed", failure=failure)
+        return view(record, (before.baseline, []), (before.candidate, [])).invalid
+
+    assert warned(failure)[0] == "It ended early: fake may not judge builds: found 2 of 8\N{REPLACEMENT CHARACTER}[31m"
+    assert warned("") == ()
+
+
 def test_a_budget_that_ended_too_early_names_the_one_that_all_pairs_take() -> None:
     """Two pairs of 4 s, one trial of which waited 42 s: that wait passes, and is not what 24 pairs cost."""
     before = compared()
