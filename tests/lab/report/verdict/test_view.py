@@ -162,7 +162,7 @@ def test_a_comparison_that_ended_early_says_why_before_anything_else_it_lacks() 
         record = replace(before.comparison, status="failed", failure=failure)
         return view(record, (before.baseline, []), (before.candidate, [])).invalid
 
-    assert warned(failure)[0] == "It ended early: fake may not judge builds: found 2 of 8\N{REPLACEMENT CHARACTER}[31m"
+    assert warned(failure)[0] == "It ended early: fake may not judge builds: found 2 of 8\ufffd[31m"
     assert warned("") == ()
 
 
