@@ -54,11 +54,10 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
 
 
 def disk_full(doing: str, path: Path) -> DiskFull:
-    """Return the error for a full disk: one message everywhere."""
+    """Return the error for a full disk: one message everywhere. Each command adds how it is resumed."""
     return DiskFull(
         f"could not {doing}: no space left on the disk that holds {path}; "
-        "everything saved before is safe: free some space, then resume with `lab run --resume`, `lab compare "
-        "--resume` or `lab selfcheck --resume`"
+        "everything saved before is safe: free some space, then resume"
     )
 
 
