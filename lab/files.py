@@ -208,7 +208,7 @@ def _sign(descriptor: int) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    """Return who holds a lock, as its file says; a killed lab left its words there, and other programs write none."""
+    """Return who holds a lock, as its file says; a killed lab left its words there, other programs write none."""
     with suppress(OSError, ValueError, IndexError, OverflowError):
         words = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace")
         with suppress(PermissionError):  # another user's, and alive

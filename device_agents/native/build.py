@@ -140,7 +140,7 @@ def refuse_others(out: Path) -> None:
 
 
 def _listed(path: Path) -> set[str]:
-    """Return the names of a bundle's files as its `bundle.json` lists them, and its own; none if it is no bundle."""
+    """Return the names of a bundle's files as its `bundle.json` lists them, and its own; none if it is no such."""
     try:
         if not path.is_file() or path.stat().st_size > LIST_BYTES:
             return set()
