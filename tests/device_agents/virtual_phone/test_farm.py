@@ -197,7 +197,7 @@ def test_a_folder_that_is_no_farm_is_not_touched(
     (tmp_path / "thesis.tex").write_text("three years", encoding="ascii")
     before, rights = files_of(tmp_path), tmp_path.stat().st_mode
 
-    with pytest.raises(FarmError, match=r"no file pocketlab-farm.*nothing was touched"):  # noqa: PT012 - one verb
+    with pytest.raises(FarmError, match=r"no file pocketlab-farm.*nothing was touched"):
         if verb == "up":
             farm.up(1, "x86_64", quiet)
         elif verb == "down":
