@@ -14,10 +14,13 @@ ABI      ?= x86_64
 NETWORK  ?=
 BUDGET   ?= 900
 DATA     ?= lab-data
+# A single scenario keeps its own plan unless you name a suite.
+SUITE_NAMED := $(filter command environment,$(firstword $(origin SUITE)))
+# What a person gives is text: without this, make would run BUILD='$(shell ...)'.
+$(foreach name,ABI BUDGET BUILD DATA DEVICE NDK NETWORK ORT_AAR PHONES SCENARIO SUITE, \
+  $(eval override $(name) := $$(value $(name))))
 # One word of the shell, whatever it holds: what a person gives may have spaces, quotes and apostrophes.
 quoted = '$(subst ','\'',$(1))'
-# A single scenario keeps its own plan unless you name a suite.
-SUITE_NAMED = $(filter command environment,$(firstword $(origin SUITE)))
 SUITE_OPTION = $(if $(SCENARIO),$(if $(SUITE_NAMED),--suite $(call quoted,$(SUITE))),--suite $(call quoted,$(SUITE)))
 FARM = $(BIN)/python -m device_agents.virtual_phone
 PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q

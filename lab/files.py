@@ -54,11 +54,10 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
 
 
 def disk_full(doing: str, path: Path) -> DiskFull:
-    """Return the error for a full disk: one message everywhere."""
+    """Return the error for a full disk: one message everywhere. Each command adds how it is resumed."""
     return DiskFull(
         f"could not {doing}: no space left on the disk that holds {path}; "
-        "everything saved before is safe: free some space, then resume with `lab run --resume`, `lab compare "
-        "--resume` or `lab selfcheck --resume`"
+        "everything saved before is safe: free some space, then resume"
     )
 
 
@@ -180,6 +179,8 @@ def locked(path: Path, *, tell: Callable[[str], None] = log.warning) -> Iterator
         _wait(descriptor, path, tell)
         _sign(descriptor)
         yield
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)  # who holds it next may not sign
     finally:
         os.close(descriptor)
 
@@ -207,10 +208,13 @@ def _sign(descriptor: int) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    """Return who holds a lock, as its file says; an older lab wrote nothing."""
-    with suppress(OSError):
-        return os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace") or "another process"
-    return "another process"
+    """Return who holds a lock, as its file says; a killed lab left its words there, other programs write none."""
+    with suppress(OSError, ValueError, IndexError, OverflowError):
+        words = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace")
+        with suppress(PermissionError):  # another user's, and alive
+            os.kill(int(words.removeprefix("pid ").split(":")[0]), 0)
+        return words
+    return "another process, which wrote no name into it"
 
 
 def doing() -> str:

@@ -13,6 +13,7 @@ import pytest
 from tests.lab_process import ROOT
 
 GIVEN = ["/tmp/my data", "/tmp/it's mine", '/tmp/"quoted" & more', "/tmp/plain", "/tmp/a;b|c>d*?~`e`"]
+GIVEN += ["/tmp/$(info x)$$(y)${HOME}$"]
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
 

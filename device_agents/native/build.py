@@ -51,6 +51,9 @@ LIBRARIES = (
 )
 """The libraries that the agent and libonnxruntime.so load; a test checks that none is missing."""
 
+LIST_BYTES = 1 << 20
+"""The largest `bundle.json` that is read. A judgement: ours have 2 kB."""
+
 FLAGS = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-s")
 
 
@@ -127,18 +130,24 @@ def refuse_others(out: Path) -> None:
         return
     except OSError as error:
         raise BuildError(f"wanted a folder for the agent, {out}: {error.strerror}: name another") from error
-    try:
-        bundle = json.loads((out / "bundle.json").read_text(encoding="utf-8"))
-        ours = (
-            {"bundle.json", *(file["path"] for file in bundle["files"])} if bundle["agent"] == "native" else set()
-        )
-    except (OSError, ValueError, TypeError, KeyError):
-        ours = set()
+    ours = {name for name in _listed(out / "bundle.json") if (out / name).is_file()}
     if others := sorted(found - ours):
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise BuildError(
-            f"wanted a new or empty folder, or an agent to replace, found {out}, which holds {len(others)} "
-            f"files that no agent put there, such as {others[0]!r}: nothing was touched; name another with --out"
+            f"wanted a new or empty folder, or an agent to replace, found {out}, in which no agent put "
+            f"{others[0]!r}{more}: nothing was touched; name another with --out"
         )
+
+
+def _listed(path: Path) -> set[str]:
+    """Return the names of a bundle's files as its `bundle.json` lists them, and its own; none if it is no such."""
+    try:
+        if not path.is_file() or path.stat().st_size > LIST_BYTES:
+            return set()
+        bundle = json.loads(path.read_bytes())
+        return {path.name, *(file["path"] for file in bundle["files"])} if bundle["agent"] == "native" else set()
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return set()
 
 
 def _linux(linux: Linux, folder: Path, cache: Path, say: Callable[[str], None]) -> tuple[list[str], str]:

@@ -98,9 +98,12 @@ def _refuse_others(farm: Path) -> None:
 
 
 def phones(farm: Path) -> list[Phone]:
-    """Return every phone of the farm, running or not."""
-    if farm.exists() and not os.access(farm, os.R_OK | os.X_OK):
+    """Return every phone of the farm, running or not; raise `FarmError` for a folder of something else."""
+    if not farm.is_dir():
+        return []
+    if not os.access(farm, os.R_OK | os.X_OK):
         raise FarmError(f"the farm in {farm} belongs to root: use sudo, or name another in POCKETLAB_FARM")
+    _refuse_others(farm)
     found = sorted((farm / "phones").glob("*/phone.json"))
     return [load(path.parent) for path in found if PHONE.fullmatch(path.parent.name)]
 

@@ -194,7 +194,7 @@ def file_of(folder: Path, name: str) -> File:
         problem = error.errors(include_url=False)[0]["msg"]
         raise BuildError(f"{folder}: {problem}; rename the file") from error
     except OSError as error:
-        raise BuildError(f"{path}: could not be read: {error.strerror or error}") from error
+        raise BuildError(f"{path}: could not be read: {error.strerror or error}; copy it again") from error
 
 
 def present(folder: Path) -> Iterator[str]:

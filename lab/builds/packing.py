@@ -87,7 +87,7 @@ def _check_magic(model: Path, magic: bytes) -> None:
         with open_regular(model) as stream:
             head = stream.read(len(magic))
     except OSError as error:
-        raise BuildError(f"{model}: could not be read: {error.strerror or error}") from error
+        raise BuildError(f"{model}: could not be read: {error.strerror or error}; copy it again") from error
     if head != magic:
         raise BuildError(
             f"{model}: wanted a model that begins with {magic!r}, found {head!r}: no {model.suffix} file, or one "
@@ -132,7 +132,9 @@ def _manifest(
     try:
         check_files(folder, [(name, (folder / name).stat().st_size) for name in names])
     except OSError as error:
-        raise BuildError(f"{error.filename or folder}: could not be read: {error.strerror or error}") from error
+        raise BuildError(
+            f"{error.filename or folder}: could not be read: {error.strerror or error}; copy it again"
+        ) from error
     described = _described(folder)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(weight_file).stem).strip("-._")[:64]
     kv_cache = described.kv_cache or runtime.kv_caches[0]
@@ -176,12 +178,13 @@ def _abi(program: Path) -> str:
         with open_regular(program) as stream:
             head = stream.read(20)
     except OSError as error:
-        raise BuildError(f"{program}: could not be read: {error.strerror or error}") from error
+        raise BuildError(f"{program}: could not be read: {error.strerror or error}; copy it again") from error
     if head[:2] == b"#!":
         return "script"
     if len(head) < 20 or head[:4] != b"\x7fELF":
         raise BuildError(
-            f"{program}: wanted a program for Linux or Android (ELF, or a script), found something else"
+            f"{program}: wanted a program for Linux or Android (ELF, or a script), found something else: copy "
+            "it again"
         )
     (machine,) = struct.unpack("<H" if head[5] == 1 else ">H", head[18:20])
     return MACHINES.get(machine, f"machine-{machine}")

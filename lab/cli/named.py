@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.cli.options import opened
+from lab.cli.options import opened, shared_index
 from lab.errors import RunError, StoreError
 from lab.store import glance
 from lab.store.glance import Glance
@@ -13,12 +13,14 @@ from lab.store.glance import Glance
 def named(data: Path, text: str) -> Glance:
     """Return the run, comparison or self-check whose id begins with `text`, or the ``last`` that was asked for.
 
-    Raises `StoreError` when there is none or more than one; the index may know in which other data root it lies.
+    Raises `StoreError` when there is none or more than one. Only files are looked at; an index that several data
+    roots share, which POCKETLAB_INDEX names, may know in which other of them it lies.
     """
     try:
         return glance.find(data, text)
     except StoreError as error:
-        if text == "last" or any(found.startswith(text) for found, _ in glance.ids(data)):
+        known = text == "last" or any(found.startswith(text) for found, _ in glance.ids(data))
+        if known or shared_index() is None:
             raise
         raise StoreError(f"{error}{opened(data).elsewhere(text)}") from error
 

@@ -51,11 +51,16 @@ Wait = Annotated[
 ]
 
 
+def shared_index() -> str | None:
+    """Return the URL of a database that several data roots may use for their index; None: a file in the root."""
+    return os.environ.get("POCKETLAB_INDEX") or None
+
+
 def opened(data: Path) -> Store:
-    """Return the store at `data`; POCKETLAB_INDEX may name another database for its index."""
+    """Return the store at `data`, with its index where :func:`shared_index` says."""
     from lab.store import Store  # noqa: PLC0415 - its database takes longer to import than `lab runs` may take
 
-    return Store(data, os.environ.get("POCKETLAB_INDEX"))
+    return Store(data, shared_index())
 
 
 @cache

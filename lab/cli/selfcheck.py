@@ -19,6 +19,7 @@ from lab.compare.comparison import Step
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, Order, begin, carry_on, comparing, reopen
 from lab.compare.tally import budget_for_all, price_of_pair
+from lab.errors import LabError
 from lab.records import SelfCheck
 from lab.report.selfcheck import beforehand, left_words, pair_step, step
 from lab.run.bench import Bench
@@ -131,11 +132,11 @@ def selfcheck(
             alike = (one for one in earlier if one.scenario == record.scenario and price_of_pair(one))
             for words in beforehand(record, next(alike, None)):
                 tell(words)
-        found.append(_measured(record, chosen, bench, data, scenario))
+        found.append(measured(record, chosen, bench, data, scenario))
     print_selfchecks(found, as_json=as_json, as_csv=as_csv, markdown=markdown)
 
 
-def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, named: str) -> SelfCheck:
+def measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, named: str) -> SelfCheck:
     """Measure what a self-check lacks, with progress; leave with status 2 when interrupted."""
     reopen(record, chosen, bench)
     total, done = record.wanted + record.wanted_injected, len(record.live)
@@ -167,6 +168,8 @@ def _measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, nam
             err=True,
         )
         raise typer.Exit(2) from None
+    except LabError as error:
+        raise type(error)(f"{error}\nTo resume the self-check: {_resume(record, data, named)}") from error
     if lacking(record):
         more = max(budget_for_all(record), math.ceil(2 * record.spent_s))
         typer.echo(

@@ -37,9 +37,16 @@ def addresses(root: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        log.warning("%s: not readable (%s): no address is remembered", _file(root), error)
-        return []
-    return sorted({each for each in found if isinstance(each, str)}) if isinstance(found, list) else []
+        why = error.strerror or error if isinstance(error, OSError) else error
+    else:
+        if isinstance(found, list) and all(isinstance(each, str) for each in found):
+            return sorted(set(found))
+        why = f"wanted a list of texts, found {type(found).__name__}"
+    log.warning(
+        "%s: not readable (%s): no address is remembered; `lab devices connect ADDRESS` writes it anew",
+        *(_file(root), why),
+    )
+    return []
 
 
 def remember(root: Path, address: str) -> None:

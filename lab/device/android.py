@@ -13,14 +13,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
 
 from lab.device.adb.server import NAME, NAME_WORDS, PROTOCOL, UNREADABLE, checked_name
 from lab.device.adb.transport import AdbTransport, Attached, Server, attached
 from lab.device.android_text import battery_celsius, cpus, df_free, dumpsys_battery, dumpsys_thermal, getprop, own
 from lab.device.lease import SCRATCH
 from lab.device.transport import Completed, Device
-from lab.documents.strict import json_of
+from lab.documents.strict import Malformed, json_of
 from lab.errors import DeviceError, DeviceLost, DeviceRefused, DeviceStarting
 from lab.files import read
 from lab.islands import remedies
@@ -231,6 +233,19 @@ def _asked(transport: AdbTransport, sections: Mapping[str, str]) -> dict[str, st
     return {name: text if name in {"battery", "thermal"} else text.strip() for name, text in found.items()}
 
 
+_Word = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[ -~]*$")]
+"""A printable word. Lengths are a judgement: ours have 40 characters."""
+
+
+class _Said(BaseModel):
+    """The part of `bundle.json` that says how an agent is started; `id` goes into a path on the device."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{64}$")
+    agent: _Word
+    runtime: _Word
+    argv: tuple[_Word, ...] = Field(min_length=1, max_length=100)
+
+
 def bundle_for(agents: Path, wanted: Iterable[str], serial: str) -> Bundle:
     """Return the bundle of the first wanted ABI that has one. Raises `DeviceRefused` when none has."""
     names = tuple(wanted)
@@ -239,17 +254,17 @@ def bundle_for(agents: Path, wanted: Iterable[str], serial: str) -> Bundle:
         if not os.path.lexists(path):
             continue
         try:
-            said = cast("dict[str, Any]", json_of(read(path)))
-            bundle = Bundle(path.parent, abi, said["id"], said["agent"], said["runtime"], tuple(said["argv"]))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            said = _Said.model_validate(json_of(read(path)))
+        except (OSError, Malformed, ValidationError) as error:
+            if isinstance(error, ValidationError):
+                first = error.errors(include_url=False)[0]
+                why = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
+            else:
+                why = getattr(error, "strerror", None) or str(error)
             raise DeviceRefused(
-                f"{path}: is no agent bundle ({error!r}); build it again: {remedies.agent(abi, path.parent)}"
+                f"{path}: is no agent bundle ({why}); build it again: {remedies.agent(abi, path.parent)}"
             ) from error
-        if not re.fullmatch(r"[0-9a-f]{64}", bundle.id) or not bundle.argv:
-            raise DeviceRefused(
-                f"{path}: has no proper id or argv; build it again: {remedies.agent(abi, path.parent)}"
-            )
-        return bundle
+        return Bundle(path.parent, abi, said.id, said.agent, said.runtime, said.argv)
     raise DeviceRefused(
         f"{serial}: wanted an agent for {' or '.join(names)} in {agents}, found none. "
         f"Build it: {remedies.agent(names[-1], agents / names[-1])}"

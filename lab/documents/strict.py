@@ -43,6 +43,14 @@ def json_of(data: bytes | str, *, finite: bool = True) -> object:
     return found
 
 
+def object_of(data: bytes | str) -> dict[str, object]:
+    """Return the JSON object in `data`; raise `Malformed` as :func:`json_of`, and for any other document."""
+    found = json_of(data)
+    if not isinstance(found, dict):
+        raise Malformed(f"wanted an object, found {type(found).__name__}")
+    return found
+
+
 def toml_of(data: bytes | str) -> dict[str, object]:
     """Return the TOML document in `data`, UTF-8 if it is bytes; raise `Malformed`."""
     with _malformed():

@@ -48,13 +48,16 @@ def read_text(path: Path, table: str = "") -> str:
         beside = sorted(
             file.stem for file in islice(path.parent.glob("*.toml"), BESIDE) if _opens_with(file, table)
         )
-        raise ScenarioError(
-            f"{path}: no such file; {nearest(path.stem, beside)}known there: {', '.join(beside) or 'none'}"
-        ) from error
+        known = ", ".join(beside) or "none; check the path"
+        raise ScenarioError(f"{path}: no such file; {nearest(path.stem, beside)}known there: {known}") from error
     except UnicodeDecodeError as error:
-        raise ScenarioError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise ScenarioError(
+            f"{path}: not UTF-8 text: {error.reason} at byte {error.start}; correct the file"
+        ) from error
     except OSError as error:
-        raise ScenarioError(f"{path}: could not be read: {error.strerror or error}") from error
+        raise ScenarioError(
+            f"{path}: could not be read: {error.strerror or error}; check the path, or name another"
+        ) from error
 
 
 def _opens_with(path: Path, table: str) -> bool:
@@ -70,7 +73,7 @@ def parse(text: str, path: Path | str) -> dict[str, object]:
     try:
         return toml_of(text)
     except Malformed as error:
-        raise ScenarioError(f"{path}: not TOML: {error}") from error
+        raise ScenarioError(f"{path}: not TOML: {error}; correct it") from error
 
 
 def check(

@@ -190,7 +190,10 @@ class Session:
         outcome = carry_out(attempt.errand)
         tidy(self.bench.device, attempt.job.trial)
         if outcome.returncode != 0:
-            log.warning("the settling process of run %s did not end well: %s", self.record.id, outcome)
+            how = outcome.lost or outcome.unreadable or f"status {outcome.returncode}"
+            printed = self.bench.store.trials_folder(self.record.id) / "0000"
+            words = "the uncounted first process of run %s did not end well (%s); what it printed lies in %s"
+            log.warning(words, self.record.id, how, printed)
         return outcome
 
     # --- a trial -----------------------------------------------------------------------------------------

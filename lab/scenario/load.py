@@ -54,7 +54,9 @@ class Heading(BaseModel):
 def heading_of(run: Run) -> Heading:
     """Return the heading of a run's own copy of its scenario; raises `ScenarioError` that names the run."""
     at = f"the scenario of run {run.id}"
-    return check(Heading, parse(run.scenario_toml, at), at=at)
+    found = check(Heading, parse(run.scenario_toml, at), at=at)
+    _check_metric(found.metric, _known_kind(at, found.kind), at=at)
+    return found
 
 
 def load(path: Path, *, plan: Mapping[str, float | int] | None = None) -> Scenario:
@@ -77,12 +79,7 @@ def read(text: str, name: str, *, at: str, plan: Mapping[str, float | int] | Non
     same_name(file.scenario.name, name, at=at)
     fixed = dict(file.workload)
     kind = _kind(at, fixed)
-    metrics = WORKLOADS[kind].metrics
-    if file.scenario.metric not in metrics:
-        raise ScenarioError(
-            f"{at}: 'scenario.metric': no such metric of {kind}: {file.scenario.metric!r}; "
-            f"{nearest(file.scenario.metric, metrics)}known: {', '.join(metrics)}"
-        )
+    _check_metric(file.scenario.metric, kind, at=at)
     merged = check(Plan, file.plan.model_dump() | dict(plan or {}), at=f"{at}: [plan]")
     check_closed_loop(merged, at=at)
     return Scenario(
@@ -105,13 +102,26 @@ def _kind(at: str, fixed: dict[str, object]) -> str:
     """Remove the kind from the table of the workload and return it; raises `ScenarioError`."""
     if "kind" not in fixed:
         raise ScenarioError(f"{at}: 'workload.kind' is missing; known kinds: {', '.join(WORKLOADS)}")
-    kind = fixed.pop("kind")
+    return _known_kind(at, fixed.pop("kind"))
+
+
+def _known_kind(at: str, kind: object) -> str:
+    """Return the kind of a workload; raises `ScenarioError` for one that is none."""
     if not isinstance(kind, str) or kind not in WORKLOADS:
         raise ScenarioError(
             f"{at}: 'workload.kind': no workload {kind!r}; {nearest(str(kind), WORKLOADS)}"
             f"known kinds: {', '.join(WORKLOADS)}"
         )
     return kind
+
+
+def _check_metric(metric: str, kind: str, *, at: str) -> None:
+    """Raise `ScenarioError` unless workloads of this kind have this metric."""
+    if metric not in (metrics := WORKLOADS[kind].metrics):
+        raise ScenarioError(
+            f"{at}: 'scenario.metric': no such metric of {kind}: {metric!r}; "
+            f"{nearest(metric, metrics)}known: {', '.join(metrics)}"
+        )
 
 
 def _cells(at: str, file: _ScenarioFile, fixed: dict[str, object], kind: str) -> tuple[Cell, ...]:

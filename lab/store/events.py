@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import BufferedReader
@@ -50,6 +51,10 @@ Row = tuple[Words, int, int, int, int, int, int | None, int | None]
 
 WORDS = ("event", "name", "role", "unit", "parent", "source")
 NUMBERS = ("iteration", "index", "start_ns", "duration_ns", "cpu_ns", "true", "padded")
+
+
+NEVER_NULL = (*WORDS[:4], *NUMBERS[:5])
+"""The columns in which every row has a value."""
 
 
 class Clocks(NamedTuple):
@@ -121,13 +126,36 @@ def _named(clocks: Clocks) -> dict[str, str]:
 
 
 def _of_columns(path: Path) -> Events:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - few trials have columns
+    with _columns_of(path):
+        import pyarrow.parquet as pq  # noqa: PLC0415 - few trials have columns
 
-    file = pq.ParquetFile(path, read_dictionary=list(WORDS))
-    named = {key.decode(): value for key, value in (file.schema_arrow.metadata or {}).items()}
-    clocks = Clocks(*(int(named[name]) for name in Clocks._fields)) if "boot_ns" in named else None
-    batches = file.iter_batches(AT_ONCE, use_threads=False)
-    return Events(clocks, chain.from_iterable(_rows_of(batch.columns) for batch in batches))
+        file = pq.ParquetFile(path, read_dictionary=list(WORDS))
+        named = {key.decode(): value for key, value in (file.schema_arrow.metadata or {}).items()}
+        clocks = Clocks(*(int(named[name]) for name in Clocks._fields)) if "boot_ns" in named else None
+    return Events(clocks, _rows_in(path, file))
+
+
+def _rows_in(path: Path, file: Any) -> Iterator[Row]:
+    with _columns_of(path):
+        kinds = [str(file.schema_arrow.field(name).type) for name in (*WORDS, *NUMBERS)]
+        if [each.split("<")[0] for each in kinds] != ["dictionary"] * len(WORDS) + ["int64"] * len(NUMBERS):
+            raise TypeError(f"wanted columns of texts and of whole numbers, found {', '.join(kinds)}")
+        for batch in file.iter_batches(AT_ONCE, use_threads=False, columns=[*WORDS, *NUMBERS]):
+            if lacking := [name for name in NEVER_NULL if batch.column(name).null_count]:
+                raise TypeError(f"wanted a value in each row, found none in {', '.join(lacking)}")
+            yield from _rows_of(batch.columns)
+
+
+@contextmanager
+def _columns_of(path: Path) -> Iterator[None]:
+    """Translate what the library raises for a file that a lab did not write: `ArrowInvalid` is a ValueError."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        why = " ".join(str(error).split())[:WHY]
+        raise NotAnEvent(
+            f"{path.name} holds no columns of events ({why}); remove it: the lines say the same"
+        ) from error
 
 
 def _rows_of(columns: Sequence[Any]) -> Iterator[Any]:

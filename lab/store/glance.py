@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from lab.documents.strict import json_of
+from lab.documents.strict import object_of
 from lab.errors import StoreError
 from lab.files import RECORD_BYTES, disk_errors, read
 from lab.records import ACCEPTANCE
@@ -206,8 +206,8 @@ def path_of(root: Path, kind: Kind, record_id: str) -> Path:
     """Return where the file of a record lies; raises `StoreError` for an id that is no name of a file."""
     if len(record_id) > WORD or not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", record_id):
         raise StoreError(
-            f"{root}: wanted the id of a {kind}, of letters and digits, found {record_id[:WORD]!r}; restore the "
-            "record that names it from a copy"
+            f"{root}: wanted the id of a {kind}, of letters and digits, found {record_id[:WORD]!r}; move away "
+            "what is called so, or restore the record that names it from a copy"
         )
     return root / _PLACES[kind][0].replace("*", record_id)
 
@@ -268,12 +268,15 @@ def _record(root: Path, kind: Kind, record_id: str) -> tuple[Path, dict[str, Any
     """Return the file of a record and what it holds; raise `StoreError` when it is missing or damaged."""
     path, key = path_of(root, kind, record_id), _PLACES[kind][1]
     try:
-        return path, cast("dict[str, Any]", cast("dict[str, object]", json_of(read(path, RECORD_BYTES)))[key])
+        return path, cast("dict[str, Any]", object_of(read(path, RECORD_BYTES))[key])
     except OSError as error:
-        raise StoreError(f"{path}: could not be read: {error.strerror or error}") from error
+        raise StoreError(
+            f"{path}: could not be read: {error.strerror or error}; restore it from a copy, or move it away"
+        ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, kind, error) from error
 
 
 def _damaged(path: Path, kind: Kind, error: Exception) -> StoreError:
-    return StoreError(f"{path}: damaged, not a {kind}: {error}; restore it from a copy, or move it away")
+    why = f"{error} is missing" if isinstance(error, KeyError) else error
+    return StoreError(f"{path}: damaged, not a {kind}: {why}; restore it from a copy, or move it away")

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from lab.documents.strict import json_of
+from lab.documents.strict import object_of
 from lab.files import RECORD_BYTES, disk_errors, read
 from lab.store.glance import word
 
 log = logging.getLogger(__name__)
+
+_REMEDY = "restore it from a copy, or move it away"
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,15 @@ def builds(root: Path) -> list[BuildRow]:
 
 def _rows(path: Path) -> Iterator[BuildRow]:
     try:
-        found = cast("dict[str, Any]", json_of(read(path, RECORD_BYTES)))
+        found = cast("dict[str, Any]", object_of(read(path, RECORD_BYTES)))
         if word(found, "line") != path.stem:
             raise ValueError(f"says that it is line {found['line']}")
         rows = [_row(entry, path.stem, found["baseline"]) for entry in found["builds"]]
     except OSError as error:
-        log.warning("left out: %s: could not be read: %s", path, error.strerror or error)
+        log.warning("left out: %s: could not be read: %s; %s", path, error.strerror or error, _REMEDY)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        log.warning("left out: %s: damaged, not a line: %s; restore it from a copy, or move it away", path, error)
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        log.warning("left out: %s: damaged, not a line: %s; %s", path, why, _REMEDY)
     else:
         yield from rows
 

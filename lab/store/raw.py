@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
@@ -11,7 +12,7 @@ from lab.documents.strict import Malformed, json_of
 from lab.errors import StoreError
 from lab.files import RECORD_BYTES
 from lab.files import read as read_file
-from lab.records import Comparison, Run, SelfCheck, Trial
+from lab.records import CellVerdict, Comparison, Run, SelfCheck, Trial
 
 FORMAT = 1
 """The version of these files. A lab refuses a higher one."""
@@ -50,6 +51,14 @@ class ComparisonFile(RecordFile[Comparison]):
 
     record: Comparison = Field(alias="comparison")
 
+    @field_validator("record")
+    @classmethod
+    def _possible(cls, record: Comparison) -> Comparison:
+        """Refuse figures that no lab computes."""
+        for cell in record.cells:
+            _check_figures(cell)
+        return record
+
     @model_validator(mode="before")
     @classmethod
     def _without_old_figures(cls, document: object) -> object:
@@ -64,6 +73,14 @@ class SelfCheckFile(RecordFile[SelfCheck]):
 
     record: SelfCheck = Field(alias="selfcheck")
 
+    @field_validator("record")
+    @classmethod
+    def _possible(cls, record: SelfCheck) -> SelfCheck:
+        """Refuse figures that no lab computes."""
+        for live in record.live:
+            _check_figures(live.found)
+        return record
+
     @model_validator(mode="before")
     @classmethod
     def _without_old_figures(cls, document: object) -> object:
@@ -73,6 +90,17 @@ class SelfCheckFile(RecordFile[SelfCheck]):
         if isinstance(document, dict) and isinstance(document.get("selfcheck"), dict):
             document["selfcheck"].pop("smallest_visible", None)
         return document
+
+
+def _check_figures(cell: CellVerdict) -> None:
+    """Raise ValueError unless each p lies between 0 and 1, and each ratio is a positive number."""
+    for p in (cell.p, cell.serial_p, *([cell.missing.p] if cell.missing else [])):
+        if not 0 <= p <= 1:
+            raise ValueError(f"wanted each p of cell {cell.cell!r} between 0 and 1, found {p}")
+    change = cell.change
+    for ratio in (change.estimate, change.low, change.high) if change else ():
+        if ratio is not None and not 0 < ratio < math.inf:
+            raise ValueError(f"wanted positive numbers in the change of cell {cell.cell!r}, found {ratio}")
 
 
 def _listed(document: object, record: str, name: str) -> list[dict[str, object]]:

@@ -50,9 +50,8 @@ def sums(folder: Path) -> Mapping[str, str]:
     try:
         found = json_of(read(path, RECORD_BYTES))
     except (OSError, Malformed) as error:
-        raise StoreError(
-            f"{path}: damaged, not a seal: {error}; restore it from a copy, or move it away"
-        ) from error
+        why = error.strerror or error if isinstance(error, OSError) else error
+        raise StoreError(f"{path}: damaged, not a seal: {why}; restore it from a copy, or move it away") from error
     files = found.get("files") if isinstance(found, dict) and found.get("format") == FORMAT else None
     if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
         raise StoreError(
@@ -103,6 +102,8 @@ def refuse_changed(folder: Path, name: str) -> None:
     try:
         words = changed(folder, name)
     except OSError as error:
-        raise StoreError(f"{folder / name}: could not be read: {error.strerror or error}") from error
+        raise StoreError(
+            f"{folder / name}: could not be read: {error.strerror or error}; restore it from a copy"
+        ) from error
     if words:
         raise StoreError(words)

@@ -56,6 +56,7 @@ class Store:
         """
         self.root = root
         self._cache = Cache(root, url)
+        self._shared = url is not None
         self._told: set[str] = set()
         with disk_errors("open the store", root):
             for name in ("builds", "lines", "runs", "comparisons", "selfchecks"):
@@ -271,6 +272,8 @@ class Store:
 
     def _elsewhere(self, kind: Kind[Record], text: str) -> str:
         """Return words about records of other roots in a shared index: where they lie and what to do."""
+        if not self._shared:
+            return ""
         try:
             found = self._cache.read(lambda index: index.elsewhere(kind, text))
         except StoreError as error:

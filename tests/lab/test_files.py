@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import subprocess
@@ -162,3 +163,26 @@ def test_a_lock_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="wanted a regular file, found a pipe"), locked(tmp_path / "lock"):
         pass
+
+
+@pytest.mark.parametrize("left", ["", f"pid {2**22 + 1}: lab run, since yesterday", "pid x", "nonsense"])
+def test_who_waits_is_not_told_of_a_lab_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """A killed lab left its words; whoever holds the lock now, such as a backup, wrote none."""
+    monkeypatch.setattr("lab.files.TOLD_AFTER_S", 0.0)
+    (tmp_path / "lock").write_text(left)
+    told: list[str] = []
+    with (tmp_path / "lock").open() as backup:
+        fcntl.flock(backup, fcntl.LOCK_EX)
+
+        def tell(words: str) -> None:
+            told.append(words)
+            fcntl.flock(backup, fcntl.LOCK_UN)
+
+        with locked(tmp_path / "lock", tell=tell):
+            assert (tmp_path / "lock").read_text().startswith(f"pid {os.getpid()}: ")
+    (words,) = told
+
+    assert f"the lock {tmp_path / 'lock'}, held by another process, which wrote no name into it" in words
+    assert (tmp_path / "lock").read_text() == "", "nor does this one stay"

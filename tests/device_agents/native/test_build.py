@@ -42,11 +42,21 @@ def aar_of(path: Path, names: tuple[str, ...]) -> Path:
 
 
 @pytest.mark.parametrize(
-    "bundle", [None, "[]", '{"agent": "native", "files": []}', '{"files": [{"path": "mine"}]}']
+    "bundle",
+    [
+        None,
+        "[]",
+        "[" * 100_000,
+        "{" + " " * (1 << 20),
+        '{"agent": "native", "files": []}',
+        '{"files": [{"path": "mine"}]}',
+        '{"agent": "native", "files": [{"path": "folder"}, {"path": "mine"}]}',
+    ],
 )
 def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path: Path, bundle: str | None) -> None:
     """What somebody else put there stays, also beside a file that is called bundle.json."""
     (tmp_path / "mine").write_text("three years", encoding="ascii")
+    (tmp_path / "folder").mkdir()
     if bundle is not None:
         (tmp_path / "bundle.json").write_text(bundle, encoding="ascii")
 

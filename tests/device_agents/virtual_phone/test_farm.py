@@ -181,7 +181,7 @@ def files_of(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize("verb", ["up", "down"])
+@pytest.mark.parametrize("verb", ["up", "down", "addresses"])
 def test_a_folder_that_is_no_farm_is_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
@@ -198,7 +198,12 @@ def test_a_folder_that_is_no_farm_is_not_touched(
     before, rights = files_of(tmp_path), tmp_path.stat().st_mode
 
     with pytest.raises(FarmError, match=r"no file pocketlab-farm.*nothing was touched"):
-        farm.up(1, "x86_64", quiet) if verb == "up" else farm.down(quiet)
+        if verb == "up":
+            farm.up(1, "x86_64", quiet)
+        elif verb == "down":
+            farm.down(quiet)
+        else:
+            farm.phones(tmp_path)
 
     assert (files_of(tmp_path), tmp_path.stat().st_mode) == (before, rights)
 

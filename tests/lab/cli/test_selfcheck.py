@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from lab.cli.selfcheck import measured
+from lab.compare.selfcheck import begin
+from lab.errors import DiskFull
+from lab.files import disk_full
+from lab.records import Trial
+from lab.scenario.load import load
 from lab.store import Store
+from tests.fake_lab import FakeLab, batch_scenario
 from tests.lab_process import Lab
 from tests.saved_checks import CHECKED, EMPTY
 
@@ -27,6 +34,14 @@ timeout_s = 60
 max_gap = 0.99
 start = "never"
 """
+
+
+class FullStore(Store):
+    """A store whose disk has room for no trial."""
+
+    def save_trial(self, run_id: str, trial: Trial) -> None:
+        """Find the disk full."""
+        raise disk_full(f"save trial {trial.number} of run {run_id}", self.root)
 
 
 def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:
@@ -49,6 +64,24 @@ def test_the_command_on_this_machine(lab: Lab, tiny_build: Path, tmp_path: Path)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "there is no self-check to resume" in refused.stderr
     assert "to extend one that spent its budget, add --budget SECONDS" in refused.stderr
+
+
+def test_a_disk_that_is_full_is_told_with_the_command_that_resumes(tmp_path: Path) -> None:
+    """The message names this self-check, and no other command."""
+    (tmp_path / "short.toml").write_text(LOAD)
+    lab = FakeLab(tmp_path, batch_scenario("[4]", blocks=1))
+    chosen = load(tmp_path / "short.toml")
+    without_push = replace(lab.bench.device, scratch=None)
+    bench = replace(lab.bench, store=FullStore(tmp_path / "data"), device=without_push)
+    record = begin(chosen, bench, "fake", seed=1, comparisons=1, injected=0)
+
+    with pytest.raises(DiskFull) as refused:
+        measured(record, chosen, bench, tmp_path / "data", "short.toml")
+
+    first, last = str(refused.value).splitlines()
+    assert first.endswith("everything saved before is safe: free some space, then resume")
+    assert last.startswith("To resume the self-check: ")
+    assert f" selfcheck short.toml --resume --device fake --build {record.build} --data {tmp_path}/data" in last
 
 
 def test_a_self_check_that_spent_its_budget_is_given_more(lab: Lab, tiny_build: Path, tmp_path: Path) -> None:

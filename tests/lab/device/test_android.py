@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.device.adb.transport import AdbTransport, Attached, Server
-from lab.device.android import SCRATCH, abis, connect, describe, kind_of, name_of
+from lab.device.android import SCRATCH, abis, bundle_for, connect, describe, kind_of, name_of
 from lab.errors import DeviceLost, DeviceRefused
 from tests.farm_phones import Phone
 
@@ -113,8 +113,33 @@ def test_a_damaged_bundle_is_refused(server: Server, phone: Phone, agents: Path)
     """Its id goes into a path on the device."""
     path = agents / "x86_64" / "bundle.json"
     path.write_text(path.read_text().replace("ab" * 32, "../../x"))
-    with pytest.raises(DeviceRefused, match="has no proper id"):
+    with pytest.raises(DeviceRefused, match=r"is no agent bundle \(id: String should match"):
         connect(server, phone.address, agents)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"id": "../../x"}, "id: String should match"),
+        ({"argv": []}, "argv: Tuple should have at least 1 item"),
+        ({"argv": "sh"}, "argv: Input should be a valid tuple"),
+        ({"argv": ["agent", 1]}, r"argv\.1: Input should be a valid string"),
+        ({"argv": ["a\0b"]}, r"argv\.0: String should match"),
+        ({"runtime": "x" * 100_000}, "runtime: String should have at most 1000 characters"),
+        ({"agent": "\x1b]52;c;A\x07"}, "agent: String should match"),
+    ],
+)
+def test_a_bundle_that_says_something_else_is_refused(tmp_path: Path, change: dict[str, object], why: str) -> None:
+    """The message names the file and the key, and how the bundle is built again."""
+    path = tmp_path / "x86_64" / "bundle.json"
+    path.parent.mkdir()
+    good = {"id": "ab" * 32, "agent": "native", "runtime": "onnxruntime 1", "argv": ["agent"]}
+    path.write_text(json.dumps(good))
+    assert bundle_for(tmp_path, ("x86_64",), "serial").argv == ("agent",)
+    path.write_text(json.dumps(good | change))
+
+    with pytest.raises(DeviceRefused, match=rf"bundle\.json: is no agent bundle \({why}.*; build it again: "):
+        bundle_for(tmp_path, ("x86_64",), "serial")
 
 
 def test_a_line_of_the_list_says_what_the_phone_says(server: Server, phone: Phone) -> None:

@@ -95,9 +95,9 @@ def test_a_file_that_is_too_large_or_no_file_is_not_read(tmp_path: Path) -> None
         ("pipe", "wanted a regular file, found a pipe"),
         ("loop", "Too many levels of symbolic links"),
     ]:
-        with pytest.raises(ScenarioError, match=rf"{name}\.toml: could not be read: {words}$"):
+        with pytest.raises(ScenarioError, match=rf"{name}\.toml: could not be read: {words}; check the path"):
             read_text(tmp_path / f"{name}.toml")
-    with pytest.raises(ScenarioError, match=r"known there: none$"):
+    with pytest.raises(ScenarioError, match=r"known there: none; check the path$"):
         read_text(tmp_path / "missing.toml", "scenario")
 
 

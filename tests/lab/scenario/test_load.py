@@ -112,6 +112,9 @@ def test_a_saved_scenario_with_unknown_keys_still_has_its_heading() -> None:
     )
     with pytest.raises(ScenarioError, match=rf"^the scenario of run {run.id}: 'workload\.kind' is missing$"):
         heading_of(replace(run, scenario_toml=HEADER))
+    for known, words in (("encode_s", "no such metric of encode_image: 'x'"), ("encode_image", "no workload 'x'")):
+        with pytest.raises(ScenarioError, match=rf"^the scenario of run {run.id}: .*{words}"):
+            heading_of(replace(run, scenario_toml=text.replace(f'"{known}"', '"x"')))
 
 
 def test_an_override_may_turn_a_closed_loop_into_a_fixed_number_of_trials(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lab.store import seal
@@ -135,3 +137,28 @@ def test_few_events_get_no_columns(trial: Path) -> None:
     lay_down(trial)
 
     assert not (trial / COLUMNS).exists()
+
+
+def edited(trial: Path, table: pa.Table | None) -> Path:
+    """Replace the columns of a trial, and seal them as they are now."""
+    lay_down(trial, many_bytes=0)
+    path = trial / COLUMNS
+    path.write_bytes(b"PAR1 garbage PAR1") if table is None else pq.write_table(table, path)
+    seal.close(trial.parents[1])
+    return path
+
+
+def test_columns_that_no_lab_wrote_are_no_events(trial: Path) -> None:
+    """Whoever edits them and their seal gets an error, not a bug; the message says what to do."""
+    lay_down(trial, many_bytes=0)
+    good = pq.read_table(trial / COLUMNS)
+    nothing = good.set_column(0, "event", pa.nulls(good.num_rows, pa.string()))
+    texts = good.set_column(6, "iteration", pa.array(["x"] * good.num_rows))
+    clocks = good.replace_schema_metadata({b"boot_ns": b"x", b"monotonic_ns": b"1"})
+    for table in (None, good.drop_columns(["unit"]), nothing, texts, clocks):
+        path = edited(trial, table)
+        assert source(trial) == path
+
+        with pytest.raises(NotAnEvent, match=r"^events\.parquet holds no columns of events \(.*\); remove it: "):
+            list(read(path).rows)
+        assert not summary(trial).starts_ns

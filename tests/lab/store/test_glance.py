@@ -12,7 +12,7 @@ import pytest
 
 from lab.errors import StoreError
 from lab.store import Store
-from lab.store.glance import KINDS, Glance, Side, find, ids, last, newest, path_of, start_of
+from lab.store.glance import KINDS, Glance, Side, find, ids, last, newest, one, path_of, start_of
 from tests.saved_answers import saved_run
 from tests.saved_checks import CHECKED, CUT
 
@@ -54,6 +54,21 @@ def test_a_record_with_a_field_that_is_no_name_hides_no_other(
     assert [each.id for each in newest(store.root)] == [FIRST]
     (warning,) = caplog.messages
     assert f"{path}: damaged, not a run: " in warning and len(warning) < 400
+
+
+def test_what_is_no_record_says_what_was_wanted_and_what_to_do(store: Store) -> None:
+    """In the words of JSON, not of Python."""
+    path = store.root / "runs" / SECOND / "run.json"
+    for content, words in (("[]", "wanted an object, found list"), ("{}", "'run' is missing")):
+        path.write_text(content)
+        with pytest.raises(StoreError, match=rf"damaged, not a run: {words}; restore it from a copy, or move it"):
+            one(store.root, "run", SECOND)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(
+        StoreError, match=r"wanted a regular file, found a folder; restore it from a copy, or move"
+    ):
+        one(store.root, "run", SECOND)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\x00b", "", "²", "x" * 5_000, "..", "a\nb"])

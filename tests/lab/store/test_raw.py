@@ -6,10 +6,13 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from lab.errors import StoreError
+from lab.records import Interval
 from lab.store.raw import ComparisonFile, RunFile, SelfCheckFile, TrialFile, encode, read
 from tests.saved_checks import CHECKED
 from tests.saved_runs import comparison_of, run_of, trial_of
@@ -86,3 +89,30 @@ def test_a_comparison_of_an_older_lab_is_read(tmp_path: Path) -> None:
 
     cells = tuple(replace(cell, smallest_found=None) for cell in found.cells)
     assert read(ComparisonFile, path).record == replace(found, cells=cells)
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        ({"p": 1e39}, "wanted each p of cell 'a' between 0 and 1, found 1e+39"),
+        ({"serial_p": float("nan")}, "wanted each p of cell 'a' between 0 and 1, found nan"),
+        (
+            {"change": Interval(float("inf"), 1.0, 2.0, 0.95, 8)},
+            "wanted positive numbers in the change of cell 'a'",
+        ),
+        (
+            {"change": Interval(1.0, -1.0, 2.0, 0.95, 8)},
+            "wanted positive numbers in the change of cell 'a', found -1",
+        ),
+    ],
+)
+def test_figures_that_no_lab_computes_are_damage(figure: dict[str, Any], words: str) -> None:
+    """Of a comparison and of a self-check, edited by hand: a verdict is drawn from them."""
+    whole = comparison_of(1)
+    wrong = replace(whole.cells[0], **figure)
+    live = replace(CHECKED.live[0], found=wrong)
+
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        ComparisonFile(record=replace(whole, cells=(wrong,)))
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        SelfCheckFile(record=replace(CHECKED, live=(live,)))

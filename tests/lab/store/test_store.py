@@ -297,9 +297,7 @@ def test_a_full_disk_costs_nothing_that_was_saved(small_disk: Path) -> None:
     store.save_trial(run_of().id, trial_of(1))
     ballast = fill(small_disk)
 
-    with pytest.raises(
-        DiskFull, match=r"no space left on the disk that holds .*then resume with `lab run --resume`"
-    ):
+    with pytest.raises(DiskFull, match=r"no space left on the disk that holds .*free some space, then resume$"):
         store.save_trial(run_of().id, trial_of(2))
     with pytest.raises(DiskFull):
         store.finish_run(run_of().id, "interrupted")
