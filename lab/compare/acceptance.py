@@ -121,12 +121,11 @@ def accept(
     run, trials = _measured(bench, scenario, line, held, tell)
     tries = tuple(value for trial in trials if (value := _value(trial, scenario.metric)) is not None)
     if not steady(tries) or (known is not None and not unchanged(tries, known.median_s)):
-        found = f"{len(tries)} of {len(trials)} tries can be used{_lost(trials, scenario.metric)}"
         steps = [
             _remedy(bench, trials, tries),
             f"`lab explain {run.id[:13]}` says of each try whether it was used.",
         ]
-        refusal = f"{_refusal(bench, tries, known, found)}."
+        refusal = f"{_refusal(bench, tries, known, len(trials), _lost(trials, scenario.metric))}."
         raise RunError("\n".join([refusal, " ".join(steps), *filter(None, [instead])]))
     median = trial_median(tries)
     away = "" if known is None else f" ({100 * (median / known.median_s - 1):+.1f} % from its reference)"
@@ -199,19 +198,21 @@ def _value(trial: Trial, metric: str) -> float | None:
     return trial_median(found) if found else None
 
 
-def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None, found: str) -> str:
-    """Return why a device may not judge builds; `found` says how many tries can be used."""
+def _refusal(bench: Bench, tries: Sequence[float], known: Reference | None, begun: int, lost: str) -> str:
+    """Return why a device may not judge builds; `lost` says why not all tries that were begun can be used."""
     words = f"{bench.device.identity.name} may not judge builds"
     reach = steadiness(tries)
     if reach is None:
-        return f"{words}: wanted {TRIES} tries of its reference cell that can be used, {found}"
+        seen = f"{len(tries)} of {begun}{lost}"
+        return f"{words}: wanted {TRIES} tries of its reference cell that can be used, found {seen}"
     middle = trial_median(tries) if known is None else known.median_s
     told = ", ".join(f"{100 * (value / middle - 1):+.1f} %" for value in tries)
     if reach > WITHIN:
         known_within, most = shares(reach, WITHIN)
         return (
             f"{words}: wanted the mean of {TRIES} tries of its reference cell known within {most}, it "
-            f"is known within {known_within} only ({told} of {1000 * middle:.3g} ms; {found})"
+            f"is known within {known_within} only ({told} of {1000 * middle:.3g} ms; "
+            f"{len(tries)} of {begun} tries can be used{lost})"
         )
     return (
         f"{words}: wanted its reference cell within {stated(WITHIN)} of {1000 * middle:.3g} ms, found {told}. "

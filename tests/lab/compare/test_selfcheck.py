@@ -72,7 +72,7 @@ def test_after_a_comparison_without_a_pair_the_next_gets_twice_the_time() -> Non
     assert [round(order.budget_s, 1) for order in setting.orders] == [60.0, 87.1, 98.5]
     assert len(found.live) == 3
     assert tally(found).alike == 0
-    assert "injected. No pair was valid: give it more time" in found.missing[0]
+    assert "injected. No pair was valid; `lab explain" in found.missing[0]
 
 
 @pytest.mark.parametrize(
