@@ -191,7 +191,8 @@ def _to_resume(error: LabError, found: Comparison, sides: tuple[Side, Side] | No
         return error
     words = str(error)
     if told:
-        cause = words.splitlines()[0].partition(": ")[0]
+        clauses = words.splitlines()[0].split(": ")
+        cause = ": ".join(clauses[: 1 if " " in clauses[0] else 2])  # more than the name of a device or a file
         words = f"{cause}: why stands above, and `lab show {found.id[:13]}` prints it again"
     return type(error)(f"{words}\nTo resume the comparison: {_resume(found, sides)}")
 

@@ -229,7 +229,7 @@ def _remedy(bench: Bench, trials: Sequence[Trial], tries: Sequence[float]) -> st
         return "Other programs kept its cores busy: stop what else runs on it, and compare again."
     if len(tries) < TRIES:
         return "Mend what the tries were lost to, and compare again."
-    warm = any(UNGATED not in trial.flags for trial in trials)
+    warm = bench.senses is not None and any(UNGATED not in trial.flags for trial in trials)
     return f"{'Let it cool, stop' if warm else 'Stop'} whatever else runs on it, and compare again."
 
 

@@ -96,7 +96,7 @@ def _line(
     standing = _standing(trial)
     remarks = [_flag(flag) for flag in trial.flags if flag not in common]
     if run.suite == ACCEPTANCE and standing == "counts" and spoilt(trial):
-        remarks.append("not used for acceptance, since it began on a busy device")
+        remarks.append("so it is not used for acceptance")
     if (one.doing.cooling or one.doing.status) and trial.reason is not InvalidReason.THROTTLED:
         remarks.append("throttled")
     share = relative.get(trial.number)

@@ -15,6 +15,7 @@ import pytest
 
 from lab.builds.folder import open_build
 from lab.cli import compare as command
+from lab.cli import work
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison
 from lab.device import local
@@ -162,6 +163,7 @@ def test_a_refused_comparison_is_printed_and_written_and_its_error_said_once(
     lab.phone.stage_s = lambda job: 0.01 * 1.1 ** int(job.trial[-4:])
     monkeypatch.setattr(command, "opened", lambda data: lab.store)
     monkeypatch.setattr(command, "sides_of", lambda *wanted: lab.sides())
+    monkeypatch.setattr(work, "_pushing", lambda bench, *shown: bench)
 
     with pytest.raises(RunError) as refused:
         command.compare("a", "b", scenario="vit_batch", data=lab.store.root, html=page)

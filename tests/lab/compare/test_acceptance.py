@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -27,15 +28,20 @@ from tests.lab.report.report_runs import flat, printed
 class Busy:
     """Sensors that read nothing but how many cores other programs use; no sampler runs."""
 
-    def __init__(self, cores: float, looks: float = math.inf) -> None:
-        self.cores, self.left = cores, looks
+    def __init__(
+        self,
+        cores: float,
+        looks: float = math.inf,
+        celsius: Mapping[str, float] = MappingProxyType({"battery": 25}),
+    ) -> None:
+        self.cores, self.left, self.celsius = cores, looks, celsius
 
     def look(self, device: Device) -> Vitals:
         """Say how busy the device is; not at all after so many looks."""
         self.left -= 1
         if self.left < 0:
             self.cores = 0.1
-        return Vitals(boot_s=0.0, celsius={"battery": 25.0}, battery_level=90.0, busy_cores=self.cores)
+        return Vitals(boot_s=0.0, celsius=dict(self.celsius), battery_level=90.0, busy_cores=self.cores)
 
     def begin(self, device: Device, folder: str, bound_s: int) -> Process:
         """Refuse: what happens during a trial is not needed here."""
@@ -117,7 +123,7 @@ def test_one_lucky_try_of_a_noisy_phone_is_not_enough(make: Callable[..., Lab]) 
 def test_a_device_that_could_be_warm_is_left_to_cool(make: Callable[..., Lab]) -> None:
     """Its sensors read a temperature, and no other program was there: 20 % between tries may be heat."""
     lab = make()
-    busy(lab, Busy(cores=0.1))
+    busy(lab, Busy(cores=0.1, celsius={"skin": 25.0, "battery": 25.0}))
     lab.phone.stage_s = lambda job: 0.01 * 1.2 ** (int(job.trial[-4:]) % 2)
 
     with pytest.raises(RunError, match="Let it cool, stop whatever else runs on it"):
