@@ -118,6 +118,7 @@ def compare(
         refuse("--json and --csv print what is known, and write no file", html=html, markdown=markdown)
     store = opened(data)
     sides: tuple[Side, Side] | None = None
+    ended: LabError | None = None
     plan = {
         "all-pairs": all_pairs or None,
         "scenario": scenario,
@@ -139,7 +140,7 @@ def compare(
     elif resume:
         refuse("--resume keeps what was decided at the start", B=candidate, differs=differs, **plan)
         found, sides = resumed(store, baseline, build or [], terms_of(store, wait, tell=tell))
-        found = found if sides is None else _measured(found, sides)
+        found, ended = (found, None) if sides is None else _measured(found, sides)
     else:
         if baseline is None or candidate is None:
             raise RunError(
@@ -164,17 +165,44 @@ def compare(
             seed=secrets.randbelow(2**31) if seed is None else seed,
             budget_s=BUDGET_S if budget is None else budget,
         )
-        found = _measured(found, sides)
+        found, ended = _measured(found, sides)
     outside = [side.bench.build for side in sides or ()]
-    shown = print_comparison(store, found, outside, as_json=as_json, as_csv=as_csv, html=html, markdown=markdown)
+    try:
+        shown = print_comparison(
+            store, found, outside, as_json=as_json, as_csv=as_csv, html=html, markdown=markdown
+        )
+    except LabError as error:
+        raise _to_resume(ended or error, found, sides, told=False) from error
+    if ended is not None:
+        raise _to_resume(ended, found, sides, told=bool(found.failure) and not as_csv) from ended
     _status(found, shown)
 
 
-def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
-    """Measure what a comparison lacks, with progress; leave with status 2 when interrupted."""
-    store = sides[0].bench.store
+def _resume(comparison: Comparison, sides: tuple[Side, Side]) -> str:
+    """Return the command that resumes a comparison."""
     builds = dict.fromkeys(build_option(side.bench) for side in sides)
-    resume = f"{program()} compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
+    option = data_option(sides[0].bench.store.root)
+    return f"{program()} compare --resume {comparison.id}{option}{''.join(builds)}"
+
+
+def _to_resume(error: LabError, found: Comparison, sides: tuple[Side, Side] | None, *, told: bool) -> LabError:
+    """Return the error of a comparison with the command that resumes it; where `told` on stdout, in short."""
+    if sides is None or found.status == "finished":
+        return error
+    words = str(error)
+    if told:
+        clauses = words.splitlines()[0].split(": ")
+        cause = ": ".join(clauses[: 1 if " " in clauses[0] else 2])  # more than the name of a device or a file
+        words = f"{cause}: why stands above, and `lab show {found.id[:13]}` prints it again"
+    return type(error)(f"{words}\nTo resume the comparison: {_resume(found, sides)}")
+
+
+def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> tuple[Comparison, LabError | None]:
+    """Measure what a comparison lacks, with progress; return it with the error that ended it early, if one did.
+
+    Leaves with status 2 when interrupted.
+    """
+    store = sides[0].bench.store
     names = names_of(comparison, store.run(comparison.baseline_run), store.run(comparison.candidate_run))
     title = f"{comparison.scenario} on {comparison.device}: {names[1]} against {names[0]}"
     total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
@@ -189,13 +217,14 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
                     end(pair_words(step, names), sum(each.pairs for each in step.comparison.cells))
                     left(left_words(step))
     except KeyboardInterrupt:
-        typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {resume}", err=True)
+        words = f"\nInterrupted; every finished trial is saved. To resume: {_resume(comparison, sides)}"
+        typer.echo(words, err=True)
         raise typer.Exit(2) from None
     except LabError as error:
         if store.comparison(comparison.id).differs:
             raise
-        raise type(error)(f"{error}\nTo resume the comparison: {resume}") from error
-    return store.comparison(comparison.id)
+        return store.comparison(comparison.id), error
+    return store.comparison(comparison.id), None
 
 
 def _status(comparison: Comparison, found: View | None) -> None:
@@ -205,5 +234,4 @@ def _status(comparison: Comparison, found: View | None) -> None:
     if found.fails:
         raise Regressed
     if all(each.pairs == 0 for each in comparison.cells):
-        why = "; ".join(dict.fromkeys(each.why for each in comparison.cells))
-        raise RunError(f"comparison {comparison.id} could judge nothing, it has no valid pair: {why}")
+        raise RunError(f"comparison {comparison.id} could judge nothing: it has no valid pair; why stands above")

@@ -50,7 +50,8 @@ def explain(
 
         write(html, render_explanation_page(explanations[0]))
     elif trial is None:
-        for each in explanations:
+        measured = any(each.lines for each in explanations)
+        for each in explanations if measured else explanations[:1]:  # without a trial both sides say the same
             Terminal().print(render_explanation(each))
             print_breakdown(data, each.run)
     else:

@@ -18,7 +18,7 @@ from lab.cli.work import at_work
 from lab.compare.comparison import Step
 from lab.compare.newest import lacking, newest_selfcheck, newest_that_judged, selfcheck_to_resume
 from lab.compare.selfcheck import BUDGET_S, COMPARISONS, INJECTED, Order, begin, carry_on, comparing, reopen
-from lab.compare.tally import budget_for_all, price_of_pair
+from lab.compare.tally import budget_for_all, load_words, price_of_pair
 from lab.errors import LabError
 from lab.records import SelfCheck
 from lab.report.selfcheck import beforehand, left_words, pair_step, step
@@ -130,7 +130,7 @@ def selfcheck(
         )
         if not resume:
             alike = (one for one in earlier if one.scenario == record.scenario and price_of_pair(one))
-            for words in beforehand(record, next(alike, None)):
+            for words in beforehand(record, next(alike, None), chosen.gates.load_wait_s):
                 tell(words)
         found.append(measured(record, chosen, bench, data, scenario))
     print_selfchecks(found, as_json=as_json, as_csv=as_csv, markdown=markdown)
@@ -171,13 +171,20 @@ def measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, name
     except LabError as error:
         raise type(error)(f"{error}\nTo resume the self-check: {_resume(record, data, named)}") from error
     if lacking(record):
-        more = max(budget_for_all(record), math.ceil(2 * record.spent_s))
-        typer.echo(
-            f"To give it more time, about what the pairs so far foretell: {_resume(record, data, named)} "
-            f"--budget {more}",
-            err=True,
-        )
+        typer.echo(f"{_more(record)[0]}: {_resume(record, data, named)} --budget {_more(record)[1]}", err=True)
     return record
+
+
+def _more(record: SelfCheck) -> tuple[str, int]:
+    """Return when to go on with a self-check that spent its budget, and the budget to give it.
+
+    Without a pair nothing is foretold: it gets as much again, once what spoilt its trials is gone.
+    """
+    if price_of_pair(record):
+        words = "To give it more time, about what the pairs so far foretell"
+        return words, max(budget_for_all(record), math.ceil(2 * record.spent_s))
+    load = "once nothing else runs on the device" if load_words(record) else "once its trials count"
+    return f"To measure what is missing, {load}", math.ceil(record.spent_s + record.budget_s)
 
 
 def _resume(record: SelfCheck, data: Path, named: str) -> str:

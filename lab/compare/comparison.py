@@ -7,6 +7,7 @@ Each side is an ordinary run; block n of both is pair n of a cell. The next pair
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from lab.run.context import context_of
 from lab.run.recovery import let_end
 from lab.run.session import GONE, Session, session
 from lab.run.turn import DeviceTurn, turn_of
+from lab.scenario.known import SCENARIOS
 from lab.scenario.plan import Scenario
 from lab.stats.interval import Looks
 from lab.stats.plan import Side as Name
@@ -152,7 +154,8 @@ def measure(
             for name, side in sides.items():
                 let_end(runs[name], side.scenario, side.bench)
             if comparison.dimension in JUDGES_BUILDS:
-                accept(baseline.bench, baseline.line, held["baseline"], tell=tell)
+                instead = _instead(baseline, candidate)
+                accept(baseline.bench, baseline.line, held["baseline"], instead=instead, tell=tell)
             with ExitStack() as stack:
                 sessions: dict[Name, Session] = {
                     name: stack.enter_context(
@@ -208,6 +211,23 @@ def _subject(side: Side) -> Subject:
     inputs = inputs_of(side.scenario.cells, side.bench)
     context = context_of(side.scenario, side.scenario.cells, side.bench, inputs)
     return Subject(side.bench.device.identity.name, context)
+
+
+def _instead(baseline: Side, candidate: Side) -> str:
+    """Return how to measure both builds without a verdict, where their device may not give one."""
+    name = baseline.scenario.name
+    named = name if (SCENARIOS / f"{name}.toml").is_file() else "SCENARIO.toml"
+    lines = []
+    for bench in (baseline.bench, candidate.bench):
+        known = bench.build.folder.absolute().is_relative_to(bench.store.builds_folder.absolute())
+        build = bench.build.id[:12] if known else str(bench.build.folder)
+        kind, device = bench.device.identity.kind, bench.device.identity.name
+        on = [] if kind == "host" else ["--device", device]
+        lines.append(f"`{shlex.join(['lab', 'run', named, '--build', build, *on])}`")
+    return (
+        f"Figures without a verdict: {' and '.join(dict.fromkeys(lines))} measure each build by itself; "
+        "`lab compare --runs RUN_A RUN_B` prints the ratio of the two runs, without an interval."
+    )
 
 
 def _of_run(record: Run) -> Subject:
@@ -278,6 +298,11 @@ def _finish(
         if latest.differs:  # saved as incomparable already
             return
         verdicts = verdicts_of(latest, state_of(store, latest), goes_on=False)
+        if failure and not any(each.pairs for each in verdicts):
+            why = f"it ended before its first valid pair: {failure.splitlines()[0].removesuffix('.')}"
+            verdicts = tuple(
+                each if each.verdict == "incomparable" else replace(each, why=why) for each in verdicts
+            )
         ended = replace(latest, cells=verdicts, status=status, ended_utc=bench.clock.utc(), failure=failure)
         store.save_comparison(ended)
         for record in runs.values():  # a run whose session never began

@@ -24,7 +24,7 @@ from lab.run.context import context_of
 from lab.scenario.plan import Scenario
 from lab.stats.interval import Looks
 from lab.stats.pairs import firsts_by_block, ratios_by_block
-from lab.stats.sample import counted, medians_by_block
+from lab.stats.sample import counted, medians_by_block, spoilt
 
 COMPARISONS, INJECTED = 10, 5
 """A/A comparisons, and comparisons with an injected slow-down: the least that the lab's acceptance asks for."""
@@ -63,7 +63,8 @@ class Order:
 class Measured:
     """The outcome of an order: `ratios` are its valid pairs, candidate / baseline, in order of time.
 
-    `firsts` says of each whether the candidate was measured first; `pair_s` is what a pair took without waiting.
+    `firsts` says of each whether the candidate was measured first; `pair_s` is what a pair took without waiting;
+    `spoilt` counts the trials that other programs spoilt.
     """
 
     comparison: str
@@ -72,6 +73,7 @@ class Measured:
     firsts: tuple[bool, ...]
     trials: int
     pair_s: float | None = None
+    spoilt: int = 0
 
 
 Compare = Callable[[Order], Measured]
@@ -118,7 +120,15 @@ def carry_on(
 
 
 def _with(record: SelfCheck, measured: Measured, slow_down: float, *, spent_s: float) -> SelfCheck:
-    live = LiveCheck(measured.comparison, slow_down, measured.found, measured.trials, spent_s, measured.pair_s)
+    live = LiveCheck(
+        measured.comparison,
+        slow_down,
+        measured.found,
+        measured.trials,
+        spent_s,
+        measured.pair_s,
+        measured.spoilt,
+    )
     record = replace(record, live=(*record.live, live))
     if slow_down != 1:
         return record
@@ -270,6 +280,7 @@ def _measured(bench: Bench, comparison_id: str, inject: Inject | None) -> Measur
         tuple(firsts[block] for block in ratios),
         count,
         price_s(done.metric, {"baseline": ours, "candidate": theirs}) or None,
+        sum(map(spoilt, (*ours, *theirs))),
     )
 
 

@@ -177,8 +177,18 @@ def _missing(record: SelfCheck) -> list[str]:
     if not pair_s:
         ids = [live.comparison[:13] for live in record.live[-1:]]
         ask = f"; `lab explain {ids[0]}` says why trials do not count" if ids else ""
-        return [f"{said}. No pair was valid: give it more time{ask}"]
+        return [f"{said}. No pair was valid{load_words(record)}{ask}"]
     return [
         f"{said}. A pair took {seconds(pair_s)} without waiting; with such waits all comparisons need about "
-        f"{needed} s (--budget {needed})"
+        f"{needed} s (--budget {needed}){load_words(record)}"
     ]
+
+
+def load_words(record: SelfCheck) -> str:
+    """Return what other programs spoilt, and what to do about it, to follow a sentence; empty if they did not."""
+    spoilt = sum(live.spoilt for live in record.live)
+    if not spoilt:
+        return ""
+    trials = f"{spoilt} trial{'s'[: spoilt != 1]}"
+    more = "" if price_of_pair(record) else ", since more time alone does not help"
+    return f": other programs kept the device's cores busy in {trials}; stop what else runs on it{more}"

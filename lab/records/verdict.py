@@ -105,7 +105,8 @@ class LiveCheck:
 
     `slow_down` is the factor injected into the candidate: 1 for none (A/A). `trials` counts the valid trials,
     `spent_s` is its wall-clock seconds. `pair_s` is what a pair took without waiting (median); None where no trial
-    was measured, and in records of older labs.
+    was measured, and in records of older labs. `spoilt` counts the trials that other programs starved, or that
+    began while these kept the cores busy.
     """
 
     comparison: str
@@ -114,6 +115,7 @@ class LiveCheck:
     trials: int
     spent_s: float
     pair_s: float | None = None
+    spoilt: int = 0
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,11 @@ def lower(k: int, n: int, none: str = "none measured") -> str:
     return f"{k} of {n} (≥ {_bound(at_least(k, n))})" if n else none
 
 
-def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
+def beforehand(record: SelfCheck, before: SelfCheck | None, load_wait_s: float = 0.0) -> list[str]:
     """Return what a new self-check can show at best, and what not; `before` is an earlier one of the device.
 
-    The price of a pair is taken from there, since nothing else is known of it before the first pair.
+    The price of a pair is taken from there, since nothing else is known of it before the first pair. A run waits
+    `load_wait_s` at most for other programs: where a comparison's share of the budget is smaller, it says so.
     """
     wanted, slowed = record.wanted, record.wanted_injected
     first, most, budget_s = record.looks_first, record.looks_most, record.budget_s
@@ -54,6 +55,13 @@ def beforehand(record: SelfCheck, before: SelfCheck | None) -> list[str]:
         said.append(
             f"it cannot show rates by slow-down: they need {LEAST_PAIRS} pairs of the build with itself, and "
             f"{wanted * most} is the most it measures"
+        )
+    share_s = budget_s / (wanted + slowed)
+    if share_s < load_wait_s:
+        said.append(
+            f"on a busy machine it may show nothing: a run may wait {seconds(load_wait_s)} there for other "
+            f"programs, and the share of a comparison is {seconds(share_s)}; stop them first, or give it at least "
+            f"--budget {math.ceil(load_wait_s * (wanted + slowed))}"
         )
     if not pair_s:
         said.append(

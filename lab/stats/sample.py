@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from device_agents.reasons import InvalidReason
 from lab.errors import NotEnoughData
-from lab.records import Trial
+from lab.records import BUSY, Trial
 
 Floats = npt.NDArray[np.float64]
 Better = Literal["lower", "higher"]
@@ -56,6 +57,16 @@ def counted(trial: Trial, metric: str) -> tuple[float, ...]:
         return ()
     found = trial.samples.get(metric, ())[trial.first_steady :]
     return found if usable(found) else ()
+
+
+def spoilt(trial: Trial) -> bool:
+    """Return whether other programs took the cores that a trial needed, or kept them busy as it began."""
+    return BUSY in trial.flags or trial.reason is InvalidReason.STARVED
+
+
+def undisturbed(trial: Trial, metric: str) -> tuple[float, ...]:
+    """Return the samples of a trial that counts and was not spoilt: of these alone a device is accepted."""
+    return () if spoilt(trial) else counted(trial, metric)
 
 
 def value_of(trial: Trial, metric: str) -> float | None:

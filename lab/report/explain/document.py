@@ -35,7 +35,10 @@ class ExplainedTrial:
 
 @dataclass(frozen=True)
 class ExplanationDocument:
-    """The explanation of a run; `common` names damaged files, then what concerns most trials."""
+    """The explanation of a run; `common` names damaged files, then what concerns most trials.
+
+    `verdict` is that of the comparison that the run is a side of; empty for other runs.
+    """
 
     result: Literal["explanation"]
     run: Run
@@ -47,6 +50,7 @@ class ExplanationDocument:
     variance: tuple[str, ...]
     sources: Sources
     advice: tuple[str, ...]
+    verdict: tuple[str, ...]
 
 
 def explanation_document(found: Explanation) -> ExplanationDocument:
@@ -62,6 +66,7 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
         variance=found.variance,
         sources=found.sources,
         advice=found.advice,
+        verdict=found.verdict,
     )
 
 

@@ -29,7 +29,8 @@ def explained(store: Store, record: Run) -> Explanation:
     kept = [evidence_of(trial, folder / f"{trial.number:04d}") for trial in examined.kept]
     found = explanation_of(record, kept, metric)
     lost = (plain(f"Damaged or changed later, and not looked at: {words}.") for words in examined.problems)
-    found = replace(found, common=(*lost, *found.common), verdict=_verdict(store, record))
+    verdict, steps = _verdict(store, record)
+    found = replace(found, common=(*lost, *found.common), verdict=verdict, advice=steps or found.advice)
     if beside is not None:
         keep(own / EXPLANATION, computed_from, found)
     return found
@@ -43,12 +44,20 @@ def _beside(store: Store, record: Run) -> list[Path] | None:
         return None
 
 
-def _verdict(store: Store, record: Run) -> tuple[str, ...]:
-    """Return what was found of the two sides, if the run is one; the other side or the comparison may be gone."""
+def _verdict(store: Store, record: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what was found of the two sides, if the run is one; the other side or the comparison may be gone.
+
+    Of a comparison that ended before its first valid pair it is the cause, and second what to do about that.
+    """
     if record.comparison is None:
-        return ()
+        return (), ()
     try:
         found, _ = verdict_of(store, store.comparison(record.comparison))
     except StoreError as error:
-        return (f"unknown: {error}",)
-    return (*(each.sentence for each in found.cells), *found.beside)
+        return (f"unknown: {error}",), ()
+    if found.stopped:
+        cause, *steps = found.stopped.splitlines()
+        resume = f"`lab compare --resume {record.comparison[:13]}` measures what is missing."
+        again = f"Then {resume}" if steps else f"When the cause is gone, {resume}"
+        return (cause,), tuple(plain(step) for step in (*steps[:1], again, *steps[1:]))
+    return (*(each.sentence for each in found.cells), *found.beside), ()

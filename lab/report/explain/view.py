@@ -13,14 +13,14 @@ from datetime import datetime
 import numpy as np
 
 from device_agents.contract import InvalidReason
-from lab.records import Metric, Run, Trial
+from lab.records import ACCEPTANCE, BUSY, Metric, Run, Trial
 from lab.records.explanation import Evidence, Explanation, Group, Line, Standing
 from lab.report.explain.advice import advice
 from lab.report.explain.device import care_words, device_words, doing_words, energy_words
 from lab.report.explain.variance import split_of, variance_words
 from lab.report.reasons import FLAGS, reason_words
 from lab.report.wording import cell_phrase, listing, number_of, percent, plain, stated, varying
-from lab.stats.sample import counted, trial_median, value_of
+from lab.stats.sample import counted, spoilt, trial_median, undisturbed, value_of
 from lab.stats.steady import SHORTEST
 from lab.stats.variance import ENOUGH, TIME, Point, sources
 
@@ -42,6 +42,8 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
     relative = _relative(run, [one.trial for one in kept], metric)
     shared = Counter(flag for one in kept for flag in one.trial.flags)
     common = {flag for flag, count in shared.items() if flag == "ungated" or 2 * count > len(kept)}
+    if run.suite == ACCEPTANCE:
+        common.discard(BUSY)  # it decides here which tries are used, so each says it
     lines = tuple(_line(run, one, relative, kept, metric=metric, common=common) for one in kept)
     found = sources([point for one in kept if (point := _point(one, kept, metric)) is not None])
     split = split_of(kept, found, metric)
@@ -49,7 +51,7 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
     return Explanation(
         run=run,
         metric=metric,
-        summary=_summary(run, lines),
+        summary=_summary(run, lines, sum(bool(undisturbed(one.trial, metric.name)) for one in kept)),
         common=tuple(f"{shared[flag]} of {trials_of(len(kept))}: {_flag(flag)}" for flag in sorted(common)),
         lines=lines,
         groups=_groups(lines),
@@ -93,6 +95,8 @@ def _line(
     trial = one.trial
     standing = _standing(trial)
     remarks = [_flag(flag) for flag in trial.flags if flag not in common]
+    if run.suite == ACCEPTANCE and standing == "counts" and spoilt(trial):
+        remarks.append("so it is not used for acceptance")
     if (one.doing.cooling or one.doing.status) and trial.reason is not InvalidReason.THROTTLED:
         remarks.append("throttled")
     share = relative.get(trial.number)
@@ -195,7 +199,8 @@ def _point(one: Evidence, kept: Sequence[Evidence], metric: Metric) -> Point | N
     return Point(one.trial.cell, one.trial.block, samples, {k: v for k, v in known.items() if math.isfinite(v)})
 
 
-def _summary(run: Run, lines: Sequence[Line]) -> str:
+def _summary(run: Run, lines: Sequence[Line], used: int) -> str:
+    """Return the trials by their standing; `used` of a reference run can be used to accept its device."""
     counts = Counter(line.standing for line in lines)
     words = [{0: "none counts", 1: "1 counts"}.get(counts["counts"], f"{counts['counts']} count")]
     if counts["invalid"]:
@@ -205,6 +210,8 @@ def _summary(run: Run, lines: Sequence[Line]) -> str:
     if counts["memory"]:
         words.append(f"{counts['memory']} of the memory pass")
     text = f"{trials_of(len(lines))}: {listing(words)}." if lines else "No trial."
+    if run.suite == ACCEPTANCE and lines:
+        text += f" {used or 'None'} can be used for acceptance: a try that began on a busy device is not."
     if run.inject is not None:
         text += (
             f" A slow-down of {stated(run.inject.slow_down - 1)} was injected into {plain(run.inject.stage)}: "

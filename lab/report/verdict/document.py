@@ -32,6 +32,8 @@ class JudgedCell:
 class VerdictDocument:
     """A comparison. The sides are null, and `refusal` says why, if they differ in more than what was compared.
 
+    Without a valid pair `refusal` says why it ended before one, as when its device may not judge builds.
+
     `regressed` names the cells that make `lab compare` end with status 1.
     """
 
@@ -54,7 +56,7 @@ def verdict_document(found: View) -> VerdictDocument:
         result="verdict",
         comparison=found.comparison,
         headline=found.headline,
-        refusal=found.refusal,
+        refusal=found.refusal or found.stopped,
         metric=found.metric,
         regressed=found.fails,
         cells=tuple(_cell(each) for each in found.cells),

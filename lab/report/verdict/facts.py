@@ -62,12 +62,16 @@ def invalid_of(
     names: Names,
     *,
     metric: Metric,
+    stopped: str,
 ) -> list[str]:
-    """Return why it ended early, how to get a verdict on runs measured apart, and why trials do not count."""
-    ended = f"It ended early: {comparison.failure}"
+    """Return why it ended early, how to get a verdict on runs measured apart, and why trials do not count.
+
+    `stopped` is what the comparison says already of an early end, if it does.
+    """
+    ended = f"It ended early: {' '.join(comparison.failure.splitlines())}"
     apart = f"To get a verdict, measure in turn: `{_again(comparison, baseline[0], candidate[0])}`"
     return [
-        *([plain(ended)] if comparison.failure else []),
+        *([plain(ended)] if comparison.failure and not stopped else []),
         *([] if comparison.looks_most else [plain(apart)]),
         *_invalid(names[0], baseline[1], metric),
         *_invalid(names[1], candidate[1], metric),
@@ -76,7 +80,11 @@ def invalid_of(
 
 def _pairs(comparison: Comparison, trials: Sequence[Trial]) -> str:
     """Return how many pairs there are, what they took, and when they are judged."""
-    pairs = number_of(sum(each.pairs for each in comparison.cells), "valid pair")
+    count = sum(each.pairs for each in comparison.cells)
+    pairs = number_of(count, "valid pair")
+    if comparison.looks_most and not count:
+        spent = f"{seconds(cost_s(trials))} of device time, of a budget of {seconds(comparison.budget_s)}"
+        return f"No valid pair; {spent}. Seed {comparison.seed}"
     if not comparison.looks_most:
         return f"{pairs}, block by block; {seconds(cost_s(trials))} of device time"
     judged = (

@@ -11,13 +11,9 @@ from lab.report.wording import escape, on_device
 def render_verdict_markdown(found: View) -> str:
     """Return the sentences, the table of figures, what belongs to them, and the facts; ends with a newline."""
     figures = figures_table(found)
-    judged = [
-        *(f"{escape(each.sentence)}" for each in found.cells),
-        f"{escape(figures.title)}:",
-        draw(figures),
-        escape(figures.note),
-        *map(escape, found.beside),
-    ]
+    said = found.stopped.splitlines() or [each.sentence for each in found.cells]
+    table = [f"{escape(figures.title)}:", draw(figures), escape(figures.note)] if found.measured else []
+    judged = [*map(escape, said), *table, *map(escape, found.beside)]
     blocks = [
         f"### {escape(found.question)}",
         f"On {escape(on_device(found.baseline))}: {escape(found.headline)}.",

@@ -157,7 +157,7 @@ def sentence_of(
     """
     in_turn = comparison.looks_most > 0
     told = _told(found, metric, names, figures, place, in_turn=in_turn)
-    said = [*_finding(found, f"{told}{busy}" if told else "", names)]
+    said = [*_finding(found, f"{told}{busy}" if told else "", names, place)]
     said += _outlook(found, manner_of(metric)) if in_turn else []
     if alike:
         said.append(
@@ -206,14 +206,14 @@ def _against(figures: tuple[Interval | None, Interval | None], metric: Metric, r
     return f"{both}, the medians the other way round; " if turned else f"{both}; "
 
 
-def _finding(found: CellVerdict, told: str, names: Names) -> list[str]:
+def _finding(found: CellVerdict, told: str, names: Names, place: str) -> list[str]:
     """Return the verdict with what it rests on; trials missing on one side come first where they decided it."""
     verdict = f"same within {stated(SAME_WITHIN)}" if found.verdict == "same" else str(found.verdict)
     seen = f"in {number_of(found.pairs, 'pair')} {told}" if told else ""
     if found.missing is None:
         if found.verdict in (*CHANGED, "same"):
             return [f"{verdict}: {told}" if told else verdict]
-        return [f"{verdict}: {seen}" if seen else verdict]
+        return [f"{verdict}: {seen}" if seen else f"{verdict}{place}"]
     missing = missing_words(found.missing, names)
     if found.verdict == "cannot tell":
         return [f"cannot tell: {missing}", *([f"of the trials that count: {seen}"] if seen else [])]

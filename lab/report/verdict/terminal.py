@@ -41,14 +41,15 @@ def render_terminal(found: View) -> RenderableType:
         Text(plain(title), style="bold"),
         Text(on_device(found.baseline), style=KIND_STYLES.get(kind_of(found.baseline), "")),
     ]
-    if len(found.cells) != 1 or found.refusal:
+    if (len(found.cells) != 1 or found.refusal) and not found.stopped:
         parts.append(Text(found.headline, style=_STYLES.get(found.headline, "yellow")))
     if found.refusal:
         parts += [Text(plain(line), style="yellow") for line in found.refusal.splitlines()[1:]]
     else:
-        for each in found.cells:
+        parts += [Text(line, style="yellow") for line in found.stopped.splitlines()]
+        for each in () if found.stopped else found.cells:
             parts += _cell(each)
-        parts.append(draw(figures_table(found)))
+        parts += [draw(figures_table(found))] if found.measured else []
         parts += [Text(words) for words in found.beside]
     parts += [Text(f"! {words}", style="yellow") for words in found.invalid]
     parts += [Text(words, style="dim") for words in found.facts]

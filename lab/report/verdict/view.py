@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from device_agents.plain import plain_lines
 from lab.compare.comparable import refusal
 from lab.records import CHANGED, Cell, CellVerdict, Comparison, Interval, Metric, Run, SelfCheck, Trial
 from lab.report.verdict.facts import facts_of, invalid_of
@@ -44,7 +45,8 @@ class View:
     """A comparison with everything to print of it.
 
     `names` are those of baseline and candidate. `fails` names the cells that make a gate fail (Holm); `beside` is
-    what belongs to the figures: the builds' accuracy, and whether the machine was busy.
+    what belongs to the figures: the builds' accuracy, and whether the machine was busy. `stopped` says why there
+    is no verdict where it ended before its first valid pair, and what to do: the first line is the cause.
     """
 
     comparison: Comparison
@@ -59,6 +61,12 @@ class View:
     facts: tuple[str, ...]
     invalid: tuple[str, ...]
     refusal: str
+    stopped: str
+
+    @property
+    def measured(self) -> bool:
+        """Whether any side of any cell has a figure."""
+        return any(figure is not None for each in self.cells for figure in each.figures)
 
     @property
     def question(self) -> str:
@@ -104,7 +112,10 @@ def view(
     apart = bool(comparison.differs)  # nothing was judged, and a run of another scenario has other figures
     trials = [*baseline[1], *candidate[1]]
     runs = (baseline[0], candidate[0])
-    beside = [busy_words(baseline[0], trials, metric), accuracy_words(names, runs, manifests or {})]
+    busy = busy_words(baseline[0], trials, metric) if trials else ""
+    beside = [busy, accuracy_words(names, runs, manifests or {})]
+    stopped = _stopped(comparison, trials)
+    invalid = invalid_of(comparison, baseline, candidate, names, metric=metric, stopped=stopped)
     return View(
         comparison=comparison,
         metric=metric,
@@ -113,12 +124,22 @@ def view(
         names=names,
         cells=cells,
         fails=fails,
-        headline=_headline(comparison, cells, fails),
+        headline="no verdict" if stopped else _headline(comparison, cells, fails),
         beside=() if apart else tuple(filter(None, beside)),
         facts=tuple(facts_of(comparison, baseline, candidate, names, selfcheck=selfcheck)),
-        invalid=(() if apart else tuple(invalid_of(comparison, baseline, candidate, names, metric=metric))),
+        invalid=() if apart else tuple(invalid),
         refusal=refusal(comparison.dimension, comparison.differs) if comparison.differs else "",
+        stopped=stopped,
     )
+
+
+def _stopped(comparison: Comparison, trials: Sequence[Trial]) -> str:
+    """Return why a comparison that ended before its first valid pair has no verdict; empty for any other."""
+    early = comparison.status in ("failed", "interrupted") and not comparison.differs
+    if not early or any(each.pairs for each in comparison.cells) or (trials and not comparison.failure):
+        return ""
+    how = "failed" if comparison.status == "failed" else "was interrupted"
+    return plain_lines(f"No verdict: {comparison.failure or f'the comparison {how} before its first pair.'}")
 
 
 def _cell(

@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from lab.builds.folder import open_build
+from lab.cli import compare as command
+from lab.cli import work
 from lab.compare.acceptance import Reference, key_of, remember
 from lab.compare.comparison import Side, measure, open_comparison
 from lab.device import local
+from lab.errors import RunError
 from lab.identifiers import now_utc
 from lab.records import Inject
 from lab.report.verdict.page import render_verdict_page
@@ -25,6 +28,7 @@ from lab.run.bench import Bench, boot_of
 from lab.scenario.load import load
 from lab.store import Store
 from tests.fake_lab import uncontested
+from tests.lab.compare.compare_lab import Lab as TwoBuilds
 from tests.lab_process import ROOT, Lab
 
 TOML = """
@@ -149,6 +153,28 @@ def test_a_real_slow_down_is_found_and_fails(tmp_path: Path, tiny_build: Path, a
     assert "with prefill slowed by 200 %" in " ".join(told.facts)
     assert "<circle" in render_verdict_page(told, *trials)
     store.close()
+
+
+def test_a_refused_comparison_is_printed_and_written_and_its_error_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A phone that drifts judges nothing: stdout and the page have the cause, the error says where it stands."""
+    lab, page = TwoBuilds(tmp_path), tmp_path / "verdict.html"
+    lab.phone.stage_s = lambda job: 0.01 * 1.1 ** int(job.trial[-4:])
+    monkeypatch.setattr(command, "opened", lambda data: lab.store)
+    monkeypatch.setattr(command, "sides_of", lambda *wanted: lab.sides())
+    monkeypatch.setattr(work, "_pushing", lambda bench, *shown: bench)
+
+    with pytest.raises(RunError) as refused:
+        command.compare("a", "b", scenario="vit_batch", data=lab.store.root, html=page)
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count("fake may not judge builds: wanted the mean of 5 tries") == 1
+    assert "No verdict: fake may not judge builds" in shown and "No verdict: fake may" in page.read_text()
+    first, resume = str(refused.value).splitlines()
+    assert first.startswith("fake may not judge builds: why stands above, and `lab show ")
+    assert resume.startswith("To resume the comparison: ")
+    lab.store.close()
 
 
 def test_defaults_that_can_be_refused_are_named_in_help(lab: Lab) -> None:

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
-from lab.compare.acceptance import PATIENCE_S, steady, unchanged
+from lab.compare.acceptance import PATIENCE_S, TOLD_S, steady, unchanged
 from lab.compare.comparison import measure, open_comparison
 from lab.device.transport import Device, Process
 from lab.errors import DeviceError, RunError
 from lab.records import BUSY, Trial, Vitals
+from lab.report.explain.saved import explained
+from lab.report.verdict.document import verdict_document
+from lab.report.verdict.terminal import render_terminal
 from lab.stats.sample import trial_median
 from tests.lab.compare.compare_lab import BOOT, Lab
+from tests.lab.report.report_runs import flat, printed
 
 
 class Busy:
     """Sensors that read nothing but how many cores other programs use; no sampler runs."""
 
-    def __init__(self, cores: float, looks: float = math.inf) -> None:
-        self.cores, self.left = cores, looks
+    def __init__(
+        self,
+        cores: float,
+        looks: float = math.inf,
+        celsius: Mapping[str, float] = MappingProxyType({"battery": 25}),
+    ) -> None:
+        self.cores, self.left, self.celsius = cores, looks, celsius
 
     def look(self, device: Device) -> Vitals:
         """Say how busy the device is; not at all after so many looks."""
         self.left -= 1
         if self.left < 0:
             self.cores = 0.1
-        return Vitals(boot_s=0.0, celsius={"battery": 25.0}, battery_level=90.0, busy_cores=self.cores)
+        return Vitals(boot_s=0.0, celsius=dict(self.celsius), battery_level=90.0, busy_cores=self.cores)
 
     def begin(self, device: Device, folder: str, bound_s: int) -> Process:
         """Refuse: what happens during a trial is not needed here."""
@@ -101,8 +111,51 @@ def test_one_lucky_try_of_a_noisy_phone_is_not_enough(make: Callable[..., Lab]) 
     seconds = [0.0100, 0.0101, 0.0080, 0.0120, 0.0118]
     lab.phone.stage_s = lambda job: seconds[(int(job.trial[-4:]) - 1) % 5]
 
-    with pytest.raises(RunError, match="known within 5 %, it is known within 1"):
+    with pytest.raises(RunError, match="known within 5 %, it is known within 1") as refused:
         begin(lab)
+
+    assert [len(tries) for tries in references(lab)] == [5], "the first five decide"
+    _, remedy, instead = str(refused.value).splitlines()
+    assert remedy.startswith("Stop whatever else runs on it, and compare again"), "no temperature was read"
+    assert instead.count("`lab run ") == 2 and "`lab compare --runs RUN_A RUN_B`" in instead
+
+
+def test_a_device_that_could_be_warm_is_left_to_cool(make: Callable[..., Lab]) -> None:
+    """Its sensors read a temperature, and no other program was there: 20 % between tries may be heat."""
+    lab = make()
+    busy(lab, Busy(cores=0.1, celsius={"skin": 25.0, "battery": 25.0}))
+    lab.phone.stage_s = lambda job: 0.01 * 1.2 ** (int(job.trial[-4:]) % 2)
+
+    with pytest.raises(RunError, match="Let it cool, stop whatever else runs on it"):
+        begin(lab)
+
+
+def test_what_a_busy_device_is_refused_for_is_told_once_with_what_to_do(make: Callable[..., Lab]) -> None:
+    """In the verdict, for programs, and in what explains a side; each try says that it was not used."""
+    lab = make()
+    busy(lab, Busy(cores=8.0))
+    with pytest.raises(RunError) as refused:
+        begin(lab)
+
+    comparison = lab.store.comparison("last")
+    told = lab.told(comparison)
+    first, *steps = str(refused.value).splitlines()
+    assert told.stopped.splitlines() == [f"No verdict: {first}", *steps]
+    assert verdict_document(told).refusal == told.stopped
+    assert not any("ended early" in words for words in told.invalid)
+    assert [each.why for each in comparison.cells] == [
+        f"it ended before its first valid pair: {first.removesuffix('.')}"
+    ]
+    assert flat(printed(render_terminal(told))).count("may not judge builds") == 1
+
+    side = explained(lab.store, lab.store.run(comparison.baseline_run))
+    assert side.verdict == (f"No verdict: {first}",)
+    assert side.advice[0].startswith("Other programs kept its cores busy: stop what else runs on it")
+    assert side.advice[1].startswith(f"Then `lab compare --resume {comparison.id[:13]}`")
+
+    tries = explained(lab.store, next(run for run in lab.store.runs() if run.suite == "acceptance"))
+    assert "None can be used for acceptance" in tries.summary
+    assert all(any("not used for acceptance" in remark for remark in line.remarks) for line in tries.lines)
 
 
 def test_the_reference_is_the_median_of_the_tries(make: Callable[..., Lab]) -> None:
@@ -163,7 +216,10 @@ def test_a_busy_device_is_no_judge_and_leaves_no_reference(make: Callable[..., L
     busy(lab, senses)
     begun_s = lab.phone.clock.seconds
 
-    with pytest.raises(RunError, match=r"found 0 of (\d+) \(\1 while other programs kept its cores busy: stop"):
+    with pytest.raises(
+        RunError,
+        match=r"found 0 of (\d+) \(\1 not, because other programs kept its cores busy\)\.\nOther pro.*: stop",
+    ):
         begin(lab)
 
     assert PATIENCE_S <= lab.phone.clock.seconds - begun_s < 1.5 * PATIENCE_S
@@ -188,7 +244,10 @@ def test_a_device_that_gets_quiet_is_a_judge_after_all(
     tries = references(lab)[-1]
     spoilt = sum(BUSY in trial.flags for trial in tries)
     assert spoilt > 3 and len(tries) == spoilt + 5
-    assert "0 of 5 tries count; other programs keep its cores busy: trying for" in caplog.text
+    told = [words for words in caplog.messages if "it goes on trying for at most" in words]
+    assert told[0].startswith("fake: 0 of the 5 tries that it needs can be used so far, since other programs keep")
+    assert told[0].endswith(" for at most 5 min") or " s" in told[0]
+    assert 1 <= len(told) <= PATIENCE_S / TOLD_S
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -201,7 +260,7 @@ def test_five_tries_must_count(make: Callable[..., Lab], known: bool) -> None:
     lab.phone.replies = {BOOT: "boot-2\n"}
     lab.phone.script = lambda number: "dies" if number > begun + 1 else "none"
 
-    with pytest.raises(RunError, match=r"wanted 5 tries .*, found 1 of 5 \(4 agent_died\); `lab explain"):
+    with pytest.raises(RunError, match=r"wanted 5 tries .*, found 1 of 5 \(4 not: agent_died\)\.\n.*`lab explain"):
         begin(lab)
 
     assert len(references(lab)[-1]) == 5

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.compare.selfcheck import carry_on
 from lab.compare.tally import slow_downs, tally
 from lab.errors import DeviceLost
 from tests.lab.compare.scripted_selfcheck import RECORD, Setting
@@ -72,7 +73,7 @@ def test_after_a_comparison_without_a_pair_the_next_gets_twice_the_time() -> Non
     assert [round(order.budget_s, 1) for order in setting.orders] == [60.0, 87.1, 98.5]
     assert len(found.live) == 3
     assert tally(found).alike == 0
-    assert "injected. No pair was valid: give it more time" in found.missing[0]
+    assert "injected. No pair was valid; `lab explain" in found.missing[0]
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,19 @@ def test_it_is_resumed_where_it_was_interrupted() -> None:
     assert whole.spent_s == 15 * 32 + 4
     assert second.orders[0].ends_at == 1000 + 900 - (6 * 32 + 4)
     assert [live.slow_down for live in whole.live] == slow_downs(RECORD)
+
+
+def test_what_other_programs_spoilt_is_kept_with_its_comparison() -> None:
+    """Three trials of each comparison: the advice at the end is about load."""
+    setting = Setting(pairs=0, start_s=290.0)
+    setting.verdict = lambda order: "cannot tell"
+
+    found = carry_on(
+        RECORD,
+        lambda order: replace(setting.compare(order), spoilt=3),
+        clock=setting,
+        save=setting.save,
+    )
+
+    assert [live.spoilt for live in found.live] == [3, 3, 3]
+    assert "cores busy in 9 trials; stop what else runs on it" in found.missing[0]

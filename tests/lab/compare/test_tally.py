@@ -66,14 +66,18 @@ def test_a_spent_budget_ends_it_in_words() -> None:
 
 
 def test_a_check_without_a_valid_pair_names_what_says_why() -> None:
-    """Time may not help: the explanation of its last comparison says what does."""
+    """Time may not help: the explanation of its last comparison says what does; of load it is said at once."""
     unjudged = CellVerdict("c", "cannot tell", None, None, 1.0, 0, "")
     live = LiveCheck("0193f000-1111-7222-8333-444455556666", 1.0, unjudged, 0, 9.0)
     found = conclude(replace(RECORD, live=(live,), status="finished"))
 
-    assert found.missing[0].endswith(
-        "No pair was valid: give it more time; `lab explain 0193f000-1111` says why trials do not count"
-    )
+    assert found.missing[0].endswith("No pair was valid; `lab explain 0193f000-1111` says why trials do not count")
+    busy = conclude(replace(RECORD, live=(replace(live, spoilt=4),), status="finished"))
+    assert (
+        "No pair was valid: other programs kept the device's cores busy in 4 trials; stop what else runs on it, "
+        "since more time alone does not help; `lab explain"
+    ) in busy.missing[0]
+    assert "--budget" not in busy.missing[0], "nothing is foretold from no pair"
 
 
 def test_too_few_pairs_leave_the_rates_out_in_words() -> None:

@@ -195,3 +195,14 @@ def test_before_it_starts_a_self_check_says_what_it_can_show() -> None:
     )
     assert "too few pairs" in beforehand(replace(small, wanted=2, budget_s=100.0), earlier)[-1]
     assert "slow-downs found: none asked for" in beforehand(replace(small, wanted_injected=0), None)[1]
+
+
+def test_a_share_smaller_than_a_wait_for_other_programs_is_said_beforehand() -> None:
+    """16 s of 240 s for each of 15 comparisons, where a run may wait 60 s; with 60 s each it may pass."""
+    short = replace(RECORD, live=(), budget_s=240.0)
+
+    assert (
+        "on a busy machine it may show nothing: a run may wait 60 s there for other programs, and the share of a "
+        "comparison is 16 s; stop them first, or give it at least --budget 900"
+    ) in beforehand(short, None, 60.0)
+    assert not any("busy machine" in words for words in beforehand(replace(short, budget_s=900.0), None, 60.0))

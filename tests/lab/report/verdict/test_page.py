@@ -69,3 +69,18 @@ def test_hostile_names_are_text_on_the_page() -> None:
 
     assert "<script" not in text and "\x1b" not in text
     assert "&lt;script&gt;" in text
+
+
+def test_a_page_without_a_pair_has_no_empty_card_and_no_words_about_figures() -> None:
+    """The cause stands once, with what to do; of two cells without a trial nothing is drawn."""
+    cells = batches(4, 8)
+    verdicts = tuple(CellVerdict(cell.key, "cannot tell", None, None, 1.0, 0, "no pair") for cell in cells)
+    failure = "host may not judge builds: found 1 of 81.\nStop what else runs on it."
+    comparison = replace(CUT, metric="encode_s", status="failed", cells=verdicts, failure=failure)
+    run = run_of(cells)
+    text = render_verdict_page(view(comparison, (run, []), (run, [])), [], [])
+
+    assert text.count("No verdict: host may not judge builds: found 1 of 81.") == 1
+    assert '<p class="answer none">Stop what else runs on it.</p>' in text
+    assert "interval" not in text.split("<main>")[1] and "interleaved" not in text and "Every dot" not in text
+    assert text.split("<main>")[1].count("<section") == 2, "the verdict, and both contexts"

@@ -166,6 +166,25 @@ def test_a_comparison_that_ended_early_says_why_before_anything_else_it_lacks() 
     assert warned("") == ()
 
 
+def test_without_a_pair_each_sentence_names_its_cell_and_a_cut_is_said_once() -> None:
+    """Given up, each cell has its own reason; interrupted before the first trial, all of them have one."""
+    cells = batches(4, 8)
+    verdicts = tuple(CellVerdict(cell.key, "cannot tell", None, None, 1.0, 0, "given up") for cell in cells)
+    record = replace(compared().comparison, cells=verdicts)
+    run = run_of(cells)
+
+    given_up = view(record, (run, []), (run, []))
+    cut = view(replace(record, status="interrupted"), (run, []), (run, []))
+
+    assert [each.sentence for each in given_up.cells] == [
+        "Cannot tell at 4 patches per batch. Given up.",
+        "Cannot tell at 8 patches per batch. Given up.",
+    ]
+    assert given_up.stopped == ""
+    assert cut.stopped == "No verdict: the comparison was interrupted before its first pair."
+    assert cut.headline == "no verdict"
+
+
 def test_a_budget_that_ended_too_early_names_the_one_that_all_pairs_take() -> None:
     """Two pairs of 4 s, one trial of which waited 42 s: that wait passes, and is not what 24 pairs cost."""
     before = compared()
