@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.hints import data_option, program
+from lab.cli.hints import completed, data_option, program
 from lab.cli.judged import print_comparison
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, Regressed, only_one
+from lab.cli.output import AsCsv, AsJson, Regressed, only_one, unwritten
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -139,7 +139,7 @@ def compare(
     elif resume:
         refuse("--resume keeps what was decided at the start", B=candidate, differs=differs, **plan)
         found, sides = resumed(store, baseline, build or [], terms_of(store, wait, tell=tell))
-        found = found if sides is None else _measured(found, sides)
+        found = found if sides is None else _measured(found, sides, html, markdown)
     else:
         if baseline is None or candidate is None:
             raise RunError(
@@ -164,14 +164,19 @@ def compare(
             seed=secrets.randbelow(2**31) if seed is None else seed,
             budget_s=BUDGET_S if budget is None else budget,
         )
-        found = _measured(found, sides)
+        found = _measured(found, sides, html, markdown)
     outside = [side.bench.build for side in sides or ()]
     shown = print_comparison(store, found, outside, as_json=as_json, as_csv=as_csv, html=html, markdown=markdown)
     _status(found, shown)
 
 
-def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
-    """Measure what a comparison lacks, with progress; leave with status 2 when interrupted."""
+def _measured(
+    comparison: Comparison, sides: tuple[Side, Side], html: Path | None, markdown: Path | None
+) -> Comparison:
+    """Measure what a comparison lacks, with progress; leave with status 2 when interrupted.
+
+    Whatever ends it early says that the files were not written, and which command writes them.
+    """
     store = sides[0].bench.store
     builds = dict.fromkeys(build_option(side.bench) for side in sides)
     resume = f"{program()} compare --resume {comparison.id}{data_option(store.root)}{''.join(builds)}"
@@ -189,12 +194,13 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> Comparison:
                     end(pair_words(step, names), sum(each.pairs for each in step.comparison.cells))
                     left(left_words(step))
     except KeyboardInterrupt:
-        typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {resume}", err=True)
+        lacking = completed(unwritten(comparison.id, html=html, markdown=markdown))
+        typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {resume}{lacking}", err=True)
         raise typer.Exit(2) from None
     except LabError as error:
-        if store.comparison(comparison.id).differs:
-            raise
-        raise type(error)(f"{error}\nTo resume the comparison: {resume}") from error
+        lacking = unwritten(comparison.id, html=html, markdown=markdown)
+        again = "" if store.comparison(comparison.id).differs else f"\nTo resume the comparison: {resume}"
+        raise type(error)(f"{error}{again}{lacking}") from error
     return store.comparison(comparison.id)
 
 

@@ -83,7 +83,7 @@ def read(text: str, name: str, *, at: str, plan: Mapping[str, float | int] | Non
             f"{at}: 'scenario.metric': no such metric of {kind}: {file.scenario.metric!r}; "
             f"{nearest(file.scenario.metric, metrics)}known: {', '.join(metrics)}"
         )
-    merged = check(Plan, file.plan.model_dump() | dict(plan or {}), at=f"{at}: [plan]")
+    merged = check(Plan, file.plan.model_dump() | dict(plan or {}), at=at, tables="[plan]")
     check_closed_loop(merged, at=at)
     return Scenario(
         **file.scenario.model_dump(),
