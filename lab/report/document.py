@@ -41,7 +41,7 @@ def as_json(results: Sequence[object]) -> str:
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Return a table that begins with the line of its names, also without rows; an unknown value is an empty field.
+    """Return a table that begins with the line of its names, also without rows; an unknown value is empty.
 
     A column is any of `columns` and any other key of a row, in the order in which they are met. Control characters
     are made visible.

@@ -97,9 +97,8 @@ def find(root: Path, text: str) -> Build:
     if os.path.lexists(Path(text) / MANIFEST):
         return open_build(Path(text))
     raise BuildError(
-        f"no build {text!r}: {nearest(text, names(root))}wanted a line, the beginning of an id, or a folder with a "
-        f"{MANIFEST}; "
-        f"lines known in {root}: {_known(root)}; `lab builds add FOLDER --line NAME` adds one"
+        f"no build {text!r}: {nearest(text, names(root))}wanted a line, the beginning of an id, or a folder with "
+        f"a {MANIFEST}; lines known in {root}: {_known(root)}; `lab builds add FOLDER --line NAME` adds one"
     )
 
 

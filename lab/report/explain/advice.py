@@ -87,8 +87,8 @@ def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
         lost = f", {starved} of them starved" if starved else ""
         yield (
             len(busy),
-            f"{len(busy)} of {number_of(len(kept), 'trial')} began on a busy device{lost}{cores}: stop what else runs "
-            "there and measure again.",
+            f"{len(busy)} of {number_of(len(kept), 'trial')} began on a busy device{lost}{cores}: stop what else "
+            "runs there and measure again.",
         )
 
 
