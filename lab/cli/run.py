@@ -183,8 +183,10 @@ def _foretell(
         for device in devices.split(","):
             for words in expected_lines(expected(store, chosen, device.strip(), line, memory=memory)):
                 typer.echo(completed(words))
+    if found is None or own_image:
+        return
     wrong = []
-    for chosen in () if own_image or found is None else scenarios:
+    for chosen in scenarios:
         try:
             refuse_impossible(chosen, found)
         except ScenarioError as error:

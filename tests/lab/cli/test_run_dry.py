@@ -21,7 +21,7 @@ def test_a_misspelt_build_is_told_before_the_plan_and_with_the_nearest_name(
     write_fake_build(tmp_path / "build")
     with closing(Store(tmp_path / "data")) as store:
         store.add_build(tmp_path / "build", "nano-w8a8")
-        scenario = read(null_scenario("null"), "null", at="a test")
+        scenario = read(null_scenario("null", blocks=2), "null", at="a test")
         _foretell(store, [scenario], "host", "nano-w8", memory=False, own_image=False)
 
     first, *rest = capsys.readouterr().out.splitlines()
