@@ -122,7 +122,7 @@ def test_a_table_without_a_row_has_the_columns_of_one_with_rows(store: Store) ->
     run, compared = store.run(OTHER), store.comparison("018f0000-0002")
     why = explained(store, run)
 
-    assert tuple(listed_rows(glance.newest(store.root, ("run",)))[0]) == LISTED_COLUMNS
+    assert tuple(listed_rows([*glance.newest(store.root, ("run",))])[0]) == LISTED_COLUMNS
     assert tuple(comparison_rows(store, compared)[0]) == VERDICT_COLUMNS
     assert tuple(selfcheck_rows(CHECKED)[0]) == SELFCHECK_COLUMNS
     assert tuple(explanation_rows(why)[0]) == explanation_columns(why)

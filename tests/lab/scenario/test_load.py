@@ -199,7 +199,7 @@ REFUSED = {
     ),
     "a target without an end": (
         HEADER + WORK + SWEEP + "[plan]\ntarget = 0.02\n",
-        "[plan]: 'target', 'most' and 'budget_s' belong together",
+        "[plan] 'target', 'most' and 'budget_s' belong together",
     ),
     "no metric": (HEADER.replace('metric = "encode_s"\n', "") + WORK + SWEEP, "'scenario.metric' is missing"),
     "a metric the workload does not yield": (

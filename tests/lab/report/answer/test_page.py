@@ -79,7 +79,7 @@ def test_hostile_names_are_text_on_the_page() -> None:
 
 
 def test_the_page_draws_every_trial_and_says_what_it_knows() -> None:
-    """18 valid dots and a hollow one beside the legend's three (behind, tied, invalid), bands, a diamond: for two sizes of screen."""
+    """18 valid dots and a hollow one beside the legend's three, bands, a diamond: for two sizes of screen."""
     text, _ = page_of([example()])
 
     assert text.count('<circle class="counts"') == 2 * 18 + 2
