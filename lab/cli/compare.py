@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.hints import data_option, program
+from lab.cli.hints import completed, data_option, program
 from lab.cli.judged import print_comparison
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, refuse, tell
-from lab.cli.output import AsCsv, AsJson, Regressed, only_one
+from lab.cli.output import AsCsv, AsJson, Regressed, only_one, unwritten
 from lab.cli.work import at_work, build_option
 from lab.compare.comparison import BUDGET_S, Side, measure, open_comparison
 from lab.compare.resume import resumed
@@ -140,7 +140,7 @@ def compare(
     elif resume:
         refuse("--resume keeps what was decided at the start", B=candidate, differs=differs, **plan)
         found, sides = resumed(store, baseline, build or [], terms_of(store, wait, tell=tell))
-        found, ended = (found, None) if sides is None else _measured(found, sides)
+        found, ended = (found, None) if sides is None else _measured(found, sides, html, markdown)
     else:
         if baseline is None or candidate is None:
             raise RunError(
@@ -165,7 +165,7 @@ def compare(
             seed=secrets.randbelow(2**31) if seed is None else seed,
             budget_s=BUDGET_S if budget is None else budget,
         )
-        found, ended = _measured(found, sides)
+        found, ended = _measured(found, sides, html, markdown)
     outside = [side.bench.build for side in sides or ()]
     try:
         shown = print_comparison(
@@ -197,7 +197,9 @@ def _to_resume(error: LabError, found: Comparison, sides: tuple[Side, Side] | No
     return type(error)(f"{words}\nTo resume the comparison: {_resume(found, sides)}")
 
 
-def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> tuple[Comparison, LabError | None]:
+def _measured(
+    comparison: Comparison, sides: tuple[Side, Side], html: Path | None, markdown: Path | None
+) -> tuple[Comparison, LabError | None]:
     """Measure what a comparison lacks, with progress; return it with the error that ended it early, if one did.
 
     Leaves with status 2 when interrupted.
@@ -217,7 +219,8 @@ def _measured(comparison: Comparison, sides: tuple[Side, Side]) -> tuple[Compari
                     end(pair_words(step, names), sum(each.pairs for each in step.comparison.cells))
                     left(left_words(step))
     except KeyboardInterrupt:
-        words = f"\nInterrupted; every finished trial is saved. To resume: {_resume(comparison, sides)}"
+        lacking = completed(unwritten(comparison.id, html=html, markdown=markdown))
+        words = f"\nInterrupted; every finished trial is saved. To resume: {_resume(comparison, sides)}{lacking}"
         typer.echo(words, err=True)
         raise typer.Exit(2) from None
     except LabError as error:

@@ -14,7 +14,7 @@ from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json, write
 from lab.cli.terminal import Terminal
 from lab.errors import RunError, StoreError
 from lab.records.explanation import Explanation
-from lab.report.explain.document import explanation_document, explanation_rows
+from lab.report.explain.document import explanation_columns, explanation_document, explanation_rows
 from lab.report.explain.terminal import render_explanation, render_trial
 from lab.report.kept import EXPLANATION, judged_beside, kept
 
@@ -44,7 +44,8 @@ def explain(
     if as_json:
         print_json([explanation_document(each) for each in explanations])
     elif as_csv:
-        print_csv([row for each in explanations for row in explanation_rows(each)])
+        columns = [name for each in explanations for name in explanation_columns(each)]
+        print_csv([row for each in explanations for row in explanation_rows(each)], columns)
     elif html is not None:
         from lab.report.explain.page import render_explanation_page  # noqa: PLC0415 - jinja2: only a page needs it
 

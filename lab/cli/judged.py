@@ -9,12 +9,12 @@ import typer
 
 from lab.builds.folder import Build
 from lab.cli.hints import data_option, program
-from lab.cli.output import print_csv, print_json, short, write, write_markdown
+from lab.cli.output import print_csv, print_json, short, unwritten, write, write_markdown
 from lab.cli.terminal import Terminal
 from lab.compare.comparable import refusal
 from lab.errors import RunError
 from lab.records import Comparison, SelfCheck
-from lab.report.checked import selfcheck_document, selfcheck_rows
+from lab.report.checked import SELFCHECK_COLUMNS, selfcheck_document, selfcheck_rows
 from lab.report.document import Row
 from lab.report.selfcheck import render_markdown, render_terminal
 from lab.report.verdict import terminal
@@ -23,6 +23,13 @@ from lab.report.verdict.markdown import render_verdict_markdown
 from lab.report.verdict.saved import verdict_of
 from lab.report.verdict.view import View
 from lab.store import Store
+
+VERDICT_COLUMNS = (
+    *("comparison", "scenario", "dimension", "device", "baseline_line", "baseline_build", "candidate_line"),
+    *("candidate_build", "metric", "cell", "candidate_cell", "verdict", "change", "low", "high", "level", "pairs"),
+    *("p", "smallest_found"),
+)
+"""The columns of :func:`verdict_rows`, for a comparison without a cell."""
 
 
 def comparison_document(store: Store, comparison: Comparison) -> VerdictDocument:
@@ -54,15 +61,19 @@ def print_comparison(
     """
     if not comparison.baseline_run:
         if as_json or as_csv:
-            print_json([comparison_document(store, comparison)]) if as_json else print_csv([])
+            if as_json:
+                print_json([comparison_document(store, comparison)])
+            else:
+                print_csv([], VERDICT_COLUMNS)
             return None
-        raise RunError(f"comparison {comparison.id} measured nothing: {refusal_of(comparison)}")
+        lacking = unwritten("", html=html, markdown=markdown)
+        raise RunError(f"comparison {comparison.id} measured nothing: {refusal_of(comparison)}{lacking}")
     option = data_option(store.root)
     found, trials = verdict_of(store, comparison, outside)
     if as_json:
         print_json([verdict_document(found)])
     elif as_csv:
-        print_csv(verdict_rows(found))
+        print_csv(verdict_rows(found), VERDICT_COLUMNS)
     else:
         Terminal().print(terminal.render_terminal(found))
         sides = f"{short(comparison.baseline_run)} {short(comparison.candidate_run)}"
@@ -84,7 +95,7 @@ def print_selfchecks(
         print_json([selfcheck_document(record) for record in found])
         return
     if as_csv:
-        print_csv([row for record in found for row in selfcheck_rows(record)])
+        print_csv([row for record in found for row in selfcheck_rows(record)], SELFCHECK_COLUMNS)
         return
     for record in found:
         Terminal().print(render_terminal(record))

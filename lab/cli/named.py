@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lab.cli.options import opened, shared_index
 from lab.errors import RunError, StoreError
 from lab.store import glance
 from lab.store.glance import Glance
+from lab.store.measured import trial_files
 
 
 def named(data: Path, text: str) -> Glance:
@@ -25,12 +27,21 @@ def named(data: Path, text: str) -> Glance:
         raise StoreError(f"{error}{opened(data).elsewhere(text)}") from error
 
 
-def run_named(data: Path, text: str, command: str) -> Glance:
-    """Return the run that `text` names; raise `RunError` for what is made of runs."""
+def run_named(data: Path, text: str, command: str, *, trials: bool = False) -> Glance:
+    """Return the run that `text` names; raise `RunError` for what is made of runs.
+
+    `trials` says that `command` needs a trial: no run without one is then named, where it would fail again.
+    """
     found = named(data, text)
     if found.kind == "run":
         return found
-    raise not_a_run(found, command)
+    having = tuple(each for each in found.runs if not trials or trial_files(data, each))
+    if found.runs and not having:
+        raise RunError(
+            f"wanted a run with a trial, found {found.kind} {found.id}: neither of its sides has one; "
+            f"`lab show {found.id}` says why"
+        )
+    raise not_a_run(replace(found, runs=having), command)
 
 
 def not_a_run(found: Glance, command: str) -> RunError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,9 +45,9 @@ def print_json(results: Sequence[object]) -> None:
     typer.echo(as_json(results), nl=False)
 
 
-def print_csv(rows: Sequence[Row]) -> None:
-    """Print rows as one table, and nothing else on stdout."""
-    typer.echo(as_csv(rows), nl=False)
+def print_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Print rows as one table, and nothing else on stdout; `columns` are there without a row, too."""
+    typer.echo(as_csv(rows, columns), nl=False)
 
 
 def short(run_id: str) -> str:
@@ -98,18 +98,41 @@ def _refuse_others(path: Path) -> None:
         )
 
 
-def where(root: Path, runs: Sequence[Run], data: Path, build: str | None) -> None:
-    """Print where the results are and what to do with them; `build` is what the user named, if anything."""
+def unwritten(record: str, **files: Path | None) -> str:
+    """Return a line about files that were to be written and were not, and the command that does; empty for none.
+
+    `files` are keyed by their option; `record` is the ids of what was measured, empty where there is nothing.
+    """
+    named = {option: path for option, path in files.items() if path is not None}
+    if not named:
+        return ""
+    options = "".join(f" --{option} {shlex.quote(str(path))}" for option, path in named.items())
+    how = f"; `lab show {record}{options}` writes what was measured" if record else ": nothing was measured"
+    return f"\nNot written: {', '.join(map(str, named.values()))}{how}"
+
+
+def where(root: Path, runs: Sequence[Run], data: Path, build: str | None, counting: Container[str]) -> None:
+    """Print where the results are and what to do with them; `build` is what the user named, if anything.
+
+    `counting` are the ids of runs with a valid trial: the others are explained, they have nothing to look into.
+    """
     ids = " ".join(short(found.id) for found in runs)
     option = data_option(data)
     typer.echo(f"Results: {root}")
     typer.echo(
         f"  {program()} show {ids}{option} --html report.html   # one page: charts, every trial, the context"
     )
-    typer.echo(f"  {program()} trace {short(runs[-1].id)}{option}   # for ui.perfetto.dev: one track per unit")
-    if runs[-1].context.facts.get("device_kind") == "host":
-        outside = build is not None and not (root / "builds" / runs[-1].build).is_dir()
+    for found in runs:
+        if found.id not in counting:
+            why = f"why no trial of {found.scenario} counts, and what to do"
+            typer.echo(f"  {program()} explain {short(found.id)}{option}   # {why}")
+    good = next((found for found in reversed(runs) if found.id in counting), None)
+    if good is None:
+        return
+    typer.echo(f"  {program()} trace {short(good.id)}{option}   # for ui.perfetto.dev: one track per unit")
+    if good.context.facts.get("device_kind") == "host":
+        outside = build is not None and not (root / "builds" / good.build).is_dir()
         again = f" --build {shlex.quote(str(build))}" if outside else ""
         typer.echo(
-            f"  {program()} profile {short(runs[-1].id)}{option}{again}   # products, attention, unpacking, rest"
+            f"  {program()} profile {short(good.id)}{option}{again}   # products, attention, unpacking, rest"
         )

@@ -13,6 +13,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     Task,
     TaskID,
     TextColumn,
@@ -92,9 +93,9 @@ class Display:
             share.add(now - last, counts=trial.valid)
             last = now
             if not trial.valid:
-                bad[str(trial.reason)] += 1
+                bad[str(trial.reason or "invalid")] += 1
             if self._bars is None and self.tally.done % TOLD_TRIALS == 0:
-                self.say(self._line(title, bad))
+                self.say(self._line(title, share, bad))
             self._draw()
 
         try:
@@ -115,17 +116,18 @@ class Display:
             share.begun, share.done = True, done
         return share
 
-    def _line(self, title: str, bad: Mapping[str, int]) -> str:
-        """Return where all runs are, and how long they may still take."""
-        left = self.tally.left()
-        return f"{title}: {self.tally.place()}{_not_counting(bad)}{left and f'; {left}'}"
+    def _line(self, title: str, share: Share, bad: Mapping[str, int]) -> str:
+        """Return where a run is, then where all of them are, and how long they may still take."""
+        own = f"{title}: {share.place()}{_not_counting(bad)}"
+        return "; ".join(filter(None, (own, self.tally.place(), self.tally.left())))
 
     def _draw(self) -> None:
         """Bring the one line up to date."""
         if self._bars is None:
             return
         if self._task is None:
-            self._task = self._bars.add_task("", total=None, left="")
+            of = "in all" if len(self.tally.shares) > 1 else ""
+            self._task = self._bars.add_task("", total=None, left="", of=of)
         done, total, left = self.tally.done, self.tally.total, self.tally.left()
         self._bars.update(self._task, description=self._about, completed=done, total=total, left=left)
 
@@ -188,6 +190,14 @@ def _watch(bars: Progress, task: TaskID, title: str) -> Watch:
     return watch
 
 
+class _Of(ProgressColumn):
+    """Of what the numbers beside it are, where the line names one run and counts several."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text."""
+        return Text(task.fields.get("of", ""))
+
+
 class _Left(TimeRemainingColumn):
     """The time left: in a tally's words, else as the pace of the bar suggests."""
 
@@ -201,6 +211,7 @@ def _bars(console: Console) -> Progress:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=12),
+        _Of(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         _Left(),

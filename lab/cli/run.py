@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ import typer
 from lab.cli.answers import print_answers
 from lab.cli.hints import completed, data_option, program
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, refuse, tell
-from lab.cli.output import short, where, write
+from lab.cli.output import short, unwritten, where, write
 from lab.cli.tally import Share, share_of
 from lab.cli.terminal import Terminal
 from lab.cli.work import at_work, build_option
@@ -121,7 +122,9 @@ def run(
         refuse("--resume measures what its run lacks", **{"dry-run": dry_run or None})
         why = "--resume continues the plan its run began with"
         refuse(why, suite=suite, seed=seed, blocks=blocks, iterations=iterations)
-        answers = [_resumed(unfinished(store, name), store, build, terms)]
+        record = unfinished(store, name)
+        with _files(lambda: [record], html):
+            answers = [_resumed(record, store, build, terms)]
     else:
         given = {"blocks": blocks, "most": blocks, "iterations": iterations}
         plan = {k: v for k, v in given.items() if v is not None}
@@ -139,16 +142,29 @@ def run(
             benches = with_image(benches, scenarios, image, instruction, wait)
         begin = Beginner(suite or "", line, seed, memory)
         shares = [share_of(len(each.cells), each.plan, memory=memory) for each in scenarios for _ in benches]
-        if len(benches) == 1:
-            answers, failed = _one_by_one(benches[0], scenarios, begin, shares)
-        else:
-            answers, failed = _everywhere(benches, scenarios, terms, begin, shares)
+        with _files(lambda: [record for record, _ in begin.begun], html):
+            if len(benches) == 1:
+                answers, failed = _one_by_one(benches[0], scenarios, begin, shares)
+            else:
+                answers, failed = _everywhere(benches, scenarios, terms, begin, shares)
     if answers:
-        where(store.root, [found.run for found, _ in answers], data, build)
+        counting = {found.run.id for found, trials in answers if any(trial.valid for trial in trials)}
+        where(store.root, [found.run for found, _ in answers], data, build, counting)
     if html is not None:
         write(html, render_html(answers))
     if failed:
         raise typer.Exit(2)
+
+
+@contextmanager
+def _files(records: Callable[[], Sequence[Run]], html: Path | None) -> Iterator[None]:
+    """Say, when measuring ends early, that the page was not written and which command writes it."""
+    try:
+        yield
+    except (typer.Exit, LabError):
+        if lacking := unwritten(" ".join(short(record.id) for record in records()), html=html):
+            tell(completed(lacking.strip()))
+        raise
 
 
 def _foretell(
@@ -158,17 +174,19 @@ def _foretell(
 
     Raises `ScenarioError` for cells that the build cannot do; of an image of the user's own nothing is known yet.
     """
-    for chosen in scenarios:
-        for device in devices.split(","):
-            for words in expected_lines(expected(store, chosen, device.strip(), line, memory=memory)):
-                typer.echo(completed(words))
+    found = None
     try:
         found = store.find_build(line)
     except BuildError as error:
         typer.echo(completed(f"! {error}"))
+    for chosen in scenarios:
+        for device in devices.split(","):
+            for words in expected_lines(expected(store, chosen, device.strip(), line, memory=memory)):
+                typer.echo(completed(words))
+    if found is None or own_image:
         return
     wrong = []
-    for chosen in () if own_image else scenarios:
+    for chosen in scenarios:
         try:
             refuse_impossible(chosen, found)
         except ScenarioError as error:
@@ -229,6 +247,7 @@ def _one_by_one(
                         raise
                     display.say(f"{chosen.name} failed: {str(error).splitlines()[0]}")
                     failures.append(f"{chosen.name}: {error}{_to_resume(record, answers, bench)}")
+                    answers += _stopped(record, answers, bench)
     except KeyboardInterrupt:
         _print_together(answers)
         how = f" To resume: {_resume(record, bench)}" if record else ""
@@ -248,6 +267,14 @@ def _to_resume(record: Run | None, answers: Sequence[Answered], bench: Bench) ->
     if record is None or any(found.run.id == record.id for found, _ in answers):
         return ""
     return f"\nTo resume the run: {_resume(record, bench)}"
+
+
+def _stopped(record: Run | None, answers: Sequence[Answered], bench: Bench) -> list[Answered]:
+    """Return the answer of a run that stopped with trials none of which counts: it stands among the others."""
+    if record is None or any(found.run.id == record.id for found, _ in answers):
+        return []
+    found = answer_of(bench.store, bench.store.run(record.id))
+    return [found] if found[1] and not any(trial.valid for trial in found[1]) else []
 
 
 def _tell_failures(

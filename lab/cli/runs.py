@@ -11,7 +11,7 @@ from lab.cli.hints import program
 from lab.cli.options import DATA, Data
 from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json
 from lab.cli.terminal import Terminal
-from lab.report.listed import listed, listed_rows, listed_table
+from lab.report.listed import LISTED_COLUMNS, listed, listed_rows, listed_table
 from lab.report.terminal import draw
 from lab.store import glance
 
@@ -37,7 +37,7 @@ def runs(
     if as_json:
         print_json([listed(each) for each in found])
     elif as_csv:
-        print_csv(listed_rows(found))
+        print_csv(listed_rows(found), LISTED_COLUMNS)
     elif found:
         there = glance.ids(data)
         names = [glance.start_of(each.id, there) for each in found]

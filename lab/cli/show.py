@@ -50,7 +50,8 @@ def show(
     if as_json:
         print_json([_document(data, each) for each in found])
     elif as_csv:
-        print_csv([row for each in found for row in _rows(data, each)])
+        tables = [_rows(data, each) for each in found]
+        print_csv([row for rows, _ in tables for row in rows], [name for _, names in tables for name in names])
     elif html is not None or markdown is not None or percentiles:
         _write(data, found, html=html, markdown=markdown)
     else:
@@ -111,13 +112,14 @@ def _document(data: Path, found: Glance) -> object:
     return selfcheck_document(store.selfcheck(found.id))
 
 
-def _rows(data: Path, found: Glance) -> list[Row]:
+def _rows(data: Path, found: Glance) -> tuple[list[Row], Sequence[str]]:
+    """Return the rows of a record, and the columns that they have also where there is none."""
     if found.kind == "run":
-        return answer_rows(answer_named(data, found.id))
-    from lab.cli.judged import comparison_rows  # noqa: PLC0415 - as above
-    from lab.report.checked import selfcheck_rows  # noqa: PLC0415 - as above
+        return answer_rows(answer_named(data, found.id)), ()  # a run has a cell
+    from lab.cli.judged import VERDICT_COLUMNS, comparison_rows  # noqa: PLC0415 - as above
+    from lab.report.checked import SELFCHECK_COLUMNS, selfcheck_rows  # noqa: PLC0415 - as above
 
     store = opened(data)
     if found.kind == "comparison":
-        return comparison_rows(store, store.comparison(found.id))
-    return selfcheck_rows(store.selfcheck(found.id))
+        return comparison_rows(store, store.comparison(found.id)), VERDICT_COLUMNS
+    return selfcheck_rows(store.selfcheck(found.id)), SELFCHECK_COLUMNS

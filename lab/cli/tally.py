@@ -41,6 +41,12 @@ class Share:
         """Planned trials that are still to be measured."""
         return 0 if self.over else max(0, self.planned - self.done)
 
+    def place(self) -> str:
+        """Return how far the run is, in words; a closed loop has no last trial that is known."""
+        if self.begun and not self.left and self.extra:
+            return f"{number_of(self.done, 'trial')}, more where intervals are wide"
+        return f"{self.done} of {number_of(max(self.done, self.planned), 'trial')}"
+
     @property
     def extra(self) -> int:
         """Trials that a closed loop may still add: it is bounded by those that count."""
@@ -66,10 +72,12 @@ class Tally:
         return sum(share.done for share in self.shares)
 
     def place(self) -> str:
-        """Return how far the runs are, in words; a closed loop has no last trial that is known."""
+        """Return how far all runs are together, in words; empty for a single one, whose own words tell it."""
+        if len(self.shares) < 2:
+            return ""
         if any(share.begun and not share.left and share.extra for share in self.shares):
-            return f"{number_of(self.done, 'trial')}, more where intervals are wide"
-        return f"{self.done} of {number_of(self.total, 'trial')}"
+            return f"{self.done} in all"
+        return f"{self.done} of {self.total} in all"
 
     def left(self) -> str:
         """Return the time left in words: that of planned trials, and what a closed loop may add; empty at first.

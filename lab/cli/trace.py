@@ -26,7 +26,7 @@ def trace(
 
     Several runs go into one file, where their trials begin together.
     """
-    found = [run_named(data, text, "lab trace") for text in runs or ["last"]]
+    found = [run_named(data, text, "lab trace", trials=True) for text in runs or ["last"]]
     numbers, pieces = trace_of_saved(data, found, trial, iteration)
     names = "-".join(f"{run.id}-{number}" for run, number in zip(found, numbers, strict=True))
     write(out or Path(f"trace-{names}.json"), pieces)

@@ -77,21 +77,22 @@ def parse(text: str, path: Path | str) -> dict[str, object]:
 
 
 def check(
-    model: type[Checked], values: Mapping[str, object], *, at: str, tables: Mapping[str, str] | None = None
+    model: type[Checked], values: Mapping[str, object], *, at: str, tables: Mapping[str, str] | str = ""
 ) -> Checked:
     """Return `values` as a `model`; raise `ScenarioError` with one line for each wrong key.
 
-    Each line begins with `at`, the file. `tables` gives the table of a key, where it is not the whole file.
+    Each line begins with `at`, the file, then names the table, as ``[plan]``. `tables` is the table of `values`,
+    or that of each key, where they are not the whole file.
     """
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
         every = error.errors(include_url=False)
         problems = every[:PROBLEMS]
-        places = [(tables or {}).get(str(problem["loc"][0]), "") for problem in problems]
-        words = [
-            f"{place} {_words(model, problem)}".lstrip() for place, problem in zip(places, problems, strict=True)
+        places = [
+            tables if isinstance(tables, str) else tables.get(str(problem["loc"][0]), "") for problem in problems
         ]
+        words = [_words(model, problem, place) for place, problem in zip(places, problems, strict=True)]
         lines = [f"{at}: {line}" for line in words]
         lines += [f"{at}: and {len(every) - PROBLEMS} more"] if len(every) > PROBLEMS else []
         raise ScenarioError("\n".join(lines)) from error
@@ -103,12 +104,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
-def _words(model: type[BaseModel], problem: ErrorDetails) -> str:
-    place = [str(part) for part in problem["loc"]]
-    key = ".".join(place)
+def _words(model: type[BaseModel], problem: ErrorDetails, table: str) -> str:
+    """Return what is wrong with a key of `table`, which is empty for the whole file."""
+    *outer, own = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        known = _known_keys(model, place[:-1])
-        return f"unknown key {key!r}; {nearest(place[-1], known)}known keys: {', '.join(known)}"
+        known = _known_keys(model, outer)
+        inner = ".".join([*filter(None, [table.strip("[]")]), *outer])
+        place = table if not outer else f"[{inner}]"
+        return f"{place} unknown key {own!r}; {nearest(own, known)}known keys: {', '.join(known)}".lstrip()
+    key = ".".join([*outer, own])
+    return f"{table} {_wrong(key, problem)}".lstrip()
+
+
+def _wrong(key: str, problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{key!r} is missing"
     wanted = (

@@ -26,6 +26,13 @@ def selfcheck_document(record: SelfCheck) -> SelfCheckDocument:
     return SelfCheckDocument("selfcheck", record, tuple(sentences(record)), tuple(notes(record)))
 
 
+SELFCHECK_COLUMNS = (
+    *("selfcheck", "device", "comparison", "slow_down", "cut_short", "verdict", "change", "low", "high", "level"),
+    *("pairs", "trials", "spent_s"),
+)
+"""The columns of :func:`selfcheck_rows`, for a self-check without a comparison."""
+
+
 def selfcheck_rows(record: SelfCheck) -> list[Row]:
     """Return a row for each live comparison; `slow_down` is the factor injected into the candidate."""
     return [

@@ -40,15 +40,15 @@ def as_json(results: Sequence[object]) -> str:
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """Return a table with a line of names (none without rows); an unknown value is an empty field.
+def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Return a table that begins with the line of its names, also without rows; an unknown value is empty.
 
-    A column is any key of any row, in the order in which they are met. Control characters are made visible.
+    A column is any of `columns` and any other key of a row, in the order in which they are met. Control characters
+    are made visible.
     """
-    if not rows:
-        return ""
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    names = dict.fromkeys([*columns, *(name for row in rows for name in row)])
+    writer = csv.DictWriter(out, list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return out.getvalue()

@@ -37,6 +37,13 @@ def listed(found: Glance) -> Listed:
     return Listed(result="listed", **vars(found))
 
 
+LISTED_COLUMNS = (
+    *("kind", "id", "started_utc", "status", "scenario", "suite", "device", "build_line", "build"),
+    *("candidate_line", "candidate_build", "part_of"),
+)
+"""The columns of :func:`listed_rows`, for an empty list."""
+
+
 def listed_rows(found: Sequence[Glance]) -> list[Row]:
     """Return the rows of the list; a comparison has a second build, the candidate."""
     none = Side("", "")

@@ -74,7 +74,11 @@ def _chosen(root: Path, run: Glance, trial: int | None, iteration: int | None) -
     number = trial if trial is not None else next(iter(valid or trials), None)
     folder = root / "runs" / run.id
     place = folder / "trials" / f"{number or 0:04d}"
-    if number is None or not (place / EVENTS).is_file():
+    if number is None:
+        raise RunError(f"run {run.id} has no trial, so no trace: `lab explain {run.id[:13]}` says what to do")
+    if not (place / EVENTS).is_file():
+        if number in trials:
+            raise RunError(f"trial {number} of run {run.id} has no events: its agent wrote none, or they are lost")
         known = f"0 to {max(trials)}" if trials else "none"
         raise RunError(f"run {run.id} has no trial {number}; it has {known} (0 is the uncounted first process)")
     path = events.source(place)

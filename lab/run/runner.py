@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from statistics import mean
 
 from device_agents.contract import InvalidReason
@@ -159,7 +159,10 @@ def _next_block(record: Run, scenario: Scenario, done: Mapping[int, Trial], bloc
 
 
 def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
-    """Raise `RunError` when none of a run's first trials counts: one block, or PATIENCE if reasons may pass."""
+    """Raise `RunError` when none of a run's first trials counts: one block, or PATIENCE if reasons may pass.
+
+    A run that lacks nothing more ends by itself, without an answer.
+    """
     blocks, rest = divmod(len(done), len(record.cells))
     first = [trial for number, trial in done.items() if number <= len(done)]
     if rest or len(first) != len(done) or any(trial.valid for trial in first):
@@ -167,8 +170,11 @@ def _stop_if_hopeless(record: Run, done: Mapping[int, Trial]) -> None:
     patient = max(2, -(-PATIENCE // len(record.cells)))
     if blocks != (patient if any(trial.reason in PASSING for trial in first) else 1):
         return
+    lacks = blocks < record.blocks or record.memory or (record.target is not None and goes_on(record))
+    if not lacks:
+        return
     reasons: dict[InvalidReason | None, Trial] = {trial.reason: trial for trial in first}
-    words = "; ".join(f"{trial.cell}: {reason}: {trial.detail}" for reason, trial in reasons.items())
+    words = _lost(reasons.values())
     which = "its first block" if blocks == 1 else f"its first {blocks} blocks"
     advice = "" if blocks == 1 else f". `lab explain {record.id[:13]}` says what to do; then resume it"
     raise RunError(
@@ -182,7 +188,7 @@ def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial])
     if not trials or any(trial.valid for trial in trials):
         return
     first = {trial.reason: trial for trial in reversed(trials)}
-    words = "; ".join(f"{trial.cell}: {trial.reason}: {trial.detail}" for trial in first.values())
+    words = _lost(first.values())
     folder = store.trials_folder(record.id)
     lost = f"none of its {len(trials)} trials counts" if len(trials) > 1 else "its trial does not count"
     raise RunError(
@@ -190,3 +196,8 @@ def refuse_if_nothing_counts(store: Store, record: Run, trials: Sequence[Trial])
         f"`lab explain {record.id[:13]}` says what to do before you start a new run; the agents' own "
         f"output lies in {folder}"
     )
+
+
+def _lost(trials: Iterable[Trial]) -> str:
+    """Return why trials do not count; an invalid trial of an older lab may have no reason."""
+    return "; ".join(f"{trial.cell}: {trial.reason or 'no reason'}: {trial.detail}" for trial in trials)

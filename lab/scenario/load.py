@@ -80,7 +80,7 @@ def read(text: str, name: str, *, at: str, plan: Mapping[str, float | int] | Non
     fixed = dict(file.workload)
     kind = _kind(at, fixed)
     _check_metric(file.scenario.metric, kind, at=at)
-    merged = check(Plan, file.plan.model_dump() | dict(plan or {}), at=f"{at}: [plan]")
+    merged = check(Plan, file.plan.model_dump() | dict(plan or {}), at=at, tables="[plan]")
     check_closed_loop(merged, at=at)
     return Scenario(
         **file.scenario.model_dump(),

@@ -98,21 +98,21 @@ def check_closed_loop(plan: Plan, *, at: str) -> None:
     """
     most = plan.blocks if plan.most is None else plan.most
     if most < plan.blocks:
-        raise ScenarioError(f"{at}: [plan]: 'most' is {most}, fewer than 'blocks', {plan.blocks}: raise it")
+        raise ScenarioError(f"{at}: [plan] 'most' is {most}, fewer than 'blocks', {plan.blocks}: raise it")
     if most == plan.blocks and (plan.target is None or plan.most is not None):
         return
     if plan.target is None or plan.budget_s is None or plan.most is None:
         raise ScenarioError(
-            f"{at}: [plan]: 'target', 'most' and 'budget_s' belong together: the half-width wanted of every "
+            f"{at}: [plan] 'target', 'most' and 'budget_s' belong together: the half-width wanted of every "
             "interval, and the trials and device-seconds at which to give up; add what is missing"
         )
     if plan.most < LOOP_MOST:
         raise ScenarioError(
-            f"{at}: [plan]: wanted 'most' of at least {LOOP_MOST} where there is a 'target' (an interval that "
+            f"{at}: [plan] wanted 'most' of at least {LOOP_MOST} where there is a 'target' (an interval that "
             f"is computed after every trial needs that many), found {plan.most}"
         )
     if plan.blocks < LOOP_BLOCKS:
         raise ScenarioError(
-            f"{at}: [plan]: wanted at least {LOOP_BLOCKS} blocks where there is a 'target' (fewer trials give no "
+            f"{at}: [plan] wanted at least {LOOP_BLOCKS} blocks where there is a 'target' (fewer trials give no "
             f"interval), found {plan.blocks}"
         )

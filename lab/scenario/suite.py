@@ -41,7 +41,7 @@ def load_suite(path: Path) -> Suite:
     """Read a suite, and check its plan and that its scenarios lie beside it; raises `ScenarioError`."""
     file = check(_SuiteFile, parse(read_text(path, "suite"), path), at=str(path))
     same_name(file.suite.name, path.stem, at=str(path))
-    plan = check(Plan, file.plan, at=f"{path}: [plan]").model_dump(exclude_unset=True)
+    plan = check(Plan, file.plan, at=str(path), tables="[plan]").model_dump(exclude_unset=True)
     names = file.suite.scenarios
     beside = sorted(other.stem for other in path.parent.glob("*.toml") if other != path)
     for i, name in enumerate(names):

@@ -11,6 +11,7 @@ from pathlib import Path
 from device_agents.contract import ForeignManifest, canonical_json
 from lab.builds.folder import MANIFEST, Build, open_build, verify
 from lab.builds.packing import open_or_pack
+from lab.documents.tables import nearest
 from lab.errors import BuildError, DiskFull, StoreError
 from lab.files import disk_errors, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
@@ -96,8 +97,8 @@ def find(root: Path, text: str) -> Build:
     if os.path.lexists(Path(text) / MANIFEST):
         return open_build(Path(text))
     raise BuildError(
-        f"no build {text!r}: wanted a line, the beginning of an id, or a folder with a {MANIFEST}; "
-        f"lines known in {root}: {_known(root)}; `lab builds add FOLDER --line NAME` adds one"
+        f"no build {text!r}: {nearest(text, names(root))}wanted a line, the beginning of an id, or a folder with "
+        f"a {MANIFEST}; lines known in {root}: {_known(root)}; `lab builds add FOLDER --line NAME` adds one"
     )
 
 

@@ -9,7 +9,7 @@ ours, not their size.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,8 +97,21 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Sign:
+    """A sign of the legend: a dot of a trial's `style`, or the band of a row, in the colour of `standing`."""
+
+    shape: Literal["dot", "band", "line"]
+    standing: str
+    style: str
+    meant: str
+
+
+@dataclass(frozen=True)
 class Chart:
-    """Everything the template needs; `published` is None where no figure is of the headline metric."""
+    """Everything the template needs; `published` is None where no figure is of the headline metric.
+
+    `signs` are those that the chart has.
+    """
 
     width: float
     height: float
@@ -109,6 +122,7 @@ class Chart:
     ours: Panel
     published: Panel | None
     logarithmic: bool
+    signs: tuple[Sign, ...]
 
 
 def charts(answer: Answer, trials: Sequence[Trial]) -> list[Chart]:
@@ -158,7 +172,28 @@ def chart(answer: Answer, trials: Sequence[Trial], shape: Shape = LARGE) -> Char
         ours=ours,
         published=published,
         logarithmic=scale.log,
+        signs=tuple(_signs(rows)),
     )
+
+
+def _signs(rows: Sequence[Row]) -> Iterator[Sign]:
+    """Yield what a chart's rows have: their trials in each row's colour, lost trials, bands and bare estimates."""
+    counting = dict.fromkeys(row.standing for row in rows if any(mark.standing == "counts" for mark in row.marks))
+    for number, standing in enumerate(counting):
+        of = f" ({standing})" if len(counting) > 1 else ""
+        more = ", first block on top: a slope is drift" if number == 0 else ""
+        yield Sign("dot", standing, "counts", f"a trial{of}{more}")
+    lost = {mark.standing for row in rows for mark in row.marks}
+    if "invalid" in lost:
+        yield Sign("dot", "", "invalid", "invalid trial, counts for nothing")
+    if "unsteady" in lost:
+        yield Sign("dot", "", "unsteady", "trial that never settled, counts for nothing")
+    bands = [row for row in rows if len(row.band) > 1]
+    bare = [row for row in rows if len(row.band) == 1]
+    if bands:
+        yield Sign("band", bands[0].standing, "", "estimate and interval")
+    if bare:
+        yield Sign("line", bare[0].standing, "", "estimate of too few trials for an interval")
 
 
 def _row(
@@ -221,7 +256,7 @@ def _mark(trial: Trial, value: float, metric: Metric, y: float, scale: Scale) ->
     standing: Literal["counts", "invalid", "unsteady"] = "counts"
     reason = ""
     if not trial.valid:
-        standing, reason = "invalid", f", invalid: {trial.reason} {plain(trial.detail)}".rstrip()
+        standing, reason = "invalid", f", invalid: {trial.reason or 'no reason'} {plain(trial.detail)}".rstrip()
     elif not counted(trial, metric.name):
         standing, reason = "unsteady", ", never settled: counts for nothing"
     text = f"trial {trial.number}, block {trial.block}: {quantity(value, metric.unit)}{reason}"

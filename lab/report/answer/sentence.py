@@ -18,6 +18,7 @@ from lab.report.wording import (
     estimate_with_interval,
     listing,
     number_of,
+    plain,
     superlative,
     varying,
 )
@@ -39,6 +40,7 @@ ALONE = {
 
 
 def sentence(
+    scenario: str,
     cells: Sequence[Cell],
     summaries: Sequence[CellSummary],
     *,
@@ -49,10 +51,11 @@ def sentence(
 ) -> str:
     """Return the answer in words, or what is missing where the data cannot support one."""
     by_key = {summary.cell.key: summary for summary in summaries}
-    if not any(summary.interval for summary in summaries):
-        return f"No answer: no valid trial of {metric.label}."
+    known = [summary.interval for summary in summaries if summary.interval]
+    if not known:
+        return no_answer(scenario, metric.label)
     if len(cells) == 1:
-        return _single(summaries[0], metric, others)
+        return _single(summaries[0], known[0], metric, others)
     best = by_key.get(choice.best or "")
     if best is None or best.interval is None:
         return _too_few(cells, summaries)
@@ -68,6 +71,12 @@ def sentence(
             parts.append(_next(best, by_key, metric, medians))
     parts += [_unjudged(names, by_key, choice), _extent(metric, others)]
     return " ".join(part for part in parts if part)
+
+
+def no_answer(scenario: str, what: str = "") -> str:
+    """Return that nothing of a scenario counts, under the name by which the user asked for it."""
+    about = f" ({what})" if what else ""
+    return f"No answer: no trial of {plain(scenario)} counts{about}."
 
 
 def _too_few(cells: Sequence[Cell], summaries: Sequence[CellSummary]) -> str:
@@ -104,10 +113,7 @@ def _standing(by_key: Mapping[str, CellSummary], *, metric: Metric, choice: Cont
     ]
 
 
-def _single(summary: CellSummary, metric: Metric, others: Others) -> str:
-    found = summary.interval
-    if found is None:
-        return f"No answer: no valid trial of {metric.label}."
+def _single(summary: CellSummary, found: Interval, metric: Metric, others: Others) -> str:
     value = estimate_with_interval(found, metric.unit)
     told = ALONE.get(metric.name, f"{capital(metric.label)}: {{}}").format(value)
     if metric.name == "decode_tokens_per_s":

@@ -16,6 +16,7 @@ from lab.report.wording import (
     estimate,
     interval_head,
     kind_of,
+    number_of,
     percent,
     quantity,
     ranged,
@@ -43,7 +44,9 @@ def cells_table(answer: Answer, *, narrow: bool = False) -> Table:
     label = f"{metric.label} (emulated)" if emulated else metric.label
 
     def interval(summary: CellSummary) -> str:
-        text = "none" if summary.interval is None else ranged(summary.interval, metric.unit, head)
+        if narrow and (summary.interval is None or summary.interval.low is None):
+            return "none"
+        text = _interval(summary.interval, metric, head)
         return re.sub(r" [^\s%)]+(?=$| \()", "", text) if narrow else text  # its unit is the estimate's
 
     def valid(summary: CellSummary) -> str:
@@ -241,7 +244,14 @@ def _estimate(found: Interval | None, metric: Metric) -> str:
 
 
 def _figure(found: Interval | None, metric: Metric, head: str) -> str:
-    return "none" if found is None else f"{estimate(found, metric.unit)}\n{ranged(found, metric.unit, head)}"
+    return "none" if found is None else f"{estimate(found, metric.unit)}\n{_interval(found, metric, head)}"
+
+
+def _interval(found: Interval | None, metric: Metric, head: str) -> str:
+    """Return the interval, or of how few trials a figure is that has none."""
+    if found is None or found.low is None:
+        return "none" if found is None else f"none: {number_of(found.n, 'trial')}"
+    return ranged(found, metric.unit, head)
 
 
 def _bare(found: Interval | None, metric: Metric) -> str:

@@ -20,7 +20,7 @@ from lab.records import (
     Trial,
 )
 from lab.records.telling import shares
-from lab.report.answer.sentence import sentence
+from lab.report.answer.sentence import no_answer, sentence
 from lab.report.answer.standing import matches
 from lab.report.answer.sustained import lasting_sentence, short_of
 from lab.report.lost import lost_best
@@ -74,11 +74,13 @@ def answer(
         if other.name != metric.name and (found := _intervals(run.cells, trials, other.name, looks))
     }
     if emulated:
-        said = _of_emulated(trials)
+        said = _of_emulated(run, trials)
     elif curves is not None:
         said = lasting_sentence(curves, run.cells)
     else:
-        said = sentence(run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others)
+        said = sentence(
+            run.scenario, run.cells, summaries, metric=metric, choice=choice, medians=cells, others=others
+        )
         if lost:
             said = f"Cannot tell which is best: {lost}. Of the trials that count: {said[:1].lower()}{said[1:]}"
         if run.scenario == "selfcheck":
@@ -99,11 +101,11 @@ def answer(
     )
 
 
-def _of_emulated(trials: Sequence[Trial]) -> str:
+def _of_emulated(run: Run, trials: Sequence[Trial]) -> str:
     """Return what an emulated phone can show: that the code runs there and its outputs are right."""
     counted = sum(trial.valid for trial in trials)
     if not counted:
-        return "No answer: no valid trial. Emulated: its times would not be measurements."
+        return f"{no_answer(run.scenario)} Emulated: its times would not be measurements."
     return (
         f"It works: {number_of(counted, 'valid trial')} of {len(trials)}. Emulated: the times below are not "
         "measurements and are never compared."

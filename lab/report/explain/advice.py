@@ -79,15 +79,16 @@ def _unsteady(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
 
 
 def _busy(kept: Sequence[Evidence]) -> Iterator[tuple[float, str]]:
-    starved = InvalidReason.STARVED  # whose advice is the same
-    busy = [one for one in kept if BUSY in one.trial.flags and one.trial.reason is not starved]
-    if busy:
+    busy = [one for one in kept if BUSY in one.trial.flags]
+    starved = sum(one.trial.reason is InvalidReason.STARVED for one in busy)
+    if len(busy) > starved:  # the advice on starved trials is the same
         used = [one.doing.others_cores for one in busy if one.doing.others_cores is not None]
         cores = f" (during these others used {median(used):.1f} cores, the median)" if used else ""
+        lost = f", {starved} of them starved" if starved else ""
         yield (
             len(busy),
-            f"{len(busy)} of {number_of(len(kept), 'trial')} began on a busy device{cores}: stop what else runs "
-            "there and measure again.",
+            f"{len(busy)} of {number_of(len(kept), 'trial')} began on a busy device{lost}{cores}: stop what else "
+            "runs there and measure again.",
         )
 
 

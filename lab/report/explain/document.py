@@ -70,6 +70,14 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
     )
 
 
+def explanation_columns(found: Explanation) -> tuple[str, ...]:
+    """Return the columns of :func:`explanation_rows`, for a run without a trial."""
+    return (
+        *("run", "trial", "block", "cell", "started_utc", "standing", "reason", "detail", "flags", "state"),
+        *("wall_s", "waited_s", "agent_cores", "others_cores", found.metric.name, "relative"),
+    )
+
+
 def explanation_rows(found: Explanation) -> list[Row]:
     """Return a row for each trial."""
     return [

@@ -88,8 +88,14 @@ def _readings(during: Sequence[Vitals]) -> list[RenderableType]:
         values = [one.celsius.get(name) for one in during]
         known = [value for value in values if value is not None]
         lines.append(Text(f"  {plain(name)} {span_of(known)} °C"))
-        lines.append(Text(f"    {spark(values, width=WIDTH)}"))
+        lines.append(Text(f"    {_curve(values)}"))
     return lines
+
+
+def _curve(celsius: Sequence[float | None]) -> str:
+    """Return a line of bars of temperatures, of which at least one is known; level where they are told as one."""
+    known = [value for value in celsius if value is not None]
+    return spark(celsius, width=WIDTH, level=span_of(known) == span_of(known[:1]))
 
 
 def _bars(found: Explanation) -> list[RenderableType]:
@@ -99,10 +105,11 @@ def _bars(found: Explanation) -> list[RenderableType]:
     if len(found.lines) < 2 or not known:
         return []
     bad = [line.standing == "invalid" for line in found.lines]
+    low, high = percent(min(known)), percent(max(known))
+    told = f"all {low}" if low == high else f"{low} to {high}"
     lines = [
-        f"medians, {percent(min(known))} to {percent(max(known))} of the cell's mean, trial by trial"
-        + _key(shown, bad),
-        f"  {spark(shown, width=WIDTH, bad=bad)}",
+        f"medians, {told} of the cell's mean, trial by trial{_key(shown, bad)}",
+        f"  {spark(shown, width=WIDTH, bad=bad, level=low == high)}",
     ]
     for name, pairs in (
         ("skin", [line.evidence.doing.skin for line in found.lines]),
@@ -113,7 +120,7 @@ def _bars(found: Explanation) -> list[RenderableType]:
         if warm:
             lines += [
                 f"{name}, peak of each, {span_of(warm)} °C",
-                f"  {spark(peaks, width=WIDTH)}",
+                f"  {_curve(peaks)}",
             ]
     return [_Wrapped(line, 0) for line in lines]
 

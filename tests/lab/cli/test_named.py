@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab.cli.named import named
-from lab.errors import StoreError
+from lab.cli.named import named, run_named
+from lab.errors import RunError, StoreError
 from lab.store import Store
+from tests.saved_answers import saved_run
+from tests.saved_checks import CUT
 from tests.saved_runs import run_of
+
+FIRST, SECOND, WHOLE = (f"018f0000-000{number}-7000-8000-00000000000{number}" for number in (1, 2, 3))
 
 
 def test_an_unknown_id_is_looked_for_in_the_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +47,20 @@ def test_an_index_that_the_user_named_is_asked_for_another_data_root(
 
     with pytest.raises(StoreError, match=rf"run a0 lies in another data root, the folder {tmp_path}/a on host"):
         named(tmp_path / "b", "a0")
+
+
+def test_no_side_without_a_trial_is_named_to_a_command_that_needs_one(tmp_path: Path) -> None:
+    """Both sides without one: it says so at once. One side without one: the other is named alone."""
+    with closing(Store(tmp_path)) as store:
+        run = saved_run(store, FIRST)
+        for empty in (SECOND, "018f0000-0004-7"):
+            store.create_run(replace(run, id=empty))
+        store.save_comparison(replace(CUT, id=WHOLE, baseline_run=SECOND, candidate_run="018f0000-0004-7"))
+        with pytest.raises(RunError, match=rf"neither of its sides has one; `lab show {WHOLE}` says why"):
+            run_named(tmp_path, WHOLE, "lab trace", trials=True)
+        with pytest.raises(RunError, match=rf"`lab profile {SECOND}` or `lab profile 018f0000-0004-7`"):
+            run_named(tmp_path, WHOLE, "lab profile")
+
+        store.save_comparison(replace(CUT, id=WHOLE, baseline_run=FIRST, candidate_run=SECOND))
+        with pytest.raises(RunError, match=rf"name a side of it: `lab trace {FIRST}`$"):
+            run_named(tmp_path, WHOLE, "lab trace", trials=True)

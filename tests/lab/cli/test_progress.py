@@ -41,12 +41,12 @@ def shown(*, terminal: bool) -> str:
 
 
 def test_a_log_has_a_line_for_every_tenth_trial_and_one_at_the_end_of_a_run() -> None:
-    """Counted over the whole command, with the time left of all its runs."""
+    """Beside a run's name stand its own numbers, then those of the whole command with the time left."""
     assert shown(terminal=False).splitlines() == [
-        "first: 10 of 36 trials; about 52 s left",
+        "first: 10 of 18 trials; 10 of 36 in all; about 52 s left",
         "first: 18 trials done",
-        "second: 20 of 36 trials; about 32 s left",
-        "second: 30 of 36 trials (1 wrong_output); about 12 s left",
+        "second: 2 of 18 trials; 20 of 36 in all; about 32 s left",
+        "second: 12 of 18 trials (1 wrong_output); 30 of 36 in all; about 12 s left",
         "second: 18 trials done (1 wrong_output)",
     ]
 
@@ -55,4 +55,5 @@ def test_a_terminal_has_one_line_that_changes() -> None:
     """All runs share it: it is drawn over and over, and never a second one below it."""
     text = shown(terminal=True)
 
-    assert text.count("\n") == 1 and "36/36" in text
+    assert text.count("\n") == 1
+    assert "in all" in text and "36/36" in text

@@ -40,7 +40,8 @@ def test_a_scenario_without_a_valid_trial_stops_no_other(
 
     said = " ".join(capsys.readouterr().err.split())
     assert failed
-    assert [found.run.scenario for found, _ in answers] == ["second"]
+    assert [found.run.scenario for found, _ in answers] == ["first", "second"]
+    assert answers[0][0].sentence == "No answer: no trial of first counts (image encoding)."
     assert f"lab: first: run {lab.store.runs()[-1].id} of first on fake stops: no trial of its first block" in said
     assert said.endswith("Not answered: first (1 of 2 questions)")
 

@@ -45,10 +45,10 @@ def test_lost_trials_leave_no_time_below_zero() -> None:
     assert Tally([loop]).left() == "at most 60 s left"
     assert Tally([replace(loop, spent_s=480.0)]).left() == "at most 20 s left"
     assert Tally([replace(loop, spent_s=900.0)]).left() == ""
-    assert Tally([loop]).place() == "80 trials, more where intervals are wide"
-    assert (
-        Tally([Share(20, 20, done=20, lost=9, measured=20, spent_s=9.0, begun=True)]).place() == "20 of 20 trials"
-    )
+    assert loop.place() == "80 trials, more where intervals are wide"
+    fixed = Share(20, 20, done=20, lost=9, measured=20, spent_s=9.0, begun=True)
+    assert (fixed.place(), Tally([fixed]).place()) == ("20 of 20 trials", "")
+    assert (Tally([fixed, fixed]).place(), Tally([fixed, loop]).place()) == ("40 of 40 in all", "100 in all")
 
 
 def test_what_was_measured_before_a_resume_tells_no_pace() -> None:

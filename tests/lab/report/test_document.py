@@ -11,19 +11,20 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from lab.cli.judged import comparison_document, comparison_rows
+from lab.cli.judged import VERDICT_COLUMNS, comparison_document, comparison_rows
+from lab.cli.show import show
 from lab.records import CellVerdict, Interval
 from lab.report.answer.document import answer_document, answer_rows
 from lab.report.answer.saved import answer_of
-from lab.report.checked import selfcheck_document, selfcheck_rows
+from lab.report.checked import SELFCHECK_COLUMNS, selfcheck_document, selfcheck_rows
 from lab.report.document import as_csv, as_json
-from lab.report.explain.document import explanation_document, explanation_rows
+from lab.report.explain.document import explanation_columns, explanation_document, explanation_rows
 from lab.report.explain.saved import explained
-from lab.report.listed import listed
+from lab.report.listed import LISTED_COLUMNS, listed, listed_rows
 from lab.report.schema import SCHEMA, schema
 from lab.store import Store, glance
 from tests.saved_answers import SECONDS, saved_run
-from tests.saved_checks import CHECKED, CUT
+from tests.saved_checks import CHECKED, CUT, EMPTY
 
 OTHER = "018f0000-0001-7000-8000-000000000002"
 
@@ -112,5 +113,27 @@ def test_a_number_that_json_lacks_is_null_and_no_text_controls_a_terminal() -> N
 
     assert json.loads(text)["results"] == [{"values": [None, None, 0.1], "name": "a\x1b[2J\u202e"}]
     assert "\x1b" not in text and text.isascii()
-    assert as_csv([{"a": 1, "b": True}, {"c": "x\x1b,y"}]) == 'a,b,c\n1,true,\n,,"x\ufffd,y"\n'
-    assert as_csv([]) == ""
+    assert as_csv([{"a": 1, "b": True}, {"c": "x\x1b,y"}], ["a"]) == 'a,b,c\n1,true,\n,,"x\ufffd,y"\n'
+    assert as_csv([], ["a", "b"]) == "a,b\n"
+
+
+def test_a_table_without_a_row_has_the_columns_of_one_with_rows(store: Store) -> None:
+    """An empty list, a refused comparison, a self-check and a run that have measured nothing yet."""
+    run, compared = store.run(OTHER), store.comparison("018f0000-0002")
+    why = explained(store, run)
+
+    assert tuple(listed_rows([*glance.newest(store.root, ("run",))])[0]) == LISTED_COLUMNS
+    assert tuple(comparison_rows(store, compared)[0]) == VERDICT_COLUMNS
+    assert tuple(selfcheck_rows(CHECKED)[0]) == SELFCHECK_COLUMNS
+    assert tuple(explanation_rows(why)[0]) == explanation_columns(why)
+
+
+@pytest.mark.parametrize("record", ["018f0000-0003", EMPTY.id])
+def test_a_record_that_has_measured_nothing_has_a_header(
+    store: Store, record: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a program, no row is not no table."""
+    store.save_selfcheck(EMPTY)
+    show([record], as_csv=True, data=store.root)
+
+    assert capsys.readouterr().out.count("\n") == 1

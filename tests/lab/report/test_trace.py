@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,11 @@ def test_two_runs_go_into_one_file_as_two_processes(tmp_path: Path) -> None:
     ]
     with pytest.raises(RunError, match=r"has no trial 77; it has 0 to 8 \(0 is the uncounted first process\)"):
         trace_of_saved(tmp_path, glances, 77)
+    with pytest.raises(RunError, match=r"^trial 3 of run .* has no events"):
+        trace_of_saved(tmp_path, glances, 3)
+    store.create_run(replace(runs[0], id="018f0000-0000-7000-8000-000000000003"))
+    with pytest.raises(RunError, match=r"has no trial, so no trace: `lab explain 018f0000-0000` says what to do"):
+        trace_of_saved(tmp_path, [glance.one(tmp_path, "run", "018f0000-0000-7000-8000-000000000003")])
     with pytest.raises(RunError, match=r"events\.jsonl: has no iteration 2; it has \[0, 1\]"):
         list(trace_of_saved(tmp_path, glances, 1, 2)[1])
     store.close()

@@ -9,10 +9,11 @@ from itertools import chain, islice, repeat
 import pytest
 
 from device_agents.contract import InvalidReason, Job
+from lab.device.fake.phone import Fault
 from lab.device.vitals import look
 from lab.errors import RunError, ScenarioError
 from lab.records import Inject, Vitals
-from lab.run.runner import open_run, order, places, run
+from lab.run.runner import open_run, order, places, refuse_if_nothing_counts, run
 from lab.stats.sample import medians_by_block
 from tests.fake_lab import TOML, ScriptedLab
 
@@ -107,6 +108,24 @@ def test_a_run_that_is_disturbed_from_its_first_trial_on_stops_and_can_be_resume
 
     assert len(lab.store.trials(record.id)) == 10
     assert len(lab.go_on(lab.store.run(record.id))) == 4
+
+
+@pytest.mark.parametrize(("blocks", "fault"), [(1, "wrong_output"), (5, "reboots")])
+def test_a_run_that_lacks_nothing_is_not_told_to_go_on(
+    make: Callable[..., ScriptedLab], blocks: int, fault: Fault
+) -> None:
+    """Its planned trials are done and none counts: to resume it would measure nothing."""
+    lab = make(
+        toml=TOML.replace("blocks = 2", f"blocks = {blocks}"),
+        script=lambda number: fault if number % 2 or (fault == "wrong_output" and number) else "none",
+    )
+    record = lab.begin()
+    trials = lab.go_on(record)
+
+    assert [trial.valid for trial in trials] == [False] * 2 * blocks
+    assert lab.store.run(record.id).status == "finished"
+    with pytest.raises(RunError, match=r"is complete, and none of its .* says what to do before you start"):
+        refuse_if_nothing_counts(lab.store, record, trials)
 
 
 def test_an_impossible_cell_is_refused_before_anything_is_measured(make: Callable[..., ScriptedLab]) -> None:

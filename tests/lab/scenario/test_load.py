@@ -82,7 +82,7 @@ def test_a_plan_may_be_left_out_and_overridden(tmp_path: Path) -> None:
     assert load(path).plan == Plan(warmup=1, iterations=5, blocks=7, timeout_s=120)
     assert load(path, plan={"blocks": 2}).plan == Plan(warmup=1, iterations=5, blocks=2, timeout_s=120)
     assert load(path).gates == Gates(max_gap=0.10)
-    with pytest.raises(ScenarioError, match=r"\[plan\]: unknown key 'block'; did you mean 'blocks'\?"):
+    with pytest.raises(ScenarioError, match=r"x\.toml: \[plan\] unknown key 'block'; did you mean 'blocks'\?"):
         load(path, plan={"block": 2})
 
 
@@ -131,9 +131,12 @@ REFUSED = {
     ),
     "a misspelt key": (
         HEADER.replace("question", "qestion") + WORK,
-        "unknown key 'scenario.qestion'; did you mean 'question'? known keys: name, question, repeats, metric",
+        "[scenario] unknown key 'qestion'; did you mean 'question'? known keys: name, question, repeats, metric",
     ),
-    "an unknown key of the plan": (HEADER + WORK + SWEEP + "[plan]\nretries = 1\n", "unknown key 'plan.retries'"),
+    "an unknown key of the plan": (
+        HEADER + WORK + SWEEP + "[plan]\nretries = 1\n",
+        "[plan] unknown key 'retries'",
+    ),
     "a fixed parameter the workload lacks": (
         HEADER + WORK + "new_tokens = 8\n" + SWEEP,
         "[workload] unknown key 'new_tokens'; known keys: patches_per_batch, pipelined",
@@ -199,7 +202,7 @@ REFUSED = {
     ),
     "a target without an end": (
         HEADER + WORK + SWEEP + "[plan]\ntarget = 0.02\n",
-        "[plan]: 'target', 'most' and 'budget_s' belong together",
+        "[plan] 'target', 'most' and 'budget_s' belong together",
     ),
     "no metric": (HEADER.replace('metric = "encode_s"\n', "") + WORK + SWEEP, "'scenario.metric' is missing"),
     "a metric the workload does not yield": (

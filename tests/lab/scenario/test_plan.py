@@ -20,7 +20,7 @@ from lab.scenario.plan import Plan, check_closed_loop
 )
 def test_a_closed_loop_without_an_end_or_an_interval_is_refused(plan: Plan, words: str) -> None:
     """A target without a limit, a limit below the start, and too few trials for an interval."""
-    with pytest.raises(ScenarioError, match=rf"^x\.toml: \[plan\]: .*{words}"):
+    with pytest.raises(ScenarioError, match=rf"^x\.toml: \[plan\] .*{words}"):
         check_closed_loop(plan, at="x.toml")
 
 

@@ -28,9 +28,12 @@ def test_a_suite_names_scenarios_and_overrides_only_what_it_says(tmp_path: Path)
         ('[suite]\nname = "s"\nscenarios = ["x", "x"]\n', "names 'x' twice"),
         ('[suite]\nname = "s"\nscenarios = ["xx"]\n', "no xx.toml beside it; did you mean 'x'?"),
         ('[suite]\nname = "t"\nscenarios = ["x"]\n', "'name' is 't', but the file is called 's'"),
-        ('[suite]\nname = "s"\nscenarios = ["x"]\n[plan]\nblocks = 0\n', "[plan]: 'blocks': wanted greater"),
-        ('[suite]\nname = "s"\nscenarios = ["x"]\n[plan]\nblock = 1\n', "did you mean 'blocks'?"),
-        ('[suite]\nname = "s"\nscenarios = ["x"]\nscenario = 1\n', "unknown key 'suite.scenario'"),
+        ('[suite]\nname = "s"\nscenarios = ["x"]\n[plan]\nblocks = 0\n', "[plan] 'blocks': wanted greater"),
+        (
+            '[suite]\nname = "s"\nscenarios = ["x"]\n[plan]\nblock = 1\n',
+            "[plan] unknown key 'block'; did you mean 'blocks'?",
+        ),
+        ('[suite]\nname = "s"\nscenarios = ["x"]\nscenario = 1\n', "[suite] unknown key 'scenario'"),
     ],
 )
 def test_a_suite_that_makes_no_sense_is_refused_with_a_reason(tmp_path: Path, text: str, words: str) -> None:

@@ -93,3 +93,20 @@ def test_a_chart_for_a_phone_has_a_cells_name_above_its_dots() -> None:
         assert row.text_y < min(mark.y for mark in row.marks) - 4
         assert [mark.value for mark in row.marks] == [mark.value for mark in wide.marks]
         assert all(0 < mark.x < small.width for mark in row.marks)
+
+
+def test_the_legend_has_the_signs_of_the_chart_and_no_other() -> None:
+    """Trials in the colour of each standing, lost ones, intervals; a figure of one trial is an estimate alone."""
+    found, trials = example()
+    drawn = chart(found, trials)
+    one = trials_of(batches(4), {"encode_s": [[0.3]]})
+    alone = chart(answer(run_of(batches(4)), one, question="?", metric=ENCODE), one)
+
+    assert drawn is not None and alone is not None
+    assert [(sign.shape, sign.standing, sign.style) for sign in drawn.signs] == [
+        ("dot", "behind", "counts"),
+        ("dot", "tied", "counts"),
+        ("dot", "", "invalid"),
+        ("band", "behind", ""),
+    ]
+    assert [(sign.shape, sign.standing) for sign in alone.signs] == [("dot", "not judged"), ("line", "not judged")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -78,10 +79,10 @@ def test_hostile_names_are_text_on_the_page() -> None:
 
 
 def test_the_page_draws_every_trial_and_says_what_it_knows() -> None:
-    """18 valid dots and a hollow one beside the legend's two, bands, a diamond: for two sizes of screen."""
+    """18 valid dots and a hollow one beside the legend's three, bands, a diamond: for two sizes of screen."""
     text, _ = page_of([example()])
 
-    assert text.count('<circle class="counts"') == 2 * 18 + 1
+    assert text.count('<circle class="counts"') == 2 * 18 + 2
     assert text.count('<circle class="invalid"') == 2 * 1 + 1
     assert text.count('<rect class="band"') == 2 * 3 + 1
     assert text.count('<g class="published published">') == 2
@@ -143,3 +144,28 @@ def test_no_table_is_wider_than_its_box_and_none_is_blank(browser_page: Page, tm
         assert browser_page.evaluate("document.documentElement.scrollWidth") <= width
     tall = "e => e.getBoundingClientRect().height > 60 + 3 * (e.innerText + e.dataset.head).length"
     assert browser_page.evaluate(f"[...document.querySelectorAll('td')].filter({tall}).length") == 0
+
+
+def test_a_page_is_headed_by_what_it_asks() -> None:
+    """The scenario where it is one, also of a suite or on two devices; the suite where there are several."""
+    found, trials = example()
+    other = replace(found, run=replace(found.run, scenario="decode")), trials
+    elsewhere = replace(other[0], run=replace(other[0].run, suite="full")), trials
+
+    def heading(*answers: tuple[Answer, Sequence[Trial]]) -> str:
+        return page_of(answers)[0].partition("<h1>")[2].partition("</h1>")[0]
+
+    assert heading((found, trials)) == heading((found, trials), (found, trials)) == "vit_batch"
+    assert heading((found, trials), other) == "Suite quick"
+    assert heading((found, trials), elsewhere) == "vit_batch, decode"
+
+
+def test_a_figure_on_one_trial_says_so() -> None:
+    """The legend has its grey dot, the table its one trial."""
+    cells = batches(4)
+    trials = trials_of(cells, {"encode_s": [[0.3]]})
+    text, _ = page_of([(answer(run_of(cells), trials, question="?", metric=ENCODE), trials)])
+
+    assert "none: 1 trial<" in text
+    assert '<span class="not-judged"><svg width="12" height="12"><circle class="counts"' in text
+    assert "invalid trial, counts for nothing" not in text

@@ -96,7 +96,7 @@ def test_nothing_valid_is_no_answer() -> None:
 
     for trials in ([], [invalid(1, 1, "patches_per_batch=1", encode_s=(0.3,))]):
         found = encode_answer(cells, trials)
-        assert found.sentence == "No answer: no valid trial of image encoding."
+        assert found.sentence == "No answer: no trial of vit_batch counts (image encoding)."
         assert found.best is None and found.summaries[0].interval is None
 
 

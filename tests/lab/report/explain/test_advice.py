@@ -136,3 +136,13 @@ def test_busy_trials_are_told_with_the_load_of_busy_trials() -> None:
     words = " ".join(explained([*quiet, *busy], run_of(CELLS)).advice)
 
     assert "4 of 16 trials began on a busy device (during these others used 1.5 cores, the median)" in words
+
+
+def test_one_number_of_trials_began_on_a_busy_device() -> None:
+    """Of eight trials five did, one of them starved: the same five stand in the remark on all of them."""
+    trials = [replace(trial, flags=("busy",)) if number < 5 else trial for number, trial in enumerate(fine(4))]
+    trials[0] = bad(trials[0], InvalidReason.STARVED, "")
+    found = explain(run_of(CELLS), kept_of(trials), ENCODE)
+
+    assert "5 of 8 trials: something else kept the device's cores busy when the trial began" in found.common
+    assert any(step.startswith("5 of 8 trials began on a busy device, 1 of them starved") for step in found.advice)

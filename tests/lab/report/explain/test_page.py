@@ -63,3 +63,20 @@ def test_the_page_escapes_names_and_draws_every_trial() -> None:
     assert drawn.strips[0].dots[3].y == drawn.strips[0].bottom
     assert [dot.x for dot in drawn.strips[0].dots] == sorted(dot.x for dot in drawn.strips[0].dots)
     assert "<script" not in page and "\x1b" not in page and "http" not in page
+
+
+def test_an_invalid_trial_with_a_figure_is_drawn_at_it_in_its_colour_in_every_strip() -> None:
+    """Also where no trial of its cell counts; the legend has the signs that are there, and no other."""
+    trials = [bad(trial, InvalidReason.STARVED, "") if trial.cell == CELLS[0].key else trial for trial in fine(6)]
+    found = explained(kept_of(trials, Doing(skin=(30.0, 33.0), others_cores=1.5)))
+    drawn, page = of_trials(found), render_explanation_page(found)
+
+    assert drawn is not None
+    medians, heat, others = drawn.strips
+    assert len({dot.y for dot in medians.dots[::2]}) > 1, "no edge on which all invalid ones lie"
+    assert " ms, " in medians.dots[0].title
+    assert "none of which counts, starved" in medians.dots[0].title
+    assert {dot.style for dot in heat.dots} == {"start", "peak", "start invalid", "peak invalid"}
+    assert [dot.style for dot in others.dots] == [dot.style for dot in medians.dots]
+    assert "a trial that counts" in page and "</svg> invalid</span>" in page
+    assert "never settled</span>" not in page and "no figure at all" not in page

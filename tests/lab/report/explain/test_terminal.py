@@ -77,3 +77,10 @@ def test_one_trial_is_told_in_full() -> None:
     assert "invalid, agent_died" in text and "out of memory" in text and "\x1b" not in text
     with pytest.raises(KeyError):
         render_trial(explained(kept), 99)
+
+
+def test_medians_that_are_told_as_one_are_level() -> None:
+    """No lowest and highest bar below the words that all are 100 %."""
+    text = printed(render_explanation(explained(kept_of(fine(1)))))
+
+    assert "medians, all 100 % of the cell's mean" in text and "\n  ▅▅\n" in text
