@@ -97,7 +97,7 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> str:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("[plan]", "[plan]\nblock = 3", "'plan.block'; did you mean 'blocks'? known keys: warmup, iterations"),
+        ("[plan]", "[plan]\nblock = 3", "[plan] unknown key 'block'; did you mean 'blocks'? known keys: warmup"),
         ('kind = "null"', 'kind = "null"\npatches = 4', "[workload] unknown key 'patches'"),
         ("blocks = 2", 'blocks = "2"', "'plan.blocks': wanted a whole number, found '2'"),
         (
