@@ -97,7 +97,7 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> str:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("[plan]", "[plan]\nblock = 3", "'plan.block'; did you mean 'blocks'? known keys: warmup, iterations"),
+        ("[plan]", "[plan]\nblock = 3", "[plan] unknown key 'block'; did you mean 'blocks'? known keys: warmup"),
         ('kind = "null"', 'kind = "null"\npatches = 4', "[workload] unknown key 'patches'"),
         ("blocks = 2", 'blocks = "2"', "'plan.blocks': wanted a whole number, found '2'"),
         (
@@ -301,14 +301,12 @@ def test_a_run_of_which_nothing_counts_ends_with_status_2(tmp_path: Path, tiny_b
     """A complete run without a valid trial answers nothing: it says so, and that only a new one can help."""
     (tmp_path / "own.toml").write_text(SCENARIO)
     arguments = ("run", tmp_path / "own.toml", "--build", tiny_build, "--blocks", "1")
-    assert sick_lab(tmp_path, "no end", *arguments).returncode == 2
-    (tmp_path / "well").touch()
 
-    done = sick_lab(tmp_path, "no end", "run", "--resume", "--build", tiny_build)
+    done = sick_lab(tmp_path, "no end", *arguments)
 
     assert done.returncode == 2
     assert "is complete, and its trial does not count. own: no_end: the agent ended without" in done.stderr
-    assert "start a new run" in done.stderr
+    assert "start a new run" in done.stderr and "resume" not in done.stderr
     assert valid(tmp_path / "data") == [False]
 
 
