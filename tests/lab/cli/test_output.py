@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from lab.cli.compare import _measured
 from lab.cli.hints import data_option
@@ -121,13 +122,13 @@ def test_a_comparison_that_was_refused_says_that_no_file_was_written(tmp_path: P
         print_comparison(store, refused, html=Path("v.html"))
 
 
-def test_a_comparison_that_ends_early_says_that_no_file_was_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_comparison_that_is_interrupted_says_that_no_file_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As when the device is not accepted; its page can be had later."""
+    """Its page can be had later."""
 
-    def refused(*_: object, **__: object) -> Iterator[None]:
-        raise RunError("not accepted")
+    def interrupted(*_: object, **__: object) -> Iterator[None]:
+        raise KeyboardInterrupt
         yield
 
     lab = Compared(tmp_path)
@@ -135,15 +136,12 @@ def test_a_comparison_that_ends_early_says_that_no_file_was_written(
     found, _, _ = open_comparison(
         baseline=sides[0], candidate=sides[1], dimension="build", looks=None, seed=1, budget_s=60.0
     )
-    monkeypatch.setattr("lab.cli.compare.measure", refused)
-    with pytest.raises(RunError) as caught:
+    monkeypatch.setattr("lab.cli.compare.measure", interrupted)
+    with pytest.raises(typer.Exit):
         _measured(found, sides, Path("v.html"), None)
 
-    first, *_, last = str(caught.value).splitlines()
-    assert (first, last) == (
-        "not accepted",
-        f"Not written: v.html; `lab show {found.id} --html v.html` writes what was measured",
-    )
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"Not written: v.html; `lab show {found.id} --html v.html` writes what was measured"
     lab.close()
 
 
