@@ -189,11 +189,8 @@ def _to_resume(error: LabError, found: Comparison, sides: tuple[Side, Side] | No
     """Return the error of a comparison with the command that resumes it; where `told` on stdout, in short."""
     if sides is None or found.status == "finished":
         return error
-    words = str(error)
-    if told:
-        clauses = words.splitlines()[0].split(": ")
-        cause = ": ".join(clauses[: 1 if " " in clauses[0] else 2])  # more than the name of a device or a file
-        words = f"{cause}: why stands above, and `lab show {found.id[:13]}` prints it again"
+    short = f"the comparison ended early: why stands above, and `lab show {found.id[:13]}` prints it again"
+    words = short if told else str(error)
     return type(error)(f"{words}\nTo resume the comparison: {_resume(found, sides)}")
 
 

@@ -171,7 +171,8 @@ def measured(record: SelfCheck, chosen: Scenario, bench: Bench, data: Path, name
     except LabError as error:
         raise type(error)(f"{error}\nTo resume the self-check: {_resume(record, data, named)}") from error
     if lacking(record):
-        typer.echo(f"{_more(record)[0]}: {_resume(record, data, named)} --budget {_more(record)[1]}", err=True)
+        when, budget_s = _more(record)
+        typer.echo(f"{when}: {_resume(record, data, named)} --budget {budget_s}", err=True)
     return record
 
 

@@ -43,7 +43,7 @@ def addresses(root: Path) -> list[str]:
             return sorted(set(found))
         why = f"wanted a list of texts, found {type(found).__name__}"
     log.warning(
-        "%s: not readable (%s): no address is remembered; `lab devices connect ADDRESS` writes it anew",
+        "%s: not readable (%s): remembered addresses are ignored; `lab devices connect ADDRESS` replaces the file",
         *(_file(root), why),
     )
     return []

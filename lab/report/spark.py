@@ -13,7 +13,7 @@ def spark(values: Sequence[float | None], *, width: int, bad: Sequence[bool] = (
     """Return one character for each value, low to high; ``·`` where it is None, ``x`` where `bad`.
 
     More values than `width` share characters: each shows the highest of its values, or ``x`` if any is bad.
-    Equal values stand in the middle; so do all where `level`, as for values that are told as one.
+    Equal values get bars of half the height. With `level` all values do: the text beside them prints one value.
     """
     known = [value for value in values if value is not None]
     low, high = (min(known), max(known)) if known and not level else (0.0, 0.0)

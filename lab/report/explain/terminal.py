@@ -93,7 +93,7 @@ def _readings(during: Sequence[Vitals]) -> list[RenderableType]:
 
 
 def _curve(celsius: Sequence[float | None]) -> str:
-    """Return a line of bars of temperatures, of which at least one is known; level where they are told as one."""
+    """Return temperatures, at least one of them known, as bars; equal ones where one value is printed."""
     known = [value for value in celsius if value is not None]
     return spark(celsius, width=WIDTH, level=span_of(known) == span_of(known[:1]))
 

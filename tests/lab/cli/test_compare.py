@@ -172,7 +172,7 @@ def test_a_refused_comparison_is_printed_and_written_and_its_error_said_once(
     assert shown.count("fake may not judge builds: wanted the mean of 5 tries") == 1
     assert "No verdict: fake may not judge builds" in shown and "No verdict: fake may" in page.read_text()
     first, resume = str(refused.value).splitlines()
-    assert first.startswith("fake may not judge builds: why stands above, and `lab show ")
+    assert first.startswith("the comparison ended early: why stands above, and `lab show ")
     assert resume.startswith("To resume the comparison: ")
     lab.store.close()
 

@@ -148,7 +148,7 @@ def test_a_comparison_that_is_interrupted_says_that_no_file_was_written(
 def test_a_run_that_ends_early_says_that_its_page_was_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The error itself is told as ever."""
+    """The error is printed as before."""
     with closing(Store(tmp_path)) as store:
         run = saved_run(store)
     with pytest.raises(RunError, match="lost"), _files(lambda: [run], Path("v.html")):

@@ -43,4 +43,4 @@ def test_a_damaged_file_remembers_no_address_and_says_how_it_is_written_anew(
 
     assert addresses(tmp_path) == []
     assert f"{path}: not readable (" in caplog.text and why in caplog.text
-    assert "`lab devices connect ADDRESS` writes it anew" in caplog.text
+    assert "`lab devices connect ADDRESS` replaces the file" in caplog.text
