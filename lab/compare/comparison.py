@@ -89,12 +89,13 @@ def open_comparison(
     seed: int,
     looks: Looks | None = None,
     budget_s: float = BUDGET_S,
+    night: str | None = None,
 ) -> tuple[Comparison, Run, Run]:
     """Check that the sides may be compared and measured, and save the comparison and both runs.
 
-    `looks` fixes the number of interim looks. A side's `inject` is the only difference it may add. Raises
-    `Incomparable`, after saving that verdict, before anything is measured; `ScenarioError` when the sides differ
-    in their number of cells; and whatever `runner.open_run` raises.
+    `looks` fixes the number of interim looks, `night` is the id of the night that makes the comparison. A side's
+    `inject` is the only difference it may add. Raises `Incomparable`, after saving that verdict, before anything
+    is measured; `ScenarioError` when the sides differ in their number of cells; and whatever `runner.open_run` raises.
     """
     paid = looks or Looks()
     if len(baseline.scenario.cells) != len(candidate.scenario.cells):
@@ -118,6 +119,7 @@ def open_comparison(
         looks_first=paid.first,
         budget_s=budget_s,
         differs={},
+        night=night,
     )
     ours, theirs = (_subject(side) for side in (baseline, candidate))
     _refuse_incomparable(baseline.bench, comparison, ours, theirs, baseline.scenario.cells)

@@ -152,8 +152,8 @@ class Run:
 
     Every cell has `blocks` trials; with a `target` (the relative half-width wanted of every interval), cells that
     are wider get more, up to `most` trials, until `budget_s` device-seconds are spent. `inject` is the lab's test
-    of itself, `comparison` the id of the comparison that this run is a side of; with `memory`, every cell has one
-    more trial, in the separate memory pass.
+    of itself, `comparison` the id of the comparison that this run is a side of, `night` of the night that made it;
+    with `memory`, every cell has one more trial, in the separate memory pass.
     """
 
     id: str
@@ -176,6 +176,7 @@ class Run:
     inject: Inject | None = None
     comparison: str | None = None
     memory: bool = False
+    night: str | None = None
 
 
 @dataclass(frozen=True)

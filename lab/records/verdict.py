@@ -77,7 +77,8 @@ class Comparison:
 
     `differs` holds context facts that differ beyond the dimension (fact -> baseline's, candidate's): if there are
     any, nothing was compared. `looks_most` and `looks_first` are the last and first look, fixed in advance.
-    `failure` is the error that ended a comparison with the status `failed`, or `interrupted` by its device.
+    `failure` is the error that ended a comparison with the status `failed`, or `interrupted` by its device;
+    `night` is the id of the night that made it.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Comparison:
     differs: Mapping[str, tuple[str, str]]
     cells: tuple[CellVerdict, ...] = ()
     failure: str = ""
+    night: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,16 @@ from lab.scenario.plan import Scenario
 
 @dataclass
 class Beginner:
-    """Writes new runs of a suite down and remembers them; each has its own random seed unless `seed` is given."""
+    """Writes new runs of a suite down and remembers them; each has its own random seed unless `seed` is given.
+
+    `night` is the id of the night that they belong to.
+    """
 
     suite: str
     line: str
     seed: int | None = None
     memory: bool = False
+    night: str | None = None
     begun: list[tuple[Run, Bench]] = field(default_factory=list)
 
     def __call__(self, chosen: Scenario, bench: Bench) -> Run:
@@ -31,6 +35,7 @@ class Beginner:
             suite=self.suite,
             line=line_of(bench.store, bench.build, self.line),
             memory=self.memory,
+            night=self.night,
         )
         self.begun.append((run, bench))
         return run

@@ -66,10 +66,12 @@ def open_run(
     inject: Inject | None = None,
     comparison: str | None = None,
     memory: bool = False,
+    night: str | None = None,
 ) -> Run:
     """Check that every cell can be measured, then save the run; nothing is measured yet.
 
-    `inject` slows a stage down, for the lab's test of itself: it is part of the run and of its Context. Raises as
+    `inject` slows a stage down, for the lab's test of itself: it is part of the run and of its Context. `night` is
+    the id of the night that the run belongs to. Raises as
     `job_of` does for a cell that cannot be measured.
     """
     inputs = inputs_of(scenario.cells, bench)
@@ -94,6 +96,7 @@ def open_run(
         inject=inject,
         comparison=comparison,
         memory=memory,
+        night=night,
     )
     for cell in scenario.cells:
         job_of(record, Place(0, 0, cell), scenario, bench, inputs)

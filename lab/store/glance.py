@@ -22,13 +22,16 @@ from lab.records import ACCEPTANCE
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["run", "comparison", "self-check"]
+Kind = Literal["run", "comparison", "self-check", "night", "incident"]
 KINDS: tuple[Kind, ...] = ("run", "comparison", "self-check")
+"""The kinds that `lab runs` lists."""
 
 _PLACES: Mapping[Kind, tuple[str, str]] = {
     "run": ("runs/*/run.json", "run"),
     "comparison": ("comparisons/*.json", "comparison"),
     "self-check": ("selfchecks/*.json", "selfcheck"),
+    "night": ("nights/*/night.json", "night"),
+    "incident": ("incidents/*.json", "incident"),
 }
 """Where the files of a kind lie below the data root, and the key that holds the record."""
 
@@ -43,6 +46,8 @@ ASKED: Mapping[Kind, str] = {
     "run": "lab run",
     "comparison": "lab compare A B --scenario NAME",
     "self-check": "lab selfcheck",
+    "night": "lab nightly",
+    "incident": "lab nightly",
 }
 """The command that makes a record of a kind."""
 
@@ -61,7 +66,7 @@ class Glance:
 
     `runs` are a run's own id or those of a comparison's sides (none: it measured nothing), `builds` what they
     measured, as far as their files can be read. `part_of` names what made the record by itself: ``comparison ID``,
-    ``self-check ID`` or ``acceptance``; empty for what a user asked for.
+    ``self-check ID``, ``night ID`` or ``acceptance``; empty for what a user asked for.
     """
 
     kind: Kind
@@ -231,8 +236,12 @@ def _builds(root: Path, runs: Sequence[str]) -> Iterator[Side]:
 def _maker(kind: Kind, found: Mapping[str, Any], checks: Callable[[], list[dict[str, Any]]]) -> str:
     """Return what made a record by itself, empty for nothing."""
     if kind == "run":
-        whole = found.get("comparison")
-        return f"comparison {whole}" if whole else "acceptance" if found["suite"] == ACCEPTANCE else ""
+        if whole := found.get("comparison"):
+            return f"comparison {whole}"
+        if found["suite"] == ACCEPTANCE:
+            return "acceptance"
+    if night := found.get("night"):
+        return f"night {night}"
     if kind == "comparison":
         check = next((each for each in checks() if _made(each, found)), None)
         return "" if check is None else f"self-check {check['id']}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from lab.errors import StoreError
 from lab.files import disk_errors, make_folder, write_atomically
-from lab.records import Comparison, Run, SelfCheck
+from lab.records import Comparison, Incident, Night, Run, SelfCheck
 from lab.store import glance
-from lab.store.raw import ComparisonFile, RecordFile, RunFile, SelfCheckFile, encode, read
+from lab.store.raw import ComparisonFile, IncidentFile, NightFile, RecordFile, RunFile, SelfCheckFile, encode, read
 
 
 class Listed(Protocol):
@@ -26,7 +27,7 @@ class Listed(Protocol):
 
     @property
     def status(self) -> str:
-        """``running``, ``finished``, ``interrupted`` or ``failed``."""
+        """``running``, ``finished``, ``interrupted`` or ``failed``; of an incident its state."""
 
 
 Record = TypeVar("Record", bound=Listed)
@@ -75,11 +76,19 @@ RUNS: Kind[Run] = Kind("run", RunFile)
 COMPARISONS: Kind[Comparison] = Kind("comparison", ComparisonFile)
 SELFCHECKS: Kind[SelfCheck] = Kind("self-check", SelfCheckFile)
 
-KINDS: tuple[Kind[Any], ...] = (RUNS, COMPARISONS, SELFCHECKS)
+NIGHTS: Kind[Night] = Kind("night", NightFile)
+INCIDENTS: Kind[Incident] = Kind("incident", IncidentFile)
+
+_KIND_OF: Mapping[type, Kind[Any]] = {
+    Run: RUNS,
+    Comparison: COMPARISONS,
+    SelfCheck: SELFCHECKS,
+    Night: NIGHTS,
+    Incident: INCIDENTS,
+}
+KINDS: tuple[Kind[Any], ...] = tuple(_KIND_OF.values())
 
 
 def kind_of(record: Listed) -> Kind[Any]:
     """Return the kind of a record."""
-    if isinstance(record, Run):
-        return RUNS
-    return COMPARISONS if isinstance(record, Comparison) else SELFCHECKS
+    return _KIND_OF[type(record)]

@@ -12,7 +12,7 @@ from lab.documents.strict import Malformed, json_of
 from lab.errors import StoreError
 from lab.files import RECORD_BYTES
 from lab.files import read as read_file
-from lab.records import CellVerdict, Comparison, Run, SelfCheck, Trial
+from lab.records import CellVerdict, Comparison, Incident, Night, Run, SelfCheck, Trial
 
 FORMAT = 1
 """The version of these files. A lab refuses a higher one."""
@@ -90,6 +90,18 @@ class SelfCheckFile(RecordFile[SelfCheck]):
         if isinstance(document, dict) and isinstance(document.get("selfcheck"), dict):
             document["selfcheck"].pop("smallest_visible", None)
         return document
+
+
+class NightFile(RecordFile[Night]):
+    """`nights/<id>/night.json`."""
+
+    record: Night = Field(alias="night")
+
+
+class IncidentFile(RecordFile[Incident]):
+    """`incidents/<id>.json`."""
+
+    record: Incident = Field(alias="incident")
 
 
 def _check_figures(cell: CellVerdict) -> None:

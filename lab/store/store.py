@@ -7,6 +7,8 @@
     <root>/runs/<id>/trials/0001/events.parquet  their rows, of a trial with very many
     <root>/comparisons/<id>.json             two runs against each other, saved after each of their pairs
     <root>/selfchecks/<id>.json              how far verdicts on a device can be trusted, measured there
+    <root>/nights/<id>/                      a night: night.json, and values.parquet with the figure of each series
+    <root>/incidents/<id>.json               a change for the worse that nights found, and what became of it
     <root>/root.json                         the identity of this data root
     <root>/index.sqlite                      rebuilt from all of these by `Store.reindex`
 
@@ -19,7 +21,7 @@ from __future__ import annotations
 import errno
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +31,10 @@ from lab.builds.folder import Build
 from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
-from lab.records import Comparison, Run, SelfCheck, Trial
+from lab.records import Comparison, Incident, Night, Run, SelfCheck, Trial, Value
 from lab.store import events, glance, lines, saved, seal, shelf
 from lab.store.cache import Cache
-from lab.store.kinds import COMPARISONS, RUNS, SELFCHECKS, Kind, Record
+from lab.store.kinds import COMPARISONS, INCIDENTS, NIGHTS, RUNS, SELFCHECKS, Kind, Record
 from lab.store.lines import BuildRow
 from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
@@ -59,7 +61,7 @@ class Store:
         self._shared = url is not None
         self._told: set[str] = set()
         with disk_errors("open the store", root):
-            for name in ("builds", "lines", "runs", "comparisons", "selfchecks"):
+            for name in ("builds", "lines", "runs", "comparisons", "selfchecks", "nights", "incidents"):
                 _make_or_do_without(root / name)
 
     @property
@@ -214,6 +216,50 @@ class Store:
         wanted = {} if device is None else {"device": device}
         return self._listed(SELFCHECKS, None, **wanted)
 
+    # --- nights ------------------------------------------------------------------------------------
+
+    def save_night(self, night: Night) -> None:
+        """Save a night as it stands now; raise `DiskFull` and `StoreError`."""
+        self._save(NIGHTS, night)
+
+    def night(self, text: str) -> Night:
+        """Return the newest night of a date, the ``last``, or the one whose id begins with `text`.
+
+        Raises `StoreError` when there is none.
+        """
+        found = [each for each in self.nights() if text in (each.date, "last")]
+        return found[0] if found else self._find(NIGHTS, text)
+
+    def nights(self) -> list[Night]:
+        """Return the nights of this root, newest first."""
+        return self._listed(NIGHTS, None)
+
+    def save_values(self, night_id: str, found: Sequence[Value]) -> None:
+        """Save the figures of a night; raise `DiskFull` and `StoreError`."""
+        from lab.store import values  # noqa: PLC0415 - pyarrow: most commands read no figures
+
+        values.write(self.root, night_id, found)
+
+    def values(self, night_id: str) -> list[Value]:
+        """Return the figures of a night; raise `StoreError` when they are missing or damaged."""
+        from lab.store import values  # noqa: PLC0415 - as above
+
+        return values.read(self.root, night_id)
+
+    def save_incident(self, incident: Incident) -> None:
+        """Save an incident as it stands now; raise `DiskFull` and `StoreError`."""
+        self._save(INCIDENTS, incident)
+
+    def incident(self, text: str) -> Incident:
+        """Return the incident whose id begins with `text`, or the ``last`` opened; raise `StoreError`."""
+        if text == "last" and (found := self.incidents()):
+            return found[0]
+        return self._find(INCIDENTS, text)
+
+    def incidents(self) -> list[Incident]:
+        """Return the incidents of this root, newest first."""
+        return self._listed(INCIDENTS, None)
+
     # --- index -------------------------------------------------------------------------------------
 
     def reindex(self) -> dict[str, int]:
@@ -231,6 +277,8 @@ class Store:
             "trial": sum(len(trials) for trials in found.trials.values()),
             "comparison": sum(isinstance(each, Comparison) for each in found.records),
             "self-check": sum(isinstance(each, SelfCheck) for each in found.records),
+            "night": sum(isinstance(each, Night) for each in found.records),
+            "incident": sum(isinstance(each, Incident) for each in found.records),
         }
 
     def _listed(self, kind: Kind[Record], limit: int | None, **wanted: str) -> list[Record]:
@@ -250,7 +298,7 @@ class Store:
 
     def _find(self, kind: Kind[Record], text: str) -> Record:
         """Return the record whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
-        if text == "last":
+        if text == "last" and kind.name in glance.KINDS:
             return kind.read(self.root, glance.last(self.root, (kind.name,)).id)
         ids = kind.ids(self.root)
         found = [each for each in ids if text and each.startswith(text)]

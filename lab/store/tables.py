@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-VERSION = 4
+VERSION = 5
 """The version of these tables, part of their names. Raise it when a table changes: every index is then rebuilt.
 
 Versions 1 and 2 were made by alembic, under names without a version.
@@ -113,8 +113,32 @@ selfchecks = _table(
     sa.Column("document", sa.Text, nullable=False),
     sa.Index(f"{PREFIX}selfchecks_device", "root", "device", "started_utc"),
 )
-OWNED = (builds, runs, trials, medians, comparisons, verdicts, selfchecks)
+nights = _table(
+    "nights",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("date", sa.Text, nullable=False),
+    sa.Column("suite", sa.Text, nullable=False),
+    sa.Column("started_utc", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+)
+incidents = _table(
+    "incidents",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("night", sa.Text, nullable=False),
+    sa.Column("started_utc", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+)
+OWNED = (builds, runs, trials, medians, comparisons, verdicts, selfchecks, nights, incidents)
 """The tables whose rows belong to a root."""
 
-RECORDS: Mapping[str, sa.Table] = {"run": runs, "comparison": comparisons, "self-check": selfchecks}
+RECORDS: Mapping[str, sa.Table] = {
+    "run": runs,
+    "comparison": comparisons,
+    "self-check": selfchecks,
+    "night": nights,
+    "incident": incidents,
+}
 """The table of each kind of record, by the kind's name."""

@@ -18,6 +18,7 @@ from lab.device.fake.build import write_fake_build
 from lab.errors import StoreError
 from lab.store import Store, tables
 from lab.store.raw import RunFile, encode
+from tests.night_records import incident, night
 from tests.saved_checks import CHECKED
 from tests.saved_runs import comparison_of, dump, other_build, reopened, run_of, trial_of, write
 
@@ -35,13 +36,29 @@ def test_reindexing_rebuilds_an_identical_index_from_the_files(store: Store, tmp
     store.finish_run("a0", "finished")
     before = dump(store)
 
-    assert store.reindex() == {"build": 2, "run": 2, "trial": 4, "comparison": 0, "self-check": 0}
+    assert store.reindex() == {
+        "build": 2,
+        "run": 2,
+        "trial": 4,
+        "comparison": 0,
+        "self-check": 0,
+        "night": 0,
+        "incident": 0,
+    }
     assert dump(store) == before
     assert [len(before[name]) for name in ("builds", "medians", "runs", "trials")] == [2, 4, 2, 4]
     store.close()
     for path in store.root.glob("index.sqlite*"):
         path.unlink()
-    assert store.reindex() == {"build": 2, "run": 2, "trial": 4, "comparison": 0, "self-check": 0}
+    assert store.reindex() == {
+        "build": 2,
+        "run": 2,
+        "trial": 4,
+        "comparison": 0,
+        "self-check": 0,
+        "night": 0,
+        "incident": 0,
+    }
     assert dump(store) == before
 
 
@@ -112,7 +129,15 @@ def test_the_index_may_be_a_postgresql_database(postgres: str, tmp_path: Path) -
         assert store.comparisons() == [comparison_of(1)]
         assert store.selfchecks("host") == [CHECKED]
         assert store.selfchecks("virtual-1") == []
-        assert store.reindex() == {"build": 1, "run": 1, "trial": 40, "comparison": 1, "self-check": 1}
+        assert store.reindex() == {
+            "build": 1,
+            "run": 1,
+            "trial": 40,
+            "comparison": 1,
+            "self-check": 1,
+            "night": 0,
+            "incident": 0,
+        }
     assert not (store.root / "index.sqlite").exists()
     store.close()
 
@@ -133,7 +158,15 @@ def test_roots_that_share_an_index_see_only_their_own(shared: str, tmp_path: Pat
         ours.create_run(run_of("a1"))
         ours.save_comparison(comparison_of(1))
         ours.save_selfcheck(CHECKED)
-        assert theirs.reindex() == {"build": 2, "run": 1, "trial": 1, "comparison": 0, "self-check": 0}
+        assert theirs.reindex() == {
+            "build": 2,
+            "run": 1,
+            "trial": 1,
+            "comparison": 0,
+            "self-check": 0,
+            "night": 0,
+            "incident": 0,
+        }
         before = dump(ours, shared), dump(theirs, shared)
 
         assert [run.id for run in ours.runs()] == ["a1", "a0"]
@@ -159,11 +192,21 @@ def test_a_rebuild_replaces_only_the_rows_of_its_own_root(shared: str, tmp_path:
             store.save_trial("a0", trial_of(1))
             store.save_comparison(comparison_of(1))
             store.save_selfcheck(CHECKED)
+            store.save_night(night())
+            store.save_incident(incident())
         before = dump(ours, shared)
         assert all(before.values())
         shutil.rmtree(theirs.root / "runs" / "a0")
 
-        assert theirs.reindex() == {"build": 1, "run": 0, "trial": 0, "comparison": 1, "self-check": 1}
+        assert theirs.reindex() == {
+            "build": 1,
+            "run": 0,
+            "trial": 0,
+            "comparison": 1,
+            "self-check": 1,
+            "night": 1,
+            "incident": 1,
+        }
         assert [name for name, rows in dump(theirs, shared).items() if not rows] == ["runs", "trials", "medians"]
         assert dump(ours, shared) == before
 
