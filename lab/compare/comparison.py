@@ -95,7 +95,8 @@ def open_comparison(
 
     `looks` fixes the number of interim looks, `night` is the id of the night that makes the comparison. A side's
     `inject` is the only difference it may add. Raises `Incomparable`, after saving that verdict, before anything
-    is measured; `ScenarioError` when the sides differ in their number of cells; and whatever `runner.open_run` raises.
+    is measured; `ScenarioError` when the sides differ in their number of cells; and whatever `runner.open_run`
+    raises.
     """
     paid = looks or Looks()
     if len(baseline.scenario.cells) != len(candidate.scenario.cells):
