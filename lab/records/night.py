@@ -210,13 +210,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Member:
-    """A series of an incident: the change that a comparison confirmed, and the level before it."""
+    """A series of an incident: the change that a comparison confirmed, and the level before it.
+
+    `back` is the id of the comparison that found it no worse again; empty while it is worse.
+    """
 
     series: Series
     metric: Metric
     change: Interval
     usual: float
     comparison: str
+    back: str = ""
 
 
 @dataclass(frozen=True)
