@@ -250,7 +250,8 @@ class Night:
 
     `counts` says how many series had each outcome. `noisy` is set where most suspects were new and did not
     confirm. `incidents` are those open or changed tonight, as they stood at its end; `told` the ids of those that
-    tonight alerts of. `budget_s` and `confirm_s` are device-seconds, for measuring and for confirming.
+    tonight alerts of. `builds` are the builds it measures, by line. `budget_s` and `confirm_s` are seconds of each
+    device's time, for measuring and for confirming.
     """
 
     id: str
@@ -265,6 +266,7 @@ class Night:
     confirm_s: float
     planned: tuple[Planned, ...]
     suite_toml: str
+    builds: Mapping[str, BuildAt] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     findings: tuple[Finding, ...] = ()
     across: tuple[Across, ...] = ()
