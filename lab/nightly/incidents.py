@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise
 from typing import Literal
 
 from lab.errors import RunError
@@ -28,7 +28,9 @@ _FROM: Mapping[Act, tuple[State, ...]] = {
 
 @dataclass(frozen=True)
 class Settled:
-    """The incidents that a night changed, its regressed findings with their incident, and the ids to alert of."""
+    """The incidents that a night changed, its findings, of which those that regressed have an incident now, and
+    the ids to alert of.
+    """
 
     changed: tuple[Incident, ...]
     findings: tuple[Finding, ...]
@@ -72,8 +74,8 @@ def settled(
             book[holder.id] = _noted(_returned(holder, series, comparison), note, date, utc)
     return Settled(
         changed=tuple(each for key, each in book.items() if each != before.get(key)),
-        findings=tuple(replace(f, incident=cause_of[f.series]) for f in findings if f.series in cause_of),
-        told=tuple(key for key in dict.fromkeys(cause_of.values()) if _turned(book[key], date)),
+        findings=tuple(replace(each, incident=cause_of.get(each.series, each.incident)) for each in findings),
+        told=tuple(key for key in dict.fromkeys(cause_of.values()) if _is_news(book[key], date)),
     )
 
 
@@ -88,6 +90,12 @@ def acted(
         )
     event = Event(utc, date, state, who, note)
     return replace(incident, status=state, owner=owner or incident.owner, events=(*incident.events, event))
+
+
+def began(incident: Incident) -> str:
+    """Return the date of the night from which its series are worse: it opened the incident, or found it back."""
+    turns = [now.night for last, now in pairwise(incident.events) if last.state != now.state == "back"]
+    return turns[-1] if turns else incident.night
 
 
 def _alone(finding: Finding, *, date: str, utc: str, demo: bool) -> Incident | None:
@@ -175,9 +183,6 @@ def _names(series: Sequence[Series]) -> str:
     return "; ".join(each.name for each in series[:NAMED]) + more
 
 
-def _turned(incident: Incident, date: str) -> bool:
+def _is_news(incident: Incident, date: str) -> bool:
     """Return whether this night opened an incident, or found it back, and nobody has acted since."""
-    if incident.status not in ("new", "back"):
-        return False
-    same = list(takewhile(lambda event: event.state == incident.status, reversed(incident.events)))
-    return bool(same) and same[-1].night == date
+    return incident.status in ("new", "back") and began(incident) == date

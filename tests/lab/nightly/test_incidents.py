@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import RunError
-from lab.nightly.incidents import Act, Settled, acted, settled
+from lab.nightly.incidents import Act, Settled, acted, began, settled
 from lab.records import OPEN, BuildAt, Finding, Incident, Series
 from tests.night_records import DATE, SERIES, finding
 
@@ -133,6 +133,7 @@ def test_a_series_that_joins_later_is_not_told_again() -> None:
     (incident,) = found.changed
     assert [each.note.split(":")[0] for each in incident.events] == ["1 series got worse"] * 2
     assert len(incident.members) == 2
+    assert began(incident) == "2026-11-20"
 
 
 def test_a_known_member_only_narrows_the_range() -> None:
@@ -191,6 +192,7 @@ def test_a_fixed_incident_comes_back_and_is_told() -> None:
     assert [each.back for each in incident.members] == ["", ""]
     assert "2 series got worse again" in incident.events[-1].note
     assert found.told == (incident.id,)
+    assert (began(known[0]), began(incident)) == ("2026-11-20", DATE)
 
 
 def test_another_series_does_not_reopen_a_fixed_incident() -> None:
@@ -219,7 +221,7 @@ def test_a_regression_without_evidence_is_no_incident() -> None:
     bare = replace(worse("decode", 11, 12), verdict=None)
     suspected = replace(worse("decode", 11, 12), outcome="suspected")
 
-    assert a_night((), [bare, suspected]) == Settled((), (), ())
+    assert a_night((), [bare, suspected]) == Settled((), (bare, suspected), ())
 
 
 def test_the_demo_and_the_lab_share_no_incident() -> None:
@@ -290,7 +292,7 @@ def test_nothing_is_told_twice_and_a_night_may_be_settled_twice(
         assert again == Settled((), found.findings, found.told)
 
         assert not told & set(found.told)
-        assert len(found.findings) == len(findings)
+        assert all(each.incident for each in found.findings)
         told = (told | set(found.told)) - {each.id for each in known if each.status == "fixed"}
         assert all(all(m.back for m in each.members) for each in known if each.status == "fixed")
         assert not any(all(m.back for m in each.members) for each in known if each.status in OPEN)
