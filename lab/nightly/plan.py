@@ -15,7 +15,6 @@ from lab.nightly.coverage import vanished
 from lab.records import BuildAt, Night, Planned
 from lab.run.benches import devices_of
 from lab.scenario.nights import Nightly
-from lab.scenario.plan import Scenario
 from lab.scenario.suite import Suite, load_suite, read_suite, scenario_in
 from lab.store import BuildRow, Store
 
@@ -90,11 +89,6 @@ def planned_night(
         builds=builds,
     )
     return night, away
-
-
-def scenario_for(night: Night, suite: Suite, folder: Path) -> Callable[[str], Scenario]:
-    """Return a function that gives a scenario of a night by its name."""
-    return lambda name: scenario_in(suite, name, folder)
 
 
 def _builds(store: Store, nightly: Nightly, path: Path) -> dict[str, BuildAt]:
