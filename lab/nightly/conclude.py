@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from lab.identifiers import new_run_id, now_utc
 from lab.nightly.across import across
 from lab.nightly.coverage import noisy
+from lab.nightly.figures import KIND
 from lab.nightly.history import past_of
-from lab.nightly.incidents import settled
+from lab.nightly.incidents import began, settled
 from lab.nightly.screen import Known, beyond, finding_of, screened
 from lab.nightly.suspect import Confirm, Confirmation, Measured, Suspect
 from lab.records import OPEN, OUTCOMES, BuildAt, Finding, Night, Outcome, Series, Value
@@ -65,7 +66,8 @@ def conclude(
     past = past_of(store, night)
     incidents = [each for each in store.incidents() if each.demo == night.demo]
     baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
-    found = screened(values, Known(past, incidents, policy, baselines), night)
+    known = [each for each in incidents if began(each) < night.date]  # a night that is judged again knows no more
+    found = screened(values, Known(past, known, policy, baselines), night)
     confirmations = list(confirm(found.suspects, night.confirm_s))
     moved = _anchors(found.values, night, policy)
     judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
@@ -91,7 +93,7 @@ def conclude(
         ended_utc=utc(),
         status="finished",
         findings=tuple(sorted(findings, key=_weight)),
-        across=across(findings),
+        across=across(findings, {each.series.device: each.context.get(KIND, "") for each in values}),
         incidents=tuple(each for each in stand.values() if each.status in OPEN or each.id in changed),
         told=now.told,
         counts={name: counts[name] for name in OUTCOMES if counts[name]},

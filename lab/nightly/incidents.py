@@ -28,9 +28,7 @@ _FROM: Mapping[Act, tuple[State, ...]] = {
 
 @dataclass(frozen=True)
 class Settled:
-    """The incidents that a night changed, its findings, of which those that regressed have an incident now, and
-    the ids to alert of.
-    """
+    """The incidents that a night changed, its regressed findings with their incident, and the ids to alert of."""
 
     changed: tuple[Incident, ...]
     findings: tuple[Finding, ...]
@@ -74,7 +72,7 @@ def settled(
             book[holder.id] = _noted(_returned(holder, series, comparison), note, date, utc)
     return Settled(
         changed=tuple(each for key, each in book.items() if each != before.get(key)),
-        findings=tuple(replace(each, incident=cause_of.get(each.series, each.incident)) for each in findings),
+        findings=tuple(replace(f, incident=cause_of[f.series]) for f in findings if f.series in cause_of),
         told=tuple(key for key in dict.fromkeys(cause_of.values()) if _is_news(book[key], date)),
     )
 

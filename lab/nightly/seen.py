@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.nightly.history import History, Past
+from lab.nightly.incidents import began
 from lab.records import OPEN, BuildAt, Incident, Point, Value
 from lab.stats.sample import Floats
 
@@ -64,8 +65,7 @@ def seen_of(value: Value, past: Past, incidents: Iterable[Incident]) -> Seen:
         if all(member.series != value.series for member in incident.members):
             continue
         if incident.status in (*OPEN, "expected"):
-            begun = next(each.night for each in reversed(incident.events) if each.state in ("new", "back"))
-            start = max(start, int(np.searchsorted(dates, begun)))
+            start = max(start, int(np.searchsorted(dates, began(incident))))
             known = incident if incident.status in OPEN else known
         elif incident.status == "fixed":
             figures[(dates >= incident.night) & (dates < incident.events[-1].night)] = np.nan
