@@ -1,0 +1,1 @@
+"""Many nights: what to measure, what changed since, which build did it, and the incidents that follow."""
