@@ -33,9 +33,7 @@ def simulated(
             cell = cells[turn.index][side == "candidate"]
             number = len(trials[side]) + 1
             samples = draw(cell, side, turn.block)
-            trials[side].append(
-                Trial(number, turn.block, cell.key, True, None, "", stamp(now), trial_s, samples)
-            )
+            trials[side].append(Trial(number, turn.block, cell.key, True, None, "", stamp(now), trial_s, samples))
             now += timedelta(seconds=trial_s)
         found = standings(comparison, cells, trials)
     ended = replace(
