@@ -167,16 +167,19 @@ _COMMAND = 80
 
 
 @contextmanager
-def locked(path: Path, *, tell: Callable[[str], None] = log.warning) -> Iterator[None]:
+def locked(
+    path: Path, *, tell: Callable[[str], None] = log.warning, refuse: Callable[[str], Exception] | None = None
+) -> Iterator[None]:
     """Hold the lock file `path` against other processes of this machine; the kernel releases it if we die.
 
     Whoever waits longer than :data:`TOLD_AFTER_S` is told for whom: the holder writes its pid, its command and
-    since when into the file. Raises `OSError`, also for a file that is not a regular one.
+    since when into the file. With `refuse` nobody waits: what it returns for the holder's words is raised. Raises
+    `OSError`, also for a file that is not a regular one.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o644)
     try:
         _check_regular(path, os.fstat(descriptor), None)
-        _wait(descriptor, path, tell)
+        _wait(descriptor, path, tell, refuse)
         _sign(descriptor)
         yield
         with suppress(OSError):
@@ -185,13 +188,17 @@ def locked(path: Path, *, tell: Callable[[str], None] = log.warning) -> Iterator
         os.close(descriptor)
 
 
-def _wait(descriptor: int, path: Path, tell: Callable[[str], None]) -> None:
+def _wait(
+    descriptor: int, path: Path, tell: Callable[[str], None], refuse: Callable[[str], Exception] | None
+) -> None:
     began = time.monotonic()
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        except BlockingIOError:
+        except BlockingIOError as error:
+            if refuse is not None:
+                raise refuse(_holder(descriptor)) from error
             if time.monotonic() - began >= TOLD_AFTER_S:
                 break
             time.sleep(_POLL_S)

@@ -210,13 +210,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Member:
-    """A series of an incident: the change that a comparison confirmed, and the level before it."""
+    """A series of an incident: the change that a comparison confirmed, and the level before it.
+
+    `back` is the id of the comparison that found it no worse again; empty while it is worse.
+    """
 
     series: Series
     metric: Metric
     change: Interval
     usual: float
     comparison: str
+    back: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,8 @@ class Night:
 
     `counts` says how many series had each outcome. `noisy` is set where most suspects were new and did not
     confirm. `incidents` are those open or changed tonight, as they stood at its end; `told` the ids of those that
-    tonight alerts of. `budget_s` and `confirm_s` are device-seconds, for measuring and for confirming.
+    tonight alerts of. `builds` are the builds it measures, by line. `budget_s` and `confirm_s` are seconds of each
+    device's time, for measuring and for confirming.
     """
 
     id: str
@@ -261,6 +266,7 @@ class Night:
     confirm_s: float
     planned: tuple[Planned, ...]
     suite_toml: str
+    builds: Mapping[str, BuildAt] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     findings: tuple[Finding, ...] = ()
     across: tuple[Across, ...] = ()

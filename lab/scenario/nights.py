@@ -20,11 +20,9 @@ def _zone(name: str) -> str:
     """Refuse a time zone that this machine does not know."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError of importlib, not an OSError
-        raise ValueError(f"wanted a time zone such as UTC or Asia/Shanghai ({error})") from error
-    except KeyError as error:
+    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise ValueError(
-            "wanted a time zone such as UTC or Asia/Shanghai; this machine knows no such one"
+            "this machine knows no such time zone; wanted one such as UTC or Asia/Shanghai"
         ) from error
     return name
 
@@ -32,10 +30,10 @@ def _zone(name: str) -> str:
 class Nightly(Table):
     """The `[nightly]` table of a suite: what is measured each night beside its scenarios.
 
-    The newest build of each of the `lines` is measured, the most important line first. The `anchor` is a line whose
-    baseline (its first build, if none is set) is measured every night too: a change of it is no change of a build.
-    `devices` is what ``--device`` takes. A night is a date in `zone`. Measuring ends after `measure_minutes` of
-    device time, and confirming after `confirm_minutes`.
+    The newest build of each of the `lines` is measured, the most important line first. The `anchor` is a line
+    whose baseline (its first build, if none is set) is measured every night too: a change of it is no change of a
+    build. `devices` is what ``--device`` takes. A night is a date in `zone`. Measuring ends after
+    `measure_minutes` of device time, and confirming after `confirm_minutes`.
     """
 
     lines: Annotated[list[Name], Field(min_length=1)]
@@ -49,8 +47,9 @@ class Nightly(Table):
 class Policy(Table):
     """The `[policy]` table of a suite, or of a file of its own: when to look twice, and when to tell somebody.
 
-    The screen `tonight` passes on about a `share` of the series that did not change; it looks at the last `nights`.
-    A change smaller than `least` (a share) is nobody's concern. Whatever is `silent` for so many nights is an alarm.
+    The screen `tonight` passes on about a `share` of the series that did not change; it looks at the last
+    `nights`. A change smaller than `least` (a share) is nobody's concern. Whatever is `silent` for so many nights
+    is an alarm.
     """
 
     share: Annotated[float, Field(gt=0, le=0.5)] = 0.05

@@ -89,7 +89,8 @@ def scenario_in(suite: Suite, name: str, folder: Path, overrides: Mapping[str, i
     for key in keys:
         if key not in known:
             raise ScenarioError(
-                f"suite {suite.name}: [cells] {name}: no cell {key!r}; {nearest(key, known)}known: {'; '.join(known)}"
+                f"suite {suite.name}: [cells] {name}: no cell {key!r}; {nearest(key, known)}"
+                f"known: {'; '.join(known)}"
             )
     return replace(found, cells=tuple(cell for cell in found.cells if cell.key in keys))
 

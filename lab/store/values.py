@@ -56,7 +56,7 @@ def table_of(root: Path, night_id: str, columns: Sequence[str] | None = None) ->
     """Return the figures of a night as a table; raise `StoreError` naming a file that is missing or damaged."""
     path = path_of(root, night_id)
     try:
-        return pq.read_table(path, columns=columns)
+        return pq.ParquetFile(path).read(columns=None if columns is None else list(columns))
     except (OSError, pa.ArrowException) as error:
         why = str(error).splitlines()[0]
         raise StoreError(f"{path}: could not be read: {why}; restore it from a copy, or move it away") from error

@@ -1,0 +1,191 @@
+"""From the figures of a night to its findings and incidents: screen, confirm, judge, save."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lab.identifiers import new_run_id, now_utc
+from lab.nightly.across import across
+from lab.nightly.coverage import noisy
+from lab.nightly.history import past_of
+from lab.nightly.incidents import settled
+from lab.nightly.screen import Known, beyond, finding_of, screened
+from lab.nightly.suspect import Confirm, Confirmation, Measured, Suspect
+from lab.records import OPEN, OUTCOMES, BuildAt, Finding, Night, Outcome, Series, Value
+from lab.records.telling import number_of, percent
+from lab.scenario.nights import Policy
+from lab.store import Store
+
+_OF_VERDICT: Mapping[str, Outcome] = {
+    "regressed": "regressed",
+    "improved": "improved",
+    "same": "not reproduced",
+    "cannot tell": "cannot tell",
+}
+"""Verdict of the confirming comparison -> outcome of the series."""
+
+_ADVICE: Mapping[Outcome, str] = {
+    "regressed": "find the build: `lab bisect {line} --scenario {scenario} --device {device}`",
+    "suspected": "measure it again: `lab compare {good} {new} --scenario {scenario} --device {device}`",
+    "cannot tell": "measure more pairs, or on another phone: `lab compare {good} {new} --scenario {scenario} "
+    "--device {device} --all-pairs`",
+    "not reproduced": "nothing to do; should it be noticed again, compare on another phone",
+    "improved": "nothing to do; `lab builds baseline` makes it the build that others are judged against",
+}
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A suspect judged: its outcome, a finding if there is something to say, and evidence that it came back."""
+
+    series: Series
+    outcome: Outcome
+    finding: Finding | None = None
+    back: str = ""
+    comparison: str = ""
+
+
+def conclude(
+    store: Store,
+    night: Night,
+    values: Sequence[Value],
+    confirm: Confirm,
+    *,
+    policy: Policy,
+    utc: Callable[[], str] = now_utc,
+    new_id: Callable[[], str] = new_run_id,
+) -> Night:
+    """Judge a night whose figures are measured, save figures, incidents and night, and return it finished.
+
+    `confirm` measures suspects again. Judging a night twice changes nothing. Raises `StoreError` and `DiskFull`.
+    """
+    past = past_of(store, night)
+    incidents = [each for each in store.incidents() if each.demo == night.demo]
+    baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
+    found = screened(values, Known(past, incidents, policy, baselines), night)
+    confirmations = list(confirm(found.suspects, night.confirm_s))
+    moved = _anchors(found.values, night, policy)
+    judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
+    now = settled(
+        incidents,
+        [*found.findings, *(each.finding for each in judged if each.finding)],
+        [(each.series, each.comparison, each.back) for each in judged if each.back],
+        date=night.date,
+        utc=utc(),
+        new_id=new_id,
+        demo=night.demo,
+    )
+    outcomes = {each.series: each.outcome for each in judged}
+    told = [replace(each, outcome=outcomes.get(each.series, each.outcome)) for each in found.values]
+    counts = Counter(each.outcome for each in told)
+    stand = {each.id: each for each in (*incidents, *now.changed)}
+    changed = {each.id for each in now.changed}
+    ended = replace(
+        night,
+        ended_utc=utc(),
+        status="finished",
+        findings=tuple(sorted(now.findings, key=_weight)),
+        across=across(now.findings),
+        incidents=tuple(each for each in stand.values() if each.status in OPEN or each.id in changed),
+        told=now.told,
+        counts={name: counts[name] for name in OUTCOMES if counts[name]},
+        confirm_spent_s=sum(each.spent_s for each in confirmations),
+        noisy=noisy(now.findings, past.nights[-1] if past.nights else None),
+    )
+    store.save_values(night.id, told)
+    for incident in now.changed:
+        store.save_incident(incident)
+    store.save_night(ended)
+    return ended
+
+
+def _answered(
+    suspects: Sequence[Suspect], confirmations: Sequence[Confirmation]
+) -> Iterator[tuple[Suspect, Confirmation | None]]:
+    """Yield each suspect with the comparison that measured it again, None if there was no time."""
+    of = {each.value.series: found for found in confirmations for each in found.suspects}
+    for suspect in suspects:
+        yield suspect, of.get(suspect.value.series)
+
+
+def _judge(
+    suspect: Suspect, confirmation: Confirmation | None, policy: Policy, moved: Mapping[tuple[str, ...], float]
+) -> _Judged:
+    series = suspect.value.series
+    measured = confirmation.cells.get(series.cell) if confirmation else None
+    verdict = measured.verdict.verdict if measured else ""
+    comparison = confirmation.comparison if confirmation else ""
+    if suspect.known is not None:
+        if verdict in ("same", "improved") and measured:
+            words = f"as good as {_name(suspect.good)} again, in {number_of(measured.verdict.pairs, 'pair')}"
+            return _Judged(series, "no change seen", None, words, comparison)
+        return _Judged(series, "known")
+    outcome = _OF_VERDICT.get(verdict, "suspected")
+    change = measured.verdict.change if measured else None
+    if not suspect.screens and outcome not in ("regressed", "improved"):
+        return _Judged(series, "no change seen" if outcome == "not reproduced" else "no history")
+    if change is not None and outcome in ("regressed", "improved") and not beyond(change.estimate, policy.least):
+        return _Judged(series, "no change seen")
+    why = _why(suspect, confirmation, measured, moved)
+    finding = finding_of(suspect, outcome, why, _advice(suspect, outcome))
+    if measured is None:
+        return _Judged(series, outcome, finding)
+    found = replace(
+        finding, comparison=comparison, verdict=measured.verdict, ratios=measured.ratios, stages=measured.stages
+    )
+    return _Judged(series, outcome, found)
+
+
+def _why(
+    suspect: Suspect,
+    confirmation: Confirmation | None,
+    measured: Measured | None,
+    moved: Mapping[tuple[str, ...], float],
+) -> str:
+    """Return what noticed a suspect, and what measuring it again said."""
+    by = {"tonight": "tonight's figure is unusual", "steps": f"its history has a step at {suspect.since}"}
+    parts = [" and ".join(by[each] for each in suspect.screens) or suspect.breaks]
+    if measured is not None:
+        parts.append(f"measured again in {number_of(measured.verdict.pairs, 'pair')}: {measured.verdict.why}")
+    elif confirmation is None:
+        parts.append("not measured again: the time for confirming was over")
+    else:
+        parts.append(f"could not be measured again: {confirmation.failure or 'nothing was measured'}")
+    series = suspect.value.series
+    if anchor := moved.get((series.scenario, series.cell, series.metric, series.device)):
+        parts.append(f"the anchor build moved by {percent(anchor - 1)} too")
+    return "; ".join(parts)
+
+
+def _anchors(values: Sequence[Value], night: Night, policy: Policy) -> Mapping[tuple[str, ...], float]:
+    """Return (scenario, cell, metric, device) -> tonight / usual of the anchor, where that moved."""
+    anchors = {(each.scenario, each.line, each.device) for each in night.planned if each.anchor}
+    found = {}
+    for each in values:
+        series = each.series
+        if (series.scenario, series.line, series.device) in anchors and each.usual is not None:
+            ratio = each.value / each.usual
+            if beyond(ratio, policy.least):
+                found[series.scenario, series.cell, series.metric, series.device] = ratio
+    return found
+
+
+def _advice(suspect: Suspect, outcome: Outcome) -> str:
+    series = suspect.value.series
+    good = suspect.good.id[:12] if suspect.good else ""
+    words = {"line": series.line, "scenario": series.scenario, "device": series.device}
+    quoted = {name: shlex.quote(word) for name, word in words.items()}
+    return _ADVICE[outcome].format(good=good, new=suspect.value.build.id[:12], **quoted)
+
+
+def _name(build: BuildAt | None) -> str:
+    return build.name if build else "the last good build"
+
+
+def _weight(finding: Finding) -> tuple[int, float, str]:
+    """Return what orders findings: the worst outcome first, then the largest change."""
+    size = abs(finding.ratio - 1) if finding.usual else 0.0
+    return (list(OUTCOMES).index(finding.outcome), -size, finding.series.name)

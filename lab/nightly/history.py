@@ -1,0 +1,117 @@
+"""The nights before: the figures of every series, oldest night first."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from lab.errors import StoreError
+from lab.records import BuildAt, Night, Series
+from lab.stats.sample import Floats
+from lab.store import Store, values
+
+log = logging.getLogger(__name__)
+
+KEPT = 365
+"""Nights that are looked at, at most; a judgement: a year."""
+
+_KEY = ("scenario", "cell", "line", "metric", "device")
+_COLUMNS = (*_KEY, "value", "error", "build", "build_line", "revision", "context")
+
+
+@dataclass(frozen=True)
+class History:
+    """One series over the nights of its past. Every field has an entry a night, oldest first.
+
+    `values` is NaN for a night without a figure, and `builds` and `contexts` are -1; else these are indexes into
+    the tables of :class:`Past`.
+    """
+
+    values: Floats
+    errors: Floats
+    builds: np.typing.NDArray[np.int32]
+    contexts: np.typing.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Past:
+    """The nights before one, oldest first: `nights` by date, and the history of each series."""
+
+    nights: tuple[Night, ...]
+    series: Mapping[Series, History]
+    builds: tuple[BuildAt, ...]
+    contexts: tuple[Mapping[str, str], ...]
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """The dates of the nights, oldest first."""
+        return tuple(night.date for night in self.nights)
+
+
+def past_of(store: Store, night: Night) -> Past:
+    """Return the finished nights of the same suite before a night; the newest of each date counts.
+
+    A night whose figures cannot be read is left out with a warning.
+    """
+    newest: dict[str, Night] = {}
+    for each in store.nights():  # newest first
+        if (each.suite, each.status) == (night.suite, "finished") and each.date < night.date:
+            newest.setdefault(each.date, each)
+    kept, tables = [], []
+    for date in sorted(newest)[-KEPT:]:
+        try:
+            tables.append(values.table_of(store.root, newest[date].id, _COLUMNS))
+            kept.append(newest[date])
+        except StoreError as error:
+            log.warning("left out: the night of %s: %s", date, error)
+    return _past(kept, tables)
+
+
+def _past(nights: Sequence[Night], tables: Sequence[pa.Table]) -> Past:
+    if not nights:
+        return Past((), {}, (), ())
+    at = np.repeat(np.arange(len(tables), dtype=np.int32), [len(each) for each in tables])
+    whole = pa.concat_tables(tables).unify_dictionaries()
+    codes, words = zip(*(_coded(whole, name) for name in _KEY), strict=True)
+    shape = [max(1, len(each)) for each in words]
+    keys, series_at = np.unique(np.ravel_multi_index(codes, shape), return_inverse=True)
+    builds_at, builds = _builds(whole)
+    contexts_at, contexts = _coded(whole, "context")
+    rows = {
+        "values": (np.nan, np.float64, whole["value"].to_numpy()),
+        "errors": (np.nan, np.float64, whole["error"].to_numpy(zero_copy_only=False)),
+        "builds": (-1, np.int32, builds_at),
+        "contexts": (-1, np.int32, contexts_at),
+    }
+    filled = {}
+    for name, (empty, kind, found) in rows.items():
+        filled[name] = np.full((len(keys), len(nights)), empty, dtype=kind)
+        filled[name][series_at, at] = found
+    named = [
+        Series(*(words[part][index] for part, index in enumerate(each)))
+        for each in zip(*np.unravel_index(keys, shape), strict=True)
+    ]
+    histories = {each: History(**{name: grid[i] for name, grid in filled.items()}) for i, each in enumerate(named)}
+    return Past(tuple(nights), histories, builds, tuple(json.loads(each) for each in contexts))
+
+
+def _coded(whole: pa.Table, name: str) -> tuple[np.typing.NDArray[np.int32], list[str]]:
+    """Return the codes of a dictionary column, and what they stand for."""
+    column = whole[name].combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0)
+    return column.indices.to_numpy(), column.dictionary.to_pylist()
+
+
+def _builds(whole: pa.Table) -> tuple[np.typing.NDArray[np.int32], tuple[BuildAt, ...]]:
+    ids_at, ids = _coded(whole, "build")
+    lines_at, lines = _coded(whole, "build_line")
+    revisions = whole["revision"].to_numpy()
+    found, at = np.unique(np.stack([ids_at, lines_at, revisions]), axis=1, return_inverse=True)
+    builds = tuple(BuildAt(ids[i], lines[j], int(revision)) for i, j, revision in found.T)
+    return at.reshape(-1).astype(np.int32), builds
