@@ -21,7 +21,7 @@ from lab.identifiers import now_utc
 from lab.nightly.measure import Seams
 from lab.nightly.night import finished_on, go_on, the_only_nightly, to_resume
 from lab.nightly.places import Places
-from lab.nightly.plan import date_in, nightly_suite, planned_night, suite_of
+from lab.nightly.plan import date_in, devices_named, nightly_suite, planned_night, suite_of
 from lab.records import Night
 from lab.report.night.document import night_document
 from lab.report.night.files import write_reports
@@ -135,7 +135,9 @@ def _measure(
         tell(f"The night of {done.date} is done: nothing to measure")
         return done
     if cut is None:
-        found, away = planned_night(store, path, device, utc=now_utc(), tell=tell, minutes=minutes)
+        names, away = devices_named(store, device or own.devices, tell)
+        found, gone = planned_night(store, path, names, utc=now_utc(), minutes=minutes)
+        away |= gone
     else:
         found, away = cut, {}
         suite, _ = suite_of(cut, path.parent)
