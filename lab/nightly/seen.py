@@ -62,13 +62,14 @@ def seen_of(value: Value, past: Past, incidents: Iterable[Incident]) -> Seen:
     start = int(other[-1]) + 1 if len(other) else 0
     figures, dates, known = history.values.copy(), np.array(past.dates), None
     for incident in incidents:
-        if all(member.series != value.series for member in incident.members):
+        member = next((each for each in incident.members if each.series == value.series), None)
+        if member is None:
             continue
-        if incident.status in (*OPEN, "expected"):
+        if incident.status == "fixed" or member.back:
+            figures[(dates >= incident.night) & (dates < incident.events[-1].night)] = np.nan
+        elif incident.status in (*OPEN, "expected"):
             start = max(start, int(np.searchsorted(dates, began(incident))))
             known = incident if incident.status in OPEN else known
-        elif incident.status == "fixed":
-            figures[(dates >= incident.night) & (dates < incident.events[-1].night)] = np.nan
     builds = history.builds[history.builds >= 0]
     last = past.builds[int(builds[-1])] if len(builds) else None
     return Seen(value, history, figures, start, last, known)
