@@ -12,7 +12,7 @@ from lab.nightly.across import across
 from lab.nightly.coverage import noisy
 from lab.nightly.figures import KIND
 from lab.nightly.history import past_of
-from lab.nightly.incidents import began, settled
+from lab.nightly.incidents import as_of, settled
 from lab.nightly.screen import Known, beyond, finding_of, screened
 from lab.nightly.suspect import Confirm, Confirmation, Measured, Suspect
 from lab.records import OPEN, OUTCOMES, BuildAt, Finding, Night, Outcome, Series, Value
@@ -66,8 +66,7 @@ def conclude(
     past = past_of(store, night)
     incidents = [each for each in store.incidents() if each.demo == night.demo]
     baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
-    known = [each for each in incidents if began(each) < night.date]  # a night that is judged again knows no more
-    found = screened(values, Known(past, known, policy, baselines), night)
+    found = screened(values, Known(past, as_of(incidents, night.date), policy, baselines), night)
     confirmations = list(confirm(found.suspects, night.confirm_s))
     moved = _anchors(found.values, night, policy)
     judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]

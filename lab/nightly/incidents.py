@@ -96,6 +96,23 @@ def began(incident: Incident) -> str:
     return turns[-1] if turns else incident.night
 
 
+def as_of(incidents: Iterable[Incident], date: str) -> list[Incident]:
+    """Return the incidents as the night of a date met them; what people did on that date counts as before it.
+
+    Ranges and series that the lab added since stay.
+    """
+    found = []
+    for each in incidents:
+        told = tuple(e for e in each.events if e.night < date or (e.night == date and e.who != LAB))
+        if not told or each.night >= date:
+            continue
+        members = tuple(
+            replace(m, back=m.back if any(m.back in e.note for e in told) else "") for m in each.members
+        )
+        found.append(replace(each, status=told[-1].state, members=members, events=told))
+    return found
+
+
 def _alone(finding: Finding, *, date: str, utc: str, demo: bool) -> Incident | None:
     """Return the incident that a regressed finding would be by itself, without an id; None without evidence."""
     change = finding.verdict.change if finding.verdict else None

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import RunError
-from lab.nightly.incidents import Act, Settled, acted, began, settled
-from lab.records import OPEN, BuildAt, Finding, Incident, Series
+from lab.nightly.incidents import Act, Settled, acted, as_of, began, settled
+from lab.records import OPEN, BuildAt, Finding, Incident, Series, State
 from tests.night_records import DATE, SERIES, finding
 
 Back = tuple[Series, str, str]
@@ -60,11 +60,9 @@ def opened(*findings: Finding, date: str = "2026-11-20") -> list[Incident]:
     return list(a_night((), findings, date=date).changed)
 
 
-def said(incident: Incident, state: Act, owner: str = "") -> Incident:
+def said(incident: Incident, state: Act, owner: str = "", date: str = "2026-11-21") -> Incident:
     """Return an incident after a person acted."""
-    return acted(
-        incident, state, who="ada@lab", note="seen", utc="2026-11-21T09:00:00Z", date="2026-11-21", owner=owner
-    )
+    return acted(incident, state, who="ada@lab", note="seen", utc=f"{date}T09:00:00Z", date=date, owner=owner)
 
 
 def test_one_step_is_one_incident_whatever_the_scenario() -> None:
@@ -162,6 +160,7 @@ def test_an_incident_is_fixed_when_all_its_series_came_back() -> None:
         incident.events[-2].note == f"{series_of('decode').name} came back (comparison c1): 1 % faster in 12 pairs"
     )
     assert second.told == ()
+    assert as_of([incident], "2026-11-30") == list(first.changed)
 
 
 def test_one_comparison_brings_several_series_back() -> None:
@@ -245,6 +244,16 @@ def test_a_person_takes_an_incident() -> None:
     assert (taken.events[-1].who, taken.events[-1].note) == ("ada@lab", "seen")
 
 
+def test_an_incident_is_seen_as_a_night_met_it() -> None:
+    """Not before it was opened; with what people said of it by that date."""
+    (incident,) = opened(worse("decode", 11, 12))
+    taken = said(incident, "acknowledged", date="2026-11-22")
+
+    assert as_of([taken], "2026-11-20") == []
+    assert as_of([taken], "2026-11-21") == [incident]
+    assert as_of([taken], "2026-11-22") == [taken]
+
+
 @pytest.mark.parametrize(
     ("first", "then", "words"),
     [
@@ -253,7 +262,7 @@ def test_a_person_takes_an_incident() -> None:
         ("fixed", "expected", "found it fixed"),
     ],
 )
-def test_what_makes_no_sense_is_refused(first: str, then: Act, words: str) -> None:
+def test_what_makes_no_sense_is_refused(first: State, then: Act, words: str) -> None:
     """Nobody works on an incident that is closed, and a figure that came back was not expected to stay."""
     incident = replace(opened(worse("decode", 11, 12))[0], status=first)
 
@@ -286,7 +295,8 @@ def test_nothing_is_told_twice_and_a_night_may_be_settled_twice(
         date = f"2026-11-{number:02d}"
         back = [(series_of(name), f"c{number}", "equal") for name in names]
         found = a_night(known, findings, back, date=date, new_id=new_id)
-        known = after(known, found)
+        met, known = known, after(known, found)
+        assert [(each.id, each.status) for each in as_of(known, date)] == [(each.id, each.status) for each in met]
 
         again = a_night(known, findings, back, date=date, new_id=new_id)
         assert again == Settled((), found.findings, found.told)
@@ -297,4 +307,4 @@ def test_nothing_is_told_twice_and_a_night_may_be_settled_twice(
         assert all(all(m.back for m in each.members) for each in known if each.status == "fixed")
         assert not any(all(m.back for m in each.members) for each in known if each.status in OPEN)
         if act and known and (known[-1].status in OPEN or act == "invalid"):
-            known[-1] = said(known[-1], act)
+            known[-1] = said(known[-1], act, date=date)
