@@ -64,8 +64,7 @@ def seen_of(value: Value, past: Past, incidents: Iterable[Incident]) -> Seen:
         if all(member.series != value.series for member in incident.members):
             continue
         if incident.status in (*OPEN, "expected"):
-            begun = next(each.night for each in reversed(incident.events) if each.state in ("new", "back"))
-            start = max(start, int(np.searchsorted(dates, begun)))
+            start = max(start, int(np.searchsorted(dates, incident.begun)))
             known = incident if incident.status in OPEN else known
         elif incident.status == "fixed":
             figures[(dates >= incident.night) & (dates < incident.events[-1].night)] = np.nan
