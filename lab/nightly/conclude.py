@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from lab.identifiers import new_run_id, now_utc
 from lab.nightly.across import across
 from lab.nightly.coverage import noisy
+from lab.nightly.figures import KIND
 from lab.nightly.history import past_of
-from lab.nightly.incidents import settled
+from lab.nightly.incidents import as_of, settled
 from lab.nightly.screen import Known, beyond, finding_of, screened
 from lab.nightly.suspect import Confirm, Confirmation, Measured, Suspect
 from lab.records import OPEN, OUTCOMES, BuildAt, Finding, Incident, Night, Outcome, Series, Value
@@ -65,8 +66,7 @@ def conclude(
     past = past_of(store, night)
     incidents = [each for each in store.incidents() if each.demo == night.demo]
     baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
-    older = [each for each in incidents if each.begun < night.date]  # a night that was cut may have opened one
-    found = screened(values, Known(past, older, policy, baselines), night)
+    found = screened(values, Known(past, as_of(incidents, night.date), policy, baselines), night)
     confirmations = list(confirm(found.suspects, night.confirm_s))
     moved = _anchors(found.values, night, policy)
     judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
@@ -91,7 +91,7 @@ def conclude(
         ended_utc=utc(),
         status="finished",
         findings=tuple(sorted(findings, key=_weight)),
-        across=across(findings, {each.series.device: each.context.get("kind", "") for each in values}),
+        across=across(findings, {each.series.device: each.context.get(KIND, "") for each in values}),
         incidents=tuple(each for each in stand.values() if each.status in OPEN or _touched(each, night)),
         told=now.told,
         counts={name: counts[name] for name in OUTCOMES if counts[name]},

@@ -19,7 +19,11 @@ from lab.trial.metrics import METRICS
 LEAST_TRIALS = 3
 """Fewest trials that give a figure: the median of fewer follows a single outlier. A judgement."""
 
+KIND = "device kind"
+"""The fact of a figure's context that keeps phones, virtual phones and this machine apart."""
+
 _SPLITTING = {
+    KIND: ("device_kind",),
     "device software": ("device_fingerprint",),
     "agent": ("device_agent", "device_numpy", "device_python"),
     "runtime": ("device_runtime",),

@@ -243,11 +243,6 @@ class Incident:
     owner: str = ""
     demo: bool = False
 
-    @property
-    def begun(self) -> str:
-        """The date of the night at which it began, or came back."""
-        return next(event.night for event in reversed(self.events) if event.state in ("new", "back"))
-
 
 @dataclass(frozen=True)
 class Night:
