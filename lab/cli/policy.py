@@ -66,9 +66,9 @@ def dry_run(
         )
     Terminal().print(table)
     for night in found:
-        for each in night.lost:
-            words = f"{each.series.name}, {percent(abs(each.ratio - 1))} worse"
-            typer.echo(completed(plain(f"! {night.date}: left out, {words}: `lab show {each.comparison}`")))
+        for gone in night.lost:
+            words = f"{gone.series.name}, {percent(abs(gone.ratio - 1))} worse"
+            typer.echo(completed(plain(f"! {night.date}: left out, {words}: `lab show {gone.comparison}`")))
 
 
 def _total(found: Sequence[DryNight]) -> str:
