@@ -97,6 +97,11 @@ COMMANDS: Mapping[str, Command] = {
         "Say what share of each cell's time goes to products, attention, unpacking and the rest.",
         "lab profile last",
     ),
+    "incidents": Command(
+        "lab.cli.incidents:incidents",
+        "List what got worse and is still open: one incident for each cause, with its builds and its owner.",
+    ),
+    "policy": Command("lab.cli.policy:policy", "Try thresholds on the nights that were measured."),
     "builds": Command(
         "lab.cli.builds:builds", "List, show, verify and add builds; choose the baseline of a line."
     ),
