@@ -69,15 +69,18 @@ def conclude(
     confirmations = list(confirm(found.suspects, night.confirm_s))
     moved = _anchors(found.values, night, policy)
     judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
+    findings = [*found.findings, *(each.finding for each in judged if each.finding)]
     now = settled(
         incidents,
-        [*found.findings, *(each.finding for each in judged if each.finding)],
+        findings,
         [(each.series, each.comparison, each.back) for each in judged if each.back],
         date=night.date,
         utc=utc(),
         new_id=new_id,
         demo=night.demo,
     )
+    caused = {each.series: each for each in now.findings}
+    findings = [caused.get(each.series, each) for each in findings]
     outcomes = {each.series: each.outcome for each in judged}
     told = [replace(each, outcome=outcomes.get(each.series, each.outcome)) for each in found.values]
     counts = Counter(each.outcome for each in told)
@@ -87,13 +90,13 @@ def conclude(
         night,
         ended_utc=utc(),
         status="finished",
-        findings=tuple(sorted(now.findings, key=_weight)),
-        across=across(now.findings),
+        findings=tuple(sorted(findings, key=_weight)),
+        across=across(findings),
         incidents=tuple(each for each in stand.values() if each.status in OPEN or each.id in changed),
         told=now.told,
         counts={name: counts[name] for name in OUTCOMES if counts[name]},
         confirm_spent_s=sum(each.spent_s for each in confirmations),
-        noisy=noisy(now.findings, past.nights[-1] if past.nights else None),
+        noisy=noisy(findings, past.nights[-1] if past.nights else None),
     )
     store.save_values(night.id, told)
     for incident in now.changed:

@@ -4,55 +4,32 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from lab.compare.comparison import BUDGET_S, Side, measure, next_run, open_comparison, reopen, runs_of
 from lab.errors import LabError, StoreError
 from lab.identifiers import now_utc
-from lab.nightly.measure import first_line
-from lab.nightly.places import BenchOn
+from lab.nightly.measure import Seams, first_line
 from lab.nightly.stages import moved_stages
 from lab.nightly.suspect import Confirmation, Measured, Suspect
 from lab.records import Comparison, Night
-from lab.run.bench import Bench, Watch
 from lab.run.resume import scenario_of
-from lab.scenario.plan import Scenario
 from lab.stats.pairs import cost_s, ratios_by_block
 from lab.stats.sample import medians_by_block
 from lab.store import Store
 
 log = logging.getLogger(__name__)
 
-Shown = tuple[Watch, Callable[[str, int], None], Callable[[str], None]]
-
-
-class Show(Protocol):
-    """The display of a comparison's pairs."""
-
-    def say(self, words: str) -> None:
-        """Print one line."""
-        ...
-
-    def steps(self, title: str, total: int, done: int) -> AbstractContextManager[Shown]:
-        """Show a count that grows to `total`."""
-        ...
-
 
 @dataclass(frozen=True)
 class Confirmer:
-    """Compares builds on the devices that the suspects were measured on; a :data:`lab.nightly.suspect.Confirm`.
-
-    `at_work` makes benches that show what they push, with a display, and `scenario` returns one of the suite.
-    """
+    """Compares builds on the devices that the suspects were measured on; a :data:`lab.nightly.suspect.Confirm`."""
 
     store: Store
     night: Night
-    scenario: Callable[[str], Scenario]
-    bench_on: BenchOn
-    at_work: Callable[[Sequence[Bench]], AbstractContextManager[tuple[Sequence[Bench], Show]]]
+    seams: Seams
 
     def __call__(self, suspects: Sequence[Suspect], budget_s: float) -> Iterator[Confirmation]:
         """Yield what each comparison found; none is begun after `budget_s` device-seconds.
@@ -114,11 +91,11 @@ class Confirmer:
     def _sides(self, group: Sequence[Suspect]) -> tuple[Side, Side]:
         """Return the last good build and tonight's, to be measured in the cells of the suspects alone."""
         series = group[0].value.series
-        whole = self.scenario(series.scenario)
+        whole = self.seams.scenario(series.scenario)
         wanted = {each.value.series.cell for each in group}
         chosen = replace(whole, cells=tuple(cell for cell in whole.cells if cell.key in wanted))
         first, second = (
-            Side(chosen, self.bench_on(series.device, build, ""), series.line) for build in pair_of(group)
+            Side(chosen, self.seams.bench_on(series.device, build, ""), series.line) for build in pair_of(group)
         )
         return first, second
 
@@ -128,7 +105,7 @@ class Confirmer:
         first, second = (
             Side(
                 replace(scenario_of(run), cells=run.cells),
-                self.bench_on(run.device, run.build, keep),
+                self.seams.bench_on(run.device, run.build, keep),
                 run.build_line,
             )
             for run in runs_of(self.store, comparison).values()
@@ -140,7 +117,7 @@ class Confirmer:
         total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
         title = f"{comparison.scenario} on {comparison.device}, again"
         with (
-            self.at_work([side.bench for side in sides]) as (benches, show),
+            self.seams.at_work([side.bench for side in sides], self.seams.terms.stop) as (benches, show),
             show.steps(title, total, done) as (watch, end, _),
         ):
             first, second = (replace(side, bench=bench) for side, bench in zip(sides, benches, strict=True))

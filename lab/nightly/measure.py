@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Protocol
 
 from lab.errors import BuildError, DeviceError, LabError, LabFailed, RunError, StoreError
 from lab.nightly.figures import figures_of
@@ -16,7 +17,7 @@ from lab.nightly.places import BenchOn
 from lab.records import Night, Planned, Run, Value
 from lab.run import fleet
 from lab.run.begin import Beginner
-from lab.run.bench import Bench
+from lab.run.bench import Bench, Watch
 from lab.run.resume import reopen
 from lab.run.turn import Terms
 from lab.scenario.plan import Scenario
@@ -26,7 +27,18 @@ from lab.store.kinds import RUNS
 
 log = logging.getLogger(__name__)
 
-AtWork = Callable[[Sequence[Bench], threading.Event], AbstractContextManager[tuple[Sequence[Bench], fleet.Show]]]
+Steps = tuple[Watch, Callable[[str, int], None], Callable[[str], None]]
+
+
+class Show(fleet.Show, Protocol):
+    """The display of a night: its runs, and the pairs of its comparisons."""
+
+    def steps(self, title: str, total: int, done: int) -> AbstractContextManager[Steps]:
+        """Show a count that grows to `total`; yields functions that take progress, the count, and words."""
+        ...
+
+
+AtWork = Callable[[Sequence[Bench], threading.Event], AbstractContextManager[tuple[Sequence[Bench], Show]]]
 """Makes benches that show what they push, with a display; they end once the event is set."""
 
 

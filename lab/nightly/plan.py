@@ -15,7 +15,6 @@ from lab.nightly.coverage import vanished
 from lab.records import BuildAt, Night, Planned
 from lab.run.benches import devices_of
 from lab.scenario.nights import Nightly
-from lab.scenario.plan import Scenario
 from lab.scenario.suite import Suite, load_suite, read_suite, scenario_in
 from lab.store import BuildRow, Store
 
@@ -46,34 +45,26 @@ def date_in(zone: str, utc: str) -> str:
 
 
 def planned_night(
-    store: Store,
-    path: Path,
-    devices: str | None,
-    *,
-    utc: str,
-    tell: Callable[[str], None],
-    minutes: float | None = None,
+    store: Store, path: Path, devices: Sequence[str], *, utc: str, minutes: float | None = None
 ) -> tuple[Night, dict[str, str]]:
-    """Return a new night of the suite at `path`, not saved yet, and device -> why it cannot be used.
+    """Return a new night of the suite at `path`, not saved yet, and device -> why, for each that has vanished.
 
-    `devices` and `minutes` (of measuring) override the suite's. A device that does not answer is planned all the
-    same: that it was not measured is part of the verdict. Raises `ScenarioError` for lines without a build, for
-    scenarios and cells that do not exist, and `DeviceRefused` if no device can be used.
+    What the last night measured on a device that is not there tonight is planned all the same: that it was not
+    measured is part of the verdict. `minutes` (of measuring) overrides the suite's. Raises `ScenarioError` for
+    lines without a build, and for scenarios and cells that do not exist.
     """
     suite, nightly = nightly_suite(path)
     for name in suite.scenarios:
         scenario_in(suite, name, path.parent)
     builds = _builds(store, nightly, path)
-    names, away = _devices(store, devices or nightly.devices, tell)
     order = [(name, line) for name in suite.scenarios for line in builds]
     planned = [
         Planned(name, line, device, priority, anchor=line == nightly.anchor)
         for priority, (name, line) in enumerate(order, start=1)
-        for device in names
+        for device in devices
     ]
     before = [each for each in store.nights() if each.suite == suite.name and each.status == "finished"]
     gone = vanished(planned, before)
-    away |= {each.device: "it was not attached tonight" for each in gone}
     night = Night(
         id=new_run_id(),
         started_utc=utc,
@@ -89,12 +80,7 @@ def planned_night(
         suite_toml=suite.toml,
         builds=builds,
     )
-    return night, away
-
-
-def scenario_for(night: Night, suite: Suite, folder: Path) -> Callable[[str], Scenario]:
-    """Return a function that gives a scenario of a night by its name."""
-    return lambda name: scenario_in(suite, name, folder)
+    return night, {each.device: "it was not attached tonight" for each in gone}
 
 
 def _builds(store: Store, nightly: Nightly, path: Path) -> dict[str, BuildAt]:
@@ -117,8 +103,11 @@ def _build(rows: Sequence[BuildRow], anchor: bool) -> BuildAt:
     return BuildAt(chosen.id, chosen.line, chosen.revision)
 
 
-def _devices(store: Store, text: str, tell: Callable[[str], None]) -> tuple[list[str], dict[str, str]]:
-    """Return the names of the devices that `text` names, and name -> why for those that cannot be used."""
+def devices_named(store: Store, text: str, tell: Callable[[str], None]) -> tuple[list[str], dict[str, str]]:
+    """Return the names of the devices that `text` names, and name -> why for those that cannot be used.
+
+    Raises `DeviceRefused` if that is true of all.
+    """
     names: dict[str, None] = {}
     away: dict[str, str] = {}
     first: DeviceError | None = None

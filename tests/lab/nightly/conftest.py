@@ -1,0 +1,5 @@
+"""Fixtures of the tests of nights."""
+
+from __future__ import annotations
+
+from tests.lab.compare.compare_lab import make  # noqa: F401 - a fixture
