@@ -63,6 +63,10 @@ COMMANDS: Mapping[str, Command] = {
         "Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.",
         "lab selfcheck --device host --budget 900",
     ),
+    "nightly": Command(
+        "lab.cli.nightly:nightly",
+        "Measure a suite, judge it by the nights before, and say what got worse; print a night's report again.",
+    ),
     "scenarios": Command(
         "lab.cli.scenarios:scenarios",
         "List the scenarios that come with pocketlab with their questions, and the suites.",
