@@ -10,7 +10,7 @@ from rich.table import Table
 
 from device_agents.plain import plain
 from lab.cli.hints import completed
-from lab.cli.options import DATA, Data, opened
+from lab.cli.options import DATA, Data, console, opened
 from lab.cli.quick import QuickCommand, QuickGroup
 from lab.cli.terminal import Terminal
 from lab.records.telling import number_of, percent
@@ -54,7 +54,8 @@ def dry_run(
 
     path = Path(name) if name.endswith(".toml") else SCENARIOS / f"{name}.toml"
     wanted = load_policy(path)
-    found = tried(opened(data), wanted, nights)
+    with console().status("Screening the figures again"):
+        found = tried(opened(data), wanted, nights)
     if not found:
         typer.echo(completed("No finished night yet: `lab nightly`"))
         return
