@@ -64,10 +64,11 @@ def conclude(
     `confirm` measures suspects again. Judging a night twice changes nothing. Raises `StoreError` and `DiskFull`.
     """
     past = past_of(store, night)
-    incidents = [each for each in store.incidents() if each.demo == night.demo]
+    met = as_of(_incidents(store, night), night.date)
     baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
-    found = screened(values, Known(past, as_of(incidents, night.date), policy, baselines), night)
+    found = screened(values, Known(past, met, policy, baselines), night)
     confirmations = list(confirm(found.suspects, night.confirm_s))
+    incidents = _incidents(store, night)  # read again: people may have acted meanwhile
     moved = _anchors(found.values, night, policy)
     judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
     findings = [*found.findings, *(each.finding for each in judged if each.finding)]
@@ -103,6 +104,10 @@ def conclude(
         store.save_incident(incident)
     store.save_night(ended)
     return ended
+
+
+def _incidents(store: Store, night: Night) -> list[Incident]:
+    return [each for each in store.incidents() if each.demo == night.demo]
 
 
 def _answered(
