@@ -35,7 +35,7 @@ _ADVICE: Mapping[Outcome, str] = {
     "cannot tell": "measure more pairs, or on another phone: `lab compare {good} {new} --scenario {scenario} "
     "--device {device} --all-pairs`",
     "not reproduced": "nothing to do; should it be noticed again, compare on another phone",
-    "improved": "nothing to do; `lab builds baseline {line} {new}` makes it the build that others are judged against",
+    "improved": "nothing to do; `lab builds baseline {line} {new}` makes others be judged against it",
 }
 
 
