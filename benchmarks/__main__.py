@@ -22,6 +22,7 @@ from benchmarks import (
     families,
     growth,
     llama_pair,
+    nightly,
     percentiles,
     pipeline_model,
     prefill_chunks,
@@ -69,6 +70,7 @@ STATISTICS: Mapping[str, Callable[[], bool]] = {
     "rivals": rivals.run,
     "coverage": coverage.run,
     "percentiles": percentiles.run,
+    "nightly": nightly.run,
     "run_sentences": run_sentences.run,
     "warm_up": warm_up.run,
 }
