@@ -16,6 +16,9 @@ from benchmarks import (
     agent_parity,
     between_trials,
     caches,
+    change_limits,
+    changes,
+    changes_rival,
     comparison_sentences,
     coverage,
     evidence,
@@ -73,6 +76,9 @@ STATISTICS: Mapping[str, Callable[[], bool]] = {
     "nightly": nightly.run,
     "run_sentences": run_sentences.run,
     "warm_up": warm_up.run,
+    "changes": changes.run,
+    "changes_rival": changes_rival.run,
+    "change_limits": change_limits.run,
 }
 """Benchmarks of the statistics: seeded, without builds, and without the machine's lock: they time nothing."""
 

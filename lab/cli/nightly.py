@@ -132,7 +132,7 @@ def _measure(
     terms = terms_of(store, wait, tell=tell)
     cut = to_resume(store, suite.name) if resume else None
     if resume and cut is None and (done := finished_on(store, suite.name, date_in(own.zone, now_utc()))):
-        tell(f"The night of {done.date} is done: nothing to measure")
+        tell(f"The night of {done.date} is done. Without --resume it would be measured again")
         return done
     if cut is None:
         names, away = devices_named(store, device or own.devices, tell)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from lab.identifiers import new_run_id, now_utc
 from lab.nightly.across import across
+from lab.nightly.alarm import confirms
 from lab.nightly.coverage import noisy
 from lab.nightly.figures import KIND
 from lab.nightly.history import past_of
@@ -34,7 +35,7 @@ _ADVICE: Mapping[Outcome, str] = {
     "cannot tell": "measure more pairs, or on another phone: `lab compare {good} {new} --scenario {scenario} "
     "--device {device} --all-pairs`",
     "not reproduced": "nothing to do; should it be noticed again, compare on another phone",
-    "improved": "nothing to do; `lab builds baseline` makes it the build that others are judged against",
+    "improved": "nothing to do; `lab builds baseline {line} {new}` makes it the build that others are judged against",
 }
 
 
@@ -64,10 +65,11 @@ def conclude(
     `confirm` measures suspects again. Judging a night twice changes nothing. Raises `StoreError` and `DiskFull`.
     """
     past = past_of(store, night)
-    incidents = [each for each in store.incidents() if each.demo == night.demo]
+    met = as_of(_incidents(store, night), night.date)
     baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
-    found = screened(values, Known(past, as_of(incidents, night.date), policy, baselines), night)
+    found = screened(values, Known(past, met, policy, baselines), night)
     confirmations = list(confirm(found.suspects, night.confirm_s))
+    incidents = _incidents(store, night)  # read again: people may have acted meanwhile
     moved = _anchors(found.values, night, policy)
     judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
     findings = [*found.findings, *(each.finding for each in judged if each.finding)]
@@ -105,6 +107,10 @@ def conclude(
     return ended
 
 
+def _incidents(store: Store, night: Night) -> list[Incident]:
+    return [each for each in store.incidents() if each.demo == night.demo]
+
+
 def _answered(
     suspects: Sequence[Suspect], confirmations: Sequence[Confirmation]
 ) -> Iterator[tuple[Suspect, Confirmation | None]]:
@@ -127,6 +133,8 @@ def _judge(
             return _Judged(series, "no change seen", None, words, comparison)
         return _Judged(series, "known")
     outcome = _OF_VERDICT.get(verdict, "suspected")
+    if measured and outcome in ("regressed", "improved") and not confirms(suspect, measured.verdict):
+        outcome = "not reproduced"
     change = measured.verdict.change if measured else None
     if not suspect.screens and outcome not in ("regressed", "improved"):
         return _Judged(series, "no change seen" if outcome == "not reproduced" else "no history")

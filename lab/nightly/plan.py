@@ -79,6 +79,7 @@ def planned_night(
         planned=(*planned, *gone),
         suite_toml=suite.toml,
         builds=builds,
+        silent_after=suite.policy.silent,
     )
     return night, {each.device: "it was not attached tonight" for each in gone}
 

@@ -276,6 +276,7 @@ class Night:
     spent_s: float = 0.0
     confirm_spent_s: float = 0.0
     noisy: bool = False
+    silent_after: int = 2
     demo: bool = False
 
     @property
@@ -285,5 +286,5 @@ class Night:
 
     @property
     def silent(self) -> tuple[Gap, ...]:
-        """What was not measured for two nights or more: an alarm of its own."""
-        return tuple(gap for gap in self.gaps if gap.nights >= 2)
+        """What was not measured for `silent_after` nights or more: an alarm of its own."""
+        return tuple(gap for gap in self.gaps if gap.nights >= self.silent_after)

@@ -73,7 +73,6 @@ class NightLab:
             name: FakePhone({"screen": document}, replies={BOOT: "boot-1\n"}, stage_s=self._stage_of(name))
             for name in phones
         }
-        self.terms = Terms("tests", 0.0, lambda words: None, lambda name, process: None)
 
     def new_build(self) -> None:
         """Add a build to the line."""
@@ -123,7 +122,8 @@ class NightLab:
         def at_work(benches: Sequence[Bench], stop: threading.Event) -> Iterator[tuple[Sequence[Bench], Show]]:
             yield benches, Silent()
 
-        return Seams(lambda name: scenario_in(suite, name, self.folder), self.bench, at_work, self.terms)
+        terms = Terms("tests", 0.0, lambda words: None, lambda name, process: None)
+        return Seams(lambda name: scenario_in(suite, name, self.folder), self.bench, at_work, terms)
 
     def begin(self, date: str, phones: Sequence[str] | None = None) -> tuple[Night, dict[str, str]]:
         """Plan a night."""
