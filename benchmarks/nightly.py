@@ -2,8 +2,8 @@
 
 Noise: the null series of `nights_dev` (development data) in random orders; its nights are independent of each
 other by construction. Every night has a new build. Suspects are compared by the rules of `lab compare`, on trials
-drawn from all nights of their series: a night there is one process, and so is a trial. An alarm is a comparison
-that found the new build worse after a night that was worse too (`lab.nightly.alarm`).
+drawn from all nights of their series: a night there is one process, and so is a trial. An alarm is what
+`lab.nightly.alarm` confirms: worse in the night and in the comparison, with a p of at most .005.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import noise
+from benchmarks.families import outcome
 from benchmarks.noise import Floats
 from lab.nightly.screen import NEAR, NEW_NIGHTS, TRIES, beyond
 from lab.scenario.nights import Policy
 from lab.stats.changes import find_steps, tonight
+from lab.stats.families import NIGHT_FAMILY, alone
 from lab.stats.interval import Looks
-from lab.stats.many import Words, drawn_orders, judge_many
+from lab.stats.many import Flags, Words, drawn_orders, judge_many
 
 SEED = 20261129
 FIRST = 20
@@ -29,10 +31,10 @@ FIRST = 20
 ORDERS = 4
 """Random orders of each series: 163 series x 70 nights x 4 are 125 series-years."""
 
-EQUAL = 10_000
+EQUAL = 5_000
 """Comparisons of equal builds for each series."""
 
-NIGHTS, SLOWER = 20, 200
+NIGHTS, SLOWER = 20, 30
 """Nights with a slower build for each series and size, and comparisons of such builds."""
 
 SIZES = (0.03, 0.05, 0.10)
@@ -62,27 +64,46 @@ class Noticed:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Comparisons: the verdict of each, and whether it found the candidate worse among NIGHT_FAMILY."""
+
+    verdicts: Words
+    sure: Flags
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The shares that found it worse: by their verdict alone, and surely."""
+        return float(np.mean(self.verdicts == "regressed")), float(np.mean(self.sure))
+
+
+@dataclass(frozen=True)
 class Figures:
     """The figures of a series; `cv` is its spread between nights.
 
-    `suspects` counts the comparisons that its nights lead to, `worse` those after a night that was worse, `alarms`
-    how many of each find an equal build worse (expected). `seen` and `found` are, by the size of a change, the
-    shares of slower builds that a screen notices, and that are an alarm the same night.
+    `suspects` counts the comparisons that its nights lead to, `false` how many of them find an equal build worse:
+    by their verdict alone, and by the rule (expected). `seen` and `found` are, by the size of a change, the shares
+    of slower builds that a screen notices, and that are found the same night: by the verdict alone, by the rule.
     """
 
     cv: float
     suspects: int
-    alarms: tuple[float, float]
+    false: tuple[float, float]
     seen: Mapping[float, float]
-    found: Mapping[float, float]
+    found: Mapping[float, tuple[float, float]]
 
 
-def verdicts(generator: np.random.Generator, logs: Floats, many: int, slower: float) -> Words:
+def compared(generator: np.random.Generator, logs: Floats, many: int, slower: float) -> Compared:
     """Compare a build with one that is `slower`, on trials drawn from the log values of a series."""
     looks = Looks()
     drawn = logs[generator.integers(0, logs.size, (many, looks.most, 2))]
     gaps = drawn[:, :, 0] - drawn[:, :, 1] + np.log1p(slower)
-    return judge_many(gaps, looks, drawn_orders(generator, many, looks.most)).verdicts
+    firsts = drawn_orders(generator, many, looks.most)
+    found = judge_many(gaps, looks, firsts).verdicts
+    sure = np.zeros(many, dtype=np.bool_)
+    for i in np.flatnonzero(found == "regressed"):
+        judged, p, _ = outcome(gaps[i], firsts[i].tolist(), NIGHT_FAMILY, looks)
+        sure[i] = judged.verdict == "regressed" and p <= alone(NIGHT_FAMILY)
+    return Compared(found, sure)
 
 
 def noticed(values: Floats, tried: Tried = ()) -> Noticed | None:
@@ -118,11 +139,11 @@ def suspected(generator: np.random.Generator, values: Floats, equal: Words) -> t
 def figures_of(logs: Floats, seed: int) -> Figures:
     """Return the figures of a null series, given as logarithms."""
     generator = np.random.default_rng([SEED, seed])
-    equal = verdicts(generator, logs, EQUAL, 0.0)
-    false = float(np.mean(equal == "regressed"))
-    counts = [suspected(generator, np.exp(generator.permutation(logs)), equal) for _ in range(ORDERS)]
+    equal = compared(generator, logs, EQUAL, 0.0)
+    counts = [suspected(generator, np.exp(generator.permutation(logs)), equal.verdicts) for _ in range(ORDERS)]
     suspects, worse = (sum(each) for each in zip(*counts, strict=True))
-    seen, found = dict[float, float](), dict[float, float]()
+    false, sure = equal.shares
+    seen, found = dict[float, float](), dict[float, tuple[float, float]]()
     for size in SIZES:
         hits = 0
         for _ in range(NIGHTS):
@@ -131,18 +152,19 @@ def figures_of(logs: Floats, seed: int) -> Figures:
             suspect = noticed(values)
             hits += suspect is not None and suspect.ratio > 1
         seen[size] = hits / NIGHTS
-        found[size] = seen[size] * float(np.mean(verdicts(generator, logs, SLOWER, size) == "regressed"))
+        verdict, rule = compared(generator, logs, SLOWER, size).shares
+        found[size] = (seen[size] * verdict, seen[size] * rule)
     values = np.exp(logs)
     cv = float(values.std(ddof=1) / values.mean())
-    return Figures(cv, suspects, (suspects * false, worse * false), seen, found)
+    return Figures(cv, suspects, (suspects * false, worse * sure), seen, found)
 
 
 def rates(series: Sequence[Figures], nights: int) -> list[tuple[float, float, float]]:
-    """Return false alarms a series-year, of the comparison alone and of the rule, with 95 % intervals.
+    """Return false alarms a series-year, by the verdict alone and by the rule, with 95 % intervals.
 
     The intervals come from drawing the series again (bootstrap): the nights of one series are alike.
     """
-    alarms = np.array([each.alarms for each in series]) * 365 / nights
+    alarms = np.array([each.false for each in series]) * 365 / nights
     drawn = np.random.default_rng(SEED).integers(0, len(alarms), (2_000, len(alarms)))
     low, high = np.quantile(alarms[drawn].mean(axis=1), (0.025, 0.975), axis=0)
     return list(zip(alarms.mean(axis=0).tolist(), low.tolist(), high.tolist(), strict=True))
@@ -160,25 +182,24 @@ def run() -> bool:
         series = list(pool.map(figures_of, null, range(len(null)), chunksize=4))
     nights = ORDERS * (null.shape[1] - FIRST)
     groups = {name: [each for each in series if low <= each.cv < high] for name, (low, high) in GROUPS.items()}
-    print(f"  {len(series)} series, {len(series) * nights / 365:.0f} series-years; a series-year, with 95 % intervals:")
-    print("  CV between nights | series | comparisons | false alarms, comparison alone | and the night was worse too")
+    print(
+        f"  {len(series)} series, {len(series) * nights / 365:.0f} series-years; per series-year, 95 % intervals"
+    )
+    print("  CV between nights | series | comparisons | false alarms, verdict alone | false alarms, the rule")
     for name, chosen in {"all": series, **groups}.items():
         count = np.mean([each.suspects for each in chosen]) * 365 / nights
         words = " | ".join(f"{rate:.4f} ({low:.4f} to {high:.4f})" for rate, low, high in rates(chosen, nights))
         print(f"  {name} | {len(chosen)} | {count:.1f} | {words}")
-    print("  CV between nights | slower | noticed | found the same night")
+    print("  CV between nights | slower | noticed | found the same night, verdict alone | the rule")
     for name, chosen in groups.items():
         for size in SIZES:
-            seen, found = (np.mean([of[size] for of in each]) for each in _shares(chosen))
-            print(f"  {name} | {size:.0%} | {seen:.3f} | {found:.3f}")
-    false, power = rates(series, nights)[1][0], np.mean([each.found[0.05] for each in groups[QUIET]])
-    met = false <= MOST_FALSE and power >= LEAST_FOUND
+            verdict, rule = np.mean([each.found[size] for each in chosen], axis=0)
+            seen = np.mean([each.seen[size] for each in chosen])
+            print(f"  {name} | {size:.0%} | {seen:.3f} | {verdict:.3f} | {rule:.3f}")
+    false, power = rates(series, nights)[1][0], np.mean([each.found[0.05][1] for each in groups[QUIET]])
+    met = bool(false <= MOST_FALSE and power >= LEAST_FOUND)
     print(
         f"  false alarms {false:.4f} (<= {MOST_FALSE}), 5 % found at a CV {QUIET}: {power:.3f} (>= {LEAST_FOUND})"
         f"{'' if met else ' NOT MET'}"
     )
-    return bool(met)
-
-
-def _shares(chosen: Sequence[Figures]) -> tuple[list[Mapping[float, float]], list[Mapping[float, float]]]:
-    return [each.seen for each in chosen], [each.found for each in chosen]
+    return met

@@ -1,19 +1,21 @@
-"""Whether a comparison that found a change confirms what a screen noticed. Pure: no I/O."""
+"""Whether a comparison confirms what a screen noticed. Pure: no I/O."""
 
 from __future__ import annotations
 
 from lab.nightly.suspect import Suspect
 from lab.records import CellVerdict
+from lab.stats.families import NIGHT_FAMILY, alone
 
 
 def confirms(suspect: Suspect, verdict: CellVerdict) -> bool:
-    """Return whether the change that a comparison found goes the way of tonight's figure.
+    """Return whether the change that a comparison found is one to alert of.
 
-    True too where no screen looked, so that there is nothing to contradict. The comparison of equal builds is
-    wrong as often in either direction, a slower build is slower in both measurements: the rule halves false
-    alarms and loses none of the slower builds (`python -m benchmarks nightly`).
+    Its p must hold among NIGHT_FAMILY comparisons, and it must go the way of tonight's figure (any way where no
+    screen looked). Equal builds are found different in either direction; a slower build is slower in both
+    measurements, and its pairs go on until the p holds. So this halves the false alarms and costs no power
+    (`python -m benchmarks nightly`).
     """
     change = verdict.change
-    if change is None or not suspect.screens:
-        return True
-    return (suspect.value.value > suspect.usual) == (change.estimate > 1)
+    if change is None or verdict.p > alone(NIGHT_FAMILY):
+        return False
+    return not suspect.screens or (suspect.value.value > suspect.usual) == (change.estimate > 1)
