@@ -15,7 +15,12 @@ def confirms(suspect: Suspect, verdict: CellVerdict) -> bool:
     measurements, and its pairs go on until the p holds. So this halves the false alarms and costs no power
     (`python -m benchmarks nightly`).
     """
+    return verdict.p <= alone(NIGHT_FAMILY) and same_way(suspect, verdict)
+
+
+def same_way(suspect: Suspect, verdict: CellVerdict) -> bool:
+    """Return whether a comparison found a change, and it goes the way of tonight's figure."""
     change = verdict.change
-    if change is None or verdict.p > alone(NIGHT_FAMILY):
+    if change is None:
         return False
     return not suspect.screens or (suspect.value.value > suspect.usual) == (change.estimate > 1)
