@@ -6,7 +6,7 @@ from collections import Counter
 from xml.etree import ElementTree as Xml
 
 from lab.records import OUTCOMES, Outcome, Value
-from lab.report.night.said import Item, what
+from lab.report.night.said import Item, from_to, what, where
 from lab.report.night.view import View
 from lab.report.wording import plain, quantity
 
@@ -58,11 +58,9 @@ def _case(suite: Xml.Element, taken: Counter[str], name: str, scenario: str) -> 
 
 
 def _judge(case: Xml.Element, value: Value, item: Item | None, outcome: Outcome, failing: bool) -> None:
-    unit = value.metric.unit
-    usual = f"{quantity(value.usual, unit)} → " if value.usual is not None else ""
-    said = item.line if item else (
-        f"{outcome} · {what(value.series, value.metric)} · {usual}{quantity(value.value, unit)}"
-    )  # fmt: skip
+    usual, metric = value.usual, value.metric
+    figures = quantity(value.value, metric.unit) if usual is None else from_to(usual, value.value, metric)
+    said = item.line if item else f"{outcome} · {what(value.series, metric)} · {where(value.series)} · {figures}"
     if failing:
         Xml.SubElement(case, "failure", type="regressed", message=_text(said))
     elif outcome not in PASSED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ from lab.report.markdown import draw
 from lab.report.night.tables import devices_table
 from lab.report.night.terminal import SPARK, history
 from lab.report.night.view import Section, View
-from lab.report.wording import escape
+from lab.report.wording import escape, plain
 
 CHECK_BYTES = 65_535
 """Most characters of the text of a GitHub check; a step summary may have 1 MiB. Bytes here: never fewer."""
@@ -44,7 +45,7 @@ def _markdown(found: View, items: int) -> str:
         *(f"> {escape(words)}" for words in found.marks),
         *("\n".join(_section(each, items)) for each in found.sections),
         *devices,
-        "\n".join(f"- {escape(words)}" for words in found.method),
+        "\n".join(f"- {_said(words)}" for words in found.method),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -56,6 +57,12 @@ def _section(section: Section, most: int) -> Iterator[str]:
         yield f"- {escape(item.line)}"
         if drawn := history(item, SPARK):
             yield f"  - `{drawn}`"
-        yield from (f"  - {escape(words)}" for words in item.more)
+        yield from (f"  - {_said(words)}" for words in item.more)
     if more:
         yield f"- {escape(more)}"
+
+
+def _said(text: str) -> str:
+    """Return a sentence with the commands in it set as code, where no character means anything, and the rest escaped."""
+    parts = re.split(r"`([^`]+)`", plain(text))
+    return "".join(f"`{part}`" if place % 2 else escape(part) for place, part in enumerate(parts))

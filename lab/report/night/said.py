@@ -103,6 +103,13 @@ def change_words(change: Interval, metric: Metric) -> str:
     return f"{size} ({100 * change.level:.0f} % interval {interval})" if interval else size
 
 
+def from_to(usual: float, value: float, metric: Metric) -> str:
+    """Return ``412 → 381 tokens/s``, with both units where they differ."""
+    before, now = quantity(usual, metric.unit), quantity(value, metric.unit)
+    number, _, unit = before.partition(" ")
+    return f"{number if unit == now.partition(' ')[2] else before} → {now}"
+
+
 def builds_words(good: BuildAt | None, bad: BuildAt) -> str:
     """Return ``builds r11 (aaaaaaaa)..r12 (bbbbbbbb)``; the line's name stands elsewhere in the row."""
     if good is None or good.id == bad.id:
@@ -129,7 +136,7 @@ def of_finding(found: Finding) -> Item:
     return _item(
         found.outcome,
         f"{what(found.series, metric)} · {where(found.series)}",
-        f"{quantity(found.usual, metric.unit)} → {quantity(found.value, metric.unit)}, {said}",
+        f"{from_to(found.usual, found.value, metric)}, {said}",
         (
             number_of(verdict.pairs, "pair") if verdict else "",
             f"could see {smallest}" if smallest else "",
@@ -144,11 +151,9 @@ def of_finding(found: Finding) -> Item:
 
 def stage_words(found: Finding) -> str:
     """Return the stages that moved in the confirmation, as a sentence; empty if none did."""
-    moved = [(METRICS.get(each.metric), each) for each in found.stages]
-    words = [
-        f"{metric.label} {change_words(each.change, metric)}" if metric else named(each.metric)
-        for metric, each in moved
-    ]
+    unknown = {each.metric: Metric(each.metric, named(each.metric), "s", "lower") for each in found.stages}
+    known = {**unknown, **METRICS}
+    words = [f"{known[each.metric].label} {change_words(each.change, known[each.metric])}" for each in found.stages]
     return f"Stages that moved: {listing(words)}." if words else ""
 
 

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from lab.records import Incident, Member, Night, Value
+from lab.records import Incident, Night, Value
 from lab.report.night.said import SHORT_ID, member_words, named, of_finding
 from lab.report.night.view import DEMO
-from lab.report.wording import number_of, plain
+from lab.report.wording import plain
 
 
 def tracker_text(incident: Incident, night: Night, values: Sequence[Value] = ()) -> str:
@@ -18,63 +18,47 @@ def tracker_text(incident: Incident, night: Night, values: Sequence[Value] = ())
     `values` are the figures of the night; they name the software of the devices. What has names in it is indented,
     so that a tracker which reads Markdown shows it as it is.
     """
-    count = len(incident.members)
-    span = f"r{incident.good.revision} and r{incident.bad.revision}"
-    blocks = [
-        [plain(f"[perf] {count} series of {named(incident.line)} got worse between {span}"), *_marked(incident)],
-        ["Builds. The cause lies after the first and not after the second:"],
-        [f"    {each.name}: {each.id}" for each in (incident.good, incident.bad)],
-        ["Series, with the change that a comparison confirmed:"],
-        [f"    {words}" for each in incident.members for words in (member_words(each), *_back(each))],
-        *_findings(incident, night),
-        ["To see the pairs, and to measure again:"],
-        [f"    {words}" for words in dict.fromkeys(each for m in incident.members for each in _commands(m, incident))],
-        [f"    lab incidents show {incident.id[:SHORT_ID]}"],
-        ["Versions:"],
-        [f"    {words}" for words in _versions(incident, night, values)],
-    ]
-    return "\n\n".join("\n".join(plain_line(line) for line in lines) for lines in blocks if lines) + "\n"
+    span = f"builds r{incident.good.revision} and r{incident.bad.revision}"
+    blocks = {
+        f"[perf] {len(incident.members)} series got worse between {span}": [DEMO] if incident.demo else [],
+        "The cause lies after the first build and not after the second:": [
+            f"{each.name}: {each.id}" for each in (incident.good, incident.bad)
+        ],
+        "The series, and the change that a comparison confirmed:": list(_series(incident, night)),
+        "To see the pairs, and to measure again:": list(dict.fromkeys(_commands(incident))),
+        "Versions:": list(_versions(incident, night, values)),
+    }
+    lines = ["\n\n".join([head, "\n".join(f"    {plain(line)}" for line in found)]) for head, found in blocks.items()]
+    return "\n\n".join(map(str.rstrip, lines)) + "\n"
 
 
-def plain_line(line: str) -> str:
-    """Return a line without anything hidden; its indent stays."""
-    return plain(line)
+def _series(incident: Incident, night: Night) -> Iterator[str]:
+    """Yield the lines of a member: as tonight found it, else as the incident keeps it."""
+    tonight = {each.series: each for each in night.findings if each.incident == incident.id}
+    for member in incident.members:
+        if found := tonight.get(member.series):
+            item = of_finding(found)
+            yield item.line
+            yield from (f"  {words}" for words in item.more)
+        else:
+            yield member_words(member)
+        if member.back:
+            yield f"  It came back: `lab show {member.back[:SHORT_ID]}`."
 
 
-def _marked(incident: Incident) -> list[str]:
-    return [DEMO] if incident.demo else []
-
-
-def _back(member: Member) -> list[str]:
-    return [f"  it came back: lab show {member.back[:SHORT_ID]}"] if member.back else []
-
-
-def _findings(incident: Incident, night: Night) -> Iterator[list[str]]:
-    """Yield what the night found of the incident's series."""
-    found = [each for each in night.findings if each.incident == incident.id]
-    if found:
-        yield [f"Found in the night of {night.date}:"]
-        items = map(of_finding, found)
-        yield [f"    {words}" for item in items for words in (item.line, *(f"  {more}" for more in item.more[:-1]))]
-
-
-def _commands(member: Member, incident: Incident) -> Iterator[str]:
-    if member.comparison:
-        yield f"lab show {member.comparison[:SHORT_ID]}"
+def _commands(incident: Incident) -> Iterator[str]:
+    yield f"lab incidents show {incident.id[:SHORT_ID]}"
     sides = [incident.good.id[:12], incident.bad.id[:12]]
-    yield shlex.join(
-        ["lab", "compare", *sides, "--scenario", member.series.scenario, "--device", member.series.device]
-    )
+    for member in incident.members:
+        if member.comparison:
+            yield f"lab show {member.comparison[:SHORT_ID]}"
+        where = ["--scenario", member.series.scenario, "--device", member.series.device]
+        yield shlex.join(["lab", "compare", *sides, *where])
 
 
 def _versions(incident: Incident, night: Night, values: Sequence[Value]) -> Iterator[str]:
     yield f"pocketlab {version('pocketlab')}; incident {incident.id}; night {night.id} of {night.date}"
     wanted = {member.series for member in incident.members}
-    told = {
-        each.series.device: ", ".join(f"{name} {word}" for name, word in sorted(each.context.items()))
-        for each in values
-        if each.series in wanted
-    }
-    yield from (f"{named(device)}: {facts}" for device, facts in sorted(told.items()))
-    if told:
-        yield f"{number_of(len(told), 'device')}, as in that night"
+    contexts = {each.series.device: each.context for each in values if each.series in wanted}
+    for device, facts in sorted(contexts.items()):
+        yield f"{named(device)}: {', '.join(f'{name} {word}' for name, word in sorted(facts.items()))}"

@@ -103,12 +103,12 @@ def _verdict(night: Night, values: Sequence[Value]) -> str:
     few = counts.get("no history", 0)
     analysed = [f"{night.analysed} series analysed"] if night.analysed else []
     analysed += [f"{few} of them {_SAID['no history']}"] if 0 < few < night.analysed else []
-    analysed += [f"{len(night.gaps)} planned and not measured"] if night.gaps else []
+    analysed += [f"{number_of(len(night.gaps), 'planned run')} not measured"] if night.gaps else []
     silent, rest = _silent(night, values)
     if silent:
         analysed.append(f"{number_of(len(silent), 'device')} silent: {names(silent)}")
     if rest:
-        analysed.append(f"{number_of(rest, 'scenario')} silent on devices that did answer")
+        analysed.append(f"{number_of(rest, 'planned run')} silent on devices that did answer")
     return f"{first}{f'; {more}' if more else ''}. {capital(', '.join(analysed)) or 'Nothing was planned'}."
 
 
@@ -134,7 +134,7 @@ def _subject(night: Night, values: Sequence[Value]) -> str:
     parts += ["noisy night"] if night.noisy else filter(None, [_count(night, "suspected")])
     silent, rest = _silent(night, values)
     parts += [f"{number_of(len(silent), 'device')} silent"] if silent else []
-    parts += [f"{number_of(rest, 'scenario')} silent"] if rest and not silent else []
+    parts += [f"{number_of(rest, 'planned run')} silent"] if rest and not silent else []
     mark = "[demonstration] " if night.demo else ""
     return f"[perf] {mark}{', '.join(parts)} - {_builds(night, values) or named(night.suite)}"
 
@@ -155,25 +155,16 @@ def _marks(night: Night) -> Iterator[str]:
     if night.noisy:
         yield f"The night is noisy: {_noise(night)}"
     if night.silent:
-        of = _gaps(night.silent)
-        worst = max(gap.nights for gap in night.silent)
-        yield (
-            f"Alarm: {len(night.silent)} planned on {number_of(len(of), 'device')} and silent for two nights or "
-            f"more, {worst} at most: {names(list(of))}."
-        )
+        nights = max(gap.nights for gap in night.silent)
+        on = names(list(dict.fromkeys(gap.planned.device for gap in night.silent)))
+        runs = number_of(len(night.silent), "planned run")
+        yield f"Alarm: {runs} on {on} not measured for two nights or more, the longest for {nights}."
 
 
 def _noise(night: Night) -> str:
     suspects = [each for each in night.findings if each.screens]
     confirmed = sum(each.outcome in ("regressed", "improved") for each in suspects)
     return f"{number_of(len(suspects), 'suspect')}, of which {confirmed} confirmed."
-
-
-def _gaps(gaps: Sequence[Gap]) -> dict[str, list[Gap]]:
-    found: dict[str, list[Gap]] = {}
-    for gap in gaps:
-        found.setdefault(gap.planned.device, []).append(gap)
-    return found
 
 
 def _sections(night: Night) -> Iterator[Section]:
