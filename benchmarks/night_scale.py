@@ -45,7 +45,7 @@ own, workers = (resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource
 cpu = sum(each.ru_utime + each.ru_stime for each in (own, workers))
 print(read - began, ended - read, cpu, (own.ru_maxrss + 2 * workers.ru_maxrss) / 2**20, len(found.suspects))
 """
-"""Prints seconds of reading and of screening, CPU seconds, GiB at most (workers at their largest), and suspects."""
+"""Prints seconds of reading and of screening, CPU seconds, GiB at most (workers at their largest), suspects."""
 
 
 def run(build: Path) -> bool:
