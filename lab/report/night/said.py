@@ -71,9 +71,12 @@ def names(found: Sequence[str]) -> str:
 
 
 def what(series: Series, metric: Metric) -> str:
-    """Return what a series measures: metric, scenario and cell, each once; ``decode, 512 tokens of context``."""
-    scenario = series.scenario.replace("_", " ")
-    parts = [metric.label, "" if scenario == metric.label else series.scenario]
+    """Return what a series measures: metric, scenario and cell, each once; ``decode, 512 tokens of context``.
+
+    The scenario alone where its name says the metric.
+    """
+    told = metric.label in series.scenario.replace("_", " ")
+    parts = [series.scenario] if told else [metric.label, series.scenario]
     if series.cell != series.scenario:
         chosen = dict(each.split("=", 1) for each in series.cell.split(", ") if "=" in each)
         parameters: dict[str, Parameter] = {
@@ -81,7 +84,7 @@ def what(series: Series, metric: Metric) -> str:
             for name, text in chosen.items()
         }
         parts.append(cell_phrase(Cell(series.cell, parameters), list(parameters)))
-    return ", ".join(named(each) for each in parts if each)
+    return ", ".join(map(named, parts))
 
 
 _BOOL: dict[str, Parameter] = {"true": True, "false": False, "True": True, "False": False}
@@ -166,13 +169,14 @@ def _sentence(text: str) -> str:
 def of_incident(found: Incident, regressed: int, known: int) -> Item:
     """Return an incident; `regressed` and `known` count tonight's findings in it, new ones and old ones."""
     worse = [abs(each.change.estimate - 1) for each in found.members]
-    ends = dict.fromkeys(percent(each) for each in (min(worse), max(worse))) if worse else {}
+    least, most = (percent(min(worse)), percent(max(worse))) if worse else ("", "")
+    by = most if least == most else f"{least.removesuffix(' %')} to {most}"
     tonight = [f"{regressed} regressed tonight" if regressed else "", f"{known} still there" if known else ""]
     last = found.events[-1] if found.events else None
     return _item(
         f"incident {found.id[:SHORT_ID]}",
         f"{named(found.line)} {builds_words(found.good, found.bad)}",
-        f"{found.status}: {len(found.members)} series worse by {' to '.join(ends)}" if ends else found.status,
+        f"{found.status}: {len(found.members)} series worse by {by}" if worse else found.status,
         (
             ", ".join(filter(None, tonight)),
             f"since {found.night}",

@@ -19,6 +19,7 @@ UNCONFIRMED: tuple[Outcome, ...] = ("suspected", "cannot tell", "not reproduced"
 
 _SAID: Mapping[Outcome, str] = {
     "trend": "drifting",
+    "not the build": "changed but not by the build",
     "known": "still at the level of an open incident",
     "no change seen": "unchanged",
     "no history": "with too few nights to judge",
