@@ -100,7 +100,7 @@ COMMANDS: Mapping[str, Command] = {
     "bundle": Command(
         "lab.cli.bundle:bundle",
         "Put everything behind a result into one file that can be checked: raw lines, contexts, sums.",
-        "lab bundle last --out result.zip`, then `lab bundle verify result.zip",
+        "lab bundle last --out result.zip",
     ),
     "profile": Command(
         "lab.cli.profile:profile",

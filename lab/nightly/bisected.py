@@ -50,12 +50,12 @@ def table_of(found: Bisection) -> Table:
 def commands(found: Bisection, device: str, scenario: str) -> list[str]:
     """Return the commands that show the evidence."""
     good, bad = found.asked.builds[0].id[:12], found.bad.id[:12]
-    where = f"--scenario {shlex.quote(scenario)} --device {shlex.quote(device)}"
+    scenario, device = shlex.quote(scenario), shlex.quote(device)
     step = found.step_of(found.bad)
     ends = step.comparison[:13] if step is not None else "last"
     return [
         f"evidence: `lab show {ends}`",
-        f"measure it again: `lab compare {good} {bad} {where}`",
+        f"measure it again: `lab compare {good} {bad} --scenario {scenario} --device {device}`",
         f"for a colleague: `lab bundle {ends}`",
     ]
 
