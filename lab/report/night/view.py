@@ -99,7 +99,9 @@ def _verdict(night: Night, values: Sequence[Value]) -> str:
         )  # fmt: skip
     else:
         first = "No regression confirmed" if night.noisy or counts.get("suspected") else "No regression"
-    others = [_count(night, each) for each in OUTCOMES if each not in ("regressed", "no change seen", "no history")]
+    others = [
+        _count(night, each) for each in OUTCOMES if each not in ("regressed", "no change seen", "no history")
+    ]
     more = ", ".join(filter(None, others))
     few = counts.get("no history", 0)
     analysed = [f"{night.analysed} series analysed"] if night.analysed else []
@@ -169,7 +171,9 @@ def _noise(night: Night) -> str:
 
 
 def _sections(night: Night) -> Iterator[Section]:
-    yield Section("incidents", "Incidents", "worse", "One for each cause; open, or changed tonight.", _causes(night))
+    yield Section(
+        "incidents", "Incidents", "worse", "One for each cause; open, or changed tonight.", _causes(night)
+    )
     across = tuple(map(of_across, night.across))
     yield Section("across", "Over all devices", "none", "A random-effects mean of the devices' ratios.", across)
     yield _found(night, "regressed", "Regressed", "worse", "regressed")

@@ -54,14 +54,20 @@ def found(
     draw = random.Random(f"{device} {metric.name} {cell}")
     days = [f"2026-{10 + (day + 15) // 31:02d}-{(day + 15) % 31 + 1:02d}" for day in range(nights - 1)]
     dates = [*days, DATE]
-    drift = (lambda n: 1 + (ratio - 1) * n / nights) if outcome == "trend" else lambda n: ratio if n >= since else 1.0
+    drift = (
+        (lambda n: 1 + (ratio - 1) * n / nights) if outcome == "trend" else lambda n: ratio if n >= since else 1.0
+    )
     points = tuple(
-        Point(date, usual * drift(n) * math.exp(draw.gauss(0, noise)), f"{n // 4:08x}", event if n == since else "")
+        Point(
+            date, usual * drift(n) * math.exp(draw.gauss(0, noise)), f"{n // 4:08x}", event if n == since else ""
+        )
         for n, date in enumerate(dates)
     )
     logs = [draw.gauss(math.log(ratio), 2 * noise) for _ in range(pairs)]
     change = Interval(ratio, ratio * (1 - 2 * noise), ratio * (1 + 2 * noise), 0.95, pairs)
-    judged = {"regressed": "regressed", "improved": "improved", "not reproduced": "same"}.get(outcome, "cannot tell")
+    judged = {"regressed": "regressed", "improved": "improved", "not reproduced": "same"}.get(
+        outcome, "cannot tell"
+    )
     verdict = CellVerdict(cell, judged, change, 0.018, 0.0004, pairs, "")  # type: ignore[arg-type]
     return Finding(
         series=Series(scenario, cell, "nano-w4", metric.name, device),
@@ -126,14 +132,21 @@ def realistic() -> tuple[Night, list[Value]]:
     )
     first = members[0]
     devices = Across(
-        replace(first.series, device=""), DECODE, ("x100-02", "x100-03"), Interval(0.928, 0.92, 0.936, 0.95, 2), 0.004
+        replace(first.series, device=""),
+        DECODE,
+        ("x100-02", "x100-03"),
+        Interval(0.928, 0.92, 0.936, 0.95, 2),
+        0.004,
     )
     context = {"device_kind": "phone", "os": "Android 14", "agent": "native 1"}
     values = [
-        Value(f.series, f.metric, BAD, RUN, f.value, 0.004, 6, 0, context, f.outcome, f.usual, 45) for f in findings
+        Value(f.series, f.metric, BAD, RUN, f.value, 0.004, 6, 0, context, f.outcome, f.usual, 45)
+        for f in findings
     ]
     for number in range(90):
-        series = Series("decode", f"context_tokens={number + 3}", "nano-w4", DECODE.name, f"x100-0{2 + number % 3}")
+        series = Series(
+            "decode", f"context_tokens={number + 3}", "nano-w4", DECODE.name, f"x100-0{2 + number % 3}"
+        )
         values.append(replace(value(series, 20.0), context=context))
     counts = {name: sum(each.outcome == name for each in values) for name in OUTCOMES}
     return replace(
@@ -153,7 +166,9 @@ def many(number: int, *, told: int | None = None) -> tuple[Night, list[Value]]:
     kinds = [name for name in OUTCOMES if name not in ("no change seen", "no history")]
     findings = [
         replace(
-            found(f"phone-{each % 50}", DECODE, "context_tokens=512", kinds[each % len(kinds)], 20.0, 0.93, pairs=12),
+            found(
+                f"phone-{each % 50}", DECODE, "context_tokens=512", kinds[each % len(kinds)], 20.0, 0.93, pairs=12
+            ),
             series=Series("decode", f"context_tokens={each}", "nano-w4", DECODE.name, f"phone-{each % 50}"),
         )
         for each in range(number if told is None else told)
@@ -163,6 +178,8 @@ def many(number: int, *, told: int | None = None) -> tuple[Night, list[Value]]:
         for each in findings
     ]
     for each in range(len(findings), number):
-        values.append(value(Series("decode", f"context_tokens={each}", "nano-w4", DECODE.name, f"phone-{each % 50}")))
+        values.append(
+            value(Series("decode", f"context_tokens={each}", "nano-w4", DECODE.name, f"phone-{each % 50}"))
+        )
     counts = {name: sum(each.outcome == name for each in values) for name in OUTCOMES}
     return replace(night(), findings=tuple(findings), counts={k: n for k, n in counts.items() if n}), values
