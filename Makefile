@@ -14,10 +14,13 @@ ABI      ?= x86_64
 NETWORK  ?=
 BUDGET   ?= 900
 DATA     ?= lab-data
+DEMO     ?= lab-demo
 # A single scenario keeps its own plan unless you name a suite.
 SUITE_NAMED := $(filter command environment,$(firstword $(origin SUITE)))
+# The nightly suite names its devices unless you do.
+DEVICE_NAMED := $(filter command environment,$(firstword $(origin DEVICE)))
 # What a person gives is text: without this, make would run BUILD='$(shell ...)'.
-$(foreach name,ABI BUDGET BUILD DATA DEVICE NDK NETWORK ORT_AAR PHONES SCENARIO SUITE, \
+$(foreach name,ABI BUDGET BUILD DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES SCENARIO SUITE, \
   $(eval override $(name) := $$(value $(name))))
 # One word of the shell, whatever it holds: what a person gives may have spaces, quotes and apostrophes.
 quoted = '$(subst ','\'',$(1))'
@@ -27,7 +30,7 @@ PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup agent llama-bench build run-scenario selfcheck farm-up farm-down
+.PHONY: help setup agent llama-bench build run-scenario selfcheck nightly nightly-demo farm-up farm-down
 .PHONY: check test test-arm64 bench lint doctor clean
 
 help:  ## list the verbs
@@ -70,6 +73,13 @@ run-scenario: build  ## run SUITE=quick on DEVICE=host (or all), or one SCENARIO
 selfcheck: build  ## measure how often verdicts on DEVICE=host are wrong, and the smallest change they show (15 min)
 	@$(BIN)/lab selfcheck --build $(call quoted,$(BUILD)) --device $(call quoted,$(DEVICE)) \
 	  --budget $(call quoted,$(BUDGET))
+
+nightly: setup  ## measure scenarios/nightly.toml on DEVICE=host (or all), and report what got worse
+	@for line in nano-paper nano-fp32; do $(MAKE) --no-print-directory build BUILD=$$line || exit 2; done
+	@$(BIN)/lab nightly --suite scenarios/nightly.toml --resume $(if $(DEVICE_NAMED),--device $(call quoted,$(DEVICE)))
+
+nightly-demo: setup  ## ninety nights of a made-up rack in DEMO=lab-demo, and the report of the last one (3 min)
+	@$(BIN)/python -m lab.nightly.demo --data $(call quoted,$(DEMO))
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
 	@$(BIN)/python -m device_agents.native.build --abi $(call quoted,$(ABI)) --out $(call quoted,$(DATA)/agents/$(ABI)) \

@@ -63,6 +63,10 @@ COMMANDS: Mapping[str, Command] = {
         "Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.",
         "lab selfcheck --device host --budget 900",
     ),
+    "nightly": Command(
+        "lab.cli.nightly:nightly",
+        "Measure a suite, judge it by the nights before, and say what got worse; print a night's report again.",
+    ),
     "scenarios": Command(
         "lab.cli.scenarios:scenarios",
         "List the scenarios that come with pocketlab with their questions, and the suites.",
@@ -88,11 +92,21 @@ COMMANDS: Mapping[str, Command] = {
         "Write a trial of each run for ui.perfetto.dev: a track per execution unit, sensors as counters.",
         "lab trace last --iteration 1 --out trace.json",
     ),
+    "bundle": Command(
+        "lab.cli.bundle:bundle",
+        "Put everything behind a result into one file that can be checked: raw lines, contexts, sums.",
+        "lab bundle last --out result.zip`, then `lab bundle verify result.zip",
+    ),
     "profile": Command(
         "lab.cli.profile:profile",
         "Say what share of each cell's time goes to products, attention, unpacking and the rest.",
         "lab profile last",
     ),
+    "incidents": Command(
+        "lab.cli.incidents:incidents",
+        "List what got worse and is still open: one incident for each cause, with its builds and its owner.",
+    ),
+    "policy": Command("lab.cli.policy:policy", "Try thresholds on the nights that were measured."),
     "builds": Command(
         "lab.cli.builds:builds", "List, show, verify and add builds; choose the baseline of a line."
     ),

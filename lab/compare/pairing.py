@@ -15,7 +15,7 @@ from lab.compare.comparable import unplaced
 from lab.records import Cell, CellVerdict, Comparison, Lost, Missing, Trial
 from lab.run.runner import LEAST_S, PASSING, TRIES
 from lab.stats.compare import Judgement, judge
-from lab.stats.families import settled
+from lab.stats.families import NIGHT_FAMILY, settled
 from lab.stats.findable import smallest_found
 from lab.stats.interval import Looks
 from lab.stats.missing import Counts, believed, lopsided
@@ -83,7 +83,8 @@ def standings(comparison: Comparison, cells: Sequence[CellPair], trials: Trials)
     those with the fewest pairs first (the later of equals), so that the others are judged. What the others leave
     is spent on the cells left out: a ratio without an interval says more than time that nobody used.
     """
-    found = [_standing(comparison, pair, trials, len(cells)) for pair in cells]
+    family = max(len(cells), NIGHT_FAMILY if comparison.night else 1)
+    found = [_standing(comparison, pair, trials, family) for pair in cells]
     known = [each.pair_s for each in found if each.pair_s]
     usual_s = max(mean(known), LEAST_S) if known else LEAST_S
     found = [replace(each, pair_s=each.pair_s or usual_s) for each in found]

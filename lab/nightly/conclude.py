@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 
 from lab.identifiers import new_run_id, now_utc
 from lab.nightly.across import across
+from lab.nightly.alarm import confirms, same_way
 from lab.nightly.coverage import noisy
+from lab.nightly.figures import KIND
 from lab.nightly.history import past_of
-from lab.nightly.incidents import settled
+from lab.nightly.incidents import as_of, settled
 from lab.nightly.screen import Known, beyond, finding_of, screened
 from lab.nightly.suspect import Confirm, Confirmation, Measured, Suspect
-from lab.records import OPEN, OUTCOMES, BuildAt, Finding, Night, Outcome, Series, Value
+from lab.records import OPEN, OUTCOMES, BuildAt, Finding, Incident, Night, Outcome, Series, Value
 from lab.records.telling import number_of, percent
 from lab.scenario.nights import Policy
 from lab.store import Store
@@ -33,7 +35,7 @@ _ADVICE: Mapping[Outcome, str] = {
     "cannot tell": "measure more pairs, or on another phone: `lab compare {good} {new} --scenario {scenario} "
     "--device {device} --all-pairs`",
     "not reproduced": "nothing to do; should it be noticed again, compare on another phone",
-    "improved": "nothing to do; `lab builds baseline` makes it the build that others are judged against",
+    "improved": "nothing to do; `lab builds baseline {line} {new}` makes others be judged against it",
 }
 
 
@@ -63,10 +65,11 @@ def conclude(
     `confirm` measures suspects again. Judging a night twice changes nothing. Raises `StoreError` and `DiskFull`.
     """
     past = past_of(store, night)
-    incidents = [each for each in store.incidents() if each.demo == night.demo]
+    met = as_of(_incidents(store, night), night.date)
     baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
-    found = screened(values, Known(past, incidents, policy, baselines), night)
+    found = screened(values, Known(past, met, policy, baselines), night)
     confirmations = list(confirm(found.suspects, night.confirm_s))
+    incidents = _incidents(store, night)  # read again: people may have acted meanwhile
     moved = _anchors(found.values, night, policy)
     judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
     findings = [*found.findings, *(each.finding for each in judged if each.finding)]
@@ -85,14 +88,13 @@ def conclude(
     told = [replace(each, outcome=outcomes.get(each.series, each.outcome)) for each in found.values]
     counts = Counter(each.outcome for each in told)
     stand = {each.id: each for each in (*incidents, *now.changed)}
-    changed = {each.id for each in now.changed}
     ended = replace(
         night,
         ended_utc=utc(),
         status="finished",
         findings=tuple(sorted(findings, key=_weight)),
-        across=across(findings),
-        incidents=tuple(each for each in stand.values() if each.status in OPEN or each.id in changed),
+        across=across(findings, {each.series.device: each.context.get(KIND, "") for each in values}),
+        incidents=tuple(each for each in stand.values() if each.status in OPEN or _touched(each, night)),
         told=now.told,
         counts={name: counts[name] for name in OUTCOMES if counts[name]},
         confirm_spent_s=sum(each.spent_s for each in confirmations),
@@ -103,6 +105,10 @@ def conclude(
         store.save_incident(incident)
     store.save_night(ended)
     return ended
+
+
+def _incidents(store: Store, night: Night) -> list[Incident]:
+    return [each for each in store.incidents() if each.demo == night.demo]
 
 
 def _answered(
@@ -127,6 +133,8 @@ def _judge(
             return _Judged(series, "no change seen", None, words, comparison)
         return _Judged(series, "known")
     outcome = _OF_VERDICT.get(verdict, "suspected")
+    if measured and outcome in ("regressed", "improved") and not confirms(suspect, measured.verdict):
+        outcome = "cannot tell" if same_way(suspect, measured.verdict) else "not reproduced"
     change = measured.verdict.change if measured else None
     if not suspect.screens and outcome not in ("regressed", "improved"):
         return _Judged(series, "no change seen" if outcome == "not reproduced" else "no history")
@@ -166,7 +174,7 @@ def _why(
 def _anchors(values: Sequence[Value], night: Night, policy: Policy) -> Mapping[tuple[str, ...], float]:
     """Return (scenario, cell, metric, device) -> tonight / usual of the anchor, where that moved."""
     anchors = {(each.scenario, each.line, each.device) for each in night.planned if each.anchor}
-    found = {}
+    found: dict[tuple[str, ...], float] = {}
     for each in values:
         series = each.series
         if (series.scenario, series.line, series.device) in anchors and each.usual is not None:
@@ -186,6 +194,10 @@ def _advice(suspect: Suspect, outcome: Outcome) -> str:
 
 def _name(build: BuildAt | None) -> str:
     return build.name if build else "the last good build"
+
+
+def _touched(incident: Incident, night: Night) -> bool:
+    return any(event.night == night.date for event in incident.events)
 
 
 def _weight(finding: Finding) -> tuple[int, float, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -73,7 +73,7 @@ class Confirmer:
                     baseline=sides[0],
                     candidate=sides[1],
                     dimension="build",
-                    seed=secrets.randbelow(2**31),
+                    seed=self._seed(group),
                     budget_s=budget_s,
                     night=self.night.id,
                 )
@@ -98,6 +98,12 @@ class Confirmer:
             Side(chosen, self.seams.bench_on(series.device, build, ""), series.line) for build in pair_of(group)
         )
         return first, second
+
+    def _seed(self, group: Sequence[Suspect]) -> int:
+        """Return the seed of a comparison, which follows from the night's."""
+        series = group[0].value.series
+        words = (str(self.night.seed), series.scenario, series.line, series.device, *pair_of(group))
+        return random.Random("/".join(words)).randrange(2**31)
 
     def _again(self, comparison: Comparison) -> tuple[Side, Side]:
         """Return the sides of a comparison that was cut; raises `RunError` if something else has changed since."""

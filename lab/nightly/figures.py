@@ -19,7 +19,11 @@ from lab.trial.metrics import METRICS
 LEAST_TRIALS = 3
 """Fewest trials that give a figure: the median of fewer follows a single outlier. A judgement."""
 
+KIND = "device kind"
+"""The fact of a figure's context that keeps phones, virtual phones and this machine apart."""
+
 _SPLITTING = {
+    KIND: ("device_kind",),
     "device software": ("device_fingerprint",),
     "agent": ("device_agent", "device_numpy", "device_python"),
     "runtime": ("device_runtime",),
@@ -65,7 +69,7 @@ def context_of(run: Run) -> Mapping[str, str]:
     """Return whatever splits a history when it changes, the lab's own version included."""
     facts = run.context.facts
     inputs = [name for name in facts if name.startswith("work_")]
-    found = {"lab": version("pocketlab")}
+    found = {"lab": version("pocketlab"), "kind": facts.get("device_kind", "unknown")}
     for name, parts in _SPLITTING.items():
         named = {
             part: facts[part] for part in (*parts, *(inputs if name == "definition" else ())) if part in facts

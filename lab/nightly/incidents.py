@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise
 from typing import Literal
 
 from lab.errors import RunError
@@ -73,7 +73,7 @@ def settled(
     return Settled(
         changed=tuple(each for key, each in book.items() if each != before.get(key)),
         findings=tuple(replace(f, incident=cause_of[f.series]) for f in findings if f.series in cause_of),
-        told=tuple(key for key in dict.fromkeys(cause_of.values()) if _turned(book[key], date)),
+        told=tuple(key for key in dict.fromkeys(cause_of.values()) if _is_news(book[key], date)),
     )
 
 
@@ -88,6 +88,29 @@ def acted(
         )
     event = Event(utc, date, state, who, note)
     return replace(incident, status=state, owner=owner or incident.owner, events=(*incident.events, event))
+
+
+def began(incident: Incident) -> str:
+    """Return the date of the night from which its series are worse: it opened the incident, or found it back."""
+    turns = [now.night for last, now in pairwise(incident.events) if last.state != now.state == "back"]
+    return turns[-1] if turns else incident.night
+
+
+def as_of(incidents: Iterable[Incident], date: str) -> list[Incident]:
+    """Return the incidents as the night of a date met them; what people did on that date counts as before it.
+
+    Ranges and series that the lab added since stay.
+    """
+    found = []
+    for each in incidents:
+        told = tuple(e for e in each.events if e.night < date or (e.night == date and e.who != LAB))
+        if not told or each.night >= date:
+            continue
+        members = tuple(
+            replace(m, back=m.back if any(m.back in e.note for e in told) else "") for m in each.members
+        )
+        found.append(replace(each, status=told[-1].state, members=members, events=told))
+    return found
 
 
 def _alone(finding: Finding, *, date: str, utc: str, demo: bool) -> Incident | None:
@@ -175,9 +198,6 @@ def _names(series: Sequence[Series]) -> str:
     return "; ".join(each.name for each in series[:NAMED]) + more
 
 
-def _turned(incident: Incident, date: str) -> bool:
+def _is_news(incident: Incident, date: str) -> bool:
     """Return whether this night opened an incident, or found it back, and nobody has acted since."""
-    if incident.status not in ("new", "back"):
-        return False
-    same = list(takewhile(lambda event: event.state == incident.status, reversed(incident.events)))
-    return bool(same) and same[-1].night == date
+    return incident.status in ("new", "back") and began(incident) == date

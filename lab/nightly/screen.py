@@ -153,11 +153,12 @@ def _noticed(
     at = seen.start + looked.step.index if looked.step else None
     if at is not None and (len(past.nights) - at > NEW_NIGHTS or _is_settled(at, settled)):
         at = None
-    screens: tuple[Screen, ...] = (("tonight",) if looked.unusual else ()) + (("steps",) if at is not None else ())
+    screens: list[Screen] = ["tonight"] if looked.unusual else []
+    screens += ["steps"] if at is not None else []
     if not screens and not looked.trend:
         return None
     score = max(looked.unusual.score if looked.unusual else 0.0, 1.0)
-    found = replace(plain, screens=screens, score=score, history=drawn(seen, past, date))
+    found = replace(plain, screens=tuple(screens), score=score, history=drawn(seen, past, date))
     if at is not None and looked.step is not None:
         good, bad, since = builds_at(seen, past, at, date)
         found = replace(found, usual=looked.step.before, good=good, bad=bad, since=since)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.nightly.history import History, Past
+from lab.nightly.incidents import began
 from lab.records import OPEN, BuildAt, Incident, Point, Value
 from lab.stats.sample import Floats
 
@@ -61,14 +62,14 @@ def seen_of(value: Value, past: Past, incidents: Iterable[Incident]) -> Seen:
     start = int(other[-1]) + 1 if len(other) else 0
     figures, dates, known = history.values.copy(), np.array(past.dates), None
     for incident in incidents:
-        if all(member.series != value.series for member in incident.members):
+        member = next((each for each in incident.members if each.series == value.series), None)
+        if member is None:
             continue
-        if incident.status in (*OPEN, "expected"):
-            begun = next(each.night for each in reversed(incident.events) if each.state in ("new", "back"))
-            start = max(start, int(np.searchsorted(dates, begun)))
-            known = incident if incident.status in OPEN else known
-        elif incident.status == "fixed":
+        if incident.status == "fixed" or member.back:
             figures[(dates >= incident.night) & (dates < incident.events[-1].night)] = np.nan
+        elif incident.status in (*OPEN, "expected"):
+            start = max(start, int(np.searchsorted(dates, began(incident))))
+            known = incident if incident.status in OPEN else known
     builds = history.builds[history.builds >= 0]
     last = past.builds[int(builds[-1])] if len(builds) else None
     return Seen(value, history, figures, start, last, known)

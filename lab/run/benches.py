@@ -54,14 +54,18 @@ def devices_of(store: Store, text: str, *, tell: Callable[[str], None]) -> list[
     ]
 
 
-def terms_of(store: Store, wait_s: float, *, tell: Callable[[str], None]) -> Terms:
-    """Return the terms for taking devices' turns as this user on this machine."""
+def person() -> str:
+    """Return the user of this process and their machine: ``ada@desk``."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a user id without a name, as in containers
         user = f"user {os.getuid()}"
-    owner = f"{user}@{platform.node() or 'unnamed'} pid {os.getpid()}"
-    return Terms(owner, wait_s, tell, partial(_end_elsewhere, store))
+    return f"{user}@{platform.node() or 'unnamed'}"
+
+
+def terms_of(store: Store, wait_s: float, *, tell: Callable[[str], None]) -> Terms:
+    """Return the terms for taking devices' turns as this user on this machine."""
+    return Terms(f"{person()} pid {os.getpid()}", wait_s, tell, partial(_end_elsewhere, store))
 
 
 def _end_elsewhere(store: Store, name: str, process: Process) -> None:

@@ -53,7 +53,7 @@ class Policy(Table):
     """
 
     share: Annotated[float, Field(gt=0, le=0.5)] = 0.05
-    nights: Annotated[int, Field(ge=5, le=365)] = 30
+    nights: Annotated[int, Field(ge=5, le=30)] = 30
     least: Annotated[float, Field(ge=0, lt=1)] = 0.03
     silent: Annotated[int, Field(ge=1, le=365)] = 2
 

@@ -1,7 +1,7 @@
 """Where a series most likely splits into two levels, from its ranks alone.
 
 The statistic is the likelihood ratio of "one distribution" against "another one from here on", averaged over
-17 quantiles (Zou, Yin, Feng and Wang, Annals of Statistics 42, 2014): it needs no shape of the noise, and no unit.
+19 quantiles (Zou, Yin, Feng and Wang, Annals of Statistics 42, 2014): it needs no shape of the noise, and no unit.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from lab.stats.sample import Floats
 SHORTEST = 4
 """Fewest nights on a level: three equal outliers in a row are no level (a judgement)."""
 
-LEVELS = np.arange(2, 19)
-"""The quantiles, in twentieths: .10 to .90."""
+LEVELS = np.arange(1, 20)
+"""The quantiles, in twentieths: .05 to .95."""
 
-SHARPNESS = 0.8
+SHARPNESS = 0.9
 """Weight of the averaged ratio as a log-likelihood of the place; its quantiles are correlated, so the exact weight
 is unknown. From .5 to 1.5 the development series are placed equally well."""
 
 LIMITS = {
-    **{9: 5.40, 10: 5.84, 12: 6.95, 15: 8.30, 20: 8.77, 30: 9.42, 45: 9.79, 60: 9.98, 90: 9.94, 120: 10.68},
-    **{180: 10.79, 270: 10.88, 365: 11.26, 730: 11.29},
+    **{9: 4.83, 10: 5.30, 12: 6.37, 15: 7.05, 20: 7.5, 30: 7.8, 45: 8.1, 60: 8.35, 90: 8.6, 120: 8.65},
+    **{180: 8.85, 270: 9.0, 365: 9.2, 730: 9.5},
 }
-"""Nights -> value that the largest statistic of independent noise exceeds once in 1,000 series:
-simulated by `python -m benchmarks change_limits`. Under 13 nights no split reaches its limit."""
+"""Nights -> value that the largest statistic of independent noise exceeds in 1 of 400 series: simulated by
+`python -m benchmarks change_limits`, and smoothed. Under 13 nights no split exceeds its limit."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def split(values: Floats) -> Split | None:
     count = values.size
     if count < 2 * SHORTEST + 1:
         return None
-    ratios = _ratios(values)
+    ratios = statistics(values)
     weights = np.cumsum(np.exp(SHARPNESS * (ratios - ratios.max())))
     place = int(np.searchsorted(weights, weights[-1] * (0.5 - 1e-9)))
     return Split(SHORTEST + place, float(ratios.max()), limit(count))
@@ -59,7 +59,7 @@ def limit(nights: int) -> float:
     return float(np.interp(np.log(nights), np.log(list(LIMITS)), list(LIMITS.values())))
 
 
-def _ratios(values: Floats) -> Floats:
+def statistics(values: Floats) -> Floats:
     """Return the statistic of a split before each night from SHORTEST to the last possible one."""
     count = values.size
     below, bounds = 20 * rankdata(values)[:, None], LEVELS * count + 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,11 @@ from lab.compare.acceptance import Reference, key_of, remember
 from lab.device.fake.build import write_fake_build
 from lab.device.fake.phone import FakePhone, fake_device
 from lab.errors import DeviceLost
-from lab.nightly.measure import Seams, Show
+from lab.nightly.measure import Seams, Show, Steps
 from lab.nightly.night import go_on
 from lab.nightly.plan import nightly_suite, planned_night
 from lab.records import Night
-from lab.run.bench import Bench, Watch
+from lab.run.bench import Bench
 from lab.run.turn import Terms
 from lab.scenario.suite import scenario_in
 from lab.store import Store
@@ -43,7 +43,7 @@ class Silent(Quiet):
     """A display that shows nothing of comparisons either."""
 
     @contextmanager
-    def steps(self, title: str, total: int, done: int) -> Iterator[tuple[Watch, object, object]]:
+    def steps(self, title: str, total: int, done: int) -> Iterator[Steps]:
         """Show nothing."""
         yield (lambda now: None), (lambda words, at: None), lambda words: None
 
@@ -54,8 +54,11 @@ class NightLab:
     A phone in `away` does not answer; `noise` is the relative spread of trials.
     """
 
-    def __init__(self, folder: Path, phones: Sequence[str] = ("phone-1",), *, anchor: bool = False) -> None:
-        self.folder, self.noise, self.away = folder, 0.004, set[str]()
+    def __init__(
+        self, folder: Path, phones: Sequence[str] = ("phone-1",), *, anchor: bool = False, noise: float = 0.004
+    ) -> None:
+        self.folder, self.noise, self.away = folder, noise, set[str]()
+        self.started: Callable[[], None] = lambda: None
         self.slower: dict[tuple[str, int], float] = {}
         self.device_factor: dict[str, float] = {}
         self.store = Store(folder / "data")
@@ -70,7 +73,6 @@ class NightLab:
             name: FakePhone({"screen": document}, replies={BOOT: "boot-1\n"}, stage_s=self._stage_of(name))
             for name in phones
         }
-        self.terms = Terms("tests", 0.0, lambda words: None, lambda name, process: None)
 
     def new_build(self) -> None:
         """Add a build to the line."""
@@ -80,10 +82,11 @@ class NightLab:
         path.write_text(path.read_text().replace('"notes":[]', f'"notes":["{len(self.builds)}"]'))
         self.builds.append(self.store.add_build(folder, "fake"))
 
-    def _stage_of(self, phone: str):  # type: ignore[no-untyped-def]
+    def _stage_of(self, phone: str) -> Callable[[Job], float]:
         def stage_s(job: Job) -> float:
+            self.started()
             number = next(i for i, build in enumerate(self.builds) if build.id in job.build)
-            noise = random.Random(f"{phone}/{job.trial}").gauss(1.0, self.noise)
+            noise = random.Random(f"{phone}/{job.trial[-4:]}/{number}").gauss(1.0, self.noise)
             return 0.010 * noise * self.slower.get((phone, number), 1.0) * self.device_factor.get(phone, 1.0)
 
         return stage_s
@@ -95,7 +98,7 @@ class NightLab:
         phone = self.phones[device]
         known = fake_device(phone)
         found = Bench(
-            device=replace(known, identity=replace(known.identity, name=device), scratch="/data/local/tmp"),
+            device=replace(known, identity=replace(known.identity, name=device, kind="phone")),
             build=self.store.find_build(build),
             store=self.store,
             clock=phone.clock,
@@ -117,9 +120,10 @@ class NightLab:
 
         @contextmanager
         def at_work(benches: Sequence[Bench], stop: threading.Event) -> Iterator[tuple[Sequence[Bench], Show]]:
-            yield benches, Silent()  # type: ignore[misc]
+            yield benches, Silent()
 
-        return Seams(lambda name: scenario_in(suite, name, self.folder), self.bench, at_work, self.terms)
+        terms = Terms("tests", 0.0, lambda words: None, lambda name, process: None)
+        return Seams(lambda name: scenario_in(suite, name, self.folder), self.bench, at_work, terms)
 
     def begin(self, date: str, phones: Sequence[str] | None = None) -> tuple[Night, dict[str, str]]:
         """Plan a night."""
@@ -132,13 +136,13 @@ class NightLab:
         night, away = self.begin(date, phones)
         return self.go_on(night, away)
 
-    def go_on(self, night: Night, away: dict[str, str] | None = None) -> Night:
+    def go_on(
+        self, night: Night, away: dict[str, str] | None = None, tell: Callable[[str], None] = lambda words: None
+    ) -> Night:
         """Do what a night lacks."""
         suite, _ = nightly_suite(self.folder / "every.toml")
         utc = f"{night.date}T05:00:00+00:00"
-        return go_on(
-            self.store, night, self.seams(), suite.policy, away or {}, tell=lambda words: None, utc=lambda: utc
-        )
+        return go_on(self.store, night, self.seams(), suite.policy, away or {}, tell=tell, utc=lambda: utc)
 
 
 def dates(first: int, last: int) -> list[str]:

@@ -1,0 +1,105 @@
+"""A demonstration: ninety nights of a simulated lab in a store of its own, and the report of the last one.
+
+Run it as ``python -m lab.nightly.demo --data DIR``. Its devices are simulated: a figure is that of the world
+(`demo_world.py`) times the noise of A/A trials that this lab recorded (`demo_noise.json`). Histories, screens,
+comparisons and incidents are judged by the functions that judge a real night.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from lab.device.fake.build import write_fake_build
+from lab.errors import LabError, StoreError
+from lab.nightly import demo_world as world
+from lab.nightly.demo_night import DemoLab, run_night
+from lab.nightly.incidents import acted
+from lab.nightly.simulated import stamp
+from lab.records import BuildAt, Night
+from lab.scenario.known import SCENARIOS
+from lab.scenario.suite import read_suite
+from lab.store import Store
+
+SEED = 20261129
+NIGHTS = 90
+BEGINS = time(1, tzinfo=UTC)
+"""When a night begins."""
+
+NOISE = Path(__file__).with_name("demo_noise.json")
+
+
+def main() -> int:
+    """Fill the store, print where the report lies and what was injected, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.nightly.demo", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--data", type=Path, required=True, help="an empty folder for the demonstration's store")
+    parser.add_argument("--nights", type=int, default=NIGHTS, help=f"nights of history (default {NIGHTS})")
+    arguments = parser.parse_args()
+    try:
+        nights = fill(arguments.data, max(1, arguments.nights), datetime.combine(datetime.now(UTC), BEGINS))
+    except LabError as error:
+        typer.echo(f"demo: {error}", err=True)
+        return 2
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in nights[-1].counts.items())
+    typer.echo(f"{len(nights)} simulated nights; {sum(len(night.told) for night in nights)} incidents alerted")
+    typer.echo(f"The last one, {nights[-1].date}: {counts}")
+    typer.echo("\n  ".join(["What was injected:", *world.injected()]))
+    return 0
+
+
+def fill(root: Path, nights: int, last: datetime) -> list[Night]:
+    """Fill a new data root with nights, of which the last begins at `last`, and return them.
+
+    Raises `StoreError` for a data root that holds records already.
+    """
+    store = Store(root)
+    if store.nights() or store.runs():
+        raise StoreError(f"{root}: wanted an empty folder for the demonstration, found records; name another one")
+    noise: Mapping[str, Mapping[str, Sequence[float]]] = json.loads(NOISE.read_text(encoding="utf-8"))["ratios"]
+    builds: dict[str, dict[int, BuildAt]] = {line: {} for line in world.LINES}
+    suite = read_suite(world.SUITE, SCENARIOS / "demo.toml")
+    lab = DemoLab(store, suite, nights, noise, builds, np.random.default_rng(SEED))
+    done = []
+    for ago in range(nights - 1, -1, -1):
+        add_builds(lab, ago)
+        done.append(run_night(lab, last - timedelta(days=ago), ago))
+        answer(store, done[-1], ago)
+    store.close()
+    return done
+
+
+def add_builds(lab: DemoLab, ago: int) -> None:
+    """Add the builds that are new on a night: stand-ins that differ by a note."""
+    for line, known in lab.builds.items():
+        if world.built(line, ago, lab.nights) in known:
+            continue
+        revision = len(known) + 1
+        with tempfile.TemporaryDirectory(prefix="pocketlab-demo-") as name:
+            write_fake_build(Path(name))
+            manifest = Path(name) / "manifest.json"
+            note = f'"notes":["a stand-in of the demonstration: {line} {revision}"]'
+            manifest.write_text(manifest.read_text(encoding="utf-8").replace('"notes":[]', note), encoding="utf-8")
+            known[ago] = BuildAt(lab.store.add_build(Path(name), line).id, line, revision)
+
+
+def answer(store: Store, night: Night, ago: int) -> None:
+    """Say, some hours after a night, that its incident was expected, where the world knows that."""
+    expected = {step.line: step.says for step in world.STEPS if step.says and step.began == ago}
+    utc = stamp(datetime.fromisoformat(night.started_utc) + timedelta(hours=9))
+    for incident in night.incidents:
+        if incident.id in night.told and (note := expected.get(incident.line)):
+            store.save_incident(acted(incident, "expected", who="demo", note=note, utc=utc, date=night.date))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
