@@ -51,7 +51,7 @@ def _mail(found: View, items: int) -> bytes:
         html.add_related(
             pictures[key], "image", "png", cid=f"<{name}>", filename=f"{name}.png", disposition="inline"
         )
-    return message.as_bytes()
+    return message.as_bytes(policy=SMTP.clone(max_line_length=2 * SUBJECT))  # a folded subject begins with a space
 
 
 def _cids(pictures: dict[str, bytes]) -> list[tuple[str, str]]:

@@ -63,6 +63,6 @@ def _section(section: Section, most: int) -> Iterator[str]:
 
 
 def _said(text: str) -> str:
-    """Return a sentence with its commands as code, where no character acts, and the rest escaped."""
-    parts = re.split(r"`([^`]+)`", plain(text))
+    """Return a sentence with its harmless commands as code, and the rest escaped."""
+    parts = re.split(r"`(lab [\w .,'/:=-]+)`", plain(text))
     return "".join(f"`{part}`" if place % 2 else escape(part) for place, part in enumerate(parts))

@@ -51,7 +51,7 @@ class Plot:
 
 
 def history_plot(found: Finding) -> Plot | None:
-    """Lay out the nights of a series, with the usual level, the step and the level since; None without a history."""
+    """Lay out the nights of a series, with its usual level, its step and the level since; None without any."""
     points = [each for each in found.history if math.isfinite(each.value)]
     if len(points) < 2:
         return None

@@ -49,6 +49,7 @@ def _item(
     claim: str,
     facts: Iterable[str] = (),
     more: Iterable[str] = (),
+    *,
     finding: Finding | None = None,
     incident: Incident | None = None,
 ) -> Item:
