@@ -21,12 +21,13 @@ from lab.report.checked import SelfCheckDocument
 from lab.report.document import FORMAT, Document
 from lab.report.explain.document import ExplanationDocument
 from lab.report.listed import Listed
+from lab.report.night.document import NightDocument
 from lab.report.verdict.document import VerdictDocument
 
 SCHEMA = Path(__file__).parents[2] / "docs/results.schema.json"
 
 Results = Annotated[
-    Listed | AnswerDocument | VerdictDocument | SelfCheckDocument | ExplanationDocument,
+    Listed | AnswerDocument | VerdictDocument | SelfCheckDocument | ExplanationDocument | NightDocument,
     Field(discriminator="result"),
 ]
 """Every kind of result."""

@@ -26,7 +26,7 @@ def write_reports(folder: Path, night: Night, values: Sequence[Value]) -> list[P
     Raises `StoreError` and `DiskFull`.
     """
     found = view_of(night, values)
-    texts = {
+    texts: dict[str, str | bytes] = {
         "report.json": as_json([night_document(found, values)]),
         "report.md": render_markdown(found, most=STEP_SUMMARY),
         "report.html": render_page(found),

@@ -46,7 +46,8 @@ def render_junit(found: View) -> bytes:
         each.attrib.update({name: str(count) for name, count in totals.items()})
     root.append(suite)
     Xml.indent(root, " ")
-    return Xml.tostring(root, encoding="utf-8", xml_declaration=True)
+    text: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
 
 
 def _case(suite: Xml.Element, taken: Counter[str], name: str, scenario: str) -> Xml.Element:

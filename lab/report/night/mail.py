@@ -33,7 +33,9 @@ def _mail(found: View, items: int) -> bytes:
     pictures = dict(_pictures(found, min(items, PICTURES)))
     message = EmailMessage(policy=SMTP)
     message["Subject"] = plain(found.subject)[:SUBJECT]
-    message["Message-ID"] = f"<{''.join(each for each in found.night.id if each.isalnum() or each in '-.')}@pocketlab>"
+    message["Message-ID"] = (
+        f"<{''.join(each for each in found.night.id if each.isalnum() or each in '-.')}@pocketlab>"
+    )
     message["X-Generator"] = MARK
     message.set_content("\n".join(_text(found, items)), cte="quoted-printable")
     page = (
@@ -44,10 +46,12 @@ def _mail(found: View, items: int) -> bytes:
         )
     )
     message.add_alternative(page, subtype="html", cte="quoted-printable")
-    html = message.get_payload()[1]  # type: ignore[index]
+    html = next(part for part in message.iter_parts() if part.get_content_type() == "text/html")
     for name, key in _cids(pictures):
-        html.add_related(pictures[key], "image", "png", cid=f"<{name}>", filename=f"{name}.png", disposition="inline")
-    return message.as_bytes()
+        html.add_related(
+            pictures[key], "image", "png", cid=f"<{name}>", filename=f"{name}.png", disposition="inline"
+        )
+    return message.as_bytes(policy=SMTP.clone(max_line_length=2 * SUBJECT))  # a folded subject begins with a space
 
 
 def _cids(pictures: dict[str, bytes]) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ def render_markdown(found: View, *, most: int = CHECK_BYTES) -> str:
 
 
 def fitted(render: Callable[[int], Text], items: int, most: int) -> Text:
-    """Return a rendering of at most `most` bytes, with the most items a section that fit, in halves from `items`."""
+    """Return a rendering of at most `most` bytes: `items` a section, or half as many until it fits."""
     while _size(text := render(items)) > most and items:
         items //= 2
     return text
@@ -63,6 +63,6 @@ def _section(section: Section, most: int) -> Iterator[str]:
 
 
 def _said(text: str) -> str:
-    """Return a sentence with the commands in it set as code, where no character means anything, and the rest escaped."""
-    parts = re.split(r"`([^`]+)`", plain(text))
+    """Return a sentence with its harmless commands as code, and the rest escaped."""
+    parts = re.split(r"`(lab [\w .,'/:=-]+)`", plain(text))
     return "".join(f"`{part}`" if place % 2 else escape(part) for place, part in enumerate(parts))

@@ -29,6 +29,9 @@ def history_png(values: Sequence[float], usual: float, since: int) -> bytes:
     for column, row, before in zip(columns, rows, [rows[0], *rows[:-2]], strict=False):
         first, last = sorted((int(row), int(before)))
         drawn[first - 1 : last + 2, column] = 2 if column >= change else 1
+    for place in np.rint(places[since:]).astype(int):
+        row = rows[place - 4]
+        drawn[max(0, row - 4) : row + 4, place - 4 : place + 5] = 2
     raw = b"".join(b"\0" + line.tobytes() for line in drawn)
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)),
@@ -38,5 +41,6 @@ def history_png(values: Sequence[float], usual: float, since: int) -> bytes:
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
     )

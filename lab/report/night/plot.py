@@ -51,7 +51,7 @@ class Plot:
 
 
 def history_plot(found: Finding) -> Plot | None:
-    """Lay out the nights of a series, with the usual level, the step and the level since; None without a history."""
+    """Lay out the nights of a series, with its usual level, its step and the level since; None without any."""
     points = [each for each in found.history if math.isfinite(each.value)]
     if len(points) < 2:
         return None
@@ -60,7 +60,8 @@ def history_plot(found: Finding) -> Plot | None:
     up = Scale([*values, found.usual], bottom, _TOP, linear=True)
     across = Scale(range(len(points)), _LEFT + 4, right - 4, linear=True)
     since = next((i for i, each in enumerate(points) if each.date >= found.since), len(points) - 1)
-    step = round((across(since - 1) + across(since)) / 2, 1) if since else _LEFT
+    drifts = found.outcome == "trend"  # no night is its step
+    step = right if drifts else round((across(since - 1) + across(since)) / 2, 1) if since else _LEFT
     dots = tuple(
         Dot(
             across(i),
@@ -85,15 +86,17 @@ def history_plot(found: Finding) -> Plot | None:
         rules=(
             *((y, _LEFT, right, "grid") for y, _ in texts),
             (up(found.usual), _LEFT, step, "usual"),
-            (up(median(values[since:])), step, right, "level"),
+            *([] if drifts else [(up(median(values[since:])), step, right, "level")]),
         ),
-        step=step,
+        step=None if drifts else step,
     )
 
 
 def _tick(value: float, scale: Scale, unit: str) -> str:
     """Return a tick's text, with the digits that tell it from its neighbours."""
-    return quantity(value, unit, resolution=(scale.high - scale.low) / 4).removesuffix(f" {unit}" if unit != "s" else "")
+    return quantity(value, unit, resolution=(scale.high - scale.low) / 4).removesuffix(
+        f" {unit}" if unit != "s" else ""
+    )
 
 
 def pairs_plot(found: Finding) -> Plot | None:

@@ -49,13 +49,14 @@ def _item(
     claim: str,
     facts: Iterable[str] = (),
     more: Iterable[str] = (),
+    *,
     finding: Finding | None = None,
     incident: Incident | None = None,
 ) -> Item:
     """Return an item with its texts made plain and not too long, the empty ones left out."""
-    tidy = [plain(cut(each)) for each in facts if each], [plain(cut(each)) for each in more if each]
-    texts = (plain(cut(each)) for each in (kind, head, claim))
-    return Item(*texts, tuple(tidy[0]), tuple(tidy[1]), finding, incident)
+    kind, head, claim = (plain(cut(each)) for each in (kind, head, claim))
+    facts, more = (tuple(plain(cut(each)) for each in texts if each) for texts in (facts, more))
+    return Item(kind, head, claim, facts, more, finding, incident)
 
 
 def named(text: str) -> str:
@@ -135,7 +136,9 @@ def of_finding(found: Finding) -> Item:
         ratio = Interval(found.value / found.usual, None, None, 0.95, 0) if known else None
         said = f"{change_words(ratio, metric)} than usual" if ratio else "no usual figure"
     smallest = smallest_words(verdict, manner_of(metric)) if verdict else ""
-    again = f"lab show {found.comparison[:SHORT_ID]}" if found.comparison else f"lab explain {found.run[:SHORT_ID]}"
+    again = (
+        f"lab show {found.comparison[:SHORT_ID]}" if found.comparison else f"lab explain {found.run[:SHORT_ID]}"
+    )
     return _item(
         found.outcome,
         f"{what(found.series, metric)} · {where(found.series)}",
@@ -156,7 +159,9 @@ def stage_words(found: Finding) -> str:
     """Return the stages that moved in the confirmation, as a sentence; empty if none did."""
     unknown = {each.metric: Metric(each.metric, named(each.metric), "s", "lower") for each in found.stages}
     known = {**unknown, **METRICS}
-    words = [f"{known[each.metric].label} {change_words(each.change, known[each.metric])}" for each in found.stages]
+    words = [
+        f"{known[each.metric].label} {change_words(each.change, known[each.metric])}" for each in found.stages
+    ]
     return f"Stages that moved: {listing(words)}." if words else ""
 
 

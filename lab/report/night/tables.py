@@ -21,7 +21,9 @@ def devices_table(found: View) -> Table:
     silent = {gap.planned.device: gap.nights for gap in found.night.silent}
 
     def count(*wanted: Outcome) -> Column[str]:
-        return Column(Head(wanted[0]), lambda name: str(sum(outcomes.get(name, Counter())[each] for each in wanted)))
+        return Column(
+            Head(wanted[0]), lambda name: str(sum(outcomes.get(name, Counter())[each] for each in wanted))
+        )
 
     columns: list[Column[str]] = [
         Column(Head("device", "words"), named),
@@ -37,6 +39,4 @@ def devices_table(found: View) -> Table:
             shown=bool(silent),
         ),
     ]
-    return table(
-        columns, sorted({*outcomes, *gaps}), standing=lambda name: "not judged" if name in silent else ""
-    )
+    return table(columns, sorted({*outcomes, *gaps}), standing=lambda name: "not judged" if name in silent else "")

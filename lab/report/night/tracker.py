@@ -28,7 +28,9 @@ def tracker_text(incident: Incident, night: Night, values: Sequence[Value] = ())
         "To see the pairs, and to measure again:": list(dict.fromkeys(_commands(incident))),
         "Versions:": list(_versions(incident, night, values)),
     }
-    lines = ["\n\n".join([head, "\n".join(f"    {plain(line)}" for line in found)]) for head, found in blocks.items()]
+    lines = [
+        "\n\n".join([head, "\n".join(f"    {plain(line)}" for line in found)]) for head, found in blocks.items()
+    ]
     return "\n\n".join(map(str.rstrip, lines)) + "\n"
 
 

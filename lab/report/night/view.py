@@ -87,30 +87,36 @@ def incidents_of(night: Night) -> int:
 
 def _verdict(night: Night, values: Sequence[Value]) -> str:
     """Return the first line: what got worse, how much was analysed, and who was silent."""
-    counts = night.counts
-    if not night.analysed:
-        first = "Nothing was measured"
-    elif set(counts) == {"no history"}:
-        first = "First nights: no series has enough of them to judge a change"
-    elif regressed := counts.get("regressed", 0):
-        causes = incidents_of(night)
-        first = f"{number_of(causes, 'incident')}: {regressed} series regressed" if causes else (
-            f"{regressed} series regressed"
-        )  # fmt: skip
-    else:
-        first = "No regression confirmed" if night.noisy or counts.get("suspected") else "No regression"
-    others = [_count(night, each) for each in OUTCOMES if each not in ("regressed", "no change seen", "no history")]
+    left_out = ("regressed", "no change seen", "no history", *(UNCONFIRMED if night.noisy else ()))
+    others = [_count(night, each) for each in OUTCOMES if each not in left_out]
+    others += [f"a noisy night: {_noise(night)}"] if night.noisy else []
     more = ", ".join(filter(None, others))
-    few = counts.get("no history", 0)
-    analysed = [f"{night.analysed} series analysed"] if night.analysed else []
-    analysed += [f"{few} of them {_SAID['no history']}"] if 0 < few < night.analysed else []
-    analysed += [f"{number_of(len(night.gaps), 'planned run')} not measured"] if night.gaps else []
+    return f"{_worst(night)}{f'; {more}' if more else ''}. {_analysed(night, values)}."
+
+
+def _worst(night: Night) -> str:
+    if not night.analysed:
+        return "Nothing was measured"
+    if night.analysed == night.counts.get("no history", 0):
+        return "Too early to judge: no series has enough nights yet"
+    regressed, causes = night.counts.get("regressed", 0), incidents_of(night)
+    if regressed:
+        of = f"{number_of(causes, 'incident')}: " if causes else ""
+        return f"{of}{regressed} series regressed"
+    return "No regression confirmed" if night.noisy or night.counts.get("suspected") else "No regression"
+
+
+def _analysed(night: Night, values: Sequence[Value]) -> str:
+    few = night.counts.get("no history", 0)
     silent, rest = _silent(night, values)
-    if silent:
-        analysed.append(f"{number_of(len(silent), 'device')} silent: {names(silent)}")
-    if rest:
-        analysed.append(f"{number_of(rest, 'planned run')} silent on devices that did answer")
-    return f"{first}{f'; {more}' if more else ''}. {capital(', '.join(analysed)) or 'Nothing was planned'}."
+    parts = [
+        f"{night.analysed} series analysed" if night.analysed else "",
+        f"{few} of them {_SAID['no history']}" if 0 < few < night.analysed else "",
+        f"{number_of(len(night.gaps), 'planned run')} not measured" if night.gaps else "",
+        f"{number_of(len(silent), 'device')} silent: {names(silent)}" if silent else "",
+        f"{number_of(rest, 'planned run')} silent on devices that did answer" if rest else "",
+    ]
+    return ", ".join(filter(None, parts)) or "Nothing was planned"
 
 
 def _count(night: Night, outcome: Outcome) -> str:
@@ -154,7 +160,7 @@ def _marks(night: Night) -> Iterator[str]:
     if night.status != "finished":
         yield f"The night is {night.status}: what follows is incomplete."
     if night.noisy:
-        yield f"The night is noisy: {_noise(night)}"
+        yield f"The night is noisy: {_noise(night)}. The others are counted and not listed."
     if night.silent:
         nights = max(gap.nights for gap in night.silent)
         on = names(list(dict.fromkeys(gap.planned.device for gap in night.silent)))
@@ -165,11 +171,11 @@ def _marks(night: Night) -> Iterator[str]:
 def _noise(night: Night) -> str:
     suspects = [each for each in night.findings if each.screens]
     confirmed = sum(each.outcome in ("regressed", "improved") for each in suspects)
-    return f"{number_of(len(suspects), 'suspect')}, of which {confirmed} confirmed."
+    return f"{number_of(len(suspects), 'suspect')}, of which {confirmed} confirmed"
 
 
 def _sections(night: Night) -> Iterator[Section]:
-    yield Section("incidents", "Incidents", "worse", "One for each cause; open, or changed tonight.", _causes(night))
+    yield Section("incidents", "Incidents", "worse", "One for each cause, open or changed.", _causes(night))
     across = tuple(map(of_across, night.across))
     yield Section("across", "Over all devices", "none", "A random-effects mean of the devices' ratios.", across)
     yield _found(night, "regressed", "Regressed", "worse", "regressed")
@@ -209,7 +215,7 @@ def _weight(found: Finding) -> float:
 
 def _method(night: Night, values: Sequence[Value]) -> Iterator[str]:
     yield (
-        "A figure is the median of a series' trial medians: its usual level, then tonight's. A change that has pairs "
+        "A figure is the median of a series' trial medians: its usual level, then tonight's. A change with pairs "
         "is that of the new build against the last good one, measured in turn on the same device, so it need not "
         "be the quotient of the two figures. Could see: the smallest change that 9 of 10 comparisons find."
     )
