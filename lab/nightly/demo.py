@@ -65,7 +65,7 @@ def fill(root: Path, nights: int, last: datetime) -> list[Night]:
     store = Store(root)
     if store.nights() or store.runs():
         raise StoreError(f"{root}: wanted an empty folder for the demonstration, found records; name another one")
-    noise: Mapping[str, Mapping[str, Sequence[float]]] = json.loads(NOISE.read_text(encoding="utf-8"))["ratios"]
+    noise: Mapping[str, Sequence[Sequence[float]]] = json.loads(NOISE.read_text(encoding="utf-8"))["ratios"]
     builds: dict[str, dict[int, BuildAt]] = {line: {} for line in world.LINES}
     suite = read_suite(world.SUITE, SCENARIOS / "demo.toml")
     lab = DemoLab(store, suite, nights, noise, builds, np.random.default_rng(SEED))
