@@ -92,6 +92,11 @@ COMMANDS: Mapping[str, Command] = {
         "Write a trial of each run for ui.perfetto.dev: a track per execution unit, sensors as counters.",
         "lab trace last --iteration 1 --out trace.json",
     ),
+    "bundle": Command(
+        "lab.cli.bundle:bundle",
+        "Put everything behind a result into one file that can be checked: raw lines, contexts, sums.",
+        "lab bundle last --out result.zip`, then `lab bundle verify result.zip",
+    ),
     "profile": Command(
         "lab.cli.profile:profile",
         "Say what share of each cell's time goes to products, attention, unpacking and the rest.",

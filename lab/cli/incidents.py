@@ -72,7 +72,7 @@ def list_incidents(
             each.line,
             f"{_revision(each.good)}..{_revision(each.bad)}",
             str(len(each.members)),
-            _change(max(each.members, key=_size)) if each.members else "",
+            _change(_worst(each)),
             began(each),
             each.owner,
         )
@@ -100,14 +100,13 @@ def show(incident: Id = "last", data: Data = DATA) -> None:
     terminal.print(table)
     for event in found.events:
         terminal.print(f"{event.night}  {event.state}, {event.who}: {event.note}", soft_wrap=True)
-    if found.members:
-        for line in _commands(found):
-            terminal.print(line, soft_wrap=True)
+    for line in _commands(found):
+        terminal.print(line, soft_wrap=True)
 
 
 def _commands(found: Incident) -> tuple[str, ...]:
     """Return the commands that find the cause, for the series that changed most."""
-    worst = max(found.members, key=_size)
+    worst = _worst(found)
     line, scenario, device = map(shlex.quote, (found.line, worst.series.scenario, worst.series.device))
     good, bad = found.good.id[:12], found.bad.id[:12]
     return (
@@ -150,8 +149,10 @@ def _revision(build: BuildAt) -> str:
     return f"r{build.revision}" if build.revision else build.id[:8]
 
 
-def _size(member: Member) -> float:
-    return abs(math.log(member.change.estimate))
+def _worst(found: Incident) -> Member:
+    """Return the series that changed most, of those that are still worse; an incident has at least one series."""
+    worse = [each for each in found.members if not each.back] or found.members
+    return max(worse, key=lambda member: abs(math.log(member.change.estimate)))
 
 
 def _change(member: Member) -> str:

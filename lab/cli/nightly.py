@@ -22,7 +22,7 @@ from lab.nightly.measure import Seams
 from lab.nightly.night import finished_on, go_on, the_only_nightly, to_resume
 from lab.nightly.places import Places
 from lab.nightly.plan import date_in, devices_named, nightly_suite, planned_night, suite_of
-from lab.records import Night
+from lab.records import OPEN, Night
 from lab.report.night.document import night_document
 from lab.report.night.files import write_reports
 from lab.report.night.junit import render_junit
@@ -84,7 +84,8 @@ def night(
     with the_only_nightly(store):
         done = _measure(store, path, device, minutes, wait, resume=resume)
     _tell(store, done)
-    if any(finding.outcome == "regressed" for finding in done.findings):
+    open_now = {incident.id for incident in done.incidents if incident.status in OPEN}
+    if any(finding.incident in open_now for finding in done.findings if finding.outcome == "regressed"):
         raise Regressed
 
 

@@ -61,7 +61,7 @@ def write(path: Path, text: str | Iterable[str]) -> None:
     What stands there stays until the whole is written, and for good if no lab wrote it: raises `RunError`, as for
     a file that cannot be written.
     """
-    _refuse_others(path)
+    refuse_others(path)
     if isinstance(text, str):
         text = completed(text, html.escape if text[:200].lstrip().lower().startswith("<!doctype html") else str)
     ordinary = path.is_file() or not path.exists()
@@ -84,7 +84,7 @@ def write_markdown(path: Path, texts: Iterable[str]) -> None:
     write(path, f"<!-- {MARK} -->\n\n" + "\n".join(texts))
 
 
-def _refuse_others(path: Path) -> None:
+def refuse_others(path: Path) -> None:
     """Raise `RunError` for a file with content that bears no mark of a lab; a device or a pipe may be written."""
     try:
         with path.open("rb") as file:

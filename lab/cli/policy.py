@@ -77,8 +77,8 @@ def _total(found: Sequence[DryNight]) -> str:
     (then, now), (told, would) = sums
     unmeasured = sum(each.unmeasured for each in found)
     return (
-        f"{number_of(len(found), 'night')}: {now} suspects instead of {then}, {would} alerts instead of {told}; "
-        f"{unmeasured} suspects were never measured again and would have been"
+        f"{number_of(len(found), 'night')}: {number_of(now, 'suspect')} instead of {then}, "
+        f"{number_of(would, 'alert')} instead of {told}; {unmeasured} of the suspects were never measured again"
     )
 
 

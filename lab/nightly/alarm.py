@@ -1,9 +1,4 @@
-"""Whether a comparison confirms what a screen noticed. Pure: no I/O.
-
-Equal builds are found different in either direction, at a p that just suffices. A slower build is slower in the
-night and in the pairs, which go on until the p is small. So both rules together halve the false alarms and cost no
-power (`python -m benchmarks nightly`).
-"""
+"""Whether a comparison confirms what a screen noticed. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -13,16 +8,19 @@ from lab.stats.families import NIGHT_FAMILY, alone
 
 
 def confirms(suspect: Suspect, verdict: CellVerdict) -> bool:
-    """Return whether the change that a comparison found goes the way of tonight's figure.
+    """Return whether the change that a comparison found is one to alert of.
 
-    True too where no screen looked, so that there is nothing to contradict.
+    Its p must hold among NIGHT_FAMILY comparisons, and it must go the way of tonight's figure (any way where no
+    screen looked). Equal builds are found different in either direction; a slower build is slower in both
+    measurements, and its pairs go on until the p holds. So this halves the false alarms and costs no power
+    (`python -m benchmarks nightly`).
     """
+    return verdict.p <= alone(NIGHT_FAMILY) and same_way(suspect, verdict)
+
+
+def same_way(suspect: Suspect, verdict: CellVerdict) -> bool:
+    """Return whether a comparison found a change, and it goes the way of tonight's figure."""
     change = verdict.change
-    if change is None or not suspect.screens:
-        return True
-    return (suspect.value.value > suspect.usual) == (change.estimate > 1)
-
-
-def sure(verdict: CellVerdict) -> bool:
-    """Return whether a change holds among NIGHT_FAMILY comparisons, which a night's own goes on for."""
-    return verdict.p <= alone(NIGHT_FAMILY)
+    if change is None:
+        return False
+    return not suspect.screens or (suspect.value.value > suspect.usual) == (change.estimate > 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from lab.identifiers import new_run_id, now_utc
 from lab.nightly.across import across
-from lab.nightly.alarm import confirms, sure
+from lab.nightly.alarm import confirms, same_way
 from lab.nightly.coverage import noisy
 from lab.nightly.figures import KIND
 from lab.nightly.history import past_of
@@ -35,7 +35,7 @@ _ADVICE: Mapping[Outcome, str] = {
     "cannot tell": "measure more pairs, or on another phone: `lab compare {good} {new} --scenario {scenario} "
     "--device {device} --all-pairs`",
     "not reproduced": "nothing to do; should it be noticed again, compare on another phone",
-    "improved": "nothing to do; `lab builds baseline {line} {new}` makes it the build that others are judged against",
+    "improved": "nothing to do; `lab builds baseline {line} {new}` makes others be judged against it",
 }
 
 
@@ -133,11 +133,8 @@ def _judge(
             return _Judged(series, "no change seen", None, words, comparison)
         return _Judged(series, "known")
     outcome = _OF_VERDICT.get(verdict, "suspected")
-    if measured and outcome in ("regressed", "improved"):
-        if not confirms(suspect, measured.verdict):
-            outcome = "not reproduced"
-        elif not sure(measured.verdict):
-            outcome = "cannot tell"
+    if measured and outcome in ("regressed", "improved") and not confirms(suspect, measured.verdict):
+        outcome = "cannot tell" if same_way(suspect, measured.verdict) else "not reproduced"
     change = measured.verdict.change if measured else None
     if not suspect.screens and outcome not in ("regressed", "improved"):
         return _Judged(series, "no change seen" if outcome == "not reproduced" else "no history")

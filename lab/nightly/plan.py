@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from lab.documents.tables import nearest
 from lab.errors import DeviceError, ScenarioError
 from lab.identifiers import new_run_id
-from lab.nightly.coverage import vanished
+from lab.nightly.coverage import missed, vanished
 from lab.records import BuildAt, Night, Planned
 from lab.run.benches import devices_of
 from lab.scenario.nights import Nightly
@@ -65,13 +65,14 @@ def planned_night(
     ]
     before = [each for each in store.nights() if each.suite == suite.name and each.status == "finished"]
     gone = vanished(planned, before)
+    date = date_in(nightly.zone, utc)
     night = Night(
         id=new_run_id(),
         started_utc=utc,
         ended_utc=None,
         status="running",
         suite=suite.name,
-        date=date_in(nightly.zone, utc),
+        date=date,
         zone=nightly.zone,
         seed=secrets.randbelow(2**31),
         budget_s=60 * (minutes or nightly.measure_minutes),
@@ -80,6 +81,7 @@ def planned_night(
         suite_toml=suite.toml,
         builds=builds,
         silent_after=suite.policy.silent,
+        missed=missed(before, date),
     )
     return night, {each.device: "it was not attached tonight" for each in gone}
 

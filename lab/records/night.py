@@ -249,9 +249,10 @@ class Night:
     """One night of a suite. `date` is its date in the suite's `zone`; `status` is `running` until it is judged.
 
     `counts` says how many series had each outcome. `noisy` is set where most suspects were new and did not
-    confirm. `incidents` are those open or changed tonight, as they stood at its end; `told` the ids of those that
-    tonight alerts of. `builds` are the builds it measures, by line. `budget_s` and `confirm_s` are seconds of each
-    device's time, for measuring and for confirming.
+    confirm; `missed` is a sentence about nights in between that were not measured. `incidents` are those open or
+    changed tonight, as they stood at its end; `told` the ids of those that tonight alerts of. `builds` are the
+    builds it measures, by line. `budget_s` and `confirm_s` are seconds of each device's time, for measuring and
+    for confirming; whatever was not measured for `silent_after` nights is an alarm.
     """
 
     id: str
@@ -277,6 +278,7 @@ class Night:
     confirm_spent_s: float = 0.0
     noisy: bool = False
     silent_after: int = 2
+    missed: str = ""
     demo: bool = False
 
     @property

@@ -22,9 +22,9 @@ WALKS = np.array([0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100])
 NOISES = ((0.0, 0.0), *((lag_one, share) for lag_one in np.arange(1, 10) / 10 for share in (1 / 3, 2 / 3, 1)))
 """Noises: lag-1 autocorrelation, and the share of the variance that has it; the first is independent."""
 
-CORRELATED = 4.0
-"""Cost of correlated noise in twice the log-likelihood, about BIC's for one of its two parameters: less calls a drift
-correlated noise, more calls correlated noise a drift."""
+CORRELATED = 5.0
+"""Cost of correlated noise in twice the log-likelihood, about BIC's for one of its two parameters. Less calls a
+drift correlated noise, more calls correlated noise a drift."""
 
 DRIFTING = 1.0
 """Least gain of a drift in twice the log-likelihood: 6 % of independent series reach it. More misses slow drifts,
@@ -43,7 +43,7 @@ class _Grid(NamedTuple):
 class Fit:
     """The best fit: its cost, and what it consists of.
 
-    `cost` is twice the negative log-likelihood and CORRELATED, of the better of two models: with drift and without.
+    `cost` is twice the negative log-likelihood, and CORRELATED, of the better model: with drift or without.
     `walk` is the variance of a night's drift in that of the noise; 0 unless it gains DRIFTING. `long_run` is the
     variance of a long mean of the noise without drift, in that of independent noise.
     """

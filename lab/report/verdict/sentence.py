@@ -221,9 +221,15 @@ def _finding(found: CellVerdict, told: str, names: Names, place: str) -> list[st
 
 
 def _outlook(found: CellVerdict, manner: Manner) -> list[str]:
-    """Return the smallest change that is found in nine of ten comparisons."""
+    """Return the smallest change that is found, as a sentence; none where that is not known."""
+    smallest = smallest_words(found, manner)
+    return [f"at this spread {smallest} is found in 9 of 10 comparisons"] if smallest else []
+
+
+def smallest_words(found: CellVerdict, manner: Manner) -> str:
+    """Return the smallest change that is found in nine of ten comparisons, e.g. ``1.8 % slower``; or nothing."""
     if found.change is None or found.change.low is None or (smallest := found.smallest_found) is None:
-        return []
+        return ""
     less = found.change.estimate < 1  # 1.5 times as much and 1 / 1.5 are as far from 1
     share, side = (smallest / (1 + smallest), manner.less) if less else (smallest, manner.more)
-    return [f"at this spread {percent(share)} {side} is found in 9 of 10 comparisons"]
+    return f"{percent(share)} {side}"

@@ -9,14 +9,17 @@ import pytest
 
 from lab.store import Store
 from tests.lab_process import Lab
-from tests.night_records import INCIDENT, incident
+from tests.night_records import COMPARISON, INCIDENT, incident
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """Return a store with an open incident and a fixed one."""
+    """Return a store with an open incident, of which another series came back, and a fixed one."""
     found = Store(tmp_path / "data")
-    found.save_incident(incident())
+    (worse,) = incident().members
+    larger = replace(worse.change, estimate=0.5, low=0.4, high=0.6)
+    back = replace(worse, series=replace(worse.series, device="phone-9"), change=larger, back=COMPARISON)
+    found.save_incident(replace(incident(), members=(back, worse)))
     found.save_incident(replace(incident(), id=INCIDENT.replace("0199", "0198"), status="fixed"))
     return found
 
@@ -37,7 +40,7 @@ def test_a_lab_without_incidents_says_so(lab: Lab) -> None:
 
 
 def test_an_incident_is_shown_with_its_story_and_what_to_do(lab: Lab, store: Store) -> None:
-    """Whoever reads it needs no other command first."""
+    """Whoever reads it needs no other command first. The commands are about a series that is still worse."""
     shown = lab("incidents", "show", INCIDENT).stdout
 
     assert "after nano-w4 r11 (aaaaaaaa), not after nano-w4 r12 (bbbbbbbb), since the night of 2026-11-29" in shown

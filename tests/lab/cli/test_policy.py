@@ -21,7 +21,7 @@ def test_thresholds_are_tried_on_stored_nights(lab: Lab, tmp_path: Path) -> None
 
     assert done.returncode == 0, done.stderr
     total, _, row, lost = done.stdout.splitlines()
-    assert total.startswith("1 night: 0 suspects instead of 1, 0 alerts instead of 1; ")
+    assert total.startswith("1 night: 0 suspects instead of 1, 0 alerts instead of 1; 0 of the suspects ")
     assert row.split() == ["2026-11-29", "2", "1", "->", "0", "0", "1", "->", "0"]
     assert lost.startswith("! 2026-11-29: left out, decode / context_tokens=512 / nano-w4 / ")
     assert "7.5 % worse" in lost

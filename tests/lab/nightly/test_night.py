@@ -98,6 +98,19 @@ def test_a_phone_that_does_not_answer_is_a_gap_and_stops_no_other(tmp_path: Path
     assert sum(second.counts.values()) == 1
 
 
+def test_a_build_that_fails_on_one_phone_is_a_gap_there(tmp_path: Path) -> None:
+    """The other phone's figure stands, and the reason is the agent's."""
+    lab = NightLab(tmp_path, ("phone-1", "phone-2"))
+    lab.phones["phone-2"].script = lambda number: "error"
+
+    night = lab.night("2026-11-01")
+
+    (gap,) = night.gaps
+    assert gap.planned.device == "phone-2"
+    assert "0 of " in gap.why
+    assert night.counts == {"no history": 1}
+
+
 def test_a_phone_that_is_not_attached_any_more_is_missed(tmp_path: Path) -> None:
     """Tonight's devices are those attached; last night's other one is not forgotten."""
     lab = grown(tmp_path, ("phone-1", "phone-2"), nights=1)

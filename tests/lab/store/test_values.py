@@ -46,3 +46,23 @@ def test_without_a_night_the_command_that_makes_one_is_named(tmp_path: Path) -> 
         store.night("last")
     with pytest.raises(StoreError, match=r"no incident has .* none yet; start one with `lab nightly`"):
         store.incident("last")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"format": 1', '"format": 2', "written in format 2, this lab knows 1; update pocketlab"),
+        ('"status": "finished"', '"status": "fine"', r"damaged: night\.status"),
+        ('"zone"', '"zones"', "damaged: night"),
+        ("{", "", "damaged, not JSON"),
+    ],
+)
+def test_a_night_of_a_newer_lab_or_a_damaged_one_says_so(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """By its file, and other nights are read."""
+    store = Store(tmp_path)
+    store.save_night(night())
+    path = tmp_path / "nights" / NIGHT / "night.json"
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(StoreError, match=rf"night\.json: {words}"):
+        Store(tmp_path).night(NIGHT)

@@ -1,0 +1,1 @@
+"""A night: said once, drawn in each format."""

@@ -1,0 +1,62 @@
+"""A night as one self-contained page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.records import OUTCOMES, Outcome
+from lab.report.html import environment
+from lab.report.night.plot import bars_of, history_plot, pairs_plot
+from lab.report.night.said import member_words
+from lab.report.night.tables import devices_table
+from lab.report.night.view import View
+
+PICTURES, LINES, BARS = 40, 1000, 12
+"""Items of a section that are drawn, and those that have a line; series of an incident. Judgements."""
+
+SIGNS: Mapping[Outcome, str] = {
+    "regressed": "×",
+    "suspected": "?",
+    "cannot tell": "±",
+    "not reproduced": "○",
+    "not the build": "≠",
+    "trend": "~",
+    "improved": "✓",
+    "known": "•",
+    "no change seen": "=",
+    "no history": "·",
+}
+"""Outcome -> its sign: a verdict is a word and a shape first, a colour second."""
+
+LINKS: Mapping[Outcome, str] = {
+    "regressed": "regressed",
+    "suspected": "suspected",
+    "cannot tell": "undecided",
+    "not reproduced": "undecided",
+    "not the build": "not-the-build",
+    "trend": "trends",
+    "improved": "improved",
+    "known": "incidents",
+}
+
+
+def render_page(found: View) -> str:
+    """Return the page; it loads nothing, escapes every name, and follows the reader's light or dark setting."""
+    return (
+        environment()
+        .get_template("night/page.html")
+        .render(
+            v=found,
+            signs=SIGNS,
+            links=LINKS,
+            meanings=OUTCOMES,
+            pictures=PICTURES,
+            lines=LINES,
+            most_bars=BARS,
+            history_plot=history_plot,
+            pairs_plot=pairs_plot,
+            bars_of=bars_of,
+            member_words=member_words,
+            devices_table=devices_table,
+        )
+    )
