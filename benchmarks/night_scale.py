@@ -26,13 +26,25 @@ SLOWEST_S, MOST_GB = 60.0, 2.0
 STEPS_EVERY = 100
 
 JUDGE = """
-import resource, sys, time
+import resource, sys, threading, time
 from pathlib import Path
+import psutil
 from lab.nightly.history import past_of
 from lab.nightly.screen import Known, screened
 from lab.scenario.nights import Policy
 from lab.store import Store
 
+peak = 0
+def watch():
+    global peak
+    me = psutil.Process()
+    while True:
+        try:
+            peak = max(peak, sum(each.memory_full_info().pss for each in (me, *me.children())))
+        except psutil.Error:
+            pass
+        time.sleep(0.2)
+threading.Thread(target=watch, daemon=True).start()
 began = time.perf_counter()
 store = Store(Path(sys.argv[1]))
 night = store.night("last")
@@ -41,11 +53,12 @@ past = past_of(store, night)
 read = time.perf_counter()
 found = screened(values, Known(past, (), Policy(), {}), night)
 ended = time.perf_counter()
-own, workers = (resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-cpu = sum(each.ru_utime + each.ru_stime for each in (own, workers))
-print(read - began, ended - read, cpu, (own.ru_maxrss + 2 * workers.ru_maxrss) / 2**20, len(found.suspects))
+used = [resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+cpu = sum(each.ru_utime + each.ru_stime for each in used)
+print(read - began, ended - read, cpu, peak / 2**30, len(found.suspects))
 """
-"""Prints seconds of reading and of screening, CPU seconds, GiB at most (workers at their largest), suspects."""
+"""Prints seconds of reading and of screening, CPU seconds, the most GiB of all its processes (proportional set
+size, looked at five times a second), and the number of suspects."""
 
 
 def run(build: Path) -> bool:
