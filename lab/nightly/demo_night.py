@@ -71,6 +71,11 @@ class Tonight:
     def __post_init__(self) -> None:
         self.clock = datetime.fromisoformat(self.night.started_utc)
 
+    def tick(self) -> str:
+        """Return the id of a record that begins now; no two begin in the same second."""
+        self.clock += timedelta(seconds=1)
+        return id_at(self.clock)
+
     def measured(self, scenario: Scenario, device: str, build: BuildAt) -> tuple[Run, list[Trial]]:
         """Measure a run: each of its blocks holds one trial of each cell."""
         run = self.run(scenario, device, build)
@@ -101,10 +106,10 @@ class Tonight:
         scenario = replace(whole, cells=tuple(cell for cell in whole.cells if cell.key in wanted))
         known = {build.id: build for build in self.lab.builds[series.line].values()}
         good, new = (known[build] for build in pair_of(group))
+        looks, number = Looks(), self.tick()
         ours, theirs = (self.run(scenario, series.device, build) for build in (good, new))
-        looks = Looks()
         opened = Comparison(
-            id=id_at(self.clock),
+            id=number,
             dimension="build",
             scenario=scenario.name,
             metric=scenario.metric,
@@ -137,9 +142,8 @@ class Tonight:
 
     def run(self, scenario: Scenario, device: str, build: BuildAt) -> Run:
         """Return a run that begins now, which is not saved yet."""
-        self.clock += timedelta(seconds=1)
         return Run(
-            id=id_at(self.clock),
+            id=self.tick(),
             scenario=scenario.name,
             suite=self.night.suite,
             build=build.id,
