@@ -153,14 +153,17 @@ def _candidates(scores: Floats) -> list[int]:
 
 
 def _placed(scores: Floats, edges: list[int]) -> list[tuple[int, float]]:
-    """Place each edge again between its neighbours; return it with its statistic in units of the limit."""
-    placed: list[tuple[int, float]] = []
-    for after in [*edges[1:], scores.size][: len(edges)]:
-        before = placed[-1][0] if placed else 0
+    """Place each edge again between its neighbours; return it with its statistic in units of the limit.
+
+    Two edges may meet at one night, which is then returned once.
+    """
+    placed: dict[int, float] = {}
+    for before, after in zip([0, *edges], [*edges[1:], scores.size], strict=False):
         found = split(scores[before:after])
         if found:
-            placed.append((before + found.night, found.statistic / found.limit))
-    return placed
+            night = before + found.night
+            placed[night] = max(found.statistic / found.limit, placed.get(night, 0.0))
+    return list(placed.items())
 
 
 def _explain(scores: Floats, candidates: list[int]) -> tuple[list[int], Fit]:

@@ -208,3 +208,20 @@ def test_a_rate_has_the_steps_of_its_time(ticks: list[int]) -> None:
     assert [step.index for step in rates] == [step.index for step in steps]
     assert [step.ratio for step in rates] == pytest.approx([1 / step.ratio for step in steps])
     assert find_steps(values) == steps
+
+
+def test_two_candidates_that_meet_at_one_night_are_one() -> None:
+    """A made-up series of 65 nights with five jumps, in which binary segmentation places two edges at one night."""
+    drawn = np.random.default_rng(2152)
+    nights = int(drawn.integers(5, 120))
+    values = 100 * np.exp(0.02 * drawn.standard_normal(nights) * (drawn.random() + 0.01))
+    for _ in range(int(drawn.integers(0, 6))):
+        values[int(drawn.integers(0, nights)) :] *= np.exp(drawn.normal(0, 0.1))
+    if drawn.random() < 0.3:
+        values = np.round(values, int(drawn.integers(0, 2)))
+    if drawn.random() < 0.3:
+        values[drawn.random(nights) < 0.2] = np.nan
+
+    found = [step.index for step in find_steps(values.tolist())]
+
+    assert found == sorted(set(found))
