@@ -153,17 +153,14 @@ def _candidates(scores: Floats) -> list[int]:
 
 
 def _placed(scores: Floats, edges: list[int]) -> list[tuple[int, float]]:
-    """Place each edge again between its neighbours; return it with its statistic in units of the limit.
-
-    Two edges may meet at one night, which is then returned once.
-    """
-    placed: dict[int, float] = {}
-    for before, after in zip([0, *edges], [*edges[1:], scores.size], strict=False):
+    """Place each edge again between its neighbours; return it with its statistic in units of the limit."""
+    placed: list[tuple[int, float]] = []
+    for after in [*edges[1:], scores.size][: len(edges)]:
+        before = placed[-1][0] if placed else 0
         found = split(scores[before:after])
         if found:
-            night = before + found.night
-            placed[night] = max(found.statistic / found.limit, placed.get(night, 0.0))
-    return list(placed.items())
+            placed.append((before + found.night, found.statistic / found.limit))
+    return placed
 
 
 def _explain(scores: Floats, candidates: list[int]) -> tuple[list[int], Fit]:
@@ -172,13 +169,18 @@ def _explain(scores: Floats, candidates: list[int]) -> tuple[list[int], Fit]:
     fit = series.fit()
     best: tuple[list[int], Fit] = ([], fit)
     least = fit.cost
-    for count, edge in enumerate(candidates, start=1):
-        series.add_step(_sharpest(scores, edge, candidates))
+    chosen: dict[int, int] = {}
+    for edge in candidates:
+        night = _sharpest(scores, edge, candidates)
+        if night in chosen:  # two candidates beside one large step
+            continue
+        chosen[night] = edge
+        series.add_step(night)
         fit = series.fit()
         price = STEP_COST + math.log(scores.size) + LONG_RUN * math.log(fit.long_run)
-        cost = fit.cost + count * price + (count - 1) * FURTHER_STEP
+        cost = fit.cost + len(chosen) * price + (len(chosen) - 1) * FURTHER_STEP
         if cost < least:
-            best, least = (sorted(candidates[:count]), fit), cost
+            best, least = (sorted(chosen.values()), fit), cost
     return best
 
 
@@ -195,8 +197,8 @@ def _confirmed(scores: Floats, edges: list[int], fit: Fit) -> list[int]:
 
 def _fitted(scores: Floats, edges: list[int]) -> Fit:
     series = Series(scores)
-    for edge in edges:
-        series.add_step(_sharpest(scores, edge, edges))
+    for night in {_sharpest(scores, edge, edges) for edge in edges}:
+        series.add_step(night)
     return series.fit()
 
 
