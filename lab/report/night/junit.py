@@ -7,7 +7,7 @@ from xml.etree import ElementTree as Xml
 
 from lab.records import OUTCOMES, Outcome, Value
 from lab.report.night.said import Item, from_to, what, where
-from lab.report.night.view import View
+from lab.report.night.view import KIND, View
 from lab.report.wording import plain, quantity
 
 PASSED: tuple[Outcome, ...] = ("no change seen", "not reproduced", "improved")
@@ -59,14 +59,20 @@ def _case(suite: Xml.Element, taken: Counter[str], name: str, scenario: str) -> 
 
 
 def _judge(case: Xml.Element, value: Value, item: Item | None, outcome: Outcome, failing: bool) -> None:
-    usual, metric = value.usual, value.metric
-    figures = quantity(value.value, metric.unit) if usual is None else from_to(usual, value.value, metric)
-    said = item.line if item else f"{outcome} · {what(value.series, metric)} · {where(value.series)} · {figures}"
+    said = item.line if item else _line(value, outcome)
     if failing:
         Xml.SubElement(case, "failure", type="regressed", message=_text(said))
     elif outcome not in PASSED:
         Xml.SubElement(case, "skipped", message=_text(f"{OUTCOMES[outcome]}: {said}"))
     Xml.SubElement(case, "system-out").text = _text("\n".join((said, *(item.more if item else ()))))
+
+
+def _line(value: Value, outcome: Outcome) -> str:
+    """Return the line of a series without a finding."""
+    usual, metric = value.usual, value.metric
+    figures = quantity(value.value, metric.unit) if usual is None else from_to(usual, value.value, metric)
+    on = where(value.series, value.context.get(KIND, ""))
+    return " · ".join((outcome, what(value.series, metric), on, figures))
 
 
 def _text(text: str) -> str:

@@ -9,7 +9,7 @@ from lab.report.html import environment
 from lab.report.night.plot import bars_of, history_plot, pairs_plot
 from lab.report.night.said import member_words
 from lab.report.night.tables import devices_table
-from lab.report.night.view import View
+from lab.report.night.view import PARTS, View
 
 PICTURES, LINES, BARS = 40, 1000, 12
 """Items of a section that are drawn, and those that have a line; series of an incident. Judgements."""
@@ -28,16 +28,8 @@ SIGNS: Mapping[Outcome, str] = {
 }
 """Outcome -> its sign: a verdict is a word and a shape first, a colour second."""
 
-LINKS: Mapping[Outcome, str] = {
-    "regressed": "regressed",
-    "suspected": "suspected",
-    "cannot tell": "undecided",
-    "not reproduced": "undecided",
-    "not the build": "not-the-build",
-    "trend": "trends",
-    "improved": "improved",
-    "known": "incidents",
-}
+LINKS = {"known": "incidents", **{outcome: key for key, _, _, outcomes in PARTS for outcome in outcomes}}
+"""Outcome -> the section that lists it."""
 
 
 def render_page(found: View) -> str:

@@ -91,9 +91,12 @@ def what(series: Series, metric: Metric) -> str:
 _BOOL: dict[str, Parameter] = {"true": True, "false": False, "True": True, "False": False}
 
 
-def where(series: Series) -> str:
-    """Return ``nano-w4 on phone-2``; without the device where it has none."""
-    return f"{named(series.line)} on {named(series.device)}" if series.device else named(series.line)
+def where(series: Series, kind: str = "") -> str:
+    """Return ``nano-w4 on phone-2``, with the kind of a device that is no phone; a series may have no device."""
+    if not series.device:
+        return named(series.line)
+    note = "" if kind in ("", "phone", "unknown", series.device) else f" ({named(kind)})"
+    return f"{named(series.line)} on {named(series.device)}{note}"
 
 
 def change_words(change: Interval, metric: Metric) -> str:
@@ -125,34 +128,41 @@ def _build(build: BuildAt) -> str:
     return f"r{build.revision} ({build.id[:8]})" if build.revision else build.id[:8]
 
 
-def of_finding(found: Finding) -> Item:
-    """Return a finding with its evidence, the stages that moved folded in."""
-    metric, verdict = found.metric, found.verdict
-    known = found.usual > 0 and math.isfinite(found.value / found.usual)
-    change = verdict.change if verdict else None
-    if change is not None:
-        said = change_words(change, metric)
-    else:
-        ratio = Interval(found.value / found.usual, None, None, 0.95, 0) if known else None
-        said = f"{change_words(ratio, metric)} than usual" if ratio else "no usual figure"
+def of_finding(found: Finding, kind: str = "") -> Item:
+    """Return a finding with its evidence, the stages that moved folded in; `kind` is that of its device."""
+    metric, verdict, why = found.metric, found.verdict, _sentence(found.why)
+    figures = from_to(found.usual, found.value, metric)
     smallest = smallest_words(verdict, manner_of(metric)) if verdict else ""
     again = (
         f"lab show {found.comparison[:SHORT_ID]}" if found.comparison else f"lab explain {found.run[:SHORT_ID]}"
     )
+    drifts = found.outcome == "trend"  # no build and no night did it
+    since = () if drifts else (builds_words(found.good, found.bad), f"since {found.since}")
     return _item(
         found.outcome,
-        f"{what(found.series, metric)} · {where(found.series)}",
-        f"{from_to(found.usual, found.value, metric)}, {said}",
+        f"{what(found.series, metric)} · {where(found.series, kind)}",
+        why.removesuffix(".") if drifts else f"{figures}{_change(found)}",
         (
+            figures if drifts else "",
             number_of(verdict.pairs, "pair") if verdict else "",
             f"could see {smallest}" if smallest else "",
-            builds_words(found.good, found.bad),
-            f"since {found.since}",
+            *since,
             f"incident {found.incident[:SHORT_ID]}" if found.incident else "",
         ),
-        (stage_words(found), _sentence(found.why), _sentence(found.advice), f"Evidence: `{again}`."),
+        (stage_words(found), "" if drifts else why, _sentence(found.advice), f"Evidence: `{again}`."),
         finding=found,
     )
+
+
+def _change(found: Finding) -> str:
+    """Return the change of a finding, to follow its figures: that of its pairs, else of tonight to the usual."""
+    change = found.verdict.change if found.verdict else None
+    if change is not None:
+        between = ", " if found.outcome in ("regressed", "improved") else "; in pairs "
+        return between + change_words(change, found.metric)
+    if not found.usual > 0 or not math.isfinite(found.value / found.usual):
+        return ", no usual figure"
+    return f", {change_words(Interval(found.value / found.usual, None, None, 0.95, 0), found.metric)} than usual"
 
 
 def stage_words(found: Finding) -> str:
@@ -171,17 +181,21 @@ def _sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
-def of_incident(found: Incident, regressed: int, known: int) -> Item:
-    """Return an incident; `regressed` and `known` count tonight's findings in it, new ones and old ones."""
+def of_incident(found: Incident, date: str, regressed: int, known: int) -> Item:
+    """Return an incident in the night of a date, in which so many series regressed or were still worse."""
     worse = [abs(each.change.estimate - 1) for each in found.members]
+    status = "not acknowledged" if found.status == "new" and found.night != date else found.status
     least, most = (percent(min(worse)), percent(max(worse))) if worse else ("", "")
     by = most if least == most else f"{least.removesuffix(' %')} to {most}"
-    tonight = [f"{regressed} regressed tonight" if regressed else "", f"{known} still there" if known else ""]
+    tonight = [
+        f"{regressed} regressed tonight" if regressed else "",
+        f"{known} still worse tonight" if known else "",
+    ]
     last = found.events[-1] if found.events else None
     return _item(
         f"incident {found.id[:SHORT_ID]}",
         f"{named(found.line)} {builds_words(found.good, found.bad)}",
-        f"{found.status}: {len(found.members)} series worse by {by}" if worse else found.status,
+        f"{status}: {len(found.members)} series worse by {by}" if worse else status,
         (
             ", ".join(filter(None, tonight)),
             f"since {found.night}",

@@ -6,7 +6,7 @@ from collections import Counter
 
 from lab.records import Outcome
 from lab.report.night.said import named
-from lab.report.night.view import View
+from lab.report.night.view import KIND, View
 from lab.report.table import Column, Head, Table, table
 
 
@@ -16,7 +16,7 @@ def devices_table(found: View) -> Table:
     kinds: dict[str, str] = {}
     for each in found.values:
         outcomes.setdefault(each.series.device, Counter())[each.outcome] += 1
-        kinds[each.series.device] = each.context.get("device_kind", "unknown")
+        kinds[each.series.device] = each.context.get(KIND, "unknown")
     gaps = Counter(gap.planned.device for gap in found.night.gaps)
     silent = {gap.planned.device: gap.nights for gap in found.night.silent}
 

@@ -14,6 +14,18 @@ from lab.report.wording import KINDS, capital, listing, number_of
 
 Tone = Literal["worse", "none", "better"]
 
+Part = tuple[str, str, Tone, tuple[Outcome, ...]]
+
+PARTS: tuple[Part, ...] = (
+    ("regressed", "Regressed", "worse", ("regressed",)),
+    ("suspected", "Suspected", "none", ("suspected",)),
+    ("undecided", "Cannot tell, or not reproduced", "none", ("cannot tell", "not reproduced")),
+    ("not-the-build", "Not the build", "none", ("not the build",)),
+    ("trends", "Trends", "none", ("trend",)),
+    ("improved", "Improved", "better", ("improved",)),
+)
+"""The sections of findings: key, title, tone, and the outcomes they list."""
+
 UNCONFIRMED: tuple[Outcome, ...] = ("suspected", "cannot tell", "not reproduced")
 """Outcomes of suspects that did not confirm: a noisy night does not list them."""
 
@@ -25,6 +37,9 @@ _SAID: Mapping[Outcome, str] = {
     "no history": "with too few nights to judge",
 }
 """Outcome -> how a sentence says it after a number, where its own name reads badly."""
+
+KIND = "device kind"
+"""The fact of a figure's context that says what its device is."""
 
 DEMO = "Demonstration: no figure here says anything about a product."
 
@@ -75,7 +90,9 @@ def view_of(night: Night, values: Sequence[Value]) -> View:
         verdict=_verdict(night, values),
         marks=tuple(_marks(night)),
         tally=tuple((outcome, night.counts[outcome]) for outcome in OUTCOMES if night.counts.get(outcome)),
-        sections=tuple(each for each in _sections(night) if each.items or each.note.startswith("Not listed")),
+        sections=tuple(
+            each for each in _sections(night, values) if each.items or each.note.startswith("Not listed")
+        ),
         method=tuple(_method(night, values)),
     )
 
@@ -174,16 +191,14 @@ def _noise(night: Night) -> str:
     return f"{number_of(len(suspects), 'suspect')}, of which {confirmed} confirmed"
 
 
-def _sections(night: Night) -> Iterator[Section]:
-    yield Section("incidents", "Incidents", "worse", "One for each cause, open or changed.", _causes(night))
+def _sections(night: Night, values: Sequence[Value]) -> Iterator[Section]:
+    yield Section(
+        "incidents", "Incidents", "worse", "One for each cause, open or changed.", _causes(night, values)
+    )
     across = tuple(map(of_across, night.across))
     yield Section("across", "Over all devices", "none", "A random-effects mean of the devices' ratios.", across)
-    yield _found(night, "regressed", "Regressed", "worse", "regressed")
-    yield _found(night, "suspected", "Suspected", "none", "suspected")
-    yield _found(night, "undecided", "Cannot tell, or not reproduced", "none", "cannot tell", "not reproduced")
-    yield _found(night, "not-the-build", "Not the build", "none", "not the build")
-    yield _found(night, "trends", "Trends", "none", "trend")
-    yield _found(night, "improved", "Improved", "better", "improved")
+    kinds = {each.series.device: each.context.get(KIND, "") for each in values}
+    yield from (_found(night, kinds, part) for part in PARTS)
     groups: dict[tuple[str, str, int], list[Gap]] = {}
     for gap in sorted(night.gaps, key=lambda gap: -gap.nights):
         groups.setdefault((gap.planned.device, gap.why, gap.nights), []).append(gap)
@@ -191,21 +206,27 @@ def _sections(night: Night) -> Iterator[Section]:
     yield Section("not-measured", "Not measured", "none", note, tuple(map(of_gaps, groups.values())))
 
 
-def _causes(night: Night) -> tuple[Item, ...]:
-    """Return the incidents, those that are open first; what series stand at their level is counted."""
+def _causes(night: Night, values: Sequence[Value]) -> tuple[Item, ...]:
+    """Return the incidents, open ones first, with how many series regressed and are still worse."""
     regressed = Counter(each.incident for each in night.findings if each.outcome == "regressed")
-    known = Counter(each.incident for each in night.findings if each.outcome == "known")
+    known = {each.series for each in values if each.outcome == "known"}
     ordered = sorted(night.incidents, key=lambda each: (each.status not in OPEN, each.id not in night.told))
-    return tuple(of_incident(each, regressed[each.id], known[each.id]) for each in ordered)
+    worse = (sum(member.series in known and not member.back for member in each.members) for each in ordered)
+    return tuple(
+        of_incident(each, night.date, regressed[each.id], still)
+        for each, still in zip(ordered, worse, strict=True)
+    )
 
 
-def _found(night: Night, key: str, title: str, tone: Tone, *outcomes: Outcome) -> Section:
-    """Return the findings with these outcomes; on a noisy night the number of unconfirmed suspects alone."""
+def _found(night: Night, kinds: Mapping[str, str], part: Part) -> Section:
+    """Return the findings of a part; on a noisy night the number of unconfirmed suspects alone."""
+    key, title, tone, outcomes = part
     found = [each for each in night.findings if each.outcome in outcomes]
     if night.noisy and found and set(outcomes) <= set(UNCONFIRMED):
         return Section(key, title, tone, f"Not listed, for the night is noisy: {len(found)} series.", ())
     note = "; ".join(capital(OUTCOMES[each]) for each in outcomes if any(f.outcome == each for f in found))
-    return Section(key, title, tone, f"{note}.", tuple(map(of_finding, sorted(found, key=_weight))))
+    items = (of_finding(each, kinds.get(each.series.device, "")) for each in sorted(found, key=_weight))
+    return Section(key, title, tone, f"{note}.", tuple(items))
 
 
 def _weight(found: Finding) -> float:
@@ -224,8 +245,8 @@ def _method(night: Night, values: Sequence[Value]) -> Iterator[str]:
         f"{seconds(night.confirm_spent_s)} of {seconds(night.confirm_s)}; seed {night.seed}, night {night.id}, "
         f"{night.started_utc} to {night.ended_utc or 'now'}."
     )
-    kinds = {each.context.get("device_kind", "") for each in values}
-    for kind in sorted(kinds & {"host", "virtual", "emulated"}):
-        of = {each.series.device for each in values if each.context.get("device_kind") == kind}
-        yield f"{names(sorted(of))}: {KINDS[kind]}."
+    kinds = {each.series.device: each.context.get(KIND, "") for each in values}
+    for kind in sorted({*kinds.values()} - {"", "phone", "unknown"}):
+        on = names(sorted(device for device, found in kinds.items() if found == kind))
+        yield f"{on}: {KINDS.get(kind, kind)}."
     yield f"To render this report again: `lab nightly report {night.date}`."

@@ -167,7 +167,7 @@ def realistic() -> tuple[Night, list[Value]]:
         Interval(0.928, 0.92, 0.936, 0.95, 2),
         0.004,
     )
-    context = {"device_kind": "phone", "os": "Android 14", "agent": "native 1"}
+    context = {"device kind": "phone", "os": "Android 14", "agent": "native 1"}
     values = [
         Value(f.series, f.metric, BAD, RUN, f.value, 0.004, 6, 0, context, f.outcome, f.usual, 45)
         for f in findings

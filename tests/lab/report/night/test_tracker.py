@@ -16,7 +16,7 @@ def test_the_text_has_what_a_developer_needs() -> None:
     assert GOOD.id in text and BAD.id in text
     assert "21.4 → 19.9 tokens/s, 7.5 % slower (95 % interval 6.4 to 8.6 %) · 12 pairs" in text
     assert "    lab compare aaaaaaaaaaaa bbbbbbbbbbbb --scenario decode --device x100-02\n" in text
-    assert "    x100-02: agent native 1, device_kind phone, os Android 14\n" in text
+    assert "    x100-02: agent native 1, device kind phone, os Android 14\n" in text
     assert night.id in text
 
 

@@ -184,6 +184,28 @@ def test_an_open_incident_of_another_night_keeps_its_story() -> None:
     assert old.more[0] == "2026-11-22, mei: A fix is in review."
 
 
+def test_a_trend_names_no_build_and_no_night() -> None:
+    """What is said of it is the drift; the figures follow."""
+    drift = replace(
+        found("p", ENCODE, "c=1", "trend", (0.6, 1.06)), why="it drifted by 7 % over 61 nights", value=0.63
+    )
+
+    assert of_finding(drift, "simulated").line == (
+        "trend · image encoding, decode, c 1 · nano-w4 on p (simulated) · It drifted by 7 % over 61 nights · "
+        "600 → 630 ms"
+    )
+
+
+def test_an_old_incident_counts_the_series_that_are_still_worse() -> None:
+    """Nobody acknowledged it, and one of its series stands at its level tonight."""
+    of, values = realistic()
+    old = replace(of.incidents[1], status="new")
+    known = replace(values[0], outcome="known")
+    view = view_of(replace(of, incidents=(old,)), [known, *values[1:]])
+
+    assert "not acknowledged: 1 series worse by 7.5 % · 1 still worse tonight" in view.sections[0].items[0].line
+
+
 def test_a_usual_figure_of_zero_is_no_division() -> None:
     """A damaged record is shown without a change."""
     odd: Finding = replace(found("p", DECODE, "c=1", "suspected", (20.0, 0.95)), usual=0.0)
