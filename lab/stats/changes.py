@@ -128,9 +128,10 @@ def _analyse(values: Sequence[float]) -> _Found:
     given = np.asarray(values, dtype=np.float64)
     nights = np.flatnonzero(~np.isnan(given))
     logs = logs_of(given[nights])
-    if logs.size < FEWEST or logs.min() == logs.max():
+    if logs.size:
+        logs = np.round(logs - np.median(logs), DECIMALS)
+    if logs.size < FEWEST or not logs.any():
         return _Found(logs, nights, [], None)
-    logs = np.round(logs - np.median(logs), DECIMALS)
     scores = ndtri(rankdata(logs) / (logs.size + 1))
     edges, fit = _explain(scores, _candidates(scores))
     kept = _confirmed(scores, edges, fit)

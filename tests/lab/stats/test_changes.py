@@ -150,6 +150,14 @@ def test_too_few_or_equal_nights_have_neither(values: list[float]) -> None:
     assert find_trend(values) is None
 
 
+def test_a_rounding_error_is_no_step() -> None:
+    """.3 and .1 + .2, which differ in the last bit; also beside nights that do vary."""
+    rounded = [0.3] * 30 + [0.1 + 0.2] * 30
+
+    assert find_steps(rounded) == []
+    assert find_steps([*rounded, 0.31]) == []
+
+
 def test_a_missing_night_counts_as_a_night() -> None:
     """Ten nights missing before the step: its index counts them."""
     values = [2.0] * 20 + [math.nan] * 10 + [3.0] * 20

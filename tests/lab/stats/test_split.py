@@ -36,6 +36,14 @@ def test_only_the_ranks_count() -> None:
     assert split(values) == split(np.exp(values))
 
 
+def test_a_bump_in_the_middle_splits_where_its_mirror_does() -> None:
+    """Both edges are equally likely, so rounding could choose: up and down, the same one is chosen."""
+    for width in range(9, 30):
+        bump = np.repeat([1.0, 2.0, 1.0], [20, width, 20])
+        up, down = split(bump), split(-bump)
+        assert up is not None and down is not None and up.night == down.night
+
+
 def test_either_side_keeps_four_nights() -> None:
     """One and two high nights at the end are no level of their own."""
     for high in (1, 2):
