@@ -159,6 +159,8 @@ def _noticed(
         return None
     score = max(looked.unusual.score if looked.unusual else 0.0, 1.0)
     found = replace(plain, screens=tuple(screens), score=score, history=drawn(seen, past, date))
+    if seen.known is not None and not _worse(found):  # on its way back: is it as good as before the incident?
+        return replace(found, good=seen.known.good, known=seen.known)
     if at is not None and looked.step is not None:
         good, bad, since = builds_at(seen, past, at, date)
         found = replace(found, usual=looked.step.before, good=good, bad=bad, since=since)
@@ -202,6 +204,10 @@ def _is_settled(at: int, settled: Sequence[tuple[int, bool]]) -> bool:
 def _not_the_build(found: Suspect, words: str) -> Finding:
     advice = "look at the device, its software and the lab: `lab devices`, `lab explain` of the night's run"
     return finding_of(found, "not the build", words, advice)
+
+
+def _worse(found: Suspect) -> bool:
+    return (found.value.value > found.usual) == (found.value.metric.better == "lower")
 
 
 def _trend(found: Suspect, trend: Trend) -> Finding | None:
