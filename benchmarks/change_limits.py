@@ -7,7 +7,7 @@ import numpy as np
 from lab.stats.split import LIMITS, statistics
 
 SEED = 20261129
-RARE = 0.0025
+RARE = 0.002
 
 
 def run() -> bool:

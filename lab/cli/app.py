@@ -58,6 +58,11 @@ COMMANDS: Mapping[str, Command] = {
         "Say whether B is worse than A: measured in turn on one device, pair by pair, until the verdict stands.",
         "lab compare nano-paper nano-w8a8 --scenario decode --html verdict.html",
     ),
+    "bisect": Command(
+        "lab.cli.bisect:bisect",
+        "Find the build of a line that introduced a change, by comparing builds with a good one.",
+        "lab bisect nano-w4 --scenario decode --device host --good r12",
+    ),
     "selfcheck": Command(
         "lab.cli.selfcheck:selfcheck",
         "Check the lab itself on a device: how often its verdicts are wrong, and the smallest change it can show.",
@@ -95,7 +100,7 @@ COMMANDS: Mapping[str, Command] = {
     "bundle": Command(
         "lab.cli.bundle:bundle",
         "Put everything behind a result into one file that can be checked: raw lines, contexts, sums.",
-        "lab bundle last --out result.zip`, then `lab bundle verify result.zip",
+        "lab bundle last --out result.zip",
     ),
     "profile": Command(
         "lab.cli.profile:profile",

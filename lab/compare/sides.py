@@ -48,7 +48,7 @@ def sides_of(store: Store, wanted: Wanted, terms: Terms) -> tuple[Side, Side]:
     places = named if differs == "device" else (wanted.device,) * 2
     scenarios = [wanted.scenario] * 2
     if differs == "parameter":
-        scenarios = [replace(wanted.scenario, cells=(_cell(wanted.scenario, text),)) for text in named]
+        scenarios = [replace(wanted.scenario, cells=(one_cell(wanted.scenario, text),)) for text in named]
     first, second = (
         Side(scenario, bench, line_of(store, bench.build, line))
         for scenario, bench, line in zip(
@@ -77,7 +77,7 @@ def _benches(
     return [replace(bench, lease=lease) for bench, lease in zip(benches, leases, strict=True)]
 
 
-def _cell(chosen: Scenario, text: str) -> Cell:
+def one_cell(chosen: Scenario, text: str) -> Cell:
     """Return the one cell of a scenario that a text names: by its key, a part of it, or its label."""
     found = [cell for cell in chosen.cells if text in (cell.key, cell.label)]
     found = found or [cell for cell in chosen.cells if text in cell.key.split(", ")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ from lab.nightly.demo_night import DemoLab, run_night
 from lab.nightly.incidents import acted
 from lab.nightly.simulated import stamp
 from lab.records import BuildAt, Night
+from lab.records.telling import number_of
+from lab.report.night.files import write_reports
 from lab.scenario.known import SCENARIOS
 from lab.scenario.suite import read_suite
 from lab.store import Store
@@ -47,13 +50,18 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         nights = fill(arguments.data, max(1, arguments.nights), datetime.combine(datetime.now(UTC), BEGINS))
+        night, store = nights[-1], Store(arguments.data)
+        written = write_reports(arguments.data / "reports" / night.date, night, store.values(night.id))
+        store.close()
     except LabError as error:
         typer.echo(f"demo: {error}", err=True)
         return 2
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in nights[-1].counts.items())
-    typer.echo(f"{len(nights)} simulated nights; {sum(len(night.told) for night in nights)} incidents alerted")
-    typer.echo(f"The last one, {nights[-1].date}: {counts}")
-    typer.echo("\n  ".join(["What was injected:", *world.injected()]))
+    alerts = number_of(sum(len(each.told) for each in nights), "alert")
+    typer.echo(f"{number_of(len(nights), 'night')} of simulated devices, {alerts}. Injected:")
+    typer.echo("\n".join(f"  {words}" for words in world.injected()))
+    typer.echo("\n".join(f"Wrote {path}" for path in written))
+    data = shlex.quote(str(arguments.data))
+    typer.echo(f"Any night again: `lab nightly report DATE --data {data}`, {nights[0].date} to {night.date}")
     return 0
 
 
@@ -65,7 +73,7 @@ def fill(root: Path, nights: int, last: datetime) -> list[Night]:
     store = Store(root)
     if store.nights() or store.runs():
         raise StoreError(f"{root}: wanted an empty folder for the demonstration, found records; name another one")
-    noise: Mapping[str, Mapping[str, Sequence[float]]] = json.loads(NOISE.read_text(encoding="utf-8"))["ratios"]
+    noise: Mapping[str, Sequence[Sequence[float]]] = json.loads(NOISE.read_text(encoding="utf-8"))["ratios"]
     builds: dict[str, dict[int, BuildAt]] = {line: {} for line in world.LINES}
     suite = read_suite(world.SUITE, SCENARIOS / "demo.toml")
     lab = DemoLab(store, suite, nights, noise, builds, np.random.default_rng(SEED))

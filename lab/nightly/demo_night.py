@@ -17,6 +17,7 @@ from lab.nightly.confirm import groups, pair_of
 from lab.nightly.coverage import gaps
 from lab.nightly.figures import figures_of
 from lab.nightly.simulated import TRIAL_S, Draw, simulated, stamp
+from lab.nightly.stages import moved_stages
 from lab.nightly.suspect import Confirmation, Measured, Suspect
 from lab.records import BuildAt, Cell, Comparison, Context, Night, Planned, Run, Trial, Value
 from lab.scenario.known import SCENARIOS
@@ -28,7 +29,6 @@ from lab.stats.pairs import ratios_by_block
 from lab.stats.plan import Side
 from lab.stats.sample import medians_by_block
 from lab.store import Store
-from lab.trial.metrics import METRICS
 
 _SIDES: tuple[Side, Side] = ("candidate", "baseline")
 
@@ -37,14 +37,14 @@ _SIDES: tuple[Side, Side] = ("candidate", "baseline")
 class DemoLab:
     """The simulated lab.
 
-    `noise` is load -> scenario -> the figures of equal trials over their median, in the order they were recorded.
+    `noise` holds recordings of each scenario: seconds of equal trials over their median, in the order of time.
     A line's `builds` are keyed by the night on which they were new, counted back from the last one.
     """
 
     store: Store
     suite: Suite
     nights: int
-    noise: Mapping[str, Mapping[str, Sequence[float]]]
+    noise: Mapping[str, Sequence[Sequence[float]]]
     builds: dict[str, dict[int, BuildAt]]
     generator: np.random.Generator
 
@@ -70,6 +70,11 @@ class Tonight:
 
     def __post_init__(self) -> None:
         self.clock = datetime.fromisoformat(self.night.started_utc)
+
+    def tick(self) -> str:
+        """Return the id of a record that begins now; no two begin in the same second."""
+        self.clock += timedelta(seconds=1)
+        return id_at(self.clock)
 
     def measured(self, scenario: Scenario, device: str, build: BuildAt) -> tuple[Run, list[Trial]]:
         """Measure a run: each of its blocks holds one trial of each cell."""
@@ -101,10 +106,10 @@ class Tonight:
         scenario = replace(whole, cells=tuple(cell for cell in whole.cells if cell.key in wanted))
         known = {build.id: build for build in self.lab.builds[series.line].values()}
         good, new = (known[build] for build in pair_of(group))
+        looks, number = Looks(), self.tick()
         ours, theirs = (self.run(scenario, series.device, build) for build in (good, new))
-        looks = Looks()
         opened = Comparison(
-            id=id_at(self.clock),
+            id=number,
             dimension="build",
             scenario=scenario.name,
             metric=scenario.metric,
@@ -127,14 +132,18 @@ class Tonight:
             save(self.lab.store, replace(run, comparison=ended.id, blocks=looks.most), side)
         self.lab.store.save_comparison(ended)
         self.clock = datetime.fromisoformat(ended.ended_utc or ended.started_utc)
-        cells = {each.cell: Measured(each, _ratios(ended, trials, each.cell)) for each in ended.cells}
+        cells = {
+            each.cell: Measured(
+                each, _ratios(ended, trials, each.cell), moved_stages(self.lab.store, ended, each.cell)
+            )
+            for each in ended.cells
+        }
         return Confirmation(tuple(group), ended.id, cells, TRIAL_S * sum(map(len, trials.values())))
 
     def run(self, scenario: Scenario, device: str, build: BuildAt) -> Run:
         """Return a run that begins now, which is not saved yet."""
-        self.clock += timedelta(seconds=1)
         return Run(
-            id=id_at(self.clock),
+            id=self.tick(),
             scenario=scenario.name,
             suite=self.night.suite,
             build=build.id,
@@ -152,21 +161,22 @@ class Tonight:
         )
 
     def draw(self, scenario: Scenario, device: str, builds: Mapping[Side, BuildAt]) -> Draw:
-        """Return a device tonight: figures of the world times recorded noise, in its order, from a random place."""
-        noise = self.lab.noise[world.DEVICES[device].noise][scenario.name]
+        """Return a device tonight: stages of the world times recorded noise, in its order, from a random place."""
+        recordings = self.lab.noise[scenario.name]
+        noise = recordings[int(self.lab.generator.integers(len(recordings)))]
         at = int(self.lab.generator.integers(len(noise)))
-        falls = METRICS[scenario.metric].better == "higher"
-        slower = {
-            side: world.device_factor(device, self.ago)
-            * world.build_factor(build.line, scenario.name, device, self._new(build))
-            for side, build in builds.items()
-        }
+        new = {side: self._new(build) for side, build in builds.items()}
+        usual = world.device_factor(device, self.ago)
 
         def trial(cell: Cell, side: Side, block: int) -> Mapping[str, tuple[float, ...]]:
             nonlocal at
             at = (at + 1) % len(noise)
-            usual = world.FIGURES[scenario.name][cell.key] * noise[at]
-            return {scenario.metric: (usual / slower[side] if falls else usual * slower[side],)}
+            slower = usual * noise[at] ** world.DEVICES[device].noise
+            stages = {
+                stage: seconds * slower * world.build_factor(builds[side].line, stage, device, new[side])
+                for stage, seconds in world.STAGES[scenario.name][cell.key].items()
+            }
+            return world.samples_of(scenario.metric, stages)
 
         return trial
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 SUITE = """\
 # A demonstration: its devices are simulated, and no figure was measured in the night it stands for.
@@ -39,24 +38,33 @@ most = 5
 LINES: Mapping[str, int | None] = {"demo-w4": 2, "demo-w8": 6, "demo-fp32": None}
 """Line -> nights from one build to the next; the anchor has one build."""
 
-FIGURES: Mapping[str, Mapping[str, float]] = {
-    "decode": {"context_tokens=128": 24.4, "context_tokens=2048": 21.0},
-    "prefill_tokens": {"parallel_tokens=128": 2.8},
-    "vit_batch": {"patches_per_batch=4": 2.06},
+STAGES: Mapping[str, Mapping[str, Mapping[str, float]]] = {
+    "decode": {"context_tokens=128": {"decode_s": 2.62}, "context_tokens=2048": {"decode_s": 3.05}},
+    "prefill_tokens": {"parallel_tokens=128": {"prefill_s": 2.8}},
+    "vit_batch": {
+        "patches_per_batch=4": {"tile_s": 0.06, "patch_embed_s": 0.34, "vit_s": 1.46, "project_s": 0.20}
+    },
 }
-"""Scenario -> cell -> its figure on demo-phone-1, in the unit of its metric: in the range of published phones."""
+"""Scenario -> cell -> seconds of each stage on demo-phone-1: a judgement, in the range of published phones."""
+
+NEW_TOKENS = 64
+"""Tokens of a trial of `decode`, as in its scenario."""
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """A device: its `speed` over that of demo-phone-1, and the load under which its noise was recorded."""
+    """A device: its `speed` over that of demo-phone-1, and the share of the recorded noise (of logs) that it has.
+
+    The recordings are of a busy shared host; that phones, whose cores are their own, have about a seventh of its
+    noise is a judgement.
+    """
 
     speed: float
-    noise: Literal["quiet", "busy"] = "quiet"
+    noise: float = 0.15
 
 
 DEVICES: Mapping[str, Simulated] = {
-    "demo-host": Simulated(0.80, "busy"),
+    "demo-host": Simulated(0.80, 1.0),
     "demo-phone-1": Simulated(1.00),
     "demo-phone-2": Simulated(1.02),
     "demo-phone-3": Simulated(0.97),
@@ -67,13 +75,13 @@ PHONES = tuple(name for name in DEVICES if name != "demo-host")
 
 @dataclass(frozen=True)
 class Step:
-    """Builds that take `factor` times as long in a scenario: from the one of night `began` to that of `mended`.
+    """Builds of which a stage takes `factor` times as long: from the one of night `began` to that of `mended`.
 
     `mended` None: it stays. `says` is what a person says of its incident on the next day, if it is expected.
     """
 
     line: str
-    scenario: str
+    stage: str
     factor: float
     began: int
     mended: int | None = None
@@ -111,9 +119,9 @@ class Missing:
 
 
 STEPS = (
-    Step("demo-w4", "decode", 1.10, began=52, mended=38),
-    Step("demo-w8", "vit_batch", 1.12, began=24, says="expected: more patches for small print"),
-    Step("demo-w4", "prefill_tokens", 1.08, began=0, devices=PHONES),
+    Step("demo-w4", "decode_s", 1.10, began=52, mended=38),
+    Step("demo-w8", "vit_s", 1.15, began=24, says="expected: more patches for small print"),
+    Step("demo-w4", "prefill_s", 1.08, began=0, devices=PHONES),
 )
 DRIFT = Drift("demo-phone-4", 0.0015, began=60)
 UPDATE = Update("demo-phone-1", 1.03, began=30, before="demo/14", after="demo/15")
@@ -126,11 +134,11 @@ def built(line: str, ago: int, nights: int) -> int:
     return nights - 1 if every is None else min(ago + -ago % every, nights - 1)
 
 
-def build_factor(line: str, scenario: str, device: str, built: int) -> float:
-    """Return how much longer than its first build the build of night `built` takes on a device."""
+def build_factor(line: str, stage: str, device: str, built: int) -> float:
+    """Return how much longer than in its line's first build a stage of the build of night `built` takes."""
     found = 1.0
     for step in STEPS:
-        here = (step.line, step.scenario) == (line, scenario) and device in step.devices
+        here = (step.line, step.stage) == (line, stage) and device in step.devices
         if here and built <= step.began and (step.mended is None or built > step.mended):
             found *= step.factor
     return found
@@ -141,6 +149,13 @@ def device_factor(device: str, ago: int) -> float:
     drifted = max(0, DRIFT.began - ago) if device == DRIFT.device else 0
     update = UPDATE.factor if _updated(device, ago) else 1.0
     return update * (1 + DRIFT.share) ** drifted / DEVICES[device].speed
+
+
+def samples_of(metric: str, stages: Mapping[str, float]) -> Mapping[str, tuple[float, ...]]:
+    """Return the samples of a trial from the seconds of its stages."""
+    seconds = sum(stages.values())
+    figure = NEW_TOKENS / seconds if metric == "decode_tokens_per_s" else seconds
+    return {name: (value,) for name, value in {**stages, metric: figure}.items()}
 
 
 def facts_of(device: str, ago: int) -> Mapping[str, str]:
@@ -161,7 +176,7 @@ def injected() -> list[str]:
     for step in STEPS:
         end = "stays" if step.mended is None else f"mended {step.mended} nights before it"
         where = "all devices" if len(step.devices) == len(DEVICES) else ", ".join(step.devices)
-        words = f"{step.line}, {step.scenario}: {step.factor - 1:.0%} longer, {step.began} nights before the last"
+        words = f"{step.line}, {step.stage}: {step.factor - 1:.0%} longer, {step.began} nights before the last"
         lines.append(f"{words}, {end}; {where}{f'; {step.says}' if step.says else ''}")
     return [
         *lines,

@@ -69,7 +69,7 @@ def context_of(run: Run) -> Mapping[str, str]:
     """Return whatever splits a history when it changes, the lab's own version included."""
     facts = run.context.facts
     inputs = [name for name in facts if name.startswith("work_")]
-    found = {"lab": version("pocketlab"), "kind": facts.get("device_kind", "unknown")}
+    found = {"lab": version("pocketlab")}
     for name, parts in _SPLITTING.items():
         named = {
             part: facts[part] for part in (*parts, *(inputs if name == "definition" else ())) if part in facts

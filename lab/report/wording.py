@@ -36,10 +36,17 @@ KINDS = {
     "virtual": "a virtual phone: this machine's cores, not a phone's",
     "emulated": "an emulated phone: its times are not measurements and are never compared",
     "phone": "a phone",
+    "simulated": "a simulated device of the demonstration: its figures are drawn, not measured",
 }
 """Kind of device -> what it means for a run's figures."""
 
-KIND_STYLES = {"host": "", "virtual": "blue", "emulated": "bold yellow", "phone": "bold cyan"}
+KIND_STYLES = {
+    "host": "",
+    "virtual": "blue",
+    "emulated": "bold yellow",
+    "phone": "bold cyan",
+    "simulated": "bold yellow",
+}
 """Kind of device -> the colour of its figures in a terminal."""
 
 

@@ -45,6 +45,9 @@ CLEAR = 2.0
 WEEK = 7
 """Nights on each side of a step whose medians give its height, to take it out of a trend."""
 
+BESIDE = 3
+"""Nights beside an edge among which its jump is placed for the likelihood."""
+
 DECIMALS = 9
 """Decimals of the logs that count, so that a unit's rounding decides nothing."""
 
@@ -125,9 +128,10 @@ def _analyse(values: Sequence[float]) -> _Found:
     given = np.asarray(values, dtype=np.float64)
     nights = np.flatnonzero(~np.isnan(given))
     logs = logs_of(given[nights])
-    if logs.size < FEWEST or logs.min() == logs.max():
+    if logs.size:
+        logs = np.round(logs - np.median(logs), DECIMALS)
+    if logs.size < FEWEST or not logs.any():
         return _Found(logs, nights, [], None)
-    logs = np.round(logs - np.median(logs), DECIMALS)
     scores = ndtri(rankdata(logs) / (logs.size + 1))
     edges, fit = _explain(scores, _candidates(scores))
     kept = _confirmed(scores, edges, fit)
@@ -166,13 +170,18 @@ def _explain(scores: Floats, candidates: list[int]) -> tuple[list[int], Fit]:
     fit = series.fit()
     best: tuple[list[int], Fit] = ([], fit)
     least = fit.cost
-    for count, edge in enumerate(candidates, start=1):
-        series.add_step(edge)
+    chosen: dict[int, int] = {}
+    for edge in candidates:
+        night = _sharpest(scores, edge, candidates)
+        if night in chosen:  # two candidates beside one large step
+            continue
+        chosen[night] = edge
+        series.add_step(night)
         fit = series.fit()
         price = STEP_COST + math.log(scores.size) + LONG_RUN * math.log(fit.long_run)
-        cost = fit.cost + count * price + (count - 1) * FURTHER_STEP
+        cost = fit.cost + len(chosen) * price + (len(chosen) - 1) * FURTHER_STEP
         if cost < least:
-            best, least = (sorted(candidates[:count]), fit), cost
+            best, least = (sorted(chosen.values()), fit), cost
     return best
 
 
@@ -189,9 +198,23 @@ def _confirmed(scores: Floats, edges: list[int], fit: Fit) -> list[int]:
 
 def _fitted(scores: Floats, edges: list[int]) -> Fit:
     series = Series(scores)
-    for edge in edges:
-        series.add_step(edge)
+    for night in {_sharpest(scores, edge, edges) for edge in edges}:
+        series.add_step(night)
     return series.fit()
+
+
+def _sharpest(scores: Floats, edge: int, edges: Sequence[int]) -> int:
+    """Return the night near an edge where the means of the stretches around it differ most.
+
+    One night beside a large step would cost its likelihood more than the step gains.
+    """
+    first = max((other for other in edges if other < edge), default=0)
+    last = min((other for other in edges if other > edge), default=scores.size)
+    stretch = scores[first:last]
+    before = np.arange(1, stretch.size)
+    contrast = np.cumsum(stretch - stretch.mean())[:-1] ** 2 / (before * (stretch.size - before))
+    start = max(1, edge - first - BESIDE)
+    return first + start + int(contrast[start - 1 : edge - first + BESIDE].argmax())
 
 
 def _clear(step: Step, errors: Sequence[float], before: Indices, after: Indices) -> bool:

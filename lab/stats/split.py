@@ -19,15 +19,19 @@ SHORTEST = 4
 LEVELS = np.arange(1, 20)
 """The quantiles, in twentieths: .05 to .95."""
 
-SHARPNESS = 0.9
+WEIGHTS = 1 / (LEVELS * (20 - LEVELS))
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+"""Their weights, as 1 / (p (1 - p)): a level a few nights long shows in the outer quantiles only (Zou et al.)."""
+
+SHARPNESS = 1.0
 """Weight of the averaged ratio as a log-likelihood of the place; its quantiles are correlated, so the exact weight
 is unknown. From .5 to 1.5 the development series are placed equally well."""
 
 LIMITS = {
-    **{9: 4.83, 10: 5.30, 12: 6.37, 15: 7.05, 20: 7.5, 30: 7.8, 45: 8.1, 60: 8.35, 90: 8.6, 120: 8.65},
-    **{180: 8.85, 270: 9.0, 365: 9.2, 730: 9.5},
+    **{9: 3.12, 10: 3.60, 12: 4.47, 15: 5.15, 20: 5.6, 30: 6.25, 45: 6.65, 60: 6.95, 90: 7.2, 120: 7.3},
+    **{180: 7.5, 270: 7.7, 365: 7.8, 730: 8.0},
 }
-"""Nights -> value that the largest statistic of independent noise exceeds in 1 of 400 series: simulated by
+"""Nights -> value that the largest statistic of independent noise exceeds in 1 of 500 series: simulated by
 `python -m benchmarks change_limits`, and smoothed. Under 13 nights no split exceeds its limit."""
 
 
@@ -67,7 +71,7 @@ def statistics(values: Floats) -> Floats:
     before = np.arange(SHORTEST, count - SHORTEST + 1)[:, None]
     first = low[SHORTEST - 1 : count - SHORTEST]
     gain = _entropy(first, before) + _entropy(low[-1] - first, count - before) - _entropy(low[-1], np.array(count))
-    return np.asarray(2 * gain.mean(axis=1), dtype=np.float64)
+    return np.asarray(2 * gain @ WEIGHTS, dtype=np.float64)
 
 
 def _entropy(low: Floats, count: np.ndarray) -> Floats:

@@ -31,7 +31,7 @@ def test_a_figure_is_the_median_of_its_trials_with_their_relative_error(tmp_path
 
     assert (value.value, value.trials, value.lost, missing) == (1.0, 3, 1, [])
     assert value.error == pytest.approx(0.3 / 3)
-    assert (value.series.device, value.run, value.context["kind"]) == ("phone-1", run.id, "phone")
+    assert (value.series.device, value.run, value.context["device kind"]) == ("phone-1", run.id, "phone")
     assert night.counts == {"no history": 1}
 
 

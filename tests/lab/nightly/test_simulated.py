@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from lab.compare.pairing import CellPair, standings, verdicts_of
@@ -48,6 +49,20 @@ def test_each_cell_gets_its_own_verdict() -> None:
     ended, _ = simulated(opened(), CELLS, slower({"a": 1.1, "b": 1.0}))
 
     assert [cell.verdict for cell in ended.cells] == ["regressed", "same"]
+
+
+def test_the_pairs_of_a_night_go_on_until_a_change_holds_among_ten() -> None:
+    """Alone a change is settled as soon as its interval excludes 1; a night's at p <= .05 / 10."""
+    generator = np.random.default_rng(4)
+
+    def draw(cell: Cell, side: Side, block: int) -> Mapping[str, tuple[float, ...]]:
+        return {"encode_s": (float(np.exp(generator.normal(0.05 * (side == "candidate"), 0.03))),)}
+
+    alone = [simulated(opened(), CELLS[:1], draw)[0].cells[0] for _ in range(20)]
+    tonight = [simulated(replace(opened(), night="n"), CELLS[:1], draw)[0].cells[0] for _ in range(20)]
+
+    assert max(cell.p for cell in alone if cell.verdict == "regressed") > 0.005
+    assert all(cell.p <= 0.005 or cell.pairs == 24 for cell in tonight if cell.verdict == "regressed")
 
 
 def test_a_comparison_ends_when_its_device_time_is_spent() -> None:
