@@ -51,6 +51,10 @@ def _mail(found: View, items: int) -> bytes:
         html.add_related(
             pictures[key], "image", "png", cid=f"<{name}>", filename=f"{name}.png", disposition="inline"
         )
+    for number, part in enumerate(each for each in message.walk() if each.is_multipart()):
+        part.set_boundary(
+            f"=_pocketlab_{number}"
+        )  # quoted-printable text has no such characters: the same each time
     return message.as_bytes(policy=SMTP.clone(max_line_length=2 * SUBJECT))  # a folded subject begins with a space
 
 
@@ -65,7 +69,8 @@ def _pictures(found: View, most: int) -> Iterator[tuple[str, bytes]]:
         finding = item.finding
         if finding is not None:
             points = [each for each in finding.history if math.isfinite(each.value)]
-            since = sum(each.date < finding.since for each in points)
+            drifts = finding.outcome == "trend"
+            since = len(points) if drifts else sum(each.date < finding.since for each in points)
             yield item.line, history_png([each.value for each in points], finding.usual, since)
 
 

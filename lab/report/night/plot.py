@@ -61,6 +61,7 @@ def history_plot(found: Finding) -> Plot | None:
     across = Scale(range(len(points)), _LEFT + 4, right - 4, linear=True)
     since = next((i for i, each in enumerate(points) if each.date >= found.since), len(points) - 1)
     drifts = found.outcome == "trend"  # no night is its step
+    since = len(points) if drifts else since
     step = right if drifts else round((across(since - 1) + across(since)) / 2, 1) if since else _LEFT
     dots = tuple(
         Dot(
@@ -79,8 +80,8 @@ def history_plot(found: Finding) -> Plot | None:
         dots=dots,
         ticks=(
             *((_LEFT - 6, y + 4, text, "end") for y, text in texts),
-            (_LEFT, HEIGHT - 6, named(points[0].date), "start"),
-            (right, HEIGHT - 6, named(points[-1].date), "end"),
+            (_LEFT, HEIGHT - 6, named(points[0].date[:10]), "start"),
+            (right, HEIGHT - 6, named(points[-1].date[:10]), "end"),
         ),
         path=" ".join(f"{'L' if i else 'M'}{dot.x} {dot.y}" for i, dot in enumerate(dots)),
         rules=(

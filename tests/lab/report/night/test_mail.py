@@ -31,6 +31,11 @@ def test_both_parts_say_the_verdict_and_so_does_the_subject() -> None:
     assert plain.splitlines()[0] == view.verdict and view.verdict in html
 
 
+def test_a_mail_rendered_twice_is_the_same() -> None:
+    """No boundary is drawn by chance."""
+    assert render_mail(view_of(*realistic())) == render_mail(view_of(*realistic()))
+
+
 def test_pictures_are_png_that_the_html_names() -> None:
     """Eight histories at most; each is shown once."""
     message, _, html = read(view_of(*realistic()))
