@@ -176,8 +176,8 @@ app = typer.Typer(
     help="Measure a multimodal LLM on a device: scenarios in, answers with error bars out.\n\n"
     "A scenario asks one question and sweeps a parameter. Fresh agent processes measure each of its cells, in "
     "shuffled blocks. A trial that is wrong, incomplete or disturbed never counts.\n\n"
-    "Exit status: 0 fine, 1 the product regressed (`lab compare` only), 2 the lab failed (stderr says why), "
-    "141 nobody read the output.",
+    "Exit status: 0 fine, 1 the product regressed (`lab compare` and `lab nightly`), 2 the lab failed "
+    "(stderr says why), 141 nobody read the output.",
     epilog="Example: `lab run vit_batch --build nano-paper`, then `lab show last --html report.html`",
 )
 

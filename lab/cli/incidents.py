@@ -52,15 +52,13 @@ def list_incidents(
         )
         return
     there = glance.ids(data, ("incident",))
-    level = interval_head(member.change for each in found for member in each.members)
-    worst = f"worse by ({level})"
     table = Table(
         Column("id", no_wrap=True),
         "state",
         "line",
         "builds",
         "series",
-        worst,
+        "worst",
         Column("since", no_wrap=True),
         "owner",
         box=None,
@@ -72,7 +70,7 @@ def list_incidents(
             each.line,
             f"{_revision(each.good)}..{_revision(each.bad)}",
             str(len(each.members)),
-            _change(_worst(each)),
+            against(_worst(each).change, _worst(each).metric)[0],
             began(each),
             each.owner,
         )
