@@ -56,7 +56,7 @@ blocks = 1
 start = "never"
 max_gap = 0.9
 """
-ELSEWHERE = ("compare", "selfcheck", "bench", "build")
+ELSEWHERE = ("compare", "selfcheck", "bench", "build", "nightly", "nightly-demo")
 """Steps that take minutes; tests of their own measure them, shorter."""
 
 
