@@ -91,23 +91,25 @@ def null_table(name: str, detector: Detector, series: Mapping[tuple[str, int], F
 
 def nightly_table(name: str, detector: Detector, nights: Nights) -> bool:
     """Print what one detector reports when asked on each prefix; True if the required rates are met."""
-    asked = alarms = 0
-    for values, _ in nights.of(0):
+    null = [values for values, _ in nights.of(0)]
+    lengths = range(FIRST_ASKED, nights.values.shape[1] + 1)
+    answers = detector([values[:length] for values in null for length in lengths])
+    alarms = 0
+    for place in range(len(null)):
         seen: list[int] = []
-        prefixes = [values[:length] for length in range(FIRST_ASKED, len(values) + 1)]
-        asked += len(prefixes)
-        for report in [night for reported in detector(prefixes) for night in reported]:
+        for report in sum(answers[place * len(lengths) : (place + 1) * len(lengths)], []):
             if all(abs(report - other) > NEAR for other in seen):
-                alarms += 1
                 seen.append(report)
+        alarms += len(seen)
+    rate = alarms * 365 / len(answers)
     found = {}
     for size in (3, 5, 10):
         series = nights.of(size)
         batches = [detector([values[: step + later] for values, step in series]) for later in LATER]
         found[size] = [float(np.mean([hits(r, s) for r, (_, s) in zip(b, series, strict=True)])) for b in batches]
     rows = " | ".join(" ".join(f"{share:.2f}" for share in found[size]) for size in found)
-    print(f"  {name} | {alarms * 365 / asked:.2f} | {rows}", flush=True)
-    return alarms * 365 / asked <= 0.2 and found[5][LATER.index(7)] >= 0.6
+    print(f"  {name} | {rate:.2f} | {rows}", flush=True)
+    return rate <= 0.2 and found[5][LATER.index(7)] >= 0.6
 
 
 def trend_table(series: Mapping[tuple[str, int], Floats]) -> bool:

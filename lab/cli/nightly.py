@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +11,6 @@ import typer
 from lab.cli.hints import completed, data_option, program
 from lab.cli.options import DATA, WAIT_S, Data, Wait, opened, tell
 from lab.cli.output import Regressed, print_json
-from lab.cli.progress import Display
 from lab.cli.terminal import Terminal
 from lab.cli.work import at_work
 from lab.errors import RunError
@@ -31,7 +28,6 @@ from lab.report.night.markdown import render_markdown
 from lab.report.night.page import render_page
 from lab.report.night.terminal import render_terminal
 from lab.report.night.view import view_of
-from lab.run.bench import Bench
 from lab.run.benches import terms_of
 from lab.scenario.known import SCENARIOS
 from lab.scenario.suite import scenario_in
@@ -142,20 +138,13 @@ def _measure(
     else:
         found, away = cut, {}
         suite, _ = suite_of(cut, path.parent)
-    places = Places(store, terms)
-
-    @contextmanager
-    def working(benches: Sequence[Bench], stop: threading.Event) -> Iterator[tuple[Sequence[Bench], Display]]:
-        with at_work(benches, stop) as (shown, display):
-            yield shown, display
-
-    seams = Seams(lambda name: scenario_in(suite, name, path.parent), places.bench, working, terms)
+    seams = Seams(lambda name: scenario_in(suite, name, path.parent), Places(store, terms).bench, at_work, terms)
     devices = ", ".join(dict.fromkeys(plan.device for plan in found.planned))
     tell(f"{'Resuming' if cut else 'Beginning'} the night of {found.date}: {len(found.planned)} runs on {devices}")
     try:
         return go_on(store, found, seams, suite.policy, away, tell=tell)
     except KeyboardInterrupt:
-        again = f"{program()} nightly --suite {path} --resume{data_option(store.root)}"
+        again = f"{program()} nightly --suite {shlex.quote(str(path))} --resume{data_option(store.root)}"
         typer.echo(f"\nInterrupted; every finished trial is saved. To resume: {again}", err=True)
         raise typer.Exit(2) from None
 

@@ -31,7 +31,7 @@ DRIFTING = 1.0
 which 60 nights barely show."""
 
 ROUNDING = 1e-6
-"""Independent noise that every series has besides, in squared scores: without any the likelihood has no maximum."""
+"""Independent noise that every series has besides, in squared scores: the likelihood of none has no maximum."""
 
 
 class _Grid(NamedTuple):

@@ -219,7 +219,7 @@ def test_a_rate_has_the_steps_of_its_time(ticks: list[int]) -> None:
 
 
 def test_two_candidates_that_meet_at_one_night_are_one() -> None:
-    """A made-up series of 65 nights with jumps, in which two candidates lie beside the same large one."""
+    """A made-up series of 65 nights with five jumps, in which two candidates are placed at one night."""
     drawn = np.random.default_rng(2152)
     nights = int(drawn.integers(5, 120))
     values = 100 * np.exp(0.02 * drawn.standard_normal(nights) * (drawn.random() + 0.01))

@@ -11,7 +11,7 @@ from lab.stats.split import LIMITS, limit, split, statistics
 
 
 def test_two_clean_levels_reach_the_likelihood_ratio_of_algebra() -> None:
-    """Ten zeros and ten ones: the quantiles .30 to .70 gain 40 log 2, .25 and .75 half a share, the outer nothing."""
+    """Ten zeros and ten ones: the quantiles .30 to .70 gain 40 log 2, .25 and .75 less, the outer ones nothing."""
     half = 2 * (20 * (-0.25 * math.log(0.25) - 0.75 * math.log(0.75)) - 10 * math.log(2))
     gains = {place: 40 * math.log(2) for place in range(6, 15)} | {5: half, 15: half}
     weights = {place: 1 / (place / 20 * (1 - place / 20)) for place in range(1, 20)}
