@@ -109,7 +109,7 @@ def _commands(found: Incident) -> tuple[str, ...]:
     good, bad = found.good.id[:12], found.bad.id[:12]
     return (
         f"evidence: `lab show {worst.comparison}`",
-        f"which build: `lab bisect {line} --scenario {scenario} --device {device}`",
+        f"which build: `lab bisect {line} --scenario {scenario} --device {device} --good {good} --bad {bad}`",
         f"measure it again: `lab compare {good} {bad} --scenario {scenario} --device {device}`",
         f"for a colleague: `lab bundle {found.id}`",
     )

@@ -45,7 +45,9 @@ def test_an_incident_is_shown_with_its_story_and_what_to_do(lab: Lab, store: Sto
 
     assert "after nano-w4 r11 (aaaaaaaa), not after nano-w4 r12 (bbbbbbbb), since the night of 2026-11-29" in shown
     assert "2026-11-29  new, lab nightly: 1 series regressed" in shown
-    assert "`lab bisect nano-w4 --scenario decode --device phone-2`" in shown
+    assert (
+        "`lab bisect nano-w4 --scenario decode --device phone-2 --good aaaaaaaaaaaa --bad bbbbbbbbbbbb`" in shown
+    )
     assert "`lab compare aaaaaaaaaaaa bbbbbbbbbbbb --scenario decode --device phone-2`" in shown
 
 

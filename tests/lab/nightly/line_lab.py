@@ -17,7 +17,7 @@ from lab.nightly.bisect import Asked, Bisection, bisect
 from lab.records import BuildAt, Comparison
 from lab.scenario.plan import Scenario
 from tests.fake_lab import making
-from tests.lab.compare.compare_lab import Lab
+from tests.lab.compare.compare_lab import TOML, Lab
 from tests.saved_runs import other_build
 
 
@@ -27,9 +27,9 @@ class LineLab(Lab):
     `measured` is the journal of builds that were compared; `cut` interrupts after so many pairs in all.
     """
 
-    def __init__(self, folder: Path, *, count: int = 8, first_bad: int = 5) -> None:
+    def __init__(self, folder: Path, *, count: int = 8, first_bad: int = 5, toml: str = TOML) -> None:
         self.line: list[Build] = []
-        super().__init__(folder)
+        super().__init__(folder, toml=toml)
         self.line = [open_build(other_build(folder / f"r{n}", f"r{n}")) for n in range(count)]
         self.factor = {build.id: 1.10 if n >= first_bad else 1.0 for n, build in enumerate(self.line)}
         self.noise_of = dict.fromkeys(range(count), 0.0)

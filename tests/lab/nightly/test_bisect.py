@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.errors import DeviceLost, RunError
+from tests.lab.compare.compare_lab import TOML
 from tests.lab.nightly.line_lab import LineLab
 
 
@@ -180,6 +181,17 @@ def test_the_stage_is_judged_instead_of_the_whole(line: Callable[..., LineLab]) 
 
     assert (found.good.revision, found.bad.revision, found.asked.metric) == (1, 2, "vit_s")
     assert [each.metric for each in lab.store.comparisons()] == ["encode_s"] * 3
+
+
+def test_of_several_cells_the_steps_measure_the_one_that_changed(line: Callable[..., LineLab]) -> None:
+    """The ends are compared in both cells; r1 and the rest only in the one with the surest change."""
+    lab = line(count=3, first_bad=2, toml=TOML.replace("[3]", "[3, 1]"))
+
+    found = lab.find()
+
+    middle, ends = lab.store.comparisons()
+    assert (len(ends.cells), [each.cell for each in middle.cells]) == (2, [found.cell])
+    assert found.bad.revision == 2
 
 
 def test_a_build_that_the_line_holds_twice_is_measured_once(line: Callable[..., LineLab]) -> None:
