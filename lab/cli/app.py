@@ -70,7 +70,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "nightly": Command(
         "lab.cli.nightly:nightly",
-        "Measure a suite, judge it by the nights before, and say what got worse; print a night's report again.",
+        "Measure a suite, judge it by the nights before, and say what got worse, since which build.",
     ),
     "scenarios": Command(
         "lab.cli.scenarios:scenarios",

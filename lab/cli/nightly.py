@@ -65,7 +65,7 @@ def night(
     data: Data = DATA,
     wait: Wait = WAIT_S,
 ) -> None:
-    """Measure a suite on every device, judge it by the nights before, and say what got worse, since which build.
+    """Measure a suite, judge it by the nights before, and say what got worse, since which build.
 
     What a screen notices is measured again the same night, the last good build against the new one, in turn on the
     same device. Only what that confirms is a regression. The reports go to reports/DATE/ in the data root.

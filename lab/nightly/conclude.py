@@ -30,7 +30,8 @@ _OF_VERDICT: Mapping[str, Outcome] = {
 """Verdict of the confirming comparison -> outcome of the series."""
 
 _ADVICE: Mapping[Outcome, str] = {
-    "regressed": "find the build: `lab bisect {line} --scenario {scenario} --device {device}`",
+    "regressed": "find the build: `lab bisect {line} --good {good} --bad {new} --scenario {scenario} "
+    "--device {device}`",
     "suspected": "measure it again: `lab compare {good} {new} --scenario {scenario} --device {device}`",
     "cannot tell": "measure more pairs, or on another phone: `lab compare {good} {new} --scenario {scenario} "
     "--device {device} --all-pairs`",
