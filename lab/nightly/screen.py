@@ -215,7 +215,8 @@ def _trend(found: Suspect, trend: Trend) -> Finding | None:
     worse = (trend.ratio > 1) == (found.value.metric.better == "lower")
     if not worse:
         return None
-    drift = f"it drifted by {percent(trend.ratio - 1)} over {number_of(len(found.history), 'night')}"
+    size = percent(abs(trend.ratio - 1))
+    drift = f"it drifted by {size} for the worse over {number_of(len(found.history), 'night')}"
     advice = "look at the device's temperature, battery and storage over these nights"
     return finding_of(found, "trend", f"{drift}; no single night did it", advice)
 

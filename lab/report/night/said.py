@@ -128,8 +128,11 @@ def _build(build: BuildAt) -> str:
     return f"r{build.revision} ({build.id[:8]})" if build.revision else build.id[:8]
 
 
-def of_finding(found: Finding, kind: str = "") -> Item:
-    """Return a finding with its evidence, the stages that moved folded in; `kind` is that of its device."""
+def of_finding(found: Finding, kind: str = "", alike: Sequence[Finding] = ()) -> Item:
+    """Return a finding with its evidence, the stages that moved folded in; `kind` is that of its device.
+
+    `alike` are the other series of the device that drift: one cause is likelier than many.
+    """
     metric, verdict, why = found.metric, found.verdict, _sentence(found.why)
     figures = from_to(found.usual, found.value, metric)
     smallest = smallest_words(verdict, manner_of(metric)) if verdict else ""
@@ -138,9 +141,11 @@ def of_finding(found: Finding, kind: str = "") -> Item:
     )
     drifts = found.outcome == "trend"  # no build and no night did it
     since = () if drifts else (builds_words(found.good, found.bad), f"since {found.since}")
+    others = names([f"{what(each.series, each.metric)} with {each.series.line}" for each in alike])
     return _item(
         found.outcome,
-        f"{what(found.series, metric)} · {where(found.series, kind)}",
+        f"{what(found.series, metric)} · {where(found.series, kind)}"
+        + (f", and {len(alike)} more series there" if alike else ""),
         why.removesuffix(".") if drifts else f"{figures}{_change(found)}",
         (
             figures if drifts else "",
@@ -149,7 +154,13 @@ def of_finding(found: Finding, kind: str = "") -> Item:
             *since,
             f"incident {found.incident[:SHORT_ID]}" if found.incident else "",
         ),
-        (stage_words(found), "" if drifts else why, _sentence(found.advice), f"Evidence: `{again}`."),
+        (
+            stage_words(found),
+            "" if drifts else why,
+            f"Drifting too: {others}." if alike else "",
+            _sentence(found.advice),
+            f"Evidence: `{again}`.",
+        ),
         finding=found,
     )
 

@@ -225,7 +225,11 @@ def _found(night: Night, kinds: Mapping[str, str], part: Part) -> Section:
     if night.noisy and found and set(outcomes) <= set(UNCONFIRMED):
         return Section(key, title, tone, f"Not listed, for the night is noisy: {len(found)} series.", ())
     note = "; ".join(capital(OUTCOMES[each]) for each in outcomes if any(f.outcome == each for f in found))
-    items = (of_finding(each, kinds.get(each.series.device, "")) for each in sorted(found, key=_weight))
+    found.sort(key=_weight)
+    groups: dict[str, list[Finding]] = {}
+    for each in found:
+        groups.setdefault(each.series.device if each.outcome == "trend" else each.series.name, []).append(each)
+    items = (of_finding(of[0], kinds.get(of[0].series.device, ""), of[1:]) for of in groups.values())
     return Section(key, title, tone, f"{note}.", tuple(items))
 
 
