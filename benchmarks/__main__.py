@@ -84,7 +84,7 @@ STATISTICS: Mapping[str, Callable[[], bool]] = {
     "changes_rival": changes_rival.run,
     "change_limits": change_limits.run,
 }
-"""Benchmarks of the statistics: seeded, without builds, and without the machine's lock: they time nothing."""
+"""Benchmarks of the statistics: seeded, without builds, and without the machine's lock: one reads CPU time."""
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def nightly_table(name: str, detector: Detector, nights: Nights) -> bool:
     alarms = 0
     for place in range(len(null)):
         seen: list[int] = []
-        for report in sum(answers[place * len(lengths) : (place + 1) * len(lengths)], []):
+        for report in chain.from_iterable(answers[place * len(lengths) : (place + 1) * len(lengths)]):
             if all(abs(report - other) > NEAR for other in seen):
                 seen.append(report)
         alarms += len(seen)

@@ -196,7 +196,7 @@ KINDS = [
 
 
 @given(kind=st.sampled_from(KINDS), unit=st.sampled_from([1e-9, 1e9]) | st.floats(1e-6, 1e6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_unit_changes_no_answer(kind: list[float], unit: float) -> None:
     """Seconds or nanoseconds, or any other unit: the same nights, the same trend."""
     scaled = [value * unit for value in kind]
@@ -207,7 +207,7 @@ def test_the_unit_changes_no_answer(kind: list[float], unit: float) -> None:
 
 
 @given(st.lists(st.integers(1, 6), min_size=9, max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_rate_has_the_steps_of_its_time(ticks: list[int]) -> None:
     """Values of a coarse timer, with many ties: their reciprocals have the same steps, and so has a second run."""
     values = [float(tick) for tick in ticks]
