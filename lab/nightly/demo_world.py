@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab.records.telling import percent
+
 SUITE = """\
 # A demonstration: its devices are simulated, and no figure was measured in the night it stands for.
 
@@ -176,12 +178,14 @@ def injected() -> list[str]:
     for step in STEPS:
         end = "stays" if step.mended is None else f"mended {step.mended} nights before it"
         where = "all devices" if len(step.devices) == len(DEVICES) else ", ".join(step.devices)
-        words = f"{step.line}, {step.stage}: {step.factor - 1:.0%} longer, {step.began} nights before the last"
+        words = (
+            f"{step.line}, {step.stage}: {percent(step.factor - 1)} longer, {step.began} nights before the last"
+        )
         lines.append(f"{words}, {end}; {where}{f'; {step.says}' if step.says else ''}")
     return [
         *lines,
-        f"{DRIFT.device}: {DRIFT.share:.2%} longer every night, for the last {DRIFT.began} nights",
-        f"{UPDATE.device}: software {UPDATE.before} -> {UPDATE.after} and {UPDATE.factor - 1:.0%} longer, "
+        f"{DRIFT.device}: {percent(DRIFT.share)} longer every night, for the last {DRIFT.began} nights",
+        f"{UPDATE.device}: software {UPDATE.before} -> {UPDATE.after} and {percent(UPDATE.factor - 1)} longer, "
         f"{UPDATE.began} nights before the last",
         f"{MISSING.device}: no figure for {MISSING.began + 1} nights, the last one included",
     ]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.device.vitals.lines import read, vitals_of, write
+from lab.device.vitals.lines import parse, read, vitals_of, write
 from lab.device.vitals.meaning import battery, skin, soc
 from lab.errors import StoreError
 from lab.records import Vitals
@@ -207,3 +207,12 @@ def test_no_text_in_place_of_a_temperature_is_an_error(said: str) -> None:
     assert ("soc_max" in found.celsius) != ("soc_max" in found.missing)
     assert -40 <= found.celsius.get("soc_max", 1.0) <= 150
     assert found.celsius.get("soc_max") != 0
+
+
+def test_a_sensor_may_be_called_by_nineteen_digits() -> None:
+    """Only a number is too large, not a name; one of 19 digits is refused where a figure stands."""
+    named = Vitals(0.0, missing={"0" * 19: "gone"})
+
+    assert parse(write(named)) == named
+    with pytest.raises(ValueError, match="19 digits"):
+        parse(write(named).replace("0.0", "1" * 19, 1))
