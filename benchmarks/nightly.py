@@ -3,7 +3,7 @@
 Noise: the null series of `nights_dev` (development data) in random orders; its nights are independent of each
 other by construction. Every night has a new build. Suspects are compared by the rules of `lab compare`, on trials
 drawn from all nights of their series: a night there is one process, and so is a trial. An alarm is what
-`lab.nightly.alarm` confirms: worse in the night and in the comparison, with a p of at most .005.
+`lab.nightly.alarm` confirms: worse in the night and in the comparison, with a p of at most .0025.
 """
 
 from __future__ import annotations

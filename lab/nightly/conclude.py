@@ -125,7 +125,8 @@ def _judge(
     suspect: Suspect, confirmation: Confirmation | None, policy: Policy, moved: Mapping[tuple[str, ...], float]
 ) -> _Judged:
     series = suspect.value.series
-    measured = confirmation.cells.get(series.cell) if confirmation else None
+    cell = confirmation.cells.get(series.cell) if confirmation else None
+    measured = cell if cell is not None and cell.ratios else None
     verdict = measured.verdict.verdict if measured else ""
     comparison = confirmation.comparison if confirmation else ""
     if suspect.known is not None:
@@ -141,7 +142,8 @@ def _judge(
         return _Judged(series, "no change seen" if outcome == "not reproduced" else "no history")
     if change is not None and outcome in ("regressed", "improved") and not beyond(change.estimate, policy.least):
         return _Judged(series, "no change seen")
-    why = _why(suspect, confirmation, measured, moved)
+    failure = confirmation.failure if confirmation else "the time for confirming was over"
+    why = _why(suspect, measured, failure or (cell.verdict.why if cell else "nothing was measured"), moved)
     finding = finding_of(suspect, outcome, why, _advice(suspect, outcome))
     if measured is None:
         return _Judged(series, outcome, finding)
@@ -151,21 +153,14 @@ def _judge(
     return _Judged(series, outcome, found)
 
 
-def _why(
-    suspect: Suspect,
-    confirmation: Confirmation | None,
-    measured: Measured | None,
-    moved: Mapping[tuple[str, ...], float],
-) -> str:
-    """Return what noticed a suspect, and what measuring it again said."""
+def _why(suspect: Suspect, measured: Measured | None, failure: str, moved: Mapping[tuple[str, ...], float]) -> str:
+    """Return what noticed a suspect, and what measuring it again said, or why that failed."""
     by = {"tonight": "tonight's figure is unusual", "steps": f"its history has a step at {suspect.since}"}
     parts = [" and ".join(by[each] for each in suspect.screens) or suspect.breaks]
     if measured is not None:
         parts.append(f"measured again in {number_of(measured.verdict.pairs, 'pair')}: {measured.verdict.why}")
-    elif confirmation is None:
-        parts.append("not measured again: the time for confirming was over")
     else:
-        parts.append(f"could not be measured again: {confirmation.failure or 'nothing was measured'}")
+        parts.append(f"not measured again: {failure.removesuffix('.')}")
     series = suspect.value.series
     if anchor := moved.get((series.scenario, series.cell, series.metric, series.device)):
         parts.append(f"the anchor build moved by {percent(anchor - 1)} too")

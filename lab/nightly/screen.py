@@ -120,12 +120,13 @@ def _looked(of: tuple[Floats, float, bool], *, policy: Policy) -> _Looked:
     nights, value, changed = of
     if np.isfinite(nights).sum() < LEAST_NIGHTS:
         return _Looked()
-    unusual = tonight([value], nights[-policy.nights :].tolist(), share=policy.share) if changed else None
-    if unusual is not None and (unusual.score < 1 or not beyond(unusual.ratio, policy.least / 2)):
-        unusual = None  # half: a change of `least` is seen as less of it every other night
     whole = [*nights.tolist(), value]
     steps = find_steps(whole)
     step = steps[-1] if steps and beyond(steps[-1].ratio, policy.least) else None
+    level = nights[steps[-1].index :] if steps else nights  # the level that tonight is held against
+    unusual = tonight([value], level[-policy.nights :].tolist(), share=policy.share) if changed else None
+    if unusual is not None and (unusual.score < 1 or not beyond(unusual.ratio, policy.least / 2)):
+        unusual = None  # half: a change of `least` is seen as less of it every other night
     trend = None if steps else find_trend(whole)
     return _Looked(unusual, step, trend if trend and beyond(trend.ratio, policy.least) else None)
 

@@ -30,9 +30,9 @@ def test_a_change_may_go_any_way_where_no_screen_looked() -> None:
     assert confirms(suspect(HIGHER, screens=()), VERDICT)
 
 
-@pytest.mark.parametrize(("p", "confirmed"), [(0.005, True), (0.0063, False)])
-def test_a_change_must_hold_among_ten_comparisons(p: float, *, confirmed: bool) -> None:
-    """One of ten holds at p <= .05 / 10; the next larger p that a comparison can have is .0063."""
+@pytest.mark.parametrize(("p", "confirmed"), [(0.0025, True), (0.0032, False)])
+def test_a_change_must_hold_among_twenty_comparisons(p: float, *, confirmed: bool) -> None:
+    """One of twenty holds at p <= .05 / 20."""
     assert confirms(suspect(LOWER), replace(VERDICT, change=CHANGE, p=p)) is confirmed
 
 

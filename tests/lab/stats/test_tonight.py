@@ -91,3 +91,13 @@ def test_an_impossible_value_is_an_error(value: float) -> None:
     """Times and rates are finite and above zero."""
     with pytest.raises(ValueError, match="above zero"):
         tonight([1.0], [1.0] * 5 + [value])
+
+
+def test_one_bad_night_does_not_hide_a_slower_build() -> None:
+    """Measured on a virtual phone: tokens a second of seven nights, the first at half the usual rate."""
+    nights = [2914.9, 5544.2, 5462.4, 5683.2, 5227.0, 5607.6, 5529.0]
+
+    found = tonight([3824.8], nights)
+
+    assert found is not None
+    assert found.score > 1
