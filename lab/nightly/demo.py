@@ -12,8 +12,9 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from lab.nightly.simulated import stamp
 from lab.records import BuildAt, Night
 from lab.records.telling import number_of
 from lab.report.night.files import write_reports
+from lab.report.night.view import DEMO, view_of
 from lab.scenario.known import SCENARIOS
 from lab.scenario.suite import read_suite
 from lab.store import Store
@@ -36,6 +38,9 @@ SEED = 20261129
 NIGHTS = 90
 BEGINS = time(1, tzinfo=UTC)
 """When a night begins."""
+
+TOLD_NIGHTS = 15
+"""Nights after which the progress is told again."""
 
 NOISE = Path(__file__).with_name("demo_noise.json")
 
@@ -49,13 +54,20 @@ def main() -> int:
     parser.add_argument("--nights", type=int, default=NIGHTS, help=f"nights of history (default {NIGHTS})")
     arguments = parser.parse_args()
     try:
-        nights = fill(arguments.data, max(1, arguments.nights), datetime.combine(datetime.now(UTC), BEGINS))
+        nights = made_before(arguments.data)
+        if nights:
+            typer.echo(f"{arguments.data} holds a demonstration already; remove it to make another", err=True)
+        else:
+            begins = datetime.combine(datetime.now(UTC), BEGINS)
+            nights = fill(arguments.data, max(1, arguments.nights), begins, tell=partial(typer.echo, err=True))
         night, store = nights[-1], Store(arguments.data)
-        written = write_reports(arguments.data / "reports" / night.date, night, store.values(night.id))
+        values = store.values(night.id)
+        written = write_reports(arguments.data / "reports" / night.date, night, values)
         store.close()
     except LabError as error:
         typer.echo(f"demo: {error}", err=True)
         return 2
+    typer.echo(f"{DEMO}\nThe last night: {view_of(night, values).verdict}")
     alerts = number_of(sum(len(each.told) for each in nights), "alert")
     typer.echo(f"{number_of(len(nights), 'night')} of simulated devices, {alerts}. Injected:")
     typer.echo("\n".join(f"  {words}" for words in world.injected()))
@@ -65,10 +77,20 @@ def main() -> int:
     return 0
 
 
-def fill(root: Path, nights: int, last: datetime) -> list[Night]:
+def made_before(root: Path) -> list[Night]:
+    """Return the nights of a demonstration that lies there already, oldest first; none if there is none."""
+    store = Store(root)
+    found = [night for night in store.nights() if night.demo and night.status == "finished"]
+    store.close()
+    return found[::-1]
+
+
+def fill(
+    root: Path, nights: int, last: datetime, *, tell: Callable[[str], None] = lambda words: None
+) -> list[Night]:
     """Fill a new data root with nights, of which the last begins at `last`, and return them.
 
-    Raises `StoreError` for a data root that holds records already.
+    `tell` hears of the progress. Raises `StoreError` for a data root that holds records already.
     """
     store = Store(root)
     if store.nights() or store.runs():
@@ -82,6 +104,8 @@ def fill(root: Path, nights: int, last: datetime) -> list[Night]:
         add_builds(lab, ago)
         done.append(run_night(lab, last - timedelta(days=ago), ago))
         answer(store, done[-1], ago)
+        if len(done) % TOLD_NIGHTS == 0:
+            tell(f"{len(done)} of {number_of(nights, 'night')}")
     store.close()
     return done
 

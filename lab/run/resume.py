@@ -39,13 +39,16 @@ def unfinished(store: Store, text: str | None) -> Run:
                 f"run {record.id} is a side of a comparison; resume the whole: "
                 f"`lab compare --resume {record.comparison}`"
             )
+        if record.night is not None:
+            raise RunError(f"run {record.id} is part of a night; resume the whole: `lab nightly --resume`")
         if record.status == "finished":
             raise RunError(
                 f"run {record.id} is finished: there is nothing to resume (`lab show {record.id[:13]}`)"
             )
         return record
     for record in store.runs(1000):
-        if record.status != "finished" and record.comparison is None and record.suite != ACCEPTANCE:
+        made = record.comparison or record.night or record.suite == ACCEPTANCE
+        if record.status != "finished" and not made:
             return record
     raise RunError("there is no unfinished run to resume (`lab runs` lists all)")
 

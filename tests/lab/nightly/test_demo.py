@@ -10,7 +10,7 @@ import pytest
 from lab.compare.comparison import state_of
 from lab.compare.pairing import verdicts_of
 from lab.errors import StoreError
-from lab.nightly.demo import fill
+from lab.nightly.demo import fill, made_before
 from lab.records import Night
 from lab.store import Store
 
@@ -72,3 +72,9 @@ def test_a_data_root_with_records_is_refused(root: Path) -> None:
     """A demonstration is never mixed with measurements."""
     with pytest.raises(StoreError, match="wanted an empty folder"):
         fill(root, 1, LAST)
+
+
+def test_a_demonstration_that_lies_there_is_shown_again(root: Path, last: Night, tmp_path: Path) -> None:
+    """It is not made a second time; an empty folder holds none."""
+    assert made_before(root)[-1] == last
+    assert made_before(tmp_path) == []

@@ -9,8 +9,8 @@ import pytest
 
 from lab.errors import RunError
 from lab.records import Context
-from lab.run.resume import profile_of, reopen, scenario_of
-from lab.run.runner import order, run
+from lab.run.resume import profile_of, reopen, scenario_of, unfinished
+from lab.run.runner import open_run, order, run
 from tests.fake_lab import TOML, ScriptedLab
 from tests.saved_runs import run_of
 
@@ -64,3 +64,14 @@ def test_a_context_that_was_changed_by_hand_is_refused_in_words(facts: dict[str,
         scenario_of(record)
     with pytest.raises(RunError, match="no profile 'wild'"):
         profile_of(record)
+
+
+def test_a_run_of_a_night_is_resumed_with_its_night(make: Callable[..., ScriptedLab]) -> None:
+    """It is not the run that the user asked for last; by name, the command that resumes the whole is named."""
+    lab = make()
+    own = lab.begin()
+    part = open_run(lab.scenario, lab.bench, seed=7, suite="nightly", line="fake", night="some night")
+
+    assert unfinished(lab.store, None).id == own.id
+    with pytest.raises(RunError, match="part of a night; resume the whole: `lab nightly --resume`"):
+        unfinished(lab.store, part.id)
