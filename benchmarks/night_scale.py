@@ -1,7 +1,7 @@
 """Judging 10,000 series of 365 nights: wall-clock time and peak memory of one process and its workers.
 
 The nights are made up (log-normal noise of 2 %, a new build every night, a step of 10 % in one series of a
-hundred) and saved through the store. Judging reads the history back and runs both screens and the search for
+hundred, 500 findings a night) and saved through the store. Judging reads the history back and runs both screens and the search for
 drifts. Nothing is confirmed: that takes devices, not cores.
 """
 
@@ -11,19 +11,21 @@ import datetime
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from lab.records import BuildAt, Metric, Night, Series, Value
+from lab.records import BuildAt, Finding, Metric, Night, Point, Series, Value
+from lab.report.night.page import PICTURES
 from lab.store import Store
 
 SERIES, NIGHTS, SEED = 10_000, 365, 20261129
 SLOWEST_S, MOST_GB = 60.0, 2.0
 """Claim: what judging takes at most, on two cores."""
 
-STEPS_EVERY = 100
+STEPS_EVERY, FINDINGS = 100, 500
 
 JUDGE = """
 import resource, sys, threading, time
@@ -107,7 +109,11 @@ def _fill(store: Store) -> None:
         figures = levels * np.exp(0.02 * drawn.standard_normal(SERIES))
         date = (first + datetime.timedelta(at)).isoformat()
         record = replace(
-            night, id=f"0199{at:04d}-0000-7000-8000-000000000000", date=date, started_utc=f"{date}T00:00:00Z"
+            night,
+            id=f"0199{at:04d}-0000-7000-8000-000000000000",
+            date=date,
+            started_utc=f"{date}T00:00:00Z",
+            findings=_findings(series, metric, date),
         )
         build = f"{at:064x}"
         store.save_night(record)
@@ -128,3 +134,27 @@ def _fill(store: Store) -> None:
                 for each, figure in zip(series, figures, strict=True)
             ],
         )
+
+
+def _findings(series: Sequence[Series], metric: Metric, date: str) -> tuple[Finding, ...]:
+    """Return what a noisy night keeps: five per cent of its series, the first forty with their histories."""
+    build = BuildAt("b" * 64, "line", 1)
+    history = tuple(Point(date, 100.0, "bbbbbbbb") for _ in range(60))
+    return tuple(
+        Finding(
+            series=each,
+            metric=metric,
+            outcome="not reproduced",
+            screens=("tonight",),
+            score=1.0,
+            usual=100.0,
+            value=103.0,
+            since=date,
+            good=build,
+            bad=build,
+            run="",
+            why="tonight's figure is unusual",
+            history=history if i < PICTURES else (),
+        )
+        for i, each in enumerate(series[:: SERIES // FINDINGS])
+    )

@@ -17,7 +17,8 @@ import numpy as np
 from benchmarks import noise
 from benchmarks.families import outcome
 from benchmarks.noise import Floats
-from lab.nightly.screen import NEAR, NEW_NIGHTS, TRIES, beyond
+from lab.nightly.history import RECENT
+from lab.nightly.screen import NEAR, TRIES, beyond
 from lab.scenario.nights import Policy
 from lab.stats.changes import find_steps, tonight
 from lab.stats.families import NIGHT_FAMILY, alone
@@ -110,7 +111,7 @@ def noticed(values: Floats, tried: Tried = ()) -> Noticed | None:
     """Return what the screens notice in the last night of a series, by the thresholds of `lab.nightly.screen`."""
     nights = values[:-1].tolist()
     steps = find_steps(values.tolist())
-    if steps and beyond(steps[-1].ratio, POLICY.least) and len(nights) - steps[-1].index <= NEW_NIGHTS:
+    if steps and beyond(steps[-1].ratio, POLICY.least) and len(nights) - steps[-1].index <= RECENT:
         near = [settled for at, settled in tried if abs(at - steps[-1].index) <= NEAR]
         if not any(near) and len(near) < TRIES:
             return Noticed(float(values[-1]) / steps[-1].before, steps[-1].index)

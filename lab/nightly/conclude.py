@@ -18,6 +18,7 @@ from lab.nightly.screen import Known, beyond, finding_of, screened
 from lab.nightly.suspect import Confirm, Confirmation, Measured, Suspect
 from lab.records import OPEN, OUTCOMES, BuildAt, Finding, Incident, Night, Outcome, Series, Value
 from lab.records.telling import number_of, percent
+from lab.report.night.page import PICTURES
 from lab.scenario.nights import Policy
 from lab.store import Store
 
@@ -93,13 +94,13 @@ def conclude(
         night,
         ended_utc=utc(),
         status="finished",
-        findings=tuple(sorted(findings, key=_weight)),
+        findings=tuple(pictured(sorted(findings, key=_weight))),
         across=across(findings, {each.series.device: each.context.get(KIND, "") for each in values}),
         incidents=tuple(each for each in stand.values() if each.status in OPEN or _touched(each, night)),
         told=now.told,
         counts={name: counts[name] for name in OUTCOMES if counts[name]},
         confirm_spent_s=sum(each.spent_s for each in confirmations),
-        noisy=noisy(findings, past.nights[-1] if past.nights else None),
+        noisy=noisy(findings, past.recent[-1] if past.recent else None),
     )
     store.save_values(night.id, told)
     for incident in now.changed:
@@ -190,6 +191,14 @@ def _advice(suspect: Suspect, outcome: Outcome) -> str:
 
 def _name(build: BuildAt | None) -> str:
     return build.name if build else "the last good build"
+
+
+def pictured(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield findings, without their histories where there are more of an outcome than a report draws."""
+    drawn = Counter[Outcome]()
+    for each in findings:
+        drawn[each.outcome] += 1
+        yield each if drawn[each.outcome] <= PICTURES else replace(each, history=())
 
 
 def _touched(incident: Incident, night: Night) -> bool:

@@ -80,9 +80,9 @@ def main() -> int:
 def made_before(root: Path) -> list[Night]:
     """Return the nights of a demonstration that lies there already, oldest first; none if there is none."""
     store = Store(root)
-    found = [night for night in store.nights() if night.demo and night.status == "finished"]
+    found = [store.night(row.id) for row in reversed(store.nights(status="finished"))]
     store.close()
-    return found[::-1]
+    return [night for night in found if night.demo]
 
 
 def fill(

@@ -16,6 +16,7 @@ from lab.nightly.conclude import conclude
 from lab.nightly.confirm import groups, pair_of
 from lab.nightly.coverage import gaps
 from lab.nightly.figures import figures_of
+from lab.nightly.plan import last_before
 from lab.nightly.simulated import TRIAL_S, Draw, simulated, stamp
 from lab.nightly.stages import moved_stages
 from lab.nightly.suspect import Confirmation, Measured, Suspect
@@ -205,7 +206,8 @@ def run_night(lab: DemoLab, moment: datetime, ago: int) -> Night:
         if ago == 0:
             save(lab.store, run, trials)
         values += found if ago == 0 else [replace(each, run="") for each in found]
-    missing = gaps(tonight.night.planned, done, why, lab.store.nights())
+    before = last_before(lab.store, lab.suite.name, tonight.night.date)
+    missing = gaps(tonight.night.planned, done, why, before)
     night = replace(tonight.night, gaps=missing, spent_s=TRIAL_S * sum(each.trials for each in values))
     return conclude(
         lab.store,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ from lab.stats.sample import Floats
 from lab.store import Store, values
 
 log = logging.getLogger(__name__)
+
+RECENT = 14
+"""Nights that are kept whole, and for which a step counts as new. A judgement: by then it is an incident."""
 
 KEPT = 365
 """Nights that are looked at, at most; a judgement: a year."""
@@ -40,17 +43,16 @@ class History:
 
 @dataclass(frozen=True)
 class Past:
-    """The nights before one, oldest first: `nights` by date, and the history of each series."""
+    """The nights before one, oldest first: their `dates`, and the history of each series.
 
-    nights: tuple[Night, ...]
+    `recent` holds the last of these nights whole, with their findings.
+    """
+
+    dates: tuple[str, ...]
     series: Mapping[Series, History]
     builds: tuple[BuildAt, ...]
     contexts: tuple[Mapping[str, str], ...]
-
-    @property
-    def dates(self) -> tuple[str, ...]:
-        """The dates of the nights, oldest first."""
-        return tuple(night.date for night in self.nights)
+    recent: tuple[Night, ...] = ()
 
 
 def past_of(store: Store, night: Night) -> Past:
@@ -58,22 +60,23 @@ def past_of(store: Store, night: Night) -> Past:
 
     A night whose figures cannot be read is left out with a warning.
     """
-    newest: dict[str, Night] = {}
-    for each in store.nights():  # newest first
-        if (each.suite, each.status) == (night.suite, "finished") and each.date < night.date:
-            newest.setdefault(each.date, each)
+    newest: dict[str, str] = {}
+    for each in store.nights(night.suite, "finished"):  # newest first
+        if each.date < night.date:
+            newest.setdefault(each.date, each.id)
     kept, tables = [], []
     for date in sorted(newest)[-KEPT:]:
         try:
-            tables.append(values.table_of(store.root, newest[date].id, _COLUMNS))
-            kept.append(newest[date])
+            tables.append(values.table_of(store.root, newest[date], _COLUMNS))
+            kept.append(date)
         except StoreError as error:
             log.warning("left out: the night of %s: %s", date, error)
-    return _past(kept, tables)
+    recent = tuple(store.night(newest[date]) for date in kept[-RECENT:])
+    return replace(_past(kept, tables), recent=recent)
 
 
-def _past(nights: Sequence[Night], tables: Sequence[pa.Table]) -> Past:
-    if not nights:
+def _past(dates: Sequence[str], tables: Sequence[pa.Table]) -> Past:
+    if not dates:
         return Past((), {}, (), ())
     at = np.repeat(np.arange(len(tables), dtype=np.int32), [len(each) for each in tables])
     whole = pa.concat_tables(tables).unify_dictionaries()
@@ -90,14 +93,14 @@ def _past(nights: Sequence[Night], tables: Sequence[pa.Table]) -> Past:
     }
     filled = {}
     for name, (empty, kind, found) in rows.items():
-        filled[name] = np.full((len(keys), len(nights)), empty, dtype=kind)
+        filled[name] = np.full((len(keys), len(dates)), empty, dtype=kind)
         filled[name][series_at, at] = found
     named = [
         Series(*(words[part][index] for part, index in enumerate(each)))
         for each in zip(*np.unravel_index(keys, shape), strict=True)
     ]
     histories = {each: History(**{name: grid[i] for name, grid in filled.items()}) for i, each in enumerate(named)}
-    return Past(tuple(nights), histories, builds, tuple(json.loads(each) for each in contexts))
+    return Past(tuple(dates), histories, builds, tuple(json.loads(each) for each in contexts))
 
 
 def _coded(whole: pa.Table, name: str) -> tuple[np.typing.NDArray[np.int32], list[str]]:

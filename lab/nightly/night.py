@@ -15,6 +15,7 @@ from lab.nightly.conclude import conclude
 from lab.nightly.confirm import Confirmer
 from lab.nightly.coverage import gaps
 from lab.nightly.measure import Seams, measured
+from lab.nightly.plan import last_before
 from lab.records import Night
 from lab.scenario.nights import Policy
 from lab.store import Store
@@ -38,14 +39,14 @@ def the_only_nightly(store: Store) -> Iterator[None]:
 
 def to_resume(store: Store, suite: str) -> Night | None:
     """Return the newest night of a suite if it did not come to its end; None otherwise."""
-    newest = next((night for night in store.nights() if night.suite == suite and not night.demo), None)
-    return newest if newest is not None and newest.status != "finished" else None
+    newest = next(iter(store.nights(suite)), None)
+    return store.night(newest.id) if newest is not None and newest.status != "finished" else None
 
 
 def finished_on(store: Store, suite: str, date: str) -> Night | None:
     """Return the finished night of a suite with this date; None if there is none."""
-    alike = (night for night in store.nights() if (night.suite, night.date) == (suite, date) and not night.demo)
-    return next((night for night in alike if night.status == "finished"), None)
+    found = next((row.id for row in store.nights(suite, "finished") if row.date == date), None)
+    return store.night(found) if found else None
 
 
 def go_on(
@@ -68,8 +69,7 @@ def go_on(
     store.save_night(night)
     try:
         found = measured(store, night, seams, away)
-        before = [each for each in store.nights() if each.suite == night.suite and each.date < night.date]
-        silent = gaps(night.planned, found.done, found.why, before)
+        silent = gaps(night.planned, found.done, found.why, last_before(store, night.suite, night.date))
         night = replace(night, gaps=silent, spent_s=found.spent_s)
         if not found.values:
             reasons = "; ".join(dict.fromkeys(f"{gap.planned.device}: {gap.why}" for gap in silent[:3]))

@@ -39,6 +39,12 @@ def _nightly(suite: Suite, path: Path) -> tuple[Suite, Nightly]:
     return suite, suite.nightly
 
 
+def last_before(store: Store, suite: str, date: str) -> list[Night]:
+    """Return the last finished night of a suite before a date, if there is one."""
+    found = next((row.id for row in store.nights(suite, "finished") if row.date < date), None)
+    return [store.night(found)] if found else []
+
+
 def date_in(zone: str, utc: str) -> str:
     """Return the date of a moment (ISO 8601, UTC) in a time zone."""
     return datetime.fromisoformat(utc).astimezone(ZoneInfo(zone)).date().isoformat()
@@ -63,9 +69,9 @@ def planned_night(
         for priority, (name, line) in enumerate(order, start=1)
         for device in devices
     ]
-    before = [each for each in store.nights() if each.suite == suite.name and each.status == "finished"]
-    gone = vanished(planned, before)
     date = date_in(nightly.zone, utc)
+    before = last_before(store, suite.name, date)
+    gone = vanished(planned, before)
     night = Night(
         id=new_run_id(),
         started_utc=utc,

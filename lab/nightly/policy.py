@@ -40,10 +40,10 @@ def dry_run(
     A regression that a comparison confirmed counts as an alert if the policy passes it on and it is at least the
     policy's `least`. Screens are run again on the stored figures, unless `screen` is given. Raises `StoreError`.
     """
-    finished = [night for night in store.nights() if night.status == "finished"]
-    alike = [each for each in finished if (each.suite, each.demo) == (finished[0].suite, finished[0].demo)]
+    finished = store.nights(status="finished")
+    alike = [row.id for row in finished if row.suite == finished[0].suite][:nights]
     look = screen or screening(store)
-    return tuple(_dry(night, policy, look(night, policy)) for night in reversed(alike[:nights]))
+    return tuple(_dry(night, policy, look(night, policy)) for night in map(store.night, reversed(alike)))
 
 
 def screening(store: Store) -> Screening:

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from lab.nightly.history import Past
+from lab.nightly.history import RECENT, Past
 from lab.nightly.seen import Seen, break_of, builds_at, drawn, seen_of
 from lab.nightly.suspect import Suspect
 from lab.records import BuildAt, Finding, Incident, Night, Outcome, Screen, Series, Value
@@ -21,9 +21,6 @@ from lab.stats.sample import Floats
 
 LEAST_NIGHTS = 5
 """Fewest nights before a series is screened; with fewer, a new build is compared with the last one at once."""
-
-NEW_NIGHTS = 14
-"""Nights for which a step counts as new. A judgement: one that is confirmed is an incident by then."""
 
 NEAR = 3
 """Nights by which two sightings of one step may differ: the tolerance of `benchmarks/changes.py`."""
@@ -152,7 +149,7 @@ def _noticed(
     if seen.many < LEAST_NIGHTS:
         return _without_history(plain, seen, known, date)
     at = seen.start + looked.step.index if looked.step else None
-    if at is not None and (len(past.nights) - at > NEW_NIGHTS or _is_settled(at, settled)):
+    if at is not None and (len(past.dates) - at > RECENT or _is_settled(at, settled)):
         at = None
     screens: list[Screen] = ["tonight"] if looked.unusual else []
     screens += ["steps"] if at is not None else []
@@ -190,7 +187,7 @@ def _settled(past: Past) -> Mapping[Series, Sequence[tuple[int, bool]]]:
     """Return series -> (index of the night of a step, whether it is settled) for the last nights' findings."""
     place = {date: i for i, date in enumerate(past.dates)}
     found: dict[Series, list[tuple[int, bool]]] = {}
-    for night in past.nights[-NEW_NIGHTS:]:
+    for night in past.recent:
         for finding in night.findings:
             at = place.get(finding.since, len(place))
             found.setdefault(finding.series, []).append((at, finding.outcome in SETTLED))

@@ -56,7 +56,7 @@ class Seen:
 
 def seen_of(value: Value, past: Past, incidents: Iterable[Incident]) -> Seen:
     """Return a series with the part of its past that tonight may be compared with."""
-    history = past.series.get(value.series) or _nothing(len(past.nights))
+    history = past.series.get(value.series) or _nothing(len(past.dates))
     here = next((i for i, each in enumerate(past.contexts) if each == value.context), -2)
     other = np.flatnonzero((history.contexts != here) & (history.contexts >= 0))
     start = int(other[-1]) + 1 if len(other) else 0
@@ -93,7 +93,7 @@ def builds_at(seen: Seen, past: Past, at: int, date: str) -> tuple[BuildAt | Non
 
 def break_of(seen: Seen, past: Past) -> str:
     """Return what broke the history off, as the end of a sentence."""
-    if not 0 < seen.start <= len(past.nights):
+    if not 0 < seen.start <= len(past.dates):
         return ""
     code = int(seen.history.contexts[seen.start - 1])
     changed = _changed_facts(past.contexts[code], seen.value.context) if code >= 0 else ""
@@ -110,7 +110,7 @@ def drawn(seen: Seen, past: Past, date: str) -> tuple[Point, ...]:
     points: list[Point] = []
     context: Mapping[str, str] | None = None
     history = seen.history
-    for i in range(max(0, len(past.nights) - DRAWN), len(past.nights)):
+    for i in range(max(0, len(past.dates) - DRAWN), len(past.dates)):
         if not math.isfinite(history.values[i]):
             continue
         now = past.contexts[int(history.contexts[i])]

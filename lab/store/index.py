@@ -19,11 +19,11 @@ from lab.identifiers import now_utc
 from lab.records import Comparison, Trial
 from lab.store import rows
 from lab.store.database import Unusable, engine_of, errors, place, remedy
-from lab.store.kinds import KINDS, Kind, Record, kind_of
+from lab.store.kinds import KINDS, Kind, NightRow, Record, kind_of
 from lab.store.lines import BuildRow
 from lab.store.raw import RootFile
 from lab.store.saved import Files
-from lab.store.tables import OWNED, RECORDS, builds, medians, metadata, roots, runs, trials, verdicts
+from lab.store.tables import OWNED, RECORDS, builds, medians, metadata, nights, roots, runs, trials, verdicts
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,15 @@ class Index:
             raise Unusable(
                 f"the index {place(self._engine.url)}: a damaged row of {table.name}; {remedy(self._engine)}"
             ) from error
+
+    def nights(self) -> list[NightRow]:
+        """Return the nights of this root, newest first."""
+        columns = [nights.c[name] for name in NightRow.__dataclass_fields__]
+        query = (
+            sa.select(*columns).where(self._mine(nights)).order_by(nights.c.started_utc.desc(), nights.c.id.desc())
+        )
+        with self._reading() as connection:
+            return [NightRow(**row) for row in connection.execute(query).mappings()]
 
     def finished(self, kind: Kind[Record]) -> set[str]:
         """Return the ids of the records that are finished: these change no more."""

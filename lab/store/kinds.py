@@ -72,6 +72,17 @@ class Kind(Generic[Record]):
         return self.model.model_validate_json(document).record
 
 
+@dataclass(frozen=True)
+class NightRow:
+    """A night in a list, without its findings: a year of nights with all of theirs takes a gigabyte."""
+
+    id: str
+    date: str
+    suite: str
+    started_utc: str
+    status: str
+
+
 RUNS: Kind[Run] = Kind("run", RunFile)
 COMPARISONS: Kind[Comparison] = Kind("comparison", ComparisonFile)
 SELFCHECKS: Kind[SelfCheck] = Kind("self-check", SelfCheckFile)

@@ -34,7 +34,7 @@ from lab.identifiers import now_utc
 from lab.records import Comparison, Incident, Night, Run, SelfCheck, Trial, Value
 from lab.store import events, glance, lines, saved, seal, shelf
 from lab.store.cache import Cache
-from lab.store.kinds import COMPARISONS, INCIDENTS, NIGHTS, RUNS, SELFCHECKS, Kind, Record
+from lab.store.kinds import COMPARISONS, INCIDENTS, NIGHTS, RUNS, SELFCHECKS, Kind, NightRow, Record
 from lab.store.lines import BuildRow
 from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
@@ -227,12 +227,20 @@ class Store:
 
         Raises `StoreError` when there is none.
         """
-        found = [each for each in self.nights() if text in (each.date, "last")]
-        return found[0] if found else self._find(NIGHTS, text)
+        found = [each.id for each in self.nights() if text in (each.date, "last")]
+        return NIGHTS.read(self.root, found[0]) if found else self._find(NIGHTS, text)
 
-    def nights(self) -> list[Night]:
-        """Return the nights of this root, newest first."""
-        return self._listed(NIGHTS, None)
+    def nights(self, suite: str | None = None, status: str | None = None) -> list[NightRow]:
+        """Return the nights of this root, or those of a suite or with a status, newest first."""
+        try:
+            rows = self._cache.read(lambda index: index.nights())
+        except StoreError as error:
+            self._cache.warn(error, "lists are read from the files, which takes longer")
+            found = saved.records(NIGHTS, self.root, NIGHTS.ids(self.root))
+            names = NightRow.__dataclass_fields__
+            rows = [NightRow(**{name: getattr(each, name) for name in names}) for each in found]
+            rows.sort(key=lambda row: (row.started_utc, row.id), reverse=True)
+        return [row for row in rows if suite in (None, row.suite) and status in (None, row.status)]
 
     def save_values(self, night_id: str, found: Sequence[Value]) -> None:
         """Save the figures of a night; raise `DiskFull` and `StoreError`."""

@@ -37,7 +37,7 @@ def test_everything_is_marked_as_a_demonstration(root: Path) -> None:
     """Nights and incidents by their mark, runs by the kind of their device."""
     store = Store(root)
 
-    assert [night.demo for night in store.nights()] == [True] * NIGHTS
+    assert [store.night(row.id).demo for row in store.nights()] == [True] * NIGHTS
     assert {incident.demo for incident in store.incidents()} == {True}
     assert {run.context.facts["device_kind"] for run in store.runs()} == {"simulated"}
 

@@ -69,7 +69,7 @@ def test_a_night_whose_figures_are_lost_is_left_out(tmp_path: Path, caplog: pyte
     with caplog.at_level(logging.WARNING):
         past = past_of(store, night())
 
-    assert len(past.nights) == 1
+    assert past.dates == ("2026-11-01",)
     assert "values.parquet: could not be read" in caplog.text
 
 
@@ -77,4 +77,4 @@ def test_without_a_night_before_there_is_no_past(tmp_path: Path) -> None:
     """Not an error: the first night."""
     past = past_of(Store(tmp_path), night())
 
-    assert (past.nights, past.series) == ((), {})
+    assert (past.dates, past.series) == ((), {})

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.nightly.history import History, Past
+from lab.nightly.history import RECENT, History, Past
 from lab.nightly.screen import Known, Screened, screened
 from lab.records import BuildAt, Finding, Incident, Night, Outcome, Planned, Value
 from lab.scenario.nights import Policy
@@ -42,7 +42,9 @@ def past_of(
         replace(night(), date=day, findings=(findings[i],) if findings and i in findings else ())
         for i, day in enumerate(days(many))
     ]
-    return Past(tuple(nights), {SERIES: history}, BUILDS, (CONTEXT, {**CONTEXT, "os": "13"}))
+    return Past(
+        tuple(days(many)), {SERIES: history}, BUILDS, (CONTEXT, {**CONTEXT, "os": "13"}), tuple(nights[-RECENT:])
+    )
 
 
 def quiet(many: int, level: float = 412.0) -> list[float]:
