@@ -1,8 +1,8 @@
 """Judging 10,000 series of 365 nights: wall-clock time and peak memory of one process and its workers.
 
 The nights are made up (log-normal noise of 2 %, a new build every night, a step of 10 % in one series of a
-hundred, 500 findings a night) and saved through the store. Judging reads the history back and runs both screens and the search for
-drifts. Nothing is confirmed: that takes devices, not cores.
+hundred, 500 findings a night) and saved through the store. Judging reads the history back and runs both screens
+and the search for drifts. Nothing is confirmed: that takes devices, not cores.
 """
 
 from __future__ import annotations

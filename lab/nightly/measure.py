@@ -71,18 +71,20 @@ class _Work:
     away: dict[str, str]
     runs: dict[tuple[str, str, str], Run]
     failed: dict[Planned, str] = field(default_factory=dict)
+    costs_s: dict[str, float] = field(default_factory=dict)
 
     def run_of(self, plan: Planned) -> Run | None:
         """Return the run of a plan."""
         return self.runs.get((plan.scenario, plan.line, plan.device))
 
     def note(self, run: Run) -> None:
-        """Remember a run that was begun or measured."""
+        """Remember a run that was begun or measured, and the device-seconds that it took."""
         self.runs[run.scenario, run.build_line, run.device] = run
+        self.costs_s[run.id] = cost_s(self.store.trials(run.id))
 
     def spent_s(self, device: str) -> float:
         """Return the device-seconds that a device has measured tonight."""
-        return sum(cost_s(self.store.trials(run.id)) for run in self.runs.values() if run.device == device)
+        return sum(self.costs_s[run.id] for run in self.runs.values() if run.device == device)
 
     def lacks(self, plan: Planned) -> bool:
         """Tell whether a plan is to be measured now."""
