@@ -13,7 +13,8 @@
     │       ├── WrongFile        a pipe, a device or a folder where a file belongs
     │       └── DeviceBusy       another lab is using it, or the cores it shares; no fault of the device
     ├── RunError                 a run that cannot continue, or had too little that was valid
-    │   └── LabFailed            a fault of the lab itself, while it measured on one device
+    │   ├── LabFailed            a fault of the lab itself, while it measured on one device
+    │   └── NotAccepted          a device that may not judge builds: it does not repeat its own reference cell
     ├── Incomparable             two sides that differ beyond the dimension compared
     ├── StoreError               results that cannot be written or read
     │   └── DiskFull             no space left; everything saved before is safe
@@ -79,6 +80,10 @@ class RunError(LabError):
 
 class LabFailed(RunError):  # noqa: N818 - the words of the design
     """The lab itself failed while it measured on one device; the others go on."""
+
+
+class NotAccepted(RunError):  # noqa: N818 - the words of the design
+    """A device that does not repeat its own reference cell, and so may not judge builds."""
 
 
 class Incomparable(LabError):  # noqa: N818 - the words of the design

@@ -57,9 +57,7 @@ def bisect(
     ] = None,
     budget: Annotated[
         float,
-        typer.Option(
-            min=1, callback=finite, help="Device-seconds for all comparisons, those that were known included."
-        ),
+        typer.Option(min=1, callback=finite, help="Device-seconds for all comparisons, including reused ones."),
     ] = BUDGET_S,
     profile: Annotated[
         Profile, typer.Option(help="How much the lab changes on a phone, as for `lab run`.")

@@ -39,7 +39,7 @@ def bundle(
     the builds. Serial numbers and paths may stand in it: look through it before you send it. The builds
     themselves are not in it. Unpacked into a data root, `lab reindex` lists it there.
 
-    `lab bundle verify FILE` reads every byte, unpacks nothing, and refuses a file of which one byte has changed.
+    `lab bundle verify FILE` reads every byte, unpacks nothing, and rejects the file if a single byte has changed.
     That shows damage and edits, but not who wrote it: to prove that, send the SHA-256 that is printed here in
     another way.
     """

@@ -129,7 +129,7 @@ def expected(incident: Id, note: Note, owner: Owner = "", data: Data = DATA) -> 
 
 @incidents.command(epilog='Example: `lab incidents invalid last --note "the phone lay in the sun"`')
 def invalid(incident: Id, note: Note, owner: Owner = "", data: Data = DATA) -> None:
-    """Close an incident: it was a false alarm. The same step is not told again, a further one is."""
+    """Close an incident: it was a false alarm. The same step is not reported again; a later one is."""
     _act(data, incident, "invalid", note, owner)
 
 

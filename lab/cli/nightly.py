@@ -54,7 +54,7 @@ def night(
     ] = None,
     *,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Device time for measuring, instead of the suite's.")
+        float | None, typer.Option(min=0.1, help="Minutes of measuring on each device, instead of the suite's.")
     ] = None,
     resume: Annotated[
         bool,
@@ -127,7 +127,7 @@ def _measure(
     """Return tonight's night, finished: a new one, the one that was cut, or with `resume` the one that is done."""
     suite, own = nightly_suite(path)
     terms = terms_of(store, wait, tell=tell)
-    cut = to_resume(store, suite.name) if resume else None
+    cut = to_resume(store, suite.name, now_utc()) if resume else None
     if resume and cut is None and (done := finished_on(store, suite.name, date_in(own.zone, now_utc()))):
         tell(f"The night of {done.date} is done. Without --resume it would be measured again")
         return done
@@ -153,6 +153,8 @@ def _tell(store: Store, done: Night) -> None:
     """Print a night's report, and write it in every format."""
     values = store.values(done.id)
     Terminal().print(render_terminal(view_of(done, values)))
-    written = write_reports(store.root / "reports" / done.date, done, values)
+    alone = len({row.suite for row in store.nights() if row.date == done.date}) == 1
+    folder = done.date if alone else f"{done.date}-{done.suite}"  # two suites a night keep a report each
+    written = write_reports(store.root / "reports" / folder, done, values)
     for path in written:
         typer.echo(f"Wrote {path}")

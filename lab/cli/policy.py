@@ -43,7 +43,7 @@ def dry_run(
     nights: Annotated[int, typer.Option(min=1, help="How many of the last nights.")] = 30,
     data: Data = DATA,
 ) -> None:
-    """Say what the last nights would have looked at again, and alerted, under another policy. Measures nothing.
+    """Show what the last nights would have measured again and alerted on under another policy. Measures nothing.
 
     Screens are run again on the stored figures. What a comparison confirmed stays its evidence; a suspect that
     nobody measured again can only be counted.

@@ -18,7 +18,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lab.device.book import Book
-from lab.errors import RunError
+from lab.errors import NotAccepted
 from lab.identifiers import seconds
 from lab.records import ACCEPTANCE, UNGATED, Run, Trial
 from lab.records.telling import shares, stated
@@ -126,7 +126,7 @@ def accept(
             f"`lab explain {run.id[:13]}` says of each try whether it was used.",
         ]
         refusal = f"{_refusal(bench, tries, known, len(trials), _lost(trials, scenario.metric))}."
-        raise RunError("\n".join([refusal, " ".join(steps), *filter(None, [instead])]))
+        raise NotAccepted("\n".join([refusal, " ".join(steps), *filter(None, [instead])]))
     median = trial_median(tries)
     away = "" if known is None else f" ({100 * (median / known.median_s - 1):+.1f} % from its reference)"
     tell(f"{name}: accepted, its reference cell took {1000 * median:.3g} ms{away}")

@@ -145,7 +145,7 @@ def bisect(
 
 @dataclass(frozen=True)
 class _Found:
-    """What a comparison found of a build: its verdict and its change, and what kept it from a verdict."""
+    """The result of a comparison for a build: its verdict and its change, and what kept it from a verdict."""
 
     verdict: Verdict
     change: Interval | None

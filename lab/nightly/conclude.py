@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from lab.identifiers import new_run_id, now_utc
 from lab.nightly.across import across
-from lab.nightly.alarm import confirms, same_way
+from lab.nightly.alarm import confirms
 from lab.nightly.coverage import noisy
 from lab.nightly.figures import KIND
 from lab.nightly.history import past_of
@@ -36,8 +36,9 @@ _ADVICE: Mapping[Outcome, str] = {
     "suspected": "measure it again: `lab compare {good} {new} --scenario {scenario} --device {device}`",
     "cannot tell": "measure more pairs, or on another phone: `lab compare {good} {new} --scenario {scenario} "
     "--device {device} --all-pairs`",
-    "not reproduced": "nothing to do; should it be noticed again, compare on another phone",
-    "improved": "nothing to do; `lab builds baseline {line} {new}` makes others be judged against it",
+    "not reproduced": "nothing to do; if a screen notices it again, compare on another phone",
+    "improved": "nothing to do; `lab builds baseline {line} {new}` makes it the build that later ones are "
+    "judged against",
 }
 
 
@@ -86,10 +87,12 @@ def conclude(
     )
     caused = {each.series: each for each in now.findings}
     findings = [caused.get(each.series, each) for each in findings]
-    outcomes = {each.series: each.outcome for each in judged}
+    stand = {each.id: each for each in (*incidents, *now.changed)}
+    closed = {each.series for each in findings if each.incident and stand[each.incident].status not in OPEN}
+    findings = [replace(each, outcome="known") if each.series in closed else each for each in findings]
+    outcomes = {each.series: each.outcome for each in judged} | dict.fromkeys(closed, "known")
     told = [replace(each, outcome=outcomes.get(each.series, each.outcome)) for each in found.values]
     counts = Counter(each.outcome for each in told)
-    stand = {each.id: each for each in (*incidents, *now.changed)}
     ended = replace(
         night,
         ended_utc=utc(),
@@ -137,13 +140,13 @@ def _judge(
         return _Judged(series, "known")
     outcome = _OF_VERDICT.get(verdict, "suspected")
     if measured and outcome in ("regressed", "improved") and not confirms(suspect, measured.verdict):
-        outcome = "cannot tell" if same_way(suspect, measured.verdict) else "not reproduced"
+        outcome = "cannot tell"
     change = measured.verdict.change if measured else None
     if not suspect.screens and outcome not in ("regressed", "improved"):
         return _Judged(series, "no change seen" if outcome == "not reproduced" else "no history")
     if change is not None and outcome in ("regressed", "improved") and not beyond(change.estimate, policy.least):
         return _Judged(series, "no change seen")
-    failure = confirmation.failure if confirmation else "the time for confirming was over"
+    failure = confirmation.failure if confirmation else "the time for confirming was used up"
     why = _why(suspect, measured, failure or (cell.verdict.why if cell else "nothing was measured"), moved)
     finding = finding_of(suspect, outcome, why, _advice(suspect, outcome))
     if measured is None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from lab.compare.comparison import BUDGET_S, Side, measure, next_run, open_comparison, reopen, runs_of
-from lab.errors import LabError, StoreError
+from lab.errors import DeviceError, LabError, NotAccepted, StoreError
 from lab.identifiers import now_utc
 from lab.nightly.measure import Seams, first_line
 from lab.nightly.stages import moved_stages
@@ -19,6 +19,7 @@ from lab.run.resume import scenario_of
 from lab.stats.pairs import cost_s, ratios_by_block
 from lab.stats.sample import medians_by_block
 from lab.store import Store
+from lab.store.kinds import COMPARISONS
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,10 @@ class Confirmer:
     def __call__(self, suspects: Sequence[Suspect], budget_s: float) -> Iterator[Confirmation]:
         """Yield what each comparison found; none is begun after `budget_s` device-seconds.
 
-        What this night compared already is not measured again. A device that refuses to judge is left alone from
-        then on. Raises `StoreError` and `DiskFull`.
+        Comparisons that this night finished are reused. A device that is gone, or may not
+        judge builds, is not tried again. Raises `StoreError` and `DiskFull`.
         """
-        done = [each for each in self.store.comparisons() if each.night == self.night.id]
+        done = list(self._begun())
         refused: dict[str, str] = {}
         left_s = budget_s
         for group in groups(suspects):
@@ -50,14 +51,21 @@ class Confirmer:
                     continue
             found = self._compared(group, known, min(left_s, BUDGET_S))
             left_s -= found.spent_s
-            if found.failure and not any(each.ratios for each in found.cells.values()):
+            if found.gone:
                 refused[device] = found.failure
             yield found
+
+    def _begun(self) -> Iterator[Comparison]:
+        """Yield the comparisons that this night began."""
+        for each in COMPARISONS.ids(self.store.root):
+            if each >= self.night.id and (found := self.store.comparison(each)).night == self.night.id:  # UUIDv7
+                yield found
 
     def _answers(self, comparison: Comparison, group: Sequence[Suspect]) -> bool:
         """Tell whether a comparison of this night was begun for these suspects."""
         series = group[0].value.series
-        if (comparison.scenario, comparison.device) != (series.scenario, series.device) or not comparison.cells:
+        same = (comparison.scenario, comparison.device) == (series.scenario, series.device)
+        if not same or not comparison.baseline_run:  # one that was refused has no runs
             return False
         runs = runs_of(self.store, comparison)
         builds = runs["baseline"].build, runs["candidate"].build
@@ -65,7 +73,7 @@ class Confirmer:
         return builds == pair_of(group) and {each.value.series.cell for each in group} <= cells
 
     def _compared(self, group: tuple[Suspect, ...], known: Comparison | None, budget_s: float) -> Confirmation:
-        comparison, failure = known, ""
+        comparison, failure, gone = known, "", False
         try:
             sides = self._sides(group) if comparison is None else self._again(comparison)
             if comparison is None:
@@ -83,10 +91,11 @@ class Confirmer:
             raise
         except LabError as error:
             failure = first_line(error)
+            gone = isinstance(error, DeviceError | NotAccepted)
             log.info("not confirmed: %s", error)
         if comparison is None:
-            return Confirmation(group, "", {}, 0.0, failure)
-        return self._found(group, self.store.comparison(comparison.id), failure)
+            return Confirmation(group, "", {}, 0.0, failure, gone)
+        return replace(self._found(group, self.store.comparison(comparison.id), failure), gone=gone)
 
     def _sides(self, group: Sequence[Suspect]) -> tuple[Side, Side]:
         """Return the last good build and tonight's, to be measured in the cells of the suspects alone."""

@@ -1,4 +1,4 @@
-"""What a night did not measure, and nights that are not worth a list. Pure: no I/O."""
+"""The gaps of a night, and the test for a noisy night. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from lab.records import Finding, Gap, Night, Outcome, Planned
 
-TIME_OVER = "the time was over"
+TIME_OVER = "the measuring time was used up"
 """The reason of whatever has no other."""
 
 FORGOTTEN_NIGHTS = 14
@@ -68,7 +68,7 @@ def missed(before: Sequence[Night], date: str) -> str:
 
 
 def noisy(findings: Sequence[Finding], last: Night | None) -> bool:
-    """Return whether most of tonight's suspects were none last night and did not confirm: noise, not news."""
+    """Return whether most of tonight's suspects are new since last night and did not confirm."""
     suspects = [each for each in findings if each.screens]
     known = {each.series for each in last.findings if each.screens} if last else set()
     new = [each for each in suspects if each.outcome in UNCONFIRMED and each.series not in known]

@@ -40,7 +40,7 @@ BEGINS = time(1, tzinfo=UTC)
 """When a night begins."""
 
 TOLD_NIGHTS = 15
-"""Nights after which the progress is told again."""
+"""Nights between two progress messages."""
 
 NOISE = Path(__file__).with_name("demo_noise.json")
 
@@ -73,7 +73,9 @@ def main() -> int:
     typer.echo("\n".join(f"  {words}" for words in world.injected()))
     typer.echo("\n".join(f"Wrote {path}" for path in written))
     data = shlex.quote(str(arguments.data))
-    typer.echo(f"Any night again: `lab nightly report DATE --data {data}`, {nights[0].date} to {night.date}")
+    typer.echo(
+        f"To print any night from {nights[0].date} to {night.date}: `lab nightly report DATE --data {data}`"
+    )
     return 0
 
 
@@ -90,7 +92,7 @@ def fill(
 ) -> list[Night]:
     """Fill a new data root with nights, of which the last begins at `last`, and return them.
 
-    `tell` hears of the progress. Raises `StoreError` for a data root that holds records already.
+    `tell` receives progress messages. Raises `StoreError` for a data root that holds records already.
     """
     store = Store(root)
     if store.nights() or store.runs():

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +54,11 @@ class Past:
     builds: tuple[BuildAt, ...]
     contexts: tuple[Mapping[str, str], ...]
     recent: tuple[Night, ...] = ()
+
+    @cached_property
+    def context_codes(self) -> Mapping[frozenset[tuple[str, str]], int]:
+        """The index of each context in `contexts`, by its facts."""
+        return {frozenset(each.items()): i for i, each in enumerate(self.contexts)}
 
 
 def past_of(store: Store, night: Night) -> Past:

@@ -28,7 +28,7 @@ _FROM: Mapping[Act, tuple[State, ...]] = {
 
 @dataclass(frozen=True)
 class Settled:
-    """The incidents that a night changed, its regressed findings with their incident, and the ids to alert of."""
+    """The incidents that a night changed, its regressed findings with their incident, and the ids to alert on."""
 
     changed: tuple[Incident, ...]
     findings: tuple[Finding, ...]
@@ -50,7 +50,7 @@ def settled(
     `back_to_normal` holds a series, the id of the comparison that found tonight's build no worse than the
     incident's good one, and a sentence. Findings are taken in the order of their bad build, which gives the fewest
     incidents: the greedy choice for points that stab intervals. A night that is settled again changes nothing, and
-    alerts of the same incidents.
+    alerts on the same incidents.
     """
     before = {each.id: each for each in incidents if each.demo == demo}
     book, cause_of, worse = dict(before), dict[Series, str](), dict[str, list[Series]]()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
-from lab.errors import BuildError, DeviceError, LabError, LabFailed, RunError, StoreError
+from lab.errors import BuildError, DeviceError, LabError, LabFailed, RunError, ScenarioError, StoreError
 from lab.nightly.figures import figures_of
 from lab.nightly.places import BenchOn
 from lab.records import Night, Planned, Run, Value
@@ -54,7 +54,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Seams:
-    """What a night measures with: a scenario of its suite by name, benches, a display, and the terms of turns."""
+    """The means by which a night measures: its scenarios by name, benches, a display, and the terms of turns."""
 
     scenario: Callable[[str], Scenario]
     bench_on: BenchOn
@@ -124,19 +124,24 @@ def runs_of(store: Store, night: Night) -> Iterator[Run]:
 
 def _measure(work: _Work, plans: Sequence[Planned], seams: Seams) -> None:
     """Measure one scenario with one line's build on some devices; failures are noted, not raised."""
-    chosen, build = seams.scenario(plans[0].scenario), work.night.builds[plans[0].line]
-    benches, terms = [], seams.terms
+    build, benches, terms = work.night.builds[plans[0].line], [], seams.terms
+    try:
+        chosen = seams.scenario(plans[0].scenario)
+    except ScenarioError as error:  # changed since the night began
+        work.failed |= dict.fromkeys(plans, first_line(error))
+        return
+    by_device: dict[str, Planned] = {}
     for plan in plans:
         try:
             cut = work.run_of(plan)
             benches.append(seams.bench_on(plan.device, build.id, cut.id if cut else ""))
+            by_device[benches[-1].device.identity.name] = plan
         except BuildError as error:
             work.failed[plan] = first_line(error)
         except DeviceError as error:
             work.away[plan.device] = first_line(error)
     if not benches:
         return
-    by_device = {plan.device: plan for plan in plans}
 
     def begin(scenario: Scenario, bench: Bench) -> Run:
         """Return the run to go on with: the one that was cut, or a new one."""

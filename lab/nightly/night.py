@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from lab.errors import LabError, RunError, StoreError
@@ -23,6 +24,10 @@ from lab.store import Store
 log = logging.getLogger(__name__)
 
 
+RESUMED_H = 18
+"""Hours after its beginning for which a cut night is resumed. A judgement: then the next one is due."""
+
+
 @contextmanager
 def the_only_nightly(store: Store) -> Iterator[None]:
     """Hold the data root for one nightly; raises `RunError` if another one is at work in it."""
@@ -37,10 +42,13 @@ def the_only_nightly(store: Store) -> Iterator[None]:
         yield
 
 
-def to_resume(store: Store, suite: str) -> Night | None:
-    """Return the newest night of a suite if it did not come to its end; None otherwise."""
+def to_resume(store: Store, suite: str, utc: str) -> Night | None:
+    """Return the newest night of a suite if it did not come to its end and is not too old; None otherwise."""
     newest = next(iter(store.nights(suite)), None)
-    return store.night(newest.id) if newest is not None and newest.status != "finished" else None
+    if newest is None or newest.status == "finished":
+        return None
+    age = datetime.fromisoformat(utc) - datetime.fromisoformat(newest.started_utc)
+    return store.night(newest.id) if age < timedelta(hours=RESUMED_H) else None
 
 
 def finished_on(store: Store, suite: str, date: str) -> Night | None:
@@ -84,7 +92,7 @@ def go_on(
 
 
 def _mark(store: Store, night: Night, status: Literal["interrupted", "failed"], utc: str) -> None:
-    """Mark a night that did not come to its end; what hinders that is no news after what ended it."""
+    """Mark a night that did not come to its end. Log an error in doing so: the first error matters more."""
     try:
         store.save_night(replace(night, status=status, ended_utc=utc))
     except (StoreError, LabError) as error:

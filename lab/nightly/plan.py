@@ -36,6 +36,11 @@ def _nightly(suite: Suite, path: Path) -> tuple[Suite, Nightly]:
             f"{path}: suite {suite.name} has no table [nightly], which names the lines to measure each night; "
             "scenarios/nightly.toml has one, docs/nightly.md lists its keys"
         )
+    if suite.nightly.anchor in suite.nightly.lines:
+        raise ScenarioError(
+            f"{path}: [nightly] 'anchor' is {suite.nightly.anchor!r}, which is among 'lines' too: the anchor is "
+            "the same build every night; name a line that gets no new builds, or leave the anchor out"
+        )
     return suite, suite.nightly
 
 
@@ -125,7 +130,9 @@ def devices_named(store: Store, text: str, tell: Callable[[str], None]) -> tuple
             names |= dict.fromkeys(each.identity.name for each in devices_of(store, word, tell=tell))
         except DeviceError as error:
             first = first or error
-            names[word], away[word] = None, str(error).splitlines()[0]
+            tell(f"left out: {word}: {str(error).splitlines()[0]}")
+            if word != "all" and not word.startswith("soc:"):  # these name no device: what they miss has vanished
+                names[word], away[word] = None, str(error).splitlines()[0]
     if first is not None and len(away) == len(names):
         raise first
     return list(names), away

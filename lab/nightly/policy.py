@@ -1,4 +1,4 @@
-"""Another policy tried on nights that were measured: what it would have looked at again, and alerted of."""
+"""Another policy tried on nights that were measured: what it would have looked at again, and alerted on."""
 
 from __future__ import annotations
 

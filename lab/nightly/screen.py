@@ -13,7 +13,7 @@ import numpy as np
 from lab.nightly.history import RECENT, Past
 from lab.nightly.seen import Seen, break_of, builds_at, drawn, seen_of
 from lab.nightly.suspect import Suspect
-from lab.records import BuildAt, Finding, Incident, Night, Outcome, Screen, Series, Value
+from lab.records import BuildAt, Finding, Incident, Member, Night, Outcome, Screen, Series, Value
 from lab.records.telling import number_of, percent
 from lab.scenario.nights import Policy
 from lab.stats.changes import Step, Trend, Unusual, find_steps, find_trend, tonight
@@ -55,7 +55,7 @@ class _Looked:
 
 @dataclass(frozen=True)
 class Known:
-    """What a night's figures are judged by: the past, incidents, thresholds, and the baseline of each line.
+    """The facts by which a night's figures are judged: past, incidents, thresholds, and each line's baseline.
 
     A baseline is what a build without history is compared with.
     """
@@ -72,7 +72,11 @@ def screened(values: Sequence[Value], known: Known, night: Night) -> Screened:
     A new build's figures are held against the last nights (`tonight`), and every series is searched for a new step
     (`steps`). A history begins again where its context changed or a known incident began.
     """
-    seen = [seen_of(value, known.past, known.incidents) for value in values]
+    of: dict[Series, list[tuple[Incident, Member]]] = {}
+    for incident in known.incidents:
+        for member in incident.members:
+            of.setdefault(member.series, []).append((incident, member))
+    seen = [seen_of(value, known.past, of.get(value.series, ())) for value in values]
     order = {(each.scenario, each.line, each.device): each for each in night.planned}
     settled = _settled(known.past)
     told: list[Value] = []
@@ -83,7 +87,9 @@ def screened(values: Sequence[Value], known: Known, night: Night) -> Screened:
         plan = order.get((series.scenario, series.line, series.device))
         found = _noticed(each, looked, known, night.date, settled.get(series, ()))
         if isinstance(found, Suspect) and plan is not None and plan.anchor:
-            found = _not_the_build(found, "the anchor is the same build every night")
+            found = None  # somebody chose another anchor: a change of the device has the same build on both sides
+        if found is not None:
+            found = replace(found, history=drawn(each, known.past, night.date))
         value = replace(each.value, usual=each.usual(known.policy.nights), nights=each.many)
         if isinstance(found, Suspect):
             suspects.append(replace(found, value=value, priority=plan.priority if plan else len(order)))
@@ -115,13 +121,16 @@ def _look(seen: Sequence[Seen], policy: Policy) -> Iterable[_Looked]:
 
 def _looked(of: tuple[Floats, float, bool], *, policy: Policy) -> _Looked:
     nights, value, changed = of
-    if np.isfinite(nights).sum() < LEAST_NIGHTS:
+    known = nights[np.isfinite(nights)]
+    if len(known) < LEAST_NIGHTS:
         return _Looked()
     whole = [*nights.tolist(), value]
     steps = find_steps(whole)
     step = steps[-1] if steps and beyond(steps[-1].ratio, policy.least) else None
     level = nights[steps[-1].index :] if steps else nights  # the level that tonight is held against
-    unusual = tonight([value], level[-policy.nights :].tolist(), share=policy.share) if changed else None
+    level = level[np.isfinite(level)]
+    level = (level if len(level) >= LEAST_NIGHTS else known)[-policy.nights :]
+    unusual = tonight([value], level.tolist(), share=policy.share) if changed else None
     if unusual is not None and (unusual.score < 1 or not beyond(unusual.ratio, policy.least / 2)):
         unusual = None  # half: a change of `least` is seen as less of it every other night
     trend = None if steps else find_trend(whole)
@@ -129,10 +138,10 @@ def _looked(of: tuple[Floats, float, bool], *, policy: Policy) -> _Looked:
 
 
 def _noticed(
-    seen: Seen, looked: _Looked, known: Known, date: str, settled: Sequence[tuple[int, bool]]
+    seen: Seen, looked: _Looked, known: Known, date: str, settled: Sequence[_Sighting]
 ) -> Suspect | Finding | None:
     """Return what a screen noticed of a series; None for nothing. `settled` is as :func:`_settled` says."""
-    past, value = known.past, seen.value
+    value = seen.value
     plain = Suspect(
         value=value,
         screens=(),
@@ -143,37 +152,68 @@ def _noticed(
         bad=value.build,
         history=(),
     )
-    if seen.known is not None and (back := _back(seen, seen.known)):
-        plain = replace(plain, score=back, good=seen.known.good, known=seen.known)
-        return replace(plain, history=drawn(seen, past, date))
-    if seen.many < LEAST_NIGHTS:
-        return _without_history(plain, seen, known, date)
-    at = seen.start + looked.step.index if looked.step else None
-    if at is not None and (len(past.dates) - at > RECENT or _is_settled(at, settled)):
-        at = None
+    worsens = looked.unusual is not None and _worse(value, looked.unusual.ratio)
+    if seen.known is not None and not worsens and (back := _back(seen, seen.known)):
+        return replace(plain, score=back, good=seen.known.good, known=seen.known)
+    around = _new_step(seen, looked, known.past, date, settled)
     screens: list[Screen] = ["tonight"] if looked.unusual else []
-    screens += ["steps"] if at is not None else []
-    if not screens and not looked.trend:
-        return None
+    screens += ["steps"] if around else []
+    if seen.many < LEAST_NIGHTS:
+        return _without_history(plain, seen, known)
+    if not screens:
+        return _trend(plain, looked.trend, seen.many + 1) if looked.trend else None
     score = max(looked.unusual.score if looked.unusual else 0.0, 1.0)
-    found = replace(plain, screens=tuple(screens), score=score, history=drawn(seen, past, date))
-    if seen.known is not None and not _worse(found):  # on its way back: is it as good as before the incident?
+    found = replace(plain, screens=tuple(screens), score=score)
+    if seen.known is not None and not _worse(value, value.value / found.usual):  # as good as before the incident?
         return replace(found, good=seen.known.good, known=seen.known)
-    if at is not None and looked.step is not None:
-        good, bad, since = builds_at(seen, past, at, date)
-        found = replace(found, usual=looked.step.before, good=good, bad=bad, since=since)
-        if good is None or good.id in (bad.id, value.build.id):
-            return _not_the_build(found, "the build is the same on both sides of the step")
-    return _trend(found, looked.trend) if looked.trend and not screens else found
+    return _stepped(found, *around, looked.step) if around and looked.step else found
 
 
-def _without_history(plain: Suspect, seen: Seen, known: Known, date: str) -> Suspect | None:
-    """Return a new build that there are too few nights to judge: it is compared with the last one at once."""
-    good = seen.last if seen.last is not None else known.baselines.get(seen.value.series.line)
-    if seen.known is not None or good is None or good.id == seen.value.build.id:
+def _new_step(
+    seen: Seen, looked: _Looked, past: Past, date: str, settled: Sequence[_Sighting]
+) -> tuple[BuildAt | None, BuildAt, str] | None:
+    """Return the builds around a step that is new, and its night; None where there is none."""
+    if looked.step is None:
         return None
+    at = seen.start + looked.step.index
+    good, bad, since = builds_at(seen, past, at, date)
+    same = [each for each in settled if abs(each.at - at) <= NEAR and each.rises == (looked.step.ratio > 1)]
+    done = any(each.settled and _last_night(seen, past, each.good) < at for each in same)
+    old = len(past.dates) - at > RECENT or done or len(same) >= TRIES
+    return None if old else (good, bad, since)
+
+
+def _last_night(seen: Seen, past: Past, build: str) -> int:
+    """Return the index of the last night on which a series was measured with a build; -1 for none."""
+    codes = [i for i, each in enumerate(past.builds) if each.id == build]
+    nights = np.flatnonzero(np.isin(seen.history.builds, codes))
+    return int(nights[-1]) if len(nights) else -1
+
+
+def _stepped(found: Suspect, good: BuildAt | None, bad: BuildAt, since: str, step: Step) -> Suspect | Finding:
+    """Return a suspect whose history has a step; a finding if no build changed there."""
+    found = replace(found, usual=step.before, good=good, bad=bad, since=since)
+    if good is None or good.id in (bad.id, found.value.build.id):
+        return _not_the_build(found, "the build is the same on both sides of the step")
+    return found
+
+
+def _without_history(plain: Suspect, seen: Seen, known: Known) -> Suspect | None:
+    """Return a new build that there are too few nights to judge: it is compared with the last one at once.
+
+    One of a known incident only if it is worse still.
+    """
+    value = seen.value
+    good = seen.last if seen.last is not None else known.baselines.get(value.series.line)
+    if good is None or good.id == value.build.id:
+        return None
+    if seen.known is not None:
+        member = next(each for each in seen.known.members if each.series == value.series)
+        further = value.value / (member.usual * member.change.estimate)
+        if not (_worse(value, further) and beyond(further, known.policy.least)):
+            return None
     words = f"{number_of(seen.many, 'night')} to judge by{break_of(seen, known.past)}"
-    return replace(plain, good=good, breaks=words, history=drawn(seen, known.past, date))
+    return replace(plain, good=good, breaks=words)
 
 
 def _back(seen: Seen, known: Incident) -> float:
@@ -183,20 +223,29 @@ def _back(seen: Seen, known: Incident) -> float:
     return 1.0 - gone if gone < 0.5 else 0.0
 
 
-def _settled(past: Past) -> Mapping[Series, Sequence[tuple[int, bool]]]:
-    """Return series -> (index of the night of a step, whether it is settled) for the last nights' findings."""
+@dataclass(frozen=True)
+class _Sighting:
+    """A step as a night saw it: its index, the good build it was compared with, and its direction.
+
+    It is settled if that comparison had an answer. This holds for a step only if the good build lies before it.
+    """
+
+    at: int
+    good: str
+    rises: bool
+    settled: bool
+
+
+def _settled(past: Past) -> Mapping[Series, Sequence[_Sighting]]:
+    """Return series -> the steps that the last nights saw."""
     place = {date: i for i, date in enumerate(past.dates)}
-    found: dict[Series, list[tuple[int, bool]]] = {}
+    found: dict[Series, list[_Sighting]] = {}
     for night in past.recent:
-        for finding in night.findings:
-            at = place.get(finding.since, len(place))
-            found.setdefault(finding.series, []).append((at, finding.outcome in SETTLED))
+        for each in night.findings:
+            good, at = each.good.id if each.good else "", place.get(each.since, len(place))
+            sighting = _Sighting(at, good, rises=each.value > each.usual, settled=each.outcome in SETTLED)
+            found.setdefault(each.series, []).append(sighting)
     return found
-
-
-def _is_settled(at: int, settled: Sequence[tuple[int, bool]]) -> bool:
-    near = [done for other, done in settled if abs(other - at) <= NEAR]
-    return any(near) or len(near) >= TRIES
 
 
 def _not_the_build(found: Suspect, words: str) -> Finding:
@@ -204,17 +253,17 @@ def _not_the_build(found: Suspect, words: str) -> Finding:
     return finding_of(found, "not the build", words, advice)
 
 
-def _worse(found: Suspect) -> bool:
-    return (found.value.value > found.usual) == (found.value.metric.better == "lower")
+def _worse(value: Value, ratio: float) -> bool:
+    """Return whether a ratio of a metric is a change for the worse."""
+    return (ratio > 1) == (value.metric.better == "lower")
 
 
-def _trend(found: Suspect, trend: Trend) -> Finding | None:
+def _trend(found: Suspect, trend: Trend, nights: int) -> Finding | None:
     """Return a drift for the worse; None for one for the better."""
-    worse = (trend.ratio > 1) == (found.value.metric.better == "lower")
-    if not worse:
+    if not _worse(found.value, trend.ratio):
         return None
     size = percent(abs(trend.ratio - 1))
-    drift = f"it drifted by {size} for the worse over {number_of(len(found.history), 'night')}"
+    drift = f"it drifted by {size} for the worse over {number_of(nights, 'night')}"
     advice = "look at the device's temperature, battery and storage over these nights"
     return finding_of(found, "trend", f"{drift}; no single night did it", advice)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lab.nightly.history import History, Past
 from lab.nightly.incidents import began
-from lab.records import OPEN, BuildAt, Incident, Point, Value
+from lab.records import OPEN, BuildAt, Incident, Member, Point, Value
 from lab.stats.sample import Floats
 
 DRAWN = 60
@@ -54,25 +54,36 @@ class Seen:
         return float(np.median(known[-nights:])) if len(known) else None
 
 
-def seen_of(value: Value, past: Past, incidents: Iterable[Incident]) -> Seen:
-    """Return a series with the part of its past that tonight may be compared with."""
+def seen_of(value: Value, past: Past, of_incidents: Sequence[tuple[Incident, Member]] = ()) -> Seen:
+    """Return a series with the part of its past that tonight may be compared with.
+
+    `of_incidents` are the incidents that it is a member of, the newest first.
+    """
     history = past.series.get(value.series) or _nothing(len(past.dates))
-    here = next((i for i, each in enumerate(past.contexts) if each == value.context), -2)
+    here = past.context_codes.get(frozenset(value.context.items()), -2)
     other = np.flatnonzero((history.contexts != here) & (history.contexts >= 0))
     start = int(other[-1]) + 1 if len(other) else 0
     figures, dates, known = history.values.copy(), np.array(past.dates), None
-    for incident in incidents:
-        member = next((each for each in incident.members if each.series == value.series), None)
-        if member is None:
-            continue
-        if incident.status == "fixed" or member.back:
-            figures[(dates >= incident.night) & (dates < incident.events[-1].night)] = np.nan
-        elif incident.status in (*OPEN, "expected"):
+    for incident, member in of_incidents:
+        for begun, ended in _spoilt(incident, member):
+            figures[(dates >= begun) & (dates < ended)] = np.nan
+        if incident.status in (*OPEN, "expected") and not member.back:
             start = max(start, int(np.searchsorted(dates, began(incident))))
-            known = incident if incident.status in OPEN else known
+            known = known or (incident if incident.status in OPEN else None)  # the newest comes first
     builds = history.builds[history.builds >= 0]
     last = past.builds[int(builds[-1])] if len(builds) else None
     return Seen(value, history, figures, start, last, known)
+
+
+def _spoilt(incident: Incident, member: Member) -> Iterator[tuple[str, str]]:
+    """Yield the stretches of nights (first, and the first good one after) in which an incident spoilt a series."""
+    begun = incident.night if incident.status != "invalid" else ""
+    for event in incident.events:
+        if event.state == "back" and incident.status != "invalid":
+            begun = begun or event.night
+        elif begun and (event.state == "fixed" or (member.back and member.back in event.note)):
+            yield begun, event.night
+            begun = ""
 
 
 def _nothing(nights: int) -> History:

@@ -1,4 +1,4 @@
-"""What a screen passes on to be measured again, and what measuring it again found."""
+"""A suspect, and the result of measuring it again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Measured:
 class Confirmation:
     """The comparison of two builds for some suspects of one scenario, line and device: cell -> what it found.
 
-    `failure` says why it could not be measured or ended early; then `cells` holds what was judged before.
+    `failure` says why it could not be measured or ended early; then `cells` holds what was judged before. The
+    device is `gone` if it can measure nothing more tonight, or may not judge builds.
     """
 
     suspects: tuple[Suspect, ...]
@@ -52,6 +53,7 @@ class Confirmation:
     cells: Mapping[str, Measured]
     spent_s: float
     failure: str = ""
+    gone: bool = False
 
 
 Confirm = Callable[[Sequence[Suspect], float], Iterator[Confirmation]]

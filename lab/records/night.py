@@ -23,13 +23,13 @@ Outcome = Literal[
 ]
 OUTCOMES: Mapping[Outcome, str] = {
     "regressed": "the new build is worse: measured again tonight, in turn with the last good build",
-    "suspected": "a screen noticed a change for the worse; it was not confirmed",
+    "suspected": "a screen noticed a change; there was no time, or no way, to measure it again",
     "cannot tell": "measured again tonight; the pairs do not show whether the build changed it",
-    "not reproduced": "a screen noticed a change; measured again tonight, both builds were equal",
+    "not reproduced": "a screen noticed a change; measured again tonight, the pairs do not show it",
     "not the build": "it changed, but the build did not: look at the device, its software or the lab",
     "trend": "it drifts slowly: no single night or build did it",
     "improved": "the new build is better: measured again tonight, in turn with the last good build",
-    "known": "still at the level of an incident that is open",
+    "known": "explained by an incident that is known",
     "no change seen": "neither screen noticed a change",
     "no history": "too few nights to judge",
 }
@@ -250,9 +250,9 @@ class Night:
 
     `counts` says how many series had each outcome. `noisy` is set where most suspects were new and did not
     confirm; `missed` is a sentence about nights in between that were not measured. `incidents` are those open or
-    changed tonight, as they stood at its end; `told` the ids of those that tonight alerts of. `builds` are the
-    builds it measures, by line. `budget_s` and `confirm_s` are seconds of each device's time, for measuring and
-    for confirming; whatever was not measured for `silent_after` nights is an alarm.
+    changed tonight, as they stood at its end; `told` the ids of those that tonight alerts on. `builds` are the
+    builds it measures, by line. `budget_s` is device-seconds for measuring, on each device; `confirm_s` those
+    for confirming, in the whole night. Whatever was not measured for `silent_after` nights is an alarm.
     """
 
     id: str
@@ -288,5 +288,5 @@ class Night:
 
     @property
     def silent(self) -> tuple[Gap, ...]:
-        """What was not measured for `silent_after` nights or more: an alarm of its own."""
+        """The gaps of `silent_after` nights or more: an alarm of its own."""
         return tuple(gap for gap in self.gaps if gap.nights >= self.silent_after)

@@ -1,4 +1,4 @@
-"""What a suite says of its nights: lines, devices, budgets, and the thresholds of its policy."""
+"""The nightly tables of a suite: lines, devices, budgets, and the thresholds of its policy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Policy(Table):
     """The `[policy]` table of a suite, or of a file of its own: when to look twice, and when to tell somebody.
 
     The screen `tonight` passes on about a `share` of the series that did not change; it looks at the last
-    `nights`. A change smaller than `least` (a share) is nobody's concern. Whatever is `silent` for so many nights
+    `nights`. A change smaller than `least` (a share) is ignored. Whatever is `silent` for so many nights
     is an alarm.
     """
 

@@ -13,8 +13,8 @@ FAMILY_LEVEL = 0.05
 """Share of false items allowed on a list, or the chance allowed of any false one at a gate. Policy."""
 
 NIGHT_FAMILY = 20
-"""Comparisons among which one of a night counts, for p <= .0025: chosen on simulated nights, where a series leads
-to 20 comparisons a year (`python -m benchmarks nightly`)."""
+"""A night's comparison is judged as one of this many, hence p <= .0025. Chosen on simulated nights, where a series
+leads to 20 comparisons a year (`python -m benchmarks nightly`)."""
 
 
 def listed(p_values: Mapping[str, float], level: float = FAMILY_LEVEL) -> tuple[str, ...]:

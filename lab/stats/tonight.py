@@ -1,4 +1,4 @@
-"""Whether tonight's value would be unusual among the last nights: a screen, not an alarm."""
+"""Tonight's value against the last nights: a screen, not an alarm."""
 
 from __future__ import annotations
 

@@ -219,7 +219,9 @@ def _checked(path: Path, archive: zipfile.ZipFile, whole: str, most: int) -> Bun
     if (total := sum(entry.file_size for entry in entries)) > most:
         raise _bad(path, f"it would unpack to {total:,} bytes, wanted at most {most:,}")
     if by_name[MANIFEST].file_size > RECORD_BYTES:
-        raise _bad(path, f"its {MANIFEST} has {by_name[MANIFEST].file_size:,} bytes, wanted {RECORD_BYTES:,}")
+        raise _bad(
+            path, f"its {MANIFEST} has {by_name[MANIFEST].file_size:,} bytes, wanted at most {RECORD_BYTES:,}"
+        )
     about = object_of(archive.read(MANIFEST))
     if about.get("format") != FORMAT:
         raise _bad(path, f"wanted format {FORMAT}, found {about.get('format')!r}: a newer lab may read it")

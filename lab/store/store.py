@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,9 @@ from lab.store.saved import Files, Trials
 log = logging.getLogger(__name__)
 
 Ended = Literal["finished", "interrupted", "failed"]
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A whole id."""
 
 SHOWN = 3
 """How many records of other data roots a message names."""
@@ -308,6 +312,8 @@ class Store:
         """Return the record whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
         if text == "last" and kind.name in glance.KINDS:
             return kind.read(self.root, glance.last(self.root, (kind.name,)).id)
+        if UUID.fullmatch(text) and kind.path(self.root, text).exists():
+            return kind.read(self.root, text)
         ids = kind.ids(self.root)
         found = [each for each in ids if text and each.startswith(text)]
         if text in found:

@@ -178,11 +178,14 @@ def _marks(night: Night) -> Iterator[str]:
         yield f"The night is {night.status}: what follows is incomplete."
     if night.noisy:
         yield f"The night is noisy: {_noise(night)}. The others are counted and not listed."
+    if night.missed:
+        yield night.missed
     if night.silent:
         nights = max(gap.nights for gap in night.silent)
         on = names(list(dict.fromkeys(gap.planned.device for gap in night.silent)))
         runs = number_of(len(night.silent), "planned run")
-        yield f"Alarm: {runs} on {on} not measured for two nights or more, the longest for {nights}."
+        least = number_of(night.silent_after, "night")
+        yield f"Alarm: {runs} on {on} not measured for {least} or more, the longest for {nights}."
 
 
 def _noise(night: Night) -> str:
@@ -202,7 +205,7 @@ def _sections(night: Night, values: Sequence[Value]) -> Iterator[Section]:
     groups: dict[tuple[str, str, int], list[Gap]] = {}
     for gap in sorted(night.gaps, key=lambda gap: -gap.nights):
         groups.setdefault((gap.planned.device, gap.why, gap.nights), []).append(gap)
-    note = "Silence for two nights or more is an alarm."
+    note = f"Silence for {number_of(night.silent_after, 'night')} or more is an alarm."
     yield Section("not-measured", "Not measured", "none", note, tuple(map(of_gaps, groups.values())))
 
 
@@ -223,7 +226,7 @@ def _found(night: Night, kinds: Mapping[str, str], part: Part) -> Section:
     key, title, tone, outcomes = part
     found = [each for each in night.findings if each.outcome in outcomes]
     if night.noisy and found and set(outcomes) <= set(UNCONFIRMED):
-        return Section(key, title, tone, f"Not listed, for the night is noisy: {len(found)} series.", ())
+        return Section(key, title, tone, f"Not listed because the night is noisy: {len(found)} series.", ())
     note = "; ".join(capital(OUTCOMES[each]) for each in outcomes if any(f.outcome == each for f in found))
     found.sort(key=_weight)
     groups: dict[str, list[Finding]] = {}
@@ -245,7 +248,8 @@ def _method(night: Night, values: Sequence[Value]) -> Iterator[str]:
         "be the quotient of the two figures. Could see: the smallest change that 9 of 10 comparisons find."
     )
     yield (
-        f"Measured for {seconds(night.spent_s)} of {seconds(night.budget_s)} device time, confirmed for "
+        f"Measured for {seconds(night.spent_s)} of device time (limit: {seconds(night.budget_s)} on each device), "
+        f"confirmed for "
         f"{seconds(night.confirm_spent_s)} of {seconds(night.confirm_s)}; seed {night.seed}, night {night.id}, "
         f"{night.started_utc} to {night.ended_utc or 'now'}."
     )

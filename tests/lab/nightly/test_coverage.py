@@ -17,12 +17,12 @@ LAST = replace(night(), date=BEFORE, gaps=())
 
 
 def test_what_was_not_measured_has_its_reason() -> None:
-    """A known one, else that the time was over."""
+    """A known one, else that the measuring time was used up."""
     late = replace(HERE, scenario="vit_batch")
 
     found = gaps((HERE, GONE, late), {HERE}, {GONE: "phone-3 did not answer"}, ())
 
-    assert found == (Gap(GONE, "phone-3 did not answer", 1), Gap(late, "the time was over", 1))
+    assert found == (Gap(GONE, "phone-3 did not answer", 1), Gap(late, "the measuring time was used up", 1))
 
 
 def test_silent_nights_are_counted_in_a_row() -> None:

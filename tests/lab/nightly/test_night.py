@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from lab.errors import RunError
+from lab.identifiers import new_run_id
 from lab.nightly.night import finished_on, the_only_nightly, to_resume
-from lab.records import Night
+from lab.records import CellVerdict, Comparison, Night
 from lab.store import Store
 from tests.lab.nightly.night_lab import NightLab, dates
+
+NOW = "2026-11-06T12:00:00+00:00"
 
 
 def outcomes(night: Night) -> dict[str, str]:
@@ -140,7 +143,7 @@ def test_without_time_to_confirm_a_suspect_stays_suspected(tmp_path: Path) -> No
     done = lab.go_on(replace(night, confirm_s=0.0), away)
 
     assert outcomes(done) == {"phone-1": "suspected"}
-    assert "the time for confirming was over" in done.findings[0].why
+    assert "the time for confirming was used up" in done.findings[0].why
     assert done.told == ()
 
 
@@ -176,7 +179,7 @@ def test_a_night_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path, at: 
     whole = lab.night("2026-11-06")
     lab.started, kept = (lambda: None), lab.store
     lab.store = Store(tmp_path / "cut")
-    cut = to_resume(lab.store, "every")
+    cut = to_resume(lab.store, "every", NOW)
     assert cut is not None
     resumed = lab.go_on(cut)
     lab.store = kept
@@ -220,7 +223,7 @@ def test_a_finished_night_is_found_and_a_cut_one_resumed(tmp_path: Path) -> None
     done = lab.night("2026-11-01")
 
     assert finished_on(lab.store, "every", "2026-11-01") == done
-    assert (to_resume(lab.store, "every"), finished_on(lab.store, "every", "2026-11-02")) == (None, None)
+    assert (to_resume(lab.store, "every", NOW), finished_on(lab.store, "every", "2026-11-02")) == (None, None)
 
 
 def test_an_interrupt_marks_the_night(tmp_path: Path) -> None:
@@ -234,6 +237,65 @@ def test_an_interrupt_marks_the_night(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         lab.night("2026-11-01")
     lab.started = lambda: None
-    cut = to_resume(lab.store, "every")
+    cut = to_resume(lab.store, "every", "2026-11-01T12:00:00+00:00")
     assert cut is not None
     assert (cut.status, lab.go_on(cut).status) == ("interrupted", "finished")
+
+
+def test_a_night_that_was_cut_long_ago_is_left(tmp_path: Path) -> None:
+    """Tonight's builds are due: a dead night must not cost the next one too."""
+    lab = NightLab(tmp_path)
+    lab.away.add("phone-1")
+    with pytest.raises(RunError):
+        lab.night("2026-11-01")
+
+    assert to_resume(lab.store, "every", "2026-11-01T19:59:00+00:00") is not None
+    assert to_resume(lab.store, "every", "2026-11-01T20:01:00+00:00") is None
+
+
+def test_a_regression_that_somebody_expects_is_known(tmp_path: Path) -> None:
+    """A second phone shows the step of an incident that was closed as expected: no alert, no failure."""
+    lab = grown(tmp_path, ("phone-1", "phone-2"), nights=5)
+    lab.new_build()
+    lab.slower["phone-1", 1] = 1.10
+    lab.away.add("phone-2")
+    first = lab.night("2026-11-06")
+    incident = lab.store.incident(first.told[0])
+    event = replace(incident.events[0], state="expected", who="ada", note="agreed")
+    lab.store.save_incident(replace(incident, status="expected", events=(*incident.events, event)))
+    lab.away.clear()
+    lab.slower["phone-2", 1] = 1.10
+
+    second = lab.night("2026-11-07")
+
+    assert (first.counts, outcomes(second), second.told) == ({"regressed": 1}, {"phone-2": "known"}, ())
+
+
+def test_a_comparison_that_was_refused_stops_no_resumed_night(tmp_path: Path) -> None:
+    """Another definition in one build: incomparable, saved without runs, and not taken for one to go on with."""
+    lab = grown(tmp_path, nights=5)
+    lab.new_build()
+    lab.slower["phone-1", 1] = 1.10
+    night, away = lab.begin("2026-11-06")
+    refused = Comparison(
+        id=new_run_id(),
+        dimension="build",
+        scenario="probe",
+        metric="encode_s",
+        device="phone-1",
+        baseline_run="",
+        candidate_run="",
+        started_utc="2026-11-06T02:30:00Z",
+        ended_utc="2026-11-06T02:30:00Z",
+        status="finished",
+        seed=0,
+        looks_most=24,
+        looks_first=4,
+        budget_s=1.0,
+        differs={"gates": ("a", "b")},
+        cells=(CellVerdict("patches_per_batch=3", "incomparable", None, None, 1.0, 0, "gates differ"),),
+        night=night.id,
+    )
+    lab.store.save_comparison(refused)
+
+    assert outcomes(lab.go_on(night, away)) == {"phone-1": "regressed"}

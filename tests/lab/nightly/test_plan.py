@@ -78,7 +78,8 @@ def test_a_line_without_a_build_is_named(tmp_path: Path) -> None:
         ("[nightly]", "[nightly]\nzone = 'Mars/Base'", "this machine knows no such time zone"),
         ("[nightly]", "[nightly]\nline = ['fake']", "unknown key 'line'; did you mean 'lines'"),
         ('[nightly]\nlines = ["fake"]', "", r"has no table \[nightly\], which names the lines"),
-        ("[plan]", "[policy]\nleast = 3\n[plan]", r"policy\.least"),
+        ("[plan]", "[policy]\nleast = 3\n[plan]", r"least"),
+        ("[nightly]", "[nightly]\nanchor = 'fake'", "the anchor is the same build every night; name a line"),
     ],
 )
 def test_a_suite_that_names_what_does_not_exist_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -108,3 +109,13 @@ def test_this_machine_is_named_host(tmp_path: Path) -> None:
 
     assert devices_named(lab.store, "host", lambda words: None) == (["host"], {})
     assert planned_night(lab.store, tmp_path / "every.toml", ["host"], utc="2026-11-01T00:00:00Z")[0].planned
+
+
+def test_a_choice_that_fits_nothing_is_no_device(tmp_path: Path) -> None:
+    """The machine is measured, and nobody waits for a phone called `soc:MT0000`."""
+    lab, told = NightLab(tmp_path), list[str]()
+
+    names, away = devices_named(lab.store, "host, soc:MT0000", told.append)
+
+    assert (names, away) == (["host"], {})
+    assert any("left out: soc:MT0000" in words for words in told)

@@ -11,7 +11,7 @@ import pytest
 
 from lab.nightly.history import RECENT, History, Past
 from lab.nightly.screen import Known, Screened, screened
-from lab.records import BuildAt, Finding, Incident, Night, Outcome, Planned, Value
+from lab.records import BuildAt, Finding, Incident, Night, Outcome, Planned, State, Value
 from lab.scenario.nights import Policy
 from tests.night_records import DECODE, SERIES, finding, incident, night, value
 
@@ -127,7 +127,7 @@ def test_a_step_without_a_new_build_is_not_the_builds() -> None:
 @pytest.mark.parametrize(("outcome", "passed"), [("not reproduced", 0), ("improved", 0), ("cannot tell", 1)])
 def test_a_step_that_was_settled_is_not_brought_up_again(outcome: Outcome, passed: int) -> None:
     """One that could not be told is measured again."""
-    before = replace(finding(), outcome=outcome, since=days(35)[30])
+    before = replace(finding(), outcome=outcome, since=days(35)[30], good=BUILDS[28])
     past = past_of([*quiet(30), *quiet(5, 381.0)], findings={33: before})
 
     assert len(screen(past, tonights(381.0, build=35)).suspects) == passed
@@ -135,7 +135,8 @@ def test_a_step_that_was_settled_is_not_brought_up_again(outcome: Outcome, passe
 
 def test_a_step_that_three_nights_could_not_tell_is_left() -> None:
     """It would be measured every night, and alert nobody."""
-    before = {i: replace(finding(), outcome="cannot tell", since=days(35)[30]) for i in (31, 32, 33)}
+    seen = replace(finding(), outcome="cannot tell", since=days(35)[30], good=BUILDS[29])
+    before = dict.fromkeys((31, 32, 33), seen)
     past = past_of([*quiet(30), *quiet(5, 381.0)], findings=before)
 
     assert screen(past, tonights(381.0, build=35)).suspects == ()
@@ -229,3 +230,70 @@ def test_many_series_are_judged_as_one_is() -> None:
     )
 
     assert len(found.suspects) == 1001
+
+
+@pytest.mark.parametrize("change", [{"good": BUILDS[31]}, {"value": 431.0}])
+def test_another_finding_of_these_nights_settles_no_step(change: dict[str, object]) -> None:
+    """One whose good build is on the new level already, or one in the other direction."""
+    other = replace(finding(), outcome="not reproduced", since=days(35)[31], good=BUILDS[29])
+    past = past_of([*quiet(30), *quiet(5, 381.0)], findings={33: replace(other, **change)})  # type: ignore[arg-type]
+
+    assert len(screen(past, tonights(381.0, build=35)).suspects) == 1
+
+
+def test_a_further_change_for_the_worse_of_a_known_series_is_compared_at_once() -> None:
+    """In the first nights of an incident too, with the last build."""
+    past = past_of([*quiet(30), *quiet(2, 381.0)])
+    known = replace(incident(), night=past.dates[30])
+    known = replace(known, events=(replace(known.events[0], night=past.dates[30]),))
+
+    further, same = (screen(past, tonights(figure), [known]) for figure in (300.0, 381.0))
+
+    assert [(each.good, each.known) for each in further.suspects] == [(BUILDS[31], None)]
+    assert (same.suspects, outcome_of(same)) == ((), "known")
+
+
+def test_a_phone_that_was_away_for_weeks_is_held_against_its_last_figures() -> None:
+    """The nights that it missed do not count among the thirty."""
+    past = past_of([*quiet(30), *[float("nan")] * 28, *quiet(1)], builds=[7] * 59)
+
+    (suspect,) = screen(past, tonights(330.0)).suspects
+
+    assert suspect.screens[0] == "tonight"
+
+
+def test_an_incident_spoils_only_its_own_nights() -> None:
+    """Fixed, back and fixed again: the good months in between count, and those of a false alarm all do."""
+    figures = [*quiet(10), *quiet(5, 381.0), *quiet(30), *quiet(5, 381.0), *quiet(5)]
+    past = past_of(figures, builds=[7] * 55)
+    opened = replace(incident().events[0], night=past.dates[10])
+    turns: list[tuple[int, State]] = [(15, "fixed"), (45, "back"), (50, "fixed")]
+    events = (opened, *(replace(opened, night=past.dates[at], state=state) for at, state in turns))
+    fixed = replace(incident(), status="fixed", night=past.dates[10], events=events)
+
+    nights = [
+        screen(past, tonights(412.0), [each]).values[0].nights
+        for each in (fixed, replace(fixed, status="invalid"))
+    ]
+
+    assert nights == [45, 55]
+
+
+def test_of_two_open_incidents_the_newest_explains_the_level() -> None:
+    """It is the one that may be over; incidents come newest first."""
+    past = past_of([*quiet(30), *quiet(6, 381.0)])
+    older = replace(incident(), events=(replace(incident().events[0], night=past.dates[20]),))
+    newer = replace(older, id="newer", events=(replace(incident().events[0], night=past.dates[30]),))
+
+    (suspect,) = screen(past, tonights(411.0), [newer, older]).suspects
+
+    assert suspect.known is newer
+
+
+def test_another_anchor_is_no_change_of_the_device() -> None:
+    """Somebody set another baseline."""
+    plan = Planned(SERIES.scenario, SERIES.line, SERIES.device, 1, anchor=True)
+
+    found = screen(past_of(quiet(30), builds=[7] * 30), tonights(381.0), tonight=replace(night(), planned=(plan,)))
+
+    assert (found.suspects, found.findings) == ((), ())

@@ -109,7 +109,7 @@ def slower(device: str, context: int, levels: tuple[float, float], pairs: int) -
 
 def others() -> tuple[Finding, ...]:
     """Return findings of every other kind."""
-    late, vit = "tonight's figure is unusual; not measured again: the time for confirming was over", "vit_batch"
+    late, vit = "tonight's figure is unusual; not measured again: the time for confirming was used up", "vit_batch"
     chunk, batch = "parallel_tokens", "patches_per_batch"
     drift = "it drifted by 5.8 % over 45 nights; no single night did it"
     lab = "its history has a step at 2026-11-23, and the build did not change"

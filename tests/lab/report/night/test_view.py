@@ -110,8 +110,8 @@ def test_a_noisy_night_gives_its_number_and_lists_no_suspect() -> None:
         "The night is noisy: 6 suspects, of which 0 confirmed. The others are counted and not listed.",
     )
     assert [(each.note, each.items) for each in view.sections] == [
-        ("Not listed, for the night is noisy: 1 series.", ()),
-        ("Not listed, for the night is noisy: 5 series.", ()),
+        ("Not listed because the night is noisy: 1 series.", ()),
+        ("Not listed because the night is noisy: 5 series.", ()),
     ]
     assert view.verdict == (
         "No regression confirmed; a noisy night: 6 suspects, of which 0 confirmed. 100 series analysed."
@@ -142,9 +142,7 @@ def test_a_night_without_figures_is_not_a_good_night() -> None:
     view = view_of(silent, [])
 
     assert view.verdict == "Nothing was measured. 1 planned run not measured, 1 device silent: phone-3."
-    assert view.marks == (
-        "Alarm: 1 planned run on phone-3 not measured for two nights or more, the longest for 2.",
-    )
+    assert view.marks == ("Alarm: 1 planned run on phone-3 not measured for 2 nights or more, the longest for 2.",)
     assert view.subject == "[perf] no figures, 1 device silent - nightly"
 
 
