@@ -69,7 +69,7 @@ def bisect(
 
     First the two ends are compared: equal ends are refused. Then the middle of the builds in question is compared
     with the good end, and the half with the change is halved again. Each step is an ordinary comparison, measured
-    in turn, that `lab show` prints. The answer is a range where builds in it do not run, or cannot be told apart
+    in turn, that `lab show` prints. The answer is a range where builds in it do not run, or cannot be separated
     within the budget.
 
     Comparisons that answer the question already are used again, and one that was cut is resumed: after Ctrl-C give

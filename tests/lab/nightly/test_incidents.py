@@ -66,7 +66,7 @@ def said(incident: Incident, state: Act, owner: str = "", date: str = "2026-11-2
 
 
 def test_one_step_is_one_incident_whatever_the_scenario() -> None:
-    """Two scenarios that got worse at one build share an incident, and only it is told."""
+    """Two scenarios that got worse at one build share an incident, which is reported once."""
     found = a_night((), [worse("decode", 11, 12), worse("prefill", 11, 12)], new_id=ids())
 
     (incident,) = found.changed
@@ -287,7 +287,7 @@ NIGHTS = st.lists(
 def test_nothing_is_told_twice_and_a_night_may_be_settled_twice(
     nights: list[tuple[list[Finding], list[str], Act]],
 ) -> None:
-    """Over any sequence of nights and acts: an incident is told again only after it was fixed in between."""
+    """Over any sequence of nights and acts: an incident is reported again only after it was fixed in between."""
     known: list[Incident] = []
     told: set[str] = set()
     new_id = ids()
