@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from contextlib import closing
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from lab.cli.compare import measure_pairs
 from lab.cli.hints import completed, data_option, program
 from lab.cli.options import DATA, WAIT_S, Data, Wait, finite, opened, tell
 from lab.cli.terminal import Terminal
-from lab.cli.work import at_work
-from lab.compare.comparison import Side, measure
+from lab.compare.comparison import Side
 from lab.compare.sides import Wanted, one_cell, one_scenario, sides_of
 from lab.errors import DeviceError, ScenarioError, StoreError
 from lab.nightly.bisect import BUDGET_S, Asked
 from lab.nightly.bisect import bisect as search
 from lab.nightly.bisected import answer_words, commands, table_of
 from lab.nightly.ends import between
-from lab.records import Comparison, Profile
+from lab.records import Profile
 from lab.records.telling import number_of
 from lab.report.terminal import draw
-from lab.report.verdict.pair import left_words, pair_words
-from lab.report.verdict.sides import names_of
 from lab.run.benches import terms_of
 from lab.scenario.plan import Scenario
 from lab.scenario.workloads import WORKLOADS
@@ -98,7 +95,7 @@ def bisect(
     again = f"{program()} {shlex.join(['bisect', line, '--scenario', scenario, '--device', device])}"
     again += f"{ends}{more} --budget {budget:g} --profile {profile}{data_option(data)}"
     try:
-        found = search(store, asked, sides, measured=_measured, tell=tell)
+        found = search(store, asked, sides, measured=measure_pairs, tell=tell)
     except KeyboardInterrupt:
         typer.echo(f"\nInterrupted; every finished trial is saved. To go on: {again}", err=True)
         raise typer.Exit(2) from None
@@ -110,22 +107,3 @@ def bisect(
     terminal.print(draw(table_of(found)))
     for words in commands(found, device, scenario):
         terminal.print(completed(words), soft_wrap=True)
-
-
-def _measured(comparison: Comparison, baseline: Side, candidate: Side) -> None:
-    """Measure what a comparison lacks, with progress."""
-    store = baseline.bench.store
-    names = names_of(comparison, store.run(comparison.baseline_run), store.run(comparison.candidate_run))
-    title = f"{comparison.scenario} on {comparison.device}: {names[1]} against {names[0]}"
-    total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
-    with (
-        at_work([baseline.bench, candidate.bench]) as (benches, display),
-        display.steps(title, total, done) as (watch, end, left),
-    ):
-        first, second = (
-            replace(side, bench=bench) for side, bench in zip((baseline, candidate), benches, strict=True)
-        )
-        with closing(measure(comparison, first, second, watch=watch, tell=display.say)) as steps:
-            for step in steps:
-                end(pair_words(step, names), sum(each.pairs for each in step.comparison.cells))
-                left(left_words(step))

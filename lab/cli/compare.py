@@ -202,19 +202,8 @@ def _measured(
     Leaves with status 2 when interrupted.
     """
     store = sides[0].bench.store
-    names = names_of(comparison, store.run(comparison.baseline_run), store.run(comparison.candidate_run))
-    title = f"{comparison.scenario} on {comparison.device}: {names[1]} against {names[0]}"
-    total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
     try:
-        with (
-            at_work([side.bench for side in sides]) as (benches, display),
-            display.steps(title, total, done) as (watch, end, left),
-        ):
-            first, second = (replace(side, bench=bench) for side, bench in zip(sides, benches, strict=True))
-            with closing(measure(comparison, first, second, watch=watch, tell=display.say)) as steps:
-                for step in steps:
-                    end(pair_words(step, names), sum(each.pairs for each in step.comparison.cells))
-                    left(left_words(step))
+        measure_pairs(comparison, *sides)
     except KeyboardInterrupt:
         lacking = completed(unwritten(comparison.id, html=html, markdown=markdown))
         words = f"\nInterrupted; every finished trial is saved. To resume: {_resume(comparison, sides)}{lacking}"
@@ -225,6 +214,24 @@ def _measured(
             raise
         return store.comparison(comparison.id), error
     return store.comparison(comparison.id), None
+
+
+def measure_pairs(comparison: Comparison, baseline: Side, candidate: Side) -> None:
+    """Measure the pairs that a comparison lacks, with progress."""
+    store = baseline.bench.store
+    names = names_of(comparison, store.run(comparison.baseline_run), store.run(comparison.candidate_run))
+    title = f"{comparison.scenario} on {comparison.device}: {names[1]} against {names[0]}"
+    total, done = comparison.looks_most * len(comparison.cells), sum(each.pairs for each in comparison.cells)
+    sides = (baseline, candidate)
+    with (
+        at_work([side.bench for side in sides]) as (benches, display),
+        display.steps(title, total, done) as (watch, end, left),
+    ):
+        first, second = (replace(side, bench=bench) for side, bench in zip(sides, benches, strict=True))
+        with closing(measure(comparison, first, second, watch=watch, tell=display.say)) as steps:
+            for step in steps:
+                end(pair_words(step, names), sum(each.pairs for each in step.comparison.cells))
+                left(left_words(step))
 
 
 def _status(comparison: Comparison, found: View | None) -> None:

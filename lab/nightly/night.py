@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from lab.errors import LabError, RunError, StoreError
+from lab.errors import LabError, RunError
 from lab.files import disk_errors, locked
 from lab.identifiers import now_utc
 from lab.nightly.conclude import conclude
@@ -95,5 +95,5 @@ def _mark(store: Store, night: Night, status: Literal["interrupted", "failed"], 
     """Mark a night that did not come to its end. Log an error in doing so: the first error matters more."""
     try:
         store.save_night(replace(night, status=status, ended_utc=utc))
-    except (StoreError, LabError) as error:
+    except LabError as error:
         log.info("night %s could not be marked %s: %s", night.date, status, error)

@@ -77,13 +77,16 @@ def seen_of(value: Value, past: Past, of_incidents: Sequence[tuple[Incident, Mem
 
 def _spoilt(incident: Incident, member: Member) -> Iterator[tuple[str, str]]:
     """Yield the stretches of nights (first, and the first good one after) in which an incident spoilt a series."""
-    begun = incident.night if incident.status != "invalid" else ""
+    if incident.status == "invalid":
+        return
+    begun, last = incident.night, ""
     for event in incident.events:
-        if event.state == "back" and incident.status != "invalid":
-            begun = begun or event.night
-        elif begun and (event.state == "fixed" or (member.back and member.back in event.note)):
+        if begun and (event.state == "fixed" or (member.back and member.back in event.note)):
             yield begun, event.night
             begun = ""
+        elif event.state == "back" != last:
+            begun = begun or event.night
+        last = event.state
 
 
 def _nothing(nights: int) -> History:

@@ -279,6 +279,18 @@ def test_an_incident_spoils_only_its_own_nights() -> None:
     assert nights == [45, 55]
 
 
+def test_a_series_that_came_back_is_spoilt_no_longer_than_that() -> None:
+    """Others of its incident are worse for longer; notes about them say nothing of this one."""
+    past = past_of([*quiet(10), *quiet(5, 381.0), *quiet(20)], builds=[7] * 35)
+    opened = replace(incident().events[0], night=past.dates[5])
+    story = [(8, "fixed", ""), (10, "back", ""), (15, "back", "came back (comparison c1)"), (20, "back", "more")]
+    turns = [replace(opened, night=past.dates[at], state=state, note=note) for at, state, note in story]  # type: ignore[arg-type]
+    member = replace(incident().members[0], back="c1")
+    found = replace(incident(), status="back", night=past.dates[5], events=(opened, *turns), members=(member,))
+
+    assert screen(past, tonights(412.0), [found]).values[0].nights == 35 - 3 - 5
+
+
 def test_of_two_open_incidents_the_newest_explains_the_level() -> None:
     """It is the one that may be over; incidents come newest first."""
     past = past_of([*quiet(30), *quiet(6, 381.0)])
