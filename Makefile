@@ -15,12 +15,13 @@ NETWORK  ?=
 BUDGET   ?= 900
 DATA     ?= lab-data
 DEMO     ?= lab-demo
+PORT     ?= 8501
 # A single scenario keeps its own plan unless you name a suite.
 SUITE_NAMED := $(filter command environment,$(firstword $(origin SUITE)))
 # The nightly suite names its devices unless you do.
 DEVICE_NAMED := $(filter command environment,$(firstword $(origin DEVICE)))
 # What a person gives is text: without this, make would run BUILD='$(shell ...)'.
-$(foreach name,ABI BUDGET BUILD DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES SCENARIO SUITE, \
+$(foreach name,ABI BUDGET BUILD DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES PORT SCENARIO SUITE, \
   $(eval override $(name) := $$(value $(name))))
 # One word of the shell, whatever it holds: what a person gives may have spaces, quotes and apostrophes.
 quoted = '$(subst ','\'',$(1))'
@@ -30,7 +31,7 @@ PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup agent llama-bench build run-scenario selfcheck nightly nightly-demo farm-up farm-down
+.PHONY: help setup agent llama-bench build run-scenario selfcheck nightly nightly-demo dashboard dashboard-demo farm-up farm-down
 .PHONY: check test test-arm64 bench lint doctor clean
 
 help:  ## list the verbs
@@ -51,7 +52,7 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	@echo "installing what requirements.lock pins (a few minutes the first time; log: $(VENV)/setup.log)"
 	@$(PIP_INSTALL) --require-hashes -r requirements.lock > $(VENV)/setup.log 2>&1 \
 	  && $(PIP_INSTALL) torch==2.13.0 >> $(VENV)/setup.log 2>&1 \
-	  && $(PIP_INSTALL) --no-build-isolation -e '.[models,agents,dev]' >> $(VENV)/setup.log 2>&1 \
+	  && $(PIP_INSTALL) --no-build-isolation -e '.[models,agents,dashboard,dev]' >> $(VENV)/setup.log 2>&1 \
 	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: see above; the whole log is $(VENV)/setup.log"; exit 2; }
 	@touch $@
 
@@ -80,6 +81,12 @@ nightly: setup  ## measure scenarios/nightly.toml on DEVICE=host (or all), and r
 
 nightly-demo: setup  ## ninety nights of a made-up rack in DEMO=lab-demo, and the report of the last one (3 min)
 	@$(BIN)/python -m lab.nightly.demo --data $(call quoted,$(DEMO))
+
+dashboard: setup  ## show DATA=lab-data in the browser, on PORT=8501 of this machine
+	@$(BIN)/python -m dashboards --data $(call quoted,$(DATA)) --port $(call quoted,$(PORT))
+
+dashboard-demo: nightly-demo  ## the same for the made-up rack in DEMO=lab-demo
+	@$(BIN)/python -m dashboards --data $(call quoted,$(DEMO)) --port $(call quoted,$(PORT))
 
 agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 with NDK=... ORT_AAR=...
 	@$(BIN)/python -m device_agents.native.build --abi $(call quoted,$(ABI)) --out $(call quoted,$(DATA)/agents/$(ABI)) \

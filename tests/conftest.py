@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the lab's tests need no torch
 LANES = {
     "phones": {"phones", "emulated_phone", "adb_server"},
     "exports": {"tiny_build", "tiny_builds", "native", "native_bundle", "exported", "wheel"},
+    "pages": {"rack", "served", "browser"},
 }
 """Fixtures that cost much, by the lane that shares them. Tests of a lane run one after the other in one
 process, so that each is made once; the rest runs beside them (`pytest -n 2 --dist loadgroup`)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,14 +13,13 @@ import typer
 from device_agents.plain import cut
 from lab.cli.hints import remember
 from lab.errors import RunError
+from lab.store.where import DATA as DATA  # noqa: PLC0414 - handed on
+from lab.store.where import shared_index as shared_index  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from lab.store import Store
-
-DATA = Path("lab-data")
-"""The data root when neither --data nor POCKETLAB_DATA names one."""
 
 Data = Annotated[
     Path,
@@ -49,11 +47,6 @@ Wait = Annotated[
     float,
     typer.Option(min=0, callback=finite, help="Seconds to wait for another lab on this machine or device."),
 ]
-
-
-def shared_index() -> str | None:
-    """Return the URL of a database that several data roots may use for their index; None: a file in the root."""
-    return os.environ.get("POCKETLAB_INDEX") or None
 
 
 def opened(data: Path) -> Store:

@@ -62,13 +62,24 @@ class Past:
 
 
 def past_of(store: Store, night: Night) -> Past:
-    """Return the finished nights of the same suite before a night; the newest of each date counts.
+    """Return the finished nights of the same suite before a night, the last of them whole too."""
+    found, ids = _read(store, night.suite, before=night.date)
+    return replace(found, recent=tuple(store.night(each) for each in ids[-RECENT:]))
+
+
+def past_of_suite(store: Store, suite: str) -> Past:
+    """Return the finished nights of a suite, the newest included; none of them whole."""
+    return _read(store, suite, before=None)[0]
+
+
+def _read(store: Store, suite: str, before: str | None) -> tuple[Past, list[str]]:
+    """Return the nights before a date, or all, and their ids; the newest of each date counts.
 
     A night whose figures cannot be read is left out with a warning.
     """
     newest: dict[str, str] = {}
-    for each in store.nights(night.suite, "finished"):  # newest first
-        if each.date < night.date:
+    for each in store.nights(suite, "finished"):  # newest first
+        if before is None or each.date < before:
             newest.setdefault(each.date, each.id)
     kept, tables = [], []
     for date in sorted(newest)[-KEPT:]:
@@ -77,8 +88,7 @@ def past_of(store: Store, night: Night) -> Past:
             kept.append(date)
         except StoreError as error:
             log.warning("left out: the night of %s: %s", date, error)
-    recent = tuple(store.night(newest[date]) for date in kept[-RECENT:])
-    return replace(_past(kept, tables), recent=recent)
+    return _past(kept, tables), [newest[date] for date in kept]
 
 
 def _past(dates: Sequence[str], tables: Sequence[pa.Table]) -> Past:

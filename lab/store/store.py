@@ -10,6 +10,7 @@
     <root>/nights/<id>/                      a night: night.json, and values.parquet with the figure of each series
     <root>/incidents/<id>.json               a change for the worse that nights found, and what became of it
     <root>/root.json                         the identity of this data root
+    <root>/changed                           empty; its time is that of the last change
     <root>/index.sqlite                      rebuilt from all of these by `Store.reindex`
 
 Results are read from the files. Lists are read from the index, and from the files where that fails: it is a cache,
@@ -22,11 +23,11 @@ import errno
 import logging
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lab.builds.folder import Build
 from lab.errors import StoreError
@@ -40,12 +41,18 @@ from lab.store.lines import BuildRow
 from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
 
+if TYPE_CHECKING:
+    from lab.store.index import Index
+
 log = logging.getLogger(__name__)
 
 Ended = Literal["finished", "interrupted", "failed"]
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A whole id."""
+
+CHANGED = "changed"
+"""An empty file of the root whose time is that of the last change."""
 
 SHOWN = 3
 """How many records of other data roots a message names."""
@@ -77,6 +84,13 @@ class Store:
         """Close the index."""
         self._cache.close()
 
+    def version(self) -> str:
+        """Return words that differ once anything was saved in this root, by whatever process."""
+        try:
+            return str((self.root / CHANGED).stat().st_mtime_ns)
+        except OSError:
+            return ""
+
     # --- builds ------------------------------------------------------------------------------------
 
     def add_build(self, folder: Path, line: str) -> Build:
@@ -89,7 +103,7 @@ class Store:
         with self._locked():
             kept, changed = shelf.add(self.root, build, line)
             if changed is not None:
-                self._cache.write(lambda index: index.put_all(Files(lines=[changed])))
+                self._tell(lambda index: index.put_all(Files(lines=[changed])))
         return kept
 
     def builds(self) -> list[BuildRow]:
@@ -107,7 +121,7 @@ class Store:
         """Make a build the baseline of its line, against which others are judged; raise `BuildError`."""
         with self._locked():
             changed = shelf.set_baseline(self.root, line, build_id)
-            self._cache.write(lambda index: index.put_all(Files(lines=[changed])))
+            self._tell(lambda index: index.put_all(Files(lines=[changed])))
 
     # --- runs --------------------------------------------------------------------------------------
 
@@ -151,7 +165,7 @@ class Store:
                     sync(path)
             seal.open_again(folder.parent.parent)
             write_atomically(folder / "trial.json", encode(TrialFile(trial=trial)))
-        self._cache.write(lambda index: index.put_trial(run_id, trial))
+        self._tell(lambda index: index.put_trial(run_id, trial))
 
     def finish_run(self, run_id: str, status: Ended) -> None:
         """End a run: write its samples and very many events as Parquet, its end into `run.json`, then the index.
@@ -170,7 +184,7 @@ class Store:
                 events.lay_down(folder / "trials" / f"{trial.number:04d}")
             RUNS.write(self.root, run)
             seal.close(folder)
-        self._cache.write(lambda index: index.put_all(Files(records=[run], trials={run_id: trials})), last=True)
+        self._tell(lambda index: index.put_all(Files(records=[run], trials={run_id: trials})), last=True)
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """Return the runs of this root, newest first."""
@@ -262,6 +276,16 @@ class Store:
         """Save an incident as it stands now; raise `DiskFull` and `StoreError`."""
         self._save(INCIDENTS, incident)
 
+    def change_incident(self, text: str, change: Callable[[Incident], Incident]) -> Incident:
+        """Replace an incident by what `change` makes of it as it stands now, and return that.
+
+        Nobody else changes an incident meanwhile. Raises as :meth:`incident`, and whatever `change` raises.
+        """
+        with self._locked():
+            changed = change(self.incident(text))
+            self.save_incident(changed)
+        return changed
+
     def incident(self, text: str) -> Incident:
         """Return the incident whose id begins with `text`, or the ``last`` opened; raise `StoreError`."""
         if text == "last" and (found := self.incidents()):
@@ -303,10 +327,16 @@ class Store:
         fits = [each for each in found if all(getattr(each, name) == value for name, value in wanted.items())]
         return sorted(fits, key=lambda each: (each.started_utc, each.id), reverse=True)[:limit]
 
+    def _tell(self, change: Callable[[Index], None], *, last: bool = False) -> None:
+        """Tell the index, and whoever asks for the version, what was just saved in a file."""
+        self._cache.write(change, last=last)
+        with suppress(OSError):  # a disk that takes no more: the next change is seen again
+            (self.root / CHANGED).touch()
+
     def _save(self, kind: Kind[Record], record: Record) -> None:
         """Write a record's file, then its rows."""
         kind.write(self.root, record)
-        self._cache.write(lambda index: index.put_all(Files(records=[record])), last=record.status != "running")
+        self._tell(lambda index: index.put_all(Files(records=[record])), last=record.status != "running")
 
     def _find(self, kind: Kind[Record], text: str) -> Record:
         """Return the record whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from lab.records import OUTCOMES, Outcome
+from lab.records import OUTCOMES
 from lab.report.html import environment
 from lab.report.night.plot import bars_of, history_plot, pairs_plot
 from lab.report.night.said import member_words
 from lab.report.night.tables import devices_table
 from lab.report.night.view import PARTS, View
+from lab.report.signs import SIGNS
 
 PICTURES, LINES, BARS = 40, 1000, 12
 """Items of a section that are drawn, and those that have a line; series of an incident. Judgements."""
-
-SIGNS: Mapping[Outcome, str] = {
-    "regressed": "×",
-    "suspected": "?",
-    "cannot tell": "±",
-    "not reproduced": "○",
-    "not the build": "≠",
-    "trend": "~",
-    "improved": "✓",
-    "known": "•",
-    "no change seen": "=",
-    "no history": "·",
-}
-"""Outcome -> its sign: a verdict is a word and a shape first, a colour second."""
 
 LINKS = {"known": "incidents", **{outcome: key for key, _, _, outcomes in PARTS for outcome in outcomes}}
 """Outcome -> the section that lists it."""

@@ -1,0 +1,30 @@
+"""The sign of every outcome, verdict and state: a word and a shape first, a colour second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SIGNS: Mapping[str, str] = {
+    "regressed": "×",
+    "slower": "×",
+    "suspected": "?",
+    "cannot tell": "±",
+    "not reproduced": "○",
+    "not the build": "≠",
+    "trend": "~",
+    "improved": "✓",
+    "faster": "✓",
+    "known": "•",
+    "no change seen": "=",
+    "same": "=",
+    "no history": "·",
+    "not measured": "∅",
+    "incomparable": "≠",
+    "new": "!",
+    "back": "↺",
+    "acknowledged": "◔",
+    "expected": "✓",
+    "fixed": "✓",
+    "invalid": "–",
+}
+"""An outcome of a night, a verdict, or the state of an incident -> its sign."""

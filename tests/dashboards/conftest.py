@@ -1,0 +1,68 @@
+"""Data roots for pages, the real server, and a browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from lab.nightly.demo import fill
+from tests.browser import a_browser
+from tests.lab_process import ROOT
+
+NIGHTS = 34
+"""Nights of the rack: enough history for its screens, and the last step that its world knows."""
+
+Serve = Callable[[Path], str]
+
+
+@pytest.fixture(scope="session")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with the nights of the simulated rack. Tests that change it copy it."""
+    root = tmp_path_factory.mktemp("rack") / "data"
+    fill(root, NIGHTS, datetime(2026, 11, 29, 1, tzinfo=UTC))
+    return root
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser, shared by the tests of the lane; each opens a context of its own."""
+    with a_browser() as found:
+        yield found
+
+
+@contextmanager
+def server(data: Path, *options: str) -> Iterator[str]:
+    """Start the dashboard of a data root as a person does, on a free port; yield its address."""
+    argv = [sys.executable, "-m", "dashboards", "--data", str(data), "--port", "0", *options]
+    with subprocess.Popen(
+        argv, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield _address(process)
+        finally:
+            process.terminate()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Return the address that the server prints; it ends with the server, never waits longer than that."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"http://127\.0\.0\.1:[0-9]+", line):
+            return found[0]
+    raise AssertionError("the server of the dashboard ended without an address")
+
+
+@pytest.fixture(scope="session")
+def served(rack: Path) -> Iterator[str]:
+    """The address of a dashboard that shows the rack; nobody acts on its incidents."""
+    with server(rack) as address:
+        yield address
