@@ -16,15 +16,25 @@ import streamlit as st
 from lab.errors import StoreError
 from lab.nightly import history
 from lab.nightly.history import Past
-from lab.records import Answer, Incident, Night, Run, Trial, Value
+from lab.records import Answer, Comparison, Incident, Night, Run, Series, Trial, Value
 from lab.report.answer.saved import answer_of
 from lab.report.night.view import DEMO, View, view_of
+from lab.report.series import choice
+from lab.report.series.heat import Start, starts_of
+from lab.report.verdict.saved import beside_of, verdict_of
+from lab.report.verdict.view import View as Judged
 from lab.store import Store
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
 from lab.store.where import data_root, shared_index
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
+
+LAST_NIGHTS = 7
+"""Nights whose findings make a series matter. A judgement: a week."""
+
+MOST_LISTED = 1000
+"""The most comparisons that are listed. A judgement: weeks of nights."""
 
 
 def root() -> Path:
@@ -120,6 +130,54 @@ def incidents(store: Store) -> list[Incident]:
 
 
 # --- series and comparisons ------------------------------------------------------------------------
+
+
+@kept(2)
+def mattering(store: Store, suite: str) -> set[Series]:
+    """Return the series of a suite that had a finding in the last nights, or are in an open incident."""
+    rows = store.nights(suite, "finished")[:LAST_NIGHTS]
+    return choice.mattering([store.night(each.id) for each in rows], store.incidents())
+
+
+@kept(8)
+def runs_of_night(store: Store, suite: str, date: str) -> dict[Series, str]:
+    """Return the run that each series of a night has its figure from; none where the night has no figures."""
+    row = next((each for each in store.nights(suite, "finished") if each.date == date), None)
+    return {each.series: each.run for each in store.values(row.id)} if row else {}
+
+
+@kept(64)
+def starts(store: Store, run_id: str) -> list[Start]:
+    """Return the temperature at the start of each trial of a run that counts, and its figure."""
+    found = store.run(run_id)
+    return starts_of(found, store.trials(found.id), store.trials_folder(found.id))
+
+
+@kept(1)
+def comparisons(store: Store) -> list[Comparison]:
+    """Return the comparisons, newest first, `MOST_LISTED` at most."""
+    return store.comparisons(MOST_LISTED)
+
+
+@kept(1)
+def checking(store: Store) -> set[str]:
+    """Return the ids of the comparisons that self-checks made of a build with itself."""
+    return {live.comparison for check in store.selfchecks() for live in check.live}
+
+
+@kept(8)
+def verdict(store: Store, text: str) -> tuple[Judged, tuple[list[Trial], list[Trial]]]:
+    """Return everything to print of a comparison, and the trials of its baseline and of its candidate."""
+    return verdict_of(store, store.comparison(text))
+
+
+@kept(8)
+def beside(store: Store, base: str, new: str) -> tuple[Judged, tuple[list[Trial], list[Trial]]]:
+    """Return two runs that were measured apart, beside each other and without a verdict.
+
+    Raises `RunError` when they measured nothing in common, or one is not finished.
+    """
+    return beside_of(store, store.run(base), store.run(new))
 
 
 # --- devices and quality ---------------------------------------------------------------------------
