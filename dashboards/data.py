@@ -6,6 +6,7 @@ any process saves something, a page reads again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -13,15 +14,21 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
+from lab.device import health
+from lab.device.health import Health
 from lab.errors import StoreError
 from lab.nightly import history
 from lab.nightly.history import Past
-from lab.records import Answer, Incident, Night, Run, Trial, Value
+from lab.records import Answer, Incident, Night, Run, SelfCheck, Trial, Value
 from lab.report.answer.saved import answer_of
 from lab.report.night.view import DEMO, View, view_of
+from lab.report.trust import Trust, trust_of
 from lab.store import Store
+from lab.store.counts import Tally
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
 from lab.store.where import data_root, shared_index
+
+log = logging.getLogger(__name__)
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
@@ -123,6 +130,43 @@ def incidents(store: Store) -> list[Incident]:
 
 
 # --- devices and quality ---------------------------------------------------------------------------
+
+
+def trust(night_id: str) -> Trust:
+    """Return whether a night can be trusted, and why; raise `StoreError` when there is no such night."""
+    view = night_view(night_id)
+    return trust_of(
+        view.night,
+        view.values,
+        checks=selfchecks(),
+        incidents=incidents(),
+        quarantined={name: words for name, each in health_book()[0].items() if (words := each.quarantine)},
+        tallies=tallies(view.night.started_utc, view.night.ended_utc),
+    )
+
+
+@kept(1)
+def selfchecks(store: Store) -> list[SelfCheck]:
+    """Return the self-checks, newest first."""
+    return store.selfchecks()
+
+
+@kept(16)
+def tallies(store: Store, since: str, until: str | None = None) -> list[Tally]:
+    """Return how many trials counted, or why not, of the runs that began in a time; none if the index fails."""
+    try:
+        return store.tallies(since, until)
+    except StoreError as error:
+        log.warning("%s", error)
+        return []
+
+
+def health_book() -> tuple[dict[str, Health], str]:
+    """Return the health of devices that failed lately, and words about a damaged book; raise `StoreError`.
+
+    It is read anew each time: the book is no part of the data's version.
+    """
+    return health.examined(root())
 
 
 # --- runs ------------------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def _checked(night: Night, values: Sequence[Value], checks: Sequence[SelfCheck])
     if old:
         most = max(ages[each] for each in old)
         yield Reason(
-            plain(f"The self-check of {_named(old)} is old: up to {most} days; it is due every {RENEWED_DAYS}."),
+            plain(f"The self-check of {_named(old)} is up to {most} days old; it is due every {RENEWED_DAYS}."),
             True,
         )
     elif ages:

@@ -43,12 +43,12 @@ class Spread:
 
 def tallies(root: str, since: str, until: str | None) -> sa.Select[tuple[str, str, str, int]]:
     """Return the question for the tallies of the runs that began in a time (ISO 8601, UTC), by device."""
+    begun = _begun(root, since, until)
     reason = sa.func.coalesce(trials.c.reason, "")
-    grouped = (runs.c.device, runs.c.scenario, reason)
+    grouped = (begun.c.device, begun.c.scenario, reason)
     return (
-        sa.select(*grouped, sa.func.count())
-        .select_from(_trials_of_runs())
-        .where(*_begun(root, since, until))
+        sa.select(*grouped, sa.func.count(trials.c.number))
+        .select_from(begun.join(trials, _of_run(root, begun, trials)))
         .group_by(*grouped)
         .order_by(*grouped)
     )
@@ -58,24 +58,21 @@ def spreads(root: str, since: str, device: str | None) -> sa.Select[tuple[str, s
     """Return the question for the spread of every cell and metric of the runs that began since then.
 
     Runs of one trial have none. A run's sum of squares is relative to its mean: n (mean of squares / mean² - 1).
+    The outer joins tell the database to begin with the runs: without, SQLite begins with all medians there are.
     """
-    value = medians.c.median
-    of_trial = sa.and_(
-        medians.c.root == trials.c.root, medians.c.run == trials.c.run, medians.c.number == trials.c.number
-    )
-    own = [*_begun(root, since, None), *([] if device is None else [runs.c.device == device])]
-    same = (runs.c.device, runs.c.scenario, trials.c.cell, medians.c.metric)
+    begun, value = _begun(root, since, None, device), medians.c.median
+    of_trial = sa.and_(_of_run(root, begun, medians), medians.c.number == trials.c.number)
+    same = (begun.c.device, begun.c.scenario, trials.c.cell, medians.c.metric)
     each = (
         sa.select(
             *same,
-            sa.func.count().label("n"),
+            sa.func.count(value).label("n"),
             sa.func.avg(value).label("mean"),
             sa.func.avg(value * value).label("square"),
         )
-        .select_from(_trials_of_runs().join(medians, of_trial))
-        .where(*own)
-        .group_by(runs.c.id, *same)
-        .having(sa.func.count() > 1, sa.func.avg(value) > 0)
+        .select_from(begun.outerjoin(trials, _of_run(root, begun, trials)).outerjoin(medians, of_trial))
+        .group_by(begun.c.id, *same)
+        .having(sa.func.count(value) > 1, sa.func.avg(value) > 0)
         .subquery()
     )
     keys = (each.c.device, each.c.scenario, each.c.cell, each.c.metric)
@@ -87,11 +84,14 @@ def spreads(root: str, since: str, device: str | None) -> sa.Select[tuple[str, s
     )
 
 
-def _trials_of_runs() -> sa.Join:
-    return runs.join(trials, sa.and_(trials.c.root == runs.c.root, trials.c.run == runs.c.id))
+def _begun(root: str, since: str, until: str | None, device: str | None = None) -> sa.CTE:
+    """Return the runs of a root that began in a time, found first; seconds are enough, and sort as text."""
+    wanted = [runs.c.root == root, runs.c.started_utc >= since[:19]]
+    wanted += [] if until is None else [runs.c.started_utc < until[:19]]
+    wanted += [] if device is None else [runs.c.device == device]
+    found = sa.select(runs.c.id, runs.c.device, runs.c.scenario).where(*wanted)
+    return found.cte("begun").prefix_with("MATERIALIZED")
 
 
-def _begun(root: str, since: str, until: str | None) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions for the runs of a root that began in a time; seconds are enough, and sort as text."""
-    begun = [runs.c.root == root, runs.c.started_utc >= since[:19]]
-    return begun if until is None else [*begun, runs.c.started_utc < until[:19]]
+def _of_run(root: str, begun: sa.CTE, table: sa.Table) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.root == root, table.c.run == begun.c.id)

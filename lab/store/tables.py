@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-VERSION = 5
+VERSION = 6
 """The version of these tables, part of their names. Raise it when a table changes: every index is then rebuilt.
 
 Versions 1 and 2 were made by alembic, under names without a version.
@@ -56,6 +56,7 @@ runs = _table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
     sa.Index(f"{PREFIX}runs_started_utc", "root", "started_utc"),
+    sa.Index(f"{PREFIX}runs_device", "root", "device", "started_utc"),
 )
 trials = _table(
     "trials",
