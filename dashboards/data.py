@@ -310,7 +310,7 @@ def runs_of(store: Store, device: str, most: int) -> list[RunRow]:
 
 @kept(8)
 def spreads(store: Store, days: int, device: str | None = None) -> list[Spread]:
-    """Return the spread between trials in the last days, of each scenario's own metric; none if the index fails."""
+    """Return the spread between trials in the last days, of each scenario's metric; none if the index fails."""
     try:
         return own_metric(store.spreads(days_back(days), device), metrics())
     except StoreError as error:
@@ -349,9 +349,7 @@ def nights_of(store: Store, device: str = "", series: str = "") -> list[Nights]:
     if finished is None:
         return []
     whole = past(finished.suite)
-    wanted = (
-        each for each in whole.series if (each.device == device if device else cell_name(each) == series)
-    )
+    wanted = (each for each in whole.series if (each.device == device if device else cell_name(each) == series))
     return [_nights(whole, each) for each in sorted(wanted, key=lambda each: each.name)]
 
 

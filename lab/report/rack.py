@@ -149,6 +149,13 @@ def reading_words(reading: Reading | None) -> str:
     return ", ".join(parts) or "no sensor could be read"
 
 
+def size_words(count: int | None) -> str:
+    """Return bytes for people: ``12.3 GiB``, ``250 MiB``, or ``unknown``."""
+    if count is None:
+        return UNKNOWN
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
 def _standing(
     name: str,
     standing: tuple[Condition, str, str],

@@ -37,8 +37,8 @@ class Nights:
 class Level:
     """The usual level of a series: the median of its last `nights`, lowest and highest, and the newest figure.
 
-    `noise` is the standard deviation of the log values from night to night within one build and one context (0.01 is
-    about 1 %), with `freedom` degrees of freedom; None where no build was measured twice.
+    `noise` is the standard deviation of the log values from night to night within one build and one context (0.01
+    is about 1 %), with `freedom` degrees of freedom; None where no build was measured twice.
     """
 
     usual: float
@@ -65,17 +65,16 @@ def level_of(found: Nights, recent: int = RECENT) -> Level | None:
 
 def reference_words(found: Nights, level: Level | None) -> str:
     """Return in one sentence whether a device still measures what it used to measure."""
-    device = found.series.device
+    device, unit = found.series.device, found.metric.unit
     if level is None or level.nights < LEAST:
         nights = level.nights if level else 0
         return plain(f"{device}: {number_of(nights, 'night')} of its reference: too few to tell its usual level.")
     moved = level.newest / level.usual - 1
     noise = "" if level.noise is None else f"; from night to night it varies by {percent(level.noise)} (SD)"
-    unit = found.metric.unit
     way = "above" if moved >= 0 else "below"
     return plain(
-        f"{device}, {level.newest_date}: {quantity(level.newest, unit)}, {percent(abs(moved))} {way} the median of its "
-        f"last {level.nights} nights ({quantity(level.usual, unit)}){noise}."
+        f"{device}, {level.newest_date}: {quantity(level.newest, unit)}, {percent(abs(moved))} {way} the median "
+        f"of its last {level.nights} nights ({quantity(level.usual, unit)}){noise}."
     )
 
 
@@ -88,8 +87,8 @@ def agreement_words(levels: Mapping[str, Level], metric: Metric) -> str:
     apart = usual[highest] / usual[lowest] - 1
     return plain(
         f"{number_of(len(levels), 'device')}: from {quantity(usual[lowest], metric.unit)} on {lowest} to "
-        f"{quantity(usual[highest], metric.unit)} on {highest}, {percent(apart)} apart. Levels of devices are never "
-        "averaged, and no build is judged across them."
+        f"{quantity(usual[highest], metric.unit)} on {highest}, {percent(apart)} apart. Levels of devices are "
+        "never averaged, and no build is judged across them."
     )
 
 
