@@ -14,6 +14,7 @@ from lab.report.verdict.document import verdict_rows
 from lab.report.verdict.facts import again
 from lab.report.verdict.listed import NONE, change_of
 from lab.report.verdict.markdown import render_verdict_markdown
+from lab.report.verdict.tables import figures_table
 from lab.report.verdict.view import CellView
 from lab.report.wording import number_of, on_device, quantity
 from lab.stats.sample import counted, value_of
@@ -74,10 +75,7 @@ def _view(found: data.Judged, trials: tuple[list[Trial], list[Trial]]) -> None:
     st.subheader(parts.said(found.question), anchor=False)
     st.caption(parts.said(on_device(found.baseline)))
     if not in_turn:
-        st.warning(
-            f"{APART} This measures them in turn: ``{again(of, found.baseline, found.candidate)}``",
-            icon=":material/balance:",
-        )
+        st.warning(f"{APART} {parts.said(found.invalid[0])}", icon=":material/balance:")
     elif found.refusal:
         st.markdown(parts.badge("incomparable"))
         for line in found.refusal.splitlines():
@@ -94,9 +92,13 @@ def _view(found: data.Judged, trials: tuple[list[Trial], list[Trial]]) -> None:
             st.markdown(f"{parts.badge(word)} {parts.said(each.sentence)}")
         if found.measured:
             _pictures(found, trials, in_turn=in_turn)
+        _figures(found)
     for words in found.beside:
         st.caption(parts.said(words))
-    _facts(found)
+    for words in found.invalid if in_turn else found.invalid[1:]:
+        st.warning(parts.said(words), icon=":material/warning:")
+    if found.facts:
+        st.markdown("\n".join(f"- {parts.said(words)}" for words in found.facts))
     _differs(found)
     _runs(found)
     _take_away(found)
@@ -122,7 +124,9 @@ def _pictures(found: data.Judged, trials: tuple[list[Trial], list[Trial]], *, in
     with left:
         lost = [pair for side in (0, 1) for pair in _lost(trials[side], side, each, found.metric)]
         parts.chart(
-            strips((each.baseline, each.candidate), found.names, found.metric, lost), alt=each.sentence, height=360
+            strips((each.baseline, each.candidate), found.names, found.metric, lost, joined=in_turn),
+            alt=each.sentence,
+            height=360,
         )
         if lost:
             st.caption(f"Crosses: {number_of(len(lost), 'trial')} that did not count.")
@@ -165,11 +169,22 @@ def _lost(trials: Sequence[Trial], side: int, each: CellView, metric: Metric) ->
     return [(side, value) for value in values if value is not None]
 
 
-def _facts(found: data.Judged) -> None:
-    for words in found.invalid:
-        st.warning(parts.said(words), icon=":material/warning:")
-    if found.facts:
-        st.markdown("\n".join(f"- {parts.said(words)}" for words in found.facts))
+def _figures(found: data.Judged) -> None:
+    """Draw the figures of both sides beside each other, each with its own interval."""
+    figures = figures_table(found)
+    heads = [head.text for head in figures.heads]
+    parts.table(
+        [dict(zip(heads, (_line(text) for text in row.texts), strict=True)) for row in figures.rows],
+        alt=figures.title,
+        key="figures",
+    )
+    st.caption(parts.said(f"{figures.title}. {figures.note.replace('Below each figure', 'Beside each figure')}"))
+
+
+def _line(text: str) -> str:
+    """Return a figure and the small print below it on one line."""
+    figure, _, below = text.partition("\n")
+    return f"{figure} ({below})" if below else figure
 
 
 def _differs(found: data.Judged) -> None:
@@ -203,16 +218,15 @@ def _runs(found: data.Judged) -> None:
 
 def _take_away(found: data.Judged) -> None:
     of = found.comparison
-    rows = verdict_rows(found)
-    if rows:
-        st.subheader("Verdicts", anchor=False)
-        parts.table(rows, alt=found.headline, key="verdicts_table")
     anew = again(of, found.baseline, found.candidate)
     lines = [anew, f"{anew} --all-pairs"]
     if of.looks_most:
         lines = [f"lab show {of.id[:13]}", *lines]
         lines += [f"lab compare --resume {of.id[:13]}"] if of.status != "finished" else []
     parts.commands(*lines)
+    if of.looks_most and (rows := verdict_rows(found)):
+        with st.expander("Verdicts for programs", icon=":material/table:"):
+            parts.table(rows, alt=found.headline, key="verdicts_table")
     with st.expander("Markdown", icon=":material/content_copy:"):
         st.code(render_verdict_markdown(found), language="markdown", wrap_lines=True)
 

@@ -42,6 +42,8 @@ def locked(past: Past, suite: str, points_of: Callable[[Past, Series], tuple[Poi
                 parts.link("run", "Its run", icon=":material/science:", id=run)
                 st.button("Take as base", on_click=_take, args=("base", run))
                 st.button("Take as new", on_click=_take, args=("new", run))
+            else:
+                st.caption("The run of this figure is not in the data root.")
             parts.link("morning", f"Night of {point.date}", icon=":material/wb_twilight:", night=point.date)
             for each in data.incidents():
                 if any(member.series == series for member in each.members):

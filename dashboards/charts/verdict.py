@@ -87,21 +87,21 @@ def strips(
     names: tuple[str, str],
     metric: Metric,
     lost: Sequence[tuple[int, float]] = (),
+    *,
+    joined: bool = True,
 ) -> Option:
-    """Return the trials of both sides as dots in two columns, each pair joined by a line.
+    """Return the trials of both sides as dots in two columns, pairs that were measured as such joined by lines.
 
     A side maps block -> figure. `lost` are (side, figure) of trials that do not count: crosses, never joined.
     """
     baseline, candidate = sides
     values = [*baseline.values(), *candidate.values(), *(value for _, value in lost)]
     factor, unit = scaled(values, metric.unit)
-    joined: list[list[Any]] = []
-    for block in sorted(baseline.keys() & candidate.keys()):
-        joined += [[0, _rounded(baseline[block], factor)], [1, _rounded(candidate[block], factor)], [None, None]]
+    pairs: list[list[Any]] = []
+    for block in sorted(baseline.keys() & candidate.keys()) if joined else ():
+        pairs += [[0, _rounded(baseline[block], factor)], [1, _rounded(candidate[block], factor)], [None, None]]
     dots = [
-        _dots(
-            names[side], side, [(f"pair {block}", value) for block, value in sorted(own.items())], metric, factor
-        )
+        _dots(names[side], side, sorted(own.items()), metric, factor)
         for side, own in enumerate((baseline, candidate))
     ]
     crosses = [(side, value) for side, value in lost if math.isfinite(value)]
@@ -118,7 +118,7 @@ def strips(
             {
                 "type": "line",
                 "name": "pairs",
-                "data": joined,
+                "data": pairs,
                 "symbol": "none",
                 "silent": True,
                 "lineStyle": {"color": GREY, "width": 1, "opacity": 0.6},
@@ -156,7 +156,7 @@ def ecdf(baseline: Sequence[float], candidate: Sequence[float], names: tuple[str
 
 def _direction(metric: Metric) -> str:
     left, right = ("better", "worse") if metric.better == "lower" else ("worse", "better")
-    return f"← {left} · change of {metric.label}, candidate / baseline · {right} →"
+    return f"← {left} · change of {metric.label} · {right} →"
 
 
 def _percent(ratio: float) -> float:
