@@ -92,7 +92,7 @@ def _view(found: data.Judged, trials: tuple[list[Trial], list[Trial]]) -> None:
             st.markdown(f"{parts.badge(word)} {parts.said(each.sentence)}")
         if found.measured:
             _pictures(found, trials, in_turn=in_turn)
-        _figures(found)
+            _figures(found)
     for words in found.beside:
         st.caption(parts.said(words))
     for words in found.invalid if in_turn else found.invalid[1:]:
