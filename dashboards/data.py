@@ -7,6 +7,7 @@ any process saves something, a page reads again.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -22,11 +23,16 @@ from lab.device.adb.server import Server
 from lab.device.care.restore import changed_elsewhere
 from lab.device.health import Health
 from lab.device.roster import Entry
-from lab.errors import LabError, StoreError
+from lab.errors import LabError, RunError, StoreError
+from lab.identifiers import now_utc, person
 from lab.nightly import history
 from lab.nightly.history import Past
-from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
+from lab.nightly.incidents import MAKES_SENSE, Act
+from lab.nightly.incidents import act as save_act
+from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, State, Trial, Value
 from lab.report.answer.saved import answer_of
+from lab.report.incident.saved import view_of as incident_view_of
+from lab.report.incident.view import View as IncidentView
 from lab.report.last_seen import last_seen
 from lab.report.night.view import DEMO, KIND, View, view_of
 from lab.report.rack import UNKNOWN, Reading, Standing, own_metric, rack_of
@@ -45,6 +51,9 @@ from lab.store.where import data_root, shared_index
 from lab.trial.metrics import METRICS
 
 log = logging.getLogger(__name__)
+
+WRITERS = "POCKETLAB_WRITERS"
+"""The variable that says who may act on incidents."""
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
@@ -143,6 +152,55 @@ def past(store: Store, suite: str) -> Past:
 def incidents(store: Store) -> list[Incident]:
     """Return the incidents, newest first."""
     return store.incidents()
+
+
+@kept(8)
+def incident(store: Store, text: str) -> IncidentView:
+    """Return everything to print of the incident whose id begins so; raise `StoreError` when there is none."""
+    return incident_view_of(store, store.incident(text))
+
+
+def past_with(series: Series) -> Past | None:
+    """Return the nights of the suite that measures a series; None where no night has it."""
+    suites = dict.fromkeys(each.suite for each in nights())
+    return next((found for suite in suites if series in (found := past(suite)).series), None)
+
+
+def writer() -> str:
+    """Return the name under which this session may act on incidents; empty for one that may not.
+
+    Who is logged in has their e-mail address as name, if its provider has verified it; anybody else that of the
+    server's process. `POCKETLAB_WRITERS` says who may: everyone, nobody, or addresses with commas.
+    """
+    email = str(st.user.get("email") or "") if st.user.get("is_logged_in") else ""
+    email = "" if st.user.get("email_verified") is False else email
+    writers = os.environ.get(WRITERS, "everyone").strip()
+    if writers == "everyone":
+        return email or person()
+    listed = {each.strip().lower() for each in writers.split(",")} - {"nobody", ""}
+    return email if email.lower() in listed else ""
+
+
+def acts(state: State) -> tuple[Act, ...]:
+    """Return what a person may say of an incident in a state."""
+    return tuple(each for each, states in MAKES_SENSE.items() if state in states)
+
+
+def act(text: str, state: Act, *, note: str, owner: str, seen: int) -> Incident:
+    """Save what the person of this session says of an incident, of which they saw so many events.
+
+    Raises `RunError` for who may not, for a blank note, and where the incident changed since.
+    """
+    who, utc = writer(), now_utc()
+    if not who:
+        raise RunError(
+            f"nothing was saved: this dashboard takes no acts from you; {WRITERS} says from whom it does"
+        )
+    if not note.strip():
+        raise RunError("nothing was saved: wanted a note that says why, found none")
+    return save_act(
+        store(), text, state, who=who, note=note.strip(), utc=utc, date=utc[:10], owner=owner.strip(), seen=seen
+    )
 
 
 # --- scenarios -------------------------------------------------------------------------------------
