@@ -19,8 +19,11 @@ from lab.nightly.history import Past
 from lab.records import Answer, Incident, Night, Run, Trial, Value
 from lab.report.answer.saved import answer_of
 from lab.report.night.view import DEMO, View, view_of
+from lab.report.pipeline import Pipeline, pipelines_of
 from lab.store import Store
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
+from lab.store.kinds import RunGroup as RunGroup  # noqa: PLC0414 - handed on
+from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on
 from lab.store.where import data_root, shared_index
 
 Asked = ParamSpec("Asked")
@@ -117,6 +120,27 @@ def incidents(store: Store) -> list[Incident]:
 
 
 # --- scenarios -------------------------------------------------------------------------------------
+
+MOST_RUNS = 500
+"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
+
+
+@kept(1)
+def run_groups(store: Store) -> list[RunGroup]:
+    """Return what was measured: a group for each scenario, device and line of builds."""
+    return store.run_groups()
+
+
+@kept(16)
+def run_rows(store: Store, scenario: str, device: str, line: str) -> list[RunRow]:
+    """Return the runs of a group, newest first."""
+    return store.run_rows(MOST_RUNS, scenario=scenario, device=device, build_line=line)
+
+
+@kept(8)
+def pipelines(store: Store, run_id: str) -> tuple[list[Pipeline], list[str]]:
+    """Return the timeline of a pipelined cell of a run and of the same work in turn, and why there is none."""
+    return pipelines_of(store.trials_folder(run_id), *answer_of(store, store.run(run_id)))
 
 
 # --- series and comparisons ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.errors import RunError
 from lab.records import Answer, Cell, Trial
-from lab.report.wording import quantity
+from lab.report.wording import cell_phrase, quantity, varying
 from lab.stats.sample import counted, trial_median
 from lab.store import events
 from lab.store.events import NotAnEvent, Row
@@ -75,6 +75,28 @@ def typical(trials: Sequence[Trial], cell: str, metric: str) -> tuple[Trial, int
     value, trial = sorted(own, key=lambda pair: (pair[0], pair[1].number))[(len(own) - 1) // 2]
     counts = range(trial.first_steady, len(trial.samples[metric]))
     return trial, min(counts, key=lambda at: abs(trial.samples[metric][at] - value))
+
+
+def pipelines_of(folder: Path, answer: Answer, trials: Sequence[Trial]) -> tuple[list[Pipeline], list[str]]:
+    """Return a typical iteration of each cell of :func:`pair_of`, and why others have none.
+
+    `folder` holds the run's trials by number.
+    """
+    found: list[Pipeline] = []
+    problems: list[str] = []
+    for cell in pair_of(answer):
+        chosen = typical(trials, cell.key, answer.metric.name)
+        if chosen is None:
+            problems.append(
+                f"{cell_phrase(cell, varying(answer.run.cells))} has no timeline: no trial of it counts"
+            )
+            continue
+        trial, place = chosen
+        try:
+            found.append(pipeline_of(folder / f"{trial.number:04d}", cell.key, trial.number, place))
+        except RunError as error:
+            problems.append(str(error))
+    return found, problems
 
 
 def pipeline_of(folder: Path, cell: str, trial: int, place: int) -> Pipeline:
