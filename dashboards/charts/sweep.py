@@ -200,7 +200,7 @@ def _axes(own: Sweep, panel: Panel, *, published: bool = False) -> tuple[list[Op
 
 
 def _logarithmic(own: Sweep, panel: Panel) -> Option:
-    """Return what makes an axis logarithmic: doublings from just below the lowest value to just above the highest."""
+    """Return what makes an axis logarithmic: doublings from below the lowest value to above the highest."""
     values = [
         value * panel.factor for each in own.trials if (value := value_of(each, panel.metric.name)) is not None
     ]
@@ -240,7 +240,8 @@ def _measured(own: Sweep, panel: Panel) -> list[Option]:
     axis = _on(own, panel.number)
     return [
         {"type": "line", "name": "interval", **axis, "data": bands, "symbol": "none", "silent": True,
-         "lineStyle": {"width": 16, "opacity": 0.35, "cap": "butt"}, "color": color, "markArea": {} if panel.number else _tied(own)},
+         "lineStyle": {"width": 16, "opacity": 0.35, "cap": "butt"}, "color": color,
+         "markArea": {} if panel.number else _tied(own)},
         {"type": "scatter", "name": "estimate", **axis, "data": estimates, "symbol": "rect", "color": color,
          "symbolSize": [30, 4] if own.across else [4, 30]},
         *_trials(own, panel, color),
