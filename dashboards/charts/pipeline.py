@@ -26,12 +26,12 @@ def pipeline(found: Sequence[tuple[str, Pipeline]]) -> Option:
             bars[stage.name].append({"coords": [[start, row], [end, row]], "name": _words(stage)})
     most = MOST_POINTS // 2 // max(1, len(stages))
     return frame(
-        grid={"left": 150, "right": 24, "top": TOP, "bottom": FOOT, "outerBoundsMode": "none"},
+        grid={"left": 120, "right": 24, "top": TOP, "bottom": FOOT, "outerBoundsMode": "none"},
         legend={"top": 0, "left": 0, "data": [_said(stage) for stage in stages]},
         tooltip={"confine": True, "formatter": "{b}"},
         xAxis={
             "type": "value",
-            "name": f"time since the first stage began ({unit}), ← shorter is better",
+            "name": f"time ({unit}), ← shorter is better",
             "nameLocation": "middle",
             "nameGap": 28,
             "min": 0,
@@ -42,7 +42,7 @@ def pipeline(found: Sequence[tuple[str, Pipeline]]) -> Option:
             "type": "category",
             "data": [f"{name}\n{unit}" for name, unit in rows],
             "inverse": True,
-            "axisLabel": {"width": 138, "overflow": "truncate", "lineHeight": 15, "interval": 0},
+            "axisLabel": {"width": 110, "overflow": "truncate", "lineHeight": 15, "interval": 0},
         },
         series=[
             {

@@ -9,7 +9,7 @@ from dashboards.charts.thinned import thinned
 from lab.records import Sustained
 from lab.report.wording import quantity
 
-HEIGHT = 470
+HEIGHT = 486
 """Pixels of the chart."""
 
 
@@ -21,7 +21,7 @@ def sustained(curves: Sequence[Sustained], kind: str) -> Option:
     most = max(8, MOST_POINTS // (2 * len(shown)))
     unit = shown[0].unit
     grids = [{"left": 64, "right": 24, "top": 70, "height": 200, "outerBoundsMode": "none"},
-             {"left": 64, "right": 24, "top": 320, "height": 100, "outerBoundsMode": "none"}]  # fmt: skip
+             {"left": 64, "right": 24, "top": 336, "height": 100, "outerBoundsMode": "none"}]  # fmt: skip
     series: list[Option] = []
     for at, curve in enumerate(shown):
         own = KINDS.get(kind, GREY) if len(shown) == 1 else PALETTE[at % len(PALETTE)]
@@ -34,15 +34,14 @@ def sustained(curves: Sequence[Sustained], kind: str) -> Option:
             for i in drawn
         ]
         heat = [
-            {"value": [times[i], warm[i]], "name": f"minute {times[i]:.1f}: {warm[i]:.1f} °C"}
+            {"value": [times[i], warm[i]], "name": f"minute {times[i]:.1f}: {warm[i]:.1f} °C" if warm[i] else ""}
             for i in thinned(times, [float("nan") if each is None else each for each in warm], most)
-            if warm[i] is not None
         ]
         name = f"trial {curve.trial}"
         series += [
-            {"type": "line", "name": name, "data": points, "color": own, "symbolSize": 5, "markLine":
+            {"type": "line", "name": name, "data": points, "color": own, "symbolSize": 4, "markLine":
              _peak(curve)},
-            {"type": "line", "name": name, "data": heat, "color": own, "symbolSize": 5, "xAxisIndex": 1,
+            {"type": "line", "name": name, "data": heat, "color": own, "symbolSize": 4, "xAxisIndex": 1,
              "yAxisIndex": 1, "lineStyle": {"type": "dashed"}},
         ]  # fmt: skip
     along = {"type": "value", "name": "minutes since the first iteration", "nameLocation": "middle", "nameGap": 26}

@@ -153,8 +153,11 @@ def _panels(own: Sweep, second: str) -> list[Panel]:
 
 
 def _grid(own: Sweep, panel: Panel) -> Option:
-    left = 64 if own.across else 130 if any(own.names) else 24
-    return {"left": left, "right": 24, "top": panel.top, "height": panel.height, "outerBoundsMode": "none"}
+    return {"left": _left(own), "right": 24, "top": panel.top, "height": panel.height, "outerBoundsMode": "none"}
+
+
+def _left(own: Sweep) -> int:
+    return 64 if own.across else 130 if any(own.names) else 24
 
 
 def _axes(own: Sweep, panel: Panel, *, published: bool = False) -> tuple[list[Option], list[Option]]:
@@ -195,7 +198,11 @@ def _axes(own: Sweep, panel: Panel, *, published: bool = False) -> tuple[list[Op
         return [{**cells, "name": varied, "nameLocation": "middle", "nameGap": 36}, places], [values]
     # The name of a horizontal axis stands above its panel.
     values |= {"position": "bottom", "nameLocation": "start", "nameGap": 0}
-    values["nameTextStyle"] = {"align": "left", "verticalAlign": "bottom", "padding": [0, 0, panel.height + 6, 0]}
+    values["nameTextStyle"] = {
+        "align": "left",
+        "verticalAlign": "bottom",
+        "padding": [0, 0, panel.height + 6, 10 - _left(own)],
+    }
     return [values], [cells, places]
 
 
