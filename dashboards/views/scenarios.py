@@ -72,7 +72,9 @@ def _picked(groups: Sequence[data.RunGroup]) -> str:
         names = sorted(
             {each.scenario for each in groups}, key=lambda name: (name not in ORDER, _place(name), name)
         )
-        scenario = st.selectbox("Question", names, key="scenario", bind="query-params", width=220)
+        scenario = st.selectbox(
+            "Question", names, key="scenario", bind="query-params", width=220, on_change=_newest
+        )
         groups = [each for each in groups if each.scenario == scenario]
         device = _pick("Device", groups, lambda each: each.device, "device")
         groups = [each for each in groups if each.device == device]
@@ -91,13 +93,22 @@ def _pick(label: str, groups: Sequence[data.RunGroup], of: Callable[[data.RunGro
     """Draw a picker that begins at the newest finished run, or at the newest where none is finished."""
     names = sorted({of(each) for each in groups})
     newest = max(groups, key=lambda each: (each.finished, each.newest))
-    return str(st.selectbox(label, names, index=names.index(of(newest)), key=key, bind="query-params", width=220))
+    return str(
+        st.selectbox(
+            label, names, index=names.index(of(newest)), key=key, bind="query-params", width=220, on_change=_newest
+        )
+    )
 
 
 def _named(rows: Sequence[data.RunRow]) -> dict[str, data.RunRow]:
-    """Return the runs by their names in the picker; ids are cut where that keeps them apart."""
+    """Return the runs by their names in the picker, which are in the link: nothing that changes is in them."""
     cut = 13 if len({each.id[:13] for each in rows}) == len(rows) else None
-    return {f"{each.started_utc[:16].replace('T', ' ')} {each.status} {each.id[:cut]}": each for each in rows}
+    return {f"{each.started_utc[:16].replace('T', ' ')} {each.id[:cut]}": each for each in rows}
+
+
+def _newest() -> None:
+    """Begin at the newest run of what was picked: the one before is none of its."""
+    st.session_state.pop("run", None)
 
 
 def _answer(answer: Answer, trials: Sequence[Trial]) -> None:
