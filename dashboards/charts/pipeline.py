@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dashboards.charts.style import MOST_POINTS, PALETTE, Option, frame, scaled
 from lab.report.pipeline import Pipeline, Stage
-from lab.report.wording import number_of, plain, quantity
+from lab.report.wording import plain, quantity
 
 ROW, TOP, FOOT = 40, 40, 48
 """Pixels of a row, above all rows and below them."""
@@ -22,7 +22,7 @@ def pipeline(found: Sequence[tuple[str, Pipeline]]) -> Option:
     for name, each in found:
         for stage in each.stages:
             row = rows.index((name, _unit(stage)))
-            start, end = stage.start_s * factor, (stage.start_s + stage.duration_s) * factor
+            start, end = (round(at * factor, 4) for at in (stage.start_s, stage.start_s + stage.duration_s))
             bars[stage.name].append({"coords": [[start, row], [end, row]], "name": _words(stage)})
     most = MOST_POINTS // 2 // max(1, len(stages))
     return frame(
@@ -35,7 +35,7 @@ def pipeline(found: Sequence[tuple[str, Pipeline]]) -> Option:
             "nameLocation": "middle",
             "nameGap": 28,
             "min": 0,
-            "max": longest * factor,
+            "max": round(longest * factor, 4),
             "axisLabel": {"showMaxLabel": False},
         },
         yAxis={
@@ -77,7 +77,8 @@ def _said(stage: str) -> str:
 
 def _words(stage: Stage) -> str:
     what = "patch" if stage.name in ("tile", "patch_embed", "vit", "project") else "token"
-    items = "" if stage.items is None else f", {number_of(stage.items, what)}"
+    ending = "" if stage.items == 1 else "es" if what == "patch" else "s"
+    items = "" if stage.items is None else f", {stage.items} {what}{ending}"
     return plain(
         f"{_said(stage.name)} {stage.index + 1}{items}: {quantity(stage.duration_s, 's')}, "
         f"from {quantity(stage.start_s, 's')}"

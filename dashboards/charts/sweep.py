@@ -120,8 +120,8 @@ def _swept(answer: Answer, trials: Sequence[Trial]) -> Sweep:
     every = [each.interval.estimate if each.interval else float("nan") for each in answer.summaries]
     drawn = [answer.summaries[at] for at in thinned(range(len(every)), every, MOST_CELLS)]
     varied = varying(answer.run.cells)
-    names = [cell_short(each.cell, varied) if varied else "" for each in drawn]
-    across = len(names) > 1 and max(map(len, names)) <= SHORT
+    names = [cell_short(each.cell, varied) if len(every) > 1 else "" for each in drawn]
+    across = len(varied) == 1 and len(names) > 1 and max(map(len, names)) <= SHORT
     return Sweep(replace(answer, summaries=tuple(drawn)), trials, names, across)
 
 

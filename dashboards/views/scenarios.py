@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboards import data, parts
 from dashboards.charts import pipeline, sustained, sweep
+from dashboards.charts.style import scaled
 from lab.records import Answer, Trial
 from lab.report.answer.ends import end_to_end
 from lab.report.answer.markdown import render_markdown
@@ -180,13 +181,11 @@ def _pipeline(answer: Answer) -> None:
 
 def _table(answer: Answer) -> None:
     metric, several = answer.metric, len(answer.run.cells) > 1
-    factor, unit = sweep.scaled(
-        [each.interval.estimate for each in answer.summaries if each.interval], metric.unit
-    )
+    factor, unit = scaled([each.interval.estimate for each in answer.summaries if each.interval], metric.unit)
     head = interval_head(each.interval for each in answer.summaries)
     names = varying(answer.run.cells)
 
-    def scaled(value: float | None) -> float | None:
+    def here(value: float | None) -> float | None:
         return None if value is None else value * factor
 
     rows = []
@@ -194,9 +193,9 @@ def _table(answer: Answer) -> None:
         found = each.interval
         rows.append({
             "cell": cell_phrase(each.cell, names),
-            f"{metric.label} ({unit})": scaled(found.estimate if found else None),
-            f"{head}, from": scaled(found.low if found else None),
-            "to": scaled(found.high if found else None),
+            f"{metric.label} ({unit})": here(found.estimate if found else None),
+            f"{head}, from": here(found.low if found else None),
+            "to": here(found.high if found else None),
             **({f"{behind(metric)} than the best": _against(answer, each.cell.key)} if several else {}),
             "valid": each.valid,
             "invalid": sum(each.invalid.values()),
