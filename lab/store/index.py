@@ -160,10 +160,10 @@ class Index:
             sa.select(sa.func.coalesce(*steps)).where(self._mine(at), at.c.id == groups.c.id)
         )
         finished = newest.where(*equal, others.c.status == "finished").scalar_subquery()
-        query = sa.select(*same, at.c.id, sa.func.coalesce(finished, ""))
+        query = sa.select(*same, at.c.id.label("newest"), sa.func.coalesce(finished, "").label("finished"))
         with self._reading() as connection:
-            found = connection.execute(query.where(self._mine(at), at.c.id == groups.c.id)).all()
-        return [RunGroup(*row) for row in sorted(found)]
+            found = connection.execute(query.where(self._mine(at), at.c.id == groups.c.id)).mappings().all()
+        return sorted((RunGroup(**row) for row in found), key=lambda each: each.same)
 
     def run_rows(self, limit: int | None, **wanted: str) -> list[RunRow]:
         """Return the runs that have the `wanted` values in their columns, newest first."""

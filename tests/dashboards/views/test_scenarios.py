@@ -137,7 +137,7 @@ def test_names_with_markup_are_shown_as_they_are(store: Store) -> None:
 
     assert not at.exception
     assert "&lt;b" in words(at)
-    assert not any("<b>" in each.value for kind in ("markdown", "caption", "subheader") for each in at.get(kind))
+    assert not any("<b>" in each.value for each in (*at.markdown, *at.caption, *at.subheader))
     assert "--build '$(reboot)' --device '<b>" in words(at)
     assert list(at.dataframe[0].value["cell"]) == [HOSTILE, "plain"]
 
