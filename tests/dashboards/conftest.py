@@ -24,6 +24,12 @@ NIGHTS = 34
 Serve = Callable[[Path], str]
 
 
+@pytest.fixture(autouse=True)
+def own_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set back after each test which data root this process shows (`tests.dashboards.pages.shown`)."""
+    monkeypatch.setenv("POCKETLAB_DATA", "")
+
+
 @pytest.fixture(scope="session")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with the nights of the simulated rack. Tests that change it copy it."""
