@@ -35,6 +35,7 @@ from lab.report.incident.saved import view_of as incident_view_of
 from lab.report.incident.view import View as IncidentView
 from lab.report.last_seen import last_seen
 from lab.report.night.view import DEMO, KIND, View, view_of
+from lab.report.pipeline import Pipeline, pipelines_of
 from lab.report.rack import UNKNOWN, Reading, Standing, own_metric, rack_of
 from lab.report.series import choice
 from lab.report.series.heat import Start, starts_of
@@ -46,6 +47,7 @@ from lab.scenario.load import heading_of
 from lab.store import Store
 from lab.store.counts import Spread, Tally
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
+from lab.store.kinds import RunGroup as RunGroup  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on
 from lab.store.where import data_root, shared_index
 from lab.trial.metrics import METRICS
@@ -204,6 +206,27 @@ def act(text: str, state: Act, *, note: str, owner: str, seen: int) -> Incident:
 
 
 # --- scenarios -------------------------------------------------------------------------------------
+
+MOST_RUNS = 500
+"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
+
+
+@kept(1)
+def run_groups(store: Store) -> list[RunGroup]:
+    """Return what was measured: a group for each scenario, device and line of builds."""
+    return store.run_groups()
+
+
+@kept(16)
+def run_rows(store: Store, scenario: str, device: str, line: str) -> list[RunRow]:
+    """Return the runs of a group, newest first."""
+    return store.run_rows(MOST_RUNS, scenario=scenario, device=device, build_line=line)
+
+
+@kept(8)
+def pipelines(store: Store, run_id: str) -> tuple[list[Pipeline], list[str]]:
+    """Return the timeline of a pipelined cell of a run and of the same work in turn, and why there is none."""
+    return pipelines_of(store.trials_folder(run_id), *answer_of(store, store.run(run_id)))
 
 
 # --- series and comparisons ------------------------------------------------------------------------
