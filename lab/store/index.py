@@ -19,7 +19,7 @@ from lab.identifiers import now_utc
 from lab.records import Comparison, Trial
 from lab.store import rows
 from lab.store.database import Unusable, engine_of, errors, place, remedy
-from lab.store.kinds import KINDS, Kind, NightRow, Record, kind_of
+from lab.store.kinds import KINDS, Kind, NightRow, Record, RunGroup, RunRow, kind_of
 from lab.store.lines import BuildRow
 from lab.store.raw import RootFile
 from lab.store.saved import Files
@@ -142,6 +142,37 @@ class Index:
         with self._reading() as connection:
             return [NightRow(**row) for row in connection.execute(query).mappings()]
 
+    def run_groups(self) -> list[RunGroup]:
+        """Return the groups of runs, by scenario, device and line.
+
+        Each step goes to the newest run of the next group by the index alone: a year of nights has 547,500 runs,
+        and grouping them reads them all.
+        """
+        at, others = runs.alias(), runs.alias()
+        same, theirs = ([each.c[name] for name in ("scenario", "device", "build_line")] for each in (at, others))
+        last = [each.desc() for each in (*theirs, others.c.started_utc, others.c.id)]
+        newest = sa.select(others.c.id).where(self._mine(others)).order_by(*last).limit(1)
+        groups = sa.select(newest.scalar_subquery().label("id")).cte(recursive=True)
+        equal = [their == own for their, own in zip(theirs, same, strict=True)]
+        lower = [their < own for their, own in zip(theirs, same, strict=True)]
+        steps = [newest.where(*equal[:many], lower[many]).scalar_subquery() for many in (2, 1, 0)]
+        groups = groups.union_all(
+            sa.select(sa.func.coalesce(*steps)).where(self._mine(at), at.c.id == groups.c.id)
+        )
+        finished = newest.where(*equal, others.c.status == "finished").scalar_subquery()
+        query = sa.select(*same, at.c.id, sa.func.coalesce(finished, ""))
+        with self._reading() as connection:
+            found = connection.execute(query.where(self._mine(at), at.c.id == groups.c.id)).all()
+        return [RunGroup(*row) for row in sorted(found)]
+
+    def run_rows(self, limit: int | None, **wanted: str) -> list[RunRow]:
+        """Return the runs that have the `wanted` values in their columns, newest first."""
+        columns = [runs.c[name] for name in RunRow.__dataclass_fields__]
+        query = sa.select(*columns).where(self._mine(runs, **wanted))
+        query = query.order_by(runs.c.started_utc.desc(), runs.c.id.desc()).limit(limit)
+        with self._reading() as connection:
+            return [RunRow(**row) for row in connection.execute(query).mappings()]
+
     def finished(self, kind: Kind[Record]) -> set[str]:
         """Return the ids of the records that are finished: these change no more."""
         table = RECORDS[kind.name]
@@ -205,7 +236,7 @@ class Index:
         with errors(self._engine, self._root), self._engine.connect() as connection:
             yield connection
 
-    def _mine(self, table: sa.Table, **values: object) -> sa.ColumnElement[bool]:
+    def _mine(self, table: sa.FromClause, **values: object) -> sa.ColumnElement[bool]:
         """Return the condition for this root's rows that have these values in their columns."""
         return sa.and_(table.c.root == self._owner.id, *(table.c[name] == value for name, value in values.items()))
 

@@ -36,7 +36,19 @@ from lab.identifiers import now_utc
 from lab.records import Comparison, Incident, Night, Run, SelfCheck, Trial, Value
 from lab.store import events, glance, lines, saved, seal, shelf
 from lab.store.cache import Cache
-from lab.store.kinds import COMPARISONS, INCIDENTS, NIGHTS, RUNS, SELFCHECKS, Kind, NightRow, Record
+from lab.store.kinds import (
+    COMPARISONS,
+    INCIDENTS,
+    NIGHTS,
+    RUNS,
+    SELFCHECKS,
+    Kind,
+    NightRow,
+    Record,
+    RunGroup,
+    RunRow,
+    grouped,
+)
 from lab.store.lines import BuildRow
 from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
@@ -187,6 +199,32 @@ class Store:
     def runs(self, limit: int | None = None) -> list[Run]:
         """Return the runs of this root, newest first."""
         return self._listed(RUNS, limit)
+
+    def run_groups(self) -> list[RunGroup]:
+        """Return what was measured: a group for each scenario, device and line of builds, in that order."""
+        try:
+            return self._cache.read(lambda index: index.run_groups())
+        except StoreError as error:
+            self._cache.warn(error, "lists are read from the files, which takes longer")
+        return grouped(self._run_rows_of_files())
+
+    def run_rows(self, limit: int | None = None, **wanted: str) -> list[RunRow]:
+        """Return the runs with these values in the fields of a row, newest first, without their documents."""
+        try:
+            return self._cache.read(lambda index: index.run_rows(limit, **wanted))
+        except StoreError as error:
+            self._cache.warn(error, "lists are read from the files, which takes longer")
+        found = self._run_rows_of_files()
+        return [each for each in found if all(getattr(each, name) == value for name, value in wanted.items())][
+            :limit
+        ]
+
+    def _run_rows_of_files(self) -> list[RunRow]:
+        """Return all runs, newest first, read from their files."""
+        found = saved.records(RUNS, self.root, RUNS.ids(self.root))
+        names = RunRow.__dataclass_fields__
+        rows = [RunRow(**{name: getattr(each, name) for name in names}) for each in found]
+        return sorted(rows, key=lambda row: (row.started_utc, row.id), reverse=True)
 
     def run(self, text: str) -> Run:
         """Return the run whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
