@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.errors import StoreError
 from lab.report.wording import quantity
 from lab.store import events, seal
-from lab.store.events import NotAnEvent
+from lab.store.events import Clocks, NotAnEvent
 
 NS = 1e-9
 """Seconds in a nanosecond."""
@@ -27,10 +27,11 @@ class Iteration:
 
 @dataclass(frozen=True)
 class Iterations:
-    """The iterations of a trial, in order; `problem` says why they are not all, and is empty if they are."""
+    """The iterations of a trial, in order, and its agent's clocks; `problem` says why they are not all, if so."""
 
     found: tuple[Iteration, ...]
     problem: str = ""
+    clocks: Clocks | None = None
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,18 @@ def iterations_of(folder: Path) -> Iterations:
     if not path.is_file():
         return Iterations((), "it has no events: its agent wrote none, or its raw lines were not kept")
     found: list[Iteration] = []
-    problem = _changed(folder, path)
+    problem, clocks = _changed(folder, path), None
     try:
         read = events.read(path)
-        origin_ns = read.clocks.monotonic_ns if read.clocks is not None else None
+        clocks = read.clocks
+        origin_ns = None if clocks is None else clocks.monotonic_ns
         for words, number, _, start_ns, duration_ns, *_ in read.rows:
             origin_ns = start_ns if origin_ns is None else origin_ns
             if words[0] == "iteration":
                 found.append(Iteration(number, words[1], (start_ns - origin_ns) * NS, duration_ns * NS))
     except (NotAnEvent, OSError) as error:
         problem = f"{path.name}: {error}"
-    return Iterations(tuple(sorted(found, key=lambda one: one.number)), problem)
+    return Iterations(tuple(sorted(found, key=lambda one: one.number)), problem, clocks)
 
 
 def spans_of(folder: Path, iteration: int) -> tuple[Span, ...]:

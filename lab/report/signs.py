@@ -26,5 +26,12 @@ SIGNS: Mapping[str, str] = {
     "expected": "✓",
     "fixed": "✓",
     "invalid": "–",
+    "counts": "✓",
+    "unsteady": "~",
+    "memory": "▤",
+    "running": "▸",
+    "finished": "✓",
+    "interrupted": "‖",
+    "failed": "×",
 }
-"""An outcome of a night, a verdict, or the state of an incident -> its sign."""
+"""An outcome of a night, a verdict, the state of an incident or a run, or the standing of a trial -> its sign."""
