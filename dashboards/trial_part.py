@@ -18,7 +18,7 @@ from dashboards.charts.style import named, scaled
 from lab.records.explanation import Explanation, Line
 from lab.report.checks import checks_of
 from lab.report.explain.trial import device_facts, standing_words, trial_facts
-from lab.report.phases import Iterations, Span, phases_of, rate_words, typical
+from lab.report.phases import Iterations, Span, phases_of, rate_of, typical
 from lab.report.readings import readings_of
 from lab.report.reasons import FLAGS
 from lab.report.wording import number_of, plain, quantity
@@ -87,7 +87,8 @@ def one_trial(found: Explanation) -> None:
     chosen = st.selectbox("Trial", numbers, index=first, key="trial", bind="query-params", width=200)
     line = found.lines[numbers.index(chosen)]
     st.subheader(parts.said(f"Trial {line.number}: {line.cell or line.evidence.trial.cell}"), anchor=False)
-    st.markdown(f"{parts.badge(line.standing)} {parts.said(standing_words(line))}")
+    why = standing_words(line) if line.standing != "counts" else line.state
+    st.markdown(f"{parts.badge(line.standing)} {parts.said(why)}")
     seen = data.iterations(found.run.id, line.number)
     if seen.problem:
         st.info(parts.said(f"Phases and warm-up are not known in full: {seen.problem}."), icon=":material/info:")
@@ -104,11 +105,11 @@ def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
     if not names and not seen.found:
         return
     first = names.index(found.metric.name) if found.metric.name in names else 0
-    name = st.selectbox("Metric", names, index=first, key="metric", bind="query-params") if names else ""
+    name = st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
     chart, bands = of_iterations(line.evidence.trial, seen.found, name or found.metric.name)
     shown = drawn(chart)
     alt = f"trial {line.number}: {line.state}"
-    parts.chart(strips(shown, axis="iteration", bands=bands), alt=alt, height=height_of(shown))
+    parts.chart(strips(shown, axis="iteration", bands=bands, whole=True), alt=alt, height=height_of(shown))
     st.caption(parts.text(f"{line.state}. Rings do not count: warm-up, or not steady yet."))
 
 
@@ -153,15 +154,18 @@ def _stages(spans: tuple[Span, ...], alt: str) -> None:
                 "ms": 1e3 * phase.seconds,
                 "% of all work": 100 * phase.seconds / total if total else None,
                 "CPU ms": 1e3 * phase.cpu_s,
-                "wanted": phase.true or None,
-                "computed with padding": phase.padded or None,
-                "wanted a second": rate_words(phase),
+                "tiles or tokens": phase.true or None,
+                "with padding": phase.padded or None,
+                "a second, without padding": rate_of(phase),
             }
             for phase in found
         ],
         alt=alt,
         key="stages",
-        columns={name: st.column_config.NumberColumn(format="%.4g") for name in ("ms", "% of all work", "CPU ms")},
+        columns={
+            name: st.column_config.NumberColumn(format="%.4g")
+            for name in ("ms", "% of all work", "CPU ms", "a second, without padding")
+        },
     )
 
 
@@ -192,10 +196,14 @@ def _device(line: Line, seen: Iterations) -> None:
 
 def _facts(found: Explanation, line: Line) -> None:
     trial = line.evidence.trial
-    for words in (*trial_facts(found, line), *device_facts(line)):
-        st.markdown(f"- {parts.said(words)}")
-    for flag in trial.flags:
-        st.markdown(f"- {parts.said(f'{flag}: {FLAGS.get(flag, flag)}')}")
+    flags = [f"flag {flag}: {FLAGS.get(flag, 'unknown to this version')}" for flag in trial.flags]
+    told, device = st.columns(2)
+    for column, title, facts in (
+        (told, "The trial", [*trial_facts(found, line), *flags]),
+        (device, "Its device", device_facts(line)),
+    ):
+        column.markdown(f"**{title}**")
+        column.markdown("\n".join(f"- {parts.said(words)}" for words in facts))
     checks = checks_of(trial)
     if checks:
         st.markdown("**What was checked**")
@@ -218,18 +226,22 @@ def _files(found: Explanation, line: Line) -> None:
     with st.container(horizontal=True):
         for each in files:
             st.download_button(
-                f"{each.name} ({quantity(each.bytes, 'B')})",
+                f"{each.name} ({_size(each.bytes)})",
                 partial(data.file, run_id, number, each.name),
                 file_name=f"{run_id[:13]}-{number}-{each.name}",
                 mime="application/octet-stream",
                 on_click="ignore",
-                disabled=each.bytes > MOST_BYTES,
+                disabled=not 0 < each.bytes <= MOST_BYTES,
                 key=f"file {number} {each.name}",
             )
         _trace(run_id, number, sizes)
     if 0 < sizes.get("trial.json", 0) <= LINE_BYTES:
         with st.expander("The trial as it was saved (trial.json)"):
             st.code(data.file(run_id, number, "trial.json").decode(errors="replace"), language="json")
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 1024 else f"{count / 1024:,.0f} KiB"
 
 
 def _trace(run_id: str, number: int, sizes: Mapping[str, int]) -> None:

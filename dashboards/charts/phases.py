@@ -53,9 +53,17 @@ def phases(spans: Sequence[Span], most: int = MOST_POINTS) -> Option:
     factor, unit = scaled([span.start_s + span.duration_s for span in spans], "s")
     stages = list(dict.fromkeys(span.stage for span in shown))
     return frame(
-        grid={"left": 16, "right": 24, "top": HEAD, "bottom": 8, "outerBoundsMode": "same"},
+        grid={"left": 120, "right": 24, "top": HEAD, "bottom": FOOT},
         legend={"data": stages, "top": 0, "left": 0, "type": "scroll", "selectedMode": False},
-        xAxis={"type": "value", "name": unit, "nameLocation": "middle", "nameGap": 26, "min": 0},
+        xAxis={
+            "type": "value",
+            "name": unit,
+            "nameLocation": "middle",
+            "nameGap": 26,
+            "min": 0,
+            "max": factor * max((span.start_s + span.duration_s for span in spans), default=1.0),
+            "axisLabel": {"showMaxLabel": False},
+        },
         yAxis=[
             {"type": "category", "data": tracks, "inverse": True, "splitLine": {"show": True}},
             {"type": "value", "min": 0, "max": len(tracks), "inverse": True, "show": False},

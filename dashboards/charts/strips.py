@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from dashboards.charts.style import GREY, MOST_POINTS, Option, frame
 from dashboards.charts.thinned import thinned
 
-STRIP, GAP, HEAD, FOOT = 130, 44, 64, 44
-"""Pixels of a strip, between two of them, above the first and below the last."""
+STRIP, GAP, TITLE, LEGEND, FOOT = 130, 44, 30, 34, 44
+"""Pixels of a strip, between two of them, of a title, of the legend, and below the last strip."""
+
+ENDS = {"showMinLabel": False, "showMaxLabel": False}
+"""The ends of an axis are no round numbers: they have no label."""
 
 BANDS = ("rgba(127,127,127,0.16)", "rgba(127,127,127,0.06)")
 """Colours of bands, one after the other."""
@@ -58,25 +61,28 @@ class Band:
     end: float
 
 
-def strips(found: Sequence[Strip], *, axis: str, bands: Sequence[Band] = ()) -> Option:
-    """Return a chart of strips that were thinned (:func:`drawn`); `axis` names what they share."""
+def strips(found: Sequence[Strip], *, axis: str, bands: Sequence[Band] = (), whole: bool = False) -> Option:
+    """Return a chart of strips that were thinned (:func:`drawn`).
+
+    `axis` names what they share; it counts in `whole` numbers or not.
+    """
     low, high = _extent(found, bands)
     series = [
         _series(trace, place, _edge(strip), bands if number == 0 else ())
         for place, strip in enumerate(found)
         for number, trace in enumerate(strip.traces)
     ]
-    names = list(dict.fromkeys(trace.name for strip in found for trace in strip.traces if trace.name))
+    names, top = _names(found), _top(found)
     last = len(found) - 1
     return frame(
         grid=[
-            {"left": 64, "right": 24, "top": HEAD + place * (STRIP + GAP), "height": STRIP}
+            {"left": 64, "right": 24, "top": top + place * (STRIP + GAP), "height": STRIP}
             for place in range(len(found))
         ],
         title=[
             {
                 "text": strip.title,
-                "top": HEAD - 24 + place * (STRIP + GAP),
+                "top": top - 24 + place * (STRIP + GAP),
                 "left": 0,
                 "textStyle": {"fontSize": 12, "fontWeight": "normal"},
             }
@@ -90,8 +96,9 @@ def strips(found: Sequence[Strip], *, axis: str, bands: Sequence[Band] = ()) -> 
                 "type": "value",
                 "gridIndex": place,
                 "min": low,
+                "minInterval": 1 if whole else 0,
                 "max": high,
-                "axisLabel": {"show": place == last, "hideOverlap": True},
+                "axisLabel": {"show": place == last, "hideOverlap": True, **ENDS},
                 "splitLine": {"show": False},
                 "name": axis if place == last else "",
                 "nameLocation": "middle",
@@ -119,7 +126,7 @@ def drawn(found: Sequence[Strip], most: int = MOST_POINTS) -> list[Strip]:
 
 def height_of(found: Sequence[Strip]) -> int:
     """Return the height of a chart of strips in pixels."""
-    return HEAD + len(found) * (STRIP + GAP) - GAP + FOOT
+    return _top(found) + len(found) * (STRIP + GAP) - GAP + FOOT
 
 
 def picked_key(found: Sequence[Strip], picked: Sequence[tuple[int, int]]) -> int | None:
@@ -127,6 +134,14 @@ def picked_key(found: Sequence[Strip], picked: Sequence[tuple[int, int]]) -> int
     traces = [trace for strip in found for trace in strip.traces]
     keys = [traces[at].points[place].key for at, place in picked if place < len(traces[at].points)]
     return keys[0] if keys else None
+
+
+def _names(found: Sequence[Strip]) -> list[str]:
+    return list(dict.fromkeys(trace.name for strip in found for trace in strip.traces if trace.name))
+
+
+def _top(found: Sequence[Strip]) -> int:
+    return TITLE + (LEGEND if len(_names(found)) > 1 else 0)
 
 
 def _thin(trace: Trace, most: int) -> Trace:

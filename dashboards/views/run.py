@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import streamlit as st
 
@@ -21,6 +22,8 @@ from lab.scenario.known import SCENARIOS
 
 NEWEST = 500
 """How many runs the list shows at once: a judgement; its filters and its search reach further back."""
+
+TABS = ("Trials", "Why they counted or not", "Percentiles", "Context")
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 
@@ -43,14 +46,16 @@ def run() -> None:
     _answer(answer)
     if found.status == "running":
         _running(found)
-    if explanation.lines:
-        _trials(explanation)
-        trial_part.one_trial(explanation)
-    else:
-        parts.empty("No trial yet." if found.status == "running" else "This run has no trial.", *_resume(found))
-    _explanation(explanation)
-    _percentiles(found)
-    _context(found)
+    tabs = dict(zip(TABS, st.tabs(TABS, key="tab", bind="query-params", on_change="rerun"), strict=True))
+    for name, draw in (
+        ("Trials", partial(_trials, explanation)),
+        ("Why they counted or not", partial(_explanation, explanation)),
+        ("Percentiles", partial(_percentiles, found)),
+        ("Context", partial(_context, found)),
+    ):
+        with tabs[name]:
+            if tabs[name].open:
+                draw()
 
 
 # --- the list --------------------------------------------------------------------------------------
@@ -175,8 +180,8 @@ def _resume(found: Run) -> list[str]:
 
 def _answer(found: Answer) -> None:
     st.subheader(parts.said(found.sentence), anchor=False)
-    for warning in found.warnings:
-        st.warning(parts.said(warning), icon=":material/warning:")
+    if found.warnings:
+        st.warning("\n".join(f"- {parts.said(each)}" for each in found.warnings), icon=":material/warning:")
 
 
 def _running(found: Run) -> None:
@@ -199,7 +204,10 @@ def _follow(seen: str) -> None:
 
 
 def _trials(found: Explanation) -> None:
-    st.subheader("Trials", anchor=False)
+    if not found.lines:
+        running = found.run.status == "running"
+        parts.empty("No trial yet." if running else "This run has no trial.", *_resume(found.run))
+        return
     st.caption(parts.text(found.summary))
     chart = drawn(of_trials(found))
     if chart:
@@ -228,13 +236,13 @@ def _trials(found: Explanation) -> None:
     )
     places = [at for at in event["selection"]["rows"] if at < len(found.lines)]
     trial_part.turn_to(key, found.lines[places[0]].number if places else None)
+    trial_part.one_trial(found)
 
 
 # --- what was found --------------------------------------------------------------------------------
 
 
 def _explanation(found: Explanation) -> None:
-    st.subheader("Why trials counted or not", anchor=False)
     for words in found.common:
         st.markdown(f"- {parts.said(words)}")
     for group in found.groups:
@@ -251,9 +259,6 @@ def _explanation(found: Explanation) -> None:
 
 
 def _percentiles(found: Run) -> None:
-    st.subheader("Percentiles", anchor=False)
-    if not st.toggle("Compute them from every iteration and token", key="percentiles", bind="query-params"):
-        return
     rows = data.percentiles(found.id)
     if not rows:
         st.markdown("No trial counts, so there are none.")
@@ -269,7 +274,6 @@ def _percentiles(found: Run) -> None:
 
 
 def _context(found: Run) -> None:
-    st.subheader("Context", anchor=False)
     facts = found.context.facts
     st.caption(f"{number_of(len(facts), 'fact')} that must agree before this run is compared with another one.")
     parts.table(

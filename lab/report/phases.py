@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import StoreError
-from lab.report.wording import quantity
 from lab.store import events, seal
 from lab.store.events import Clocks, NotAnEvent
 
@@ -139,9 +138,9 @@ def phases_of(spans: Sequence[Span]) -> tuple[Phase, ...]:
     )
 
 
-def rate_words(found: Phase) -> str:
-    """Return what a stage did a second, of what was wanted; empty where nothing is counted."""
-    return quantity(found.true / found.seconds, "/s") if found.true and found.seconds > 0 else ""
+def rate_of(found: Phase) -> float | None:
+    """Return how many tiles or tokens a stage did a second, padding not counted; None where none is counted."""
+    return found.true / found.seconds if found.true and found.seconds > 0 else None
 
 
 def _changed(folder: Path, path: Path) -> str:

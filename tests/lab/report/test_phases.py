@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.report.phases import Iteration, iterations_of, phases_of, rate_words, spans_of, typical
+from lab.report.phases import Iteration, iterations_of, phases_of, rate_of, spans_of, typical
 from lab.store import Store
 from tests.lab.report.test_trace import events, text_of
 from tests.saved_answers import saved_run
@@ -52,7 +52,7 @@ def test_a_stage_is_told_with_all_of_its_spans(folder: Path) -> None:
     assert (embed.stage, embed.unit, embed.spans, embed.true, embed.padded) == ("patch_embed", "cpu0", 2, 2, 8)
     assert (embed.seconds, embed.cpu_s) == pytest.approx((0.004, 0.003))
     assert (vit.stage, vit.spans) == ("vit", 1)
-    assert rate_words(embed) == "500 /s"
+    assert rate_of(embed) == pytest.approx(500.0)
 
 
 def test_a_line_that_is_no_event_is_named_and_hides_nothing_before_it(folder: Path) -> None:
