@@ -1,14 +1,14 @@
-"""Incidents: one for each cause, alerted once, closed with evidence. Pure: no I/O."""
+"""Incidents: one for each cause, alerted once, closed with evidence. All but :func:`act` is pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 from lab.errors import RunError
 from lab.records import OPEN, BuildAt, Event, Finding, Incident, Member, Series, State
+from lab.store import Store
 
 LAB = "lab nightly"
 """The name under which the lab itself changes incidents."""
@@ -90,10 +90,34 @@ def acted(
     return replace(incident, status=state, owner=owner or incident.owner, events=(*incident.events, event))
 
 
-def began(incident: Incident) -> str:
-    """Return the date of the night from which its series are worse: it opened the incident, or found it back."""
-    turns = [now.night for last, now in pairwise(incident.events) if last.state != now.state == "back"]
-    return turns[-1] if turns else incident.night
+def act(
+    store: Store,
+    text: str,
+    state: Act,
+    *,
+    who: str,
+    note: str,
+    utc: str,
+    date: str,
+    owner: str = "",
+    seen: int | None = None,
+) -> Incident:
+    """Save what a person says of the incident whose id begins with `text`, and return it as it is now.
+
+    `seen` is the number of its events when they decided: raises `RunError` that says what happened since, and
+    saves nothing, if there are more by now. Raises also as :func:`acted` and `Store.change_incident`.
+    """
+
+    def changed(incident: Incident) -> Incident:
+        if seen is not None and (since := incident.events[seen:]):
+            told = "; ".join(f"{each.who}, {each.utc}, {each.state}: {each.note}" for each in since)
+            raise RunError(
+                f"incident {incident.id} changed after you opened it, and nothing was saved: {told}. Read this, "
+                "then mark it again if what you say still holds"
+            )
+        return acted(incident, state, who=who, note=note, utc=utc, date=date, owner=owner)
+
+    return store.change_incident(text, changed)
 
 
 def as_of(incidents: Iterable[Incident], date: str) -> list[Incident]:
@@ -200,4 +224,4 @@ def _names(series: Sequence[Series]) -> str:
 
 def _is_news(incident: Incident, date: str) -> bool:
     """Return whether this night opened an incident, or found it back, and nobody has acted since."""
-    return incident.status in ("new", "back") and began(incident) == date
+    return incident.status in ("new", "back") and incident.began == date
