@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboards import data, parts
 from dashboards.charts.rates import lost, lost_height, recall
+from lab.records import Series
 from lab.report.quality import Noise, alert_days, alert_words, lost_rows, rates_of
 from lab.report.reasons import meaning_of
 from lab.report.selfcheck import upper
@@ -95,14 +96,14 @@ def _noise() -> None:
         [_noise_row(each) for each in found],
         alt=f"noise of {number_of(len(found), 'series').removesuffix('s')}; select one to see its history",
         key="noise",
-        to=("explore", "words", [each.found.series.name.replace(" / ", " ") for each in found]),
+        to=("explore", "", [_explored(each.found.series) for each in found]),
         columns={
             "night to night": st.column_config.NumberColumn(
                 format="%.2f %%", help="standard deviation of the log values, within a build and a context"
             ),
             "smallest found": st.column_config.NumberColumn(
                 format="%.1f %%",
-                help="the change that nine of ten comparisons find, at the spread of the newest one's pairs, of any line",
+                help="the change that nine of ten comparisons find, at the spread of the newest one's pairs",
             ),
         },
         height=400,
@@ -113,6 +114,17 @@ def _noise() -> None:
         f"The smallest change found is known for {known}: builds were compared on that cell of that device. "
         "Select one for its history."
     )
+
+
+def _explored(series: Series) -> dict[str, str]:
+    """Return the parameters by which Explore shows a series alone."""
+    return {
+        "scenario": series.scenario,
+        "cells": series.cell,
+        "metrics": series.metric,
+        "lines": series.line,
+        "devices": series.device,
+    }
 
 
 def _noise_row(each: Noise) -> parts.Row:
