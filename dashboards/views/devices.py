@@ -137,7 +137,7 @@ def _attached() -> None:
 
 
 def _one(name: str, rack: Sequence[Standing]) -> None:
-    parts.link("devices", "All devices", icon=":material/arrow_back:")
+    st.button("All devices", icon=":material/arrow_back:", on_click=_leave)  # a link to this page keeps its URL
     found = next((each for each in rack if each.device == name), None)
     if found is None:
         known = listing([each.device for each in rack[:8]]) or "none yet"
@@ -153,6 +153,10 @@ def _one(name: str, rack: Sequence[Standing]) -> None:
     _noise(found)
     _changes(series)
     _runs(name)
+
+
+def _leave() -> None:
+    st.query_params.pop("device", None)
 
 
 def _facts(found: Standing) -> None:

@@ -107,12 +107,12 @@ def noises_of(series: Iterable[Nights], comparisons: Sequence[Comparison]) -> li
     The smallest change is that of the newest comparison of builds on the same cell and device.
     """
     smallest: dict[tuple[str, str, str, str], tuple[float, str]] = {}
-    for each in comparisons:
-        for cell in each.cells:
-            if cell.smallest_found is not None and each.dimension == "build":
-                key = (each.device, each.scenario, cell.cell, each.metric)
-                smallest.setdefault(key, (cell.smallest_found, each.started_utc[:10]))
-    found = []
+    for comparison in comparisons:
+        for cell in comparison.cells:
+            if cell.smallest_found is not None and comparison.dimension == "build":
+                at = (comparison.device, comparison.scenario, cell.cell, comparison.metric)
+                smallest.setdefault(at, (cell.smallest_found, comparison.started_utc[:10]))
+    found: list[Noise] = []
     for each in series:
         level, key = level_of(each), each.series
         if level is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import CellVerdict, LiveCheck
+from lab.records import CellVerdict, LiveCheck, Outcome
 from lab.report.quality import alert_days, alert_words, lost_rows, noises_of, rates_of, sum_of
 from lab.report.steady import Nights
 from lab.store.counts import Tally
@@ -17,7 +17,7 @@ SLOWED = replace(ALIKE, verdict="regressed")
 
 def test_a_nights_suspects_are_counted_by_what_became_of_them() -> None:
     """A finding that no screen noticed was no suspect."""
-    outcomes = ("regressed", "improved", "not reproduced", "cannot tell", "suspected")
+    outcomes: tuple[Outcome, ...] = ("regressed", "improved", "not reproduced", "cannot tell", "suspected")
     found = [replace(finding(), outcome=each) for each in outcomes]
     counted = sum_of(replace(night(), findings=(*found, replace(finding(), screens=())), builds={"nano-w4": BAD}))
 
