@@ -18,6 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
+from lab.compare.newest import newest_that_judged
 from lab.device import health, roster
 from lab.device.adb.server import Server
 from lab.device.care.restore import changed_elsewhere
@@ -33,6 +34,8 @@ from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Ser
 from lab.records.explanation import Explanation
 from lab.report.answer.percentiles import Row
 from lab.report.answer.percentiles import percentiles as percentiles_of
+from lab.nightly.history import KEPT, Past
+from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
 from lab.report.answer.saved import answer_of
 from lab.report.explain.saved import explained
 from lab.report.incident.saved import view_of as incident_view_of
@@ -42,6 +45,7 @@ from lab.report.last_seen import last_seen
 from lab.report.night.view import DEMO, KIND, View, view_of
 from lab.report.phases import Iterations, Span, iterations_of, spans_of
 from lab.report.pipeline import Pipeline, pipelines_of
+from lab.report.quality import Noise, Sum, noises_of, sum_of
 from lab.report.rack import UNKNOWN, Reading, Standing, own_metric, rack_of
 from lab.report.series import choice
 from lab.report.series.heat import Start, starts_of
@@ -297,8 +301,8 @@ def beside(store: Store, base: str, new: str) -> tuple[Judged, tuple[list[Trial]
 RACK_DAYS, COUNTED_DAYS = 7, 30
 """Days over which the noise of all devices is told, and over which trials are counted."""
 
-READ_RUNS = 3
-"""Newest runs of a device that are searched for a reading of its sensors; reading more takes long."""
+READ_RUNS, READ_OF_DEVICE = 100, 3
+"""Newest runs in all, and of a device, that are searched for a reading of its sensors; more would take long."""
 
 
 def trust(night_id: str) -> Trust:
@@ -384,14 +388,17 @@ def _readable(store: Store, ids: Mapping[str, str]) -> Iterator[tuple[str, Run]]
 
 @kept(1)
 def readings(store: Store) -> dict[str, Reading]:
-    """Return what sensors of each device said in its newest run that has readings, of the last few."""
+    """Return what sensors of each device said in its newest runs, of those that have a reading."""
+    ids = [each.id for each in store.run_rows(READ_RUNS)]
+    newest = [*newest_runs().values(), *(run for _, run in _readable(store, {each: each for each in ids}))]
+    read: dict[str, int] = {}
     found: dict[str, Reading] = {}
-    for device in newest_runs():
-        for row in store.run_rows(READ_RUNS, device=device):
+    for run in newest:
+        read[run.device] = read.get(run.device, 0) + 1
+        if run.device not in found and read[run.device] <= READ_OF_DEVICE:
             with suppress(StoreError):
-                if reading := last_seen(store.root, store.run(row.id)):
-                    found[device] = reading
-                    break
+                if reading := last_seen(store.root, run):
+                    found[run.device] = reading
     return found
 
 
@@ -451,14 +458,53 @@ def cell_name(series: Series) -> str:
     return replace(series, device="").name.removesuffix(" / ")
 
 
-def _nights(whole: Past, series: Series) -> Nights:
+def _nights(whole: Past, series: Series, last: int = KEPT) -> Nights:
     found = whole.series[series]
-    contexts = tuple(whole.contexts[at] if at >= 0 else {} for at in found.contexts)
-    builds = tuple(whole.builds[at].name if at >= 0 else "" for at in found.builds)
+    contexts = tuple(whole.contexts[at] if at >= 0 else {} for at in found.contexts[-last:].tolist())
+    builds = tuple(whole.builds[at].name if at >= 0 else "" for at in found.builds[-last:].tolist())
     kind = next((each[KIND] for each in reversed(contexts) if KIND in each), UNKNOWN)
     return Nights(
-        series, METRICS[series.metric], kind, whole.dates, tuple(found.values.tolist()), builds, contexts
+        series,
+        METRICS[series.metric],
+        kind,
+        whole.dates[-last:],
+        tuple(found.values[-last:].tolist()),
+        builds,
+        contexts,
     )
+
+
+def newest_checks() -> list[SelfCheck]:
+    """Return the newest self-check of each device that judged anything, by device."""
+    devices = sorted({each.device for each in selfchecks()})
+    found = (newest_that_judged([each for each in selfchecks() if each.device == device]) for device in devices)
+    return [each for each in found if each is not None]
+
+
+def night_sums(most: int) -> list[Sum]:
+    """Return the counts of the newest finished nights, newest first; damaged ones are left out with a warning."""
+    finished = [each.id for each in nights() if each.status == "finished"]
+    return [each for night_id in finished[:most] if (each := _night_sum(root(), night_id)) is not None]
+
+
+@st.cache_resource(show_spinner=False, max_entries=400)
+def _night_sum(place: Path, night_id: str) -> Sum | None:
+    """Return the counts of a finished night, which change no more; a whole one is megabytes, and is not kept."""
+    try:
+        return sum_of(store().night(night_id))
+    except StoreError as error:
+        log.warning("left out: %s", error)
+        return None
+
+
+@kept(1)
+def noises(store: Store) -> list[Noise]:
+    """Return the noise of every series of the newest suite in its last nights, noisiest first."""
+    finished = next((each for each in store.nights() if each.status == "finished"), None)
+    if finished is None:
+        return []
+    whole = past(finished.suite)
+    return noises_of((_nights(whole, each, COUNTED_DAYS) for each in whole.series), comparisons())
 
 
 def look() -> tuple[list[Entry], list[str]]:
