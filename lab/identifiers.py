@@ -1,7 +1,10 @@
-"""Ids and times of the lab's records."""
+"""Ids, times and people of the lab's records."""
 
 from __future__ import annotations
 
+import getpass
+import os
+import platform
 import secrets
 import time
 import uuid
@@ -23,6 +26,15 @@ def new_run_id(now_ns: int | None = None) -> str:
 def now_utc() -> str:
     """Return the current time as ISO 8601 in UTC, to the millisecond: ``2026-11-23T01:02:03.456Z``."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def person() -> str:
+    """Return the user of this process and their machine: ``ada@desk``."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in containers
+        user = f"user {os.getuid()}"
+    return f"{user}@{platform.node() or 'unnamed'}"
 
 
 def seconds(value: float) -> str:

@@ -13,8 +13,8 @@ from rich.table import Column, Table
 from lab.cli.hints import completed
 from lab.cli.options import DATA, Data, opened
 from lab.cli.terminal import Terminal
-from lab.identifiers import now_utc
-from lab.nightly.incidents import Act, acted, began
+from lab.identifiers import now_utc, person
+from lab.nightly.incidents import Act, act, began
 from lab.records import OPEN, BuildAt, Incident, Member
 from lab.report.wording import against, interval_head, plain, quantity
 from lab.store import glance
@@ -134,12 +134,8 @@ def invalid(incident: Id, note: Note, owner: Owner = "", data: Data = DATA) -> N
 
 
 def _act(data: Path, text: str, state: Act, note: str, owner: str) -> None:
-    from lab.run.benches import person  # noqa: PLC0415 - devices: a list needs none
-
-    store = opened(data)
     utc = now_utc()
-    found = acted(store.incident(text), state, who=person(), note=note, utc=utc, date=utc[:10], owner=owner)
-    store.save_incident(found)
+    found = act(opened(data), text, state, who=person(), note=note, utc=utc, date=utc[:10], owner=owner)
     typer.echo(plain(f"Incident {found.id}: {found.status}; owner: {found.owner or 'nobody'}"))
 
 

@@ -1,4 +1,4 @@
-"""Incidents: one for each cause, alerted once, closed with evidence. Pure: no I/O."""
+"""Incidents: one for each cause, alerted once, closed with evidence. All but :func:`act` is pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 
 from lab.errors import RunError
 from lab.records import OPEN, BuildAt, Event, Finding, Incident, Member, Series, State
+from lab.store import Store
 
 LAB = "lab nightly"
 """The name under which the lab itself changes incidents."""
@@ -88,6 +89,36 @@ def acted(
         )
     event = Event(utc, date, state, who, note)
     return replace(incident, status=state, owner=owner or incident.owner, events=(*incident.events, event))
+
+
+def act(
+    store: Store,
+    text: str,
+    state: Act,
+    *,
+    who: str,
+    note: str,
+    utc: str,
+    date: str,
+    owner: str = "",
+    seen: int | None = None,
+) -> Incident:
+    """Save what a person says of the incident whose id begins with `text`, and return it as it is now.
+
+    `seen` is the number of its events when they decided: raises `RunError` that says what happened since, and
+    saves nothing, if there are more by now. Raises also as :func:`acted` and `Store.change_incident`.
+    """
+
+    def changed(incident: Incident) -> Incident:
+        if seen is not None and (since := incident.events[seen:]):
+            told = "; ".join(f"{each.who}, {each.utc}, {each.state}: {each.note}" for each in since)
+            raise RunError(
+                f"incident {incident.id} changed after you opened it, and nothing was saved: {told}. Read this, "
+                "then mark it again if what you say still holds"
+            )
+        return acted(incident, state, who=who, note=note, utc=utc, date=date, owner=owner)
+
+    return store.change_incident(text, changed)
 
 
 def began(incident: Incident) -> str:

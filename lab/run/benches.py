@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +18,7 @@ from lab.device.transport import Device, Process
 from lab.device.vitals import look
 from lab.errors import BuildError, DeviceError, PrepareError, ScenarioError
 from lab.files import open_regular
+from lab.identifiers import person
 from lab.islands import remedies
 from lab.records import Profile
 from lab.run.bench import Bench
@@ -52,15 +51,6 @@ def devices_of(store: Store, text: str, *, tell: Callable[[str], None]) -> list[
         local.connect() if isinstance(each, str) else roster.connect(server, each, store.root / "agents")
         for each in found
     ]
-
-
-def person() -> str:
-    """Return the user of this process and their machine: ``ada@desk``."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user id without a name, as in containers
-        user = f"user {os.getuid()}"
-    return f"{user}@{platform.node() or 'unnamed'}"
 
 
 def terms_of(store: Store, wait_s: float, *, tell: Callable[[str], None]) -> Terms:

@@ -1,8 +1,8 @@
-"""Ids sort by the time they were made."""
+"""Ids sort by the time they were made; people have names."""
 
 from __future__ import annotations
 
-from lab.identifiers import new_run_id
+from lab.identifiers import new_run_id, person
 
 
 def test_run_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
@@ -13,3 +13,10 @@ def test_run_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
     assert ids[0].startswith("017f22e2-79b0-7000-")
     assert ids == sorted(ids)
     assert all(run_id[14] == "7" and run_id[19] in "89ab" for run_id in ids)
+
+
+def test_a_person_is_a_user_on_a_machine() -> None:
+    """Who acted is known from the process, without a login."""
+    user, _, machine = person().partition("@")
+
+    assert user and machine

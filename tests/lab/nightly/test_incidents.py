@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
+from threading import Barrier, Thread
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import RunError
-from lab.nightly.incidents import Act, Settled, acted, as_of, began, settled
+from lab.nightly.incidents import Act, Settled, act, acted, as_of, began, settled
 from lab.records import OPEN, BuildAt, Finding, Incident, Series, State
-from tests.night_records import DATE, SERIES, finding
+from lab.store import Store
+from tests.night_records import DATE, INCIDENT, SERIES, finding, incident
 
 Back = tuple[Series, str, str]
+
+UTC = f"{DATE}T09:00:00.000Z"
 
 
 def series_of(name: str) -> Series:
@@ -270,6 +276,46 @@ def test_what_makes_no_sense_is_refused(first: State, then: Act, words: str) -> 
         said(incident, then)
 
 
+def test_of_two_people_who_act_at_once_the_second_learns_who_was_faster(tmp_path: Path) -> None:
+    """Nothing of the first is lost, and the second is told what to read before acting again."""
+    Store(tmp_path).save_incident(incident())
+    together, refused = Barrier(2), list[str]()
+
+    def says(who: str) -> None:
+        store = Store(tmp_path)
+        together.wait()
+        try:
+            act(store, INCIDENT, "acknowledged", who=who, note=f"{who} looks", utc=UTC, date=DATE, seen=1)
+        except RunError as error:
+            refused.append(f"{who}: {error}")
+
+    people = [Thread(target=says, args=(who,)) for who in ("ada", "ben")]
+    for each in people:
+        each.start()
+    for each in people:
+        each.join()
+    first = Store(tmp_path).incident(INCIDENT).events[-1].who
+    second = {"ada": "ben", "ben": "ada"}[first]
+
+    assert len(Store(tmp_path).incident(INCIDENT).events) == 2
+    assert refused == [
+        f"{second}: incident {INCIDENT} changed after you opened it, and nothing was saved: {first}, {UTC}, "
+        f"acknowledged: {first} looks. Read this, then mark it again if what you say still holds"
+    ]
+
+
+def test_who_has_read_the_whole_story_may_act(tmp_path: Path) -> None:
+    """The number of events that they saw is the number there is; the owner stays as it was."""
+    store = Store(tmp_path)
+    store.save_incident(replace(incident(), owner="ada"))
+
+    for seen, state in ((1, "acknowledged"), (2, "expected"), (None, "invalid")):
+        act(store, INCIDENT, cast(Act, state), who="ben", note="read", utc=UTC, date=DATE, seen=seen)
+
+    found = store.incident(INCIDENT)
+    assert (found.status, found.owner, len(found.events)) == ("invalid", "ada", 4)
+
+
 NAMES = st.sampled_from("abc")
 STEPS = st.tuples(NAMES, st.integers(0, 5), st.integers(1, 3)).map(lambda s: worse(s[0], s[1], s[1] + s[2]))
 NIGHTS = st.lists(
@@ -291,7 +337,7 @@ def test_nothing_is_told_twice_and_a_night_may_be_settled_twice(
     known: list[Incident] = []
     told: set[str] = set()
     new_id = ids()
-    for number, (findings, names, act) in enumerate(nights, start=1):
+    for number, (findings, names, said_of_it) in enumerate(nights, start=1):
         date = f"2026-11-{number:02d}"
         back = [(series_of(name), f"c{number}", "equal") for name in names]
         found = a_night(known, findings, back, date=date, new_id=new_id)
@@ -306,5 +352,5 @@ def test_nothing_is_told_twice_and_a_night_may_be_settled_twice(
         told = (told | set(found.told)) - {each.id for each in known if each.status == "fixed"}
         assert all(all(m.back for m in each.members) for each in known if each.status == "fixed")
         assert not any(all(m.back for m in each.members) for each in known if each.status in OPEN)
-        if act and known and (known[-1].status in OPEN or act == "invalid"):
-            known[-1] = said(known[-1], act, date=date)
+        if said_of_it and known and (known[-1].status in OPEN or said_of_it == "invalid"):
+            known[-1] = said(known[-1], said_of_it, date=date)
