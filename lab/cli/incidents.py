@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +12,12 @@ from lab.cli.hints import completed
 from lab.cli.options import DATA, Data, opened
 from lab.cli.terminal import Terminal
 from lab.identifiers import now_utc, person
-from lab.nightly.incidents import Act, act, began
-from lab.records import OPEN, BuildAt, Incident, Member
-from lab.report.wording import against, interval_head, plain, quantity
+from lab.nightly.incidents import Act, act
+from lab.records import OPEN
+from lab.report.incident.saved import view_of
+from lab.report.incident.terminal import render_terminal
+from lab.report.incident.view import revisions
+from lab.report.wording import against, plain
 from lab.store import glance
 
 incidents = typer.Typer(
@@ -68,10 +69,10 @@ def list_incidents(
             glance.start_of(each.id, there),
             each.status + (" (demo)" if each.demo else ""),
             each.line,
-            f"{_revision(each.good)}..{_revision(each.bad)}",
+            revisions(each),
             str(len(each.members)),
-            against(_worst(each).change, _worst(each).metric)[0],
-            began(each),
+            against(each.worst.change, each.worst.metric)[0],
+            each.began,
             each.owner,
         )
     Terminal().print(table)
@@ -80,39 +81,8 @@ def list_incidents(
 @incidents.command(epilog="Example: `lab incidents show last`")
 def show(incident: Id = "last", data: Data = DATA) -> None:
     """Print an incident: its series, its story, and the commands that find the cause."""
-    found = opened(data).incident(incident)
-    terminal = Terminal()
-    terminal.print(
-        f"Incident {found.id}: {found.status}{', made up for a demo' if found.demo else ''}\n"
-        f"  after {found.good.name}, not after {found.bad.name}, since the night of {began(found)}; "
-        f"owner: {found.owner or 'nobody'}",
-        soft_wrap=True,
-    )
-    worse = f"worse by ({interval_head(each.change for each in found.members)})"
-    table = Table("series", worse, "usual before", "came back", box=None)
-    for each in found.members:
-        usual = quantity(each.usual, each.metric.unit)
-        table.add_row(
-            each.series.name, _change(each), usual, f"comparison {each.back[:13]}" if each.back else "no"
-        )
-    terminal.print(table)
-    for event in found.events:
-        terminal.print(f"{event.night}  {event.state}, {event.who}: {event.note}", soft_wrap=True)
-    for line in _commands(found):
-        terminal.print(line, soft_wrap=True)
-
-
-def _commands(found: Incident) -> tuple[str, ...]:
-    """Return the commands that find the cause, for the series that changed most."""
-    worst = _worst(found)
-    line, scenario, device = map(shlex.quote, (found.line, worst.series.scenario, worst.series.device))
-    good, bad = found.good.id[:12], found.bad.id[:12]
-    return (
-        f"evidence: `lab show {worst.comparison}`",
-        f"which build: `lab bisect {line} --scenario {scenario} --device {device} --good {good} --bad {bad}`",
-        f"measure it again: `lab compare {good} {bad} --scenario {scenario} --device {device}`",
-        f"for a colleague: `lab bundle {found.id}`",
-    )
+    store = opened(data)
+    Terminal().print(render_terminal(view_of(store, store.incident(incident))), soft_wrap=True)
 
 
 @incidents.command(epilog='Example: `lab incidents acknowledge last --note "bisecting" --owner ada`')
@@ -137,18 +107,3 @@ def _act(data: Path, text: str, state: Act, note: str, owner: str) -> None:
     utc = now_utc()
     found = act(opened(data), text, state, who=person(), note=note, utc=utc, date=utc[:10], owner=owner)
     typer.echo(plain(f"Incident {found.id}: {found.status}; owner: {found.owner or 'nobody'}"))
-
-
-def _revision(build: BuildAt) -> str:
-    return f"r{build.revision}" if build.revision else build.id[:8]
-
-
-def _worst(found: Incident) -> Member:
-    """Return the series that changed most, of those that are still worse; an incident has at least one series."""
-    worse = [each for each in found.members if not each.back] or found.members
-    return max(worse, key=lambda member: abs(math.log(member.change.estimate)))
-
-
-def _change(member: Member) -> str:
-    share, ends = against(member.change, member.metric)
-    return f"{share} ({ends})" if ends else share

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 from lab.errors import RunError
@@ -121,12 +120,6 @@ def act(
     return store.change_incident(text, changed)
 
 
-def began(incident: Incident) -> str:
-    """Return the date of the night from which its series are worse: it opened the incident, or found it back."""
-    turns = [now.night for last, now in pairwise(incident.events) if last.state != now.state == "back"]
-    return turns[-1] if turns else incident.night
-
-
 def as_of(incidents: Iterable[Incident], date: str) -> list[Incident]:
     """Return the incidents as the night of a date met them; what people did on that date counts as before it.
 
@@ -231,4 +224,4 @@ def _names(series: Sequence[Series]) -> str:
 
 def _is_news(incident: Incident, date: str) -> bool:
     """Return whether this night opened an incident, or found it back, and nobody has acted since."""
-    return incident.status in ("new", "back") and began(incident) == date
+    return incident.status in ("new", "back") and incident.began == date

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.nightly.history import History, Past
-from lab.nightly.incidents import began
 from lab.records import OPEN, BuildAt, Incident, Member, Point, Value
 from lab.stats.sample import Floats
 
@@ -68,7 +67,7 @@ def seen_of(value: Value, past: Past, of_incidents: Sequence[tuple[Incident, Mem
         for begun, ended in _spoilt(incident, member):
             figures[(dates >= begun) & (dates < ended)] = np.nan
         if incident.status in (*OPEN, "expected") and not member.back:
-            start = max(start, int(np.searchsorted(dates, began(incident))))
+            start = max(start, int(np.searchsorted(dates, incident.began)))
             known = known or (incident if incident.status in OPEN else None)  # the newest comes first
     builds = history.builds[history.builds >= 0]
     last = past.builds[int(builds[-1])] if len(builds) else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from lab.records.run import Metric
@@ -242,6 +244,18 @@ class Incident:
     events: tuple[Event, ...]
     owner: str = ""
     demo: bool = False
+
+    @property
+    def began(self) -> str:
+        """The date of the night from which its series are worse: it opened the incident, or found it back."""
+        turns = [now.night for last, now in pairwise(self.events) if last.state != now.state == "back"]
+        return turns[-1] if turns else self.night
+
+    @property
+    def worst(self) -> Member:
+        """The series that changed most, of those that are still worse; an incident has at least one series."""
+        worse = [each for each in self.members if not each.back] or self.members
+        return max(worse, key=lambda member: abs(math.log(member.change.estimate)))
 
 
 @dataclass(frozen=True)

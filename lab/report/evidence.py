@@ -40,6 +40,12 @@ def evidence_of(trial: Trial, folder: Path) -> Evidence:
     return Evidence(trial, len(gate), waited, doing, words, gate, during, iteration_s, seen.warmups, after)
 
 
+def gate_opened(folder: Path) -> Vitals | None:
+    """Return the reading that opened a trial's gate; None where none was kept, or it is damaged."""
+    found = _vitals(folder / GATE, [])
+    return found[-1] if found else None
+
+
 def doing_of(gate: Sequence[Vitals], during: Sequence[Vitals], seen: Summary) -> Doing:
     """Return the device's state: from the reading that opened the gate and the samples during the trial."""
     start = gate[-1:] or during[:1]

@@ -12,11 +12,12 @@ from lab.report.night.view import DEMO
 from lab.report.wording import plain
 
 
-def tracker_text(incident: Incident, night: Night, values: Sequence[Value] = ()) -> str:
+def tracker_text(incident: Incident, night: Night | None, values: Sequence[Value] = ()) -> str:
     """Return the evidence of an incident: builds with hashes, series, pairs, commands, versions.
 
-    `values` are the figures of the night; they name the software of the devices. What has names in it is indented,
-    so that a tracker which reads Markdown shows it as it is.
+    `night` is one that found it; None if the data root has lost it. `values` are its figures; they name the
+    software of the devices. What has names in it is indented, so that a tracker which reads Markdown shows it as
+    it is.
     """
     span = f"builds r{incident.good.revision} and r{incident.bad.revision}"
     blocks = {
@@ -34,9 +35,10 @@ def tracker_text(incident: Incident, night: Night, values: Sequence[Value] = ())
     return "\n\n".join(map(str.rstrip, lines)) + "\n"
 
 
-def _series(incident: Incident, night: Night) -> Iterator[str]:
+def _series(incident: Incident, night: Night | None) -> Iterator[str]:
     """Yield the lines of a member: as tonight found it, else as the incident keeps it."""
-    tonight = {each.series: each for each in night.findings if each.incident == incident.id}
+    findings = night.findings if night else ()
+    tonight = {each.series: each for each in findings if each.incident == incident.id}
     for member in incident.members:
         if found := tonight.get(member.series):
             item = of_finding(found)
@@ -58,8 +60,9 @@ def _commands(incident: Incident) -> Iterator[str]:
         yield shlex.join(["lab", "compare", *sides, *where])
 
 
-def _versions(incident: Incident, night: Night, values: Sequence[Value]) -> Iterator[str]:
-    yield f"pocketlab {version('pocketlab')}; incident {incident.id}; night {night.id} of {night.date}"
+def _versions(incident: Incident, night: Night | None, values: Sequence[Value]) -> Iterator[str]:
+    found = f"night {night.id} of {night.date}" if night else f"night of {incident.night}"
+    yield f"pocketlab {version('pocketlab')}; incident {incident.id}; {found}"
     wanted = {member.series for member in incident.members}
     contexts = {each.series.device: each.context for each in values if each.series in wanted}
     for device, facts in sorted(contexts.items()):

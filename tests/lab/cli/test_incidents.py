@@ -46,9 +46,15 @@ def test_an_incident_is_shown_with_its_story_and_what_to_do(lab: Lab, store: Sto
     assert "after nano-w4 r11 (aaaaaaaa), not after nano-w4 r12 (bbbbbbbb), since the night of 2026-11-29" in shown
     assert "2026-11-29  new, lab nightly: 1 series regressed" in shown
     assert (
-        "`lab bisect nano-w4 --scenario decode --device phone-2 --good aaaaaaaaaaaa --bad bbbbbbbbbbbb`" in shown
+        "`lab bisect nano-w4 --scenario decode --device phone-2 --good aaaaaaaaaaaa --bad bbbbbbbbbbbb "
+        "--cell context_tokens=512`" in shown
     )
     assert "`lab compare aaaaaaaaaaaa bbbbbbbbbbbb --scenario decode --device phone-2`" in shown
+    assert (
+        "decode, 512 tokens of context with nano-w4 on phone-2: 7.5 % slower (95 % interval 6.1 to 8.9 %)" in shown
+    )
+    assert "nothing to halve: no build lies between r11 and r12, so r12 brought it" in shown
+    assert "its cost is unknown" in shown
 
 
 def test_a_person_takes_an_incident_and_closes_it(lab: Lab, store: Store) -> None:

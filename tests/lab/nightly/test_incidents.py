@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import RunError
-from lab.nightly.incidents import Act, Settled, act, acted, as_of, began, settled
+from lab.nightly.incidents import Act, Settled, act, acted, as_of, settled
 from lab.records import OPEN, BuildAt, Finding, Incident, Series, State
 from lab.store import Store
 from tests.night_records import DATE, INCIDENT, SERIES, finding, incident
@@ -137,7 +137,7 @@ def test_a_series_that_joins_later_is_not_told_again() -> None:
     (incident,) = found.changed
     assert [each.note.split(":")[0] for each in incident.events] == ["1 series got worse"] * 2
     assert len(incident.members) == 2
-    assert began(incident) == "2026-11-20"
+    assert incident.began == "2026-11-20"
 
 
 def test_a_known_member_only_narrows_the_range() -> None:
@@ -197,7 +197,7 @@ def test_a_fixed_incident_comes_back_and_is_told() -> None:
     assert [each.back for each in incident.members] == ["", ""]
     assert "2 series got worse again" in incident.events[-1].note
     assert found.told == (incident.id,)
-    assert (began(known[0]), began(incident)) == ("2026-11-20", DATE)
+    assert (known[0].began, incident.began) == ("2026-11-20", DATE)
 
 
 def test_another_series_does_not_reopen_a_fixed_incident() -> None:
