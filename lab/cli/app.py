@@ -104,7 +104,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "publish": Command(
         "lab.cli.publish:publish",
-        "Write what the lab knows as a static site that needs no server.",
+        "Write what the lab knows as a static site that needs no server, for a release page or an archive.",
         "lab publish --out site --nights 90",
     ),
     "profile": Command(

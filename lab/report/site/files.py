@@ -26,7 +26,7 @@ from lab.report.site.names import page_of
 from lab.report.verdict.document import VERDICT_COLUMNS, verdict_document, verdict_rows
 from lab.report.verdict.page import render_verdict_page
 from lab.report.verdict.saved import verdict_of
-from lab.report.wording import KINDS, kind_of, number_of
+from lab.report.wording import kind_of, number_of
 from lab.store import Store, breakdowns
 
 File = tuple[str, str]
@@ -92,7 +92,7 @@ def _night(site: Site, night_id: str, path: str) -> Iterator[File]:
     if night.suite not in {each.view.night.suite for each in site.newest}:
         site.newest.append(pages.Newest(path, view, seen))
     else:
-        site.before.append(pages.NightLine(path, view.title, view.verdict))
+        site.before.append(pages.NightLine(path, f"{night.date} {night.suite}", view.verdict, night.demo))
 
 
 def _incident(site: Site, incident_id: str, path: str) -> Iterator[File]:
@@ -142,7 +142,7 @@ def _comparison(site: Site, comparison_id: str, path: str) -> Iterator[File]:
             path,
             record.scenario,
             record.device,
-            KINDS.get(kind_of(view.baseline), "of unknown kind"),
+            kind_of(view.baseline),
             record.started_utc,
             (("", view.stopped.splitlines()[0]),) if view.stopped else tuple(said),
         )
@@ -156,7 +156,7 @@ def _answer_line(answer: Answer, path: str) -> pages.AnswerLine:
         scenario=run.scenario,
         question=answer.question,
         device=run.device,
-        kind=KINDS.get(kind_of(run), "of unknown kind"),
+        kind=kind_of(run),
         build=f"{run.build_line} ({run.build[:12]})",
         started_utc=run.started_utc,
         sentence=answer.sentence,

@@ -59,7 +59,7 @@ def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
     closed = [each for each in every if each.status not in OPEN]
     older = {each.id for each in closed[CLOSED:]}
     incidents = [each for each in every if each.id not in older and SAFE.fullmatch(each.id)]
-    answers = list(_answers(store))
+    answers = list(_answers(store, lost))
     order = [
         *of_incidents([each for each in incidents if each.status in OPEN]),
         *(Wanted("run", each) for each in answers),
@@ -73,16 +73,34 @@ def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
     pages = {**paths, **{each.id: page_of("incident", each.id) for each in incidents}}
     pages |= {each: page_of("run", each) for each in picked.runs}
     pages |= {each: page_of("comparison", each) for each in picked.comparisons}
-    gone = len({*order} - there)
     left = (
         f"{number_of(len(rows) - len(shown), 'older night')}: `lab publish --nights N` shows more."
-        * (len(rows) > len(shown)),
-        f"{number_of(len(closed) - CLOSED, 'older closed incident')}." * (len(closed) > CLOSED),
+        if len(rows) > len(shown)
+        else "",
+        f"{number_of(len(older), 'older closed incident')}." if older else "",
         picked.sentence,
-        f"{number_of(gone, 'record')} that nights name and this data root does not hold." * (gone > 0),
+        _others(store, picked),
+        f"{number_of(len({*order} - there), 'record')} that these pages name and this data root does not hold."
+        if {*order} - there
+        else "",
     )
     return Plan(
         tuple(good), paths, tuple(incidents), tuple(answers), picked, links_of(pages), tuple(filter(None, left))
+    )
+
+
+def _others(store: Store, picked: Chosen) -> str:
+    """Return how many runs and comparisons have no page because no page names them; empty for none."""
+    counts = [len(glance.ids(store.root, (kind,))) for kind in ("run", "comparison")]
+    others = (
+        counts[0] - len(picked.runs) - picked.runs_left,
+        (counts[1] - len(picked.comparisons) - picked.comparisons_left),
+    )
+    told = [number_of(n, what) for n, what in zip(others, ("run", "comparison"), strict=True) if n > 0]
+    if not told:
+        return ""
+    return (
+        f"{' and '.join(told)} that no page here names: older ones, and parts of self-checks (`lab runs --all`)."
     )
 
 
@@ -92,7 +110,7 @@ def night_of(store: Store, night_id: str) -> tuple[Night, Sequence[Value]]:
     return night, store.values(night.id) if night.status == "finished" else []
 
 
-def _answers(store: Store) -> Iterator[str]:
+def _answers(store: Store, lost: Lost) -> Iterator[str]:
     """Yield the newest finished run of each scenario, device and line that answers a question of its own."""
     for group in store.run_groups():
         if not group.finished:
@@ -101,7 +119,8 @@ def _answers(store: Store) -> Iterator[str]:
         for row in store.run_rows(SIDES, **same, status="finished"):
             try:
                 part_of = glance.one(store.root, "run", row.id).part_of
-            except StoreError:  # its page, if any names it, says why
+            except StoreError as error:
+                lost(f"run {row.id}", error)
                 continue
             if not part_of.startswith(("comparison ", "acceptance")):
                 yield row.id

@@ -18,6 +18,7 @@ from lab.report.signs import SIGNS
 from lab.report.site.frame import About
 from lab.report.site.names import Links
 from lab.report.site.plan import map_of
+from lab.report.wording import KINDS
 
 QUIET = ("no change seen", "no history", "known")
 """Outcomes that the map of a night shows by their sign alone; the legend has the word."""
@@ -25,11 +26,12 @@ QUIET = ("no change seen", "no history", "known")
 
 @dataclass(frozen=True)
 class NightLine:
-    """A night in the list of nights: its page, its title, its sentence."""
+    """A night in the list of nights: its page, its date with its suite, its sentence."""
 
     path: str
     title: str
     verdict: str
+    demo: bool
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def _render(name: str, **values: object) -> str:
     return template.render(
         signs=SIGNS,
         meanings=OUTCOMES,
+        meant_by=KINDS,
         quiet=QUIET,
         map_of=map_of,
         revisions=revisions,
