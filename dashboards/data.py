@@ -6,25 +6,54 @@ any process saves something, a page reads again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
-from lab.errors import StoreError
+from lab.device import health, roster
+from lab.device.adb.server import Server
+from lab.device.care.restore import changed_elsewhere
+from lab.device.health import Health
+from lab.device.roster import Entry
+from lab.errors import LabError, StoreError
 from lab.nightly import history
 from lab.nightly.history import Past
-from lab.records import Answer, Incident, Night, Run, Trial, Value
+from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
 from lab.report.answer.saved import answer_of
-from lab.report.night.view import DEMO, View, view_of
+from lab.report.last_seen import last_seen
+from lab.report.night.view import DEMO, KIND, View, view_of
+from lab.report.rack import UNKNOWN, Reading, Standing, own_metric, rack_of
+from lab.report.series import choice
+from lab.report.series.heat import Start, starts_of
+from lab.report.steady import Nights
+from lab.report.trust import Trust, trust_of
+from lab.report.verdict.saved import beside_of, verdict_of
+from lab.report.verdict.view import View as Judged
+from lab.scenario.load import heading_of
 from lab.store import Store
+from lab.store.counts import Spread, Tally
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
+from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on
 from lab.store.where import data_root, shared_index
+from lab.trial.metrics import METRICS
+
+log = logging.getLogger(__name__)
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
+
+LAST_NIGHTS = 7
+"""Nights whose findings make a series matter. A judgement: a week."""
+
+MOST_LISTED = 1000
+"""The most comparisons that are listed. A judgement: weeks of nights."""
 
 
 def root() -> Path:
@@ -122,7 +151,230 @@ def incidents(store: Store) -> list[Incident]:
 # --- series and comparisons ------------------------------------------------------------------------
 
 
+@kept(2)
+def mattering(store: Store, suite: str) -> set[Series]:
+    """Return the series of a suite that had a finding in the last nights, or are in an open incident."""
+    rows = store.nights(suite, "finished")[:LAST_NIGHTS]
+    return choice.mattering([store.night(each.id) for each in rows], store.incidents())
+
+
+@kept(8)
+def runs_of_night(store: Store, suite: str, date: str) -> dict[Series, str]:
+    """Return the run that each series of a night has its figure from; none where the night has no figures."""
+    row = next((each for each in store.nights(suite, "finished") if each.date == date), None)
+    return {each.series: each.run for each in store.values(row.id)} if row else {}
+
+
+@kept(64)
+def starts(store: Store, run_id: str) -> list[Start]:
+    """Return the temperature at the start of each trial of a run that counts, and its figure."""
+    found = store.run(run_id)
+    return starts_of(found, store.trials(found.id), store.trials_folder(found.id))
+
+
+@kept(1)
+def comparisons(store: Store) -> list[Comparison]:
+    """Return the comparisons, newest first, `MOST_LISTED` at most."""
+    return store.comparisons(MOST_LISTED)
+
+
+@kept(1)
+def checking(store: Store) -> set[str]:
+    """Return the ids of the comparisons that self-checks made of a build with itself."""
+    return {live.comparison for check in store.selfchecks() for live in check.live}
+
+
+@kept(8)
+def verdict(store: Store, text: str) -> tuple[Judged, tuple[list[Trial], list[Trial]]]:
+    """Return everything to print of a comparison, and the trials of its baseline and of its candidate."""
+    return verdict_of(store, store.comparison(text))
+
+
+@kept(8)
+def beside(store: Store, base: str, new: str) -> tuple[Judged, tuple[list[Trial], list[Trial]]]:
+    """Return two runs that were measured apart, beside each other and without a verdict.
+
+    Raises `RunError` when they measured nothing in common, or one is not finished.
+    """
+    return beside_of(store, store.run(base), store.run(new))
+
+
 # --- devices and quality ---------------------------------------------------------------------------
+
+RACK_DAYS, COUNTED_DAYS = 7, 30
+"""Days over which the noise of all devices is told, and over which trials are counted."""
+
+READ_RUNS = 3
+"""Newest runs of a device that are searched for a reading of its sensors; reading more takes long."""
+
+
+def trust(night_id: str) -> Trust:
+    """Return whether a night can be trusted, and why; raise `StoreError` when there is no such night."""
+    view = night_view(night_id)
+    return trust_of(
+        view.night,
+        view.values,
+        checks=selfchecks(),
+        incidents=incidents(),
+        quarantined={name: words for name, each in health_book()[0].items() if (words := each.quarantine)},
+        tallies=tallies(view.night.started_utc, view.night.ended_utc),
+    )
+
+
+@kept(1)
+def selfchecks(store: Store) -> list[SelfCheck]:
+    """Return the self-checks, newest first."""
+    return store.selfchecks()
+
+
+@kept(16)
+def tallies(store: Store, since: str, until: str | None = None) -> list[Tally]:
+    """Return how many trials counted, or why not, of the runs that began in a time; none if the index fails."""
+    try:
+        return store.tallies(since, until)
+    except StoreError as error:
+        log.warning("%s", error)
+        return []
+
+
+def health_book() -> tuple[dict[str, Health], str]:
+    """Return the health of devices that failed lately, and words about a damaged book; raise `StoreError`.
+
+    It is read anew each time: the book is no part of the data's version.
+    """
+    return health.examined(root())
+
+
+def rack() -> tuple[Standing, ...]:
+    """Return every device that the store knows, those that need a person first."""
+    finished = next((each for each in nights() if each.status == "finished"), None)
+    return rack_of(
+        night(finished.id) if finished else None,
+        newest_runs(),
+        checks=selfchecks(),
+        book=health_book()[0],
+        spreads=spreads(RACK_DAYS),
+        tallies=tallies(days_back(COUNTED_DAYS)),
+        readings=readings(),
+    )
+
+
+@kept(1)
+def newest_runs(store: Store) -> dict[str, Run]:
+    """Return the newest run of each device; a damaged one is left out with a warning. Ids sort by time."""
+    ids: dict[str, str] = {}
+    for each in store.run_groups():
+        ids[each.device] = max(each.newest, ids.get(each.device, ""))
+    return dict(_readable(store, ids))
+
+
+@kept(1)
+def metrics(store: Store) -> dict[str, str]:
+    """Return scenario -> the metric that it answers by, as the newest run of each says."""
+    ids: dict[str, str] = {}
+    for each in store.run_groups():
+        ids[each.scenario] = max(each.newest, ids.get(each.scenario, ""))
+    found: dict[str, str] = {}
+    for name, run in _readable(store, ids):
+        with suppress(LabError):  # a scenario of another version
+            found[name] = heading_of(run).metric
+    return found
+
+
+def _readable(store: Store, ids: Mapping[str, str]) -> Iterator[tuple[str, Run]]:
+    for name, run_id in ids.items():
+        try:
+            yield name, store.run(run_id)
+        except StoreError as error:
+            log.warning("left out: %s", error)
+
+
+@kept(1)
+def readings(store: Store) -> dict[str, Reading]:
+    """Return what sensors of each device said in its newest run that has readings, of the last few."""
+    found: dict[str, Reading] = {}
+    for device in newest_runs():
+        for row in store.run_rows(READ_RUNS, device=device):
+            with suppress(StoreError):
+                if reading := last_seen(store.root, store.run(row.id)):
+                    found[device] = reading
+                    break
+    return found
+
+
+@kept(4)
+def runs_of(store: Store, device: str, most: int) -> list[RunRow]:
+    """Return the newest runs of a device, newest first."""
+    return store.run_rows(most, device=device)
+
+
+@kept(8)
+def spreads(store: Store, days: int, device: str | None = None) -> list[Spread]:
+    """Return the spread between trials in the last days, of each scenario's metric; none if the index fails."""
+    try:
+        return own_metric(store.spreads(days_back(days), device), metrics())
+    except StoreError as error:
+        log.warning("%s", error)
+        return []
+
+
+def index_failure() -> str:
+    """Return why counts over trials cannot be told, in words; empty when the index answers."""
+    try:
+        store().tallies("9999")
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+@kept(8)
+def days_back(store: Store, days: int) -> str:
+    """Return the time so many days before the newest run: a store that is not measured any more shows its last."""
+    newest = store.run_rows(1)
+    end = datetime.fromisoformat(newest[0].started_utc) if newest else datetime.now(UTC)
+    return (end - timedelta(days=days)).isoformat()
+
+
+@kept(1)
+def anchors(store: Store) -> frozenset[str]:
+    """Return the lines that nights measure as references, the same build every night."""
+    finished = next((each for each in store.nights() if each.status == "finished"), None)
+    return frozenset(each.line for each in night(finished.id).planned if each.anchor) if finished else frozenset()
+
+
+@kept(8)
+def nights_of(store: Store, device: str = "", series: str = "") -> list[Nights]:
+    """Return every series of a device, or each with these scenario, cell, line and metric, in the newest suite."""
+    finished = next((each for each in store.nights() if each.status == "finished"), None)
+    if finished is None:
+        return []
+    whole = past(finished.suite)
+    wanted = (each for each in whole.series if (each.device == device if device else cell_name(each) == series))
+    return [_nights(whole, each) for each in sorted(wanted, key=lambda each: each.name)]
+
+
+def cell_name(series: Series) -> str:
+    """Return the name of a series without its device."""
+    return replace(series, device="").name.removesuffix(" / ")
+
+
+def _nights(whole: Past, series: Series) -> Nights:
+    found = whole.series[series]
+    contexts = tuple(whole.contexts[at] if at >= 0 else {} for at in found.contexts)
+    builds = tuple(whole.builds[at].name if at >= 0 else "" for at in found.builds)
+    kind = next((each[KIND] for each in reversed(contexts) if KIND in each), UNKNOWN)
+    return Nights(
+        series, METRICS[series.metric], kind, whole.dates, tuple(found.values.tolist()), builds, contexts
+    )
+
+
+def look() -> tuple[list[Entry], list[str]]:
+    """Look at the attached devices as `lab devices` does, and at what a lab left changed on others.
+
+    It contacts the adb server and every device. Raises `DeviceError` when the server cannot be reached.
+    """
+    entries = roster.look(Server.from_environment(), root())
+    return entries, changed_elsewhere(root(), {entry.name for entry in entries})
 
 
 # --- runs ------------------------------------------------------------------------------------------

@@ -32,8 +32,14 @@ TONES: Mapping[str, str] = {
     "improved": "green",
     "faster": "green",
     "fixed": "green",
+    "quarantined": "red",
+    "silent": "violet",
+    "failing": "orange",
+    "partly measured": "orange",
+    "measured": "green",
+    "in use": "blue",
 }
-"""Outcome, verdict or state of an incident -> Streamlit's name of its colour; grey for any other."""
+"""Outcome, verdict, state or condition -> Streamlit's name of its colour; grey for any other."""
 
 
 def head(title: str) -> None:

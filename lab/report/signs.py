@@ -1,4 +1,4 @@
-"""The sign of every outcome, verdict and state: a word and a shape first, a colour second."""
+"""The sign of every outcome, verdict, state and condition: a word and a shape first, a colour second."""
 
 from __future__ import annotations
 
@@ -26,5 +26,12 @@ SIGNS: Mapping[str, str] = {
     "expected": "✓",
     "fixed": "✓",
     "invalid": "–",
+    "quarantined": "⊘",
+    "silent": "∅",
+    "in use": "▸",
+    "failing": "?",
+    "partly measured": "◐",
+    "measured": "✓",
+    "not planned": "·",
 }
-"""An outcome of a night, a verdict, or the state of an incident -> its sign."""
+"""An outcome of a night, a verdict, the state of an incident, or the condition of a device -> its sign."""

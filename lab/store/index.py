@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from lab.errors import StoreError
 from lab.identifiers import now_utc
 from lab.records import Comparison, Trial
-from lab.store import rows
+from lab.store import counts, rows
 from lab.store.database import Unusable, engine_of, errors, place, remedy
 from lab.store.kinds import KINDS, Kind, NightRow, Record, RunGroup, RunRow, kind_of
 from lab.store.lines import BuildRow
@@ -192,6 +192,17 @@ class Index:
         query = sa.select(trials.c.run, sa.func.count()).where(self._mine(trials)).group_by(trials.c.run)
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    def tallies(self, since: str, until: str | None = None) -> list[counts.Tally]:
+        """Return how many trials counted, or why not, of the runs that began in a time."""
+        with self._reading() as connection:
+            return [counts.Tally(*row) for row in connection.execute(counts.tallies(self._owner.id, since, until))]
+
+    def spreads(self, since: str, device: str | None = None) -> list[counts.Spread]:
+        """Return the spread between trials of the runs that began since then, by cell and metric."""
+        with self._reading() as connection:
+            found = connection.execute(counts.spreads(self._owner.id, since, device))
+            return [counts.Spread(*row[:5], int(row[5]), row[6]) for row in found]
 
     def elsewhere(self, kind: Kind[Record], start: str) -> list[Elsewhere]:
         """Return the records of other roots whose ids begin with `start`."""

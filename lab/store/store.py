@@ -54,6 +54,7 @@ from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
 
 if TYPE_CHECKING:
+    from lab.store.counts import Spread, Tally
     from lab.store.index import Index
 
 log = logging.getLogger(__name__)
@@ -244,6 +245,17 @@ class Store:
     def examined(self, run_id: str) -> Trials:
         """Return a run's saved trials, and a sentence for each of its files that is damaged or was changed."""
         return saved.trials(self.root, run_id)
+
+    def tallies(self, since: str, until: str | None = None) -> list[Tally]:
+        """Return how many trials counted, and how many did not by reason, of the runs that began in a time.
+
+        Raises `StoreError` when the index does not answer: reading every trial's file would take minutes.
+        """
+        return self._cache.read(lambda index: index.tallies(since, until))
+
+    def spreads(self, since: str, device: str | None = None) -> list[Spread]:
+        """Return the spread between trials of each cell, in the runs that began since then; raises as above."""
+        return self._cache.read(lambda index: index.spreads(since, device))
 
     # --- comparisons -------------------------------------------------------------------------------
 

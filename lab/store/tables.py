@@ -56,11 +56,12 @@ runs = _table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
     sa.Index(f"{PREFIX}runs_started_utc", "root", "started_utc"),
+    sa.Index(f"{PREFIX}runs_device", "root", "device", "started_utc"),
     sa.Index(
         f"{PREFIX}runs_grouped", "root", "scenario", "device", "build_line", "started_utc", "id", "status", "build"
     ),
 )
-"""The second index covers what lists of runs ask, so that no document is read for them."""
+"""The second index finds the runs of a device; the third covers what lists ask, so that no document is read."""
 trials = _table(
     "trials",
     sa.Column("run", sa.Text, primary_key=True),

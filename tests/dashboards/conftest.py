@@ -19,6 +19,12 @@ from tests.lab_process import ROOT
 Serve = Callable[[Path], str]
 
 
+@pytest.fixture(autouse=True)
+def own_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set back after each test which data root this process shows (`tests.dashboards.pages.shown`)."""
+    monkeypatch.setenv("POCKETLAB_DATA", "")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser, shared by the tests of the lane; each opens a context of its own."""
