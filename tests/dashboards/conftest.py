@@ -43,6 +43,10 @@ def server(data: Path, *options: str) -> Iterator[str]:
             yield _address(process)
         finally:
             process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:  # a page of the browser is still connected
+                process.kill()
 
 
 def _address(process: subprocess.Popen[str]) -> str:

@@ -17,7 +17,7 @@ from tests.saved_runs import trial_of
 
 def test_only_trials_that_count_and_have_a_reading_are_points(tmp_path: Path) -> None:
     """The last look at the gate counts; a trial without one, an invalid one and a damaged file are left out."""
-    run = replace(run_of(batches(4)), scenario_toml=batch_scenario("[4]"))
+    run = replace(run_of(batches(4)), scenario_toml=batch_scenario("[4]", blocks=2))
     trials = [replace(trial_of(number, valid=number != 2), cell=run.cells[0].key) for number in (1, 2, 3, 4)]
     for number, celsius in ((1, (36.0, 34.5)), (2, (30.0,))):
         (tmp_path / f"{number:04d}").mkdir()
