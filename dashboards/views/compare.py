@@ -62,7 +62,7 @@ def _filtered(found: Sequence[Listed]) -> list[Listed]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         verdicts = st.multiselect(
             "Verdicts", sorted({each.verdict for each in found}), key="verdicts", bind="query-params",
-            format_func=parts.signed, placeholder="all", width=190,
+            placeholder="all", width=190,
         )  # fmt: skip
         picked = {
             name: st.multiselect(
