@@ -34,7 +34,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
 def charts(at: AppTest) -> list[dict[str, Any]]:
     """Return the options of a page's charts, in their order."""
-    return [json.loads(each.proto.spec) for each in at.get("echarts_chart")]  # type: ignore[attr-defined]
+    return [json.loads(each.proto.spec) for each in at.get("echarts_chart")]
 
 
 def said(at: AppTest) -> str:

@@ -23,7 +23,7 @@ POINT = "decode / context_tokens=128 / demo-w4 / decode_tokens_per_s / demo-phon
 
 def charts(at: AppTest) -> list[dict[str, Any]]:
     """Return the options of a page's charts, in their order."""
-    return [json.loads(each.proto.spec) for each in at.get("echarts_chart")]  # type: ignore[attr-defined]
+    return [json.loads(each.proto.spec) for each in at.get("echarts_chart")]
 
 
 def names(at: AppTest) -> list[list[str]]:
