@@ -175,6 +175,15 @@ def test_a_comparison_that_does_not_exist_names_those_that_do(rack: Path) -> Non
     assert "no comparison has an id that begins 'ffff'; the newest: " in said(at)
 
 
+def test_the_way_back_leads_to_the_list(rack: Path) -> None:
+    """The link then names no comparison."""
+    at = shown(rack, "compare", base="ffff", new="eeee")
+    next(each for each in at.button if each.label == "All comparisons").click()
+
+    assert "Select one to open it" in words(at.run())
+    assert "base" not in at.query_params
+
+
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     """A device, a cell and a fact with markup are shown as they are."""
     sides = [replace(run_of(each), device=HOSTILE, build_line=HOSTILE, status="finished") for each in ("a0", "a1")]
