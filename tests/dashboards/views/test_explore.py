@@ -162,11 +162,12 @@ def test_a_link_opens_the_same_view(served: str, browser: Browser) -> None:
     with closing(browser.new_context()) as first, closing(browser.new_context()) as second:
         page = first.new_page()
         page.goto(f"{served}/explore?scenario=decode&devices=demo-phone-1")
-        page.get_by_label("Search").fill("2048 demo-w4")
-        page.get_by_label("Search").press("Enter")
+        search = page.get_by_role("textbox", name="Search", exact=True)
+        search.fill("2048 demo-w4")
+        search.press("Enter")
         expect(page.get_by_text("1 of 1 series that fit")).to_be_visible()
         again = second.new_page()
         again.goto(page.url)
 
-        expect(again.get_by_label("Search")).to_have_value("2048 demo-w4")
+        expect(again.get_by_role("textbox", name="Search", exact=True)).to_have_value("2048 demo-w4")
         expect(again.get_by_text("1 of 1 series that fit")).to_be_visible()
