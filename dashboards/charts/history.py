@@ -27,7 +27,8 @@ MOST_LABELS = 12
 """Most marks whose words stand in the chart; more would overlap, and the tooltip has them. A judgement."""
 
 _GREY = "#8A8A8A"
-_LABEL = 26
+_LABEL = 130
+"""Pixels for the words of a mark; the tooltip has them whole."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,16 @@ def _events(marks: Sequence[tuple[str, str]]) -> Option:
         markLine={
             "symbol": "none",
             "lineStyle": {"type": "dotted", "color": _GREY},
-            "label": {"show": few, "formatter": "{b}", "rotate": 90, "position": "insideEndTop", "fontSize": 10},
-            "data": [{"xAxis": date, "name": _short(words) if few else words} for date, words in marks],
+            "label": {
+                "show": few,
+                "formatter": "{b}",
+                "rotate": 90,
+                "position": "insideEndTop",
+                "fontSize": 10,
+                "width": _LABEL,
+                "overflow": "truncate",
+            },
+            "data": [{"xAxis": date, "name": words} for date, words in marks],
         },
     )
 
@@ -184,10 +193,6 @@ def _band(band: tuple[float, float], factor: float) -> Option:
 def _beside(name: str, **parts: Any) -> Option:
     """Return a series without points, so that the legend can hide what stands beside the lines."""
     return {"type": "line", "name": name, "data": [], "symbol": "none", "itemStyle": {"color": _GREY}, **parts}
-
-
-def _short(words: str) -> str:
-    return words if len(words) <= _LABEL else f"{words[: _LABEL - 1]}…"
 
 
 def _natural(date: str) -> list[tuple[int, str]]:
