@@ -26,16 +26,25 @@ from lab.device.health import Health
 from lab.device.roster import Entry
 from lab.errors import LabError, RunError, StoreError
 from lab.identifiers import now_utc, person
-from lab.nightly import history
-from lab.nightly.history import Past
 from lab.nightly.incidents import MAKES_SENSE, Act
 from lab.nightly.incidents import act as save_act
-from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, State, Trial, Value
+from lab.records import (
+    Answer,
+    Comparison,
+    Incident,
+    Night,
+    Run,
+    SelfCheck,
+    Series,
+    Spread,
+    State,
+    Tally,
+    Trial,
+    Value,
+)
 from lab.records.explanation import Explanation
 from lab.report.answer.percentiles import Row
 from lab.report.answer.percentiles import percentiles as percentiles_of
-from lab.nightly.history import KEPT, Past
-from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
 from lab.report.answer.saved import answer_of
 from lab.report.explain.saved import explained
 from lab.report.incident.saved import view_of as incident_view_of
@@ -55,9 +64,10 @@ from lab.report.trust import Trust, trust_of
 from lab.report.verdict.saved import beside_of, verdict_of
 from lab.report.verdict.view import View as Judged
 from lab.scenario.load import heading_of
-from lab.store import Store, glance
+from lab.store import Store, glance, history
 from lab.store.attached import Attached, attached, content, tail
-from lab.store.counts import Spread, Tally
+from lab.store.history import KEPT
+from lab.store.history import Past as Past  # noqa: PLC0414 - handed on
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunGroup as RunGroup  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on
@@ -223,9 +233,6 @@ def act(text: str, state: Act, *, note: str, owner: str, seen: int) -> Incident:
 
 # --- scenarios -------------------------------------------------------------------------------------
 
-MOST_RUNS = 500
-"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
-
 
 @kept(1)
 def run_groups(store: Store) -> list[RunGroup]:
@@ -233,10 +240,10 @@ def run_groups(store: Store) -> list[RunGroup]:
     return store.run_groups()
 
 
-@kept(16)
-def run_rows(store: Store, scenario: str, device: str, line: str) -> list[RunRow]:
-    """Return the runs of a group, newest first."""
-    return store.run_rows(MOST_RUNS, scenario=scenario, device=device, build_line=line)
+@kept(8)
+def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
+    """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
+    return store.run_rows(limit, **dict(wanted))
 
 
 @kept(8)
@@ -529,18 +536,6 @@ def answer(store: Store, run_id: str) -> tuple[Answer, list[Trial]]:
 def run(store: Store, text: str) -> Run:
     """Return the run whose id begins so; raise `StoreError` when there is none."""
     return store.run(text)
-
-
-@kept(8)
-def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
-    """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
-    return store.run_rows(limit, **dict(wanted))
-
-
-@kept(1)
-def run_groups(store: Store) -> list[RunGroup]:
-    """Return which scenario was measured on which device, with which line of builds."""
-    return store.run_groups()
 
 
 @kept(8)

@@ -105,7 +105,9 @@ def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
     if not names and not seen.found:
         return
     first = names.index(found.metric.name) if found.metric.name in names else 0
-    name = st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
+    name = (
+        st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
+    )
     chart, bands = of_iterations(line.evidence.trial, seen.found, name or found.metric.name)
     shown = drawn(chart)
     alt = f"trial {line.number}: {line.state}"

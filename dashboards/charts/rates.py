@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from dashboards.charts.style import GREY, PALETTE, Option, frame, y_axis
 from lab.compare.tally import tally
-from lab.records import SelfCheck
+from lab.records import SelfCheck, Tally
 from lab.report.selfcheck import lower
 from lab.report.wording import stated
 from lab.stats.resample import WELL_FOUND, at_least
-from lab.store.counts import Tally
 
 MOST_DEVICES = 12
 """Most devices that a chart of lost trials shows: those that lost most. A judgement; the table has all."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from lab.compare.tally import tally
-from lab.records import Comparison, Incident, Night, SelfCheck
+from lab.records import Comparison, Incident, Night, SelfCheck, Tally
 from lab.report.selfcheck import lower, upper
 from lab.report.steady import Level, Nights, level_of
 from lab.report.trust import days_between, labels_of, record_of
 from lab.report.wording import number_of, plain, stated
-from lab.store.counts import Tally
 
 
 @dataclass(frozen=True)

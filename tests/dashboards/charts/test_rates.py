@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dashboards.charts.rates import MOST_DEVICES, lost, lost_height, recall
-from lab.records import LiveCheck, ResampledRates
-from lab.store.counts import Tally
+from lab.records import LiveCheck, ResampledRates, Tally
 from tests.saved_checks import ALIKE, CHECKED
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import CellVerdict, LiveCheck, Outcome
+from lab.records import CellVerdict, LiveCheck, Outcome, Tally
 from lab.report.quality import alert_days, alert_words, lost_rows, noises_of, rates_of, sum_of
 from lab.report.steady import Nights
-from lab.store.counts import Tally
 from tests.night_records import BAD, DATE, DECODE, SERIES, finding, incident, night
 from tests.saved_checks import ALIKE, CHECKED
 from tests.saved_runs import comparison_of
