@@ -110,7 +110,7 @@ def table(
 ) -> None:
     """Draw rows as a table that sorts, searches and downloads; a row leads somewhere if `to` says where.
 
-    `to` is a page of views/, the parameter of its link, and its value for each row (empty: it leads nowhere). A row
+    `to` is a page of views/, the parameter of its link, and its value for each row (empty: leads nowhere). A row
     that sets several parameters has them as a mapping.
     `columns` are Streamlit's column configurations.
     """
