@@ -72,8 +72,11 @@ def empty(words: str, *commands: str) -> None:
 
 
 def text(found: str) -> str:
-    """Return text that Streamlit's Markdown shows as it is, on one line: no markup, no emoji, no directive."""
-    return re.sub(r":(?=[\w+-]+:)", ":\N{WORD JOINER}", escape(found))
+    """Return text that Streamlit's Markdown shows as it is, on one line: no markup, link, emoji or directive.
+
+    An invisible word joiner parts what Markdown would take for an emoji or a link even when it is escaped.
+    """
+    return re.sub(r"(?::(?=[\w+-]+:|//)|www(?=\.))", "\\g<0>\N{WORD JOINER}", escape(found))
 
 
 def said(found: str) -> str:

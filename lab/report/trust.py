@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -137,7 +138,11 @@ def _checked(night: Night, values: Sequence[Value], checks: Sequence[SelfCheck])
     measured = sorted({each.series.device for each in values})
     never = [each for each in measured if each not in newest]
     if never:
-        ask = f"`lab selfcheck --device {never[0]}`" if len(never) == 1 else "`lab selfcheck --device NAME`"
+        ask = (
+            f"`lab selfcheck --device {shlex.quote(never[0])}`"
+            if len(never) == 1
+            else "`lab selfcheck --device NAME`"
+        )
         yield Reason(
             plain(f"How often verdicts are wrong was never measured on {_named(never)}; to find out: {ask}."), True
         )
