@@ -74,12 +74,11 @@ def reference_words(found: Nights, level: Level | None) -> str:
     moved = level.newest / level.usual - 1
     noise = "" if level.noise is None else f"; from night to night it varies by {percent(level.noise)} (SD)"
     way = "above" if moved >= 0 else "below"
-    ends = (
-        {level.low: ", the lowest of them", level.high: ", the highest of them"} if level.low < level.high else {}
-    )
+    ends = {level.low: ", the lowest of them", level.high: ", the highest of them"}
+    end = ends.get(level.newest, "") if level.low < level.high else ""
     return plain(
         f"{device}, {level.newest_date}: {quantity(level.newest, unit)}, {percent(abs(moved))} {way} the median "
-        f"of its last {level.nights} nights with this context ({quantity(level.usual, unit)}){ends.get(level.newest, '')}{noise}."
+        f"of its last {level.nights} nights with this context ({quantity(level.usual, unit)}){end}{noise}."
     )
 
 
