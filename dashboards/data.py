@@ -348,6 +348,7 @@ def rack() -> tuple[Standing, ...]:
     return rack_of(
         night(finished.id) if finished else None,
         newest_runs(),
+        devices={each.device for each in run_groups()},
         checks=selfchecks(),
         book=health_book()[0],
         spreads=spreads(RACK_DAYS),

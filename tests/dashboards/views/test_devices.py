@@ -112,6 +112,17 @@ def test_damaged_books_are_reported_and_hide_no_device(tmp_path: Path) -> None:
     assert column(at, "device") == ["host"]
 
 
+def test_a_device_whose_newest_run_is_damaged_is_still_there(tmp_path: Path) -> None:
+    """What only that run could say of it is unknown."""
+    data = kept(tmp_path / "data")
+    (data / "runs" / run_of().id / "run.json").write_text("{")
+
+    for at in (shown(data, "devices"), shown(data, "devices", device="host")):
+        assert not at.exception
+        assert not at.error
+    assert column(shown(data, "devices"), "model") == ["unknown"]
+
+
 def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
     """No markup, no command and no second line comes from a device's name."""
     data = kept(tmp_path / "data", HOSTILE)
