@@ -24,7 +24,7 @@ PERCENT = st.column_config.NumberColumn(format="%.2f %%")
 def quality() -> None:
     """Draw the page."""
     checks, nights = data.selfchecks(), data.night_sums(NIGHTS)
-    if not (checks or nights or data.newest_runs()):
+    if not (checks or nights or data.run_groups()):
         parts.empty("Nothing was measured yet, so nothing is known of the lab. Measure, and let it check itself:",
                     "make run-scenario", "make selfcheck DEVICE=host")  # fmt: skip
         return

@@ -62,7 +62,7 @@ runs = _table(
         f"{PREFIX}runs_grouped", "root", "scenario", "device", "build_line", "started_utc", "id", "status", "build"
     ),
 )
-"""Its indexes find the runs of a time, of a device, and those that may still change. The last one covers what lists
+"""Its indexes find the runs of a time, of a device, and those that may still change; the last covers what lists
 ask, so that no document is read for them."""
 trials = _table(
     "trials",
