@@ -108,6 +108,7 @@ def test_damaged_books_are_reported_and_hide_no_device(tmp_path: Path) -> None:
     at = shown(tmp_path / "data", "devices")
 
     assert not at.exception
+    assert "Phones that are reached" not in words(at)
     assert "health.json is damaged" in words(at).replace("\\", "")
     assert column(at, "device") == ["host"]
 
