@@ -58,7 +58,7 @@ from lab.report.verdict.view import View as Judged
 from lab.scenario.load import heading_of
 from lab.store import Store, glance
 from lab.store.attached import Attached, attached, content, tail
-from lab.store.counts import Spread, Tally
+from lab.records.counts import Spread, Tally
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunGroup as RunGroup  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on

@@ -13,10 +13,10 @@ from lab.compare.newest import newest_that_judged
 from lab.compare.tally import tally
 from lab.device.health import Health
 from lab.records import Gap, Night, Run, SelfCheck
+from lab.records.counts import Spread, Tally
 from lab.report.selfcheck import upper
 from lab.report.trust import RENEWED_DAYS, days_between
 from lab.report.wording import listing, number_of, percent, plain
-from lab.store.counts import Spread, Tally
 
 Condition = Literal["quarantined", "silent", "in use", "failing", "partly measured", "measured", "not planned"]
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from lab.errors import StoreError
 from lab.identifiers import now_utc
 from lab.records import Comparison, Trial
+from lab.records.counts import Spread, Tally
 from lab.store import counts, rows
 from lab.store.database import Unusable, engine_of, errors, place, remedy
 from lab.store.kinds import KINDS, Kind, NightRow, Record, RunGroup, RunRow, kind_of
@@ -207,17 +208,17 @@ class Index:
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
-    def tallies(self, since: str, until: str | None = None) -> list[counts.Tally]:
+    def tallies(self, since: str, until: str | None = None) -> list[Tally]:
         """Return how many trials counted, or why not, of the runs that began in a time."""
         with self._reading() as connection:
             found = connection.execute(counts.tallies(self._owner.id, since, until)).mappings()
-            return [counts.Tally(**row) for row in found]
+            return [Tally(**row) for row in found]
 
-    def spreads(self, since: str, device: str | None = None) -> list[counts.Spread]:
+    def spreads(self, since: str, device: str | None = None) -> list[Spread]:
         """Return the spread between trials of the runs that began since then, by cell and metric."""
         with self._reading() as connection:
             found = connection.execute(counts.spreads(self._owner.id, since, device)).mappings()
-            return [counts.Spread(**row) for row in found]
+            return [Spread(**row) for row in found]
 
     def elsewhere(self, kind: Kind[Record], start: str) -> list[Elsewhere]:
         """Return the records of other roots whose ids begin with `start`."""
