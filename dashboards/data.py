@@ -21,6 +21,7 @@ import streamlit as st
 from lab.compare.newest import newest_that_judged
 from lab.device import health, roster
 from lab.device.adb.server import Server
+from lab.device.addresses import addresses
 from lab.device.care.restore import changed_elsewhere
 from lab.device.health import Health
 from lab.device.roster import Entry
@@ -332,11 +333,29 @@ def selfchecks(store: Store) -> list[SelfCheck]:
 
 
 @kept(16)
-def tallies(store: Store, since: str, until: str | None = None) -> list[Tally]:
+def _tallies(store: Store, since: str, until: str | None) -> list[Tally]:
+    return store.tallies(since, until)
+
+
+@kept(8)
+def _spreads(store: Store, since: str, device: str | None) -> list[Spread]:
+    return own_metric(store.spreads(since, device), metrics())
+
+
+def tallies(since: str, until: str | None = None) -> list[Tally]:
     """Return how many trials counted, or why not, of the runs that began in a time; none if the index fails."""
+    return _or_none(lambda: _tallies(since, until))
+
+
+def spreads(days: int, device: str | None = None) -> list[Spread]:
+    """Return the spread between trials in the last days, of each scenario's metric; none if the index fails."""
+    return _or_none(lambda: _spreads(days_back(days), device))
+
+
+def _or_none(count: Callable[[], list[Found]]) -> list[Found]:
     try:
-        return store.tallies(since, until)
-    except StoreError as error:
+        return count()
+    except StoreError as error:  # what failed is not kept: the index may answer the next time
         log.warning("%s", error)
         return []
 
@@ -355,6 +374,7 @@ def rack() -> tuple[Standing, ...]:
     return rack_of(
         night(finished.id) if finished else None,
         newest_runs(),
+        devices={each.device for each in run_groups()},
         checks=selfchecks(),
         book=health_book()[0],
         spreads=spreads(RACK_DAYS),
@@ -413,16 +433,6 @@ def readings(store: Store) -> dict[str, Reading]:
 def runs_of(store: Store, device: str, most: int) -> list[RunRow]:
     """Return the newest runs of a device, newest first."""
     return store.run_rows(most, device=device)
-
-
-@kept(8)
-def spreads(store: Store, days: int, device: str | None = None) -> list[Spread]:
-    """Return the spread between trials in the last days, of each scenario's metric; none if the index fails."""
-    try:
-        return own_metric(store.spreads(days_back(days), device), metrics())
-    except StoreError as error:
-        log.warning("%s", error)
-        return []
 
 
 def index_failure() -> str:
@@ -512,6 +522,11 @@ def noises(store: Store) -> list[Noise]:
         return []
     whole = past(finished.suite)
     return noises_of((_nights(whole, each, COUNTED_DAYS) for each in whole.series), comparisons())
+
+
+def remembered() -> list[str]:
+    """Return the addresses of phones that the lab connects to whenever it looks; none if their file is damaged."""
+    return addresses(root())
 
 
 def look() -> tuple[list[Entry], list[str]]:

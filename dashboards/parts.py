@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
+from lab.records import Series
 from lab.report.signs import SIGNS
 from lab.report.wording import escape, plain
 
@@ -139,6 +140,17 @@ def table(
 def link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:
     """Draw a link to a page of views/, with what it shall show."""
     st.page_link(f"views/{page}.py", label=label, icon=icon, query_params=query)
+
+
+def explored(series: Series) -> dict[str, str]:
+    """Return the parameters by which Explore shows a series alone."""
+    return {
+        "scenario": series.scenario,
+        "cells": series.cell,
+        "metrics": series.metric,
+        "lines": series.line,
+        "devices": series.device,
+    }
 
 
 def chart(option: Mapping[str, Any], *, alt: str, height: int = 320, key: str | None = None) -> None:

@@ -195,13 +195,15 @@ class Index:
     def unfinished(self, kind: Kind[Record]) -> dict[str, str]:
         """Return id -> document, the text of its file, of each record that may still change."""
         table = RECORDS[kind.name]
-        query = sa.select(table.c.id, table.c.document).where(self._mine(table), table.c.status != "finished")
+        query = sa.select(table.c.id, table.c.document).where(self._mine(table), _changing(table))
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def trial_counts(self) -> dict[str, int]:
-        """Return the number of trials of each run, by its id."""
-        query = sa.select(trials.c.run, sa.func.count()).where(self._mine(trials)).group_by(trials.c.run)
+        """Return the number of trials of each run that may still change, by its id."""
+        changing = sa.select(runs.c.id).where(self._mine(runs), _changing(runs))
+        query = sa.select(trials.c.run, sa.func.count()).where(self._mine(trials), trials.c.run.in_(changing))
+        query = query.group_by(trials.c.run)
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
@@ -282,6 +284,11 @@ class Index:
         self._insert(connection, trials, [rows.of_trial(run_id, trial) for run_id, trial in measured])
         figures = [row for run_id, trial in measured for row in rows.of_medians(run_id, trial)]
         self._insert(connection, medians, figures)
+
+
+def _changing(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition for records that are not finished, in words that an index on the status answers."""
+    return sa.or_(table.c.status < "finished", table.c.status > "finished")
 
 
 def _is_ours(name: str) -> bool:

@@ -23,6 +23,14 @@ def test_slow_downs_found_are_a_line_and_live_ones_a_diamond_with_its_bound() ->
     assert wanted["markLine"]["data"] == [{"yAxis": 95.0}]
 
 
+def test_live_shares_of_several_devices_do_not_hide_each_other() -> None:
+    """The second stands a tenth of a percent beside the first."""
+    live = (LiveCheck("s0", 1.1, replace(ALIKE, verdict="regressed"), 16, 30.0),)
+    checks = [replace(CHECKED, live=live), replace(CHECKED, device="phone-1", live=live)]
+
+    assert [each["data"][0]["value"][0] for each in recall(checks)["series"][:2]] == [10.0, 10.1]
+
+
 def test_a_check_that_injected_nothing_draws_nothing() -> None:
     """The line of what is wanted stays alone."""
     assert [each["name"] for each in recall([CHECKED])["series"]] == ["well found"]
