@@ -6,34 +6,81 @@ any process saves something, a page reads again.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
-from lab.errors import RunError, StoreError
+from lab.compare.newest import newest_that_judged
+from lab.device import health, roster
+from lab.device.adb.server import Server
+from lab.device.care.restore import changed_elsewhere
+from lab.device.health import Health
+from lab.device.roster import Entry
+from lab.errors import LabError, RunError, StoreError
 from lab.identifiers import now_utc, person
 from lab.nightly import history
-from lab.nightly.history import Past as Past  # noqa: PLC0414 - handed on
+from lab.nightly.history import Past
 from lab.nightly.incidents import MAKES_SENSE, Act
 from lab.nightly.incidents import act as save_act
-from lab.records import Answer, Incident, Night, Run, Series, State, Trial, Value
+from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, State, Trial, Value
+from lab.records.explanation import Explanation
+from lab.report.answer.percentiles import Row
+from lab.report.answer.percentiles import percentiles as percentiles_of
+from lab.nightly.history import KEPT, Past
+from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
 from lab.report.answer.saved import answer_of
+from lab.report.explain.saved import explained
 from lab.report.incident.saved import view_of as incident_view_of
 from lab.report.incident.view import View as IncidentView
-from lab.report.night.view import DEMO, View, view_of
-from lab.store import Store
+from lab.report.kept import kept_explanation
+from lab.report.last_seen import last_seen
+from lab.report.night.view import DEMO, KIND, View, view_of
+from lab.report.phases import Iterations, Span, iterations_of, spans_of
+from lab.report.pipeline import Pipeline, pipelines_of
+from lab.report.quality import Noise, Sum, noises_of, sum_of
+from lab.report.rack import UNKNOWN, Reading, Standing, own_metric, rack_of
+from lab.report.series import choice
+from lab.report.series.heat import Start, starts_of
+from lab.report.steady import Nights
+from lab.report.trace import trace_of_saved
+from lab.report.trust import Trust, trust_of
+from lab.report.verdict.saved import beside_of, verdict_of
+from lab.report.verdict.view import View as Judged
+from lab.scenario.load import heading_of
+from lab.store import Store, glance
+from lab.store.attached import Attached, attached, content, tail
+from lab.store.counts import Spread, Tally
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
+from lab.store.kinds import RunGroup as RunGroup  # noqa: PLC0414 - handed on
+from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on
 from lab.store.where import data_root, shared_index
+from lab.trial.metrics import METRICS
+
+log = logging.getLogger(__name__)
 
 WRITERS = "POCKETLAB_WRITERS"
 """The variable that says who may act on incidents."""
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
+
+LAST_NIGHTS = 7
+"""Nights whose findings make a series matter. A judgement: a week."""
+
+MOST_LISTED = 1000
+"""The most comparisons that are listed. A judgement: weeks of nights."""
+
+
+TAIL = 4000
+"""How many characters of what an agent printed are shown: a judgement, a screenful."""
 
 
 def root() -> Path:
@@ -180,11 +227,297 @@ def act(text: str, state: Act, *, note: str, owner: str, seen: int) -> Incident:
 
 # --- scenarios -------------------------------------------------------------------------------------
 
+MOST_RUNS = 500
+"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
+
+
+@kept(1)
+def run_groups(store: Store) -> list[RunGroup]:
+    """Return what was measured: a group for each scenario, device and line of builds."""
+    return store.run_groups()
+
+
+@kept(16)
+def run_rows(store: Store, scenario: str, device: str, line: str) -> list[RunRow]:
+    """Return the runs of a group, newest first."""
+    return store.run_rows(MOST_RUNS, scenario=scenario, device=device, build_line=line)
+
+
+@kept(8)
+def pipelines(store: Store, run_id: str) -> tuple[list[Pipeline], list[str]]:
+    """Return the timeline of a pipelined cell of a run and of the same work in turn, and why there is none."""
+    return pipelines_of(store.trials_folder(run_id), *answer_of(store, store.run(run_id)))
+
 
 # --- series and comparisons ------------------------------------------------------------------------
 
 
+@kept(2)
+def mattering(store: Store, suite: str) -> set[Series]:
+    """Return the series of a suite that had a finding in the last nights, or are in an open incident."""
+    rows = store.nights(suite, "finished")[:LAST_NIGHTS]
+    return choice.mattering([store.night(each.id) for each in rows], store.incidents())
+
+
+@kept(8)
+def runs_of_night(store: Store, suite: str, date: str) -> dict[Series, str]:
+    """Return the run that each series of a night has its figure from; none where the night has no figures."""
+    row = next((each for each in store.nights(suite, "finished") if each.date == date), None)
+    return {each.series: each.run for each in store.values(row.id)} if row else {}
+
+
+@kept(64)
+def starts(store: Store, run_id: str) -> list[Start]:
+    """Return the temperature at the start of each trial of a run that counts, and its figure."""
+    found = store.run(run_id)
+    return starts_of(found, store.trials(found.id), store.trials_folder(found.id))
+
+
+@kept(1)
+def comparisons(store: Store) -> list[Comparison]:
+    """Return the comparisons, newest first, `MOST_LISTED` at most."""
+    return store.comparisons(MOST_LISTED)
+
+
+@kept(1)
+def checking(store: Store) -> set[str]:
+    """Return the ids of the comparisons that self-checks made of a build with itself."""
+    return {live.comparison for check in store.selfchecks() for live in check.live}
+
+
+@kept(8)
+def verdict(store: Store, text: str) -> tuple[Judged, tuple[list[Trial], list[Trial]]]:
+    """Return everything to print of a comparison, and the trials of its baseline and of its candidate."""
+    return verdict_of(store, store.comparison(text))
+
+
+@kept(8)
+def beside(store: Store, base: str, new: str) -> tuple[Judged, tuple[list[Trial], list[Trial]]]:
+    """Return two runs that were measured apart, beside each other and without a verdict.
+
+    Raises `RunError` when they measured nothing in common, or one is not finished.
+    """
+    return beside_of(store, store.run(base), store.run(new))
+
+
 # --- devices and quality ---------------------------------------------------------------------------
+
+RACK_DAYS, COUNTED_DAYS = 7, 30
+"""Days over which the noise of all devices is told, and over which trials are counted."""
+
+READ_RUNS, READ_OF_DEVICE = 100, 3
+"""Newest runs in all, and of a device, that are searched for a reading of its sensors; more would take long."""
+
+
+def trust(night_id: str) -> Trust:
+    """Return whether a night can be trusted, and why; raise `StoreError` when there is no such night."""
+    view = night_view(night_id)
+    return trust_of(
+        view.night,
+        view.values,
+        checks=selfchecks(),
+        incidents=incidents(),
+        quarantined={name: words for name, each in health_book()[0].items() if (words := each.quarantine)},
+        tallies=tallies(view.night.started_utc, view.night.ended_utc),
+    )
+
+
+@kept(1)
+def selfchecks(store: Store) -> list[SelfCheck]:
+    """Return the self-checks, newest first."""
+    return store.selfchecks()
+
+
+@kept(16)
+def tallies(store: Store, since: str, until: str | None = None) -> list[Tally]:
+    """Return how many trials counted, or why not, of the runs that began in a time; none if the index fails."""
+    try:
+        return store.tallies(since, until)
+    except StoreError as error:
+        log.warning("%s", error)
+        return []
+
+
+def health_book() -> tuple[dict[str, Health], str]:
+    """Return the health of devices that failed lately, and words about a damaged book; raise `StoreError`.
+
+    It is read anew each time: the book is no part of the data's version.
+    """
+    return health.examined(root())
+
+
+def rack() -> tuple[Standing, ...]:
+    """Return every device that the store knows, those that need a person first."""
+    finished = next((each for each in nights() if each.status == "finished"), None)
+    return rack_of(
+        night(finished.id) if finished else None,
+        newest_runs(),
+        checks=selfchecks(),
+        book=health_book()[0],
+        spreads=spreads(RACK_DAYS),
+        tallies=tallies(days_back(COUNTED_DAYS)),
+        readings=readings(),
+    )
+
+
+@kept(1)
+def newest_runs(store: Store) -> dict[str, Run]:
+    """Return the newest run of each device; a damaged one is left out with a warning. Ids sort by time."""
+    ids: dict[str, str] = {}
+    for each in store.run_groups():
+        ids[each.device] = max(each.newest, ids.get(each.device, ""))
+    return dict(_readable(store, ids))
+
+
+@kept(1)
+def metrics(store: Store) -> dict[str, str]:
+    """Return scenario -> the metric that it answers by, as the newest run of each says."""
+    ids: dict[str, str] = {}
+    for each in store.run_groups():
+        ids[each.scenario] = max(each.newest, ids.get(each.scenario, ""))
+    found: dict[str, str] = {}
+    for name, run in _readable(store, ids):
+        with suppress(LabError):  # a scenario of another version
+            found[name] = heading_of(run).metric
+    return found
+
+
+def _readable(store: Store, ids: Mapping[str, str]) -> Iterator[tuple[str, Run]]:
+    for name, run_id in ids.items():
+        try:
+            yield name, store.run(run_id)
+        except StoreError as error:
+            log.warning("left out: %s", error)
+
+
+@kept(1)
+def readings(store: Store) -> dict[str, Reading]:
+    """Return what sensors of each device said in its newest runs, of those that have a reading."""
+    ids = [each.id for each in store.run_rows(READ_RUNS)]
+    newest = [*newest_runs().values(), *(run for _, run in _readable(store, {each: each for each in ids}))]
+    read: dict[str, int] = {}
+    found: dict[str, Reading] = {}
+    for run in newest:
+        read[run.device] = read.get(run.device, 0) + 1
+        if run.device not in found and read[run.device] <= READ_OF_DEVICE:
+            with suppress(StoreError):
+                if reading := last_seen(store.root, run):
+                    found[run.device] = reading
+    return found
+
+
+@kept(4)
+def runs_of(store: Store, device: str, most: int) -> list[RunRow]:
+    """Return the newest runs of a device, newest first."""
+    return store.run_rows(most, device=device)
+
+
+@kept(8)
+def spreads(store: Store, days: int, device: str | None = None) -> list[Spread]:
+    """Return the spread between trials in the last days, of each scenario's metric; none if the index fails."""
+    try:
+        return own_metric(store.spreads(days_back(days), device), metrics())
+    except StoreError as error:
+        log.warning("%s", error)
+        return []
+
+
+def index_failure() -> str:
+    """Return why counts over trials cannot be told, in words; empty when the index answers."""
+    try:
+        store().tallies("9999")
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+@kept(8)
+def days_back(store: Store, days: int) -> str:
+    """Return the time so many days before the newest run: a store that is not measured any more shows its last."""
+    newest = store.run_rows(1)
+    end = datetime.fromisoformat(newest[0].started_utc) if newest else datetime.now(UTC)
+    return (end - timedelta(days=days)).isoformat()
+
+
+@kept(1)
+def anchors(store: Store) -> frozenset[str]:
+    """Return the lines that nights measure as references, the same build every night."""
+    finished = next((each for each in store.nights() if each.status == "finished"), None)
+    return frozenset(each.line for each in night(finished.id).planned if each.anchor) if finished else frozenset()
+
+
+@kept(8)
+def nights_of(store: Store, device: str = "", series: str = "") -> list[Nights]:
+    """Return every series of a device, or each with these scenario, cell, line and metric, in the newest suite."""
+    finished = next((each for each in store.nights() if each.status == "finished"), None)
+    if finished is None:
+        return []
+    whole = past(finished.suite)
+    wanted = (each for each in whole.series if (each.device == device if device else cell_name(each) == series))
+    return [_nights(whole, each) for each in sorted(wanted, key=lambda each: each.name)]
+
+
+def cell_name(series: Series) -> str:
+    """Return the name of a series without its device."""
+    return replace(series, device="").name.removesuffix(" / ")
+
+
+def _nights(whole: Past, series: Series, last: int = KEPT) -> Nights:
+    found = whole.series[series]
+    contexts = tuple(whole.contexts[at] if at >= 0 else {} for at in found.contexts[-last:].tolist())
+    builds = tuple(whole.builds[at].name if at >= 0 else "" for at in found.builds[-last:].tolist())
+    kind = next((each[KIND] for each in reversed(contexts) if KIND in each), UNKNOWN)
+    return Nights(
+        series,
+        METRICS[series.metric],
+        kind,
+        whole.dates[-last:],
+        tuple(found.values[-last:].tolist()),
+        builds,
+        contexts,
+    )
+
+
+def newest_checks() -> list[SelfCheck]:
+    """Return the newest self-check of each device that judged anything, by device."""
+    devices = sorted({each.device for each in selfchecks()})
+    found = (newest_that_judged([each for each in selfchecks() if each.device == device]) for device in devices)
+    return [each for each in found if each is not None]
+
+
+def night_sums(most: int) -> list[Sum]:
+    """Return the counts of the newest finished nights, newest first; damaged ones are left out with a warning."""
+    finished = [each.id for each in nights() if each.status == "finished"]
+    return [each for night_id in finished[:most] if (each := _night_sum(root(), night_id)) is not None]
+
+
+@st.cache_resource(show_spinner=False, max_entries=400)
+def _night_sum(place: Path, night_id: str) -> Sum | None:
+    """Return the counts of a finished night, which change no more; a whole one is megabytes, and is not kept."""
+    try:
+        return sum_of(store().night(night_id))
+    except StoreError as error:
+        log.warning("left out: %s", error)
+        return None
+
+
+@kept(1)
+def noises(store: Store) -> list[Noise]:
+    """Return the noise of every series of the newest suite in its last nights, noisiest first."""
+    finished = next((each for each in store.nights() if each.status == "finished"), None)
+    if finished is None:
+        return []
+    whole = past(finished.suite)
+    return noises_of((_nights(whole, each, COUNTED_DAYS) for each in whole.series), comparisons())
+
+
+def look() -> tuple[list[Entry], list[str]]:
+    """Look at the attached devices as `lab devices` does, and at what a lab left changed on others.
+
+    It contacts the adb server and every device. Raises `DeviceError` when the server cannot be reached.
+    """
+    entries = roster.look(Server.from_environment(), root())
+    return entries, changed_elsewhere(root(), {entry.name for entry in entries})
 
 
 # --- runs ------------------------------------------------------------------------------------------
@@ -200,3 +533,60 @@ def answer(store: Store, run_id: str) -> tuple[Answer, list[Trial]]:
 def run(store: Store, text: str) -> Run:
     """Return the run whose id begins so; raise `StoreError` when there is none."""
     return store.run(text)
+
+
+@kept(8)
+def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
+    """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
+    return store.run_rows(limit, **dict(wanted))
+
+
+@kept(1)
+def run_groups(store: Store) -> list[RunGroup]:
+    """Return which scenario was measured on which device, with which line of builds."""
+    return store.run_groups()
+
+
+@kept(8)
+def explanation(store: Store, run_id: str) -> Explanation:
+    """Return why the trials of a run counted or not, as it was kept or computed now."""
+    return kept_explanation(store.root, run_id) or explained(store, store.run(run_id))
+
+
+@kept(8)
+def percentiles(store: Store, run_id: str) -> tuple[Row, ...]:
+    """Return the percentiles of a run's iterations and tokens."""
+    return percentiles_of(*answer(run_id), store.trials_folder(run_id))
+
+
+@kept(16)
+def iterations(store: Store, run_id: str, number: int) -> Iterations:
+    """Return the iterations of a trial from its events, warm-up included."""
+    return iterations_of(store.trials_folder(run_id) / f"{number:04d}")
+
+
+@kept(16)
+def spans(store: Store, run_id: str, number: int, iteration: int) -> tuple[Span, ...]:
+    """Return the spans of one iteration of a trial."""
+    return spans_of(store.trials_folder(run_id) / f"{number:04d}", iteration)
+
+
+def files(run_id: str, number: int) -> tuple[Attached, ...]:
+    """Return the files of a trial that can be downloaded."""
+    return attached(store().trials_folder(run_id) / f"{number:04d}")
+
+
+def file(run_id: str, number: int, name: str) -> bytes:
+    """Return the content of a file of a trial; raise `StoreError` for a too large one and for any other."""
+    return content(store().trials_folder(run_id) / f"{number:04d}", name)
+
+
+def file_tail(run_id: str, number: int, name: str) -> str:
+    """Return the end of a text file of a trial."""
+    return tail(store().trials_folder(run_id) / f"{number:04d}", name, TAIL)
+
+
+def trace(run_id: str, number: int, iteration: int | None) -> bytes:
+    """Return a trial, or one iteration of it, as a trace for Perfetto; raise `RunError` and `StoreError`."""
+    _, pieces = trace_of_saved(store().root, [glance.one(store().root, "run", run_id)], number, iteration)
+    return "".join(pieces).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboards.charts.style import TONES, Option, frame
+from dashboards.charts.style import INK, PALE, TONES, Option, frame
 from lab.report.night.covered import Covered
 from lab.report.signs import SIGNS
 
@@ -18,7 +18,7 @@ def coverage(found: Sequence[Covered]) -> Option:
         {
             "value": [columns.index(_column(each)), devices.index(each.device), outcomes.index(each.outcome)],
             "name": f"{each.device} · {_column(each)}: {each.words}",
-            "label": {"formatter": SIGNS[each.outcome]},
+            "label": {"formatter": SIGNS[each.outcome], "color": INK if each.outcome in PALE else "#FFFFFF"},
         }
         for each in found
     ]
@@ -54,7 +54,7 @@ def coverage(found: Sequence[Covered]) -> Option:
             {
                 "type": "heatmap",
                 "data": fields,
-                "label": {"show": True, "color": "#ffffff", "fontWeight": "bold"},
+                "label": {"show": True, "fontWeight": "bold", "fontSize": 14},
                 "itemStyle": {"borderColor": "rgba(128,128,128,0.25)", "borderWidth": 2},
                 "selectedMode": "single",
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ MOST_LABELS = 12
 """Most marks whose words stand in the chart; more would overlap, and the tooltip has them. A judgement."""
 
 _GREY = "#8A8A8A"
-_LABEL = 18
+_LABEL = 26
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ def history(
     known = [value for line in lines for value in line.values if math.isfinite(value)]
     factor, unit = scaled(known, metric.unit)
     steps = [level[0]] if level else []
-    known_dates = {*(date for line in lines for date in line.dates), *(date for date, _ in marks), *steps}
-    dates = sorted(known_dates, key=_natural)
+    dates = in_order([*(date for line in lines for date in line.dates), *(date for date, _ in marks), *steps])
     beside = [_events(marks)] if marks else []
     beside += [_level(level, dates, factor)] if level else []
     beside += [_band(band, factor)] if band else []
@@ -75,19 +74,37 @@ def history(
             "formatter": "{b}",
             "extraCssText": "white-space: pre-line; max-width: 340px",
         },
-        legend={"type": "scroll", "top": 0, "data": [each["name"] for each in [*series, *beside]]},
+        legend={
+            "type": "scroll",
+            "top": 0,
+            "left": 0,
+            "right": 90,
+            "data": [each["name"] for each in [*series, *beside]],
+        },
         xAxis={"type": "category", "data": dates, "boundaryGap": len(dates) < 3},
         yAxis=y_axis(named(metric, unit)),
         dataZoom=[{"type": "inside"}, {"type": "slider", "height": 24, "bottom": 8}],
         series=[*series, *beside],
-        **({"brush": {"toolbox": ["lineX", "clear"], "xAxisIndex": 0}} if selectable else {}),
+        **(_brush() if selectable else {}),
     )
+
+
+def in_order(dates: Iterable[str]) -> list[str]:
+    """Return dates, or builds as ``r12``, each once and in the order of an axis: r9 comes before r10."""
+    return sorted(set(dates), key=_natural)
 
 
 def drawn(lines: Sequence[Line]) -> list[list[int]]:
     """Return, for each line, the places of its points that a chart of all of them draws."""
     most = max(8, MOST_POINTS // max(1, len(lines)))
     return [thinned(range(len(line.values)), line.values, most) for line in lines]
+
+
+def _brush() -> Option:
+    return {
+        "brush": {"toolbox": ["lineX", "clear"], "xAxisIndex": 0},
+        "toolbox": {"top": 0, "right": 8, "itemSize": 14},
+    }
 
 
 def _series(
@@ -174,5 +191,5 @@ def _short(words: str) -> str:
 
 
 def _natural(date: str) -> list[tuple[int, str]]:
-    """Return a key that sorts r9 before r10, and dates as they are."""
+    """Return a key that sorts numbers in a text as numbers."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", date)]

@@ -40,6 +40,12 @@ TONES: Mapping[str, str] = {
 }
 """Outcome or verdict -> its colour."""
 
+PALE = ("suspected", "cannot tell", "not reproduced", "no change seen", "same", "no history")
+"""Outcomes whose colour is so light that a sign on it is dark."""
+
+INK = "#1F2328"
+"""The colour of a sign on a light colour."""
+
 KINDS: Mapping[str, str] = {
     "phone": BLUE,
     "host": GREEN,

@@ -16,9 +16,26 @@ from lab.stats.pairs import ratios_by_block
 from lab.stats.sample import medians_by_block
 from lab.store import Store
 
+DIMENSIONS: tuple[Dimension, ...] = ("build", "runtime", "parameter", "device")
+"""What two sides may differ in, the narrowest first: a new runtime may come with a new build."""
+
 
 def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension) -> Comparison:
-    """Compare two finished runs, and save their ratio without an interval.
+    """Compare two finished runs, and save their ratio without an interval. See :func:`ratio_of`."""
+    found = ratio_of(store, baseline, candidate, dimension)
+    store.save_comparison(found)
+    return found
+
+
+def dimension_between(baseline: Run, candidate: Run) -> Dimension:
+    """Return the first dimension in which two runs may differ as they do; `build` where there is none."""
+    sides = [Subject(run.device, run.context) for run in (baseline, candidate)]
+    known = (each for each in DIMENSIONS if not differs_beyond(each, *sides))
+    return next(known, "build")
+
+
+def ratio_of(store: Store, baseline: Run, candidate: Run, dimension: Dimension) -> Comparison:
+    """Compare two finished runs by their ratio without an interval; nothing is saved.
 
     Blocks that only one run has are left out. The runs were not interleaved: whatever changed between them, heat
     and load included, is in the ratio, so the verdict is `cannot tell` or `incomparable`. An interval from the
@@ -44,7 +61,7 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
     pairs = cells_of(baseline, candidate)
     trials: Trials = {"baseline": store.trials(baseline.id), "candidate": store.trials(candidate.id)}
     now = now_utc()
-    found = Comparison(
+    return Comparison(
         id=new_run_id(),
         dimension=dimension,
         scenario=baseline.scenario,
@@ -64,8 +81,6 @@ def judge_runs(store: Store, baseline: Run, candidate: Run, dimension: Dimension
             incomparable(pair[0].key, differs) if differs else _verdict(metric, pair, trials) for pair in pairs
         ),
     )
-    store.save_comparison(found)
-    return found
 
 
 def cells_of(baseline: Run, candidate: Run) -> Sequence[CellPair]:

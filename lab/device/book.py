@@ -39,15 +39,21 @@ class Book(Generic[Entry]):
 
     def read(self, root: Path) -> dict[str, Entry]:
         """Return the entries; none, with a warning, if the file is damaged. Raises `StoreError`."""
+        entries, damage = self.examined(root)
+        if damage:
+            log.warning("%s", damage)
+        return entries
+
+    def examined(self, root: Path) -> tuple[dict[str, Entry], str]:
+        """Return the entries, and a sentence about a damaged file, which has none. Raises `StoreError`."""
         path = self.path(root)
         try:
-            return self.entries.validate_python(json_of(read(path)))
+            return self.entries.validate_python(json_of(read(path))), ""
         except FileNotFoundError:
-            return {}
+            return {}, ""
         except (ValidationError, Malformed) as error:
             problem = str(error) if isinstance(error, Malformed) else error.errors(include_url=False)[0]["msg"]
-            log.warning("%s is damaged (%s): %s", path, problem, self.lost)
-            return {}
+            return {}, f"{path} is damaged ({problem}): {self.lost}"
         except OSError as error:
             raise StoreError(
                 f"{path}: cannot be read: {error.strerror or error}; check the folder's permissions"

@@ -22,6 +22,13 @@ class Health(BaseModel):
     reason: str = ""
     since_utc: str = ""
 
+    @property
+    def quarantine(self) -> str | None:
+        """In words why and since when the device is in quarantine; None when it is not."""
+        if not self.since_utc:
+            return None
+        return f"{self.failures} failures in a row, since {self.since_utc}; the last: {self.reason}"
+
 
 _BOOK = Book(
     "health",
@@ -55,9 +62,15 @@ def worked(root: Path, name: str) -> None:
 def quarantined(root: Path, name: str) -> str | None:
     """Return in words why and since when the device is in quarantine; None when it is not."""
     known = _BOOK.read(root).get(name)
-    if known is None or not known.since_utc:
-        return None
-    return f"{known.failures} failures in a row, since {known.since_utc}; the last: {known.reason}"
+    return None if known is None else known.quarantine
+
+
+def examined(root: Path) -> tuple[dict[str, Health], str]:
+    """Return the health of every device that failed lately, and a sentence about a damaged file.
+
+    Raises `StoreError` when the file cannot be read.
+    """
+    return _BOOK.examined(root)
 
 
 def release(root: Path, name: str) -> None:

@@ -113,3 +113,9 @@ FLAGS: Mapping[str, str] = {**records.FLAGS, "collected": "started by a lab that
 def reason_words(reason: InvalidReason | None) -> Words:
     """Return the words for a reason; an invalid trial of an older lab may have no reason."""
     return REASONS[reason] if reason is not None else Words("no reason was recorded", "Measure again.")
+
+
+def meaning_of(reason: str) -> str:
+    """Return what a reason means, by its name; a name of another version says that it is not known."""
+    known = {str(each): words.means for each, words in REASONS.items()}
+    return known.get(reason, "this version does not know the reason")

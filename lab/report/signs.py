@@ -1,4 +1,4 @@
-"""The sign of every outcome, verdict and state: a word and a shape first, a colour second."""
+"""The sign of every outcome, verdict, state and condition: a word and a shape first, a colour second."""
 
 from __future__ import annotations
 
@@ -26,5 +26,19 @@ SIGNS: Mapping[str, str] = {
     "expected": "✓",
     "fixed": "✓",
     "invalid": "–",
+    "quarantined": "⊘",
+    "silent": "∅",
+    "in use": "▸",
+    "failing": "?",
+    "partly measured": "◐",
+    "measured": "✓",
+    "not planned": "·",
+    "counts": "✓",
+    "unsteady": "~",
+    "memory": "▤",
+    "running": "▸",
+    "finished": "✓",
+    "interrupted": "‖",
+    "failed": "×",
 }
-"""An outcome of a night, a verdict, or the state of an incident -> its sign."""
+"""An outcome of a night, a verdict, the state of an incident, device or run, or the standing of a trial -> its sign."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -81,6 +81,49 @@ class NightRow:
     suite: str
     started_utc: str
     status: str
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run in a list, without its document."""
+
+    id: str
+    scenario: str
+    device: str
+    build_line: str
+    build: str
+    started_utc: str
+    status: str
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """A scenario, a device and a line of builds, with the ids of the newest run and of the newest finished one.
+
+    `finished` is empty when none is.
+    """
+
+    scenario: str
+    device: str
+    build_line: str
+    newest: str
+    finished: str
+
+    @property
+    def same(self) -> tuple[str, str, str]:
+        """Scenario, device and line: the order of groups in a list."""
+        return self.scenario, self.device, self.build_line
+
+
+def grouped(rows: Sequence[RunRow]) -> list[RunGroup]:
+    """Return the groups of runs that are listed newest first."""
+    found: dict[tuple[str, str, str], list[RunRow]] = {}
+    for row in rows:
+        found.setdefault((row.scenario, row.device, row.build_line), []).append(row)
+    return [
+        RunGroup(*same, own[0].id, next((row.id for row in own if row.status == "finished"), ""))
+        for same, own in sorted(found.items())
+    ]
 
 
 RUNS: Kind[Run] = Kind("run", RunFile)

@@ -2,7 +2,7 @@
 
     <root>/builds/<id>/                      a build, verified when it was added
     <root>/lines/<line>.json                 the builds of a line, in order, and its baseline
-    <root>/runs/<id>/run.json                a run; samples.parquet and seal.json beside it once it has ended
+    <root>/runs/<id>/run.json                a run; seal.json beside it once it has ended
     <root>/runs/<id>/trials/0001/trial.json  a trial, written last, beside the agent's raw lines
     <root>/runs/<id>/trials/0001/events.parquet  their rows, of a trial with very many
     <root>/comparisons/<id>.json             two runs against each other, saved after each of their pairs
@@ -36,12 +36,25 @@ from lab.identifiers import now_utc
 from lab.records import Comparison, Incident, Night, Run, SelfCheck, Trial, Value
 from lab.store import events, glance, lines, saved, seal, shelf
 from lab.store.cache import Cache
-from lab.store.kinds import COMPARISONS, INCIDENTS, NIGHTS, RUNS, SELFCHECKS, Kind, NightRow, Record
+from lab.store.kinds import (
+    COMPARISONS,
+    INCIDENTS,
+    NIGHTS,
+    RUNS,
+    SELFCHECKS,
+    Kind,
+    NightRow,
+    Record,
+    RunGroup,
+    RunRow,
+    grouped,
+)
 from lab.store.lines import BuildRow
 from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
 
 if TYPE_CHECKING:
+    from lab.store.counts import Spread, Tally
     from lab.store.index import Index
 
 log = logging.getLogger(__name__)
@@ -168,18 +181,16 @@ class Store:
         self._tell(lambda index: index.put_trial(run_id, trial))
 
     def finish_run(self, run_id: str, status: Ended) -> None:
-        """End a run: write its samples and very many events as Parquet, its end into `run.json`, then the index.
+        """End a run: write very many events as Parquet, the run's end into `run.json`, then the index.
 
         An interrupted or failed run may be resumed and end again. Raises `DiskFull` and `StoreError`.
         """
-        from lab.store.samples import to_parquet  # noqa: PLC0415 - pyarrow: most commands save no samples
-
         trials = self.trials(run_id)
         run = replace(RUNS.read(self.root, run_id), status=status, ended_utc=now_utc())
         folder = RUNS.path(self.root, run_id).parent
         with disk_errors(f"finish run {run_id}", folder):
             seal.open_again(folder)
-            write_atomically(folder / "samples.parquet", to_parquet(run_id, trials))
+            (folder / "samples.parquet").unlink(missing_ok=True)  # an older lab's: it lacks what was resumed
             for trial in trials:
                 events.lay_down(folder / "trials" / f"{trial.number:04d}")
             RUNS.write(self.root, run)
@@ -189,6 +200,32 @@ class Store:
     def runs(self, limit: int | None = None) -> list[Run]:
         """Return the runs of this root, newest first."""
         return self._listed(RUNS, limit)
+
+    def run_groups(self) -> list[RunGroup]:
+        """Return what was measured: a group for each scenario, device and line of builds, in that order."""
+        try:
+            return self._cache.read(lambda index: index.run_groups())
+        except StoreError as error:
+            self._cache.warn(error, "lists are read from the files, which takes longer")
+        return grouped(self._run_rows_of_files())
+
+    def run_rows(self, limit: int | None = None, **wanted: str) -> list[RunRow]:
+        """Return the runs with these values in the fields of a row, newest first, without their documents."""
+        try:
+            return self._cache.read(lambda index: index.run_rows(limit, **wanted))
+        except StoreError as error:
+            self._cache.warn(error, "lists are read from the files, which takes longer")
+        found = self._run_rows_of_files()
+        return [each for each in found if all(getattr(each, name) == value for name, value in wanted.items())][
+            :limit
+        ]
+
+    def _run_rows_of_files(self) -> list[RunRow]:
+        """Return all runs, newest first, read from their files."""
+        found = saved.records(RUNS, self.root, RUNS.ids(self.root))
+        names = RunRow.__dataclass_fields__
+        rows = [RunRow(**{name: getattr(each, name) for name in names}) for each in found]
+        return sorted(rows, key=lambda row: (row.started_utc, row.id), reverse=True)
 
     def run(self, text: str) -> Run:
         """Return the run whose id begins with `text`, or the ``last`` asked for; raise `StoreError`."""
@@ -206,6 +243,17 @@ class Store:
     def examined(self, run_id: str) -> Trials:
         """Return a run's saved trials, and a sentence for each of its files that is damaged or was changed."""
         return saved.trials(self.root, run_id)
+
+    def tallies(self, since: str, until: str | None = None) -> list[Tally]:
+        """Return how many trials counted, and how many did not by reason, of the runs that began in a time.
+
+        Raises `StoreError` when the index does not answer: reading every trial's file would take minutes.
+        """
+        return self._cache.read(lambda index: index.tallies(since, until))
+
+    def spreads(self, since: str, device: str | None = None) -> list[Spread]:
+        """Return the spread between trials of each cell, in the runs that began since then; raises as above."""
+        return self._cache.read(lambda index: index.spreads(since, device))
 
     # --- comparisons -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-VERSION = 5
+VERSION = 6
 """The version of these tables, part of their names. Raise it when a table changes: every index is then rebuilt.
 
 Versions 1 and 2 were made by alembic, under names without a version.
@@ -56,7 +56,12 @@ runs = _table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
     sa.Index(f"{PREFIX}runs_started_utc", "root", "started_utc"),
+    sa.Index(f"{PREFIX}runs_device", "root", "device", "started_utc"),
+    sa.Index(
+        f"{PREFIX}runs_grouped", "root", "scenario", "device", "build_line", "started_utc", "id", "status", "build"
+    ),
 )
+"""The second index finds the runs of a device; the third covers what lists ask, so that no document is read."""
 trials = _table(
     "trials",
     sa.Column("run", sa.Text, primary_key=True),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.lab_process import ROOT
@@ -17,17 +17,14 @@ VIEWS = ("morning", "incidents", "scenarios", "explore", "compare", "devices", "
 
 def shown(data: Path, view: str = "morning", **query: str) -> AppTest:
     """Return a page of a data root, run once; the data root is this process's from now on."""
+    os.environ["POCKETLAB_DATA"] = str(data)  # set back by the fixture `own_root`
     at = AppTest.from_file(str(APP), default_timeout=60)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POCKETLAB_DATA", str(data))
-        if view == "morning":
-            at.query_params.update(query)
-            return at.run()
+    if view != "morning":
         at.run()
         at.switch_page(f"views/{view}.py")
         at.query_params.clear()
-        at.query_params.update(query)
-        return at.run()
+    at.query_params.update(query)
+    return at.run()
 
 
 def words(at: AppTest) -> str:

@@ -37,11 +37,11 @@ def facts_of(
         "" if comparison.differs else _pairs(comparison, trials),
     ]
     if budget := _short(comparison, trials):
-        found.append(f"{budget[0]}: `{_again(comparison, ours, theirs)} --budget {budget[1]}`")
+        found.append(f"{budget[0]}: `{again(comparison, ours, theirs)} --budget {budget[1]}`")
     if any(each.verdict in CHANGED and each.pairs < comparison.looks_most for each in comparison.cells):
         found.append(
             "A comparison that stops at a change shows it larger than it is. For a figure to quote: "
-            f"`{_again(comparison, ours, theirs)} --all-pairs`"
+            f"`{again(comparison, ours, theirs)} --all-pairs`"
         )
     if comparison.status != "finished":
         found.append(f"{_unfinished(comparison)}: `lab compare --resume {comparison.id[:13]}`")
@@ -69,7 +69,7 @@ def invalid_of(
     `stopped` is what the comparison says already of an early end, if it does.
     """
     ended = f"It ended early: {' '.join(comparison.failure.splitlines())}"
-    apart = f"To get a verdict, measure in turn: `{_again(comparison, baseline[0], candidate[0])}`"
+    apart = f"To get a verdict, measure in turn: `{again(comparison, baseline[0], candidate[0])}`"
     return [
         *([plain(ended)] if comparison.failure and not stopped else []),
         *([] if comparison.looks_most else [plain(apart)]),
@@ -126,7 +126,7 @@ def _usual_s(comparison: Comparison, trials: Sequence[Trial], cell: str) -> floa
     return 2 * median(trial.wall_s for trial in own) + 2 * median(waited_s(trial) for trial in own) if own else 0.0
 
 
-def _again(comparison: Comparison, ours: Run, theirs: Run) -> str:
+def again(comparison: Comparison, ours: Run, theirs: Run) -> str:
     """Return the command that measures the same comparison anew."""
     builds = [ours.build[:12], theirs.build[:12]]
     options = ["--scenario", comparison.scenario]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lab.builds.folder import Build
 from lab.compare.newest import newest_that_judged
+from lab.compare.stored import dimension_between, ratio_of
 from lab.errors import LabError, StoreError
 from lab.records import Comparison, Run, Trial
 from lab.report.verdict.sides import Manifests
@@ -28,6 +29,15 @@ def verdict_of(
     check = newest_that_judged(store.selfchecks(comparison.device))
     manifests = {**_manifests(store, (baseline, candidate)), **{each.id: each.manifest for each in outside}}
     return view(comparison, (baseline, trials[0]), (candidate, trials[1]), check, manifests=manifests), trials
+
+
+def beside_of(store: Store, baseline: Run, candidate: Run) -> tuple[View, tuple[list[Trial], list[Trial]]]:
+    """Return the view of two runs that were measured apart, which has no verdict; nothing is saved.
+
+    Raises `RunError` as :func:`lab.compare.stored.ratio_of` does.
+    """
+    dimension = dimension_between(baseline, candidate)
+    return verdict_of(store, ratio_of(store, baseline, candidate, dimension))
 
 
 def _check(comparison: Comparison, baseline: Run, candidate: Run) -> None:

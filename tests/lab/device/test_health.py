@@ -45,3 +45,32 @@ def test_quarantine_lasts_until_a_person_releases_it(tmp_path: Path) -> None:
     health.failed(tmp_path, "phone-1", "again")
 
     assert health.quarantined(tmp_path, "phone-1") is None
+
+
+def test_the_whole_book_is_read_at_once(tmp_path: Path) -> None:
+    """Devices that failed lately, in quarantine or not; those that are fine are not in it."""
+    for _ in range(3):
+        health.failed(tmp_path, "phone-1", "no answer")
+    health.failed(tmp_path, "phone-2", "the cable")
+    health.worked(tmp_path, "phone-3")
+
+    book, damage = health.examined(tmp_path)
+
+    assert {name: (each.failures, each.quarantine is not None) for name, each in book.items()} == {
+        "phone-1": (3, True),
+        "phone-2": (1, False),
+    }
+    assert book["phone-1"].quarantine == health.quarantined(tmp_path, "phone-1")
+    assert damage == ""
+
+
+def test_a_damaged_book_is_reported_to_who_reads_it(tmp_path: Path) -> None:
+    """A page says so, instead of showing a rack without quarantines."""
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "health.json").write_text("{")
+
+    book, damage = health.examined(tmp_path)
+
+    assert book == {}
+    assert "health.json is damaged" in damage
+    assert "no device counts as quarantined" in damage

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from lab.device.fake.build import write_fake_build
 from lab.errors import StoreError
 from lab.store import Store, tables
+from lab.store.kinds import RunGroup, RunRow
 from lab.store.raw import RunFile, encode
 from tests.night_records import incident, night
 from tests.saved_checks import CHECKED
@@ -181,6 +183,61 @@ def test_roots_that_share_an_index_see_only_their_own(shared: str, tmp_path: Pat
         theirs.finish_run("a0", "finished")
         assert dump(ours, shared) == before[0]
         assert dump(theirs, shared) != before[1]
+
+
+def _measured(store: Store) -> None:
+    """Save runs of three groups: in the first the newest is finished, in the second not, in the third none is."""
+    saved: list[tuple[str, str, str, Literal["running", "finished", "failed"]]] = [
+        ("vit_batch", "host", "nano", "running"),
+        ("vit_batch", "host", "nano", "finished"),
+        ("vit_batch", "host", "Nano-w8", "finished"),
+        ("vit_batch", "host", "Nano-w8", "failed"),
+        ("decode", "x100 'a'; --", "nano", "running"),
+    ]
+    for number, (scenario, device, line, status) in enumerate(saved):
+        found = run_of(f"{9 - number}", f"2026-01-0{number + 1}T00:00:00.000Z")  # ids fall, times rise
+        store.create_run(replace(found, scenario=scenario, device=device, build_line=line, status=status))
+
+
+GROUPS = [
+    RunGroup("decode", "x100 'a'; --", "nano", newest="5", finished=""),
+    RunGroup("vit_batch", "host", "Nano-w8", newest="6", finished="7"),
+    RunGroup("vit_batch", "host", "nano", newest="8", finished="8"),
+]
+
+
+def test_runs_are_grouped_by_what_was_measured_where(shared: str, tmp_path: Path) -> None:
+    """Each group names its newest run, and the newest finished one; another root's runs are in none."""
+    with closing(Store(tmp_path / "a", shared)) as ours, closing(Store(tmp_path / "b", shared)) as theirs:
+        assert ours.run_groups() == []
+        theirs.create_run(replace(run_of("a0"), scenario="load"))
+        _measured(ours)
+
+        assert ours.run_groups() == GROUPS
+        assert [group.scenario for group in theirs.run_groups()] == ["load"]
+
+
+def test_runs_are_listed_without_their_documents(shared: str, tmp_path: Path) -> None:
+    """Newest first, only those that were asked for, and at most so many."""
+    with closing(Store(tmp_path, shared)) as store:
+        _measured(store)
+
+        found = store.run_rows(scenario="vit_batch", device="host")
+        assert [row.id for row in found] == ["6", "7", "8", "9"]
+        assert store.run_rows(2, scenario="vit_batch", device="host") == found[:2]
+        assert found[2] == RunRow(
+            "8", "vit_batch", "host", "nano", "b" * 64, "2026-01-02T00:00:00.000Z", "finished"
+        )
+
+
+def test_runs_are_grouped_from_their_files_where_the_index_fails(store: Store) -> None:
+    """The lists are the same."""
+    _measured(store)
+    groups, rows = store.run_groups(), store.run_rows(2, device="host")
+    store.close()
+    with closing(Store(store.root, "nonsense://here")) as broken:
+        assert broken.run_groups() == groups == GROUPS
+        assert broken.run_rows(2, device="host") == rows
 
 
 def test_a_rebuild_replaces_only_the_rows_of_its_own_root(shared: str, tmp_path: Path) -> None:

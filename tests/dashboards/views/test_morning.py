@@ -1,0 +1,113 @@
+"""Morning says what broke last night and whether the night can be trusted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.records import Planned, Series
+from lab.report.night.view import view_of
+from lab.store import Store
+from tests.dashboards.pages import shown, words
+from tests.night_records import night, value
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Store:
+    """A store with one small night."""
+    store = Store(tmp_path / "data")
+    planned = (Planned("decode", "nano-w4", "phone-2", 1),)
+    store.save_night(replace(night(), planned=planned))
+    store.save_values(night().id, [value()])
+    return store
+
+
+def test_it_says_what_the_report_says(rack: Path) -> None:
+    """The verdict sentence and the counts are those of the night's report."""
+    store = Store(rack)
+    last = store.night("last")
+    at = shown(rack)
+
+    assert at.subheader[0].value.replace("\\", "") == view_of(last, store.values(last.id)).verdict
+    assert {each.label[2:]: each.value for each in at.metric}["regressed"] == str(last.counts.get("regressed", 0))
+
+
+def test_a_link_names_the_night(rack: Path) -> None:
+    """Another night of the same store, by its date; one that is not there falls back to the last one."""
+    first = Store(rack).nights()[-1].date
+
+    assert shown(rack, night=first).selectbox(key="night").value == first
+    assert shown(rack, night="2001-01-01").selectbox(key="night").value == Store(rack).nights()[0].date
+
+
+def test_only_what_matters_is_listed_until_one_asks_for_all(rack: Path) -> None:
+    """The table leaves out series without a change, and says how many there are."""
+    at = shown(rack)
+    few = len(at.dataframe[0].value)
+    every = len(shown(rack, only="false").dataframe[0].value)
+
+    assert 0 < few < every
+    assert f"{few} of {every} series" in words(at)
+
+
+def test_a_row_leads_to_its_run(rack: Path) -> None:
+    """A selected row opens the page Run with the run's id."""
+    at = shown(rack)
+    at.session_state["series"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    at.run()
+
+    assert at.header[0].value == "Run"
+
+
+def test_hostile_names_are_text(small: Store, tmp_path: Path) -> None:
+    """A device named like markup is shown as it is, and makes no picture, link or colour."""
+    name = "<img src=x onerror=alert(1)> [x](http://evil) :red[x] :smile:"
+    series = Series("decode", "c", "nano-w4", "decode_tokens_per_s", name)
+    planned = (Planned("decode", "nano-w4", name, 1),)
+    store = Store(tmp_path / "other")
+    store.save_night(replace(night(), planned=planned, findings=(), incidents=(), gaps=()))
+    store.save_values(night().id, [value(series)])
+    at = shown(tmp_path / "other")
+
+    assert not at.exception
+    prose = re.sub(r"``.*?``", "", "\n".join(each.value for each in (*at.subheader, *at.markdown, *at.warning)))
+    assert "<img" not in prose and "http://" not in prose and ":red[" not in prose and ":smile:" not in prose
+
+
+def test_a_night_whose_figures_are_gone_says_so(small: Store) -> None:
+    """The file is named, and what helps."""
+    (small.root / "nights" / night().id / "values.parquet").unlink()
+    at = shown(small.root)
+
+    assert not at.exception
+    assert "values.parquet: could not be read" in at.error[0].value.replace("\\", "")
+
+
+def test_a_night_at_work_says_that_it_is_incomplete(small: Store) -> None:
+    """A night that was not judged yet has no figures, and opens."""
+    small.save_night(replace(night(), status="running", ended_utc=None))
+    at = shown(small.root)
+
+    assert not at.exception
+    assert "The night is running" in words(at)
+
+
+def test_what_is_saved_meanwhile_is_shown(small: Store) -> None:
+    """The page is drawn from what lies there now, not from what lay there when it was first opened."""
+    before = shown(small.root)
+    small.save_night(replace(night(), counts={"regressed": 7}))
+    after = shown(small.root)
+
+    assert [page.metric[0].value for page in (before, after)] == ["1", "7"]
+
+
+def test_a_root_of_an_older_lab_opens(rack: Path, tmp_path: Path) -> None:
+    """It has no file that says when it changed."""
+    shutil.copytree(rack, tmp_path / "old")
+    (tmp_path / "old" / "changed").unlink()
+
+    assert not shown(tmp_path / "old").exception
