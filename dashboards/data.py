@@ -196,15 +196,19 @@ def past_with(series: Series) -> Past | None:
 
 
 def writer() -> str:
-    """Return the name under which this session may act on incidents; empty for one that may not.
+    """Return the name under which this session may act on incidents; empty for one that may not."""
+    return writer_of(st.user.to_dict(), os.environ.get(WRITERS, "everyone"))
 
-    Who is logged in has their e-mail address as name, if its provider has verified it; anybody else that of the
-    server's process. `POCKETLAB_WRITERS` says who may: everyone, nobody, or addresses with commas.
+
+def writer_of(user: Mapping[str, object], writers: str) -> str:
+    """Return the name under which a user may act: of writers that are everyone, nobody, or addresses with commas.
+
+    Who is logged in has their e-mail address as name, unless its provider says that it is not verified; anybody
+    else that of the server's process.
     """
-    email = str(st.user.get("email") or "") if st.user.get("is_logged_in") else ""
-    email = "" if st.user.get("email_verified") is False else email
-    writers = os.environ.get(WRITERS, "everyone").strip()
-    if writers == "everyone":
+    known = user.get("is_logged_in") is True and user.get("email_verified") is not False
+    email = str(user.get("email") or "") if known else ""
+    if writers.strip() == "everyone":
         return email or person()
     listed = {each.strip().lower() for each in writers.split(",")} - {"nobody", ""}
     return email if email.lower() in listed else ""
