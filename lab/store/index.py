@@ -163,7 +163,7 @@ class Index:
         return sorted((RunGroup(**row) for row in found), key=lambda each: each.same)
 
     def _next(self, before: sa.CTE | None, same: Sequence[str], name: str) -> sa.CTE:
-        """Return the rows of `before`, each with every value of the column `name` beside it, and with a last NULL."""
+        """Return the rows of `before`, each with every value of the column `name` beside it, and a last NULL."""
 
         def highest(beside: sa.CTE | None, *more: sa.ColumnElement[bool]) -> sa.Label[str]:
             own = [] if beside is None else [runs.c[each] == beside.c[each] for each in same]
