@@ -314,7 +314,7 @@ def _trials(own: Sweep, panel: Panel, color: str) -> list[Option]:
 
 
 def _hollow(color: str) -> Option:
-    """Return the style of a sign that counts for nothing or was derived; an empty symbol is white on a dark page."""
+    """Return the style of a sign that does not count or was derived; empty symbols are white on a dark page."""
     return {"color": "transparent", "borderColor": color, "borderWidth": 1.5, "opacity": 1}
 
 
