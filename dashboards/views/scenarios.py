@@ -14,7 +14,7 @@ from lab.records import Answer, Trial
 from lab.report.answer.ends import end_to_end
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.standing import standing_of
-from lab.report.answer.tables import published_table
+from lab.report.answer.tables import curve_table, published_table
 from lab.report.answer.wait import wait_share_sentence
 from lab.report.pipeline import overlap_sentence
 from lab.report.table import Table
@@ -91,7 +91,7 @@ def _place(name: str) -> int:
 
 
 def _pick(label: str, groups: Sequence[data.RunGroup], of: Callable[[data.RunGroup], str], key: str) -> str:
-    """Draw a picker that begins at the newest finished run, or at the newest where none is finished."""
+    """Draw a picker that begins at the newest finished run, else at the newest: ids sort by time."""
     names = sorted({of(each) for each in groups})
     newest = max(groups, key=lambda each: (each.finished, each.newest))
     return str(
@@ -205,6 +205,8 @@ def _table(answer: Answer) -> None:
         })  # fmt: skip
     numbers = [f"{metric.label} ({unit})", f"{head}, from", "to"]
     st.subheader("Figures", anchor=False)
+    for curve in answer.curves:
+        parts.table(_rows(curve_table(curve)), alt=f"Trial {curve.trial} over time", key=f"curve{curve.trial}")
     parts.table(
         rows,
         alt=f"{answer.sentence} Select a row to open the run.",
