@@ -17,6 +17,7 @@ from tests.both_agents import agent, native, native_bundle  # noqa: F401 - fixtu
 from tests.farm_phones import adb_server, emulated_phone, phone, phones  # noqa: F401 - fixtures for every test
 from tests.lab_process import ROOT, Lab, run_lab
 from tests.phone_person import clean_phone, meet, person  # noqa: F401 - fixtures for every test
+from tests.rack import rack  # noqa: F401 - fixture for every test
 
 if TYPE_CHECKING:  # the lab's tests need no torch
     from models.mllm import Mllm

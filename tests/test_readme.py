@@ -69,7 +69,7 @@ def test_the_next_steps_work_in_their_order(lab: Lab, tmp_path: Path, tiny_build
     assert [words[1] for words in steps][:5] == ["run-scenario", "show", "explain", "trace", "profile"]
 
     for words in steps:
-        named = {"report.html": str(tmp_path / "report.html")}
+        named = {name: str(tmp_path / name) for name in ("report.html", "site")}
         command = [named.get(word, word) for word in words[1:]]
         if words[0] == "make":
             command = ["run", str(tmp_path / "steps.toml"), "--build", str(tiny_build)]

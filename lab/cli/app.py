@@ -102,6 +102,11 @@ COMMANDS: Mapping[str, Command] = {
         "Put everything behind a result into one file that can be checked: raw lines, contexts, sums.",
         "lab bundle last --out result.zip",
     ),
+    "publish": Command(
+        "lab.cli.publish:publish",
+        "Write what the lab knows as a static site that needs no server, for a release page or an archive.",
+        "lab publish --out site --nights 90",
+    ),
     "profile": Command(
         "lab.cli.profile:profile",
         "Say what share of each cell's time goes to products, attention, unpacking and the rest.",

@@ -18,18 +18,12 @@ from lab.report.checked import SELFCHECK_COLUMNS, selfcheck_document, selfcheck_
 from lab.report.document import Row
 from lab.report.selfcheck import render_markdown, render_terminal
 from lab.report.verdict import terminal
+from lab.report.verdict.document import VERDICT_COLUMNS as VERDICT_COLUMNS  # noqa: PLC0414 - handed on
 from lab.report.verdict.document import VerdictDocument, refused_document, verdict_document, verdict_rows
 from lab.report.verdict.markdown import render_verdict_markdown
 from lab.report.verdict.saved import verdict_of
 from lab.report.verdict.view import View
 from lab.store import Store
-
-VERDICT_COLUMNS = (
-    *("comparison", "scenario", "dimension", "device", "baseline_line", "baseline_build", "candidate_line"),
-    *("candidate_build", "metric", "cell", "candidate_cell", "verdict", "change", "low", "high", "level", "pairs"),
-    *("p", "smallest_found"),
-)
-"""The columns of :func:`verdict_rows`, for a comparison without a cell."""
 
 
 def comparison_document(store: Store, comparison: Comparison) -> VerdictDocument:

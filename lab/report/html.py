@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -11,8 +12,12 @@ from markupsafe import Markup, escape
 from lab.report import wording
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """Return the environment that renders pages: it escapes all text and knows the words of the report."""
+    """Return the environment that renders pages: it escapes all text and knows the words of the report.
+
+    One is enough: it keeps the templates that it compiled, which takes longer than to render one.
+    """
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

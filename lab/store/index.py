@@ -208,13 +208,14 @@ class Index:
     def tallies(self, since: str, until: str | None = None) -> list[counts.Tally]:
         """Return how many trials counted, or why not, of the runs that began in a time."""
         with self._reading() as connection:
-            return [counts.Tally(*row) for row in connection.execute(counts.tallies(self._owner.id, since, until))]
+            found = connection.execute(counts.tallies(self._owner.id, since, until)).mappings()
+            return [counts.Tally(**row) for row in found]
 
     def spreads(self, since: str, device: str | None = None) -> list[counts.Spread]:
         """Return the spread between trials of the runs that began since then, by cell and metric."""
         with self._reading() as connection:
-            found = connection.execute(counts.spreads(self._owner.id, since, device))
-            return [counts.Spread(*row[:5], int(row[5]), row[6]) for row in found]
+            found = connection.execute(counts.spreads(self._owner.id, since, device)).mappings()
+            return [counts.Spread(**row) for row in found]
 
     def elsewhere(self, kind: Kind[Record], start: str) -> list[Elsewhere]:
         """Return the records of other roots whose ids begin with `start`."""

@@ -1,4 +1,4 @@
-"""Data roots for pages, the real server, and a browser."""
+"""The real server of the dashboard, and a browser."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from lab.nightly.demo import fill
 from tests.browser import a_browser
 from tests.lab_process import ROOT
-
-NIGHTS = 34
-"""Nights of the rack: enough history for its screens, and the last step that its world knows."""
 
 Serve = Callable[[Path], str]
 
@@ -28,14 +23,6 @@ Serve = Callable[[Path], str]
 def own_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set back after each test which data root this process shows (`tests.dashboards.pages.shown`)."""
     monkeypatch.setenv("POCKETLAB_DATA", "")
-
-
-@pytest.fixture(scope="session")
-def rack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with the nights of the simulated rack. Tests that change it copy it."""
-    root = tmp_path_factory.mktemp("rack") / "data"
-    fill(root, NIGHTS, datetime(2026, 11, 29, 1, tzinfo=UTC))
-    return root
 
 
 @pytest.fixture(scope="session")

@@ -17,13 +17,17 @@ LINKS = {"known": "incidents", **{outcome: key for key, _, _, outcomes in PARTS 
 """Outcome -> the section that lists it."""
 
 
-def render_page(found: View) -> str:
-    """Return the page; it loads nothing, escapes every name, and follows the reader's light or dark setting."""
+def render_page(found: View, rest: str = "report.json") -> str:
+    """Return the page; it loads nothing, escapes every name, and follows the reader's light or dark setting.
+
+    `rest` is the file beside it that has what the page leaves out.
+    """
     return (
         environment()
         .get_template("night/page.html")
         .render(
             v=found,
+            rest=rest,
             signs=SIGNS,
             links=LINKS,
             meanings=OUTCOMES,

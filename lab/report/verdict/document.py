@@ -67,6 +67,14 @@ def verdict_document(found: View) -> VerdictDocument:
     )
 
 
+VERDICT_COLUMNS = (
+    *("comparison", "scenario", "dimension", "device", "baseline_line", "baseline_build", "candidate_line"),
+    *("candidate_build", "metric", "cell", "candidate_cell", "verdict", "change", "low", "high", "level", "pairs"),
+    *("p", "smallest_found"),
+)
+"""The columns of :func:`verdict_rows`, for a comparison without a cell."""
+
+
 def verdict_rows(found: View) -> list[Row]:
     """Return a row for each cell; `change` is candidate / baseline."""
     comparison = found.comparison
