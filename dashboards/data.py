@@ -223,21 +223,6 @@ def act(text: str, state: Act, *, note: str, owner: str, seen: int) -> Incident:
 
 # --- scenarios -------------------------------------------------------------------------------------
 
-MOST_RUNS = 500
-"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
-
-
-@kept(1)
-def run_groups(store: Store) -> list[RunGroup]:
-    """Return what was measured: a group for each scenario, device and line of builds."""
-    return store.run_groups()
-
-
-@kept(16)
-def run_rows(store: Store, scenario: str, device: str, line: str) -> list[RunRow]:
-    """Return the runs of a group, newest first."""
-    return store.run_rows(MOST_RUNS, scenario=scenario, device=device, build_line=line)
-
 
 @kept(8)
 def pipelines(store: Store, run_id: str) -> tuple[list[Pipeline], list[str]]:

@@ -45,6 +45,9 @@ ORDER = (
 )
 """The paper's questions, in the order in which the picker offers them; others follow."""
 
+MOST_RUNS = 500
+"""Most runs that the picker offers: more than a year of nights. A judgement."""
+
 SPEED = ("decode_tokens_per_s", "prefill_tokens_per_s")
 """The speed that stands under a sweep of prefill times: that of the output if the run has it."""
 
@@ -80,7 +83,8 @@ def _picked(groups: Sequence[data.RunGroup]) -> str:
         device = _pick("Device", groups, lambda each: each.device, "device")
         groups = [each for each in groups if each.device == device]
         line = _pick("Builds of line", groups, lambda each: each.build_line, "line")
-        rows = _named(data.run_rows(str(scenario), device, line))
+        same = (("scenario", str(scenario)), ("device", device), ("build_line", line))
+        rows = _named(data.run_rows(MOST_RUNS, same))
         first = next((at for at, each in enumerate(rows.values()) if each.status == "finished"), 0)
         run = st.selectbox("Run", list(rows), index=first, key="run", bind="query-params", width=360)
     return rows[str(run)].id
