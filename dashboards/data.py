@@ -27,15 +27,13 @@ from lab.device.roster import Entry
 from lab.errors import LabError, RunError, StoreError
 from lab.identifiers import now_utc, person
 from lab.nightly import history
-from lab.nightly.history import Past
+from lab.nightly.history import KEPT, Past
 from lab.nightly.incidents import MAKES_SENSE, Act
 from lab.nightly.incidents import act as save_act
 from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, State, Trial, Value
 from lab.records.explanation import Explanation
 from lab.report.answer.percentiles import Row
 from lab.report.answer.percentiles import percentiles as percentiles_of
-from lab.nightly.history import KEPT, Past
-from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
 from lab.report.answer.saved import answer_of
 from lab.report.explain.saved import explained
 from lab.report.incident.saved import view_of as incident_view_of
