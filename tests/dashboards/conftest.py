@@ -43,7 +43,7 @@ def server(data: Path, *options: str) -> Iterator[str]:
             yield _address(process)
         finally:
             process.terminate()
-            process.wait()  # before its pipe is closed: the server says that it stops, and must be able to
+            process.communicate()  # it prints that it stops, and goes on for ever if nobody can read that
 
 
 def _address(process: subprocess.Popen[str]) -> str:
