@@ -27,15 +27,13 @@ from lab.device.roster import Entry
 from lab.errors import LabError, RunError, StoreError
 from lab.identifiers import now_utc, person
 from lab.nightly import history
-from lab.nightly.history import Past
+from lab.nightly.history import KEPT, Past
 from lab.nightly.incidents import MAKES_SENSE, Act
 from lab.nightly.incidents import act as save_act
 from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, State, Trial, Value
 from lab.records.explanation import Explanation
 from lab.report.answer.percentiles import Row
 from lab.report.answer.percentiles import percentiles as percentiles_of
-from lab.nightly.history import KEPT, Past
-from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
 from lab.report.answer.saved import answer_of
 from lab.report.explain.saved import explained
 from lab.report.incident.saved import view_of as incident_view_of
@@ -532,18 +530,12 @@ def run(store: Store, text: str) -> Run:
 
 
 @kept(8)
-def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
+def listed_runs(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
     """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
     return store.run_rows(limit, **dict(wanted))
 
 
-@kept(1)
-def run_groups(store: Store) -> list[RunGroup]:
-    """Return which scenario was measured on which device, with which line of builds."""
-    return store.run_groups()
-
-
-@kept(8)
+@kept(4)
 def explanation(store: Store, run_id: str) -> Explanation:
     """Return why the trials of a run counted or not, as it was kept or computed now."""
     return kept_explanation(store.root, run_id) or explained(store, store.run(run_id))

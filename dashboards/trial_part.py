@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -105,7 +105,9 @@ def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
     if not names and not seen.found:
         return
     first = names.index(found.metric.name) if found.metric.name in names else 0
-    name = st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
+    name = (
+        st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
+    )
     chart, bands = of_iterations(line.evidence.trial, seen.found, name or found.metric.name)
     shown = drawn(chart)
     alt = f"trial {line.number}: {line.state}"
@@ -118,26 +120,36 @@ def _phases(found: Explanation, line: Line, seen: Iterations) -> None:
     if not numbers:
         return
     st.markdown("**Phases of one iteration**")
-    usual = typical(seen.found, line.evidence.trial.first_steady)
-    text = st.selectbox(
-        "Iteration",
-        [str(number) for number in numbers],
-        index=numbers.index(usual) if usual in numbers else 0,
+    _keep_iteration(f"{found.run.id} {line.number}", numbers)
+    chosen = st.number_input(
+        f"Iteration, {numbers[0]} to {numbers[-1]}",
+        min_value=numbers[0],
+        max_value=numbers[-1],
+        value=typical(seen.found, line.evidence.trial.first_steady),
+        step=1,
         key="iteration",
         bind="query-params",
         width=200,
         help="The one of middle length, unless you choose another.",
     )
-    spans = data.spans(found.run.id, line.number, int(text))
+    spans = data.spans(found.run.id, line.number, int(chosen or 0))
     if not spans:
         st.markdown("This iteration has no span.")
         return
     own = phases_of(spans)
     longest = max(own, key=lambda phase: phase.seconds, default=None)
     told = f", the longest is {longest.stage} with {quantity(longest.seconds, 's')}" if longest else ""
-    alt = f"iteration {text}: {number_of(len(spans), 'span')} on {number_of(len(own), 'stage')}{told}"
+    alt = f"iteration {chosen}: {number_of(len(spans), 'span')} on {number_of(len(own), 'stage')}{told}"
     parts.chart(phases(spans), alt=alt, height=phases_height(spans))
     _stages(spans, alt)
+
+
+def _keep_iteration(of: str, numbers: Sequence[int]) -> None:
+    """Forget the iteration that was chosen of another trial, and one that this trial does not have."""
+    before, st.session_state["iteration of"] = st.session_state.get("iteration of", of), of
+    chosen = st.session_state.get("iteration")
+    if chosen is not None and (before != of or not numbers[0] <= chosen <= numbers[-1]):
+        del st.session_state["iteration"]
 
 
 def _stages(spans: tuple[Span, ...], alt: str) -> None:
@@ -249,7 +261,7 @@ def _trace(run_id: str, number: int, sizes: Mapping[str, int]) -> None:
     if not size:
         return
     chosen = st.session_state.get("iteration")
-    one = int(chosen) if size > TRACE_BYTES and chosen else None
+    one = int(chosen) if size > TRACE_BYTES and chosen is not None else None
     st.download_button(
         "Trace for ui.perfetto.dev" + (f", iteration {one}" if one is not None else ""),
         partial(data.trace, run_id, number, one),

@@ -102,7 +102,7 @@ def test_one_trials_phases_are_drawn_on_a_track_for_each_unit(store: Store) -> N
 
     assert not at.exception
     assert at.selectbox(key="trial").value == "3"
-    assert at.selectbox(key="iteration").value == "1"
+    assert at.number_input(key="iteration").value == 1
     phases = charts(at)[2]
     assert phases["yAxis"][0]["data"] == ["user's wait", "cpu cpu0", "npu npu0"]
     names = [one[0]["name"] for series in phases["series"] for one in series["markArea"]["data"]]
@@ -129,6 +129,27 @@ def test_a_selected_row_shows_its_trial_and_another_selection_replaces_it(
     }
     at = at.run()
     assert (at.selectbox(key="trial").value, at.subheader[1].value) == ("3", "Trial 3: null")
+
+
+def test_what_was_chosen_of_a_longer_run_does_not_break_a_shorter_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial, an iteration and a metric that the next run does not have fall back to its own."""
+    monkeypatch.setenv("POCKETLAB_DATA", str(store.root))
+    other = saved(store, trials=[replace(trial_of(1, 1.0), samples={"load_s": (1.0,)})])
+    longer = store.run(RUN)
+    for run, number, lines in ((longer, 6, events()), (other, 1, events()[:6])):
+        (store.trials_folder(run.id) / f"{number:04d}" / "events.jsonl").write_text(text_of(lines))
+    at = shown(store.root, "run", id=longer.id, trial="6", metric="null_s", iteration="1")
+    assert (at.selectbox(key="trial").value, at.number_input(key="iteration").value) == ("6", 1)
+
+    at.query_params.clear()
+    at.query_params["id"] = other.id
+    at = at.run()
+
+    assert not at.exception
+    assert (at.selectbox(key="trial").value, at.selectbox(key="metric").value) == ("1", "load_s")
+    assert at.number_input(key="iteration").value == 0
 
 
 def test_commands_name_the_run_and_the_trial(store: Store) -> None:
