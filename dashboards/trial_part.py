@@ -112,7 +112,7 @@ def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
     shown = drawn(chart)
     alt = f"trial {line.number}: {line.state}"
     parts.chart(strips(shown, axis="iteration", bands=bands, whole=True), alt=alt, height=height_of(shown))
-    st.caption(parts.text(f"{line.state}. Rings do not count: warm-up, or not steady yet."))
+    st.caption(parts.text(f"{line.state}. Rings do not count: warm-up, not steady yet, or of an invalid trial."))
 
 
 def _phases(found: Explanation, line: Line, seen: Iterations) -> None:

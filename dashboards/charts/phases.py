@@ -56,7 +56,7 @@ def phases(spans: Sequence[Span], most: int = MOST_POINTS) -> Option:
     factor, unit = scaled([span.start_s + span.duration_s for span in spans], "s")
     stages = list(dict.fromkeys(span.stage for span in shown))
     return frame(
-        grid={"left": 120, "right": 24, "top": HEAD, "bottom": FOOT},
+        grid={"left": 16, "right": 24, "top": HEAD, "bottom": FOOT, "outerBoundsMode": "same"},
         legend={
             "data": [plain(stage) for stage in stages],
             "top": 0,
