@@ -164,7 +164,7 @@ def _series(trace: Trace, place: int, edge: float, bands: Sequence[Band]) -> Opt
         "yAxisIndex": place,
         "color": trace.colour,
         "symbolSize": 4 if trace.joined else 8,
-        "data": [_datum(point, edge) for point in trace.points],
+        "data": [_datum(point, edge, trace.colour) for point in trace.points],
         **({"lineStyle": {"width": 1.5}, "symbol": "circle"} if trace.joined else {}),
         **({"selectedMode": "single", "cursor": "pointer"} if trace.picked else {"cursor": "default"}),
     }
@@ -183,13 +183,13 @@ def _series(trace: Trace, place: int, edge: float, bands: Sequence[Band]) -> Opt
     return found
 
 
-def _datum(point: Point, edge: float) -> Option:
+def _datum(point: Point, edge: float, colour: str) -> Option:
     value = edge if point.value is None else float(f"{point.value:.6g}")  # 99.99999999999999 is a tick of its own
     found: Option = {"name": point.words, "value": [point.at, value]}
     if point.value is None:
         found["symbol"] = "triangle"
     elif point.hollow:
-        found["symbol"] = "emptyCircle"
+        found["itemStyle"] = {"color": "transparent", "borderColor": colour, "borderWidth": 2}
     return found
 
 

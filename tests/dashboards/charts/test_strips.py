@@ -38,7 +38,11 @@ def test_what_does_not_count_is_a_ring_and_what_has_no_figure_lies_on_the_edge()
 
     assert one["data"] == [{"name": "trial 1", "value": [0.0, 5.0]}]
     assert other["data"] == [
-        {"name": "trial 2", "value": [1.0, 7.0], "symbol": "emptyCircle"},
+        {
+            "name": "trial 2",
+            "value": [1.0, 7.0],
+            "itemStyle": {"color": "transparent", "borderColor": "#ffffff", "borderWidth": 2},
+        },
         {"name": "trial 3", "value": [2.0, 5.0], "symbol": "triangle"},
     ]
     assert (one["type"], heat["type"]) == ("scatter", "line")
