@@ -208,7 +208,11 @@ def _device(line: Line, seen: Iterations) -> None:
 
 def _facts(found: Explanation, line: Line) -> None:
     trial = line.evidence.trial
-    flags = [f"flag {flag}: {FLAGS.get(flag, 'unknown to this version')}" for flag in trial.flags]
+    flags = [
+        f"flag {flag}: {FLAGS.get(flag, 'unknown to this version')}"
+        for flag in trial.flags
+        if FLAGS.get(flag) not in line.remarks
+    ]
     told, device = st.columns(2)
     for column, title, facts in (
         (told, "The trial", [*trial_facts(found, line), *flags]),
@@ -220,7 +224,7 @@ def _facts(found: Explanation, line: Line) -> None:
     if checks:
         st.markdown("**What was checked**")
         parts.table(
-            [{"check": words, "figure": value} for words, value in checks],
+            [{"figure": value, "check": words} for words, value in checks],
             alt=f"the checks of trial {line.number}",
             key="checks",
         )

@@ -148,14 +148,15 @@ def _commands(found: Run) -> None:
     short = found.id[:13]
     trial = st.query_params.get("trial", "")
     of_trial = f" --trial {trial}" if trial.isdecimal() else ""
-    parts.commands(
+    lines = [
         *_again(found),
         *_resume(found),
         f"lab show {short}",
         f"lab explain {short}{of_trial}",
         f"lab trace {short}{of_trial}",
         f"lab bundle {short}",
-    )
+    ]
+    parts.commands(*(f"{line} --data {shlex.quote(str(data.root()))}" for line in lines))
 
 
 def _again(found: Run) -> list[str]:

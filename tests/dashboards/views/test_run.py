@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards import data
 from device_agents.contract import InvalidReason
+from lab.errors import RunError, StoreError
 from lab.records import Context, Run, Trial
 from lab.store import Store
 from lab.store.raw import TrialFile, encode
@@ -86,7 +88,7 @@ def test_a_run_of_a_phone_shows_its_heat_on_the_trials_axis(tmp_path: Path) -> N
     ]
     assert dotted(at, 0, 2) == ["trial 1: 100 % of its top clock"]
     assert {"temperature, °C", "whole iteration (ms), ↓ lower is better"} <= set(titles(at))
-    assert ["check", "figure"] in tables(at)
+    assert ["figure", "check"] in tables(at)
     assert {"file 1 events.jsonl", "file 1 vitals.jsonl", "trace 1"} <= {
         each.key for each in at.get("download_button")
     }
@@ -158,12 +160,34 @@ def test_commands_name_the_run_and_the_trial(store: Store) -> None:
     at = shown(store.root, "run", id=run.id, trial="3")
 
     assert [each.value for each in at.code][:5] == [
-        f"lab run null --build {'b' * 12} --device host",
-        "lab show 018f0000-0000",
-        "lab explain 018f0000-0000 --trial 3",
-        "lab trace 018f0000-0000 --trial 3",
-        "lab bundle 018f0000-0000",
+        f"{line} --data {store.root}"
+        for line in (
+            f"lab run null --build {'b' * 12} --device host",
+            "lab show 018f0000-0000",
+            "lab explain 018f0000-0000 --trial 3",
+            "lab trace 018f0000-0000 --trial 3",
+            "lab bundle 018f0000-0000",
+        )
     ]
+
+
+def test_a_trials_files_and_its_trace_are_read_when_they_are_asked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they lie there; no path leads out of its folder, and lost events are refused with a sentence."""
+    monkeypatch.setenv("POCKETLAB_DATA", str(store.root))
+    run = saved_run(store)
+    (store.trials_folder(run.id) / "0003" / "events.jsonl").write_text(text_of(events()))
+    store.finish_run(run.id, "finished")
+
+    assert data.file(run.id, 3, "events.jsonl").decode() == text_of(events())
+    names = {each["name"] for each in json.loads(data.trace(run.id, 3, 1))["traceEvents"]}
+    assert {"vit", "patch_embed", "measure"} <= names and "warmup" not in names
+    for name in ("../0003/events.jsonl", "/etc/passwd", "gone.txt"):
+        with pytest.raises(StoreError):
+            data.file(run.id, 3, name)
+    with pytest.raises(RunError, match=r"trial 4 of run .* has no events"):
+        data.trace(run.id, 4, None)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +229,7 @@ def test_a_run_in_progress_says_that_it_is_running(store: Store) -> None:
     assert "This run is still being measured" in words(at)
     assert [each.label for each in at.button] == ["Look again"]
     assert "2 trials: 2 count. The run is running." in [each.value for each in at.caption]
-    assert f"lab run --resume {run.id[:13]}" in [each.value for each in at.code]
+    assert f"lab run --resume {run.id[:13]} --data {store.root}" in [each.value for each in at.code]
 
 
 def test_a_run_without_a_trial_yet_says_so(store: Store) -> None:
