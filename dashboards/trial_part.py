@@ -78,6 +78,7 @@ def _row(line: Line, figure: str, factor: float) -> parts.Row:
 def one_trial(found: Explanation) -> None:
     """Draw the trial that is chosen: in the URL, in the table or in the chart; else the first that counts."""
     numbers = [str(line.number) for line in found.lines]
+    _forget_other(found.run.id)
     asked = st.query_params.get("trial")
     if asked is not None and asked not in numbers and "trial" not in st.session_state:
         known = f"it has {numbers[0]} to {numbers[-1]}"
@@ -142,6 +143,14 @@ def _phases(found: Explanation, line: Line, seen: Iterations) -> None:
     alt = f"iteration {chosen}: {number_of(len(spans), 'span')} on {number_of(len(own), 'stage')}{told}"
     parts.chart(phases(spans), alt=alt, height=phases_height(spans))
     _stages(spans, alt)
+
+
+def _forget_other(run_id: str) -> None:
+    """Forget which trial and metric were chosen of another run."""
+    before, st.session_state["trial of"] = st.session_state.get("trial of", run_id), run_id
+    if before != run_id:
+        for key in ("trial", "metric"):
+            st.session_state.pop(key, None)
 
 
 def _keep_iteration(of: str, numbers: Sequence[int]) -> None:

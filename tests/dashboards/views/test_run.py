@@ -298,6 +298,27 @@ def test_hostile_words_of_a_device_are_only_words(store: Store) -> None:
         assert not any("\x1b" in each.value for each in (*at.markdown, *at.caption, *at.code, *at.info))
 
 
+def test_a_memory_pass_shows_its_peaks_and_is_never_a_figure(store: Store) -> None:
+    """In MiB; it stands in the table as what it is."""
+    memory = replace(trial_of(2, 1.0), purpose="memory", samples={"peak_rss_bytes": (3 * 2.0**30,)})
+    run = saved(store, trials=[trial_of(1, 1.0), memory])
+    at = shown(store.root, "run", id=run.id, trial="2")
+
+    assert not at.exception
+    assert list(at.dataframe[0].value["standing"]) == ["✓ counts", "▤ memory"]
+    assert [(each.label, each.value) for each in at.metric] == [("peak resident memory", "3,072.0 MiB")]
+
+
+def test_a_time_that_is_none_hides_nothing(store: Store) -> None:
+    """Another program wrote the run's record."""
+    run = saved(store, started_utc="yesterday", trials=[replace(trial_of(1, 1.0), started_utc="noon")])
+    store.finish_run(run.id, "finished")
+    at = shown(store.root, "run", id=run.id)
+
+    assert not at.exception
+    assert "took an unknown time" in words(at)
+
+
 def test_why_trials_counted_is_told_with_what_to_do(store: Store) -> None:
     """The words of `lab explain`."""
     run = saved_run(store)
