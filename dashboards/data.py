@@ -557,7 +557,7 @@ def run(store: Store, text: str) -> Run:
     return store.run(text)
 
 
-@kept(8)
+@kept(4)
 def explanation(store: Store, run_id: str) -> Explanation:
     """Return why the trials of a run counted or not, as it was kept or computed now."""
     return kept_explanation(store.root, run_id) or explained(store, store.run(run_id))
