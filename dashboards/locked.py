@@ -44,9 +44,11 @@ def locked(past: data.Past, suite: str, points_of: Callable[[data.Past, Series],
             else:
                 st.caption("The run of this figure is not in the data root.")
             parts.link("morning", f"Night of {point.date}", icon=":material/wb_twilight:", night=point.date)
-            for each in data.incidents():
-                if any(member.series == series for member in each.members):
-                    parts.link("incident", f"Incident of {each.night}", icon=":material/report:", id=each.id)
+            for incident in data.incidents():
+                if any(member.series == series for member in incident.members):
+                    parts.link(
+                        "incident", f"Incident {incident.night}", icon=":material/report:", id=incident.id
+                    )
             st.button("Unlock", icon=":material/lock_open:", on_click=_forget, args=("point",))
     _ends()
 

@@ -103,7 +103,7 @@ def drawn(lines: Sequence[Line]) -> list[list[int]]:
 def _brush() -> Option:
     return {
         "brush": {"toolbox": ["lineX", "clear"], "xAxisIndex": 0},
-        "toolbox": {"top": 0, "right": 8, "itemSize": 14},
+        "toolbox": {"top": 28, "right": 8, "itemSize": 14},
     }
 
 
