@@ -74,7 +74,7 @@ def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
     pages |= {each: page_of("run", each) for each in picked.runs}
     pages |= {each: page_of("comparison", each) for each in picked.comparisons}
     left = (
-        f"{number_of(len(rows) - len(shown), 'older night')}: `lab publish --nights N` shows more."
+        f"{number_of(len(rows) - len(shown), 'older night')}: `lab publish --out FOLDER --nights N` shows more."
         if len(rows) > len(shown)
         else "",
         f"{number_of(len(older), 'older closed incident')}." if older else "",

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 from lab.records import Night, Value, plain
 from lab.report.site.names import page_of
 from lab.store import Store
@@ -139,8 +141,18 @@ def test_the_rack_has_a_site_without_a_dead_link(rack: Path, tmp_path: Path) -> 
 
     assert len(reached) == found.files - 1  # all but the manifest
     assert "Demonstration: no figure here says anything about a product" in words(tmp_path / "site")
-    assert "24 older nights: lab publish --nights N shows more." in words(tmp_path / "site")
+    assert "24 older nights: lab publish --out FOLDER --nights N shows more." in words(tmp_path / "site")
     _says_no_path(tmp_path / "site", rack)
+
+
+def heard(page: Page) -> tuple[list[str], list[str]]:
+    """Return lists that fill: what a page says on its console, and what it asks for."""
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    return said, asked
 
 
 def _says_no_path(site: Path, *roots: Path) -> None:
@@ -156,11 +168,7 @@ def test_a_browser_reads_the_site_from_files(rack: Path, tmp_path: Path) -> None
     with a_browser() as browser:
         for width in (1280, 390):
             page = browser.new_page(viewport={"width": width, "height": 900})
-            said: list[str] = []
-            asked: list[str] = []
-            page.on("console", lambda message, said=said: said.append(message.text))
-            page.on("pageerror", lambda error, said=said: said.append(str(error)))
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            said, asked = heard(page)
             page.goto((tmp_path / "site/index.html").as_uri())
             page.get_by_role("link", name="Incidents").click()
             for link in (
