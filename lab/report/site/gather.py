@@ -48,7 +48,8 @@ class Plan:
 def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
     """Return what a site of at most so many nights and runs shows; raise `StoreError` if nothing can be listed."""
     rows = [row for row in store.nights() if SAFE.fullmatch(row.id)]
-    shown, good, wanted = rows[:nights], [], []
+    shown, good = rows[:nights], list[NightRow]()
+    wanted: list[Wanted] = []
     for row in shown:
         try:
             wanted.extend(of_night(*night_of(store, row.id)))
