@@ -7,6 +7,7 @@ any process saves something, a page reads again.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -17,34 +18,56 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
+from lab.compare.newest import newest_that_judged
 from lab.device import health, roster
 from lab.device.adb.server import Server
 from lab.device.care.restore import changed_elsewhere
 from lab.device.health import Health
 from lab.device.roster import Entry
-from lab.errors import LabError, StoreError
+from lab.errors import LabError, RunError, StoreError
+from lab.identifiers import now_utc, person
 from lab.nightly import history
 from lab.nightly.history import Past
+from lab.nightly.incidents import MAKES_SENSE, Act
+from lab.nightly.incidents import act as save_act
+from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, State, Trial, Value
+from lab.records.explanation import Explanation
+from lab.report.answer.percentiles import Row
+from lab.report.answer.percentiles import percentiles as percentiles_of
+from lab.nightly.history import KEPT, Past
 from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, Trial, Value
 from lab.report.answer.saved import answer_of
+from lab.report.explain.saved import explained
+from lab.report.incident.saved import view_of as incident_view_of
+from lab.report.incident.view import View as IncidentView
+from lab.report.kept import kept_explanation
 from lab.report.last_seen import last_seen
 from lab.report.night.view import DEMO, KIND, View, view_of
+from lab.report.phases import Iterations, Span, iterations_of, spans_of
+from lab.report.pipeline import Pipeline, pipelines_of
+from lab.report.quality import Noise, Sum, noises_of, sum_of
 from lab.report.rack import UNKNOWN, Reading, Standing, own_metric, rack_of
 from lab.report.series import choice
 from lab.report.series.heat import Start, starts_of
 from lab.report.steady import Nights
+from lab.report.trace import trace_of_saved
 from lab.report.trust import Trust, trust_of
 from lab.report.verdict.saved import beside_of, verdict_of
 from lab.report.verdict.view import View as Judged
 from lab.scenario.load import heading_of
-from lab.store import Store
+from lab.store import Store, glance
+from lab.store.attached import Attached, attached, content, tail
 from lab.store.counts import Spread, Tally
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
+from lab.store.kinds import RunGroup as RunGroup  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on
 from lab.store.where import data_root, shared_index
 from lab.trial.metrics import METRICS
 
 log = logging.getLogger(__name__)
+
+WRITERS = "POCKETLAB_WRITERS"
+"""The variable that says who may act on incidents."""
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
@@ -54,6 +77,10 @@ LAST_NIGHTS = 7
 
 MOST_LISTED = 1000
 """The most comparisons that are listed. A judgement: weeks of nights."""
+
+
+TAIL = 4000
+"""How many characters of what an agent printed are shown: a judgement, a screenful."""
 
 
 def root() -> Path:
@@ -145,7 +172,77 @@ def incidents(store: Store) -> list[Incident]:
     return store.incidents()
 
 
+@kept(8)
+def incident(store: Store, text: str) -> IncidentView:
+    """Return everything to print of the incident whose id begins so; raise `StoreError` when there is none."""
+    return incident_view_of(store, store.incident(text))
+
+
+def past_with(series: Series) -> Past | None:
+    """Return the nights of the suite that measures a series; None where no night has it."""
+    suites = dict.fromkeys(each.suite for each in nights())
+    return next((found for suite in suites if series in (found := past(suite)).series), None)
+
+
+def writer() -> str:
+    """Return the name under which this session may act on incidents; empty for one that may not.
+
+    Who is logged in has their e-mail address as name, if its provider has verified it; anybody else that of the
+    server's process. `POCKETLAB_WRITERS` says who may: everyone, nobody, or addresses with commas.
+    """
+    email = str(st.user.get("email") or "") if st.user.get("is_logged_in") else ""
+    email = "" if st.user.get("email_verified") is False else email
+    writers = os.environ.get(WRITERS, "everyone").strip()
+    if writers == "everyone":
+        return email or person()
+    listed = {each.strip().lower() for each in writers.split(",")} - {"nobody", ""}
+    return email if email.lower() in listed else ""
+
+
+def acts(state: State) -> tuple[Act, ...]:
+    """Return what a person may say of an incident in a state."""
+    return tuple(each for each, states in MAKES_SENSE.items() if state in states)
+
+
+def act(text: str, state: Act, *, note: str, owner: str, seen: int) -> Incident:
+    """Save what the person of this session says of an incident, of which they saw so many events.
+
+    Raises `RunError` for who may not, for a blank note, and where the incident changed since.
+    """
+    who, utc = writer(), now_utc()
+    if not who:
+        raise RunError(
+            f"nothing was saved: this dashboard takes no acts from you; {WRITERS} says from whom it does"
+        )
+    if not note.strip():
+        raise RunError("nothing was saved: wanted a note that says why, found none")
+    return save_act(
+        store(), text, state, who=who, note=note.strip(), utc=utc, date=utc[:10], owner=owner.strip(), seen=seen
+    )
+
+
 # --- scenarios -------------------------------------------------------------------------------------
+
+MOST_RUNS = 500
+"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
+
+
+@kept(1)
+def run_groups(store: Store) -> list[RunGroup]:
+    """Return what was measured: a group for each scenario, device and line of builds."""
+    return store.run_groups()
+
+
+@kept(16)
+def run_rows(store: Store, scenario: str, device: str, line: str) -> list[RunRow]:
+    """Return the runs of a group, newest first."""
+    return store.run_rows(MOST_RUNS, scenario=scenario, device=device, build_line=line)
+
+
+@kept(8)
+def pipelines(store: Store, run_id: str) -> tuple[list[Pipeline], list[str]]:
+    """Return the timeline of a pipelined cell of a run and of the same work in turn, and why there is none."""
+    return pipelines_of(store.trials_folder(run_id), *answer_of(store, store.run(run_id)))
 
 
 # --- series and comparisons ------------------------------------------------------------------------
@@ -204,8 +301,8 @@ def beside(store: Store, base: str, new: str) -> tuple[Judged, tuple[list[Trial]
 RACK_DAYS, COUNTED_DAYS = 7, 30
 """Days over which the noise of all devices is told, and over which trials are counted."""
 
-READ_RUNS = 3
-"""Newest runs of a device that are searched for a reading of its sensors; reading more takes long."""
+READ_RUNS, READ_OF_DEVICE = 100, 3
+"""Newest runs in all, and of a device, that are searched for a reading of its sensors; more would take long."""
 
 
 def trust(night_id: str) -> Trust:
@@ -291,14 +388,17 @@ def _readable(store: Store, ids: Mapping[str, str]) -> Iterator[tuple[str, Run]]
 
 @kept(1)
 def readings(store: Store) -> dict[str, Reading]:
-    """Return what sensors of each device said in its newest run that has readings, of the last few."""
+    """Return what sensors of each device said in its newest runs, of those that have a reading."""
+    ids = [each.id for each in store.run_rows(READ_RUNS)]
+    newest = [*newest_runs().values(), *(run for _, run in _readable(store, {each: each for each in ids}))]
+    read: dict[str, int] = {}
     found: dict[str, Reading] = {}
-    for device in newest_runs():
-        for row in store.run_rows(READ_RUNS, device=device):
+    for run in newest:
+        read[run.device] = read.get(run.device, 0) + 1
+        if run.device not in found and read[run.device] <= READ_OF_DEVICE:
             with suppress(StoreError):
-                if reading := last_seen(store.root, store.run(row.id)):
-                    found[device] = reading
-                    break
+                if reading := last_seen(store.root, run):
+                    found[run.device] = reading
     return found
 
 
@@ -358,14 +458,53 @@ def cell_name(series: Series) -> str:
     return replace(series, device="").name.removesuffix(" / ")
 
 
-def _nights(whole: Past, series: Series) -> Nights:
+def _nights(whole: Past, series: Series, last: int = KEPT) -> Nights:
     found = whole.series[series]
-    contexts = tuple(whole.contexts[at] if at >= 0 else {} for at in found.contexts)
-    builds = tuple(whole.builds[at].name if at >= 0 else "" for at in found.builds)
+    contexts = tuple(whole.contexts[at] if at >= 0 else {} for at in found.contexts[-last:].tolist())
+    builds = tuple(whole.builds[at].name if at >= 0 else "" for at in found.builds[-last:].tolist())
     kind = next((each[KIND] for each in reversed(contexts) if KIND in each), UNKNOWN)
     return Nights(
-        series, METRICS[series.metric], kind, whole.dates, tuple(found.values.tolist()), builds, contexts
+        series,
+        METRICS[series.metric],
+        kind,
+        whole.dates[-last:],
+        tuple(found.values[-last:].tolist()),
+        builds,
+        contexts,
     )
+
+
+def newest_checks() -> list[SelfCheck]:
+    """Return the newest self-check of each device that judged anything, by device."""
+    devices = sorted({each.device for each in selfchecks()})
+    found = (newest_that_judged([each for each in selfchecks() if each.device == device]) for device in devices)
+    return [each for each in found if each is not None]
+
+
+def night_sums(most: int) -> list[Sum]:
+    """Return the counts of the newest finished nights, newest first; damaged ones are left out with a warning."""
+    finished = [each.id for each in nights() if each.status == "finished"]
+    return [each for night_id in finished[:most] if (each := _night_sum(root(), night_id)) is not None]
+
+
+@st.cache_resource(show_spinner=False, max_entries=400)
+def _night_sum(place: Path, night_id: str) -> Sum | None:
+    """Return the counts of a finished night, which change no more; a whole one is megabytes, and is not kept."""
+    try:
+        return sum_of(store().night(night_id))
+    except StoreError as error:
+        log.warning("left out: %s", error)
+        return None
+
+
+@kept(1)
+def noises(store: Store) -> list[Noise]:
+    """Return the noise of every series of the newest suite in its last nights, noisiest first."""
+    finished = next((each for each in store.nights() if each.status == "finished"), None)
+    if finished is None:
+        return []
+    whole = past(finished.suite)
+    return noises_of((_nights(whole, each, COUNTED_DAYS) for each in whole.series), comparisons())
 
 
 def look() -> tuple[list[Entry], list[str]]:
@@ -390,3 +529,60 @@ def answer(store: Store, run_id: str) -> tuple[Answer, list[Trial]]:
 def run(store: Store, text: str) -> Run:
     """Return the run whose id begins so; raise `StoreError` when there is none."""
     return store.run(text)
+
+
+@kept(8)
+def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
+    """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
+    return store.run_rows(limit, **dict(wanted))
+
+
+@kept(1)
+def run_groups(store: Store) -> list[RunGroup]:
+    """Return which scenario was measured on which device, with which line of builds."""
+    return store.run_groups()
+
+
+@kept(8)
+def explanation(store: Store, run_id: str) -> Explanation:
+    """Return why the trials of a run counted or not, as it was kept or computed now."""
+    return kept_explanation(store.root, run_id) or explained(store, store.run(run_id))
+
+
+@kept(8)
+def percentiles(store: Store, run_id: str) -> tuple[Row, ...]:
+    """Return the percentiles of a run's iterations and tokens."""
+    return percentiles_of(*answer(run_id), store.trials_folder(run_id))
+
+
+@kept(16)
+def iterations(store: Store, run_id: str, number: int) -> Iterations:
+    """Return the iterations of a trial from its events, warm-up included."""
+    return iterations_of(store.trials_folder(run_id) / f"{number:04d}")
+
+
+@kept(16)
+def spans(store: Store, run_id: str, number: int, iteration: int) -> tuple[Span, ...]:
+    """Return the spans of one iteration of a trial."""
+    return spans_of(store.trials_folder(run_id) / f"{number:04d}", iteration)
+
+
+def files(run_id: str, number: int) -> tuple[Attached, ...]:
+    """Return the files of a trial that can be downloaded."""
+    return attached(store().trials_folder(run_id) / f"{number:04d}")
+
+
+def file(run_id: str, number: int, name: str) -> bytes:
+    """Return the content of a file of a trial; raise `StoreError` for a too large one and for any other."""
+    return content(store().trials_folder(run_id) / f"{number:04d}", name)
+
+
+def file_tail(run_id: str, number: int, name: str) -> str:
+    """Return the end of a text file of a trial."""
+    return tail(store().trials_folder(run_id) / f"{number:04d}", name, TAIL)
+
+
+def trace(run_id: str, number: int, iteration: int | None) -> bytes:
+    """Return a trial, or one iteration of it, as a trace for Perfetto; raise `RunError` and `StoreError`."""
+    _, pieces = trace_of_saved(store().root, [glance.one(store().root, "run", run_id)], number, iteration)
+    return "".join(pieces).encode()

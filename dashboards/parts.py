@@ -72,8 +72,11 @@ def empty(words: str, *commands: str) -> None:
 
 
 def text(found: str) -> str:
-    """Return text that Streamlit's Markdown shows as it is, on one line: no markup, no emoji, no directive."""
-    return re.sub(r":(?=[\w+-]+:)", ":\N{WORD JOINER}", escape(found))
+    """Return text that Streamlit's Markdown shows as it is, on one line: no markup, link, emoji or directive.
+
+    An invisible word joiner parts what Markdown would take for an emoji or a link even when it is escaped.
+    """
+    return re.sub(r"(?::(?=[\w+-]+:|//)|www(?=\.))", "\\g<0>\N{WORD JOINER}", escape(found))
 
 
 def said(found: str) -> str:
@@ -104,13 +107,14 @@ def table(
     *,
     alt: str,
     key: str,
-    to: tuple[str, str, Sequence[str]] | None = None,
+    to: tuple[str, str, Sequence[str | Mapping[str, str]]] | None = None,
     columns: Mapping[str, Any] | None = None,
     height: int | None = None,
 ) -> None:
     """Draw rows as a table that sorts, searches and downloads; a row leads somewhere if `to` says where.
 
-    `to` is a page of views/, the parameter of its link, and its value for each row (empty: it leads nowhere).
+    `to` is a page of views/, the parameter of its link, and its value for each row (empty: leads nowhere). A row
+    that sets several parameters has them as a mapping.
     `columns` are Streamlit's column configurations.
     """
     shown: dict[str, Any] = {
@@ -127,8 +131,9 @@ def table(
     page, parameter, values = to
     picked = st.dataframe(**shown, on_select="rerun", selection_mode="single-row")
     chosen = [values[at] for at in picked["selection"]["rows"] if at < len(values)]
-    if chosen and chosen[0]:
-        st.switch_page(f"views/{page}.py", query_params={parameter: chosen[0]})
+    if chosen and (value := chosen[0]):
+        query = {parameter: value} if isinstance(value, str) else dict(value)
+        st.switch_page(f"views/{page}.py", query_params=query)
 
 
 def link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:

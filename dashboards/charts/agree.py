@@ -11,7 +11,7 @@ from lab.report.wording import quantity
 
 
 def agree(levels: Mapping[str, Level], metric: Metric, kind: str) -> Option:
-    """Return a row a device, in the colour of their kind: a bar from lowest to highest, a dot at the usual level."""
+    """Return a row a device, in the colour of its kind: a bar from lowest to highest, a dot at the usual."""
     factor, unit = scaled([each.high for each in levels.values()], metric.unit)
     colour = KINDS.get(kind, GREY)
     rows = list(levels.items())

@@ -27,7 +27,7 @@ MOST_LABELS = 12
 """Most marks whose words stand in the chart; more would overlap, and the tooltip has them. A judgement."""
 
 _GREY = "#8A8A8A"
-_LABEL = 18
+_LABEL = 26
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _attached() -> None:
 
 
 def _one(name: str, rack: Sequence[Standing]) -> None:
-    parts.link("devices", "All devices", icon=":material/arrow_back:")
+    st.button("All devices", icon=":material/arrow_back:", on_click=_leave)  # a link to this page keeps its URL
     found = next((each for each in rack if each.device == name), None)
     if found is None:
         known = listing([each.device for each in rack[:8]]) or "none yet"
@@ -155,21 +155,24 @@ def _one(name: str, rack: Sequence[Standing]) -> None:
     _runs(name)
 
 
+def _leave() -> None:
+    st.query_params.pop("device", None)
+
+
 def _facts(found: Standing) -> None:
     seen = f" (run of {found.reading.at_utc[:16].replace('T', ' ')} UTC)" if found.reading else ""
+    never = "Self-check: never. How often verdicts on it are wrong is unknown: `lab selfcheck --device "
     facts = [
         f"Kind: {found.kind} ({KINDS.get(found.kind, 'of a kind that this lab does not know')}); "
         f"model: {found.model}; software: {found.software}",
         f"Sensors as last seen: {reading_words(found.reading)}{seen}",
-        quote(found.check)
-        if found.check
-        else f"Self-check: never. How often verdicts on it are wrong is unknown: `lab selfcheck --device {found.device}`",
+        quote(found.check) if found.check else f"{never}{found.device}`",
     ]
     st.markdown("\n".join(f"- {parts.said(each)}" for each in facts))
 
 
 def _reference(name: str, series: Sequence[Nights]) -> None:
-    """Draw a cell of the device over its nights, its reference first, and the other devices of its kind beside it."""
+    """Draw a cell of the device over its nights, its reference first, and devices of its kind beside it."""
     st.subheader("Does it still measure what it used to measure?", anchor=False)
     if not series:
         parts.empty("No night has measured it. Nights measure a reference cell, the same build every night.",

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboards import data, parts
 from dashboards.charts.history import Line, drawn, history, in_order
 from dashboards.charts.scatter import scatter
+from dashboards.locked import AT, locked
 from lab.errors import LabError
 from lab.nightly.history import Past
 from lab.records import Series
@@ -19,7 +20,7 @@ from lab.report.series.choice import Asked, fitting, mattering
 from lab.report.series.events import Happened, build_events, context_events, incident_builds, incident_events
 from lab.report.series.facets import Drawn, Facet, facets_of, summary
 from lab.report.series.heat import Start, grouped
-from lab.report.series.points import Point, by_builds, by_nights, metric_of, said_of
+from lab.report.series.points import Point, by_builds, by_nights, metric_of
 from lab.report.wording import number_of, quantity
 
 MOST_SERIES = 12
@@ -29,9 +30,6 @@ MOST_RUNS = 60
 """The most runs whose raw readings are read for one picture, the newest. A judgement: some hundred files."""
 
 ALL = "all scenarios"
-
-AT = " @ "
-"""Stands between the series and the place of a point in a link."""
 
 
 def explore() -> None:
@@ -75,7 +73,7 @@ def explore() -> None:
     marks = _marks(past, shown, str(axis), list(told))
     for number, facet in enumerate(facets):
         _draw(facet, marks, number)
-    _locked(past, suite, by_builds if axis == "builds" else by_nights)
+    locked(past, suite, by_builds if axis == "builds" else by_nights)
     _events(marks)
     _table(facets)
     _heat(suite, points)
@@ -127,7 +125,7 @@ def _ranged(points: Mapping[Series, tuple[Point, ...]]) -> dict[Series, tuple[Po
     if not dates:
         return dict(points)
     first = st.selectbox("From", dates, key="from", bind="query-params", width=150)
-    last = st.selectbox("To", dates, index=len(dates) - 1, key="to", bind="query-params", width=150)
+    last = st.selectbox("To", dates[::-1], key="to", bind="query-params", width=150)
     start, end = sorted((dates.index(str(first)), dates.index(str(last))))
     kept = set(dates[start : end + 1])
     return {series: tuple(each for each in own if each.at in kept) for series, own in points.items()}
@@ -179,62 +177,6 @@ def _selected(key: str, points: Sequence[Sequence[tuple[str, str]]], dates: Sequ
         ends = [min(max(round(end), 0), len(dates) - 1) for end in area["coord_range"]]
         if ends[0] != ends[1]:
             st.session_state["from"], st.session_state["to"] = dates[ends[0]], dates[ends[1]]
-
-
-def _locked(past: Past, suite: str, points_of: Any) -> None:
-    """Draw the point that is locked in the link: its figure, what it is against, and where it leads."""
-    name, _, at = st.query_params.get("point", "").rpartition(AT)
-    if not name:
-        st.caption("Click a point to lock it: its figure, the difference to the one before, its run.")
-        _ends()
-        return
-    series = next((each for each in past.series if each.name == name), None)
-    points = points_of(past, series) if series else ()
-    place = next((i for i, each in enumerate(points) if each.at == at and each.known), None)
-    if series is None or place is None:
-        st.info("The point in this link has no figure here: another suite, axis or data root.")
-        st.button("Forget it", on_click=_forget, args=("point",))
-        return
-    said, point = said_of(points, place, metric_of(series)), points[place]
-    with st.container(border=True):
-        st.markdown(f"**{parts.text(said.figure)}** · {parts.text(series.name)}")
-        st.markdown(parts.text(said.against))
-        st.markdown(f"Builds: {parts.text(said.builds)}")
-        for each in said.changes:
-            st.markdown(f"Changed between the two: {parts.text(each)}")
-        run = data.runs_of_night(suite, point.date).get(series, "")
-        with st.container(horizontal=True):
-            if run:
-                parts.link("run", "Its run", icon=":material/science:", id=run)
-                st.button("Take as base", on_click=_take, args=("base", run))
-                st.button("Take as new", on_click=_take, args=("new", run))
-            parts.link("morning", f"Night of {point.date}", icon=":material/wb_twilight:", night=point.date)
-            for each in data.incidents():
-                if any(member.series == series for member in each.members):
-                    parts.link("incident", f"Incident of {each.night}", icon=":material/report:", id=each.id)
-            st.button("Unlock", icon=":material/lock_open:", on_click=_forget, args=("point",))
-    _ends()
-
-
-def _take(end: str, run: str) -> None:
-    st.query_params[end] = run
-
-
-def _forget(*names: str) -> None:
-    for each in names:
-        st.query_params.pop(each, None)
-
-
-def _ends() -> None:
-    """Draw the runs that were taken as base and as new, and the way to compare them."""
-    base, new = st.query_params.get("base", ""), st.query_params.get("new", "")
-    if not base and not new:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Base: {parts.text(base[:13] or 'none yet')} · new: {parts.text(new[:13] or 'none yet')}")
-        if base and new:
-            parts.link("compare", "Compare them", icon=":material/compare_arrows:", base=base, new=new)
-        st.button("Forget both", on_click=_forget, args=("base", "new"))
 
 
 def _events(marks: Sequence[Happened]) -> None:
@@ -304,9 +246,10 @@ def _how() -> None:
         st.markdown(
             "A point is the median of a series' trials in one night; over builds it is the median of the nights "
             "that measured the build. A gap is a night without a figure. Lines of different metrics, or of "
-            "different kinds of device, never share an axis unless they are relative. A dotted line says what changed that "
-            "night: a step beside it need not come from the build. A step here is no verdict: *Morning* says what "
-            "was confirmed. The brush above a chart sets the range in the link; the slider below only zooms."
+            "different kinds of device, never share an axis unless they are relative. A dotted line says what "
+            "changed that night: a step beside it need not come from the build. A step here is no verdict: "
+            "*Morning* says what was confirmed. The brush above a chart sets the range in the link; the slider "
+            "below it only zooms."
         )
 
 

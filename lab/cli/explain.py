@@ -12,11 +12,11 @@ from lab.cli.named import named, not_a_run
 from lab.cli.options import DATA, Data, opened, refuse
 from lab.cli.output import AsCsv, AsJson, only_one, print_csv, print_json, write
 from lab.cli.terminal import Terminal
-from lab.errors import RunError, StoreError
+from lab.errors import RunError
 from lab.records.explanation import Explanation
 from lab.report.explain.document import explanation_columns, explanation_document, explanation_rows
 from lab.report.explain.terminal import render_explanation, render_trial
-from lab.report.kept import EXPLANATION, judged_beside, kept
+from lab.report.kept import kept_explanation
 
 
 def explain(
@@ -68,11 +68,7 @@ def explain(
 
 def explanation_named(data: Path, run_id: str) -> Explanation:
     """Return the explanation of a run: as it was kept, or computed."""
-    try:
-        found = kept(Explanation, data / "runs" / run_id / EXPLANATION, judged_beside(data, run_id))
-    except StoreError:
-        found = None
-    if found is not None:
+    if (found := kept_explanation(data, run_id)) is not None:
         return found
     from lab.report.explain.saved import explained  # noqa: PLC0415 - the statistics: what was kept needs none
 

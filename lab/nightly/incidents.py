@@ -18,7 +18,7 @@ NAMED = 3
 
 Act = Literal["acknowledged", "expected", "invalid"]
 
-_FROM: Mapping[Act, tuple[State, ...]] = {
+MAKES_SENSE: Mapping[Act, tuple[State, ...]] = {
     "acknowledged": OPEN,
     "expected": (*OPEN, "expected", "invalid"),
     "invalid": (*OPEN, "expected", "invalid", "fixed"),
@@ -81,10 +81,10 @@ def acted(
     incident: Incident, state: Act, *, who: str, note: str, utc: str, date: str, owner: str = ""
 ) -> Incident:
     """Return an incident as a person left it; raises `RunError` for an act that makes no sense in its state."""
-    if incident.status not in _FROM[state]:
+    if incident.status not in MAKES_SENSE[state]:
         raise RunError(
-            f"incident {incident.id}: wanted one that is {' or '.join(_FROM[state])} to mark it {state}, found it "
-            f"{incident.status}; `lab incidents show {incident.id}` tells its story"
+            f"incident {incident.id}: wanted one that is {' or '.join(MAKES_SENSE[state])} to mark it {state}, "
+            f"found it {incident.status}; `lab incidents show {incident.id}` tells its story"
         )
     event = Event(utc, date, state, who, note)
     return replace(incident, status=state, owner=owner or incident.owner, events=(*incident.events, event))

@@ -17,8 +17,10 @@ from typing import Any, TypeVar, cast
 from device_agents import reasons
 from lab import errors
 from lab.documents.strict import json_of
+from lab.errors import StoreError
 from lab.files import RECORD_BYTES, read, write_atomically
 from lab.records import plain
+from lab.records.explanation import Explanation
 from lab.scenario.known import SCENARIOS
 from lab.store import glance
 
@@ -69,6 +71,14 @@ def judged_beside(root: Path, run_id: str) -> list[Path]:
     builds = [root / "builds" / side.id / "manifest.json" for side in found.builds]
     runs = [root / "runs" / run_id for run_id in found.runs]
     return [root / "comparisons" / f"{comparison}.json", root / "selfchecks", *runs, *builds]
+
+
+def kept_explanation(root: Path, run_id: str) -> Explanation | None:
+    """Return the explanation of a run as it was kept; None when there is none that is valid."""
+    try:
+        return kept(Explanation, root / "runs" / run_id / EXPLANATION, judged_beside(root, run_id))
+    except StoreError:
+        return None
 
 
 def digest(folder: Path, beside: Iterable[Path] = ()) -> str:

@@ -33,5 +33,12 @@ SIGNS: Mapping[str, str] = {
     "partly measured": "◐",
     "measured": "✓",
     "not planned": "·",
+    "counts": "✓",
+    "unsteady": "~",
+    "memory": "▤",
+    "running": "▸",
+    "finished": "✓",
+    "interrupted": "‖",
+    "failed": "×",
 }
-"""An outcome of a night, a verdict, the state of an incident, or the condition of a device -> its sign."""
+"""An outcome of a night, a verdict, the state of an incident, device or run, or the standing of a trial -> its sign."""

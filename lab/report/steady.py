@@ -37,8 +37,9 @@ class Nights:
 class Level:
     """The usual level of a series: the median of its last `nights`, lowest and highest, and the newest figure.
 
-    `noise` is the standard deviation of the log values from night to night within one build and one context (0.01
-    is about 1 %), with `freedom` degrees of freedom; None where no build was measured twice.
+    All of these nights have the context of the newest. `noise` is the standard deviation of the log values from
+    night to night within one build (0.01 is about 1 %), with `freedom` degrees of freedom; None where no build was
+    measured twice.
     """
 
     usual: float
@@ -52,8 +53,9 @@ class Level:
 
 
 def level_of(found: Nights, recent: int = RECENT) -> Level | None:
-    """Return the usual level of the last nights that have a figure; None when there is no figure."""
-    known = [i for i, value in enumerate(found.values) if math.isfinite(value) and value > 0][-recent:]
+    """Return the level of the last nights with the newest figure's context; None when there is no figure."""
+    measured = [i for i, value in enumerate(found.values) if math.isfinite(value) and value > 0][-recent:]
+    known = [i for i in measured if not found.contexts or found.contexts[i] == found.contexts[measured[-1]]]
     if not known:
         return None
     values = [found.values[i] for i in known]
@@ -72,9 +74,12 @@ def reference_words(found: Nights, level: Level | None) -> str:
     moved = level.newest / level.usual - 1
     noise = "" if level.noise is None else f"; from night to night it varies by {percent(level.noise)} (SD)"
     way = "above" if moved >= 0 else "below"
+    ends = (
+        {level.low: ", the lowest of them", level.high: ", the highest of them"} if level.low < level.high else {}
+    )
     return plain(
         f"{device}, {level.newest_date}: {quantity(level.newest, unit)}, {percent(abs(moved))} {way} the median "
-        f"of its last {level.nights} nights ({quantity(level.usual, unit)}){noise}."
+        f"of its last {level.nights} nights with this context ({quantity(level.usual, unit)}){ends.get(level.newest, '')}{noise}."
     )
 
 
@@ -112,11 +117,10 @@ def _changes(found: Nights) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _noise(found: Nights, known: Sequence[int]) -> tuple[float | None, int]:
-    """Return the standard deviation of logs within builds and contexts, pooled, and its degrees of freedom."""
-    groups: dict[tuple[str, str], list[float]] = {}
+    """Return the standard deviation of logs within builds, pooled, and its degrees of freedom."""
+    groups: dict[str, list[float]] = {}
     for i in known:
-        context = str(sorted(found.contexts[i].items())) if found.contexts else ""
-        groups.setdefault((found.builds[i], context), []).append(math.log(found.values[i]))
+        groups.setdefault(found.builds[i], []).append(math.log(found.values[i]))
     several = [each for each in groups.values() if len(each) > 1]
     freedom = sum(len(each) - 1 for each in several)
     if not freedom:

@@ -44,10 +44,10 @@ class Spread:
 def tallies(root: str, since: str, until: str | None) -> sa.Select[tuple[str, str, str, int]]:
     """Return the question for the tallies of the runs that began in a time (ISO 8601, UTC), by device."""
     begun = _begun(root, since, until)
-    reason = sa.func.coalesce(trials.c.reason, "")
+    reason = sa.func.coalesce(trials.c.reason, "").label("reason")
     grouped = (begun.c.device, begun.c.scenario, reason)
     return (
-        sa.select(*grouped, sa.func.count(trials.c.number))
+        sa.select(*grouped, sa.func.count(trials.c.number).label("trials"))
         .select_from(begun.join(trials, _of_run(root, begun, trials)))
         .group_by(*grouped)
         .order_by(*grouped)
@@ -77,11 +77,12 @@ def spreads(root: str, since: str, device: str | None) -> sa.Select[tuple[str, s
     )
     keys = (each.c.device, each.c.scenario, each.c.cell, each.c.metric)
     squares = each.c.n * (each.c.square / (each.c.mean * each.c.mean) - 1)
-    return (
-        sa.select(*keys, sa.func.count(), sa.func.sum(each.c.n - 1), sa.func.sum(squares))
-        .group_by(*keys)
-        .order_by(*keys)
+    sums = (
+        sa.func.count().label("runs"),
+        sa.cast(sa.func.sum(each.c.n - 1), sa.Integer).label("freedom"),
+        sa.func.sum(squares).label("squares"),
     )
+    return sa.select(*keys, *sums).group_by(*keys).order_by(*keys)
 
 
 def _begun(root: str, since: str, until: str | None, device: str | None = None) -> sa.CTE:

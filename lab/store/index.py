@@ -145,25 +145,37 @@ class Index:
     def run_groups(self) -> list[RunGroup]:
         """Return the groups of runs, by scenario, device and line.
 
-        Each step goes to the newest run of the next group by the index alone: a year of nights has 547,500 runs,
-        and grouping them reads them all.
+        Each step goes to the next group by the covering index alone: a year of nights has 547,500 runs, and
+        grouping them reads them all.
         """
-        at, others = runs.alias(), runs.alias()
-        same, theirs = ([each.c[name] for name in ("scenario", "device", "build_line")] for each in (at, others))
-        last = [each.desc() for each in (*theirs, others.c.started_utc, others.c.id)]
-        newest = sa.select(others.c.id).where(self._mine(others)).order_by(*last).limit(1)
-        groups = sa.select(newest.scalar_subquery().label("id")).cte(recursive=True)
-        equal = [their == own for their, own in zip(theirs, same, strict=True)]
-        lower = [their < own for their, own in zip(theirs, same, strict=True)]
-        steps = [newest.where(*equal[:many], lower[many]).scalar_subquery() for many in (2, 1, 0)]
-        groups = groups.union_all(
-            sa.select(sa.func.coalesce(*steps)).where(self._mine(at), at.c.id == groups.c.id)
-        )
-        finished = newest.where(*equal, others.c.status == "finished").scalar_subquery()
-        query = sa.select(*same, at.c.id, sa.func.coalesce(finished, ""))
+        names = ("scenario", "device", "build_line")
+        at = self._next(None, (), names[0])
+        for number in (1, 2):
+            at = self._next(at, names[:number], names[number])
+        own = [runs.c[name] == at.c[name] for name in names]
+        newest = sa.select(runs.c.id).where(self._mine(runs), *own)
+        newest = newest.order_by(runs.c.started_utc.desc(), runs.c.id.desc()).limit(1)
+        finished = newest.where(runs.c.status == "finished").scalar_subquery()
+        columns = newest.scalar_subquery().label("newest"), sa.func.coalesce(finished, "").label("finished")
+        query = sa.select(*at.c, *columns).where(at.c.build_line.is_not(None))
         with self._reading() as connection:
-            found = connection.execute(query.where(self._mine(at), at.c.id == groups.c.id)).all()
-        return [RunGroup(*row) for row in sorted(found)]
+            found = connection.execute(query).mappings().all()
+        return sorted((RunGroup(**row) for row in found), key=lambda each: each.same)
+
+    def _next(self, before: sa.CTE | None, same: Sequence[str], name: str) -> sa.CTE:
+        """Return the rows of `before`, each with every value of the column `name` beside it, and with a last NULL."""
+
+        def highest(beside: sa.CTE | None, *more: sa.ColumnElement[bool]) -> sa.Label[str]:
+            own = [] if beside is None else [runs.c[each] == beside.c[each] for each in same]
+            found = sa.select(sa.func.max(runs.c[name])).where(self._mine(runs), *own, *more)
+            return (found if beside is None else found.correlate(beside)).scalar_subquery().label(name)
+
+        first = sa.select(*([] if before is None else before.c), highest(before))
+        if before is not None:
+            first = first.where(before.c[same[-1]].is_not(None))
+        at = first.cte(name, recursive=True)
+        further = sa.select(*(at.c[each] for each in same), highest(at, runs.c[name] < at.c[name]))
+        return at.union_all(further.where(at.c[name].is_not(None)))
 
     def run_rows(self, limit: int | None, **wanted: str) -> list[RunRow]:
         """Return the runs that have the `wanted` values in their columns, newest first."""
@@ -196,13 +208,14 @@ class Index:
     def tallies(self, since: str, until: str | None = None) -> list[counts.Tally]:
         """Return how many trials counted, or why not, of the runs that began in a time."""
         with self._reading() as connection:
-            return [counts.Tally(*row) for row in connection.execute(counts.tallies(self._owner.id, since, until))]
+            found = connection.execute(counts.tallies(self._owner.id, since, until)).mappings()
+            return [counts.Tally(**row) for row in found]
 
     def spreads(self, since: str, device: str | None = None) -> list[counts.Spread]:
         """Return the spread between trials of the runs that began since then, by cell and metric."""
         with self._reading() as connection:
-            found = connection.execute(counts.spreads(self._owner.id, since, device))
-            return [counts.Spread(*row[:5], int(row[5]), row[6]) for row in found]
+            found = connection.execute(counts.spreads(self._owner.id, since, device)).mappings()
+            return [counts.Spread(**row) for row in found]
 
     def elsewhere(self, kind: Kind[Record], start: str) -> list[Elsewhere]:
         """Return the records of other roots whose ids begin with `start`."""

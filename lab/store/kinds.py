@@ -109,6 +109,11 @@ class RunGroup:
     newest: str
     finished: str
 
+    @property
+    def same(self) -> tuple[str, str, str]:
+        """Scenario, device and line: the order of groups in a list."""
+        return self.scenario, self.device, self.build_line
+
 
 def grouped(rows: Sequence[RunRow]) -> list[RunGroup]:
     """Return the groups of runs that are listed newest first."""

@@ -81,7 +81,7 @@ def trials(root: Path, run_id: str) -> Trials:
             kept.append(_trial(path, sealed.pop(path.relative_to(folder).as_posix(), None)))
         except StoreError as error:
             problems.append(str(error))
-    rest = [name for name in sealed if name in seal.KEPT or name.endswith("/trial.json")]
+    rest = [name for name in sealed if "/" not in name or name.endswith("/trial.json")]
     problems += filter(None, (seal.differs(folder / name, sealed[name]) for name in rest))
     return Trials(tuple(kept), tuple(problems))
 

@@ -24,8 +24,8 @@ MOST_BYTES = 1 << 30
 FORMAT = 1
 """The version of this file."""
 
-KEPT = ("run.json", "samples.parquet")
-"""The files of a run itself that are sealed, beside all of its trials'. Answers and profiles may change later."""
+RUN = "run.json"
+"""The file of a run itself that is sealed, beside all of its trials'. Answers and profiles may change later."""
 
 
 def close(folder: Path) -> None:
@@ -89,7 +89,8 @@ def differs(path: Path, sealed: str | None, data: bytes | None = None) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the regular files that are sealed."""
-    yield from (path for name in KEPT if (path := folder / name).is_file())
+    if (folder / RUN).is_file():
+        yield folder / RUN
     for base, _, names in os.walk(folder / "trials"):
         for name in names:
             path = Path(base, name)

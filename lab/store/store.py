@@ -2,7 +2,7 @@
 
     <root>/builds/<id>/                      a build, verified when it was added
     <root>/lines/<line>.json                 the builds of a line, in order, and its baseline
-    <root>/runs/<id>/run.json                a run; samples.parquet and seal.json beside it once it has ended
+    <root>/runs/<id>/run.json                a run; seal.json beside it once it has ended
     <root>/runs/<id>/trials/0001/trial.json  a trial, written last, beside the agent's raw lines
     <root>/runs/<id>/trials/0001/events.parquet  their rows, of a trial with very many
     <root>/comparisons/<id>.json             two runs against each other, saved after each of their pairs
@@ -181,18 +181,16 @@ class Store:
         self._tell(lambda index: index.put_trial(run_id, trial))
 
     def finish_run(self, run_id: str, status: Ended) -> None:
-        """End a run: write its samples and very many events as Parquet, its end into `run.json`, then the index.
+        """End a run: write very many events as Parquet, the run's end into `run.json`, then the index.
 
         An interrupted or failed run may be resumed and end again. Raises `DiskFull` and `StoreError`.
         """
-        from lab.store.samples import to_parquet  # noqa: PLC0415 - pyarrow: most commands save no samples
-
         trials = self.trials(run_id)
         run = replace(RUNS.read(self.root, run_id), status=status, ended_utc=now_utc())
         folder = RUNS.path(self.root, run_id).parent
         with disk_errors(f"finish run {run_id}", folder):
             seal.open_again(folder)
-            write_atomically(folder / "samples.parquet", to_parquet(run_id, trials))
+            (folder / "samples.parquet").unlink(missing_ok=True)  # an older lab's: it lacks what was resumed
             for trial in trials:
                 events.lay_down(folder / "trials" / f"{trial.number:04d}")
             RUNS.write(self.root, run)

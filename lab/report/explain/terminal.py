@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lab.records import Vitals
 from lab.records.explanation import Explanation, Group, Line
+from lab.report.explain.trial import device_facts, trial_facts
 from lab.report.spark import BAD, NONE, spark
 from lab.report.wording import on_device, percent, plain, span_of
 
@@ -45,39 +46,12 @@ def render_trial(found: Explanation, number: int) -> RenderableType:
     line = next((line for line in found.lines if line.number == number), None)
     if line is None:
         raise KeyError(number)
-    one, trial = line.evidence, line.evidence.trial
-    standing = {
-        "counts": "counts",
-        "invalid": f"invalid, {line.reason}",
-        "unsteady": "never settled: does not count",
-    }
-    facts = [
-        f"cell {line.cell or trial.cell}, block {trial.block}, began {trial.started_utc}, {trial.wall_s:.1f} s",
-        standing.get(line.standing, "memory pass: never timed"),
-        *([line.detail] if line.detail else []),
-        line.state,
-        *line.remarks,
-    ]
-    if line.relative is not None:
-        facts.append(f"its median of {found.metric.label} is {percent(line.relative)} of its cell's mean")
-    if trial.placement:
-        facts.append("executed by: " + ", ".join(f"{stage} {unit}" for stage, unit in trial.placement.items()))
-    device = [line.device]
-    if one.looks:
-        device.append(f"{one.looks} look{'s'[: one.looks != 1]} at the gate")
-    if one.doing.agent_cores is not None:
-        device.append(f"the agent used {one.doing.agent_cores:.2f} cores while it was measured")
-    device += _missing(one.during or one.gate)
     parts: list[RenderableType] = [Text(plain(f"Trial {number} of run {found.run.id}"), style="bold")]
-    parts += _section("The trial", facts) + _section("The device", device)
-    parts += _readings(one.during)
-    if one.last_words:
-        parts += _section("What the agent printed last (stderr.txt)", one.last_words.splitlines()[-8:])
+    parts += _section("The trial", trial_facts(found, line)) + _section("The device", device_facts(line))
+    parts += _readings(line.evidence.during)
+    if line.evidence.last_words:
+        parts += _section("What the agent printed last (stderr.txt)", line.evidence.last_words.splitlines()[-8:])
     return Lines(*parts)
-
-
-def _missing(vitals: Sequence[Vitals]) -> list[str]:
-    return [f"{name}: no reading ({why})" for name, why in vitals[-1].missing.items()] if vitals else []
 
 
 def _readings(during: Sequence[Vitals]) -> list[RenderableType]:

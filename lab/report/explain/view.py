@@ -44,8 +44,12 @@ def explain(run: Run, kept: Sequence[Evidence], metric: Metric) -> Explanation:
     common = {flag for flag, count in shared.items() if flag == "ungated" or 2 * count > len(kept)}
     if run.suite == ACCEPTANCE:
         common.discard(BUSY)  # it decides here which tries are used, so each says it
-    lines = tuple(_line(run, one, relative, kept, metric=metric, common=common) for one in kept)
-    found = sources([point for one in kept if (point := _point(one, kept, metric)) is not None])
+    began_s, far = min((_seconds(one.trial) for one in kept), default=0.0), _far(relative)
+    lines = tuple(
+        _line(run, one, relative, metric=metric, common=common, began_s=began_s, far=one.trial.number in far)
+        for one in kept
+    )
+    found = sources([point for one in kept if (point := _point(one, began_s, metric)) is not None])
     split = split_of(kept, found, metric)
     hint = f" (of {trials_of(found.trials)}: a hint at most)" if 0 < found.trials < ENOUGH else ""
     return Explanation(
@@ -87,10 +91,11 @@ def _line(
     run: Run,
     one: Evidence,
     relative: dict[int, float],
-    kept: Sequence[Evidence],
     *,
     metric: Metric,
     common: set[str],
+    began_s: float,
+    far: bool,
 ) -> Line:
     trial = one.trial
     standing = _standing(trial)
@@ -100,14 +105,14 @@ def _line(
     if (one.doing.cooling or one.doing.status) and trial.reason is not InvalidReason.THROTTLED:
         remarks.append("throttled")
     share = relative.get(trial.number)
-    if standing == "counts" and share is not None and _far(trial.number, relative):
+    if standing == "counts" and share is not None and far:
         remarks.append(f"{percent(abs(share - 1))} {_slower(share, metric)} than its cell's mean")
     remarks += one.doing.oddities
     return Line(
         number=trial.number,
         cell=_cell(run, trial.cell),
         when=trial.started_utc[11:19],
-        at_s=_seconds(trial) - min(_seconds(other.trial) for other in kept),
+        at_s=_seconds(trial) - began_s,
         standing=standing,
         reason=f"{trial.reason}: {reason_words(trial.reason).means}" if standing == "invalid" else "",
         detail=plain(trial.detail),
@@ -172,12 +177,14 @@ def _relative(run: Run, trials: Sequence[Trial], metric: Metric) -> dict[int, fl
     return found
 
 
-def _far(number: int, relative: dict[int, float]) -> bool:
+def _far(relative: dict[int, float]) -> set[int]:
+    """Return the numbers of the trials that lie far from the others of their cells."""
     logs = np.log(list(relative.values()))
     if logs.size < FAR_TRIALS:
-        return False
-    reach = FAR * 1.4826 * float(np.median(np.abs(logs - np.median(logs))))
-    return abs(math.log(relative[number]) - float(np.median(logs))) > max(reach, math.log1p(FAR_LEAST))
+        return set()
+    centre = float(np.median(logs))
+    reach = max(FAR * 1.4826 * float(np.median(np.abs(logs - centre))), math.log1p(FAR_LEAST))
+    return {number for number, log in zip(relative, logs, strict=True) if abs(log - centre) > reach}
 
 
 def _slower(share: float, metric: Metric) -> str:
@@ -186,13 +193,13 @@ def _slower(share: float, metric: Metric) -> str:
     return "slower" if (share > 1) == (metric.better == "lower") else "faster"
 
 
-def _point(one: Evidence, kept: Sequence[Evidence], metric: Metric) -> Point | None:
+def _point(one: Evidence, began_s: float, metric: Metric) -> Point | None:
     samples = counted(one.trial, metric.name)
     if not samples:
         return None
     begun = one.doing.skin or one.doing.soc or one.doing.battery
     known = {
-        TIME: _seconds(one.trial) - min(_seconds(other.trial) for other in kept),
+        TIME: _seconds(one.trial) - began_s,
         "start temperature": begun[0] if begun else math.nan,
         "others' CPU": math.nan if one.doing.others_cores is None else one.doing.others_cores,
     }

@@ -56,10 +56,10 @@ def test_builds_sort_by_their_revision() -> None:
 
 def test_events_are_lines_that_the_legend_can_hide() -> None:
     """Few have their words beside them; the words of many are in their tooltips alone."""
-    few = history([PHONE], ENCODE, marks=[("2026-11-29", "phone-1: OS 14 -> 15")])
+    few = history([PHONE], ENCODE, marks=[("2026-11-29", "phone-1: device software 14 -> 15")])
     many = history([PHONE], ENCODE, marks=[(DATES[0], f"r{number}") for number in range(13)])
 
-    assert few["series"][1]["markLine"]["data"] == [{"xAxis": "2026-11-29", "name": "phone-1: OS 14 ->…"}]
+    assert few["series"][1]["markLine"]["data"] == [{"xAxis": "2026-11-29", "name": "phone-1: device software …"}]
     assert few["legend"]["data"] == ["phone-1", "events"]
     assert few["series"][1]["markLine"]["label"]["show"] and not many["series"][1]["markLine"]["label"]["show"]
 

@@ -22,7 +22,7 @@ from tests.saved_runs import comparison_of, run_of, trial_of
 FIRST, SECOND = "018f0000-0000-7000-8000-0000000000a1", "018f0000-0000-7000-8000-0000000000a2"
 RUN_FILES = [
     f"runs/{FIRST}/{name}"
-    for name in ("run.json", "samples.parquet", "seal.json", "trials/0001/events.jsonl", "trials/0001/trial.json")
+    for name in ("run.json", "seal.json", "trials/0001/events.jsonl", "trials/0001/trial.json")
 ]
 
 
@@ -47,7 +47,7 @@ def names(path: Path) -> list[str]:
 
 
 def test_a_bundle_of_a_run_holds_each_of_its_files_as_it_is(root: Path, tmp_path: Path) -> None:
-    """Raw lines, trials, samples, seal and context, under their names in the data root; no half-written file."""
+    """Raw lines, trials, seal and context, under their names in the data root; no half-written file."""
     target = tmp_path / "run.zip"
 
     found = write_bundle(root, "run", FIRST, target, "1.2")

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import sqlalchemy as sa
@@ -186,15 +187,14 @@ def test_roots_that_share_an_index_see_only_their_own(shared: str, tmp_path: Pat
 
 def _measured(store: Store) -> None:
     """Save runs of three groups: in the first the newest is finished, in the second not, in the third none is."""
-    for number, (scenario, device, line, status) in enumerate(
-        [
-            ("vit_batch", "host", "nano", "running"),
-            ("vit_batch", "host", "nano", "finished"),
-            ("vit_batch", "host", "Nano-w8", "finished"),
-            ("vit_batch", "host", "Nano-w8", "failed"),
-            ("decode", "x100 'a'; --", "nano", "interrupted"),
-        ]
-    ):
+    saved: list[tuple[str, str, str, Literal["running", "finished", "failed"]]] = [
+        ("vit_batch", "host", "nano", "running"),
+        ("vit_batch", "host", "nano", "finished"),
+        ("vit_batch", "host", "Nano-w8", "finished"),
+        ("vit_batch", "host", "Nano-w8", "failed"),
+        ("decode", "x100 'a'; --", "nano", "running"),
+    ]
+    for number, (scenario, device, line, status) in enumerate(saved):
         found = run_of(f"{9 - number}", f"2026-01-0{number + 1}T00:00:00.000Z")  # ids fall, times rise
         store.create_run(replace(found, scenario=scenario, device=device, build_line=line, status=status))
 

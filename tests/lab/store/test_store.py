@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,12 +10,13 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from lab.device.fake.build import write_fake_build
 from lab.errors import DiskFull, StoreError
-from lab.store import Store
+from lab.files import sha256
+from lab.store import Store, seal
+from lab.store.saved import Trials
 from tests.saved_runs import comparison_of, dump, reopened, run_of, trial_of, write
 
 
@@ -71,40 +73,30 @@ def test_a_run_is_asked_for_in_words_that_fit_one(store: Store) -> None:
         store.create_run(run_of("a1"))
 
 
-def test_a_finished_run_is_sealed_with_all_its_samples(store: Store) -> None:
-    """Those of invalid trials are there too, and say so."""
+def test_a_finished_run_is_sealed(store: Store) -> None:
+    """Its end is known, and the sum of each of its trials."""
     store.create_run(run_of())
     store.save_trial(run_of().id, trial_of(1))
     store.save_trial(run_of().id, trial_of(2, valid=False))
     store.finish_run(run_of().id, "finished")
-    rows = pq.read_table(store.root / "runs" / run_of().id / "samples.parquet").to_pylist()
 
     assert store.run("last").status == store.runs()[0].status == "finished"
     assert store.run("last").ended_utc is not None
-    assert len(rows) == 12
-    assert rows[1] == {
-        "run": run_of().id,
-        "trial": 1,
-        "block": 0,
-        "cell": "a",
-        "metric": "encode_s",
-        "iteration": 1,
-        "value": 4.0,
-        "valid": True,
-    }
-    assert [row["valid"] for row in rows] == [True] * 6 + [False] * 6
+    assert sealed(store) == ["run.json", "trials/0001/trial.json", "trials/0002/trial.json"]
 
 
 def test_an_interrupted_run_goes_on_and_is_sealed_again(store: Store) -> None:
-    """The second seal holds what the first lacked."""
+    """The second seal holds what the first lacked; samples that an older lab wrote beside it are out of date."""
     store.create_run(run_of())
     store.save_trial(run_of().id, trial_of(1))
     store.finish_run(run_of().id, "interrupted")
+    (store.trials_folder(run_of().id).parent / "samples.parquet").write_bytes(b"PAR1")
     store.save_trial(run_of().id, trial_of(2))
     store.finish_run(run_of().id, "finished")
 
     assert store.run("last").status == "finished"
-    assert pq.read_table(store.root / "runs" / run_of().id / "samples.parquet").num_rows == 12
+    assert sealed(store) == ["run.json", "trials/0001/trial.json", "trials/0002/trial.json"]
+    assert not (store.trials_folder(run_of().id).parent / "samples.parquet").exists()
 
 
 def test_a_run_without_a_trial_is_sealed_too(store: Store) -> None:
@@ -112,7 +104,12 @@ def test_a_run_without_a_trial_is_sealed_too(store: Store) -> None:
     store.create_run(run_of())
     store.finish_run(run_of().id, "failed")
 
-    assert pq.read_table(store.root / "runs" / run_of().id / "samples.parquet").num_rows == 0
+    assert sealed(store) == ["run.json"]
+
+
+def sealed(store: Store) -> list[str]:
+    """Return the files of the run that its seal holds."""
+    return sorted(seal.sums(store.trials_folder(run_of().id).parent))
 
 
 def test_a_damaged_trial_costs_that_trial_alone(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -167,18 +164,36 @@ def test_a_sample_that_was_edited_later_is_noticed(store: Store) -> None:
     store.finish_run(run_of().id, "finished")
     assert store.examined(run_of().id).problems == ()
     folder = store.trials_folder(run_of().id).parent
-    for name in ("trials/0002/trial.json", "run.json", "samples.parquet"):
+    for name in ("trials/0002/trial.json", "run.json"):
         path = folder / name
         path.write_bytes(path.read_bytes().replace(b"4.0", b"1.0").replace(b"quick", b"slow"))
-    (folder / "samples.parquet").unlink()
 
     found = store.examined(run_of().id)
     assert found.kept == (trial_of(1),)
     assert [problem.partition(": ")[2].partition(":")[0] for problem in found.problems] == [
         "changed since its run ended",
         "changed since its run ended",
-        "gone since its run ended; restore it from a copy",
     ]
+
+
+def test_samples_that_an_older_lab_sealed_are_still_watched(store: Store) -> None:
+    """Its run is read as ever; they are checked against their sum, and missed when they are gone."""
+    store.create_run(run_of())
+    store.save_trial(run_of().id, trial_of(1))
+    store.finish_run(run_of().id, "finished")
+    folder = store.trials_folder(run_of().id).parent
+    samples, path = folder / "samples.parquet", folder / seal.FILE
+    samples.write_bytes(b"PAR1")
+    document = json.loads(path.read_text())
+    document["files"]["samples.parquet"] = sha256(samples)
+    path.write_text(json.dumps(document))
+    assert store.examined(run_of().id) == Trials((trial_of(1),), ())
+
+    samples.unlink()
+
+    assert store.examined(run_of().id) == Trials(
+        (trial_of(1),), (f"{samples}: gone since its run ended; restore it from a copy",)
+    )
 
 
 def test_a_run_that_goes_on_is_sealed_anew(store: Store) -> None:

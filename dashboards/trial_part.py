@@ -1,0 +1,261 @@
+"""One trial of the page Run: its iterations, its phases, its device, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboards import data, parts
+from dashboards.charts.iterations import of_iterations
+from dashboards.charts.phases import height_of as phases_height
+from dashboards.charts.phases import phases
+from dashboards.charts.sensors import of_sensors
+from dashboards.charts.strips import drawn, height_of, strips
+from dashboards.charts.style import named, scaled
+from lab.records.explanation import Explanation, Line
+from lab.report.checks import checks_of
+from lab.report.explain.trial import device_facts, standing_words, trial_facts
+from lab.report.phases import Iterations, Span, phases_of, rate_of, typical
+from lab.report.readings import readings_of
+from lab.report.reasons import FLAGS
+from lab.report.wording import number_of, plain, quantity
+from lab.store.attached import MOST_BYTES
+from lab.trial.folder import STDERR, STDOUT
+from lab.trial.memory import METRICS as MEMORY
+
+TRACE_BYTES = 32 << 20
+"""Up to this size of its events a trial becomes one trace; of a larger one only the iteration that is shown."""
+
+LINE_BYTES = 256 << 10
+"""Up to this size the raw line of a trial is shown on the page: a judgement; a larger one is downloaded."""
+
+
+def turn_to(key: str, number: int | None) -> None:
+    """Show a trial that was just selected in a table or a chart; a selection that stays is followed once."""
+    place = f"{key} followed"
+    if st.session_state.get(place) != number:
+        st.session_state[place] = number
+        if number is not None:
+            st.session_state["trial"] = str(number)
+
+
+def rows_of(found: Explanation) -> tuple[Mapping[str, Any], list[parts.Row]]:
+    """Return the columns' settings and the rows of the table of trials, in the order of the trials."""
+    factor, unit = scaled([line.value for line in found.lines if line.value is not None], found.metric.unit)
+    figure = named(found.metric, unit)
+    rows = [_row(line, figure, factor) for line in found.lines]
+    columns = {
+        figure: st.column_config.NumberColumn(format="%.4g"),
+        "% of its cell": st.column_config.NumberColumn(format="%.1f"),
+        "start °C": st.column_config.NumberColumn(format="%.1f"),
+        "wall s": st.column_config.NumberColumn(format="%.1f"),
+        "why": st.column_config.TextColumn(width="large"),
+    }
+    return columns, rows
+
+
+def _row(line: Line, figure: str, factor: float) -> parts.Row:
+    trial, doing = line.evidence.trial, line.evidence.doing
+    begun = doing.skin or doing.soc or doing.battery
+    return {
+        "trial": line.number,
+        "block": trial.block,
+        "cell": line.cell or plain(trial.cell),
+        "standing": parts.signed(line.standing),
+        figure: None if line.value is None else line.value * factor,
+        "% of its cell": None if line.relative is None else 100 * line.relative,
+        "why": "; ".join(filter(None, (line.reason, line.detail, line.state))),
+        "flags": ", ".join(trial.flags),
+        "start °C": None if begun is None else begun[0],
+        "wall s": trial.wall_s,
+        "began": line.when,
+    }
+
+
+def one_trial(found: Explanation) -> None:
+    """Draw the trial that is chosen: in the URL, in the table or in the chart; else the first that counts."""
+    numbers = [str(line.number) for line in found.lines]
+    asked = st.query_params.get("trial")
+    if asked is not None and asked not in numbers and "trial" not in st.session_state:
+        known = f"it has {numbers[0]} to {numbers[-1]}"
+        st.warning(parts.text(f"This run has no trial {asked}; {known}."), icon=":material/warning:")
+    st.divider()
+    first = next((place for place, line in enumerate(found.lines) if line.standing == "counts"), 0)
+    chosen = st.selectbox("Trial", numbers, index=first, key="trial", bind="query-params", width=200)
+    line = found.lines[numbers.index(chosen)]
+    st.subheader(parts.said(f"Trial {line.number}: {line.cell or line.evidence.trial.cell}"), anchor=False)
+    why = standing_words(line) if line.standing != "counts" else line.state
+    st.markdown(f"{parts.badge(line.standing)} {parts.said(why)}")
+    seen = data.iterations(found.run.id, line.number)
+    if seen.problem:
+        st.info(parts.said(f"Phases and warm-up are not known in full: {seen.problem}."), icon=":material/info:")
+    _iterations(found, line, seen)
+    _phases(found, line, seen)
+    _memory(line)
+    _device(line, seen)
+    _facts(found, line)
+    _files(found, line)
+
+
+def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
+    names = [name for name in line.evidence.trial.samples if name not in MEMORY]
+    if not names and not seen.found:
+        return
+    first = names.index(found.metric.name) if found.metric.name in names else 0
+    name = st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
+    chart, bands = of_iterations(line.evidence.trial, seen.found, name or found.metric.name)
+    shown = drawn(chart)
+    alt = f"trial {line.number}: {line.state}"
+    parts.chart(strips(shown, axis="iteration", bands=bands, whole=True), alt=alt, height=height_of(shown))
+    st.caption(parts.text(f"{line.state}. Rings do not count: warm-up, or not steady yet."))
+
+
+def _phases(found: Explanation, line: Line, seen: Iterations) -> None:
+    numbers = [one.number for one in seen.found]
+    if not numbers:
+        return
+    st.markdown("**Phases of one iteration**")
+    usual = typical(seen.found, line.evidence.trial.first_steady)
+    text = st.selectbox(
+        "Iteration",
+        [str(number) for number in numbers],
+        index=numbers.index(usual) if usual in numbers else 0,
+        key="iteration",
+        bind="query-params",
+        width=200,
+        help="The one of middle length, unless you choose another.",
+    )
+    spans = data.spans(found.run.id, line.number, int(text))
+    if not spans:
+        st.markdown("This iteration has no span.")
+        return
+    own = phases_of(spans)
+    longest = max(own, key=lambda phase: phase.seconds, default=None)
+    told = f", the longest is {longest.stage} with {quantity(longest.seconds, 's')}" if longest else ""
+    alt = f"iteration {text}: {number_of(len(spans), 'span')} on {number_of(len(own), 'stage')}{told}"
+    parts.chart(phases(spans), alt=alt, height=phases_height(spans))
+    _stages(spans, alt)
+
+
+def _stages(spans: tuple[Span, ...], alt: str) -> None:
+    found = phases_of(spans)
+    total = sum(phase.seconds for phase in found)
+    if not found:
+        return
+    parts.table(
+        [
+            {
+                "stage": plain(phase.stage),
+                "unit": plain(phase.unit),
+                "spans": phase.spans,
+                "ms": 1e3 * phase.seconds,
+                "% of all work": 100 * phase.seconds / total if total else None,
+                "CPU ms": 1e3 * phase.cpu_s,
+                "tiles or tokens": phase.true or None,
+                "with padding": phase.padded or None,
+                "a second, without padding": rate_of(phase),
+            }
+            for phase in found
+        ],
+        alt=alt,
+        key="stages",
+        columns={
+            name: st.column_config.NumberColumn(format="%.4g")
+            for name in ("ms", "% of all work", "CPU ms", "a second, without padding")
+        },
+    )
+
+
+def _memory(line: Line) -> None:
+    found = {name: line.evidence.trial.samples[name] for name in MEMORY if name in line.evidence.trial.samples}
+    if not found:
+        return
+    with st.container(horizontal=True):
+        for name, values in found.items():
+            st.metric(MEMORY[name].label, f"{max(values) / 2**20:,.1f} MiB", border=True)
+
+
+def _device(line: Line, seen: Iterations) -> None:
+    st.markdown("**The device around this trial**")
+    found = readings_of(line.evidence, seen.clocks)
+    if not found:
+        why = line.evidence.doing.unknown or "no sensor was read around it"
+        st.info(parts.said(f"Nothing is known of the device: {why}."), icon=":material/sensors_off:")
+        return
+    chart, bands = of_sensors(found, seen.found if seen.clocks else ())
+    shown = drawn(chart)
+    axis = "seconds since the agent began" if seen.clocks else "seconds since the first reading"
+    parts.chart(strips(shown, axis=axis, bands=bands), alt=line.device, height=height_of(shown))
+    left = sum(each.left_out for each in found)
+    if left:
+        st.caption(f"{number_of(left, 'sensor')} that moved least not drawn: vitals.jsonl has all.")
+
+
+def _facts(found: Explanation, line: Line) -> None:
+    trial = line.evidence.trial
+    flags = [f"flag {flag}: {FLAGS.get(flag, 'unknown to this version')}" for flag in trial.flags]
+    told, device = st.columns(2)
+    for column, title, facts in (
+        (told, "The trial", [*trial_facts(found, line), *flags]),
+        (device, "Its device", device_facts(line)),
+    ):
+        column.markdown(f"**{title}**")
+        column.markdown("\n".join(f"- {parts.said(words)}" for words in facts))
+    checks = checks_of(trial)
+    if checks:
+        st.markdown("**What was checked**")
+        parts.table(
+            [{"check": words, "figure": value} for words, value in checks],
+            alt=f"the checks of trial {line.number}",
+            key="checks",
+        )
+
+
+def _files(found: Explanation, line: Line) -> None:
+    run_id, number = found.run.id, line.number
+    files = data.files(run_id, number)
+    sizes = {each.name: each.bytes for each in files}
+    for name in (STDERR, STDOUT):
+        if sizes.get(name):
+            with st.expander(f"The end of {name}", expanded=name == STDERR and line.standing == "invalid"):
+                st.code(plain(data.file_tail(run_id, number, name)), language=None, wrap_lines=True)
+    st.markdown("**Raw files**")
+    with st.container(horizontal=True):
+        for each in files:
+            st.download_button(
+                f"{each.name} ({_size(each.bytes)})",
+                partial(data.file, run_id, number, each.name),
+                file_name=f"{run_id[:13]}-{number}-{each.name}",
+                mime="application/octet-stream",
+                on_click="ignore",
+                disabled=not 0 < each.bytes <= MOST_BYTES,
+                key=f"file {number} {each.name}",
+            )
+        _trace(run_id, number, sizes)
+    if 0 < sizes.get("trial.json", 0) <= LINE_BYTES:
+        with st.expander("The trial as it was saved (trial.json)"):
+            st.code(data.file(run_id, number, "trial.json").decode(errors="replace"), language="json")
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 1024 else f"{count / 1024:,.0f} KiB"
+
+
+def _trace(run_id: str, number: int, sizes: Mapping[str, int]) -> None:
+    size = sizes.get("events.jsonl", 0)
+    if not size:
+        return
+    chosen = st.session_state.get("iteration")
+    one = int(chosen) if size > TRACE_BYTES and chosen else None
+    st.download_button(
+        "Trace for ui.perfetto.dev" + (f", iteration {one}" if one is not None else ""),
+        partial(data.trace, run_id, number, one),
+        file_name=f"trace-{run_id[:13]}-{number}.json",
+        mime="application/json",
+        on_click="ignore",
+        icon=":material/timeline:",
+        key=f"trace {number}",
+    )

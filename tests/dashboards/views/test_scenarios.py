@@ -1,0 +1,208 @@
+"""The page Scenarios: the answer first, whatever the run is like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from device_agents.reasons import InvalidReason
+from lab.records import Cell, Context, Trial
+from lab.scenario.known import SCENARIOS
+from lab.scenario.load import load
+from lab.store import Store
+from tests.dashboards.pages import shown, words
+from tests.lab.report.report_runs import run_of, trials_of
+
+SIX = (1.0, 1.01, 0.99, 1.0, 1.005, 0.995)
+HOSTILE = '<b>"x"</b> [l](http://e) $a$ `c`'
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty data root."""
+    with closing(Store(tmp_path / "data")) as opened:
+        yield opened
+
+
+def _saved(
+    store: Store,
+    scenario: str,
+    levels: Mapping[str, Sequence[float]],
+    *,
+    cells: Sequence[Cell] = (),
+    end: bool = True,
+    change: Mapping[str, Any] = MappingProxyType({}),
+    trials: Sequence[Trial] | None = None,
+) -> str:
+    """Save a run of a bundled scenario, six trials a cell around these levels, and return its id."""
+    known = load(SCENARIOS / f"{scenario}.toml")
+    cells = tuple(cells or known.cells)
+    run = replace(run_of(cells, scenario=scenario, status="running"), scenario_toml=known.toml)
+    run = replace(run, **{"context": Context({"device_kind": "host"}), **change})
+    values = {name: [[level * noise for noise in SIX] for level in own] for name, own in levels.items()}
+    store.create_run(run)
+    for trial in trials_of(cells, values) if trials is None else trials:
+        store.save_trial(run.id, trial)
+    if end:
+        store.finish_run(run.id, "finished")
+    return run.id
+
+
+def _charts(at: AppTest) -> list[Any]:
+    return [json.loads(each.proto.spec) for each in at.get("echarts_chart")]
+
+
+def test_the_newest_finished_answer_comes_first(store: Store) -> None:
+    """Question, sentence, what the device is, the chart, the published figures, and the commands."""
+    run_id = _saved(store, "vit_batch", {"encode_s": [0.40, 0.36, 0.33, 0.30, 0.31, 0.35]})
+    at = shown(store.root, "scenarios")
+    said = words(at)
+
+    assert not at.exception
+    assert "How many patches per batch encode a 2:4 image fastest?" in at.subheader[0].value
+    assert "Fastest: 4 patches per batch, at 300 ms" in said
+    assert "this machine, no phone" in said
+    assert "Published figures" in said
+    assert f"lab show {run_id}" in said
+    assert "lab run vit_batch --build nano-paper --device host" in said
+    assert "### How many patches per batch" in said
+    assert len(_charts(at)) == 1
+    assert list(at.dataframe[0].value["standing"]) == ["behind"] * 3 + ["best"] + ["behind"] * 2
+
+
+def test_pickers_are_links_and_what_they_do_not_know_falls_back(store: Store) -> None:
+    """Two devices: a link names the older one; an unknown device is the newest finished one's."""
+    _saved(store, "load", {"load_s": [0.47]}, change={"id": "0192f3a1-0001", "device": "a"})
+    _saved(store, "load", {"load_s": [0.94]}, change={"id": "0192f3a2-0002", "device": "b"})
+
+    assert "470 ms" in words(shown(store.root, "scenarios", scenario="load", device="a"))
+    for unknown in ({}, {"device": "nowhere"}, {"run": "gone"}, {"scenario": "<i>"}):
+        assert "940 ms" in words(shown(store.root, "scenarios", **unknown))
+
+
+def test_a_run_in_progress_is_said_to_be_one(store: Store) -> None:
+    """It is shown where none is finished; planned trials are missing."""
+    _saved(store, "load", {"load_s": [0.47]}, end=False)
+    at = shown(store.root, "scenarios")
+
+    assert not at.exception
+    assert "The run is running: planned trials are missing" in words(at)
+
+
+def test_a_run_without_a_valid_trial_has_no_answer_and_no_figure(store: Store) -> None:
+    """Its trials are counted, and the page says that there is nothing to draw if there was none."""
+    trials = trials_of(load(SCENARIOS / "load.toml").cells, {"load_s": [[0.4] * 6]})
+    bad = [replace(each, valid=False, reason=InvalidReason.WRONG_OUTPUT) for each in trials]
+    _saved(store, "load", {}, trials=bad, change={"device": "bad"})
+    _saved(store, "load", {}, trials=[], change={"device": "none", "id": "0192f3a2-0002"})
+    at = shown(store.root, "scenarios", device="bad")
+
+    assert not at.exception
+    assert "No answer: no trial of load counts" in words(at)
+    assert list(at.dataframe[0].value["invalid"]) == [6]
+    at = shown(store.root, "scenarios", device="none")
+    assert not at.exception
+    assert "No trial has a figure to draw" in words(at)
+
+
+def test_a_scenario_that_is_no_longer_known_is_answered_from_its_own_copy(store: Store) -> None:
+    """One of another lab, whose metric is unknown here, is named in an error."""
+    _saved(store, "load", {"load_s": [0.47]}, change={"scenario": "cold_load"})
+    at = shown(store.root, "scenarios", scenario="cold_load")
+    assert not at.exception
+    assert "Opening every graph takes 470 ms" in words(at)
+
+    text = load(SCENARIOS / "load.toml").toml.replace("load_s", "joules")
+    other = {"id": "0192f3a2-0002", "scenario": "energy", "scenario_toml": text}
+    _saved(store, "load", {}, trials=[], change=other)
+    at = shown(store.root, "scenarios", scenario="energy")
+    assert not at.exception
+    assert "joules" in at.error[0].value
+
+
+def test_names_with_markup_are_shown_as_they_are(store: Store) -> None:
+    """A device, a line and a label of a cell are text, also in commands, where a shell must not read them."""
+    cells = (Cell("a", {"patches_per_batch": 1}, HOSTILE), Cell("b", {"patches_per_batch": 2}, "plain"))
+    _saved(store, "vit_batch", {"encode_s": [0.3, 0.4]}, cells=cells,
+           change={"device": HOSTILE, "build_line": "$(reboot)"})  # fmt: skip
+    at = shown(store.root, "scenarios")
+
+    assert not at.exception
+    assert "&lt;b" in words(at)
+    assert not any("<b>" in each.value for each in (*at.markdown, *at.caption, *at.subheader))
+    assert "--build '$(reboot)' --device '<b>" in words(at)
+    assert list(at.dataframe[0].value["cell"]) == [HOSTILE, "plain"]
+
+
+def test_an_emulated_phone_shows_no_time(store: Store) -> None:
+    """Its trials are counted; neither a chart nor a table has a figure."""
+    facts = Context({"device_kind": "emulated"})
+    _saved(store, "load", {"load_s": [0.47]}, change={"context": facts, "device": "emu"})
+    at = shown(store.root, "scenarios")
+
+    assert not at.exception
+    assert "its times are not measurements" in words(at)
+    assert not _charts(at)
+    assert list(at.dataframe[0].value.columns) == ["cell", "valid", "invalid"]
+
+
+def test_the_share_of_the_wait_that_is_the_image_is_answered(store: Store) -> None:
+    """Beside the published end-to-end table."""
+    levels = {"encode_s": [2.0], "prefill_s": [3.0], "first_token_s": [5.0], "decode_tokens_per_s": [20.0]}
+    _saved(store, "throughput", levels)
+    at = shown(store.root, "scenarios")
+
+    assert "The image is 40.0 % of the wait for the first word" in words(at)
+    assert list(at.dataframe[1].value["published"]) == ["2.06 s", "2.70 s", "4.76 s", "24.4 tokens/s"]
+
+
+def test_latency_and_speed_stand_in_one_picture(store: Store) -> None:
+    """A run that only prefills names the run that tells the speed of the output."""
+    levels = {"prefill_s": [2.0, 0.3, 0.2, 0.21, 0.26], "prefill_tokens_per_s": [1e3, 7e3, 1e4, 9e3, 8e3]}
+    _saved(store, "prefill_tokens", levels)
+    at = shown(store.root, "scenarios")
+    names = [each.get("name", "") for each in _charts(at)[0]["yAxis"]]
+
+    assert [each.partition(" (")[0] for each in names] == ["prefill", "prefill", "published, own scale: prefill"]
+    assert "For the speed of the output" in words(at)
+    _saved(store, "throughput", {"decode_tokens_per_s": [20.0]}, change={"id": "0192f3a2-0002"})
+    assert "A user sees 20.0 tokens/s" in words(shown(store.root, "scenarios", scenario="prefill_tokens"))
+
+
+def test_a_pipeline_without_its_raw_events_says_what_is_missing(store: Store) -> None:
+    """Its figures are shown all the same."""
+    _saved(store, "pipeline_overlap", {"encode_s": [0.30, 0.315, 0.33, 0.4, 0.31]})
+    at = shown(store.root, "scenarios")
+
+    assert not at.exception
+    assert "Pipelining is faster" in words(at)
+    assert "has no timeline: its events cannot be read" in words(at)
+
+
+def test_a_large_sweep_is_drawn_in_part_and_listed_whole(store: Store) -> None:
+    """300 cells."""
+    cells = [Cell(f"patches_per_batch={n}", {"patches_per_batch": n}) for n in range(1, 301)]
+    _saved(store, "vit_batch", {"encode_s": [0.3 + n / 1e4 for n in range(300)]}, cells=cells)
+    at = shown(store.root, "scenarios")
+
+    assert not at.exception
+    assert "100 of 300 cells are drawn" in words(at)
+    assert len(at.dataframe[0].value) == 300
+
+
+def test_a_damaged_run_is_named(store: Store) -> None:
+    """Its file no longer parses: the page says which one."""
+    run_id = _saved(store, "load", {"load_s": [0.47]})
+    (store.root / "runs" / run_id / "run.json").write_text("{")
+    at = shown(store.root, "scenarios")
+
+    assert not at.exception
+    assert run_id in at.error[0].value.replace("\\", "")
