@@ -14,6 +14,8 @@ PAGES = (
     ("incidents.html", "Incidents"),
     ("scenarios.html", "Scenarios"),
     ("comparisons.html", "Comparisons"),
+    ("devices.html", "Devices"),
+    ("quality.html", "Quality"),
     ("about.html", "About"),
 )
 """The pages that the bar leads to."""

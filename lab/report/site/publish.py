@@ -14,6 +14,7 @@ from lab.report.site.files import File, Site, files_of
 from lab.report.site.folder import refuse_others, replace_site
 from lab.report.site.frame import About
 from lab.report.site.gather import planned
+from lab.report.site.state import state_of
 from lab.store import Store
 
 
@@ -52,6 +53,7 @@ def publish(
         lost.append(hidden(words))
 
     plan = planned(store, nights=nights, runs=runs, lost=left_out)
+    state = state_of(store, left_out)
     done = 0
 
     def step() -> None:
@@ -60,7 +62,7 @@ def publish(
         progress(done, plan.steps)
 
     def files() -> Iterator[File]:
-        for path, text in files_of(Site(store, plan, about, left_out), lost, step):
+        for path, text in files_of(Site(store, plan, about, state, left_out), lost, step):
             yield path, hidden(text)
 
     about = About(name, version("pocketlab"), utc)
