@@ -38,6 +38,7 @@ class Plan:
     chosen: Chosen
     links: Links
     left: tuple[str, ...]
+    demo: bool
 
     @property
     def steps(self) -> int:
@@ -50,10 +51,13 @@ def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
     rows = [row for row in store.nights() if SAFE.fullmatch(row.id)]
     shown, good = rows[:nights], list[NightRow]()
     wanted: list[Wanted] = []
+    demo = False
     for row in shown:
         try:
-            wanted.extend(of_night(*night_of(store, row.id)))
+            night, values = night_of(store, row.id)
+            wanted.extend(of_night(night, values))
             good.append(row)
+            demo = demo or night.demo
         except LabError as error:
             lost(f"the night of {row.date}", error)
     every = store.incidents()
@@ -86,7 +90,14 @@ def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
         else "",
     )
     return Plan(
-        tuple(good), paths, tuple(incidents), tuple(answers), picked, links_of(pages), tuple(filter(None, left))
+        nights=tuple(good),
+        paths=paths,
+        incidents=tuple(incidents),
+        answers=tuple(answers),
+        chosen=picked,
+        links=links_of(pages),
+        left=tuple(filter(None, left)),
+        demo=demo,
     )
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.report.night.view import DEMO
 from lab.report.site.files import File, Site, files_of
 from lab.report.site.folder import refuse_others, replace_site
 from lab.report.site.frame import About
@@ -65,7 +66,7 @@ def publish(
         for path, text in files_of(Site(store, plan, about, state, left_out), lost, step):
             yield path, hidden(text)
 
-    about = About(name, version("pocketlab"), utc)
+    about = About(name, version("pocketlab"), utc, DEMO if plan.demo else "")
     progress(0, plan.steps)
     made = {"version": about.version, "data_root": about.name, "written_utc": about.utc}
     number, size = replace_site(folder, files(), made)

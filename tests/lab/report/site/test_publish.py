@@ -34,9 +34,10 @@ def test_an_empty_data_root_has_a_site_that_says_so(tmp_path: Path) -> None:
     assert "Nothing was measured in this data root yet." in words(tmp_path / "site")
     assert "lab run" in words(tmp_path / "site") and "lab nightly" in words(tmp_path / "site")
     assert walked(tmp_path / "site") == {
-        f"{name}.html" for name in ("index", "incidents", "scenarios", "comparisons", "about")
+        f"{name}.html"
+        for name in ("index", "incidents", "scenarios", "comparisons", "devices", "quality", "about")
     }
-    assert (found.files, found.left) == (6, ())
+    assert (found.files, found.left) == (8, ())
 
 
 def test_every_number_leads_to_its_trials(tmp_path: Path) -> None:
@@ -75,6 +76,21 @@ def test_the_first_page_says_what_the_night_says(tmp_path: Path) -> None:
     assert "phone-3 did not answer, 2 nights in a row" in first
     assert "decode" in first and "× regressed" in first
     assert "What does the lab cost?" in words(tmp_path / "site", "scenarios.html")
+
+
+def test_what_is_known_of_the_lab_itself_is_told(tmp_path: Path) -> None:
+    """Whether the night can be trusted, each device with its state, and that no self-check was made."""
+    site_of(small_store(tmp_path / "data"), tmp_path / "site")
+
+    assert "Can the night be trusted?" in words(tmp_path / "site")
+    assert "phone-3: silent, 2 nights in a row: did not answer." in words(tmp_path / "site")
+    assert "phone-3 (unknown)∅ silent: Silent for 2 nights: did not answer." in words(
+        tmp_path / "site", "devices.html"
+    )
+    assert "No self-check has compared a build with itself" in words(tmp_path / "site", "quality.html")
+    assert "0 of 20 trials of the month before the newest run did not count." in words(
+        tmp_path / "site", "quality.html"
+    )
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
@@ -140,7 +156,8 @@ def test_the_rack_has_a_site_without_a_dead_link(rack: Path, tmp_path: Path) -> 
     reached = walked(tmp_path / "site")
 
     assert len(reached) == found.files - 1  # all but the manifest
-    assert "Demonstration: no figure here says anything about a product" in words(tmp_path / "site")
+    for page in filter(lambda name: name.endswith(".html"), reached):
+        assert words(tmp_path / "site", page).count("Demonstration: no figure here says anything") >= 1, page
     assert "24 older nights: lab publish --out FOLDER --nights N shows more." in words(tmp_path / "site")
     _says_no_path(tmp_path / "site", rack)
 
