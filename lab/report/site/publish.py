@@ -50,8 +50,9 @@ def publish(
 
     def left_out(what: str, error: LabError) -> None:
         words = f"Left out: {what}: {error}"
-        tell(words)
-        lost.append(hidden(words))
+        if hidden(words) not in lost:
+            tell(words)
+            lost.append(hidden(words))
 
     plan = planned(store, nights=nights, runs=runs, lost=left_out)
     state = state_of(store, left_out)

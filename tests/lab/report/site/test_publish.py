@@ -10,11 +10,12 @@ from playwright.sync_api import Page
 
 from lab.records import Night, Value, plain
 from lab.report.site.names import page_of
+from lab.report.site.publish import publish
 from lab.store import Store
 from tests.browser import a_browser
 from tests.lab.report.incident.incident_records import BAD_RUN, GOOD_RUN
 from tests.lab.report.night.night_reports import hostile
-from tests.lab.report.site.sites import site_of, small_store, walked
+from tests.lab.report.site.sites import UTC, site_of, small_store, walked
 from tests.night_records import COMPARISON, INCIDENT
 
 OWN_RUN = "018f0000-0000-7000-8000-000000000001"
@@ -121,6 +122,26 @@ def test_a_damaged_run_has_a_page_that_says_so(tmp_path: Path) -> None:
     _says_no_path(tmp_path / "site", tmp_path)
 
 
+def test_a_record_is_named_once_however_many_pages_need_it(tmp_path: Path) -> None:
+    """A damaged run may be an answer, the newest of its device, and behind a page of its own."""
+    store = small_store(tmp_path / "data")
+    (store.root / "runs" / OWN_RUN / "run.json").write_text("{")
+    told: list[str] = []
+    publish(store, tmp_path / "site", nights=1, runs=9, utc=UTC, tell=told.append)
+
+    assert len(told) == len(set(told)) and any(OWN_RUN in each for each in told)
+
+
+def test_an_index_that_fails_leaves_counts_unknown(tmp_path: Path) -> None:
+    """Everything else is read from the files."""
+    small_store(tmp_path / "data").close()
+    site_of(Store(tmp_path / "data", f"sqlite:///{tmp_path}/gone/index"), tmp_path / "site")
+
+    assert "Unknown: the index could not count them." in words(tmp_path / "site", "quality.html")
+    assert "1 incident: 1 series regressed" in words(tmp_path / "site")
+    walked(tmp_path / "site")
+
+
 def test_a_damaged_night_is_left_out(tmp_path: Path) -> None:
     """The incident and the runs are still there."""
     store = small_store(tmp_path / "data")
@@ -187,6 +208,7 @@ def test_a_browser_reads_the_site_from_files(rack: Path, tmp_path: Path) -> None
             page = browser.new_page(viewport={"width": width, "height": 900})
             said, asked = heard(page)
             page.goto((tmp_path / "site/index.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.get_by_role("link", name="Incidents").click()
             for link in (
                 "a[href^='incidents/']",
