@@ -164,7 +164,7 @@ def _answer_line(answer: Answer, path: str) -> pages.AnswerLine:
         question=answer.question,
         device=run.device,
         kind=kind_of(run),
-        build=f"{run.build_line} ({run.build[:12]})",
+        build=f"{run.build_line} ({run.build[:8]})",
         started_utc=run.started_utc,
         sentence=answer.sentence,
     )
