@@ -7,7 +7,6 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboards import data, parts
-from lab.nightly.history import Past
 from lab.records import Series
 from lab.report.series.points import Point, metric_of, said_of
 
@@ -15,7 +14,7 @@ AT = " @ "
 """Stands between the series and the place of a point in a link."""
 
 
-def locked(past: Past, suite: str, points_of: Callable[[Past, Series], tuple[Point, ...]]) -> None:
+def locked(past: data.Past, suite: str, points_of: Callable[[data.Past, Series], tuple[Point, ...]]) -> None:
     """Draw the point that is locked in the link: its figure, what it is against, and where it leads."""
     name, _, at = st.query_params.get("point", "").rpartition(AT)
     if not name:

@@ -181,7 +181,7 @@ def _level(level: tuple[str, float, float], dates: Sequence[str], factor: float)
 def _band(band: tuple[float, float], factor: float) -> Option:
     low, high = (round(end * factor, 6) for end in band)
     return _beside(
-        "usual",
+        "band",
         markArea={
             "silent": True,
             "itemStyle": {"color": "rgba(128,128,128,0.15)"},

@@ -43,10 +43,7 @@ def server(data: Path, *options: str) -> Iterator[str]:
             yield _address(process)
         finally:
             process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:  # a page of the browser is still connected
-                process.kill()
+            process.communicate()  # it prints that it stops, and goes on for ever if nobody can read that
 
 
 def _address(process: subprocess.Popen[str]) -> str:
