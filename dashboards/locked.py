@@ -46,9 +46,7 @@ def locked(past: data.Past, suite: str, points_of: Callable[[data.Past, Series],
             parts.link("morning", f"Night of {point.date}", icon=":material/wb_twilight:", night=point.date)
             for incident in data.incidents():
                 if any(member.series == series for member in incident.members):
-                    parts.link(
-                        "incident", f"Incident {incident.night}", icon=":material/report:", id=incident.id
-                    )
+                    parts.link("incident", f"Incident {incident.night}", icon=":material/report:", id=incident.id)
             st.button("Unlock", icon=":material/lock_open:", on_click=_forget, args=("point",))
     _ends()
 
