@@ -250,6 +250,7 @@ def _measured(own: Sweep, panel: Panel) -> list[Option]:
          "lineStyle": {"width": 16, "opacity": 0.35, "cap": "butt"}, "color": color,
          "markArea": {} if panel.number else _tied(own)},
         {"type": "scatter", "name": "estimate", **axis, "data": estimates, "symbol": "rect", "color": color,
+         "itemStyle": {"opacity": 1},
          "symbolSize": [30, 4] if own.across else [4, 30]},
         *_trials(own, panel, color),
     ]  # fmt: skip
@@ -276,8 +277,13 @@ def _trials(own: Sweep, panel: Panel, color: str) -> list[Option]:
     """Return a series for trials that count, for invalid ones and for those that never settled."""
     looks: Mapping[str, Option] = {
         "trial": {"symbol": "circle", "symbolSize": 7, "itemStyle": {"color": color, "opacity": 0.8}},
-        "invalid trial": {"symbol": "emptyCircle", "symbolSize": 7, "color": GREY},
-        "trial that never settled": {"symbol": "emptyTriangle", "symbolSize": 8, "color": GREY},
+        "invalid trial": {"symbol": "circle", "symbolSize": 7, "color": GREY, "itemStyle": _hollow(GREY)},
+        "trial that never settled": {
+            "symbol": "triangle",
+            "symbolSize": 8,
+            "color": GREY,
+            "itemStyle": _hollow(GREY),
+        },
     }
     dots: dict[str, list[Option]] = {kind: [] for kind in looks}
     most = max(8, (MOST_POINTS - 10 * len(own.names)) // (2 * max(1, len(own.names))))
@@ -305,6 +311,11 @@ def _trials(own: Sweep, panel: Panel, color: str) -> list[Option]:
         for kind, data in dots.items()
         if data
     ]
+
+
+def _hollow(color: str) -> Option:
+    """Return the style of a sign that does not count or was derived; empty symbols are white on a dark page."""
+    return {"color": "transparent", "borderColor": color, "borderWidth": 1.5, "opacity": 1}
 
 
 def _counts(trial: Trial, metric: str) -> str:
@@ -357,9 +368,10 @@ def _published(own: Sweep, panel: Panel, figures: Sequence[Published]) -> list[O
                 "name": "published" if kind == "published" else f"published ({kind.replace('_', ' ')})",
                 **_on(own, panel.number),
                 "data": data,
-                "symbol": "diamond" if kind == "published" else "emptyDiamond",
+                "symbol": "diamond",
                 "symbolSize": 14,
                 "color": KINDS["published"],
+                "itemStyle": {} if kind == "published" else _hollow(KINDS["published"]),
                 "label": {
                     "show": True,
                     "position": "top" if own.across else "right",

@@ -77,7 +77,7 @@ def _list() -> None:
     searched = (text or "").casefold()
     rows = [
         row
-        for row in data.listed_runs(NEWEST, asked)
+        for row in data.run_rows(NEWEST, asked)
         if searched in f"{row.id} {row.scenario} {row.build_line} {row.build} {row.device}".casefold()
     ]
     if not rows:

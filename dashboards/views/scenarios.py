@@ -14,7 +14,7 @@ from lab.records import Answer, Trial
 from lab.report.answer.ends import end_to_end
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.standing import standing_of
-from lab.report.answer.tables import published_table
+from lab.report.answer.tables import curve_table, published_table
 from lab.report.answer.wait import wait_share_sentence
 from lab.report.pipeline import overlap_sentence
 from lab.report.table import Table
@@ -45,8 +45,14 @@ ORDER = (
 )
 """The paper's questions, in the order in which the picker offers them; others follow."""
 
+MOST_RUNS = 500
+"""Most runs that the picker offers: more than a year of nights. A judgement."""
+
 SPEED = ("decode_tokens_per_s", "prefill_tokens_per_s")
 """The speed that stands under a sweep of prefill times: that of the output if the run has it."""
+
+MOST_RUNS = 500
+"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
 
 
 def scenarios() -> None:
@@ -80,7 +86,8 @@ def _picked(groups: Sequence[data.RunGroup]) -> str:
         device = _pick("Device", groups, lambda each: each.device, "device")
         groups = [each for each in groups if each.device == device]
         line = _pick("Builds of line", groups, lambda each: each.build_line, "line")
-        rows = _named(data.run_rows(str(scenario), device, line))
+        same = (("scenario", str(scenario)), ("device", device), ("build_line", line))
+        rows = _named(data.run_rows(MOST_RUNS, same))
         first = next((at for at, each in enumerate(rows.values()) if each.status == "finished"), 0)
         run = st.selectbox("Run", list(rows), index=first, key="run", bind="query-params", width=360)
     return rows[str(run)].id
@@ -91,7 +98,7 @@ def _place(name: str) -> int:
 
 
 def _pick(label: str, groups: Sequence[data.RunGroup], of: Callable[[data.RunGroup], str], key: str) -> str:
-    """Draw a picker that begins at the newest finished run, or at the newest where none is finished."""
+    """Draw a picker that begins at the newest finished run, else at the newest: ids sort by time."""
     names = sorted({of(each) for each in groups})
     newest = max(groups, key=lambda each: (each.finished, each.newest))
     return str(
@@ -205,6 +212,8 @@ def _table(answer: Answer) -> None:
         })  # fmt: skip
     numbers = [f"{metric.label} ({unit})", f"{head}, from", "to"]
     st.subheader("Figures", anchor=False)
+    for curve in answer.curves:
+        parts.table(_rows(curve_table(curve)), alt=f"Trial {curve.trial} over time", key=f"curve{curve.trial}")
     parts.table(
         rows,
         alt=f"{answer.sentence} Select a row to open the run.",

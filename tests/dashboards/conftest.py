@@ -43,6 +43,7 @@ def server(data: Path, *options: str) -> Iterator[str]:
             yield _address(process)
         finally:
             process.terminate()
+            process.communicate()  # it prints that it stops, and goes on for ever if nobody can read that
 
 
 def _address(process: subprocess.Popen[str]) -> str:

@@ -64,11 +64,11 @@ def test_trials_that_do_not_count_are_hollow_and_say_why() -> None:
     option = sweep(*_answer(trials=trials))
     (invalid,), (unsteady,) = _series(option, "invalid trial"), _series(option, "trial that never settled")
 
-    assert invalid["symbol"] == "emptyCircle"
+    assert (invalid["symbol"], invalid["itemStyle"]["color"]) == ("circle", "transparent")
     assert [each["name"] for each in invalid["data"]] == [
         f"1, trial 1, block 1: 400 ms, invalid trial: {InvalidReason.WRONG_OUTPUT}"
     ]
-    assert unsteady["symbol"] == "emptyTriangle"
+    assert (unsteady["symbol"], unsteady["itemStyle"]["color"]) == ("triangle", "transparent")
     assert len(unsteady["data"]) == 1
 
 
@@ -93,7 +93,7 @@ def test_published_figures_have_a_panel_and_a_scale_of_their_own() -> None:
     assert option["yAxis"][1]["name"] == "published, own scale: image encoding (s), ↓ lower is better"
     assert (printed["yAxisIndex"], printed["color"], printed["symbol"]) == (1, KINDS["published"], "diamond")
     assert printed["data"] == [{"value": [1, 2.06], "name": "published: 2.06 s, paper, Fig. 7"}]
-    assert derived["symbol"] == "emptyDiamond"
+    assert (derived["symbol"], derived["itemStyle"]["color"]) == ("diamond", "transparent")
     assert height_of(found, trials) > height_of(*_answer(0.4, 0.3, 0.5))
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 from streamlit.testing.v1 import AppTest
 
 from device_agents.reasons import InvalidReason
@@ -18,6 +19,7 @@ from lab.records import Cell, Context, Trial
 from lab.scenario.known import SCENARIOS
 from lab.scenario.load import load
 from lab.store import Store
+from tests.dashboards.conftest import server
 from tests.dashboards.pages import shown, words
 from tests.lab.report.report_runs import run_of, trials_of
 
@@ -206,3 +208,47 @@ def test_a_damaged_run_is_named(store: Store) -> None:
 
     assert not at.exception
     assert run_id in at.error[0].value.replace("\\", "")
+
+
+def test_a_sustained_run_is_a_curve_with_its_windows_below(store: Store) -> None:
+    """Twenty minutes of an iteration every ten seconds, the last ten minutes at half the speed."""
+    rates = [20.0] * 60 + [10.0] * 60
+    cells = load(SCENARIOS / "sustained.toml").cells
+    (trial,) = trials_of(cells, {"decode_tokens_per_s": [[1.0]]})
+    trial = replace(trial, samples={"decode_tokens_per_s": tuple(rates)}, state="steady")
+    run_id = _saved(store, "sustained", {}, trials=[], end=False)
+    lines = [
+        {"event": "iteration", "iteration": at, "phase": "measure", "start_ns": at * 10**10, "duration_ns": 10**10}
+        for at in range(len(rates))
+    ]
+    events = store.trial_folder(run_id, trial.number) / "events.jsonl"
+    events.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    store.save_trial(run_id, trial)
+    at = shown(store.root, "scenarios")
+    rate = _charts(at)[0]["series"][0]["data"]
+
+    assert not at.exception
+    assert rate[0]["value"][1] == 20.0
+    assert rate[-1]["value"][1] == 10.0
+    assert at.dataframe[0].value["rate"].iloc[0] == "20.0 tokens/s"
+
+
+def test_a_picked_question_is_a_link_and_draws_its_chart(browser: Browser, store: Store) -> None:
+    """Pick a run, then a question: the link names the question alone. Opened anew it shows the same answer."""
+    for number in (1, 2):
+        _saved(store, "vit_batch", {"encode_s": [0.4] * 6}, change={"id": f"0192f3a{number}-0002"})
+    _saved(store, "load", {"load_s": [0.47]})
+    idle = "[data-testid=stApp][data-test-script-state=notRunning]"
+    with server(store.root) as address, closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.goto(f"{address}/scenarios")
+        for label, link in (("Run", "**/scenarios?run=*"), ("Question", "**/scenarios?scenario=load")):
+            page.wait_for_selector(f"{idle} canvas")
+            page.get_by_label(label).first.click()
+            page.get_by_role("option").nth(1).click()
+            page.wait_for_url(link)
+        answer = page.get_by_text("Opening every graph takes 470 ms").first
+        answer.wait_for()
+        page.goto(page.url)
+        answer.wait_for()
+        page.wait_for_selector(f"{idle} canvas")
