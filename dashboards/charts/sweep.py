@@ -195,7 +195,10 @@ def _axes(own: Sweep, panel: Panel, *, published: bool = False) -> tuple[list[Op
     }
     if own.across:
         varied = varying(own.answer.run.cells)[0].replace("_", " ")
-        return [{**cells, "name": varied, "nameLocation": "middle", "nameGap": 36}, places], [values]
+        return [
+            {**cells, "name": varied, "nameLocation": "middle", "nameGap": 28 if panel.number else 44},
+            places,
+        ], [values]
     # The name of a horizontal axis stands above its panel.
     values |= {"position": "bottom", "nameLocation": "start", "nameGap": 0}
     values["nameTextStyle"] = {
