@@ -31,7 +31,7 @@ JUDGE = """
 import resource, sys, threading, time
 from pathlib import Path
 import psutil
-from lab.nightly.history import past_of
+from lab.store.history import past_of
 from lab.nightly.screen import Known, screened
 from lab.scenario.nights import Policy
 from lab.store import Store

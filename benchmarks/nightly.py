@@ -17,13 +17,13 @@ import numpy as np
 from benchmarks import noise
 from benchmarks.families import outcome
 from benchmarks.noise import Floats
-from lab.nightly.history import RECENT
 from lab.nightly.screen import NEAR, TRIES, beyond
 from lab.scenario.nights import Policy
 from lab.stats.changes import find_steps, tonight
 from lab.stats.families import NIGHT_FAMILY, alone
 from lab.stats.interval import Looks
 from lab.stats.many import Flags, Words, drawn_orders, judge_many
+from lab.store.history import RECENT
 
 SEED = 20261129
 FIRST = 20

@@ -15,7 +15,7 @@ from lab.report.verdict.facts import again
 from lab.report.verdict.listed import NONE, change_of
 from lab.report.verdict.markdown import render_verdict_markdown
 from lab.report.verdict.tables import figures_table
-from lab.report.verdict.view import CellView
+from lab.report.verdict.view import CellView, View
 from lab.report.wording import number_of, on_device, quantity
 from lab.stats.sample import counted, value_of
 
@@ -68,7 +68,7 @@ def apart(base: str, new: str) -> None:
     _view(found, trials)
 
 
-def _view(found: data.Judged, trials: tuple[list[Trial], list[Trial]]) -> None:
+def _view(found: View, trials: tuple[list[Trial], list[Trial]]) -> None:
     """Draw a comparison from its question to its commands."""
     of = found.comparison
     in_turn = bool(of.looks_most) or bool(of.differs)
@@ -92,7 +92,7 @@ def _view(found: data.Judged, trials: tuple[list[Trial], list[Trial]]) -> None:
             st.markdown(f"{parts.badge(word)} {parts.said(each.sentence)}")
         if found.measured:
             _pictures(found, trials, in_turn=in_turn)
-        _figures(found)
+            _figures(found)
     for words in found.beside:
         st.caption(parts.said(words))
     for words in found.invalid if in_turn else found.invalid[1:]:
@@ -105,7 +105,7 @@ def _view(found: data.Judged, trials: tuple[list[Trial], list[Trial]]) -> None:
     _how()
 
 
-def _pictures(found: data.Judged, trials: tuple[list[Trial], list[Trial]], *, in_turn: bool) -> None:
+def _pictures(found: View, trials: tuple[list[Trial], list[Trial]], *, in_turn: bool) -> None:
     """Draw the change of all cells, then the trials of one."""
     effects = [_effect(each, found.metric, in_turn=in_turn) for each in found.cells if each.found.change]
     if effects:
@@ -169,7 +169,7 @@ def _lost(trials: Sequence[Trial], side: int, each: CellView, metric: Metric) ->
     return [(side, value) for value in values if value is not None]
 
 
-def _figures(found: data.Judged) -> None:
+def _figures(found: View) -> None:
     """Draw the figures of both sides beside each other, each with its own interval."""
     figures = figures_table(found)
     heads = [head.text for head in figures.heads]
@@ -187,7 +187,7 @@ def _line(text: str) -> str:
     return f"{figure} ({below})" if below else figure
 
 
-def _differs(found: data.Judged) -> None:
+def _differs(found: View) -> None:
     """Draw the facts in which the contexts differ, and only these."""
     st.subheader("What differs in their contexts", anchor=False)
     facts = found.baseline.context.differs_from(found.candidate.context)
@@ -204,7 +204,7 @@ def _differs(found: data.Judged) -> None:
     )
 
 
-def _runs(found: data.Judged) -> None:
+def _runs(found: View) -> None:
     """Draw when each side was measured, with the way to its run."""
     of = found.comparison
     if of.looks_most:
@@ -216,7 +216,7 @@ def _runs(found: data.Judged) -> None:
                        icon=":material/science:", id=run.id)  # fmt: skip
 
 
-def _take_away(found: data.Judged) -> None:
+def _take_away(found: View) -> None:
     of = found.comparison
     anew = again(of, found.baseline, found.candidate)
     lines = [anew, f"{anew} --all-pairs"]

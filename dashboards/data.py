@@ -21,16 +21,28 @@ import streamlit as st
 from lab.compare.newest import newest_that_judged
 from lab.device import health, roster
 from lab.device.adb.server import Server
+from lab.device.addresses import addresses
 from lab.device.care.restore import changed_elsewhere
 from lab.device.health import Health
 from lab.device.roster import Entry
 from lab.errors import LabError, RunError, StoreError
 from lab.identifiers import now_utc, person
-from lab.nightly import history
-from lab.nightly.history import KEPT, Past
 from lab.nightly.incidents import MAKES_SENSE, Act
 from lab.nightly.incidents import act as save_act
-from lab.records import Answer, Comparison, Incident, Night, Run, SelfCheck, Series, State, Trial, Value
+from lab.records import (
+    Answer,
+    Comparison,
+    Incident,
+    Night,
+    Run,
+    SelfCheck,
+    Series,
+    Spread,
+    State,
+    Tally,
+    Trial,
+    Value,
+)
 from lab.records.explanation import Explanation
 from lab.report.answer.percentiles import Row
 from lab.report.answer.percentiles import percentiles as percentiles_of
@@ -53,9 +65,10 @@ from lab.report.trust import Trust, trust_of
 from lab.report.verdict.saved import beside_of, verdict_of
 from lab.report.verdict.view import View as Judged
 from lab.scenario.load import heading_of
-from lab.store import Store, glance
+from lab.store import Store, glance, history
 from lab.store.attached import Attached, attached, content, tail
-from lab.store.counts import Spread, Tally
+from lab.store.history import KEPT
+from lab.store.history import Past as Past  # noqa: PLC0414 - handed on
 from lab.store.kinds import NightRow as NightRow  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunGroup as RunGroup  # noqa: PLC0414 - handed on
 from lab.store.kinds import RunRow as RunRow  # noqa: PLC0414 - handed on
@@ -183,15 +196,19 @@ def past_with(series: Series) -> Past | None:
 
 
 def writer() -> str:
-    """Return the name under which this session may act on incidents; empty for one that may not.
+    """Return the name under which this session may act on incidents; empty for one that may not."""
+    return writer_of(st.user.to_dict(), os.environ.get(WRITERS, "everyone"))
 
-    Who is logged in has their e-mail address as name, if its provider has verified it; anybody else that of the
-    server's process. `POCKETLAB_WRITERS` says who may: everyone, nobody, or addresses with commas.
+
+def writer_of(user: Mapping[str, object], writers: str) -> str:
+    """Return the name under which a user may act: of writers that are everyone, nobody, or addresses with commas.
+
+    Who is logged in has their e-mail address as name, unless its provider says that it is not verified; anybody
+    else that of the server's process.
     """
-    email = str(st.user.get("email") or "") if st.user.get("is_logged_in") else ""
-    email = "" if st.user.get("email_verified") is False else email
-    writers = os.environ.get(WRITERS, "everyone").strip()
-    if writers == "everyone":
+    known = user.get("is_logged_in") is True and user.get("email_verified") is not False
+    email = str(user.get("email") or "") if known else ""
+    if writers.strip() == "everyone":
         return email or person()
     listed = {each.strip().lower() for each in writers.split(",")} - {"nobody", ""}
     return email if email.lower() in listed else ""
@@ -220,6 +237,18 @@ def act(text: str, state: Act, *, note: str, owner: str, seen: int) -> Incident:
 
 
 # --- scenarios -------------------------------------------------------------------------------------
+
+
+@kept(1)
+def run_groups(store: Store) -> list[RunGroup]:
+    """Return what was measured: a group for each scenario, device and line of builds."""
+    return store.run_groups()
+
+
+@kept(8)
+def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
+    """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
+    return store.run_rows(limit, **dict(wanted))
 
 
 @kept(8)
@@ -308,11 +337,29 @@ def selfchecks(store: Store) -> list[SelfCheck]:
 
 
 @kept(16)
-def tallies(store: Store, since: str, until: str | None = None) -> list[Tally]:
+def _tallies(store: Store, since: str, until: str | None) -> list[Tally]:
+    return store.tallies(since, until)
+
+
+@kept(8)
+def _spreads(store: Store, since: str, device: str | None) -> list[Spread]:
+    return own_metric(store.spreads(since, device), metrics())
+
+
+def tallies(since: str, until: str | None = None) -> list[Tally]:
     """Return how many trials counted, or why not, of the runs that began in a time; none if the index fails."""
+    return _or_none(lambda: _tallies(since, until))
+
+
+def spreads(days: int, device: str | None = None) -> list[Spread]:
+    """Return the spread between trials in the last days, of each scenario's metric; none if the index fails."""
+    return _or_none(lambda: _spreads(days_back(days), device))
+
+
+def _or_none(count: Callable[[], list[Found]]) -> list[Found]:
     try:
-        return store.tallies(since, until)
-    except StoreError as error:
+        return count()
+    except StoreError as error:  # what failed is not kept: the index may answer the next time
         log.warning("%s", error)
         return []
 
@@ -331,6 +378,7 @@ def rack() -> tuple[Standing, ...]:
     return rack_of(
         night(finished.id) if finished else None,
         newest_runs(),
+        devices={each.device for each in run_groups()},
         checks=selfchecks(),
         book=health_book()[0],
         spreads=spreads(RACK_DAYS),
@@ -389,16 +437,6 @@ def readings(store: Store) -> dict[str, Reading]:
 def runs_of(store: Store, device: str, most: int) -> list[RunRow]:
     """Return the newest runs of a device, newest first."""
     return store.run_rows(most, device=device)
-
-
-@kept(8)
-def spreads(store: Store, days: int, device: str | None = None) -> list[Spread]:
-    """Return the spread between trials in the last days, of each scenario's metric; none if the index fails."""
-    try:
-        return own_metric(store.spreads(days_back(days), device), metrics())
-    except StoreError as error:
-        log.warning("%s", error)
-        return []
 
 
 def index_failure() -> str:
@@ -490,6 +528,11 @@ def noises(store: Store) -> list[Noise]:
     return noises_of((_nights(whole, each, COUNTED_DAYS) for each in whole.series), comparisons())
 
 
+def remembered() -> list[str]:
+    """Return the addresses of phones that the lab connects to whenever it looks; none if their file is damaged."""
+    return addresses(root())
+
+
 def look() -> tuple[list[Entry], list[str]]:
     """Look at the attached devices as `lab devices` does, and at what a lab left changed on others.
 
@@ -514,19 +557,7 @@ def run(store: Store, text: str) -> Run:
     return store.run(text)
 
 
-@kept(8)
-def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
-    """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
-    return store.run_rows(limit, **dict(wanted))
-
-
-@kept(1)
-def run_groups(store: Store) -> list[RunGroup]:
-    """Return which scenario was measured on which device, with which line of builds."""
-    return store.run_groups()
-
-
-@kept(8)
+@kept(4)
 def explanation(store: Store, run_id: str) -> Explanation:
     """Return why the trials of a run counted or not, as it was kept or computed now."""
     return kept_explanation(store.root, run_id) or explained(store, store.run(run_id))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboards import data, parts
-from lab.nightly.history import Past
 from lab.records import Series
 from lab.report.series.points import Point, metric_of, said_of
 
@@ -15,7 +14,7 @@ AT = " @ "
 """Stands between the series and the place of a point in a link."""
 
 
-def locked(past: Past, suite: str, points_of: Callable[[Past, Series], tuple[Point, ...]]) -> None:
+def locked(past: data.Past, suite: str, points_of: Callable[[data.Past, Series], tuple[Point, ...]]) -> None:
     """Draw the point that is locked in the link: its figure, what it is against, and where it leads."""
     name, _, at = st.query_params.get("point", "").rpartition(AT)
     if not name:
@@ -45,9 +44,9 @@ def locked(past: Past, suite: str, points_of: Callable[[Past, Series], tuple[Poi
             else:
                 st.caption("The run of this figure is not in the data root.")
             parts.link("morning", f"Night of {point.date}", icon=":material/wb_twilight:", night=point.date)
-            for each in data.incidents():
-                if any(member.series == series for member in each.members):
-                    parts.link("incident", f"Incident of {each.night}", icon=":material/report:", id=each.id)
+            for incident in data.incidents():
+                if any(member.series == series for member in incident.members):
+                    parts.link("incident", f"Incident {incident.night}", icon=":material/report:", id=incident.id)
             st.button("Unlock", icon=":material/lock_open:", on_click=_forget, args=("point",))
     _ends()
 

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
+from lab.records import Series
 from lab.report.signs import SIGNS
 from lab.report.wording import escape, plain
 
@@ -113,8 +114,8 @@ def table(
 ) -> None:
     """Draw rows as a table that sorts, searches and downloads; a row leads somewhere if `to` says where.
 
-    `to` is a page of views/, the parameter of its link, and its value for each row (empty: it leads nowhere). A row
-    that sets several parameters has them as a mapping.
+    `to` is a page of views/, the parameter of its link, and its value for each row (empty: it leads nowhere).
+    A row that sets several parameters has them as a mapping.
     `columns` are Streamlit's column configurations.
     """
     shown: dict[str, Any] = {
@@ -139,6 +140,17 @@ def table(
 def link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:
     """Draw a link to a page of views/, with what it shall show."""
     st.page_link(f"views/{page}.py", label=label, icon=icon, query_params=query)
+
+
+def explored(series: Series) -> dict[str, str]:
+    """Return the parameters by which Explore shows a series alone."""
+    return {
+        "scenario": series.scenario,
+        "cells": series.cell,
+        "metrics": series.metric,
+        "lines": series.line,
+        "devices": series.device,
+    }
 
 
 def chart(option: Mapping[str, Any], *, alt: str, height: int = 320, key: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -78,6 +78,7 @@ def _row(line: Line, figure: str, factor: float) -> parts.Row:
 def one_trial(found: Explanation) -> None:
     """Draw the trial that is chosen: in the URL, in the table or in the chart; else the first that counts."""
     numbers = [str(line.number) for line in found.lines]
+    _forget_other(found.run.id)
     asked = st.query_params.get("trial")
     if asked is not None and asked not in numbers and "trial" not in st.session_state:
         known = f"it has {numbers[0]} to {numbers[-1]}"
@@ -105,12 +106,14 @@ def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
     if not names and not seen.found:
         return
     first = names.index(found.metric.name) if found.metric.name in names else 0
-    name = st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
+    name = (
+        st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
+    )
     chart, bands = of_iterations(line.evidence.trial, seen.found, name or found.metric.name)
     shown = drawn(chart)
     alt = f"trial {line.number}: {line.state}"
     parts.chart(strips(shown, axis="iteration", bands=bands, whole=True), alt=alt, height=height_of(shown))
-    st.caption(parts.text(f"{line.state}. Rings do not count: warm-up, or not steady yet."))
+    st.caption(parts.text(f"{line.state}. Rings do not count: warm-up, not steady yet, or of an invalid trial."))
 
 
 def _phases(found: Explanation, line: Line, seen: Iterations) -> None:
@@ -118,26 +121,44 @@ def _phases(found: Explanation, line: Line, seen: Iterations) -> None:
     if not numbers:
         return
     st.markdown("**Phases of one iteration**")
-    usual = typical(seen.found, line.evidence.trial.first_steady)
-    text = st.selectbox(
-        "Iteration",
-        [str(number) for number in numbers],
-        index=numbers.index(usual) if usual in numbers else 0,
+    _keep_iteration(f"{found.run.id} {line.number}", numbers)
+    chosen = st.number_input(
+        f"Iteration, {numbers[0]} to {numbers[-1]}",
+        min_value=numbers[0],
+        max_value=numbers[-1],
+        value=typical(seen.found, line.evidence.trial.first_steady),
+        step=1,
         key="iteration",
         bind="query-params",
         width=200,
         help="The one of middle length, unless you choose another.",
     )
-    spans = data.spans(found.run.id, line.number, int(text))
+    spans = data.spans(found.run.id, line.number, int(chosen or 0))
     if not spans:
         st.markdown("This iteration has no span.")
         return
     own = phases_of(spans)
     longest = max(own, key=lambda phase: phase.seconds, default=None)
     told = f", the longest is {longest.stage} with {quantity(longest.seconds, 's')}" if longest else ""
-    alt = f"iteration {text}: {number_of(len(spans), 'span')} on {number_of(len(own), 'stage')}{told}"
+    alt = f"iteration {chosen}: {number_of(len(spans), 'span')} on {number_of(len(own), 'stage')}{told}"
     parts.chart(phases(spans), alt=alt, height=phases_height(spans))
     _stages(spans, alt)
+
+
+def _forget_other(run_id: str) -> None:
+    """Forget which trial and metric were chosen of another run."""
+    before, st.session_state["trial of"] = st.session_state.get("trial of", run_id), run_id
+    if before != run_id:
+        for key in ("trial", "metric"):
+            st.session_state.pop(key, None)
+
+
+def _keep_iteration(of: str, numbers: Sequence[int]) -> None:
+    """Forget the iteration that was chosen of another trial, and one that this trial does not have."""
+    before, st.session_state["iteration of"] = st.session_state.get("iteration of", of), of
+    chosen = st.session_state.get("iteration")
+    if chosen is not None and (before != of or not numbers[0] <= chosen <= numbers[-1]):
+        del st.session_state["iteration"]
 
 
 def _stages(spans: tuple[Span, ...], alt: str) -> None:
@@ -196,7 +217,11 @@ def _device(line: Line, seen: Iterations) -> None:
 
 def _facts(found: Explanation, line: Line) -> None:
     trial = line.evidence.trial
-    flags = [f"flag {flag}: {FLAGS.get(flag, 'unknown to this version')}" for flag in trial.flags]
+    flags = [
+        f"flag {flag}: {FLAGS.get(flag, 'unknown to this version')}"
+        for flag in trial.flags
+        if FLAGS.get(flag) not in line.remarks
+    ]
     told, device = st.columns(2)
     for column, title, facts in (
         (told, "The trial", [*trial_facts(found, line), *flags]),
@@ -208,7 +233,7 @@ def _facts(found: Explanation, line: Line) -> None:
     if checks:
         st.markdown("**What was checked**")
         parts.table(
-            [{"check": words, "figure": value} for words, value in checks],
+            [{"figure": value, "check": words} for words, value in checks],
             alt=f"the checks of trial {line.number}",
             key="checks",
         )
@@ -249,7 +274,7 @@ def _trace(run_id: str, number: int, sizes: Mapping[str, int]) -> None:
     if not size:
         return
     chosen = st.session_state.get("iteration")
-    one = int(chosen) if size > TRACE_BYTES and chosen else None
+    one = int(chosen) if size > TRACE_BYTES and chosen is not None else None
     st.download_button(
         "Trace for ui.perfetto.dev" + (f", iteration {one}" if one is not None else ""),
         partial(data.trace, run_id, number, one),

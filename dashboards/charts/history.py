@@ -103,7 +103,7 @@ def drawn(lines: Sequence[Line]) -> list[list[int]]:
 def _brush() -> Option:
     return {
         "brush": {"toolbox": ["lineX", "clear"], "xAxisIndex": 0},
-        "toolbox": {"top": 0, "right": 8, "itemSize": 14},
+        "toolbox": {"top": 28, "right": 8, "itemSize": 14},
     }
 
 
@@ -172,7 +172,7 @@ def _level(level: tuple[str, float, float], dates: Sequence[str], factor: float)
 def _band(band: tuple[float, float], factor: float) -> Option:
     low, high = (round(end * factor, 6) for end in band)
     return _beside(
-        "usual",
+        "band",
         markArea={
             "silent": True,
             "itemStyle": {"color": "rgba(128,128,128,0.15)"},

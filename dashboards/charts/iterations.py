@@ -22,7 +22,7 @@ def of_iterations(trial: Trial, seen: Sequence[Iteration], name: str) -> tuple[l
     samples = trial.samples.get(name, ())
     numbers = measured if len(measured) == len(samples) else [len(warm) + i for i in range(len(samples))]
     metric = METRICS.get(name, Metric(name, name, "", "lower"))
-    unsteady = trial.state == "unsteady"
+    unsteady = trial.state == "unsteady" or not trial.valid
     strips = []
     if samples:
         points = [

@@ -21,7 +21,7 @@ def pairs(found: Sequence[Pair], metric: Metric, names: tuple[str, str], sensor:
     """
     factor, unit = scaled([value for pair in found for value in (pair.good, pair.bad)], metric.unit)
     numbers = [str(pair.number) for pair in found]
-    values = [(_rounded(pair.good * factor), _rounded(pair.bad * factor)) for pair in found]
+    values = [(round(pair.good * factor, 6), round(pair.bad * factor, 6)) for pair in found]
     words = [_words(pair, metric, names, sensor) for pair in found]
     series = _side_by_side(names, numbers, values, words, grid=0)
     grids: list[Option] = [{"left": 16, "right": 24, "top": 64, "bottom": 16, "outerBoundsMode": "same"}]
@@ -31,7 +31,7 @@ def pairs(found: Sequence[Pair], metric: Metric, names: tuple[str, str], sensor:
         grids[0] |= {"bottom": "42%"}
         grids.append({"left": 16, "right": 24, "top": "70%", "bottom": 16, "outerBoundsMode": "same"})
         x_axes.append(_x(numbers, 1))
-        y_axes.append(y_axis(f"{sensor} at the start (°C)", gridIndex=1))
+        y_axes.append(y_axis(f"{sensor} at the start (°C)", gridIndex=1, splitNumber=3))
         series += _side_by_side(names, numbers, [pair.celsius for pair in found], words, grid=1)
     return frame(
         grid=grids,
@@ -118,7 +118,3 @@ def _words(pair: Pair, metric: Metric, names: tuple[str, str], sensor: str) -> s
         told = ["unknown" if each is None else f"{each:.1f} °C" for each in pair.celsius]
         lines.append(f"{sensor} at the start: {told[0]}, {told[1]}")
     return "\n".join(lines)
-
-
-def _rounded(value: float) -> float:
-    return round(value, 6)

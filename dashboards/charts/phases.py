@@ -42,6 +42,9 @@ STAGES: Mapping[str, str] = {
 ROLES = {"user": 0, "cpu": 1, "npu": 2}
 """Tracks from top to bottom: the user's wait, the paper's two units, then any other."""
 
+MOST_TRACKS = 24
+"""From this many tracks on they become narrower: a judgement."""
+
 TRACK, HEAD, FOOT = 44, 40, 48
 """Pixels of a track, above the first and below the last."""
 
@@ -53,8 +56,14 @@ def phases(spans: Sequence[Span], most: int = MOST_POINTS) -> Option:
     factor, unit = scaled([span.start_s + span.duration_s for span in spans], "s")
     stages = list(dict.fromkeys(span.stage for span in shown))
     return frame(
-        grid={"left": 120, "right": 24, "top": HEAD, "bottom": FOOT},
-        legend={"data": stages, "top": 0, "left": 0, "type": "scroll", "selectedMode": False},
+        grid={"left": 16, "right": 24, "top": HEAD, "bottom": FOOT, "outerBoundsMode": "same"},
+        legend={
+            "data": [plain(stage) for stage in stages],
+            "top": 0,
+            "left": 0,
+            "type": "scroll",
+            "selectedMode": False,
+        },
         xAxis={
             "type": "value",
             "name": unit,
@@ -80,17 +89,18 @@ def tracks_of(spans: Sequence[Span]) -> list[str]:
 
 def height_of(spans: Sequence[Span]) -> int:
     """Return the height of the chart in pixels."""
-    return HEAD + TRACK * len(tracks_of(spans)) + FOOT
+    return HEAD + TRACK * min(MOST_TRACKS, len(tracks_of(spans))) + FOOT
 
 
 def merged(spans: Sequence[Span], most: int) -> list[Span]:
-    """Return at most about `most` spans: neighbours on a track with one stage are joined, the shortest first."""
+    """Return at most `most` spans: neighbours on a track with one stage are joined, the shortest first."""
     shown = sorted(spans, key=lambda span: span.start_s)
     extent = max((span.start_s + span.duration_s for span in shown), default=0.0)
     shortest = extent / most
-    while len(shown) > most:
+    while len(shown) > most and shortest < 4 * extent:
         shown, shortest = _joined(shown, shortest), 2 * shortest
-    return shown
+    longest = sorted(shown, key=lambda span: -span.duration_s)[:most]
+    return sorted(longest, key=lambda span: span.start_s)
 
 
 def _joined(spans: Sequence[Span], shortest: float) -> list[Span]:
@@ -120,7 +130,7 @@ def _series(stage: str, spans: Sequence[Span], tracks: Sequence[str], factor: fl
     colour = STAGES.get(stage, GREY)
     return {
         "type": "line",
-        "name": stage,
+        "name": plain(stage),
         "color": colour,
         "symbol": "roundRect",
         "yAxisIndex": 1,

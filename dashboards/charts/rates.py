@@ -6,20 +6,23 @@ from collections.abc import Sequence
 
 from dashboards.charts.style import GREY, PALETTE, Option, frame, y_axis
 from lab.compare.tally import tally
-from lab.records import SelfCheck
+from lab.records import SelfCheck, Tally
 from lab.report.selfcheck import lower
 from lab.report.wording import stated
 from lab.stats.resample import WELL_FOUND, at_least
-from lab.store.counts import Tally
 
 MOST_DEVICES = 12
 """Most devices that a chart of lost trials shows: those that lost most. A judgement; the table has all."""
+
+BESIDE = 0.1
+"""Percent by which the live share of a device stands beside that of the device before it: both are seen."""
 
 
 def recall(checks: Sequence[SelfCheck]) -> Option:
     """Return the share of slow-downs found by size, a device a colour: resampled as a line, live as diamonds.
 
     A live share has a bar down to its exact lower 95 % bound; the bounds of resampled shares stand in their words.
+    Live shares of several devices stand a little beside each other; their words have the exact slow-down.
     """
     series: list[Option] = []
     for place, each in enumerate(checks):
@@ -29,7 +32,7 @@ def recall(checks: Sequence[SelfCheck]) -> Option:
             series.append(_shares(f"{each.device}, resampled", drawn, colour, live=False))
         if count.slowed:
             points = [(each.inject.slow_down, count.found, count.slowed)]
-            series.append(_shares(f"{each.device}, live", points, colour, live=True))
+            series.append(_shares(f"{each.device}, live", points, colour, live=True, beside=BESIDE * place))
     return frame(
         grid={"left": 16, "right": 24, "top": 64, "bottom": 32, "outerBoundsMode": "same"},
         tooltip={"trigger": "item", "confine": True, "formatter": "{b}", "extraCssText": "white-space: pre-line"},
@@ -86,7 +89,9 @@ def lost_height(tallies: Sequence[Tally]) -> int:
     return 110 + 26 * min(MOST_DEVICES, len({each.device for each in tallies if each.reason}))
 
 
-def _shares(name: str, found: Sequence[tuple[float, int, int]], colour: str, *, live: bool) -> Option:
+def _shares(
+    name: str, found: Sequence[tuple[float, int, int]], colour: str, *, live: bool, beside: float = 0.0
+) -> Option:
     """Return shares k of n at their slow-downs as a series."""
     places = [(round(100 * (slow_down - 1), 3), k, n) for slow_down, k, n in found]
     series: Option = {
@@ -96,7 +101,10 @@ def _shares(name: str, found: Sequence[tuple[float, int, int]], colour: str, *, 
         "symbolSize": 14 if live else 7,
         "itemStyle": {"color": colour},
         "data": [
-            {"value": [x, round(100 * k / n, 2)], "name": f"{name}\n{stated(x / 100)} slower: {lower(k, n)}"}
+            {
+                "value": [x + beside, round(100 * k / n, 2)],
+                "name": f"{name}\n{stated(x / 100)} slower: {lower(k, n)}",
+            }
             for x, k, n in places
         ],
     }
@@ -107,7 +115,10 @@ def _shares(name: str, found: Sequence[tuple[float, int, int]], colour: str, *, 
             "label": {"show": False},
             "lineStyle": {"color": colour, "type": "solid", "width": 3, "opacity": 0.5},
             "data": [
-                [{"coord": [x, round(100 * at_least(k, n), 2)]}, {"coord": [x, round(100 * k / n, 2)]}]
+                [
+                    {"coord": [x + beside, round(100 * at_least(k, n), 2)]},
+                    {"coord": [x + beside, round(100 * k / n, 2)]},
+                ]
                 for x, k, n in places
             ],
         }
@@ -124,7 +135,7 @@ def _wanted() -> Option:
             "symbol": "none",
             "silent": True,
             "lineStyle": {"type": "dashed", "color": GREY},
-            "label": {"formatter": f"{100 * WELL_FOUND:.0f} %", "position": "insideEndTop"},
+            "label": {"formatter": f"{100 * WELL_FOUND:.0f} %", "position": "insideStartTop"},
             "data": [{"yAxis": 100 * WELL_FOUND}],
         },
     }

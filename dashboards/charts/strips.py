@@ -15,6 +15,9 @@ STRIP, GAP, TITLE, LEGEND, FOOT = 130, 44, 30, 34, 44
 ENDS = {"showMinLabel": False, "showMaxLabel": False}
 """The ends of an axis are no round numbers: they have no label."""
 
+LEGIBLE = 0.08
+"""The share of the axis from which a band has room for its name, on a phone's screen too: a judgement."""
+
 BANDS = ("rgba(127,127,127,0.16)", "rgba(127,127,127,0.06)")
 """Colours of bands, one after the other."""
 
@@ -67,8 +70,11 @@ def strips(found: Sequence[Strip], *, axis: str, bands: Sequence[Band] = (), who
     `axis` names what they share; it counts in `whole` numbers or not.
     """
     low, high = _extent(found, bands)
+    marked = [
+        band if band.end - band.begin >= LEGIBLE * (high - low) else replace(band, name="") for band in bands
+    ]
     series = [
-        _series(trace, place, _edge(strip), bands if number == 0 else ())
+        _series(trace, place, _edge(strip), marked if number == 0 else ())
         for place, strip in enumerate(found)
         for number, trace in enumerate(strip.traces)
     ]
@@ -158,7 +164,7 @@ def _series(trace: Trace, place: int, edge: float, bands: Sequence[Band]) -> Opt
         "yAxisIndex": place,
         "color": trace.colour,
         "symbolSize": 4 if trace.joined else 8,
-        "data": [_datum(point, edge) for point in trace.points],
+        "data": [_datum(point, edge, trace.colour) for point in trace.points],
         **({"lineStyle": {"width": 1.5}, "symbol": "circle"} if trace.joined else {}),
         **({"selectedMode": "single", "cursor": "pointer"} if trace.picked else {"cursor": "default"}),
     }
@@ -177,12 +183,13 @@ def _series(trace: Trace, place: int, edge: float, bands: Sequence[Band]) -> Opt
     return found
 
 
-def _datum(point: Point, edge: float) -> Option:
-    found: Option = {"name": point.words, "value": [point.at, edge if point.value is None else point.value]}
+def _datum(point: Point, edge: float, colour: str) -> Option:
+    value = edge if point.value is None else float(f"{point.value:.6g}")  # 99.99999999999999 is a tick of its own
+    found: Option = {"name": point.words, "value": [point.at, value]}
     if point.value is None:
         found["symbol"] = "triangle"
     elif point.hollow:
-        found["symbol"] = "emptyCircle"
+        found["itemStyle"] = {"color": "transparent", "borderColor": colour, "borderWidth": 2}
     return found
 
 

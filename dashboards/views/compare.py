@@ -15,14 +15,19 @@ def compare() -> None:
     """Draw the comparison of the link, two runs side by side, or the list of comparisons."""
     asked = st.query_params.get("id", "")
     base, new = st.query_params.get("base", ""), st.query_params.get("new", "")
+    if asked or (base and new):
+        st.button("All comparisons", icon=":material/arrow_back:", on_click=_back)
     if asked:
-        parts.link("compare", "All comparisons", icon=":material/arrow_back:")
         comparison.judged(asked)
     elif base and new:
-        parts.link("compare", "All comparisons", icon=":material/arrow_back:")
         comparison.apart(base, new)
     else:
         _list(base or new)
+
+
+def _back() -> None:
+    for name in ("id", "base", "new"):
+        st.query_params.pop(name, None)
 
 
 def _list(one: str) -> None:
@@ -62,7 +67,7 @@ def _filtered(found: Sequence[Listed]) -> list[Listed]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         verdicts = st.multiselect(
             "Verdicts", sorted({each.verdict for each in found}), key="verdicts", bind="query-params",
-            format_func=parts.signed, placeholder="all", width=190,
+            placeholder="all", width=190,
         )  # fmt: skip
         picked = {
             name: st.multiselect(

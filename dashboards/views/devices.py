@@ -100,7 +100,9 @@ def _row(found: Standing, today: str) -> parts.Row:
 
 def _attached() -> None:
     st.subheader("Attached now", anchor=False)
-    st.caption("The store knows neither free space nor leases: they are on the devices.")
+    known = listing(data.remembered())
+    also = f" Phones that are reached over the network: {known}." if known else ""
+    st.caption(parts.said(f"The store knows neither free space nor leases: they are on the devices.{also}"))
     if not st.button("Look at attached devices now", icon=":material/usb:", help="as `lab devices` does"):
         return
     try:
@@ -191,6 +193,7 @@ def _reference(name: str, series: Sequence[Nights]) -> None:
     changes = [(date, f"{fact}: {after}") for date, fact, _, after in changes_of([chosen])]
     line = Line(name, chosen.kind, chosen.dates, chosen.values, chosen.builds)
     parts.chart(history([line], chosen.metric, marks=changes), alt=words, height=340)
+    parts.link("explore", "Open in Explore", icon=":material/show_chart:", **parts.explored(chosen.series))
     same = [each for each in data.nights_of(series=data.cell_name(chosen.series)) if each.kind == chosen.kind]
     levels = {each.series.device: level for each in same if (level := level_of(each))}
     st.subheader(f"Do devices of its kind agree? ({parts.text(chosen.kind)})", anchor=False)

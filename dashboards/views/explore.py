@@ -13,7 +13,6 @@ from dashboards.charts.history import Line, drawn, history, in_order
 from dashboards.charts.scatter import scatter
 from dashboards.locked import AT, locked
 from lab.errors import LabError
-from lab.nightly.history import Past
 from lab.records import Series
 from lab.report.markdown import draw
 from lab.report.series.choice import Asked, fitting, mattering
@@ -80,7 +79,7 @@ def explore() -> None:
     _how()
 
 
-def _chosen(past: Past, suite: str) -> list[Series]:
+def _chosen(past: data.Past, suite: str) -> list[Series]:
     """Return the series that fit the pickers, those that matter first where that is asked."""
     series = list(past.series)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -131,7 +130,7 @@ def _ranged(points: Mapping[Series, tuple[Point, ...]]) -> dict[Series, tuple[Po
     return {series: tuple(each for each in own if each.at in kept) for series, own in points.items()}
 
 
-def _marks(past: Past, shown: Sequence[Series], axis: str, told: Sequence[str]) -> list[Happened]:
+def _marks(past: data.Past, shown: Sequence[Series], axis: str, told: Sequence[str]) -> list[Happened]:
     """Return what happened, of what is asked to be told."""
     if axis == "builds":
         return incident_builds(data.incidents(), shown) if "incidents" in told else []

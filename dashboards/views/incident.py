@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import streamlit as st
 
@@ -11,10 +10,12 @@ from dashboards import data, parts
 from dashboards.charts.history import Line, history
 from dashboards.charts.pairs import height_of, pairs, worse
 from lab.errors import LabError
-from lab.records import Incident, Series, Stage
+from lab.records import Incident, Stage
 from lab.report.incident.confirmed import Confirmed
 from lab.report.incident.view import View, age_words
 from lab.report.night.said import change_words, from_to
+from lab.report.series.events import context_events, incident_events
+from lab.report.series.points import by_nights, kind_of
 from lab.report.wording import capital, number_of, plain
 from lab.trial.metrics import METRICS
 
@@ -121,12 +122,19 @@ def _history(view: View, each: Confirmed) -> None:
         st.info("No night of this data root has figures of this series.", icon=":material/inbox:")
         return
     usual, found = each.member.usual, view.incident
-    line = _line(past, series)
-    marks = [*_changes(past, series), *_states(found)]
+    points = by_nights(past, series)
+    line = Line(
+        plain(series.device),
+        kind_of(points),
+        past.dates,
+        tuple(point.value for point in points),
+        tuple(plain(point.build.name) if point.build else "" for point in points),
+    )
+    happened = [*context_events(past, [series]), *incident_events([found], [series])]
     option = history(
         [line],
         each.member.metric,
-        marks=[(date, words) for date, words in marks if date in past.dates],
+        marks=[(event.at, plain(event.words)) for event in happened if event.at in past.dates],
         level=(found.began, usual, usual * change.estimate) if found.began in past.dates else None,
         band=(usual * change.low, usual * change.high) if change.low and change.high else None,
     )
@@ -135,36 +143,6 @@ def _history(view: View, each: Confirmed) -> None:
         "Dashed: the usual level before the step, and that level times the change that the pairs confirmed; "
         "shaded: the interval of this change. Dotted: what else happened."
     )
-
-
-def _line(past: data.Past, series: Series) -> Line:
-    """Return the figures of a series with their builds."""
-    found = past.series[series]
-    builds = [past.builds[at].name if at >= 0 else "" for at in found.builds.tolist()]
-    contexts = [past.contexts[at] for at in found.contexts.tolist() if at >= 0]
-    kind = contexts[-1].get("device kind", "unknown") if contexts else "unknown"
-    return Line(plain(series.device), kind, past.dates, tuple(found.values.tolist()), tuple(map(plain, builds)))
-
-
-def _changes(past: data.Past, series: Series) -> list[tuple[str, str]]:
-    """Return the nights in which facts of the context changed, and which."""
-    at = past.series[series].contexts.tolist()
-    known = [(date, past.contexts[code]) for date, code in zip(past.dates, at, strict=True) if code >= 0]
-    found = []
-    for (_, before), (date, now) in pairwise(known):
-        facts = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-        if facts:
-            found.append((date, plain(f"{' and '.join(facts)} changed")))
-    return found
-
-
-def _states(found: Incident) -> list[tuple[str, str]]:
-    """Return the dates at which the state of the incident changed."""
-    first = [(found.events[0].night, f"incident {found.events[0].state}")] if found.events else []
-    turns = [
-        (now.night, f"incident {now.state}") for last, now in pairwise(found.events) if now.state != last.state
-    ]
-    return first + turns
 
 
 def _pairs(view: View, each: Confirmed) -> None:

@@ -50,6 +50,7 @@ def incidents() -> None:
             "worst by": st.column_config.TextColumn(
                 help="by how much the worst series got worse, with its interval"
             ),
+            "line": st.column_config.TextColumn(width=130),
             "worst": st.column_config.TextColumn(width=270),
             "nights": st.column_config.NumberColumn(help="nights in which its series were worse"),
         },

@@ -6,7 +6,6 @@ import streamlit as st
 
 from dashboards import data, parts
 from dashboards.charts.rates import lost, lost_height, recall
-from lab.records import Series
 from lab.report.quality import Noise, alert_days, alert_words, lost_rows, rates_of
 from lab.report.reasons import meaning_of
 from lab.report.selfcheck import upper
@@ -24,7 +23,7 @@ PERCENT = st.column_config.NumberColumn(format="%.2f %%")
 def quality() -> None:
     """Draw the page."""
     checks, nights = data.selfchecks(), data.night_sums(NIGHTS)
-    if not (checks or nights or data.newest_runs()):
+    if not (checks or nights or data.run_groups()):
         parts.empty("Nothing was measured yet, so nothing is known of the lab. Measure, and let it check itself:",
                     "make run-scenario", "make selfcheck DEVICE=host")  # fmt: skip
         return
@@ -96,7 +95,7 @@ def _noise() -> None:
         [_noise_row(each) for each in found],
         alt=f"noise of {number_of(len(found), 'series').removesuffix('s')}; select one to see its history",
         key="noise",
-        to=("explore", "", [_explored(each.found.series) for each in found]),
+        to=("explore", "", [parts.explored(each.found.series) for each in found]),
         columns={
             "night to night": st.column_config.NumberColumn(
                 format="%.2f %%", help="standard deviation of the log values, within a build and a context"
@@ -114,17 +113,6 @@ def _noise() -> None:
         f"The smallest change found is known for {known}: builds were compared on that cell of that device. "
         "Select one for its history."
     )
-
-
-def _explored(series: Series) -> dict[str, str]:
-    """Return the parameters by which Explore shows a series alone."""
-    return {
-        "scenario": series.scenario,
-        "cells": series.cell,
-        "metrics": series.metric,
-        "lines": series.line,
-        "devices": series.device,
-    }
 
 
 def _noise_row(each: Noise) -> parts.Row:

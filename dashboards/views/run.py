@@ -54,7 +54,7 @@ def run() -> None:
         ("Context", partial(_context, found)),
     ):
         with tabs[name]:
-            if tabs[name].open:
+            if tabs[name].open or name == "Trials":  # which keeps its trial in the link
                 draw()
 
 
@@ -129,33 +129,46 @@ def _head(found: Run) -> None:
     with st.container(horizontal=True):
         if found.comparison:
             parts.link("compare", "Its comparison", icon=":material/compare_arrows:", id=found.comparison)
-        if found.night and (date := _date(found.night)):
-            parts.link("morning", f"Its night, {date}", icon=":material/wb_twilight:", night=date)
-        parts.link("run", "All runs", icon=":material/list:")
+        if found.night and (night := _night(found.night)):
+            parts.link("morning", f"Its night, {night}", icon=":material/wb_twilight:", night=night)
+        # a link from this page to itself leaves the URL as it is
+        if st.button("Runs like this one", icon=":material/list:", type="tertiary"):
+            query = {"scenario": found.scenario, "device": found.device}
+            st.switch_page("views/run.py", query_params=query)
     _commands(found)
 
 
 def _duration(found: Run) -> str:
-    begun, ended = (datetime.fromisoformat(each) for each in (found.started_utc, found.ended_utc or ""))
-    return lasting((ended - begun).total_seconds())
+    try:
+        begun, ended = (datetime.fromisoformat(each) for each in (found.started_utc, found.ended_utc or ""))
+        return lasting((ended - begun).total_seconds())
+    except (ValueError, TypeError):  # no time, or one with a zone and one without
+        return "an unknown time"
 
 
-def _date(night: str) -> str:
-    return next((each.date for each in data.nights() if each.id == night), "")
+def _night(night_id: str) -> str:
+    """Return the name under which Morning shows a night; empty for one that is gone."""
+    nights = data.nights()
+    found = next((each for each in nights if each.id == night_id), None)
+    if found is None:
+        return ""
+    alone = sum(each.date == found.date for each in nights) == 1
+    return found.date if alone else f"{found.date} {found.suite}"
 
 
 def _commands(found: Run) -> None:
     short = found.id[:13]
     trial = st.query_params.get("trial", "")
     of_trial = f" --trial {trial}" if trial.isdecimal() else ""
-    parts.commands(
+    lines = [
         *_again(found),
         *_resume(found),
         f"lab show {short}",
         f"lab explain {short}{of_trial}",
         f"lab trace {short}{of_trial}",
         f"lab bundle {short}",
-    )
+    ]
+    parts.commands(*(f"{line} --data {shlex.quote(str(data.root()))}" for line in lines))
 
 
 def _again(found: Run) -> list[str]:

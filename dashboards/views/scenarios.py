@@ -51,6 +51,9 @@ MOST_RUNS = 500
 SPEED = ("decode_tokens_per_s", "prefill_tokens_per_s")
 """The speed that stands under a sweep of prefill times: that of the output if the run has it."""
 
+MOST_RUNS = 500
+"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
+
 
 def scenarios() -> None:
     """Draw the page."""

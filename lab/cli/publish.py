@@ -14,7 +14,7 @@ from lab.report.wording import number_of
 
 
 def publish(
-    out: Annotated[Path, typer.Option(help="The folder to write; a site that `lab publish` wrote is replaced.")],
+    out: Annotated[Path, typer.Option(help="The folder to write; a site that this command wrote is replaced.")],
     *,
     nights: Annotated[int, typer.Option(min=1, help="Most nights with a page, newest first.")] = 30,
     runs: Annotated[int, typer.Option(min=1, help="Most runs with a page, those that matter most first.")] = 500,

@@ -12,7 +12,6 @@ from lab.nightly.across import across
 from lab.nightly.alarm import confirms
 from lab.nightly.coverage import noisy
 from lab.nightly.figures import KIND
-from lab.nightly.history import past_of
 from lab.nightly.incidents import as_of, settled
 from lab.nightly.screen import Known, beyond, finding_of, screened
 from lab.nightly.suspect import Confirm, Confirmation, Measured, Suspect
@@ -21,6 +20,7 @@ from lab.records.telling import number_of, percent
 from lab.report.night.page import PICTURES
 from lab.scenario.nights import Policy
 from lab.store import Store
+from lab.store.history import past_of
 
 _OF_VERDICT: Mapping[str, Outcome] = {
     "regressed": "regressed",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.nightly.history import past_of
 from lab.nightly.incidents import as_of
 from lab.nightly.screen import Known, beyond, screened
 from lab.records import BuildAt, Finding, Night, Series
 from lab.scenario.nights import Policy
 from lab.store import Store
+from lab.store.history import past_of
 
 Screening = Callable[[Night, Policy], Sequence[Series]]
 """Return the series of a night that the screens pass on under a policy."""

@@ -10,7 +10,6 @@ from functools import partial
 
 import numpy as np
 
-from lab.nightly.history import RECENT, Past
 from lab.nightly.seen import Seen, break_of, builds_at, drawn, seen_of
 from lab.nightly.suspect import Suspect
 from lab.records import BuildAt, Finding, Incident, Member, Night, Outcome, Screen, Series, Value
@@ -18,6 +17,7 @@ from lab.records.telling import number_of, percent
 from lab.scenario.nights import Policy
 from lab.stats.changes import Step, Trend, Unusual, find_steps, find_trend, tonight
 from lab.stats.sample import Floats
+from lab.store.history import RECENT, Past
 
 LEAST_NIGHTS = 5
 """Fewest nights before a series is screened; with fewer, a new build is compared with the last one at once."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.nightly.history import History, Past
 from lab.records import OPEN, BuildAt, Incident, Member, Point, Value
 from lab.stats.sample import Floats
+from lab.store.history import History, Past
 
 DRAWN = 60
 """Nights of history that a report draws. A judgement."""

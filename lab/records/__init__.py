@@ -11,6 +11,7 @@ from lab.records.answer import (
     Window,
 )
 from lab.records.breakdown import ATTENTION, PRODUCTS, REST, UNPACKING, Breakdown, CellBreakdown
+from lab.records.counts import Spread, Tally
 from lab.records.night import (
     OPEN,
     OUTCOMES,
@@ -133,9 +134,11 @@ __all__ = [
     "Screen",
     "SelfCheck",
     "Series",
+    "Spread",
     "Stage",
     "State",
     "Sustained",
+    "Tally",
     "Trial",
     "Value",
     "Verdict",

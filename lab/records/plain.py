@@ -68,9 +68,7 @@ def _of(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     if origin is tuple:
-        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-        pairs = zip(kinds, [] if isinstance(value, str) else value, strict=True)
-        return tuple(_of(each, found) for each, found in pairs)
+        return _tuple_of(arguments, value)
     if origin is Mapping:
         return {_of(arguments[0], key): _of(arguments[1], each) for key, each in value.items()}
     if origin in (Union, UnionType) and NoneType in arguments:
@@ -80,6 +78,14 @@ def _of(kind: Any, value: Any) -> Any:
     if type(value) not in plain and not (type(value) is int and float in plain):  # a whole number is a float too
         raise TypeError(f"wanted {kind}, found {type(value).__name__}")
     return value
+
+
+def _tuple_of(arguments: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    if arguments == (float, Ellipsis) and {*map(type, value)} <= {float, int}:  # samples: a run may have a million
+        return tuple(value)
+    kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+    pairs = zip(kinds, [] if isinstance(value, str) else value, strict=True)
+    return tuple(_of(each, found) for each, found in pairs)
 
 
 @cache

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from lab.compare.tally import tally
-from lab.records import Comparison, Incident, Night, SelfCheck
+from lab.records import Comparison, Incident, Night, SelfCheck, Tally
 from lab.report.selfcheck import lower, upper
 from lab.report.steady import Level, Nights, level_of
 from lab.report.trust import days_between, labels_of, record_of
 from lab.report.wording import number_of, plain, stated
-from lab.store.counts import Tally
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,10 @@ def sum_of(night: Night) -> Sum:
 
 
 def rates_of(checks: Sequence[SelfCheck], incidents: Sequence[Incident], nights: Sequence[Sum]) -> list[Rate]:
-    """Return the lab's rates: of false verdicts, of slow-downs found, of labels, and of nights."""
-    return [*_verdicts(checks), *_labels(incidents), *_nights(nights)]
+    """Return the lab's rates: of false verdicts, slow-downs found, labels and nights; then of each device."""
+    devices = sorted({each.device for each in checks})
+    of_each = [rate for device in devices if len(devices) > 1 for rate in _verdicts(checks, device)]
+    return [*_verdicts(checks), *_labels(incidents), *_nights(nights), *of_each]
 
 
 def alert_days(incidents: Sequence[Incident], nights: Sequence[Sum]) -> dict[str, int]:
@@ -130,20 +131,17 @@ def lost_rows(tallies: Sequence[Tally]) -> list[tuple[Tally, int]]:
     return sorted(lost, key=lambda pair: (-pair[0].trials, pair[0].device, pair[0].scenario, pair[0].reason))
 
 
-def _verdicts(checks: Sequence[SelfCheck]) -> Iterator[Rate]:
-    """Yield the rates of live comparisons, over all devices and each: what was injected is known there."""
-    devices = sorted({each.device for each in checks})
-    for device in ("", *devices) if len(devices) > 1 else ("",):
-        own = [each for each in checks if device in ("", each.device)]
-        where = plain(f" on {device}") if device else ""
-        source = f"{number_of(len(own), 'self-check')}, live comparisons that were judged"
-        k, n = record_of(own)
-        yield Rate(f"equal builds called changed{where}", upper(k, n), k, n, source)
-        sizes = sorted({each.inject.slow_down for each in own})
-        for size in sizes:
-            counts = [tally(each) for each in own if each.inject.slow_down == size]
-            k, n = sum(each.found for each in counts), sum(each.slowed for each in counts)
-            yield Rate(f"slow-downs of {stated(size - 1)} found{where}", lower(k, n), k, n, source)
+def _verdicts(checks: Sequence[SelfCheck], device: str = "") -> Iterator[Rate]:
+    """Yield the rates of live comparisons, over all devices or of one: what was injected is known there."""
+    own = [each for each in checks if device in ("", each.device)]
+    where = plain(f" on {device}") if device else ""
+    source = f"{number_of(len(own), 'self-check')}, live comparisons that were judged"
+    k, n = record_of(own)
+    yield Rate(f"equal builds called changed{where}", upper(k, n), k, n, source)
+    for size in sorted({each.inject.slow_down for each in own}):
+        counts = [tally(each) for each in own if each.inject.slow_down == size]
+        k, n = sum(each.found for each in counts), sum(each.slowed for each in counts)
+        yield Rate(f"slow-downs of {stated(size - 1)} found{where}", lower(k, n), k, n, source)
 
 
 def _labels(incidents: Sequence[Incident]) -> Iterator[Rate]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
@@ -12,11 +12,10 @@ from typing import Literal
 from lab.compare.newest import newest_that_judged
 from lab.compare.tally import tally
 from lab.device.health import Health
-from lab.records import Gap, Night, Run, SelfCheck
+from lab.records import Gap, Night, Run, SelfCheck, Spread, Tally
 from lab.report.selfcheck import upper
 from lab.report.trust import RENEWED_DAYS, days_between
 from lab.report.wording import listing, number_of, percent, plain
-from lab.store.counts import Spread, Tally
 
 Condition = Literal["quarantined", "silent", "in use", "failing", "partly measured", "measured", "not planned"]
 
@@ -91,6 +90,7 @@ def rack_of(
     night: Night | None,
     newest: Mapping[str, Run],
     *,
+    devices: Collection[str] = (),
     checks: Sequence[SelfCheck] = (),
     book: Mapping[str, Health] | None = None,
     spreads: Sequence[Spread] = (),
@@ -99,11 +99,12 @@ def rack_of(
 ) -> tuple[Standing, ...]:
     """Return every device that a record names, those that need a person first. Pure: no I/O.
 
-    `night` is the newest that is finished, `newest` the newest run of each device, `checks` are the self-checks,
-    newest first, `book` is the health of devices that failed lately, `spreads` are of each scenario's own metric.
+    `night` is the newest that is finished, `newest` the newest run of each device that can be read, `devices` are
+    more names, `checks` are the self-checks, newest first, `book` is the health of devices that failed lately,
+    `spreads` are of each scenario's own metric.
     """
     planned = {each.device for each in night.planned} if night else set()
-    names = {*planned, *newest, *(each.device for each in checks), *(book or {})}
+    names = {*planned, *newest, *devices, *(each.device for each in checks), *(book or {})}
     order = list(CONDITIONS)
     found = [
         _standing(

@@ -41,4 +41,4 @@ SIGNS: Mapping[str, str] = {
     "interrupted": "‖",
     "failed": "×",
 }
-"""An outcome of a night, a verdict, the state of an incident, device or run, or the standing of a trial -> its sign."""
+"""An outcome of a night, a verdict, the state of an incident, a device, a run or a trial -> its sign."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median, stdev
+from statistics import fmean, median
 
 from lab.records import Metric, Series
 from lab.report.wording import number_of, percent, plain, quantity
@@ -74,9 +74,11 @@ def reference_words(found: Nights, level: Level | None) -> str:
     moved = level.newest / level.usual - 1
     noise = "" if level.noise is None else f"; from night to night it varies by {percent(level.noise)} (SD)"
     way = "above" if moved >= 0 else "below"
+    ends = {level.low: ", the lowest of them", level.high: ", the highest of them"}
+    end = ends.get(level.newest, "") if level.low < level.high else ""
     return plain(
         f"{device}, {level.newest_date}: {quantity(level.newest, unit)}, {percent(abs(moved))} {way} the median "
-        f"of its last {level.nights} nights with this context ({quantity(level.usual, unit)}){noise}."
+        f"of its last {level.nights} nights with this context ({quantity(level.usual, unit)}){end}{noise}."
     )
 
 
@@ -118,8 +120,9 @@ def _noise(found: Nights, known: Sequence[int]) -> tuple[float | None, int]:
     groups: dict[str, list[float]] = {}
     for i in known:
         groups.setdefault(found.builds[i], []).append(math.log(found.values[i]))
-    several = [each for each in groups.values() if len(each) > 1]
-    freedom = sum(len(each) - 1 for each in several)
+    freedom = sum(len(each) - 1 for each in groups.values())
     if not freedom:
         return None, 0
-    return math.sqrt(sum((len(each) - 1) * stdev(each) ** 2 for each in several) / freedom), freedom
+    means = {build: fmean(each) for build, each in groups.items()}
+    squares = sum((log - means[build]) ** 2 for build, each in groups.items() for log in each)
+    return math.sqrt(squares / freedom), freedom

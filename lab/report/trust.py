@@ -9,10 +9,9 @@ from datetime import date
 
 from device_agents.reasons import InvalidReason
 from lab.compare.tally import tally
-from lab.records import Incident, Night, SelfCheck, Value
+from lab.records import Incident, Night, SelfCheck, Tally, Value
 from lab.report.selfcheck import upper
 from lab.report.wording import listing, number_of, percent, plain
-from lab.store.counts import Tally
 
 RENEWED_DAYS = 7
 """Days after which a self-check is old: a device's own noise is to be measured again every week (methodology.md,

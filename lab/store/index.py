@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from lab.errors import StoreError
 from lab.identifiers import now_utc
-from lab.records import Comparison, Trial
+from lab.records import Comparison, Spread, Tally, Trial
 from lab.store import counts, rows
 from lab.store.database import Unusable, engine_of, errors, place, remedy
 from lab.store.kinds import KINDS, Kind, NightRow, Record, RunGroup, RunRow, kind_of
@@ -163,7 +163,7 @@ class Index:
         return sorted((RunGroup(**row) for row in found), key=lambda each: each.same)
 
     def _next(self, before: sa.CTE | None, same: Sequence[str], name: str) -> sa.CTE:
-        """Return the rows of `before`, each with every value of the column `name` beside it, and a last NULL."""
+        """Return the rows of `before`, each with every value of the column `name`, and with a last NULL."""
 
         def highest(beside: sa.CTE | None, *more: sa.ColumnElement[bool]) -> sa.Label[str]:
             own = [] if beside is None else [runs.c[each] == beside.c[each] for each in same]
@@ -195,27 +195,29 @@ class Index:
     def unfinished(self, kind: Kind[Record]) -> dict[str, str]:
         """Return id -> document, the text of its file, of each record that may still change."""
         table = RECORDS[kind.name]
-        query = sa.select(table.c.id, table.c.document).where(self._mine(table), table.c.status != "finished")
+        query = sa.select(table.c.id, table.c.document).where(self._mine(table), _changing(table))
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def trial_counts(self) -> dict[str, int]:
-        """Return the number of trials of each run, by its id."""
-        query = sa.select(trials.c.run, sa.func.count()).where(self._mine(trials)).group_by(trials.c.run)
+        """Return the number of trials of each run that may still change, by its id."""
+        changing = sa.select(runs.c.id).where(self._mine(runs), _changing(runs))
+        query = sa.select(trials.c.run, sa.func.count()).where(self._mine(trials), trials.c.run.in_(changing))
+        query = query.group_by(trials.c.run)
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
-    def tallies(self, since: str, until: str | None = None) -> list[counts.Tally]:
+    def tallies(self, since: str, until: str | None = None) -> list[Tally]:
         """Return how many trials counted, or why not, of the runs that began in a time."""
         with self._reading() as connection:
             found = connection.execute(counts.tallies(self._owner.id, since, until)).mappings()
-            return [counts.Tally(**row) for row in found]
+            return [Tally(**row) for row in found]
 
-    def spreads(self, since: str, device: str | None = None) -> list[counts.Spread]:
+    def spreads(self, since: str, device: str | None = None) -> list[Spread]:
         """Return the spread between trials of the runs that began since then, by cell and metric."""
         with self._reading() as connection:
             found = connection.execute(counts.spreads(self._owner.id, since, device)).mappings()
-            return [counts.Spread(**row) for row in found]
+            return [Spread(**row) for row in found]
 
     def elsewhere(self, kind: Kind[Record], start: str) -> list[Elsewhere]:
         """Return the records of other roots whose ids begin with `start`."""
@@ -282,6 +284,11 @@ class Index:
         self._insert(connection, trials, [rows.of_trial(run_id, trial) for run_id, trial in measured])
         figures = [row for run_id, trial in measured for row in rows.of_medians(run_id, trial)]
         self._insert(connection, medians, figures)
+
+
+def _changing(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition for records that are not finished, in words that an index on the status answers."""
+    return sa.or_(table.c.status < "finished", table.c.status > "finished")
 
 
 def _is_ours(name: str) -> bool:

@@ -34,6 +34,7 @@ from lab.errors import StoreError
 from lab.files import disk_errors, locked, make_folder, sync, write_atomically
 from lab.identifiers import now_utc
 from lab.records import Comparison, Incident, Night, Run, SelfCheck, Trial, Value
+from lab.records.counts import Spread, Tally
 from lab.store import events, glance, lines, saved, seal, shelf
 from lab.store.cache import Cache
 from lab.store.kinds import (
@@ -54,7 +55,7 @@ from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
 
 if TYPE_CHECKING:
-    from lab.store.counts import Spread, Tally
+    from lab.records import Spread, Tally
     from lab.store.index import Index
 
 log = logging.getLogger(__name__)

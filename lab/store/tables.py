@@ -57,11 +57,13 @@ runs = _table(
     sa.Column("document", sa.Text, nullable=False),
     sa.Index(f"{PREFIX}runs_started_utc", "root", "started_utc"),
     sa.Index(f"{PREFIX}runs_device", "root", "device", "started_utc"),
+    sa.Index(f"{PREFIX}runs_status", "root", "status", "id"),
     sa.Index(
         f"{PREFIX}runs_grouped", "root", "scenario", "device", "build_line", "started_utc", "id", "status", "build"
     ),
 )
-"""The second index finds the runs of a device; the third covers what lists ask, so that no document is read."""
+"""Its indexes find the runs of a time, of a device, and those that may still change; the last covers what lists
+ask, so that no document is read for them."""
 trials = _table(
     "trials",
     sa.Column("run", sa.Text, primary_key=True),

@@ -54,9 +54,9 @@ def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with server(tmp_path / "data") as address:
         port = urlsplit(address).port
-        heard = [each.laddr for each in psutil.net_connections("inet") if each.status == psutil.CONN_LISTEN]
+        heard = [tuple(each.laddr) for each in psutil.net_connections("inet") if each.status == "LISTEN"]
 
-    assert [each.ip for each in heard if each.port == port] == ["127.0.0.1"]
+    assert [ip for ip, at in heard if at == port] == ["127.0.0.1"]
 
 
 def test_the_settings_lie_beside_the_app() -> None:

@@ -37,7 +37,7 @@ def devices_of(incident: Incident) -> list[str]:
 
 def table_of(incidents: Sequence[Incident], dates: Collection[str]) -> Table:
     """Return the list as a table; `dates` are those of the nights, by which an incident ages."""
-    columns = (
+    columns: tuple[Column[Incident], ...] = (
         Column(Head("state", "words"), lambda each: f"{SIGNS.get(each.status, '·')} {each.status}"),
         Column(Head("line", "words"), lambda each: each.line),
         Column(Head("builds", "whole"), revisions),

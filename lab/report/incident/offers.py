@@ -11,7 +11,6 @@ from statistics import median
 from lab.identifiers import seconds
 from lab.records import Incident
 from lab.report.incident.confirmed import Confirmed
-from lab.report.night.said import SHORT_ID
 from lab.report.wording import lasting, number_of
 
 SHORT_BUILD = 12
@@ -45,7 +44,6 @@ def offers(incident: Incident, series: Sequence[Confirmed]) -> tuple[Offer, ...]
             _again_words(price, how, own.cells if own else 0),
         ),
         Offer("for a colleague", shlex.join(["lab", "bundle", incident.id]), "measures nothing"),
-        Offer("its story", shlex.join(["lab", "incidents", "show", incident.id[:SHORT_ID]]), "measures nothing"),
     )
 
 

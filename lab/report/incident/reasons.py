@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Literal
 
-from lab.records import CHANGED, Finding, Incident, Interval, Night, SelfCheck, Value
+from lab.records import Finding, Interval
+from lab.report.incident.around import around
 from lab.report.incident.confirmed import Confirmed
+from lab.report.incident.known import Known, Reason
 from lab.report.night.said import change_words, from_to, named, names, what
 from lab.report.wording import capital, number_of, percent, plain, quantity
 from lab.trial.metrics import METRICS
@@ -31,37 +31,9 @@ _PARTS: Mapping[str, tuple[str, ...]] = {"encode_s": _VISION, "first_token_s": (
 """Metric that is a sum -> the stages it sums."""
 
 
-@dataclass(frozen=True)
-class Reason:
-    """A sentence that speaks for the incident being real, against that, or says what is unknown."""
-
-    side: Literal["for", "against", "unknown"]
-    words: str
-
-
-@dataclass(frozen=True)
-class Known:
-    """Everything that a store knows of an incident: its series, the worst first, and the nights that found them.
-
-    `values` are the figures of the first of `nights`, in which the worst series was found. `checks` holds the
-    newest self-check of each device that judged anything; None for a device without one.
-    """
-
-    incident: Incident
-    series: tuple[Confirmed, ...]
-    nights: tuple[Night, ...] = ()
-    values: tuple[Value, ...] = ()
-    checks: Mapping[str, SelfCheck | None] | None = None
-
-    @property
-    def devices(self) -> tuple[str, ...]:
-        """The devices on which series got worse."""
-        return tuple(sorted({each.member.series.device for each in self.series}))
-
-
 def reasons(known: Known) -> tuple[Reason, ...]:
     """Return every reason that the records give, those for it first."""
-    topics = (_pairs, _steps, _devices, _stages, _back, _starts, _checks, _near, _uneven, _nights, _missing)
+    topics = (_pairs, _steps, _stages, _back, _starts, _near, _uneven, around, _missing)
     found = [Reason(each.side, plain(each.words)) for topic in topics for each in topic(known)]
     order = ("for", "against", "unknown")
     return tuple(sorted(found, key=lambda reason: order.index(reason.side)))
@@ -110,24 +82,6 @@ def _holds(found: Finding) -> bool:
         and change.high is not None
         and (change.low <= step <= change.high)
     )
-
-
-def _devices(known: Known) -> Iterator[Reason]:
-    """Compare with the other devices that measured the worst series the same night."""
-    worst = known.series[0].member.series
-    same = [v for v in known.values if (v.series.scenario, v.series.cell, v.series.line, v.series.metric)
-            == (worst.scenario, worst.cell, worst.line, worst.metric)]  # fmt: skip
-    own = {each.member.series for each in known.series}
-    others = [each for each in same if each.series not in own]
-    told = what(worst, known.series[0].member.metric)
-    hit = len(same) - len(others)
-    if others:
-        listed = names([f"{each.series.device} ({each.outcome})" for each in others])
-        yield Reason("against", f"Measured the same night and not worse in {told}: {listed}.")
-    if hit > 1:
-        yield Reason("for", f"Of {len(same)} devices that measured {told} that night, {hit} got worse.")
-    elif len(same) == 1:
-        yield Reason("against", f"Only {named(worst.device)} measures {told}: no second device can confirm it.")
 
 
 def _stages(known: Known) -> Iterator[Reason]:
@@ -196,28 +150,6 @@ def _starts(known: Known) -> Iterator[Reason]:
         yield Reason("unknown", f"No temperature was recorded at the start of the trials on {names(devices)}.")
 
 
-def _checks(known: Known) -> Iterator[Reason]:
-    """Say how often each device's own self-check alarmed though nothing had changed."""
-    checks = known.checks or {}
-    without = [device for device in known.devices if checks.get(device) is None]
-    if without:
-        yield Reason(
-            "against",
-            f"No self-check of {names(without)}: how often a verdict is false there was never measured "
-            f"(`{shlex.join(['lab', 'selfcheck', '--device', without[0]])}`).",
-        )
-    for device, check in checks.items():
-        if check is None:
-            continue
-        alike = [each.found.verdict for each in check.live if each.slow_down == 1]
-        alarms = sum(verdict in CHANGED for verdict in alike)
-        yield Reason(
-            "against" if alarms else "for",
-            f"{named(device)} checked itself on {check.started_utc[:10]}: {alarms} of "
-            f"{number_of(len(alike), 'comparison')} of a build with itself alarmed.",
-        )
-
-
 def _near(known: Known) -> Iterator[Reason]:
     """Name the series whose interval nearly holds "no change"."""
     near = [each for each in known.series if 0 < _near_end(each.member.change) < NEAR]
@@ -256,39 +188,6 @@ def _uneven(known: Known) -> Iterator[Reason]:
                 f"Neighbouring pairs are more alike than by chance (p {verdict.serial_p:.2g}), so something "
                 f"drifted while they were measured: {_place(each)}.",
             )
-
-
-def _nights(known: Known) -> Iterator[Reason]:
-    """Name what else was going on in the nights that found it, on the same devices."""
-    for night in known.nights:
-        on = [each for each in night.findings if each.series.device in known.devices]
-        if night.noisy:
-            yield Reason(
-                "against", f"The night of {night.date} was noisy: most of its new suspects did not confirm."
-            )
-        drifting = _of(on, "trend")
-        if drifting:
-            yield Reason(
-                "against", f"Drifting slowly that night, whatever the build: series on {names(drifting)}."
-            )
-        if elsewhere := _of(on, "not the build"):
-            yield Reason(
-                "against",
-                f"Other series changed that night though their build did not, on {names(elsewhere)}: look at the "
-                "device, its software or the lab.",
-            )
-    events: dict[str, list[str]] = {}
-    for each in known.series:
-        for point in each.finding.history if each.finding else ():
-            if each.finding and point.event and point.date == each.finding.since:
-                events.setdefault(f"{point.event} ({point.date})", []).append(each.member.series.device)
-    for event, devices in events.items():
-        yield Reason("against", f"The same night {event} on {names(list(dict.fromkeys(devices)))}.")
-
-
-def _of(found: Sequence[Finding], outcome: str) -> list[str]:
-    """Return the devices on which findings have an outcome."""
-    return list(dict.fromkeys(each.series.device for each in found if each.outcome == outcome))
 
 
 def _missing(known: Known) -> Iterator[Reason]:

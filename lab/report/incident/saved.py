@@ -10,7 +10,7 @@ from lab.errors import ScenarioError, StoreError
 from lab.records import Comparison, Finding, Incident, Member, Night, Run, Trial, Value, Vitals
 from lab.report.evidence import gate_opened
 from lab.report.incident.confirmed import Confirmed, Place, confirmed
-from lab.report.incident.reasons import Known
+from lab.report.incident.known import Known
 from lab.report.incident.view import View, incident_view, worst_first
 from lab.scenario.load import read
 from lab.store import Store

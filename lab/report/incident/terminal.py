@@ -36,7 +36,7 @@ def render_terminal(found: View) -> RenderableType:
         told = [each.words for each in found.reasons if each.side == side]
         parts += [_line(f"{head}:"), *(_line(f"  {words}") for words in told)] if told else []
     parts += [_line(f"{each.night}  {each.state}, {each.who}: {each.note}") for each in incident.events]
-    for each in found.offers[:-1]:  # the last is the command that prints this
+    for each in found.offers:
         parts += [_line(f"{each.what}: `{each.command}`"), _line(f"  {each.cost}")]
     return Group(*parts)
 

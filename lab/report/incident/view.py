@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.records import OPEN, BuildAt, Incident, Member
+from lab.report.incident.known import Known, Reason
 from lab.report.incident.offers import Offer, offers
-from lab.report.incident.reasons import Known, Reason, reasons
+from lab.report.incident.reasons import reasons
 from lab.report.night.said import builds_words, change_words, named, names, what
 from lab.report.night.tracker import tracker_text
 from lab.report.night.view import DEMO

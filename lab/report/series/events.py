@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lab.nightly.history import Past
 from lab.records import BuildAt, Incident, Series
 from lab.report.series.points import by_nights, changes
 from lab.report.wording import listing
+from lab.store.history import Past
 
 
 @dataclass(frozen=True)

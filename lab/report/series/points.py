@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lab.nightly.figures import KIND
-from lab.nightly.history import Past
 from lab.records import BuildAt, Metric, Series
+from lab.report.night.view import KIND
 from lab.report.verdict.sentence import signed
 from lab.report.wording import number_of, quantity
+from lab.store.history import Past
 from lab.trial.metrics import METRICS
 
 

@@ -19,10 +19,12 @@ from lab.report.night.covered import covered
 from lab.report.night.document import night_document
 from lab.report.night.page import render_page
 from lab.report.night.view import view_of
+from lab.report.quality import Sum, sum_of
 from lab.report.site import pages
 from lab.report.site.frame import About, framed
 from lab.report.site.gather import Lost, Plan, night_of
 from lab.report.site.names import page_of
+from lab.report.site.state import State, trust_in
 from lab.report.verdict.document import VERDICT_COLUMNS, verdict_document, verdict_rows
 from lab.report.verdict.page import render_verdict_page
 from lab.report.verdict.saved import verdict_of
@@ -40,8 +42,10 @@ class Site:
     store: Store
     plan: Plan
     about: About
+    state: State
     lost: Lost
     newest: list[pages.Newest] = field(default_factory=list)
+    sums: list[Sum] = field(default_factory=list)
     before: list[pages.NightLine] = field(default_factory=list)
     answers: dict[str, pages.AnswerLine] = field(default_factory=dict)
     comparisons: list[pages.ComparisonLine] = field(default_factory=list)
@@ -89,8 +93,11 @@ def _night(site: Site, night_id: str, path: str) -> Iterator[File]:
     more = pages.coverage_part(seen, site.plan.links, path)
     page = render_page(view, beside.removeprefix("nights/"))
     yield site.page(page, path, beside=[("this night as JSON", beside)], more=more)
+    if night.status == "finished":
+        site.sums.append(sum_of(night))
     if night.suite not in {each.view.night.suite for each in site.newest}:
-        site.newest.append(pages.Newest(path, view, seen))
+        trust = trust_in(site.store, site.state, night, values)
+        site.newest.append(pages.Newest(path, view, seen, trust))
     else:
         site.before.append(pages.NightLine(path, f"{night.date} {night.suite}", view.verdict, night.demo))
 
@@ -157,7 +164,7 @@ def _answer_line(answer: Answer, path: str) -> pages.AnswerLine:
         question=answer.question,
         device=run.device,
         kind=kind_of(run),
-        build=f"{run.build_line} ({run.build[:12]})",
+        build=f"{run.build_line} ({run.build[:8]})",
         started_utc=run.started_utc,
         sentence=answer.sentence,
     )
@@ -177,6 +184,8 @@ def _lists(site: Site, left: Sequence[str]) -> Iterator[File]:
         "incidents.html": pages.incidents_page(plan.incidents, plan.links),
         "scenarios.html": pages.scenarios_page(answers, len(plan.answers) - len(answers)),
         "comparisons.html": pages.comparisons_page(site.comparisons),
+        "devices.html": pages.devices_page(site.state, plan.links, about.utc),
+        "quality.html": pages.quality_page(site.state, site.sums),
         "about.html": pages.about_page(about, [number_of(*each) for each in counts], left),
         "index.html": pages.index_page(
             (site.newest, site.before), plan.incidents, answers, about=about, left=left, links=plan.links

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from markupsafe import escape
+
 from lab.report.html import environment
 from lab.report.site.names import Links, relative
 
@@ -14,6 +16,8 @@ PAGES = (
     ("incidents.html", "Incidents"),
     ("scenarios.html", "Scenarios"),
     ("comparisons.html", "Comparisons"),
+    ("devices.html", "Devices"),
+    ("quality.html", "Quality"),
     ("about.html", "About"),
 )
 """The pages that the bar leads to."""
@@ -28,11 +32,15 @@ UNLINKED = {"a", "style", "title", "svg"}
 
 @dataclass(frozen=True)
 class About:
-    """The site's own facts: the data root's name, the lab's version, and when the site was written."""
+    """The site's own facts: the data root's name, the lab's version, when the site was written, and its `mark`.
+
+    The mark must be read with every figure; empty for none.
+    """
 
     name: str
     version: str
     utc: str
+    mark: str = ""
 
 
 def framed(
@@ -46,7 +54,8 @@ def framed(
     frame = environment().get_template("site/frame.html").module
     here = [(relative(path, at), label, path == at) for path, label in PAGES]
     files = [(label, relative(path, at)) for label, path in beside]
-    bar, foot = str(frame.bar(here, files)), str(frame.foot(about, relative("about.html", at)))  # type: ignore[attr-defined]
+    mark = "" if str(escape(about.mark)) in page else about.mark
+    bar, foot = str(frame.bar(here, files, mark)), str(frame.foot(about, relative("about.html", at)))  # type: ignore[attr-defined]
     style, _, body = page.partition("</style>\n</head>")
     before, _, after = body.partition("<main>")
     content, _, end = after.rpartition("</main>")

@@ -38,6 +38,7 @@ class Plan:
     chosen: Chosen
     links: Links
     left: tuple[str, ...]
+    demo: bool
 
     @property
     def steps(self) -> int:
@@ -48,11 +49,15 @@ class Plan:
 def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
     """Return what a site of at most so many nights and runs shows; raise `StoreError` if nothing can be listed."""
     rows = [row for row in store.nights() if SAFE.fullmatch(row.id)]
-    shown, good, wanted = rows[:nights], [], []
+    shown, good = rows[:nights], list[NightRow]()
+    wanted: list[Wanted] = []
+    demo = False
     for row in shown:
         try:
-            wanted.extend(of_night(*night_of(store, row.id)))
+            night, values = night_of(store, row.id)
+            wanted.extend(of_night(night, values))
             good.append(row)
+            demo = demo or night.demo
         except LabError as error:
             lost(f"the night of {row.date}", error)
     every = store.incidents()
@@ -74,7 +79,7 @@ def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
     pages |= {each: page_of("run", each) for each in picked.runs}
     pages |= {each: page_of("comparison", each) for each in picked.comparisons}
     left = (
-        f"{number_of(len(rows) - len(shown), 'older night')}: `lab publish --nights N` shows more."
+        f"{number_of(len(rows) - len(shown), 'older night')}: `lab publish --out FOLDER --nights N` shows more."
         if len(rows) > len(shown)
         else "",
         f"{number_of(len(older), 'older closed incident')}." if older else "",
@@ -85,7 +90,14 @@ def planned(store: Store, *, nights: int, runs: int, lost: Lost) -> Plan:
         else "",
     )
     return Plan(
-        tuple(good), paths, tuple(incidents), tuple(answers), picked, links_of(pages), tuple(filter(None, left))
+        nights=tuple(good),
+        paths=paths,
+        incidents=tuple(incidents),
+        answers=tuple(answers),
+        chosen=picked,
+        links=links_of(pages),
+        left=tuple(filter(None, left)),
+        demo=demo,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.compare.newest import newest_that_judged
 from lab.records import OPEN, OUTCOMES, Incident
 from lab.report.html import environment
 from lab.report.incident.view import View as Incidental
@@ -14,14 +15,24 @@ from lab.report.night.page import LINKS
 from lab.report.night.plot import history_plot, pairs_plot
 from lab.report.night.said import member_words, of_finding
 from lab.report.night.view import View
+from lab.report.quality import Sum, alert_days, alert_words, lost_rows, rates_of
+from lab.report.rack import CONDITIONS, check_words, reading_words
+from lab.report.reasons import meaning_of
+from lab.report.selfcheck import quote, upper
 from lab.report.signs import SIGNS
 from lab.report.site.frame import About
 from lab.report.site.names import Links
 from lab.report.site.plan import map_of
-from lab.report.wording import KINDS
+from lab.report.site.state import State
+from lab.report.trust import Trust, record_of
+from lab.report.wording import KINDS, percent
 
 QUIET = ("no change seen", "no history", "known")
 """Outcomes that the map of a night shows by their sign alone; the legend has the word."""
+
+
+LOST_ROWS = 100
+"""Most rows of trials that did not count; a judgement."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +47,12 @@ class NightLine:
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest night of a suite: its page, everything to print of it, and what it covered."""
+    """The newest night of a suite: its page, everything to print of it, what it covered, whether to trust it."""
 
     path: str
     view: View
     covered: Sequence[Covered]
+    trust: Trust
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,39 @@ def comparisons_page(comparisons: Sequence[ComparisonLine]) -> str:
     """Return the list of comparisons, newest first."""
     ordered = sorted(comparisons, key=lambda each: (each.started_utc, each.id), reverse=True)
     return _render("comparisons", comparisons=ordered)
+
+
+def devices_page(state: State, links: Links, today: str) -> str:
+    """Return every device with its state, its noise, and what was last seen of it."""
+    return _render(
+        "devices",
+        rack=state.rack,
+        links=links,
+        today=today,
+        conditions=CONDITIONS,
+        percent=percent,
+        reading_words=reading_words,
+        check_words=check_words,
+    )
+
+
+def quality_page(state: State, nights: Sequence[Sum]) -> str:
+    """Return how often the lab itself is wrong, as far as it was measured, and which trials did not count."""
+    devices = dict.fromkeys(each.device for each in state.checks)
+    newest = (newest_that_judged([each for each in state.checks if each.device == device]) for device in devices)
+    return _render(
+        "quality",
+        record=record_of(state.checks),
+        rates=rates_of(state.checks, state.incidents, nights),
+        alert_words=alert_words(alert_days(state.incidents, nights), len(state.incidents)),
+        quotes=[quote(each) for each in newest if each is not None],
+        counted=state.counted,
+        lost=lost_rows(state.tallies),
+        most=LOST_ROWS,
+        trials=sum(each.trials for each in state.tallies),
+        upper=upper,
+        meaning_of=meaning_of,
+    )
 
 
 def about_page(about: About, counts: Sequence[str], left: Sequence[str]) -> str:

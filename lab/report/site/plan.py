@@ -37,7 +37,8 @@ class Chosen:
         left = [number_of(number, what) for number, what in counts if number]
         return (
             f"Named by these pages and left out: {' and '.join(left)}. This site holds the "
-            f"{number_of(len(self.runs), 'run')} that matter most, its limit; `lab publish --runs N` sets another."
+            f"{number_of(len(self.runs), 'run')} that matter most, its limit; `lab publish --out FOLDER --runs N` "
+            "sets another."
         )
 
 

@@ -10,10 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.report.night.view import DEMO
 from lab.report.site.files import File, Site, files_of
 from lab.report.site.folder import refuse_others, replace_site
 from lab.report.site.frame import About
 from lab.report.site.gather import planned
+from lab.report.site.state import state_of
 from lab.store import Store
 
 
@@ -48,10 +50,12 @@ def publish(
 
     def left_out(what: str, error: LabError) -> None:
         words = f"Left out: {what}: {error}"
-        tell(words)
-        lost.append(hidden(words))
+        if hidden(words) not in lost:
+            tell(words)
+            lost.append(hidden(words))
 
     plan = planned(store, nights=nights, runs=runs, lost=left_out)
+    state = state_of(store, left_out)
     done = 0
 
     def step() -> None:
@@ -60,10 +64,10 @@ def publish(
         progress(done, plan.steps)
 
     def files() -> Iterator[File]:
-        for path, text in files_of(Site(store, plan, about, left_out), lost, step):
+        for path, text in files_of(Site(store, plan, about, state, left_out), lost, step):
             yield path, hidden(text)
 
-    about = About(name, version("pocketlab"), utc)
+    about = About(name, version("pocketlab"), utc, DEMO if plan.demo else "")
     progress(0, plan.steps)
     made = {"version": about.version, "data_root": about.name, "written_utc": about.utc}
     number, size = replace_site(folder, files(), made)

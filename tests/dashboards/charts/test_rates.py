@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dashboards.charts.rates import MOST_DEVICES, lost, lost_height, recall
-from lab.records import LiveCheck, ResampledRates
-from lab.store.counts import Tally
+from lab.records import LiveCheck, ResampledRates, Tally
 from tests.saved_checks import ALIKE, CHECKED
 
 
@@ -22,6 +21,14 @@ def test_slow_downs_found_are_a_line_and_live_ones_a_diamond_with_its_bound() ->
     assert (diamond["symbol"], diamond["data"][0]["value"]) == ("diamond", [10.0, 100.0])
     assert diamond["markLine"]["data"] == [[{"coord": [10.0, 54.93]}, {"coord": [10.0, 100.0]}]]
     assert wanted["markLine"]["data"] == [{"yAxis": 95.0}]
+
+
+def test_live_shares_of_several_devices_do_not_hide_each_other() -> None:
+    """The second stands a tenth of a percent beside the first."""
+    live = (LiveCheck("s0", 1.1, replace(ALIKE, verdict="regressed"), 16, 30.0),)
+    checks = [replace(CHECKED, live=live), replace(CHECKED, device="phone-1", live=live)]
+
+    assert [each["data"][0]["value"][0] for each in recall(checks)["series"][:2]] == [10.0, 10.1]
 
 
 def test_a_check_that_injected_nothing_draws_nothing() -> None:

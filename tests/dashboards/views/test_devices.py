@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -109,8 +108,20 @@ def test_damaged_books_are_reported_and_hide_no_device(tmp_path: Path) -> None:
     at = shown(tmp_path / "data", "devices")
 
     assert not at.exception
+    assert "Phones that are reached" not in words(at)
     assert "health.json is damaged" in words(at).replace("\\", "")
     assert column(at, "device") == ["host"]
+
+
+def test_a_device_whose_newest_run_is_damaged_is_still_there(tmp_path: Path) -> None:
+    """What only that run could say of it is unknown."""
+    data = kept(tmp_path / "data")
+    (data / "runs" / run_of().id / "run.json").write_text("{")
+
+    for at in (shown(data, "devices"), shown(data, "devices", device="host")):
+        assert not at.exception
+        assert not at.error
+    assert column(shown(data, "devices"), "model") == ["unknown"]
 
 
 def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -168,12 +179,11 @@ def test_no_device_is_contacted_before_the_button_is_pressed(
     assert "POCKETLAB\\_ADB\\_SERVER is" in at.error[0].value
 
 
-def test_a_store_that_changes_is_read_again(rack: Path, tmp_path: Path) -> None:
+def test_a_store_that_changes_is_read_again(tmp_path: Path) -> None:
     """A device that joined is there at the next look."""
-    data = tmp_path / "data"
-    shutil.copytree(rack, data)
-    before = column(shown(data, "devices"), "device")
+    data = kept(tmp_path / "data")
+    assert column(shown(data, "devices"), "device") == ["host"]
     with closing(Store(data)) as store:
-        store.create_run(replace(run_of(), device="newcomer"))
+        store.create_run(replace(run_of("018f0000-0000-7000-8000-0000000000ff"), device="newcomer"))
 
-    assert set(column(shown(data, "devices"), "device")) == {*before, "newcomer"}
+    assert column(shown(data, "devices"), "device") == ["newcomer", "host"]

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from lab.records import LiveCheck, ResampledRates
@@ -78,3 +79,18 @@ def test_an_index_that_cannot_be_read_costs_only_its_counts(tmp_path: Path) -> N
     assert not at.exception
     assert rates(at)["equal builds called changed"] == "0 of 1 (≤ 95 %)"
     assert "Not known: " in words(at)
+
+
+def test_a_series_leads_to_its_history(rack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is selected opens Explore with that series alone."""
+    monkeypatch.setenv("POCKETLAB_DATA", str(rack))
+    at = shown(rack, "quality")
+    row = next(each.value for each in at.dataframe if "night to night" in each.value.columns).iloc[2]
+
+    at.session_state["noise"] = {"selection": {"rows": [2], "columns": [], "cells": []}}
+    at.run()
+
+    assert not at.exception
+    assert at.query_params["devices"] == row["device"]
+    assert at.query_params["cells"] == row["cell"]
+    assert at.query_params["lines"] == row["line"]

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards import data
 from device_agents.contract import InvalidReason
+from lab.errors import RunError, StoreError
 from lab.records import Context, Run, Trial
 from lab.store import Store
 from lab.store.raw import TrialFile, encode
@@ -86,7 +88,7 @@ def test_a_run_of_a_phone_shows_its_heat_on_the_trials_axis(tmp_path: Path) -> N
     ]
     assert dotted(at, 0, 2) == ["trial 1: 100 % of its top clock"]
     assert {"temperature, °C", "whole iteration (ms), ↓ lower is better"} <= set(titles(at))
-    assert ["check", "figure"] in tables(at)
+    assert ["figure", "check"] in tables(at)
     assert {"file 1 events.jsonl", "file 1 vitals.jsonl", "trace 1"} <= {
         each.key for each in at.get("download_button")
     }
@@ -102,7 +104,7 @@ def test_one_trials_phases_are_drawn_on_a_track_for_each_unit(store: Store) -> N
 
     assert not at.exception
     assert at.selectbox(key="trial").value == "3"
-    assert at.selectbox(key="iteration").value == "1"
+    assert at.number_input(key="iteration").value == 1
     phases = charts(at)[2]
     assert phases["yAxis"][0]["data"] == ["user's wait", "cpu cpu0", "npu npu0"]
     names = [one[0]["name"] for series in phases["series"] for one in series["markArea"]["data"]]
@@ -131,18 +133,61 @@ def test_a_selected_row_shows_its_trial_and_another_selection_replaces_it(
     assert (at.selectbox(key="trial").value, at.subheader[1].value) == ("3", "Trial 3: null")
 
 
+def test_what_was_chosen_of_a_longer_run_does_not_break_a_shorter_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial, an iteration and a metric that the next run does not have fall back to its own."""
+    monkeypatch.setenv("POCKETLAB_DATA", str(store.root))
+    other = saved(store, trials=[replace(trial_of(1, 1.0), samples={"load_s": (1.0,)})])
+    longer = store.run(RUN)
+    for run, number, lines in ((longer, 6, events()), (other, 1, events()[:6])):
+        (store.trials_folder(run.id) / f"{number:04d}" / "events.jsonl").write_text(text_of(lines))
+    at = shown(store.root, "run", id=longer.id, trial="6", metric="null_s", iteration="1")
+    assert (at.selectbox(key="trial").value, at.number_input(key="iteration").value) == ("6", 1)
+
+    at.query_params.clear()
+    at.query_params["id"] = other.id
+    at = at.run()
+
+    assert not at.exception
+    assert (at.selectbox(key="trial").value, at.selectbox(key="metric").value) == ("1", "load_s")
+    assert at.number_input(key="iteration").value == 0
+
+
 def test_commands_name_the_run_and_the_trial(store: Store) -> None:
     """Whoever copies them gets what the page shows."""
     run = saved_run(store)
     at = shown(store.root, "run", id=run.id, trial="3")
 
     assert [each.value for each in at.code][:5] == [
-        f"lab run null --build {'b' * 12} --device host",
-        "lab show 018f0000-0000",
-        "lab explain 018f0000-0000 --trial 3",
-        "lab trace 018f0000-0000 --trial 3",
-        "lab bundle 018f0000-0000",
+        f"{line} --data {store.root}"
+        for line in (
+            f"lab run null --build {'b' * 12} --device host",
+            "lab show 018f0000-0000",
+            "lab explain 018f0000-0000 --trial 3",
+            "lab trace 018f0000-0000 --trial 3",
+            "lab bundle 018f0000-0000",
+        )
     ]
+
+
+def test_a_trials_files_and_its_trace_are_read_when_they_are_asked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they lie there; no path leads out of its folder, and lost events are refused with a sentence."""
+    monkeypatch.setenv("POCKETLAB_DATA", str(store.root))
+    run = saved_run(store)
+    (store.trials_folder(run.id) / "0003" / "events.jsonl").write_text(text_of(events()))
+    store.finish_run(run.id, "finished")
+
+    assert data.file(run.id, 3, "events.jsonl").decode() == text_of(events())
+    names = {each["name"] for each in json.loads(data.trace(run.id, 3, 1))["traceEvents"]}
+    assert {"vit", "patch_embed", "measure"} <= names and "warmup" not in names
+    for name in ("../0003/events.jsonl", "/etc/passwd", "gone.txt"):
+        with pytest.raises(StoreError):
+            data.file(run.id, 3, name)
+    with pytest.raises(RunError, match=r"trial 4 of run .* has no events"):
+        data.trace(run.id, 4, None)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +227,9 @@ def test_a_run_in_progress_says_that_it_is_running(store: Store) -> None:
 
     assert not at.exception
     assert "This run is still being measured" in words(at)
-    assert [each.label for each in at.button] == ["Look again"]
+    assert "Look again" in [each.label for each in at.button]
     assert "2 trials: 2 count. The run is running." in [each.value for each in at.caption]
-    assert f"lab run --resume {run.id[:13]}" in [each.value for each in at.code]
+    assert f"lab run --resume {run.id[:13]} --data {store.root}" in [each.value for each in at.code]
 
 
 def test_a_run_without_a_trial_yet_says_so(store: Store) -> None:
@@ -251,6 +296,27 @@ def test_hostile_words_of_a_device_are_only_words(store: Store) -> None:
         said = [each.value for each in (*at.markdown, *at.caption, *at.warning, *at.info, *at.subheader)]
         assert not [each for each in said if "<script" in re.sub("``.*?``", "", each)]
         assert not any("\x1b" in each.value for each in (*at.markdown, *at.caption, *at.code, *at.info))
+
+
+def test_a_memory_pass_shows_its_peaks_and_is_never_a_figure(store: Store) -> None:
+    """In MiB; it stands in the table as what it is."""
+    memory = replace(trial_of(2, 1.0), purpose="memory", samples={"peak_rss_bytes": (3 * 2.0**30,)})
+    run = saved(store, trials=[trial_of(1, 1.0), memory])
+    at = shown(store.root, "run", id=run.id, trial="2")
+
+    assert not at.exception
+    assert list(at.dataframe[0].value["standing"]) == ["✓ counts", "▤ memory"]
+    assert [(each.label, each.value) for each in at.metric] == [("peak resident memory", "3,072.0 MiB")]
+
+
+def test_a_time_that_is_none_hides_nothing(store: Store) -> None:
+    """Another program wrote the run's record."""
+    run = saved(store, started_utc="yesterday", trials=[replace(trial_of(1, 1.0), started_utc="noon")])
+    store.finish_run(run.id, "finished")
+    at = shown(store.root, "run", id=run.id)
+
+    assert not at.exception
+    assert "took an unknown time" in words(at)
 
 
 def test_why_trials_counted_is_told_with_what_to_do(store: Store) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from lab.compare.stored import cells_of, judge_runs
+from lab.compare.stored import cells_of, dimension_between, judge_runs
 from lab.errors import RunError
+from lab.records import Context, Run
+from lab.report.verdict.saved import beside_of
 from lab.run.runner import open_run, run
 from tests.lab.compare.compare_lab import TOML, Lab
 from tests.lab.report.report_runs import batches, run_of
@@ -36,6 +39,38 @@ def test_two_finished_runs_are_compared_by_their_common_blocks(make: Callable[..
     assert judge_runs(lab.store, done[0], done[1], "parameter").cells[0].verdict == "incomparable"
     with pytest.raises(RunError, match="wanted two runs"):
         judge_runs(lab.store, done[0], done[0], "build")
+
+
+def test_a_ratio_that_nobody_asked_to_keep_is_not_saved(make: Callable[..., Lab]) -> None:
+    """A page shows two runs beside each other as often as somebody looks."""
+    lab = make()
+    done = []
+    for bench in lab.benches:
+        record = open_run(lab.scenario, bench, seed=1, suite="", line="fake")
+        list(run(record, lab.scenario, bench))
+        done.append(lab.store.run(record.id))
+
+    found, _ = beside_of(lab.store, done[0], done[1])
+
+    assert (found.comparison.dimension, found.comparison.looks_most) == ("build", 0)
+    assert lab.store.comparisons() == []
+
+
+def test_the_dimension_of_two_runs_is_what_they_differ_in() -> None:
+    """The narrowest that allows it; a build where none does, which then refuses them."""
+    base = run_of(batches(4))
+    facts = {**base.context.facts, "device_kind": "phone", "build": "a", "cells": "x", "device_agent": "1"}
+    base = replace(base, context=Context(facts))
+
+    def other(**changed: str) -> Run:
+        return replace(base, context=Context({**facts, **changed}))
+
+    assert dimension_between(base, base) == "build"
+    assert dimension_between(base, other(build="b")) == "build"
+    assert dimension_between(base, other(device_agent="2", build="b")) == "runtime"
+    assert dimension_between(base, other(cells="y")) == "parameter"
+    assert dimension_between(base, replace(base, device="phone-2")) == "device"
+    assert dimension_between(base, other(device_kind="host")) == "build"
 
 
 def test_sides_of_a_comparison_are_not_judged_a_second_time(make: Callable[..., Lab]) -> None:

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lab.nightly.history import RECENT, History, Past
 from lab.nightly.screen import Known, Screened, screened
 from lab.records import BuildAt, Finding, Incident, Night, Outcome, Planned, State, Value
 from lab.scenario.nights import Policy
+from lab.store.history import RECENT, History, Past
 from tests.night_records import DECODE, SERIES, finding, incident, night, value
 
 BUILDS = tuple(BuildAt(f"{i:064x}", "nano-w4", i) for i in range(1, 50))

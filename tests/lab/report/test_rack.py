@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab.device.health import Health
-from lab.records import Context, Run
+from lab.records import Context, Run, Spread, Tally
 from lab.report.rack import Reading, check_words, own_metric, rack_of, reading_words, size_words
-from lab.store.counts import Spread, Tally
 from tests.night_records import night
 from tests.saved_checks import CHECKED, EMPTY
 from tests.saved_runs import run_of

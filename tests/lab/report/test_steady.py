@@ -63,7 +63,7 @@ def test_a_reference_that_moved_is_told_with_its_noise() -> None:
 
     assert reference_words(found, level_of(found)) == (
         "phone-2, 2026-11-05: 9.00 tokens/s, 10 % below the median of its last 5 nights with this context "
-        "(10.0 tokens/s); from night to night it varies by 4.7 % (SD)."
+        "(10.0 tokens/s), the lowest of them; from night to night it varies by 4.7 % (SD)."
     )
     assert reference_words(nights(10.0), level_of(nights(10.0))) == (
         "phone-2: 1 night of its reference: too few to tell its usual level."

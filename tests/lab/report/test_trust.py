@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import Interval, LiveCheck, SelfCheck
+from lab.records import Interval, LiveCheck, SelfCheck, Tally
 from lab.report.trust import Trust, days_between, labels_of, record_of, trust_of
-from lab.store.counts import Tally
 from tests.night_records import DATE, incident, night, value
 from tests.saved_checks import ALIKE, CHECKED, EMPTY
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab.errors import StoreError
+from lab.records import Spread, Tally
 from lab.store import Store
-from lab.store.counts import Spread, Tally
 from tests.saved_runs import run_of, trial_of
 
 JANUARY, FEBRUARY = "2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"

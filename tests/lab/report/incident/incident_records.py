@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lab.records import Cell, Comparison, Finding, Member, Run, Trial, Vitals
 from lab.report.incident.confirmed import Confirmed, confirmed
-from lab.report.incident.reasons import Known
+from lab.report.incident.known import Known
 from tests.night_records import BAD, COMPARISON, GOOD, finding, incident, night, value
 from tests.saved_runs import run_of
 

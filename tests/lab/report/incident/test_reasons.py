@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from lab.records import CellVerdict, Finding, Interval, LiveCheck, Lost, Missing, Night, Point, SelfCheck
 from lab.report.incident.confirmed import Confirmed, Moved
-from lab.report.incident.reasons import Known, reasons
+from lab.report.incident.known import Known
+from lab.report.incident.reasons import reasons
 from lab.trial.metrics import METRICS
 from tests.lab.report.incident.incident_records import known, series
 from tests.night_records import DATE, VERDICT, finding, incident, night, value

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from lab.records import BuildAt, Event
+from lab.report.incident.known import Known
 from lab.report.incident.offers import offers
-from lab.report.incident.reasons import Known
 from lab.report.incident.view import age, incident_view, sentence
 from tests.lab.report.incident.incident_records import known, series
 from tests.lab.report.night.night_reports import HOSTILE

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from lab.nightly.history import History, Past
 from lab.records import BuildAt, Event, Series
 from lab.report.series.choice import Asked, fitting, mattering, short_names
 from lab.report.series.events import Happened, build_events, context_events, incident_builds, incident_events
 from lab.report.series.points import by_builds, by_nights, kind_of, metric_of, relative, said_of
+from lab.store.history import History, Past
 from tests.night_records import SERIES, incident, night
 
 R1, R2 = BuildAt("a" * 64, "nano-w4", 1), BuildAt("b" * 64, "nano-w4", 2)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+from lab.report import html
 from lab.report.site.frame import About, framed, linked
 from lab.report.site.names import links_of
 
@@ -21,6 +25,22 @@ def test_a_page_gets_a_bar_its_files_and_a_foot() -> None:
     assert page.index("<h1>Run</h1>") < page.index("<p>more</p>") < page.index("<footer") < page.index("</main>")
     assert "Written 2026-11-30 06:00 UTC by pocketlab 0.1.0 from the data root results" in page
     assert '<a href="../about.html">' in framed(PAGE, "runs/x.html", LINKS, about)
+
+
+def test_the_frame_restyles_nothing_of_the_page_in_it() -> None:
+    """Its rules are about classes of its own; those that it shares mean the same."""
+    folder = Path(html.__file__).parent
+    rules = (folder / "site/style.html").read_text()
+    pages = [path.read_text() for path in folder.rglob("*.html") if path.parent.name != "site"]
+    classes = {
+        name
+        for page in pages
+        for found in re.findall(r'(?:class|style)="([^"]*)"', page)
+        for name in re.findall(r"[a-z][a-z-]*", re.sub(r"{[{%].*?[%}]}", "", found))
+    }
+    own = set(re.findall(r"\.([a-z][a-z-]*)", re.sub(r"\{[^{}]*\}", "", rules)))
+
+    assert own & classes <= {"meta", "sign", "tally", "prose", "scroll"}
 
 
 def test_a_record_that_a_page_names_becomes_a_link() -> None:

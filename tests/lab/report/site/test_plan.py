@@ -18,7 +18,7 @@ def test_what_is_wanted_first_is_shown_within_the_limit() -> None:
     assert (found.runs_left, found.comparisons_left) == (1, 1)
     assert found.sentence == (
         "Named by these pages and left out: 1 run and 1 comparison. This site holds the 3 runs that matter most, "
-        "its limit; `lab publish --runs N` sets another."
+        "its limit; `lab publish --out FOLDER --runs N` sets another."
     )
 
 

@@ -6,13 +6,16 @@ import json
 import re
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 from lab.records import Night, Value, plain
 from lab.report.site.names import page_of
+from lab.report.site.publish import publish
 from lab.store import Store
 from tests.browser import a_browser
 from tests.lab.report.incident.incident_records import BAD_RUN, GOOD_RUN
 from tests.lab.report.night.night_reports import hostile
-from tests.lab.report.site.sites import site_of, small_store, walked
+from tests.lab.report.site.sites import UTC, site_of, small_store, walked
 from tests.night_records import COMPARISON, INCIDENT
 
 OWN_RUN = "018f0000-0000-7000-8000-000000000001"
@@ -32,9 +35,10 @@ def test_an_empty_data_root_has_a_site_that_says_so(tmp_path: Path) -> None:
     assert "Nothing was measured in this data root yet." in words(tmp_path / "site")
     assert "lab run" in words(tmp_path / "site") and "lab nightly" in words(tmp_path / "site")
     assert walked(tmp_path / "site") == {
-        f"{name}.html" for name in ("index", "incidents", "scenarios", "comparisons", "about")
+        f"{name}.html"
+        for name in ("index", "incidents", "scenarios", "comparisons", "devices", "quality", "about")
     }
-    assert (found.files, found.left) == (6, ())
+    assert (found.files, found.left) == (8, ())
 
 
 def test_every_number_leads_to_its_trials(tmp_path: Path) -> None:
@@ -75,6 +79,21 @@ def test_the_first_page_says_what_the_night_says(tmp_path: Path) -> None:
     assert "What does the lab cost?" in words(tmp_path / "site", "scenarios.html")
 
 
+def test_what_is_known_of_the_lab_itself_is_told(tmp_path: Path) -> None:
+    """Whether the night can be trusted, each device with its state, and that no self-check was made."""
+    site_of(small_store(tmp_path / "data"), tmp_path / "site")
+
+    assert "Can the night be trusted?" in words(tmp_path / "site")
+    assert "phone-3: silent, 2 nights in a row: did not answer." in words(tmp_path / "site")
+    assert "phone-3 (unknown)∅ silent: Silent for 2 nights: did not answer." in words(
+        tmp_path / "site", "devices.html"
+    )
+    assert "No self-check has compared a build with itself" in words(tmp_path / "site", "quality.html")
+    assert "0 of 20 trials of the month before the newest run did not count." in words(
+        tmp_path / "site", "quality.html"
+    )
+
+
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     """The limit keeps what matters most: both sides of the comparison behind the open incident."""
     found = site_of(small_store(tmp_path / "data"), tmp_path / "site", runs=2)
@@ -101,6 +120,26 @@ def test_a_damaged_run_has_a_page_that_says_so(tmp_path: Path) -> None:
     assert f"Left out: run {GOOD_RUN}" in words(tmp_path / "site")
     walked(tmp_path / "site")
     _says_no_path(tmp_path / "site", tmp_path)
+
+
+def test_a_record_is_named_once_however_many_pages_need_it(tmp_path: Path) -> None:
+    """A damaged run may be an answer, the newest of its device, and behind a page of its own."""
+    store = small_store(tmp_path / "data")
+    (store.root / "runs" / OWN_RUN / "run.json").write_text("{")
+    told: list[str] = []
+    publish(store, tmp_path / "site", nights=1, runs=9, utc=UTC, tell=told.append)
+
+    assert len(told) == len(set(told)) and any(OWN_RUN in each for each in told)
+
+
+def test_an_index_that_fails_leaves_counts_unknown(tmp_path: Path) -> None:
+    """Everything else is read from the files."""
+    small_store(tmp_path / "data").close()
+    site_of(Store(tmp_path / "data", f"sqlite:///{tmp_path}/gone/index"), tmp_path / "site")
+
+    assert "Unknown: the index could not count them." in words(tmp_path / "site", "quality.html")
+    assert "1 incident: 1 series regressed" in words(tmp_path / "site")
+    walked(tmp_path / "site")
 
 
 def test_a_damaged_night_is_left_out(tmp_path: Path) -> None:
@@ -138,9 +177,20 @@ def test_the_rack_has_a_site_without_a_dead_link(rack: Path, tmp_path: Path) -> 
     reached = walked(tmp_path / "site")
 
     assert len(reached) == found.files - 1  # all but the manifest
-    assert "Demonstration: no figure here says anything about a product" in words(tmp_path / "site")
-    assert "24 older nights: lab publish --nights N shows more." in words(tmp_path / "site")
+    for page in filter(lambda name: name.endswith(".html"), reached):
+        assert words(tmp_path / "site", page).count("Demonstration: no figure here says anything") >= 1, page
+    assert "24 older nights: lab publish --out FOLDER --nights N shows more." in words(tmp_path / "site")
     _says_no_path(tmp_path / "site", rack)
+
+
+def heard(page: Page) -> tuple[list[str], list[str]]:
+    """Return lists that fill: what a page says on its console, and what it asks for."""
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    return said, asked
 
 
 def _says_no_path(site: Path, *roots: Path) -> None:
@@ -156,12 +206,9 @@ def test_a_browser_reads_the_site_from_files(rack: Path, tmp_path: Path) -> None
     with a_browser() as browser:
         for width in (1280, 390):
             page = browser.new_page(viewport={"width": width, "height": 900})
-            said: list[str] = []
-            asked: list[str] = []
-            page.on("console", lambda message, said=said: said.append(message.text))
-            page.on("pageerror", lambda error, said=said: said.append(str(error)))
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            said, asked = heard(page)
             page.goto((tmp_path / "site/index.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.get_by_role("link", name="Incidents").click()
             for link in (
                 "a[href^='incidents/']",

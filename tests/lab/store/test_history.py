@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.nightly.history import past_of
 from lab.store import Store
+from lab.store.history import past_of
 from tests.night_records import BAD, GOOD, SERIES, night, value
 
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 from lab.errors import StoreError
 from lab.records import BuildAt, Night, Series
 from lab.stats.sample import Floats
-from lab.store import Store, values
+from lab.store import values
+from lab.store.store import Store
 
 log = logging.getLogger(__name__)
 
