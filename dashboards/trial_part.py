@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,22 +14,15 @@ from dashboards.charts.phases import phases
 from dashboards.charts.sensors import of_sensors
 from dashboards.charts.strips import drawn, height_of, strips
 from dashboards.charts.style import named, scaled
+from dashboards.trial_files import trial_files
 from lab.records.explanation import Explanation, Line
 from lab.report.checks import checks_of
 from lab.report.explain.trial import device_facts, standing_words, trial_facts
 from lab.report.phases import Iterations, Span, phases_of, rate_of, typical
-from lab.report.readings import readings_of
+from lab.report.readings import gate_looks, readings_of
 from lab.report.reasons import FLAGS
 from lab.report.wording import number_of, plain, quantity
-from lab.store.attached import MOST_BYTES
-from lab.trial.folder import STDERR, STDOUT
 from lab.trial.memory import METRICS as MEMORY
-
-TRACE_BYTES = 32 << 20
-"""Up to this size of its events a trial becomes one trace; of a larger one only the iteration that is shown."""
-
-LINE_BYTES = 256 << 10
-"""Up to this size the raw line of a trial is shown on the page: a judgement; a larger one is downloaded."""
 
 
 def turn_to(key: str, number: int | None) -> None:
@@ -97,8 +89,9 @@ def one_trial(found: Explanation) -> None:
     _phases(found, line, seen)
     _memory(line)
     _device(line, seen)
+    _gate(line)
     _facts(found, line)
-    _files(found, line)
+    trial_files(found, line)
 
 
 def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
@@ -215,6 +208,32 @@ def _device(line: Line, seen: Iterations) -> None:
         st.caption(f"{number_of(left, 'sensor')} that moved least not drawn: vitals.jsonl has all.")
 
 
+def _gate(line: Line) -> None:
+    looks = gate_looks(line.evidence)
+    if not looks:
+        return
+    waited = line.evidence.waited_s
+    told = f", it waited {quantity(waited, 's')}" if waited else ""
+    with st.expander(f"Gate log: {number_of(len(looks), 'look')}{told}", icon=":material/traffic:"):
+        parts.table(
+            [
+                {
+                    "s before it opened": each.before_s,
+                    "battery °C": each.battery,
+                    "skin °C": each.skin,
+                    "chip °C": each.chip,
+                    "clock allowed %": each.allowed_percent,
+                    "CPU of others, cores": each.busy_cores,
+                    "battery %": each.level_percent,
+                    "no reading of": plain(each.missing),
+                }
+                for each in looks
+            ],
+            alt=f"the gate log of trial {line.number}",
+            key="gate",
+        )
+
+
 def _facts(found: Explanation, line: Line) -> None:
     trial = line.evidence.trial
     flags = [
@@ -237,50 +256,3 @@ def _facts(found: Explanation, line: Line) -> None:
             alt=f"the checks of trial {line.number}",
             key="checks",
         )
-
-
-def _files(found: Explanation, line: Line) -> None:
-    run_id, number = found.run.id, line.number
-    files = data.files(run_id, number)
-    sizes = {each.name: each.bytes for each in files}
-    for name in (STDERR, STDOUT):
-        if sizes.get(name):
-            with st.expander(f"The end of {name}", expanded=name == STDERR and line.standing == "invalid"):
-                st.code(plain(data.file_tail(run_id, number, name)), language=None, wrap_lines=True)
-    st.markdown("**Raw files**")
-    with st.container(horizontal=True):
-        for each in files:
-            st.download_button(
-                f"{each.name} ({_size(each.bytes)})",
-                partial(data.file, run_id, number, each.name),
-                file_name=f"{run_id[:13]}-{number}-{each.name}",
-                mime="application/octet-stream",
-                on_click="ignore",
-                disabled=not 0 < each.bytes <= MOST_BYTES,
-                key=f"file {number} {each.name}",
-            )
-        _trace(run_id, number, sizes)
-    if 0 < sizes.get("trial.json", 0) <= LINE_BYTES:
-        with st.expander("The trial as it was saved (trial.json)"):
-            st.code(data.file(run_id, number, "trial.json").decode(errors="replace"), language="json")
-
-
-def _size(count: int) -> str:
-    return f"{count} bytes" if count < 1024 else f"{count / 1024:,.0f} KiB"
-
-
-def _trace(run_id: str, number: int, sizes: Mapping[str, int]) -> None:
-    size = sizes.get("events.jsonl", 0)
-    if not size:
-        return
-    chosen = st.session_state.get("iteration")
-    one = int(chosen) if size > TRACE_BYTES and chosen is not None else None
-    st.download_button(
-        "Trace for ui.perfetto.dev" + (f", iteration {one}" if one is not None else ""),
-        partial(data.trace, run_id, number, one),
-        file_name=f"trace-{run_id[:13]}-{number}.json",
-        mime="application/json",
-        on_click="ignore",
-        icon=":material/timeline:",
-        key=f"trace {number}",
-    )

@@ -50,6 +50,37 @@ def readings_of(one: Evidence, clocks: Clocks | None) -> tuple[Readings, ...]:
     return tuple(each for each in found if each.curves)
 
 
+@dataclass(frozen=True)
+class GateLook:
+    """What the gate saw at one look, `before_s` the last one, which opened it; None is unknown."""
+
+    before_s: float
+    battery: float | None
+    skin: float | None
+    chip: float | None
+    allowed_percent: float | None
+    busy_cores: float | None
+    level_percent: float | None
+    missing: str
+
+
+def gate_looks(one: Evidence) -> tuple[GateLook, ...]:
+    """Return every look at the gate of a trial, in order."""
+    return tuple(
+        GateLook(
+            one.gate[-1].boot_s - each.boot_s,
+            battery(each),
+            skin(each),
+            soc(each),
+            100 * min(each.caps.values()) if each.caps else None,
+            each.busy_cores,
+            each.battery_level,
+            "; ".join(f"{name}: {why}" for name, why in each.missing.items()),
+        )
+        for each in one.gate
+    )
+
+
 def _celsius(each: Vitals) -> Mapping[str, float | None]:
     """Return every temperature, first those that the gate goes by."""
     return {"battery": battery(each), "skin": skin(each), "chip": soc(each), **each.celsius}

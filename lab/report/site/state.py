@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 
 from lab.device import health
 from lab.errors import LabError, StoreError
-from lab.records import Incident, Night, Run, SelfCheck, Value
+from lab.records import Incident, Night, Run, SelfCheck, Spread, Tally, Value
 from lab.report.last_seen import last_seen
 from lab.report.rack import Reading, Standing, own_metric, rack_of
 from lab.report.site.gather import Lost
 from lab.report.trust import Trust, trust_of
 from lab.scenario.load import heading_of
 from lab.store import Store
-from lab.store.counts import Spread, Tally
 
 NOISE_DAYS, COUNTED_DAYS = 7, 30
 """Days before the newest run over which noise is told, and trials are counted; as on the dashboard."""
@@ -52,6 +51,7 @@ def state_of(store: Store, lost: Lost) -> State:
         rack=rack_of(
             _night(store, finished, lost),
             newest,
+            devices={group.device for group in groups},
             checks=checks,
             book=book,
             spreads=spreads,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from dashboards.charts.panels import MOST_CELLS
 from dashboards.charts.style import KINDS, MOST_POINTS, Option
-from dashboards.charts.sweep import MOST_CELLS, height_of, note_of, sweep
+from dashboards.charts.sweep import height_of, note_of, sweep
 from device_agents.reasons import InvalidReason
 from lab.records import Answer, Context, Published, Trial
 from lab.report.answer.view import answer

@@ -89,6 +89,7 @@ def test_a_run_of_a_phone_shows_its_heat_on_the_trials_axis(tmp_path: Path) -> N
     assert dotted(at, 0, 2) == ["trial 1: 100 % of its top clock"]
     assert {"temperature, °C", "whole iteration (ms), ↓ lower is better"} <= set(titles(at))
     assert ["figure", "check"] in tables(at)
+    assert "Gate log: 1 look" in [each.label for each in at.expander]
     assert {"file 1 events.jsonl", "file 1 vitals.jsonl", "trace 1"} <= {
         each.key for each in at.get("download_button")
     }

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lab.records import Vitals
-from lab.report.readings import MOST, readings_of
+from lab.report.readings import MOST, GateLook, gate_looks, readings_of
 from lab.store.events import Clocks
 from tests.lab.report.report_runs import fine, kept_of
 
@@ -54,3 +54,16 @@ def test_no_reading_gives_no_curve() -> None:
 
     assert readings_of(one, CLOCKS) == ()
     assert readings_of(replace(one, gate=(Vitals(1.0),)), CLOCKS) == pytest.approx(())
+
+
+def test_the_gate_log_says_what_each_look_saw() -> None:
+    """Until the one that opened it; the lowest clock allowed stands for all."""
+    (one,) = kept_of(fine(1)[:1])
+    first = Vitals(10.0, {"battery": 41.0}, caps={"policy0": 1.0, "policy4": 0.5}, missing={"skin": "refused"})
+    found = gate_looks(replace(one, gate=(first, Vitals(40.0, {"battery": 33.0}, battery_level=80.0))))
+
+    assert found == (
+        GateLook(30.0, 41.0, None, None, 50.0, None, None, "skin: refused"),
+        GateLook(0.0, 33.0, None, None, None, None, 80.0, ""),
+    )
+    assert gate_looks(one) == ()
