@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboards import comparison, data, parts
+from dashboards import data, parts
+from dashboards.parts import comparison
 from lab.report.verdict.listed import Listed, change_of, listed, worst_of
 from lab.report.wording import number_of, percent
 

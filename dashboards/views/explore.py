@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards import data, parts
 from dashboards.charts.history import Line, drawn, history, in_order
 from dashboards.charts.scatter import scatter
-from dashboards.locked import AT, locked
+from dashboards.parts.locked import AT, locked
 from lab.errors import LabError
 from lab.records import Series
 from lab.report.markdown import draw

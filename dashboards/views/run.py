@@ -9,9 +9,10 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import data, parts, trial_part
+from dashboards import data, parts
 from dashboards.charts.strips import drawn, height_of, picked_key, strips
 from dashboards.charts.trials import of_trials, time_axis
+from dashboards.parts import trial
 from lab.errors import LabError
 from lab.records import Answer, Run
 from lab.records.explanation import Explanation
@@ -230,13 +231,13 @@ def _trials(found: Explanation) -> None:
             key=f"strips {found.run.id}",
             height=height_of(chart),
         )
-        trial_part.turn_to(f"strips {found.run.id}", picked_key(chart, picked))
+        trial.turn_to(f"strips {found.run.id}", picked_key(chart, picked))
         st.caption(
             "Filled: counts; ring: invalid, never settled or at the gate; triangle on the edge: no figure. Axes "
             "need not start at zero. Select a trial here or in the table."
         )
     key = f"trials {found.run.id}"
-    columns, rows = trial_part.rows_of(found)
+    columns, rows = trial.rows_of(found)
     event = st.dataframe(
         {name: [row[name] for row in rows] for name in rows[0]},
         key=key,
@@ -248,8 +249,8 @@ def _trials(found: Explanation) -> None:
         height=min(400, 36 * (len(rows) + 1) + 3),
     )
     places = [at for at in event["selection"]["rows"] if at < len(found.lines)]
-    trial_part.turn_to(key, found.lines[places[0]].number if places else None)
-    trial_part.one_trial(found)
+    trial.turn_to(key, found.lines[places[0]].number if places else None)
+    trial.one_trial(found)
 
 
 # --- what was found --------------------------------------------------------------------------------
