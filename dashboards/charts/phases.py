@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dashboards.charts.style import (
-    BLUE,
-    BROWN,
-    GREEN,
     GREY,
     MOST_POINTS,
-    ORANGE,
-    PINK,
-    RED,
-    SKY,
+    STAGES,
     Option,
     frame,
     scaled,
 )
 from lab.report.phases import Span
 from lab.report.wording import plain, quantity
-
-STAGES: Mapping[str, str] = {
-    "load": BROWN,
-    "tile": BROWN,
-    "patch_embed": ORANGE,
-    "vit": BLUE,
-    "project": SKY,
-    "embed": PINK,
-    "prefill": GREEN,
-    "swap": RED,
-    "decode": "#5B4A7A",
-    "sample": "#9CC4DE",
-    "detokenise": "#F0C878",
-    "first_token": GREY,
-    "unload": BROWN,
-}
-"""Stage -> its colour; grey for any other."""
 
 ROLES = {"user": 0, "cpu": 1, "npu": 2}
 """Tracks from top to bottom: the user's wait, the paper's two units, then any other."""

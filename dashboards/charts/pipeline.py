@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboards.charts.style import MOST_POINTS, PALETTE, Option, frame, scaled
+from dashboards.charts.style import GREY, MOST_POINTS, STAGES, Option, frame, scaled
 from lab.report.pipeline import Pipeline, Stage
 from lab.report.wording import plain, quantity
 
@@ -50,10 +50,10 @@ def pipeline(found: Sequence[tuple[str, Pipeline]]) -> Option:
                 "coordinateSystem": "cartesian2d",
                 "name": _said(stage),
                 "data": bars[stage][:most],
-                "color": PALETTE[at % len(PALETTE)],
+                "color": STAGES.get(stage, GREY),
                 "lineStyle": {"width": 18, "opacity": 1, "cap": "butt"},
             }
-            for at, stage in enumerate(stages)
+            for stage in stages
         ],
     )
 

@@ -57,6 +57,24 @@ KINDS: Mapping[str, str] = {
 """Kind of device, and `published` -> the colour of its figures, which are never mixed."""
 
 
+STAGES: Mapping[str, str] = {
+    "load": BROWN,
+    "tile": BROWN,
+    "patch_embed": ORANGE,
+    "vit": BLUE,
+    "project": SKY,
+    "embed": PINK,
+    "prefill": GREEN,
+    "swap": RED,
+    "decode": "#5B4A7A",
+    "sample": "#9CC4DE",
+    "detokenise": "#F0C878",
+    "first_token": GREY,
+    "unload": BROWN,
+}
+"""Stage -> its colour; grey for any other."""
+
+
 def better(metric: Metric) -> str:
     """Return the direction of better, for the name of an axis."""
     return "↓ lower is better" if metric.better == "lower" else "↑ higher is better"
