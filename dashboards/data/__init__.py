@@ -44,7 +44,7 @@ from dashboards.data.runs import (
     starts,
     trace,
 )
-from dashboards.data.source import root, version
+from dashboards.data.source import root, store, version
 from lab.store.history import Past
 from lab.store.kinds import NightRow, RunGroup, RunRow
 
@@ -101,6 +101,7 @@ __all__ = [
     "spans",
     "spreads",
     "starts",
+    "store",
     "tallies",
     "trace",
     "trust",

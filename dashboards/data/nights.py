@@ -39,7 +39,7 @@ def night(store: Store, text: str) -> Night:
 @kept(8)
 def night_view(store: Store, text: str) -> View:
     """Return everything to print of a night that is finished, with the figures of its series."""
-    found = store.night(text)
+    found = night(text)
     values: list[Value] = store.values(found.id) if found.status == "finished" else []
     return view_of(found, values)
 

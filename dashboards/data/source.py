@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -27,7 +27,7 @@ def version() -> str:
     return _store(root(), shared_index()).version() if root().is_dir() else ""
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@cache
 def _store(place: Path, url: str | None) -> Store:
     return Store(place, url)
 

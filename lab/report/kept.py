@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -87,10 +88,15 @@ def digest(folder: Path, beside: Iterable[Path] = ()) -> str:
     A stamp is what git's index goes by too: inode, size, and the times of the last change of content and of inode.
     Raises `OSError`.
     """
-    code = [Path(errors.__file__).parent, Path(reasons.__file__).parent, SCENARIOS]  # lab/ and device_agents/
     stamps = {stamp for place in (folder, *beside) for stamp in _stamps(place)}
-    stamps |= {stamp for place in code for stamp in _stamps(place, (".py", ".toml"))}
-    return hashlib.sha256("\n".join(sorted(stamps)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(stamps | _code())).encode()).hexdigest()
+
+
+@cache
+def _code() -> frozenset[str]:
+    """Return the stamps of the lab's code when this process first asked: what changes later is not what it runs."""
+    places = [Path(errors.__file__).parent, Path(reasons.__file__).parent, SCENARIOS]  # lab/ and device_agents/
+    return frozenset(stamp for place in places for stamp in _stamps(place, (".py", ".toml")))
 
 
 def _stamps(place: Path, endings: tuple[str, ...] = ("",)) -> Iterator[str]:
