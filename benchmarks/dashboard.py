@@ -58,12 +58,12 @@ def searched(page: Page) -> None:
 
 
 def another_device(page: Page) -> None:
-    """Ask the question of the next device."""
-    box = page.get_by_role("combobox").nth(1)
+    """Ask the question of another device."""
+    box = page.get_by_role("combobox", name="Device")
+    other = "phone-07" if box.input_value() != "phone-07" else "phone-08"
     box.click()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(RUNNING)
+    page.get_by_role("option", name=other).click()
+    page.get_by_text(f"on {other}, build").last.wait_for()
 
 
 FILTERS: Mapping[str, tuple[str, Callable[[Page], None]]] = {

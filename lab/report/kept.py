@@ -94,7 +94,7 @@ def digest(folder: Path, beside: Iterable[Path] = ()) -> str:
 
 @cache
 def _code() -> frozenset[str]:
-    """Return the stamps of the lab's code when this process first asked: what changes later is not what it runs."""
+    """Return the stamps of the code that this process runs: what changes later does not count."""
     places = [Path(errors.__file__).parent, Path(reasons.__file__).parent, SCENARIOS]  # lab/ and device_agents/
     return frozenset(stamp for place in places for stamp in _stamps(place, (".py", ".toml")))
 
