@@ -51,24 +51,24 @@ LINE = "nano-w4"
 TOML = (SCENARIOS / "vit_batch.toml").read_text(encoding="utf-8")
 
 
-def fill(root: Path) -> None:
-    """Fill an empty data root."""
+def fill(root: Path, nights: int = NIGHTS, samples: int = SAMPLES) -> None:
+    """Fill an empty data root with so many nights; each trial of the last one has so many samples."""
     store = Store(root)
     store.runs(1)  # makes the index
     drawn = np.random.default_rng(SEED)
     last: list[Run] = []
     engine, owner = sa.create_engine(f"sqlite:///{root / 'index.sqlite'}"), identify(root).id
-    for at in range(NIGHTS):
-        last = _night(store, at, drawn)
+    for at in range(nights):
+        last = _night(store, at, drawn, incidents=at == nights - 1)
         with engine.begin() as connection:
             for table, rows in _rows(owner, last):
                 connection.execute(table.insert(), rows)
     for run in last:
-        _files(store, run, drawn)
+        _files(store, run, drawn, samples)
     store.close()
 
 
-def _night(store: Store, at: int, drawn: np.random.Generator) -> list[Run]:
+def _night(store: Store, at: int, drawn: np.random.Generator, *, incidents: bool) -> list[Run]:
     """Save a night, and return its runs; those of the last one are in its figures."""
     date = (FIRST + datetime.timedelta(at)).isoformat()
     moment = int(datetime.datetime.fromisoformat(f"{date}T01:00:00+00:00").timestamp() * 1e9)
@@ -94,7 +94,7 @@ def _night(store: Store, at: int, drawn: np.random.Generator) -> list[Run]:
         builds={LINE: build},
         counts={"no change seen": len(series) - 20, "suspected": 20},
         findings=tuple(_finding(each, build, date) for each in series[:20]),
-        incidents=tuple(_incident(series[place], build, date) for place in range(10)) if at == NIGHTS - 1 else (),
+        incidents=tuple(_incident(series[place], build, date) for place in range(10)) if incidents else (),
     )
     for incident in night.incidents:
         store.save_incident(incident)
@@ -208,12 +208,12 @@ def _of(document: str, first: Run, run: Run) -> str:
     return document
 
 
-def _files(store: Store, run: Run, drawn: np.random.Generator) -> None:
+def _files(store: Store, run: Run, drawn: np.random.Generator, count: int) -> None:
     """Write a run's files: without syncing each of them, unlike a lab, which takes an hour for so many."""
     folder = make_folder(RUNS.path(store.root, run.id).parent)
     (folder / "run.json").write_bytes(RUNS.encode(run))
     for number in range(1, TRIALS + 1):
-        samples = tuple(np.round(0.2 * np.exp(0.02 * drawn.standard_normal(SAMPLES)), 6).tolist())
+        samples = tuple(np.round(0.2 * np.exp(0.02 * drawn.standard_normal(count)), 6).tolist())
         trial = Trial(
             number,
             number - 1,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.both_agents import agent, native, native_bundle  # noqa: F401 - fixtures for every test
 from tests.farm_phones import adb_server, emulated_phone, phone, phones  # noqa: F401 - fixtures for every test
@@ -36,7 +37,12 @@ COSTLY = {"browser_page", "postgres_server", "lab"}
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, so that the processes which tests start do: a shell's background job ignores it."""
+    """Hear Ctrl-C, so that the processes which tests start do: a shell's background job ignores it.
+
+    No time decides a property: the machines are shared.
+    """
+    settings.register_profile("shared machine", deadline=None)
+    settings.load_profile("shared machine")
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -25,7 +25,7 @@ from tests.lab_process import ROOT
 
 NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "lab-data")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-PACKAGES = ("device_agents", "lab", "models")
+PACKAGES = ("dashboards", "device_agents", "lab", "models")
 FOR_PEOPLE = {"device_agents/native/README.md"}
 """Files of the packages that nothing reads at run time."""
 

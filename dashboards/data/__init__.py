@@ -27,7 +27,16 @@ from dashboards.data.devices import (
     trust,
 )
 from dashboards.data.incidents import WRITERS, act, acts, incident, incidents, past_with, writer, writer_of
-from dashboards.data.nights import mark, mattering, night, night_view, nights, past, runs_of_night
+from dashboards.data.nights import (
+    mark,
+    mattering,
+    night,
+    night_view,
+    nights,
+    past,
+    runs_of_night,
+    unreadable_nights,
+)
 from dashboards.data.runs import (
     answer,
     explanation,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dashboards.data.source import kept
-from lab.records import (
-    Night,
-    Series,
-    Value,
-)
+from lab.errors import StoreError
+from lab.records import Night, Series, Value
 from lab.report.night.view import DEMO, View, view_of
 from lab.report.series import choice
 from lab.store import Store, history
 from lab.store.history import Past
-from lab.store.kinds import NightRow
+from lab.store.kinds import NIGHTS, NightRow
 
 LAST_NIGHTS = 7
 """Nights whose findings make a series matter. A judgement: a week."""
@@ -28,6 +25,20 @@ def mark() -> str:
 def nights(store: Store) -> list[NightRow]:
     """Return the nights, newest first."""
     return store.nights()
+
+
+@kept(1)
+def unreadable_nights(store: Store) -> list[str]:
+    """Return a sentence for each night that lies in the data root and cannot be listed: a damaged, or a newer one."""
+    known = {each.id for each in store.nights()}
+    found = []
+    for each in NIGHTS.ids(store.root):
+        if each not in known:
+            try:
+                store.night(each)
+            except StoreError as error:
+                found.append(str(error))
+    return found
 
 
 @kept(8)

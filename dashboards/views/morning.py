@@ -29,6 +29,9 @@ TILES: Sequence[tuple[str, tuple[Outcome, ...]]] = (
 QUIET: tuple[Outcome, ...] = ("no change seen", "no history", "known")
 """Outcomes of series that nobody must look at."""
 
+NAMED = 3
+"""Most nights that are named because they cannot be read."""
+
 BEFORE = 14
 """Nights that are listed before the one that is shown; a judgement: two weeks."""
 
@@ -36,6 +39,8 @@ BEFORE = 14
 def morning() -> None:
     """Draw the page."""
     nights = data.nights()
+    for words in data.unreadable_nights()[:NAMED]:
+        st.error(f"A night is left out. {parts.said(words)}", icon=":material/error:")
     if not nights:
         parts.empty("No night yet. Measure one, or look at ninety nights of a made-up rack:", "make nightly",
                     "make dashboard-demo")  # fmt: skip
