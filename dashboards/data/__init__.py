@@ -114,6 +114,7 @@ __all__ = [
     "tallies",
     "trace",
     "trust",
+    "unreadable_nights",
     "verdict",
     "version",
     "writer",

@@ -29,7 +29,7 @@ def nights(store: Store) -> list[NightRow]:
 
 @kept(1)
 def unreadable_nights(store: Store) -> list[str]:
-    """Return a sentence for each night that lies in the data root and cannot be listed: a damaged, or a newer one."""
+    """Return a sentence for each night of the data root that cannot be listed: a damaged one, or a newer one."""
     known = {each.id for each in store.nights()}
     found = []
     for each in NIGHTS.ids(store.root):
