@@ -72,43 +72,44 @@ def conclude(
     baselines = {each.line: BuildAt(each.id, each.line, each.revision) for each in store.builds() if each.baseline}
     found = screened(values, Known(past, met, policy, baselines), night)
     confirmations = list(confirm(found.suspects, night.confirm_s))
-    incidents = _incidents(store, night)  # read again: people may have acted meanwhile
-    moved = _anchors(found.values, night, policy)
-    judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
-    findings = [*found.findings, *(each.finding for each in judged if each.finding)]
-    now = settled(
-        incidents,
-        findings,
-        [(each.series, each.comparison, each.back) for each in judged if each.back],
-        date=night.date,
-        utc=utc(),
-        new_id=new_id,
-        demo=night.demo,
-    )
-    caused = {each.series: each for each in now.findings}
-    findings = [caused.get(each.series, each) for each in findings]
-    stand = {each.id: each for each in (*incidents, *now.changed)}
-    closed = {each.series for each in findings if each.incident and stand[each.incident].status not in OPEN}
-    findings = [replace(each, outcome="known") if each.series in closed else each for each in findings]
-    outcomes = {each.series: each.outcome for each in judged} | dict.fromkeys(closed, "known")
-    told = [replace(each, outcome=outcomes.get(each.series, each.outcome)) for each in found.values]
-    counts = Counter(each.outcome for each in told)
-    ended = replace(
-        night,
-        ended_utc=utc(),
-        status="finished",
-        findings=tuple(pictured(sorted(findings, key=_weight))),
-        across=across(findings, {each.series.device: each.context.get(KIND, "") for each in values}),
-        incidents=tuple(each for each in stand.values() if each.status in OPEN or _touched(each, night)),
-        told=now.told,
-        counts={name: counts[name] for name in OUTCOMES if counts[name]},
-        confirm_spent_s=sum(each.spent_s for each in confirmations),
-        noisy=noisy(findings, past.recent[-1] if past.recent else None),
-    )
-    store.save_values(night.id, told)
-    for incident in now.changed:
-        store.save_incident(incident)
-    store.save_night(ended)
+    with store.held():  # nobody acts on an incident between its reading and its saving
+        incidents = _incidents(store, night)  # read again: people may have acted while it confirmed
+        moved = _anchors(found.values, night, policy)
+        judged = [_judge(*each, policy, moved) for each in _answered(found.suspects, confirmations)]
+        findings = [*found.findings, *(each.finding for each in judged if each.finding)]
+        now = settled(
+            incidents,
+            findings,
+            [(each.series, each.comparison, each.back) for each in judged if each.back],
+            date=night.date,
+            utc=utc(),
+            new_id=new_id,
+            demo=night.demo,
+        )
+        caused = {each.series: each for each in now.findings}
+        findings = [caused.get(each.series, each) for each in findings]
+        stand = {each.id: each for each in (*incidents, *now.changed)}
+        closed = {each.series for each in findings if each.incident and stand[each.incident].status not in OPEN}
+        findings = [replace(each, outcome="known") if each.series in closed else each for each in findings]
+        outcomes = {each.series: each.outcome for each in judged} | dict.fromkeys(closed, "known")
+        told = [replace(each, outcome=outcomes.get(each.series, each.outcome)) for each in found.values]
+        counts = Counter(each.outcome for each in told)
+        ended = replace(
+            night,
+            ended_utc=utc(),
+            status="finished",
+            findings=tuple(pictured(sorted(findings, key=_weight))),
+            across=across(findings, {each.series.device: each.context.get(KIND, "") for each in values}),
+            incidents=tuple(each for each in stand.values() if each.status in OPEN or _touched(each, night)),
+            told=now.told,
+            counts={name: counts[name] for name in OUTCOMES if counts[name]},
+            confirm_spent_s=sum(each.spent_s for each in confirmations),
+            noisy=noisy(findings, past.recent[-1] if past.recent else None),
+        )
+        store.save_values(night.id, told)
+        for incident in now.changed:
+            store.save_incident(incident)
+        store.save_night(ended)
     return ended
 
 

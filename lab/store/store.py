@@ -114,7 +114,7 @@ class Store:
         Raises `BuildError` and `DiskFull`.
         """
         build = shelf.checked(folder, line)
-        with self._locked():
+        with self.held():
             kept, changed = shelf.add(self.root, build, line)
             if changed is not None:
                 self._tell(lambda index: index.put_all(Files(lines=[changed])))
@@ -133,7 +133,7 @@ class Store:
 
     def set_baseline(self, line: str, build_id: str) -> None:
         """Make a build the baseline of its line, against which others are judged; raise `BuildError`."""
-        with self._locked():
+        with self.held():
             changed = shelf.set_baseline(self.root, line, build_id)
             self._tell(lambda index: index.put_all(Files(lines=[changed])))
 
@@ -330,7 +330,7 @@ class Store:
 
         Nobody else changes an incident meanwhile. Raises as :meth:`incident`, and whatever `change` raises.
         """
-        with self._locked():
+        with self.held():
             changed = change(self.incident(text))
             self.save_incident(changed)
         return changed
@@ -353,7 +353,7 @@ class Store:
         A damaged file is left out with a warning. An index of ours that cannot be used is set aside; raises
         `StoreError` for another one, and `DiskFull`.
         """
-        with self._locked():
+        with self.held():
             found = saved.everything(self.root)
             self._cache.rebuild(found)
         return {
@@ -427,8 +427,8 @@ class Store:
         )
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other processes from adding builds or reindexing meanwhile."""
+    def held(self) -> Iterator[None]:
+        """Keep others from adding builds, changing incidents or reindexing meanwhile."""
         with disk_errors("lock the store", self.root), locked(self.root / "store.lock"):
             yield
 
