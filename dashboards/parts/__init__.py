@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -13,6 +13,8 @@ from lab.errors import LabError
 from lab.records import Series
 from lab.report.signs import SIGNS
 from lab.report.wording import escape, plain
+
+Lead = TypeVar("Lead")
 
 Row = Mapping[str, Any]
 """A row of a table: head -> value."""
@@ -130,11 +132,22 @@ def table(
         st.dataframe(**shown)
         return
     page, parameter, values = to
+    values = drawn(key, values)
     picked = st.dataframe(**shown, on_select="rerun", selection_mode="single-row")
     chosen = [values[at] for at in picked["selection"]["rows"] if at < len(values)]
     if chosen and (value := chosen[0]):
         query = {parameter: value} if isinstance(value, str) else dict(value)
         st.switch_page(f"views/{page}.py", query_params=query)
+
+
+def drawn(key: str, leads: Sequence[Lead]) -> Sequence[Lead]:
+    """Return what the widget `key` led to when it was last drawn, which is what a selection in it is a place of.
+
+    What it leads to now is remembered for the next time.
+    """
+    before: Sequence[Lead] = st.session_state.get(f"{key} leads", leads)
+    st.session_state[f"{key} leads"] = list(leads)
+    return before
 
 
 def link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:

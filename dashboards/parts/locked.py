@@ -43,7 +43,11 @@ def locked(past: data.Past, suite: str, points_of: Callable[[data.Past, Series],
                 st.button("Take as new", on_click=_take, args=("new", run))
             else:
                 st.caption("The run of this figure is not in the data root.")
-            parts.link("morning", f"Night of {point.date}", icon=":material/wb_twilight:", night=point.date)
+            for night in data.nights():
+                if (night.date, night.suite) == (point.date, suite):
+                    name = f"Night of {point.date}"
+                    parts.link("morning", name, icon=":material/wb_twilight:", night=night.id)
+                    break
             for incident in data.incidents():
                 if any(member.series == series for member in incident.members):
                     parts.link("incident", f"Incident {incident.night}", icon=":material/report:", id=incident.id)

@@ -41,6 +41,8 @@ def incident() -> None:
         parts.link("incidents", "All incidents", icon=":material/report:")
         return
     view = data.incident(wanted)
+    if not data.mark():  # which stands above every page
+        parts.mark(" ".join(view.marks))
     _claim(view)
     _act(view.incident)
     each = _picked(view)

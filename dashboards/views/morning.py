@@ -13,18 +13,14 @@ from lab.records import OPEN, OUTCOMES, Finding, Outcome, Value
 from lab.report.incident.view import sentence
 from lab.report.night.covered import covered
 from lab.report.night.markdown import render_markdown
+from lab.report.night.names import names_of
 from lab.report.night.said import change_words, from_to, what
 from lab.report.night.view import View
 from lab.report.signs import SIGNS
 from lab.report.wording import number_of, quantity
 
-TILES: Sequence[tuple[str, tuple[Outcome, ...]]] = (
-    ("regressed", ("regressed",)),
-    ("suspected", ("suspected",)),
-    ("improved", ("improved",)),
-    ("cannot tell", ("cannot tell", "not reproduced")),
-)
-"""The counts above everything else, and the outcomes that each of them counts."""
+TILES: Sequence[Outcome] = ("regressed", "suspected", "improved", "cannot tell")
+"""The counts above everything else, also where they are 0."""
 
 QUIET: tuple[Outcome, ...] = ("no change seen", "no history", "known")
 """Outcomes of series that nobody must look at."""
@@ -47,7 +43,7 @@ def morning() -> None:
         return
     view = data.night_view(_chosen(nights))
     st.subheader(parts.said(view.verdict), anchor=False)
-    for mark in view.marks[1 if view.night.demo else 0 :]:
+    for mark in view.marks[1 if data.mark() and view.night.demo else 0 :]:
         st.warning(parts.said(mark), icon=":material/warning:")
     _tiles(view)
     _incidents(view)
@@ -59,21 +55,25 @@ def morning() -> None:
 
 
 def _chosen(nights: Sequence[data.NightRow]) -> str:
-    """Return the id of the night to show; a date that has several is followed by its suite."""
-    dates = [each.date for each in nights]
-    ids = {each.date if dates.count(each.date) == 1 else f"{each.date} {each.suite}": each.id for each in nights}
-    picked = st.selectbox("Night", list(ids), key="night", bind="query-params", width=260)
+    """Return the id of the night to show: the one in the link by its name, date or id, else the newest.
+
+    Raises `StoreError` for a link to a night that is not there.
+    """
+    ids = dict(zip(names_of(nights), [each.id for each in nights], strict=True))
+    asked = st.query_params.get("night", "")
+    if asked and asked not in ids:
+        found = data.night(asked).id
+        st.session_state["night"] = next(name for name, each in ids.items() if each == found)
+    picked = st.selectbox("Night", list(ids), key="night", bind="query-params", width=300)
     return ids[str(picked)]
 
 
 def _tiles(view: View) -> None:
     counts = view.night.counts
     with st.container(horizontal=True):
-        for word, outcomes in TILES:
-            number = sum(counts.get(each, 0) for each in outcomes)
-            st.metric(
-                f"{SIGNS[word]} {word}", number, border=True, help="; ".join(OUTCOMES[each] for each in outcomes)
-            )
+        more = [each for each, _ in view.tally if each not in (*TILES, *QUIET)]
+        for word in (*TILES, *more):
+            st.metric(f"{SIGNS[word]} {word}", counts.get(word, 0), border=True, help=OUTCOMES[word])
         gaps, planned = len(view.night.gaps), len(view.night.planned)
         st.metric(f"{SIGNS['not measured']} not measured", gaps, border=True, help=f"of {planned} planned runs")
         st.metric("series analysed", view.night.analysed, border=True, help="they were judged by this night")
@@ -81,9 +81,9 @@ def _tiles(view: View) -> None:
 
 def _incidents(view: View) -> None:
     st.subheader("Incidents", anchor=False)
-    found = sorted(
-        view.night.incidents, key=lambda each: (each.status not in OPEN, each.id not in view.night.told)
-    )
+    now = {each.id: each for each in data.incidents()}  # people acted since the night ended
+    found = [now.get(each.id, each) for each in view.night.incidents]
+    found.sort(key=lambda each: (each.status not in OPEN, each.id not in view.night.told))
     if not found:
         st.markdown("None is open.")
     for each in found:
@@ -108,9 +108,10 @@ def _coverage(view: View) -> None:
     if not found:
         return
     st.subheader("What was measured", anchor=False)
+    drawn = parts.drawn("covered", found)
     picked = parts.chosen(coverage(found), alt=view.verdict, key="covered", height=height_of(found))
-    if picked:
-        each = found[picked[0][1]]
+    if picked and picked[0][1] < len(drawn):
+        each = drawn[picked[0][1]]
         if each.run:
             st.switch_page("views/run.py", query_params={"id": each.run})
         st.info(parts.text(f"{each.device}, {each.scenario} with {each.line}: {each.words}"))
@@ -166,7 +167,7 @@ def _before(nights: Sequence[data.NightRow]) -> None:
                 {
                     "night": row.date,
                     "suite": row.suite,
-                    **{word: sum(night.counts.get(each, 0) for each in of) for word, of in TILES},
+                    **{word: night.counts.get(word, 0) for word in OUTCOMES if word not in QUIET},
                     "not measured": len(night.gaps),
                     "series": night.analysed,
                     "alerts": len(night.told),

@@ -130,8 +130,9 @@ def _head(found: Run) -> None:
     with st.container(horizontal=True):
         if found.comparison:
             parts.link("compare", "Its comparison", icon=":material/compare_arrows:", id=found.comparison)
-        if found.night and (night := _night(found.night)):
-            parts.link("morning", f"Its night, {night}", icon=":material/wb_twilight:", night=night)
+        for night in data.nights() if found.night else []:
+            if night.id == found.night:
+                parts.link("morning", f"Its night, {night.date}", icon=":material/wb_twilight:", night=night.id)
         # a link from this page to itself leaves the URL as it is
         if st.button("Runs like this one", icon=":material/list:", type="tertiary"):
             query = {"scenario": found.scenario, "device": found.device}
@@ -145,16 +146,6 @@ def _duration(found: Run) -> str:
         return lasting((ended - begun).total_seconds())
     except (ValueError, TypeError):  # no time, or one with a zone and one without
         return "an unknown time"
-
-
-def _night(night_id: str) -> str:
-    """Return the name under which Morning shows a night; empty for one that is gone."""
-    nights = data.nights()
-    found = next((each for each in nights if each.id == night_id), None)
-    if found is None:
-        return ""
-    alone = sum(each.date == found.date for each in nights) == 1
-    return found.date if alone else f"{found.date} {found.suite}"
 
 
 def _commands(found: Run) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.nightly.incidents import act
 from lab.records import Planned, Series
 from lab.report.night.view import view_of
 from lab.store import Store
 from tests.dashboards.pages import shown, words
-from tests.night_records import night, value
+from tests.night_records import DATE, INCIDENT, incident, night, value
 
 
 @pytest.fixture
@@ -37,11 +38,70 @@ def test_it_says_what_the_report_says(rack: Path) -> None:
 
 
 def test_a_link_names_the_night(rack: Path) -> None:
-    """Another night of the same store, by its date; one that is not there falls back to the last one."""
-    first = Store(rack).nights()[-1].date
+    """Another night of the same store, by its date or its id."""
+    first = Store(rack).nights()[-1]
 
-    assert shown(rack, night=first).selectbox(key="night").value == first
-    assert shown(rack, night="2001-01-01").selectbox(key="night").value == Store(rack).nights()[0].date
+    for name in (first.date, first.id):
+        assert shown(rack, night=name).selectbox(key="night").value == first.date
+
+
+def test_a_link_to_a_night_that_is_not_there_says_so(rack: Path) -> None:
+    """It shows no other night in its place."""
+    at = shown(rack, night="2001-01-01")
+
+    assert "no night has an id that begins" in at.error[0].value.replace("\\", "")
+    assert not at.metric
+
+
+def test_of_two_nights_of_a_date_each_has_a_name(small: Store) -> None:
+    """The suite tells them from each other, or the id; a date alone means the newest."""
+    first = night()
+    other = replace(first, id="01990000-0000-7000-8000-000000000002", suite="weekly", counts={"regressed": 5})
+    again = replace(other, id="01990000-0000-7000-8000-000000000003", counts={"regressed": 6})
+    for each in (other, again):
+        small.save_night(replace(each, started_utc=f"{first.date}T02:00:0{each.id[-1]}+00:00"))
+        small.save_values(each.id, [value()])
+
+    names = shown(small.root).selectbox(key="night").options
+    assert names[2] == f"{first.date} nightly" and len(set(names)) == 3
+    assert [shown(small.root, night=each.id).metric[0].value for each in (first, other, again)] == ["1", "5", "6"]
+    assert shown(small.root, night=first.date).metric[0].value == "6"
+
+
+def test_an_incident_stands_as_it_stands_now(small: Store) -> None:
+    """What a person said of it after the night is on the first page."""
+    small.save_incident(incident())
+    act(
+        small,
+        INCIDENT,
+        "acknowledged",
+        who="ada",
+        note="bisecting",
+        utc=f"{DATE}T08:00:00Z",
+        date=DATE,
+        owner="ada",
+    )
+    at = shown(small.root)
+
+    assert "◔ acknowledged" in words(at)
+    assert "*ada*" in words(at)
+
+
+def test_every_outcome_is_counted_by_its_own_name(small: Store) -> None:
+    """What could not be told and what was not reproduced are two tiles."""
+    small.save_night(replace(night(), counts={"cannot tell": 2, "not reproduced": 5, "trend": 9}))
+    found = {each.label: each.value for each in shown(small.root).metric}
+
+    assert [found[name] for name in ("± cannot tell", "○ not reproduced", "~ trend")] == ["2", "5", "9"]
+
+
+def test_a_damaged_newest_night_is_named(small: Store) -> None:
+    """The night before it is not taken for the newest without a word."""
+    (small.root / "nights" / "01990000-0000-7000-8000-000000000009").mkdir()
+    (small.root / "nights" / "01990000-0000-7000-8000-000000000009" / "night.json").write_text("{")
+    at = shown(small.root)
+
+    assert "A night is left out" in at.error[0].value
 
 
 def test_only_what_matters_is_listed_until_one_asks_for_all(rack: Path) -> None:
