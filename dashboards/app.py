@@ -14,6 +14,7 @@ PAGES = {
     "incidents": ("Incidents", ":material/report:", "What must be acted on, and whose is it?"),
     "scenarios": ("Scenarios", ":material/quiz:", "The paper's questions, for any device and build."),
     "explore": ("Explore", ":material/show_chart:", "Any series over builds and nights."),
+    "run": ("Runs", ":material/timer:", "What exactly happened?"),
     "compare": ("Compare", ":material/compare_arrows:", "Build A or B? With its interval and its verdict."),
     "devices": ("Devices", ":material/smartphone:", "Which devices are healthy, and agree with each other?"),
     "quality": ("Quality", ":material/verified:", "How good is the lab itself?"),
@@ -22,7 +23,6 @@ PAGES = {
 
 DETAILS = {
     "incident": ("Incident", "Is it real, since when, which build, and what else moved?"),
-    "run": ("Run", "What exactly happened?"),
 }
 """Pages that are reached by a link: file in views/ -> title, question."""
 

@@ -127,6 +127,7 @@ def table(
         "hide_index": True,
         "column_config": columns,
         "height": height or "auto",
+        "placeholder": "–",
     }
     if to is None:
         st.dataframe(**shown)

@@ -211,9 +211,9 @@ def _noise(found: Standing) -> None:
         if spreads:
             rows = [
                 {
+                    "CV": 100 * each.cv,
                     "scenario": each.scenario,
                     "cell": each.cell,
-                    "CV": 100 * each.cv,
                     "runs": each.runs,
                     "trials": each.freedom + each.runs,
                 }

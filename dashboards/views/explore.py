@@ -22,7 +22,7 @@ from lab.report.series.heat import Start, grouped
 from lab.report.series.points import Point, by_builds, by_nights, metric_of
 from lab.report.wording import number_of, quantity
 
-MOST_SERIES = 12
+MOST_SERIES = 6
 """The most series that are drawn. A judgement: more cannot be told from each other."""
 
 MOST_RUNS = 60

@@ -67,7 +67,8 @@ def _recall() -> None:
         st.markdown("No self-check has injected a slow-down yet.")
         return
     told = [
-        f"{each.device}: finds slow-downs from {percent(each.smallest_found)} in {percent(WELL_FOUND)} of cases"
+        f"{each.device}: by resampling, slow-downs from {percent(each.smallest_found)} are found in "
+        f"{percent(WELL_FOUND)} of cases"
         if each.smallest_found is not None
         else f"{each.device}: no smallest slow-down is known"
         for each in checks
@@ -140,7 +141,10 @@ def _lost() -> None:
     rows, total = lost_rows(tallies), sum(each.trials for each in tallies)
     number = sum(each.trials for each, _ in rows)
     share = f" ({percent(number / total)})" if number else ""
-    words = f"{number} of {number_of(total, 'trial')}{share} of the last {data.COUNTED_DAYS} days did not count."
+    words = (
+        f"{number} of {number_of(total, 'trial')}{share} in the runs that are kept of the last "
+        f"{data.COUNTED_DAYS} days did not count."
+    )
     st.markdown(words)
     if not rows:
         return

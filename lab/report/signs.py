@@ -23,7 +23,7 @@ SIGNS: Mapping[str, str] = {
     "new": "!",
     "back": "↺",
     "acknowledged": "◔",
-    "expected": "✓",
+    "expected": "☑",
     "fixed": "✓",
     "invalid": "–",
     "quarantined": "⊘",

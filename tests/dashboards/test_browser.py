@@ -80,7 +80,7 @@ def test_a_person_gets_from_the_morning_to_a_trial_by_keyboard(served: str, brow
         pressed(page, "link", "Evidence")
         expect(page.get_by_role("heading", name="Incident", exact=True)).to_be_visible()
         pressed(page, "link", "Run of the bad build")
-        expect(page.get_by_role("heading", name="Run", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
         expect(page.get_by_text("trials", exact=False).first).to_be_visible()
 
 

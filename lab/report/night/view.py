@@ -177,7 +177,7 @@ def _marks(night: Night) -> Iterator[str]:
     if night.status != "finished":
         yield f"The night is {night.status}: what follows is incomplete."
     if night.noisy:
-        yield f"The night is noisy: {_noise(night)}. The others are counted and not listed."
+        yield f"The night is noisy: {_noise(night)}. The others are counted; the report lists none of them."
     if night.missed:
         yield night.missed
     if night.silent:

@@ -48,7 +48,7 @@ def test_the_page_says_how_much_of_how_much_it_draws(rack: Path) -> None:
     """More than twelve series cannot be told from each other."""
     at = shown(rack, "explore", scenario="decode")
 
-    assert "12 of 30 series that fit, of 60 in demo; 34 nights." in words(at).replace("\\", "")
+    assert "6 of 30 series that fit, of 60 in demo; 34 nights." in words(at).replace("\\", "")
     assert [len(each) for each in names(at)] == [12]
 
 
@@ -69,7 +69,7 @@ def test_unknown_values_in_a_link_fall_back(rack: Path) -> None:
     )
 
     assert not at.exception
-    assert "12 of 30 series that fit" in words(at)
+    assert "6 of 30 series that fit" in words(at)
     assert "The point in this link has no figure here" in words(at)
 
 

@@ -120,7 +120,7 @@ def test_a_row_leads_to_its_run(rack: Path) -> None:
     at.session_state["series"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
     at.run()
 
-    assert at.header[0].value == "Run"
+    assert at.header[0].value == "Runs"
 
 
 def test_hostile_names_are_text(small: Store, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_self_checks_give_rates_with_their_bounds(tmp_path: Path) -> None:
     assert not at.exception
     assert "Equal builds called changed: 0 of 10 (≤ 25.9 %)." in words(at)
     assert rates(at)["slow-downs of 10 % found"] == "none measured"
-    assert "host: finds slow-downs from 3.1 % in 95 % of cases" in words(at)
+    assert "host: by resampling, slow-downs from 3.1 % are found in 95 % of cases" in words(at)
 
 
 def test_trials_that_did_not_count_are_told_by_reason(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_trials_that_did_not_count_are_told_by_reason(tmp_path: Path) -> None:
     at = shown(tmp_path / "data", "quality")
 
     assert not at.exception
-    assert "1 of 4 trials (25 %) of the last 30 days did not count." in words(at)
+    assert "1 of 4 trials (25 %) in the runs that are kept of the last 30 days did not count." in words(at)
     table = next(each.value for each in at.dataframe if "reason" in each.value.columns)
     assert table[["reason", "device", "trials", "of"]].to_numpy().tolist() == [["wrong_output", "host", 1, 4]]
 

@@ -107,7 +107,8 @@ def test_a_noisy_night_gives_its_number_and_lists_no_suspect() -> None:
     view = view_of(noisy, [value()])
 
     assert view.marks == (
-        "The night is noisy: 6 suspects, of which 0 confirmed. The others are counted and not listed.",
+        "The night is noisy: 6 suspects, of which 0 confirmed. The others are counted; the report lists none of "
+        "them.",
     )
     assert [(each.note, each.items) for each in view.sections] == [
         ("Not listed because the night is noisy: 1 series.", ()),
