@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboards import data, parts
 from dashboards.charts.rates import lost, lost_height, recall
-from lab.report.quality import Noise, alert_days, alert_words, lost_rows, rates_of
+from lab.report.quality import Noise, alert_words, lost_rows, rates_of
 from lab.report.reasons import meaning_of
 from lab.report.selfcheck import upper
 from lab.report.steady import RECENT
@@ -52,8 +52,7 @@ def _rates() -> None:
         key="rates",
         columns={"%": st.column_config.NumberColumn(format="%.1f %%")},
     )  # fmt: skip
-    words = alert_words(alert_days(incidents, nights), len(incidents))
-    st.markdown(parts.said(words))
+    st.markdown(parts.said(alert_words(incidents, nights)))
     st.caption(
         f"Bounds are exact and one-sided (Clopper and Pearson). Nights: the last {NIGHTS} that are finished, here "
         f"{len(nights)}. A self-check knows the truth: its builds are equal, or it injected the slow-down itself."

@@ -80,25 +80,37 @@ def rates_of(checks: Sequence[SelfCheck], incidents: Sequence[Incident], nights:
 
 
 def alert_days(incidents: Sequence[Incident], nights: Sequence[Sum]) -> dict[str, int]:
-    """Return incident -> the days from the first night of its build to the alert, where that night is known."""
+    """Return incident -> the days from the first night of its build to the alert, where that night is known.
+
+    It is not for an older incident, nor for a build of the oldest of these nights: that one may have begun before.
+    """
+    oldest = min((each.date for each in nights), default="")
     first: dict[tuple[str, str], str] = {}
     for night in sorted(nights, key=lambda each: each.date):
         for pair in night.first.items():
             first.setdefault(pair, night.date)
     known = {each.id: first.get((each.line, each.bad.id)) for each in incidents}
-    return {each.id: days_between(begun, each.night) for each in incidents if (begun := known[each.id])}
+    return {
+        each.id: days_between(begun, each.night)
+        for each in incidents
+        if (begun := known[each.id]) and oldest < begun <= each.night
+    }
 
 
-def alert_words(days: Mapping[str, int], incidents: int) -> str:
-    """Return in a sentence how long alerts took."""
-    if not days:
-        return "How long an alert takes is not known: no incident began in these nights."
-    took = sorted(days.values())
+def alert_words(incidents: Sequence[Incident], nights: Sequence[Sum]) -> str:
+    """Return in a sentence how long the alerts of these nights took."""
+    oldest = min((each.date for each in nights), default="9999")
+    begun = number_of(sum(each.night >= oldest for each in incidents), "incident")
+    took = sorted(alert_days(incidents, nights).values())
+    if not took:
+        return (
+            f"How long an alert takes is not known: {begun} began in these nights, none with a known first night."
+        )
     same = sum(each == 0 for each in took)
     return (
         f"From a build's first night to its alert: median {median(took):g} days, {same} of "
         f"{number_of(len(took), 'alert')} in the same night, the longest {number_of(took[-1], 'day')} "
-        f"({len(took)} of {number_of(incidents, 'incident')} began in these nights)."
+        f"(known for {len(took)} of {begun} that began in these nights)."
     )
 
 

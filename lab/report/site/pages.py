@@ -15,7 +15,7 @@ from lab.report.night.page import LINKS
 from lab.report.night.plot import history_plot, pairs_plot
 from lab.report.night.said import member_words, of_finding
 from lab.report.night.view import View
-from lab.report.quality import Sum, alert_days, alert_words, lost_rows, rates_of
+from lab.report.quality import Sum, alert_words, lost_rows, rates_of
 from lab.report.rack import CONDITIONS, check_words, reading_words
 from lab.report.reasons import meaning_of
 from lab.report.selfcheck import quote, upper
@@ -160,7 +160,7 @@ def quality_page(state: State, nights: Sequence[Sum]) -> str:
         "quality",
         record=record_of(state.checks),
         rates=rates_of(state.checks, state.incidents, nights),
-        alert_words=alert_words(alert_days(state.incidents, nights), len(state.incidents)),
+        alert_words=alert_words(state.incidents, nights),
         quotes=[quote(each) for each in newest if each is not None],
         counted=state.counted,
         lost=lost_rows(state.tallies),

@@ -68,19 +68,30 @@ def test_nights_have_rates_of_their_own() -> None:
 
 
 def test_an_alerts_delay_counts_from_the_first_night_of_its_build() -> None:
-    """Two nights here; an incident whose build is older than the nights looked at is left out."""
-    first = replace(sum_of(night()), date="2026-11-27", first={"nano-w4": BAD.id})
+    """Three nights here; the build of the oldest one may be older still, and so is not counted."""
+    oldest = replace(sum_of(night()), date="2026-11-26", first={"nano-w4": "c" * 64})
+    first = replace(oldest, date="2026-11-27", first={"nano-w4": BAD.id})
     again = replace(first, date=DATE)
     other = replace(incident(), id="older", bad=replace(BAD, id="c" * 64))
 
-    days = alert_days([incident(), other], [again, first])
-
-    assert days == {incident().id: 2}
-    assert alert_words(days, 2) == (
+    assert alert_days([incident(), other], [again, first, oldest]) == {incident().id: 2}
+    assert alert_words([incident(), other], [again, first, oldest]) == (
         "From a build's first night to its alert: median 2 days, 0 of 1 alert in the same night, the longest "
-        "2 days (1 of 2 incidents began in these nights)."
+        "2 days (known for 1 of 2 incidents that began in these nights)."
     )
-    assert alert_words({}, 0) == "How long an alert takes is not known: no incident began in these nights."
+
+
+def test_an_alerts_delay_is_never_negative() -> None:
+    """An incident from before these nights is left out, and so is one whose own night cannot be read."""
+    oldest = replace(sum_of(night()), date="2026-11-20", first={"nano-w4": "c" * 64})
+    later = replace(oldest, date="2026-11-30", first={"nano-w4": BAD.id})
+    before = replace(incident(), id="before", night="2026-11-10")
+
+    assert alert_days([incident(), before], [later, oldest]) == {}
+    assert alert_words([incident(), before], [later, oldest]) == (
+        "How long an alert takes is not known: 1 incident began in these nights, none with a known first night."
+    )
+    assert alert_words([before], []).startswith("How long an alert takes is not known: 0 incidents began")
 
 
 def test_a_series_has_the_smallest_change_of_its_newest_comparison() -> None:
