@@ -128,7 +128,13 @@ def _heat(tallies: Sequence[Tally]) -> Iterator[Reason]:
         total = sum(each.trials for each in own)
         for reason, words in kinds:
             if lost := sum(each.trials for each in own if each.reason == reason):
-                yield Reason(plain(f"{device}: {lost} of {number_of(total, 'trial')} {words}."), True, device)
+                yield Reason(
+                    plain(
+                        f"{device}: {lost} of {number_of(total, 'trial')} begun during the night invalid: {words}."
+                    ),
+                    True,
+                    device,
+                )
 
 
 def _checked(night: Night, values: Sequence[Value], checks: Sequence[SelfCheck]) -> Iterator[Reason]:
@@ -176,9 +182,9 @@ def _lost(tallies: Sequence[Tally]) -> Reason:
     total = sum(each.trials for each in tallies)
     lost = sum(each.trials for each in tallies if each.reason)
     if not total:
-        return Reason("How many trials of the night did not count is not known.", doubt=False)
+        return Reason("How many trials begun during the night were invalid is not known.", doubt=False)
     share = f" ({percent(lost / total)})" if lost else ""
-    return Reason(f"{lost} of {number_of(total, 'trial')} of the night did not count{share}.", doubt=False)
+    return Reason(f"{lost} of {number_of(total, 'trial')} begun during the night invalid{share}.", doubt=False)
 
 
 def _named(devices: Sequence[str]) -> str:

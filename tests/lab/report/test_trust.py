@@ -44,7 +44,7 @@ def test_a_sound_night_shows_the_labs_own_record() -> None:
         "Self-checks are at most 1 day old.",
         "Own record: equal builds called changed: 0 of 10 (≤ 25.9 %), on 1 device.",
         "Alerts that people marked as false: 1 of 2 (≤ 97.5 %).",
-        "0 of 40 trials of the night did not count.",
+        "0 of 40 trials begun during the night invalid.",
     ]
 
 
@@ -102,8 +102,10 @@ def test_heat_is_told_apart_from_other_losses() -> None:
     )
 
     assert found.verdict == "1 reason to doubt the night."
-    assert words(found, doubt=True) == ["phone-2: 3 of 40 trials slowed down by heat."]
-    assert "4 of 40 trials of the night did not count (10 %)." in words(found, doubt=False)
+    assert words(found, doubt=True) == [
+        "phone-2: 3 of 40 trials begun during the night invalid: slowed down by heat."
+    ]
+    assert "4 of 40 trials begun during the night invalid (10 %)." in words(found, doubt=False)
 
 
 def test_a_noisy_night_cut_short_is_doubted() -> None:
@@ -132,7 +134,7 @@ def test_many_devices_are_counted_instead_of_named() -> None:
     )
 
     assert "never measured on 5 devices; to find out: `lab selfcheck --device NAME`" in found.reasons[0].words
-    assert "How many trials of the night did not count is not known." in words(found, doubt=False)
+    assert "How many trials begun during the night were invalid is not known." in words(found, doubt=False)
 
 
 def test_rates_are_counted_over_all_self_checks_and_labels() -> None:
