@@ -243,17 +243,19 @@ def newest_checks() -> list[SelfCheck]:
 def night_sums(most: int) -> list[Sum]:
     """Return the counts of the newest finished nights, newest first; damaged ones are left out with a warning."""
     finished = [each.id for each in nights() if each.status == "finished"]
-    return [each for night_id in finished[:most] if (each := _night_sum(root(), night_id)) is not None]
+    found = []
+    for night_id in finished[:most]:
+        try:
+            found.append(_night_sum(root(), night_id))
+        except StoreError as error:  # what failed is not kept: the night may be restored
+            log.warning("left out: %s", error)
+    return found
 
 
 @st.cache_resource(show_spinner=False, max_entries=400)
-def _night_sum(place: Path, night_id: str) -> Sum | None:
+def _night_sum(place: Path, night_id: str) -> Sum:
     """Return the counts of a finished night, which change no more; a whole one is megabytes, and is not kept."""
-    try:
-        return sum_of(store().night(night_id))
-    except StoreError as error:
-        log.warning("left out: %s", error)
-        return None
+    return sum_of(store().night(night_id))
 
 
 @kept(1)
