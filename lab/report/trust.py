@@ -55,7 +55,8 @@ def trust_of(
     """Return whether a night can be trusted, and why. Pure: no I/O.
 
     `values` are its figures, `checks` all self-checks and `incidents` all incidents, newest first; those after the
-    night are left out. `quarantined` holds device -> why, as it is now; `tallies` counts the trials of the night.
+    night are left out. `quarantined` holds device -> why, as it is now, so it is empty for any night but the
+    newest that is finished; `tallies` counts the trials of the night.
     """
     until = night.ended_utc or night.started_utc
     known = [each for each in checks if each.started_utc[:19] <= until[:19]]
@@ -108,7 +109,7 @@ def _devices(night: Night, values: Sequence[Value], quarantined: Mapping[str, st
         gaps = [each for each in night.gaps if each.planned.device == device]
         if device in quarantined:
             yield Reason(plain(f"{device} is in quarantine: {quarantined[device]}."), doubt=True, device=device)
-        elif gaps:
+        if gaps:
             planned = sum(each.device == device for each in night.planned)
             nights = max(each.nights for each in gaps)
             why = listing(list(dict.fromkeys(each.why.removeprefix(f"{device} ") for each in gaps))[:2])

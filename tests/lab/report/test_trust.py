@@ -80,7 +80,11 @@ def test_devices_that_were_away_are_named_with_the_reason() -> None:
     whole = replace(
         night(),
         planned=(plan, replace(plan, scenario="prefill"), other, third),
-        gaps=(gap, replace(gap, planned=plan, nights=1, why="too warm"), replace(gap, planned=third)),
+        gaps=(
+            gap,
+            replace(gap, planned=plan, nights=1, why="too warm"),
+            replace(gap, planned=third, why="did not answer"),
+        ),
     )
     found = trust(night=whole, quarantined={"phone-4": "3 failures in a row", "phone-9": "not of this night"})
 
@@ -88,6 +92,7 @@ def test_devices_that_were_away_are_named_with_the_reason() -> None:
         ("phone-2", "phone-2: 1 of 2 planned runs not measured: too warm."),
         ("phone-3", "phone-3: silent, 2 nights in a row: did not answer."),
         ("phone-4", "phone-4 is in quarantine: 3 failures in a row."),
+        ("phone-4", "phone-4: silent, 2 nights in a row: did not answer."),
     ]
 
 
