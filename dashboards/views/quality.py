@@ -8,9 +8,8 @@ from dashboards import data, parts
 from dashboards.charts.rates import lost, lost_height, recall
 from lab.report.quality import Noise, alert_words, lost_rows, rates_of
 from lab.report.reasons import meaning_of
-from lab.report.selfcheck import upper
 from lab.report.steady import RECENT
-from lab.report.trust import record_of
+from lab.report.trust import record_of, record_words
 from lab.report.wording import number_of, percent, quantity
 from lab.stats.resample import WELL_FOUND
 
@@ -27,9 +26,8 @@ def quality() -> None:
         parts.empty("Nothing was measured yet, so nothing is known of the lab. Measure, and let it check itself:",
                     "make run-scenario", "make selfcheck DEVICE=host")  # fmt: skip
         return
-    k, n = record_of(checks)
-    st.subheader(parts.said(f"Equal builds called changed: {upper(k, n)}."), anchor=False)
-    if not n:
+    st.subheader(parts.said(f"Equal builds called changed: {record_words(checks)}."), anchor=False)
+    if not record_of(checks)[1]:
         parts.empty("No self-check has compared a build with itself: how often verdicts are wrong is not known.",
                     "lab selfcheck --device NAME", "make selfcheck DEVICE=host")  # fmt: skip
     _rates()

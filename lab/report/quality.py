@@ -10,8 +10,8 @@ from lab.compare.tally import tally
 from lab.records import Comparison, Incident, Night, SelfCheck, Tally
 from lab.report.selfcheck import lower, upper
 from lab.report.steady import Level, Nights, level_of
-from lab.report.trust import days_between, labels_of, record_of
-from lab.report.wording import number_of, plain, stated
+from lab.report.trust import by_kind, days_between, labels_of, record_of
+from lab.report.wording import kind_words, number_of, plain, stated
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,23 @@ def sum_of(night: Night) -> Sum:
 
 
 def rates_of(checks: Sequence[SelfCheck], incidents: Sequence[Incident], nights: Sequence[Sum]) -> list[Rate]:
-    """Return the lab's rates: of false verdicts, slow-downs found, labels and nights; then of each device."""
+    """Return the lab's rates: of false verdicts and slow-downs found on each kind of device, of labels and nights;
+    then of each device.
+    """
     devices = sorted({each.device for each in checks})
-    of_each = [rate for device in devices if len(devices) > 1 for rate in _verdicts(checks, device)]
-    return [*_verdicts(checks), *_labels(incidents), *_nights(nights), *of_each]
+    of_each = [
+        rate
+        for device in devices
+        if len(devices) > 1
+        for rate in _verdicts([each for each in checks if each.device == device], plain(f" on {device}"))
+    ]
+    kinds = by_kind(checks)
+    of_kinds = (
+        [rate for kind, own in kinds.items() for rate in _verdicts(own, f" on {kind_words(kind)}")]
+        if len(kinds) > 1
+        else _verdicts(checks)
+    )
+    return [*of_kinds, *_labels(incidents), *_nights(nights), *of_each]
 
 
 def alert_days(incidents: Sequence[Incident], nights: Sequence[Sum]) -> dict[str, int]:
@@ -143,10 +156,8 @@ def lost_rows(tallies: Sequence[Tally]) -> list[tuple[Tally, int]]:
     return sorted(lost, key=lambda pair: (-pair[0].trials, pair[0].device, pair[0].scenario, pair[0].reason))
 
 
-def _verdicts(checks: Sequence[SelfCheck], device: str = "") -> Iterator[Rate]:
-    """Yield the rates of live comparisons, over all devices or of one: what was injected is known there."""
-    own = [each for each in checks if device in ("", each.device)]
-    where = plain(f" on {device}") if device else ""
+def _verdicts(own: Sequence[SelfCheck], where: str = "") -> Iterator[Rate]:
+    """Yield the rates of live comparisons of self-checks, named by `where`: what was injected is known there."""
     source = f"{number_of(len(own), 'self-check')}, live comparisons that were judged"
     k, n = record_of(own)
     yield Rate(f"equal builds called changed{where}", upper(k, n), k, n, source)

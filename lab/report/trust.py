@@ -11,7 +11,7 @@ from device_agents.reasons import InvalidReason
 from lab.compare.tally import tally
 from lab.records import Incident, Night, SelfCheck, Tally, Value
 from lab.report.selfcheck import upper
-from lab.report.wording import listing, number_of, percent, plain
+from lab.report.wording import kind_words, listing, number_of, percent, plain
 
 RENEWED_DAYS = 7
 """Days after which a self-check is old: a device's own noise is to be measured again every week (methodology.md,
@@ -80,6 +80,22 @@ def record_of(checks: Sequence[SelfCheck]) -> tuple[int, int]:
     """Return k and n: of n comparisons of equal builds in self-checks, k were called a change."""
     counts = [tally(each) for each in checks]
     return sum(each.false for each in counts), sum(each.alike for each in counts)
+
+
+def by_kind(checks: Sequence[SelfCheck]) -> dict[str, list[SelfCheck]]:
+    """Return kind of device -> its self-checks: errors of different kinds are never added up."""
+    found: dict[str, list[SelfCheck]] = {}
+    for each in checks:
+        found.setdefault(each.context.facts.get("device_kind", "unknown"), []).append(each)
+    return dict(sorted(found.items()))
+
+
+def record_words(checks: Sequence[SelfCheck]) -> str:
+    """Return how many equal builds were called changed, with the bound; of several kinds of device each alone."""
+    known = {kind: record_of(own) for kind, own in by_kind(checks).items() if record_of(own)[1]}
+    if len(known) < 2:
+        return upper(*record_of(checks))
+    return "; ".join(f"{upper(k, n)} on {kind_words(kind)}" for kind, (k, n) in known.items())
 
 
 def labels_of(incidents: Sequence[Incident]) -> tuple[int, int, int]:
@@ -165,11 +181,10 @@ def _checked(night: Night, values: Sequence[Value], checks: Sequence[SelfCheck])
 
 
 def _record(checks: Sequence[SelfCheck]) -> Reason:
-    k, n = record_of(checks)
-    if not n:
+    if not record_of(checks)[1]:
         return Reason("The lab's own record is empty: no self-check has compared a build with itself.", doubt=True)
     devices = number_of(len({each.device for each in checks if tally(each).alike}), "device")
-    return Reason(f"Own record: equal builds called changed: {upper(k, n)}, on {devices}.", doubt=False)
+    return Reason(f"Own record: equal builds called changed: {record_words(checks)}, on {devices}.", doubt=False)
 
 
 def _labels(incidents: Sequence[Incident]) -> Reason:

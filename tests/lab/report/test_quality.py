@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import CellVerdict, LiveCheck, Outcome, Tally
+from lab.records import CellVerdict, Context, LiveCheck, Outcome, Tally
 from lab.report.quality import alert_days, alert_words, lost_rows, noises_of, rates_of, sum_of
 from lab.report.steady import Nights
 from tests.night_records import BAD, DATE, DECODE, SERIES, finding, incident, night
@@ -122,3 +122,20 @@ def test_lost_trials_stand_beside_all_of_their_scenario() -> None:
     ]
 
     assert lost_rows(tallies) == [(tallies[2], 100), (tallies[1], 100)]
+
+
+def test_each_kind_of_device_has_a_rate_of_its_own() -> None:
+    """What a virtual phone gets wrong says nothing of this machine; labels are of the whole lab."""
+    virtual = replace(
+        CHECKED,
+        device="virtual-1",
+        context=Context({"device_kind": "virtual"}),
+        live=(LiveCheck("v", 1.0, SLOWED, 16, 30.0),),
+    )
+
+    rates = {each.name: each.words for each in rates_of([CHECKED, virtual], [], [])}
+
+    assert "equal builds called changed" not in rates
+    assert rates["equal builds called changed on this machine"] == "0 of 1 (≤ 95 %)"
+    assert rates["equal builds called changed on a virtual phone"].startswith("1 of 1")
+    assert "slow-downs of 10 % found on a virtual phone" in rates

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import Interval, LiveCheck, SelfCheck, Tally
-from lab.report.trust import Trust, days_between, labels_of, record_of, trust_of
+from lab.records import Context, Interval, LiveCheck, SelfCheck, Tally
+from lab.report.trust import Trust, days_between, labels_of, record_of, record_words, trust_of
 from tests.night_records import DATE, incident, night, value
 from tests.saved_checks import ALIKE, CHECKED, EMPTY
 
@@ -148,3 +148,13 @@ def test_rates_are_counted_over_all_self_checks_and_labels() -> None:
     states = [replace(incident(), status=state) for state in ("invalid", "expected", "new")]
     assert labels_of(states) == (1, 1, 3)
     assert days_between("2026-11-28T23:59:00Z", "2026-12-01") == 3
+
+
+def test_kinds_of_devices_are_never_pooled() -> None:
+    """Each has its own k of n in the lab's record; one kind needs no name."""
+    host, phone = checked(), replace(checked("phone-3", false=1), context=Context({"device_kind": "phone"}))
+
+    assert record_words([host, host]) == "0 of 20 (≤ 13.9 %)"
+    assert record_words([host, phone]) == "0 of 10 (≤ 25.9 %) on this machine; 1 of 10 (≤ 39.4 %) on a phone"
+    said = words(trust(checks=[host, phone]), doubt=False)
+    assert any("changed: 0 of 10 (≤ 25.9 %) on this machine; 1 of 10" in each for each in said)
