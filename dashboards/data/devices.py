@@ -26,6 +26,7 @@ from lab.device.health import Health
 from lab.device.roster import Entry
 from lab.errors import LabError, StoreError
 from lab.records import (
+    Night,
     Run,
     SelfCheck,
     Series,
@@ -41,7 +42,7 @@ from lab.report.trust import Trust, trust_of
 from lab.scenario.load import heading_of
 from lab.store import Store
 from lab.store.history import KEPT, Past
-from lab.store.kinds import RunRow
+from lab.store.kinds import RunRow, newest_of_suites
 from lab.trial.metrics import METRICS
 
 log = logging.getLogger(__name__)
@@ -58,12 +59,14 @@ READ_RUNS, READ_OF_DEVICE = 100, 3
 def trust(night_id: str) -> Trust:
     """Return whether a night can be trusted, and why; raise `StoreError` when there is no such night."""
     view = night_view(night_id)
+    newest = next((each.id for each in nights() if each.status == "finished"), None)
+    book = health_book()[0] if view.night.id == newest else {}
     return trust_of(
         view.night,
         view.values,
         checks=selfchecks(),
         incidents=incidents(),
-        quarantined={name: words for name, each in health_book()[0].items() if (words := each.quarantine)},
+        quarantined={name: words for name, each in book.items() if (words := each.quarantine)},
         tallies=tallies(view.night.started_utc, view.night.ended_utc),
     )
 
@@ -112,9 +115,8 @@ def health_book() -> tuple[dict[str, Health], str]:
 
 def rack() -> tuple[Standing, ...]:
     """Return every device that the store knows, those that need a person first."""
-    finished = next((each for each in nights() if each.status == "finished"), None)
     return rack_of(
-        night(finished.id) if finished else None,
+        newest_nights(),
         newest_runs(),
         devices={each.device for each in run_groups()},
         checks=selfchecks(),
@@ -126,12 +128,18 @@ def rack() -> tuple[Standing, ...]:
 
 
 @kept(1)
+def newest_nights(store: Store) -> list[Night]:
+    """Return the newest finished night of each suite, newest first; a damaged one is left out with a warning."""
+    return [found for _, found in _readable({each: each for each in newest_of_suites(store.nights())}, night)]
+
+
+@kept(1)
 def newest_runs(store: Store) -> dict[str, Run]:
     """Return the newest run of each device; a damaged one is left out with a warning. Ids sort by time."""
     ids: dict[str, str] = {}
     for each in store.run_groups():
         ids[each.device] = max(each.newest, ids.get(each.device, ""))
-    return dict(_readable(store, ids))
+    return dict(_readable(ids, store.run))
 
 
 @kept(1)
@@ -141,16 +149,16 @@ def metrics(store: Store) -> dict[str, str]:
     for each in store.run_groups():
         ids[each.scenario] = max(each.newest, ids.get(each.scenario, ""))
     found: dict[str, str] = {}
-    for name, run in _readable(store, ids):
+    for name, run in _readable(ids, store.run):
         with suppress(LabError):  # a scenario of another version
             found[name] = heading_of(run).metric
     return found
 
 
-def _readable(store: Store, ids: Mapping[str, str]) -> Iterator[tuple[str, Run]]:
-    for name, run_id in ids.items():
+def _readable(ids: Mapping[str, str], read: Callable[[str], Found]) -> Iterator[tuple[str, Found]]:
+    for name, record_id in ids.items():
         try:
-            yield name, store.run(run_id)
+            yield name, read(record_id)
         except StoreError as error:
             log.warning("left out: %s", error)
 
@@ -159,7 +167,7 @@ def _readable(store: Store, ids: Mapping[str, str]) -> Iterator[tuple[str, Run]]
 def readings(store: Store) -> dict[str, Reading]:
     """Return what sensors of each device said in its newest runs, of those that have a reading."""
     ids = [each.id for each in store.run_rows(READ_RUNS)]
-    newest = [*newest_runs().values(), *(run for _, run in _readable(store, {each: each for each in ids}))]
+    newest = [*newest_runs().values(), *(run for _, run in _readable({each: each for each in ids}, store.run))]
     read: dict[str, int] = {}
     found: dict[str, Reading] = {}
     for run in newest:
@@ -243,17 +251,19 @@ def newest_checks() -> list[SelfCheck]:
 def night_sums(most: int) -> list[Sum]:
     """Return the counts of the newest finished nights, newest first; damaged ones are left out with a warning."""
     finished = [each.id for each in nights() if each.status == "finished"]
-    return [each for night_id in finished[:most] if (each := _night_sum(root(), night_id)) is not None]
+    found = []
+    for night_id in finished[:most]:
+        try:
+            found.append(_night_sum(root(), night_id))
+        except StoreError as error:  # what failed is not kept: the night may be restored
+            log.warning("left out: %s", error)
+    return found
 
 
 @st.cache_resource(show_spinner=False, max_entries=400)
-def _night_sum(place: Path, night_id: str) -> Sum | None:
+def _night_sum(place: Path, night_id: str) -> Sum:
     """Return the counts of a finished night, which change no more; a whole one is megabytes, and is not kept."""
-    try:
-        return sum_of(store().night(night_id))
-    except StoreError as error:
-        log.warning("left out: %s", error)
-        return None
+    return sum_of(store().night(night_id))
 
 
 @kept(1)

@@ -6,11 +6,10 @@ import streamlit as st
 
 from dashboards import data, parts
 from dashboards.charts.rates import lost, lost_height, recall
-from lab.report.quality import Noise, alert_days, alert_words, lost_rows, rates_of
+from lab.report.quality import Noise, alert_words, lost_rows, rates_of
 from lab.report.reasons import meaning_of
-from lab.report.selfcheck import upper
 from lab.report.steady import RECENT
-from lab.report.trust import record_of
+from lab.report.trust import record_of, record_words
 from lab.report.wording import number_of, percent, quantity
 from lab.stats.resample import WELL_FOUND
 
@@ -27,9 +26,8 @@ def quality() -> None:
         parts.empty("Nothing was measured yet, so nothing is known of the lab. Measure, and let it check itself:",
                     "make run-scenario", "make selfcheck DEVICE=host")  # fmt: skip
         return
-    k, n = record_of(checks)
-    st.subheader(parts.said(f"Equal builds called changed: {upper(k, n)}."), anchor=False)
-    if not n:
+    st.subheader(parts.said(f"Equal builds called changed: {record_words(checks)}."), anchor=False)
+    if not record_of(checks)[1]:
         parts.empty("No self-check has compared a build with itself: how often verdicts are wrong is not known.",
                     "lab selfcheck --device NAME", "make selfcheck DEVICE=host")  # fmt: skip
     _rates()
@@ -52,8 +50,7 @@ def _rates() -> None:
         key="rates",
         columns={"%": st.column_config.NumberColumn(format="%.1f %%")},
     )  # fmt: skip
-    words = alert_words(alert_days(incidents, nights), len(incidents))
-    st.markdown(parts.said(words))
+    st.markdown(parts.said(alert_words(incidents, nights)))
     st.caption(
         f"Bounds are exact and one-sided (Clopper and Pearson). Nights: the last {NIGHTS} that are finished, here "
         f"{len(nights)}. A self-check knows the truth: its builds are equal, or it injected the slow-down itself."

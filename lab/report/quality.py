@@ -10,8 +10,8 @@ from lab.compare.tally import tally
 from lab.records import Comparison, Incident, Night, SelfCheck, Tally
 from lab.report.selfcheck import lower, upper
 from lab.report.steady import Level, Nights, level_of
-from lab.report.trust import days_between, labels_of, record_of
-from lab.report.wording import number_of, plain, stated
+from lab.report.trust import by_kind, days_between, labels_of, record_of
+from lab.report.wording import kind_words, number_of, plain, stated
 
 
 @dataclass(frozen=True)
@@ -73,32 +73,57 @@ def sum_of(night: Night) -> Sum:
 
 
 def rates_of(checks: Sequence[SelfCheck], incidents: Sequence[Incident], nights: Sequence[Sum]) -> list[Rate]:
-    """Return the lab's rates: of false verdicts, slow-downs found, labels and nights; then of each device."""
+    """Return the lab's rates: of false verdicts and slow-downs found on each kind of device, of labels and nights;
+    then of each device.
+    """
     devices = sorted({each.device for each in checks})
-    of_each = [rate for device in devices if len(devices) > 1 for rate in _verdicts(checks, device)]
-    return [*_verdicts(checks), *_labels(incidents), *_nights(nights), *of_each]
+    of_each = [
+        rate
+        for device in devices
+        if len(devices) > 1
+        for rate in _verdicts([each for each in checks if each.device == device], plain(f" on {device}"))
+    ]
+    kinds = by_kind(checks)
+    of_kinds = (
+        [rate for kind, own in kinds.items() for rate in _verdicts(own, f" on {kind_words(kind)}")]
+        if len(kinds) > 1
+        else _verdicts(checks)
+    )
+    return [*of_kinds, *_labels(incidents), *_nights(nights), *of_each]
 
 
 def alert_days(incidents: Sequence[Incident], nights: Sequence[Sum]) -> dict[str, int]:
-    """Return incident -> the days from the first night of its build to the alert, where that night is known."""
+    """Return incident -> the days from the first night of its build to the alert, where that night is known.
+
+    It is not for an older incident, nor for a build of the oldest of these nights: that one may have begun before.
+    """
+    oldest = min((each.date for each in nights), default="")
     first: dict[tuple[str, str], str] = {}
     for night in sorted(nights, key=lambda each: each.date):
         for pair in night.first.items():
             first.setdefault(pair, night.date)
     known = {each.id: first.get((each.line, each.bad.id)) for each in incidents}
-    return {each.id: days_between(begun, each.night) for each in incidents if (begun := known[each.id])}
+    return {
+        each.id: days_between(begun, each.night)
+        for each in incidents
+        if (begun := known[each.id]) and oldest < begun <= each.night
+    }
 
 
-def alert_words(days: Mapping[str, int], incidents: int) -> str:
-    """Return in a sentence how long alerts took."""
-    if not days:
-        return "How long an alert takes is not known: no incident began in these nights."
-    took = sorted(days.values())
+def alert_words(incidents: Sequence[Incident], nights: Sequence[Sum]) -> str:
+    """Return in a sentence how long the alerts of these nights took."""
+    oldest = min((each.date for each in nights), default="9999")
+    begun = number_of(sum(each.night >= oldest for each in incidents), "incident")
+    took = sorted(alert_days(incidents, nights).values())
+    if not took:
+        return (
+            f"How long an alert takes is not known: {begun} began in these nights, none with a known first night."
+        )
     same = sum(each == 0 for each in took)
     return (
         f"From a build's first night to its alert: median {median(took):g} days, {same} of "
         f"{number_of(len(took), 'alert')} in the same night, the longest {number_of(took[-1], 'day')} "
-        f"({len(took)} of {number_of(incidents, 'incident')} began in these nights)."
+        f"(known for {len(took)} of {begun} that began in these nights)."
     )
 
 
@@ -131,10 +156,8 @@ def lost_rows(tallies: Sequence[Tally]) -> list[tuple[Tally, int]]:
     return sorted(lost, key=lambda pair: (-pair[0].trials, pair[0].device, pair[0].scenario, pair[0].reason))
 
 
-def _verdicts(checks: Sequence[SelfCheck], device: str = "") -> Iterator[Rate]:
-    """Yield the rates of live comparisons, over all devices or of one: what was injected is known there."""
-    own = [each for each in checks if device in ("", each.device)]
-    where = plain(f" on {device}") if device else ""
+def _verdicts(own: Sequence[SelfCheck], where: str = "") -> Iterator[Rate]:
+    """Yield the rates of live comparisons of self-checks, named by `where`: what was injected is known there."""
     source = f"{number_of(len(own), 'self-check')}, live comparisons that were judged"
     k, n = record_of(own)
     yield Rate(f"equal builds called changed{where}", upper(k, n), k, n, source)

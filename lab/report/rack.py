@@ -87,7 +87,7 @@ class Standing:
 
 
 def rack_of(
-    night: Night | None,
+    nights: Sequence[Night],
     newest: Mapping[str, Run],
     *,
     devices: Collection[str] = (),
@@ -99,17 +99,20 @@ def rack_of(
 ) -> tuple[Standing, ...]:
     """Return every device that a record names, those that need a person first. Pure: no I/O.
 
-    `night` is the newest that is finished, `newest` the newest run of each device that can be read, `devices` are
+    `nights` are the newest finished one of each suite, newest first: of a device the first that planned it counts.
+    `newest` is the newest run of each device that can be read, `devices` are
     more names, `checks` are the self-checks, newest first, `book` is the health of devices that failed lately,
     `spreads` are of each scenario's own metric.
     """
-    planned = {each.device for each in night.planned} if night else set()
-    names = {*planned, *newest, *devices, *(each.device for each in checks), *(book or {})}
+    last: dict[str, Night] = {}
+    for night in nights:
+        last |= {each.device: night for each in night.planned if each.device not in last}
+    names = {*last, *newest, *devices, *(each.device for each in checks), *(book or {})}
     order = list(CONDITIONS)
     found = [
         _standing(
             name,
-            _condition(name, night, newest.get(name), (book or {}).get(name)),
+            _condition(name, last.get(name, next(iter(nights), None)), newest.get(name), (book or {}).get(name)),
             run=newest.get(name),
             checks=[each for each in checks if each.device == name],
             cvs=[each.cv for each in spreads if each.device == name],

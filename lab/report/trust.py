@@ -11,7 +11,7 @@ from device_agents.reasons import InvalidReason
 from lab.compare.tally import tally
 from lab.records import Incident, Night, SelfCheck, Tally, Value
 from lab.report.selfcheck import upper
-from lab.report.wording import listing, number_of, percent, plain
+from lab.report.wording import kind_words, listing, number_of, percent, plain
 
 RENEWED_DAYS = 7
 """Days after which a self-check is old: a device's own noise is to be measured again every week (methodology.md,
@@ -55,7 +55,8 @@ def trust_of(
     """Return whether a night can be trusted, and why. Pure: no I/O.
 
     `values` are its figures, `checks` all self-checks and `incidents` all incidents, newest first; those after the
-    night are left out. `quarantined` holds device -> why, as it is now; `tallies` counts the trials of the night.
+    night are left out. `quarantined` holds device -> why, as it is now, so it is empty for any night but the
+    newest that is finished; `tallies` counts the trials of the night.
     """
     until = night.ended_utc or night.started_utc
     known = [each for each in checks if each.started_utc[:19] <= until[:19]]
@@ -79,6 +80,22 @@ def record_of(checks: Sequence[SelfCheck]) -> tuple[int, int]:
     """Return k and n: of n comparisons of equal builds in self-checks, k were called a change."""
     counts = [tally(each) for each in checks]
     return sum(each.false for each in counts), sum(each.alike for each in counts)
+
+
+def by_kind(checks: Sequence[SelfCheck]) -> dict[str, list[SelfCheck]]:
+    """Return kind of device -> its self-checks: errors of different kinds are never added up."""
+    found: dict[str, list[SelfCheck]] = {}
+    for each in checks:
+        found.setdefault(each.context.facts.get("device_kind", "unknown"), []).append(each)
+    return dict(sorted(found.items()))
+
+
+def record_words(checks: Sequence[SelfCheck]) -> str:
+    """Return how many equal builds were called changed, with the bound; of several kinds of device each alone."""
+    known = {kind: record_of(own) for kind, own in by_kind(checks).items() if record_of(own)[1]}
+    if len(known) < 2:
+        return upper(*record_of(checks))
+    return "; ".join(f"{upper(k, n)} on {kind_words(kind)}" for kind, (k, n) in known.items())
 
 
 def labels_of(incidents: Sequence[Incident]) -> tuple[int, int, int]:
@@ -108,7 +125,7 @@ def _devices(night: Night, values: Sequence[Value], quarantined: Mapping[str, st
         gaps = [each for each in night.gaps if each.planned.device == device]
         if device in quarantined:
             yield Reason(plain(f"{device} is in quarantine: {quarantined[device]}."), doubt=True, device=device)
-        elif gaps:
+        if gaps:
             planned = sum(each.device == device for each in night.planned)
             nights = max(each.nights for each in gaps)
             why = listing(list(dict.fromkeys(each.why.removeprefix(f"{device} ") for each in gaps))[:2])
@@ -128,7 +145,13 @@ def _heat(tallies: Sequence[Tally]) -> Iterator[Reason]:
         total = sum(each.trials for each in own)
         for reason, words in kinds:
             if lost := sum(each.trials for each in own if each.reason == reason):
-                yield Reason(plain(f"{device}: {lost} of {number_of(total, 'trial')} {words}."), True, device)
+                yield Reason(
+                    plain(
+                        f"{device}: {lost} of {number_of(total, 'trial')} begun during the night invalid: {words}."
+                    ),
+                    True,
+                    device,
+                )
 
 
 def _checked(night: Night, values: Sequence[Value], checks: Sequence[SelfCheck]) -> Iterator[Reason]:
@@ -158,11 +181,10 @@ def _checked(night: Night, values: Sequence[Value], checks: Sequence[SelfCheck])
 
 
 def _record(checks: Sequence[SelfCheck]) -> Reason:
-    k, n = record_of(checks)
-    if not n:
+    if not record_of(checks)[1]:
         return Reason("The lab's own record is empty: no self-check has compared a build with itself.", doubt=True)
     devices = number_of(len({each.device for each in checks if tally(each).alike}), "device")
-    return Reason(f"Own record: equal builds called changed: {upper(k, n)}, on {devices}.", doubt=False)
+    return Reason(f"Own record: equal builds called changed: {record_words(checks)}, on {devices}.", doubt=False)
 
 
 def _labels(incidents: Sequence[Incident]) -> Reason:
@@ -176,9 +198,9 @@ def _lost(tallies: Sequence[Tally]) -> Reason:
     total = sum(each.trials for each in tallies)
     lost = sum(each.trials for each in tallies if each.reason)
     if not total:
-        return Reason("How many trials of the night did not count is not known.", doubt=False)
+        return Reason("How many trials begun during the night were invalid is not known.", doubt=False)
     share = f" ({percent(lost / total)})" if lost else ""
-    return Reason(f"{lost} of {number_of(total, 'trial')} of the night did not count{share}.", doubt=False)
+    return Reason(f"{lost} of {number_of(total, 'trial')} begun during the night invalid{share}.", doubt=False)
 
 
 def _named(devices: Sequence[str]) -> str:

@@ -59,6 +59,11 @@ def kind_of(run: Run) -> str:
     return run.context.facts.get("device_kind", "unknown")
 
 
+def kind_words(kind: str) -> str:
+    """Return a kind of device in few words, e.g. ``a virtual phone``."""
+    return plain(re.split("[:,]| of the ", KINDS.get(kind, f"a device of kind {kind}"))[0])
+
+
 def on_device(run: Run) -> str:
     """Return the device and what its kind means, e.g. ``virtual-1, a virtual phone: this machine's cores, …``."""
     kind = kind_of(run)

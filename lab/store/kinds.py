@@ -126,6 +126,15 @@ def grouped(rows: Sequence[RunRow]) -> list[RunGroup]:
     ]
 
 
+def newest_of_suites(rows: Sequence[NightRow]) -> list[str]:
+    """Return the id of the newest finished night of each suite; `rows` are newest first, and so is the answer."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.status == "finished":
+            found.setdefault(row.suite, row.id)
+    return list(found.values())
+
+
 RUNS: Kind[Run] = Kind("run", RunFile)
 COMPARISONS: Kind[Comparison] = Kind("comparison", ComparisonFile)
 SELFCHECKS: Kind[SelfCheck] = Kind("self-check", SelfCheckFile)

@@ -15,16 +15,16 @@ from lab.report.night.page import LINKS
 from lab.report.night.plot import history_plot, pairs_plot
 from lab.report.night.said import member_words, of_finding
 from lab.report.night.view import View
-from lab.report.quality import Sum, alert_days, alert_words, lost_rows, rates_of
+from lab.report.quality import Sum, alert_words, lost_rows, rates_of
 from lab.report.rack import CONDITIONS, check_words, reading_words
 from lab.report.reasons import meaning_of
-from lab.report.selfcheck import quote, upper
+from lab.report.selfcheck import quote
 from lab.report.signs import SIGNS
 from lab.report.site.frame import About
 from lab.report.site.names import Links
 from lab.report.site.plan import map_of
 from lab.report.site.state import State
-from lab.report.trust import Trust, record_of
+from lab.report.trust import Trust, record_of, record_words
 from lab.report.wording import KINDS, percent
 
 QUIET = ("no change seen", "no history", "known")
@@ -158,15 +158,14 @@ def quality_page(state: State, nights: Sequence[Sum]) -> str:
     newest = (newest_that_judged([each for each in state.checks if each.device == device]) for device in devices)
     return _render(
         "quality",
-        record=record_of(state.checks),
+        record=record_words(state.checks) if record_of(state.checks)[1] else "",
         rates=rates_of(state.checks, state.incidents, nights),
-        alert_words=alert_words(alert_days(state.incidents, nights), len(state.incidents)),
+        alert_words=alert_words(state.incidents, nights),
         quotes=[quote(each) for each in newest if each is not None],
         counted=state.counted,
         lost=lost_rows(state.tallies),
         most=LOST_ROWS,
         trials=sum(each.trials for each in state.tallies),
-        upper=upper,
         meaning_of=meaning_of,
     )
 

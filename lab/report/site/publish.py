@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -76,13 +77,9 @@ def publish(
 
 def _hiding(root: Path, name: str) -> Callable[[str], str]:
     """Return what puts the name of a data root in the place of its path: messages about files name it whole."""
-    path = f"{root.absolute()}/"
-    forms = {path, f"{root.resolve()}/"}
+    forms = {str(root.absolute()), str(root.resolve())} - {"/"}
     forms |= {html.escape(each) for each in forms} | {json.dumps(each)[1:-1] for each in forms}
+    longest = "|".join(re.escape(each) for each in sorted(forms, key=len, reverse=True))
+    path = re.compile(rf"(?<![<.])(?:{longest})(?![\w-]|\.\w)")  # no tag, no link, no longer name
 
-    def hidden(text: str) -> str:
-        for each in forms:
-            text = text.replace(each, f"{name}/")
-        return text
-
-    return hidden
+    return lambda text: path.sub(lambda _: name, text) if forms else text

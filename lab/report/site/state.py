@@ -15,6 +15,7 @@ from lab.report.site.gather import Lost
 from lab.report.trust import Trust, trust_of
 from lab.scenario.load import heading_of
 from lab.store import Store
+from lab.store.kinds import newest_of_suites
 
 NOISE_DAYS, COUNTED_DAYS = 7, 30
 """Days before the newest run over which noise is told, and trials are counted; as on the dashboard."""
@@ -24,7 +25,8 @@ NOISE_DAYS, COUNTED_DAYS = 7, 30
 class State:
     """The devices, those that need a person first; self-checks and incidents, newest first; trials by reason.
 
-    `quarantined` holds device -> why. `counted` is False where the index could not count trials.
+    `quarantined` holds device -> why, now; `newest` is the id of the newest finished night. `counted` is False
+    where the index could not count trials.
     """
 
     rack: tuple[Standing, ...]
@@ -32,6 +34,7 @@ class State:
     incidents: tuple[Incident, ...]
     tallies: tuple[Tally, ...]
     quarantined: Mapping[str, str]
+    newest: str
     counted: bool
 
 
@@ -46,10 +49,10 @@ def state_of(store: Store, lost: Lost) -> State:
     last = max((run.started_utc for run in newest.values()), default="")
     spreads, tallies, counted = _counts(store, last, _metrics(scenarios), lost)
     checks = store.selfchecks()
-    finished = next((row.id for row in store.nights() if row.status == "finished"), None)
+    finished = newest_of_suites(store.nights())
     return State(
         rack=rack_of(
-            _night(store, finished, lost),
+            [night for each in finished if (night := _night(store, each, lost))],
             newest,
             devices={group.device for group in groups},
             checks=checks,
@@ -62,6 +65,7 @@ def state_of(store: Store, lost: Lost) -> State:
         incidents=tuple(store.incidents()),
         tallies=tuple(tallies),
         quarantined={name: words for name, each in book.items() if (words := each.quarantine)},
+        newest=finished[0] if finished else "",
         counted=counted,
     )
 
@@ -77,7 +81,7 @@ def trust_in(store: Store, state: State, night: Night, values: Sequence[Value]) 
         values,
         checks=state.checks,
         incidents=state.incidents,
-        quarantined=state.quarantined,
+        quarantined=state.quarantined if night.id == state.newest else {},
         tallies=tallies,
     )
 
@@ -125,9 +129,7 @@ def _counts(
         return [], [], False
 
 
-def _night(store: Store, night_id: str | None, lost: Lost) -> Night | None:
-    if night_id is None:
-        return None
+def _night(store: Store, night_id: str, lost: Lost) -> Night | None:
     try:
         return store.night(night_id)
     except LabError as error:

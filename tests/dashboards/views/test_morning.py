@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lab.device import health
 from lab.nightly.incidents import act
 from lab.records import Planned, Series
 from lab.report.night.view import view_of
 from lab.store import Store
 from tests.dashboards.pages import shown, words
-from tests.night_records import DATE, INCIDENT, incident, night, value
+from tests.night_records import BEFORE, DATE, INCIDENT, incident, night, value
 
 
 @pytest.fixture
@@ -171,3 +173,18 @@ def test_a_root_of_an_older_lab_opens(rack: Path, tmp_path: Path) -> None:
     (tmp_path / "old" / "changed").unlink()
 
     assert not shown(tmp_path / "old").exception
+
+
+def test_a_quarantine_of_today_is_a_doubt_about_the_newest_night_alone(tmp_path: Path) -> None:
+    """Older nights were measured before it."""
+    older = replace(night(), id="01980000-0000-7000-8000-000000000001", date=BEFORE,
+                    started_utc=f"{BEFORE}T01:00:00+00:00")  # fmt: skip
+    with closing(Store(tmp_path / "data")) as store:
+        for each in (older, night()):
+            store.save_night(each)
+            store.save_values(each.id, [value()])
+    for _ in range(health.PATIENCE):
+        health.failed(tmp_path / "data", "phone-2", "the agent died")
+
+    assert "phone-2 is in quarantine" in words(shown(tmp_path / "data", night=DATE)).replace("\\", "")
+    assert "in quarantine" not in words(shown(tmp_path / "data", night=BEFORE))

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from lab.records import LiveCheck, ResampledRates
 from lab.store import Store
 from tests.dashboards.pages import shown, words
+from tests.night_records import BEFORE, night
 from tests.saved_checks import ALIKE, CHECKED, EMPTY
 from tests.saved_runs import run_of, trial_of
 
@@ -94,3 +95,21 @@ def test_a_series_leads_to_its_history(rack: Path, monkeypatch: pytest.MonkeyPat
     assert at.query_params["devices"] == row["device"]
     assert at.query_params["cells"] == row["cell"]
     assert at.query_params["lines"] == row["line"]
+
+
+def test_a_night_that_could_not_be_read_once_counts_when_it_is_restored(tmp_path: Path) -> None:
+    """Only what was read is remembered."""
+    older = replace(night(), id="01980000-0000-7000-8000-000000000001", started_utc=f"{BEFORE}T01:00:00+00:00")
+    with closing(Store(tmp_path / "data")) as store:
+        store.save_night(night())
+        store.save_night(older)
+    path = tmp_path / "data" / "nights" / older.id / "night.json"
+    whole = path.read_text()
+    path.write_text("{")
+    at = shown(tmp_path / "data", "quality")
+    assert not at.exception
+    assert rates(at)["noisy nights"] == "0 of 1"
+
+    path.write_text(whole)
+
+    assert rates(shown(tmp_path / "data", "quality"))["noisy nights"] == "0 of 2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import CellVerdict, LiveCheck, Outcome, Tally
+from lab.records import CellVerdict, Context, LiveCheck, Outcome, Tally
 from lab.report.quality import alert_days, alert_words, lost_rows, noises_of, rates_of, sum_of
 from lab.report.steady import Nights
 from tests.night_records import BAD, DATE, DECODE, SERIES, finding, incident, night
@@ -68,19 +68,30 @@ def test_nights_have_rates_of_their_own() -> None:
 
 
 def test_an_alerts_delay_counts_from_the_first_night_of_its_build() -> None:
-    """Two nights here; an incident whose build is older than the nights looked at is left out."""
-    first = replace(sum_of(night()), date="2026-11-27", first={"nano-w4": BAD.id})
+    """Three nights here; the build of the oldest one may be older still, and so is not counted."""
+    oldest = replace(sum_of(night()), date="2026-11-26", first={"nano-w4": "c" * 64})
+    first = replace(oldest, date="2026-11-27", first={"nano-w4": BAD.id})
     again = replace(first, date=DATE)
     other = replace(incident(), id="older", bad=replace(BAD, id="c" * 64))
 
-    days = alert_days([incident(), other], [again, first])
-
-    assert days == {incident().id: 2}
-    assert alert_words(days, 2) == (
+    assert alert_days([incident(), other], [again, first, oldest]) == {incident().id: 2}
+    assert alert_words([incident(), other], [again, first, oldest]) == (
         "From a build's first night to its alert: median 2 days, 0 of 1 alert in the same night, the longest "
-        "2 days (1 of 2 incidents began in these nights)."
+        "2 days (known for 1 of 2 incidents that began in these nights)."
     )
-    assert alert_words({}, 0) == "How long an alert takes is not known: no incident began in these nights."
+
+
+def test_an_alerts_delay_is_never_negative() -> None:
+    """An incident from before these nights is left out, and so is one whose own night cannot be read."""
+    oldest = replace(sum_of(night()), date="2026-11-20", first={"nano-w4": "c" * 64})
+    later = replace(oldest, date="2026-11-30", first={"nano-w4": BAD.id})
+    before = replace(incident(), id="before", night="2026-11-10")
+
+    assert alert_days([incident(), before], [later, oldest]) == {}
+    assert alert_words([incident(), before], [later, oldest]) == (
+        "How long an alert takes is not known: 1 incident began in these nights, none with a known first night."
+    )
+    assert alert_words([before], []).startswith("How long an alert takes is not known: 0 incidents began")
 
 
 def test_a_series_has_the_smallest_change_of_its_newest_comparison() -> None:
@@ -111,3 +122,20 @@ def test_lost_trials_stand_beside_all_of_their_scenario() -> None:
     ]
 
     assert lost_rows(tallies) == [(tallies[2], 100), (tallies[1], 100)]
+
+
+def test_each_kind_of_device_has_a_rate_of_its_own() -> None:
+    """What a virtual phone gets wrong says nothing of this machine; labels are of the whole lab."""
+    virtual = replace(
+        CHECKED,
+        device="virtual-1",
+        context=Context({"device_kind": "virtual"}),
+        live=(LiveCheck("v", 1.0, SLOWED, 16, 30.0),),
+    )
+
+    rates = {each.name: each.words for each in rates_of([CHECKED, virtual], [], [])}
+
+    assert "equal builds called changed" not in rates
+    assert rates["equal builds called changed on this machine"] == "0 of 1 (≤ 95 %)"
+    assert rates["equal builds called changed on a virtual phone"].startswith("1 of 1")
+    assert "slow-downs of 10 % found on a virtual phone" in rates

@@ -37,7 +37,7 @@ def test_devices_stand_in_the_order_of_their_need() -> None:
     }
     newest = {"phone-7": run_on("phone-7", "running"), "phone-6": run_on("phone-6")}
 
-    found = rack_of(some, newest, book=book)
+    found = rack_of([some], newest, book=book)
 
     assert [(each.device, each.condition) for each in found] == [
         ("phone-9", "quarantined"),
@@ -64,12 +64,29 @@ def test_devices_stand_in_the_order_of_their_need() -> None:
     ]
 
 
+def test_a_device_stands_as_in_the_newest_night_that_planned_it() -> None:
+    """Two suites measure different devices; one that none of them planned is not planned."""
+    plan = night().planned[0]
+    newest = replace(night(), suite="phones", planned=(plan,), gaps=())
+    other = replace(night(), date="2026-11-27", planned=(plan, replace(plan, device="virtual-1")), gaps=())
+
+    found = {each.device: each for each in rack_of([newest, other], {"host": run_on("host")})}
+
+    assert {name: each.condition for name, each in found.items()} == {
+        "phone-2": "measured",
+        "virtual-1": "measured",
+        "host": "not planned",
+    }
+    assert found["phone-2"].why == "All of 1 planned run measured in the night of 2026-11-29."
+    assert found["virtual-1"].why == "All of 1 planned run measured in the night of 2026-11-27."
+
+
 def test_a_device_is_described_by_its_newest_run() -> None:
     """Its kind, model and software, its noise, and what it lost by reason."""
     spread = Spread("phone-2", "decode", "a", "decode_s", 2, 8, 8 * 0.02**2)
     noisier = replace(spread, cell="b", squares=8 * 0.06**2)
     (found,) = rack_of(
-        None,
+        [],
         {"phone-2": run_on("phone-2")},
         checks=[replace(CHECKED, device="phone-2")],
         spreads=[spread, noisier, replace(spread, device="phone-3")],
@@ -90,7 +107,7 @@ def test_a_device_is_described_by_its_newest_run() -> None:
 
 def test_a_device_that_only_the_book_knows_is_unknown_in_all_else() -> None:
     """No kind is guessed, and no share of nothing is told."""
-    (found,) = rack_of(None, {}, book={"phone-1": Health(failures=1, reason="lost")})
+    (found,) = rack_of([], {}, book={"phone-1": Health(failures=1, reason="lost")})
 
     assert (found.kind, found.model, found.run, found.cv, found.lost_share) == (
         "unknown",
@@ -103,7 +120,7 @@ def test_a_device_that_only_the_book_knows_is_unknown_in_all_else() -> None:
 
 def test_a_hostile_name_cannot_break_its_command() -> None:
     """It is quoted for the shell."""
-    (found,) = rack_of(None, {}, book={"$(reboot) x": Health(failures=3, reason="x", since_utc="2026")})
+    (found,) = rack_of([], {}, book={"$(reboot) x": Health(failures=3, reason="x", since_utc="2026")})
 
     assert found.command == "lab devices release '$(reboot) x'"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import Interval, LiveCheck, SelfCheck, Tally
-from lab.report.trust import Trust, days_between, labels_of, record_of, trust_of
+from lab.records import Context, Interval, LiveCheck, SelfCheck, Tally
+from lab.report.trust import Trust, days_between, labels_of, record_of, record_words, trust_of
 from tests.night_records import DATE, incident, night, value
 from tests.saved_checks import ALIKE, CHECKED, EMPTY
 
@@ -44,7 +44,7 @@ def test_a_sound_night_shows_the_labs_own_record() -> None:
         "Self-checks are at most 1 day old.",
         "Own record: equal builds called changed: 0 of 10 (≤ 25.9 %), on 1 device.",
         "Alerts that people marked as false: 1 of 2 (≤ 97.5 %).",
-        "0 of 40 trials of the night did not count.",
+        "0 of 40 trials begun during the night invalid.",
     ]
 
 
@@ -80,7 +80,11 @@ def test_devices_that_were_away_are_named_with_the_reason() -> None:
     whole = replace(
         night(),
         planned=(plan, replace(plan, scenario="prefill"), other, third),
-        gaps=(gap, replace(gap, planned=plan, nights=1, why="too warm"), replace(gap, planned=third)),
+        gaps=(
+            gap,
+            replace(gap, planned=plan, nights=1, why="too warm"),
+            replace(gap, planned=third, why="did not answer"),
+        ),
     )
     found = trust(night=whole, quarantined={"phone-4": "3 failures in a row", "phone-9": "not of this night"})
 
@@ -88,6 +92,7 @@ def test_devices_that_were_away_are_named_with_the_reason() -> None:
         ("phone-2", "phone-2: 1 of 2 planned runs not measured: too warm."),
         ("phone-3", "phone-3: silent, 2 nights in a row: did not answer."),
         ("phone-4", "phone-4 is in quarantine: 3 failures in a row."),
+        ("phone-4", "phone-4: silent, 2 nights in a row: did not answer."),
     ]
 
 
@@ -102,8 +107,10 @@ def test_heat_is_told_apart_from_other_losses() -> None:
     )
 
     assert found.verdict == "1 reason to doubt the night."
-    assert words(found, doubt=True) == ["phone-2: 3 of 40 trials slowed down by heat."]
-    assert "4 of 40 trials of the night did not count (10 %)." in words(found, doubt=False)
+    assert words(found, doubt=True) == [
+        "phone-2: 3 of 40 trials begun during the night invalid: slowed down by heat."
+    ]
+    assert "4 of 40 trials begun during the night invalid (10 %)." in words(found, doubt=False)
 
 
 def test_a_noisy_night_cut_short_is_doubted() -> None:
@@ -132,7 +139,7 @@ def test_many_devices_are_counted_instead_of_named() -> None:
     )
 
     assert "never measured on 5 devices; to find out: `lab selfcheck --device NAME`" in found.reasons[0].words
-    assert "How many trials of the night did not count is not known." in words(found, doubt=False)
+    assert "How many trials begun during the night were invalid is not known." in words(found, doubt=False)
 
 
 def test_rates_are_counted_over_all_self_checks_and_labels() -> None:
@@ -141,3 +148,13 @@ def test_rates_are_counted_over_all_self_checks_and_labels() -> None:
     states = [replace(incident(), status=state) for state in ("invalid", "expected", "new")]
     assert labels_of(states) == (1, 1, 3)
     assert days_between("2026-11-28T23:59:00Z", "2026-12-01") == 3
+
+
+def test_kinds_of_devices_are_never_pooled() -> None:
+    """Each has its own k of n in the lab's record; one kind needs no name."""
+    host, phone = checked(), replace(checked("phone-3", false=1), context=Context({"device_kind": "phone"}))
+
+    assert record_words([host, host]) == "0 of 20 (≤ 13.9 %)"
+    assert record_words([host, phone]) == "0 of 10 (≤ 25.9 %) on this machine; 1 of 10 (≤ 39.4 %) on a phone"
+    said = words(trust(checks=[host, phone]), doubt=False)
+    assert any("changed: 0 of 10 (≤ 25.9 %) on this machine; 1 of 10" in each for each in said)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import StoreError
-from lab.store.kinds import COMPARISONS, RUNS, SELFCHECKS
+from lab.store.kinds import COMPARISONS, RUNS, SELFCHECKS, NightRow, newest_of_suites
 from tests.saved_checks import CHECKED
 from tests.saved_runs import comparison_of, run_of
 
@@ -44,3 +44,15 @@ def test_a_record_that_is_not_there_is_named(tmp_path: Path) -> None:
     """By its path."""
     with pytest.raises(StoreError, match=r"runs/a0/run\.json: could not be read: No such file"):
         RUNS.read(tmp_path, "a0")
+
+
+def test_each_suite_has_a_newest_finished_night() -> None:
+    """One that still runs is none."""
+    nights = [
+        NightRow(str(at), "2026-11-29", suite, "2026-11-29T01:00:00Z", status)
+        for at, (suite, status) in enumerate(
+            [("a", "running"), ("b", "finished"), ("a", "finished"), ("b", "finished"), ("a", "finished")]
+        )
+    ]
+
+    assert newest_of_suites(nights) == ["1", "2"]

@@ -378,3 +378,17 @@ def test_a_folder_that_no_lab_named_is_no_trial(store: Store, name: str) -> None
 
     assert store.trials(run_of().id) == [trial_of(1)]
     assert store.reindex()["trial"] == 1
+
+
+def test_every_save_gives_the_root_another_version(store: Store) -> None:
+    """Two within one tick of the kernel's clock too, after a clock that was ahead, and after a reindex."""
+    store.create_run(run_of())
+    ahead = int(store.version()) + 10**15
+    os.utime(store.root / "changed", ns=(ahead, ahead))
+    versions = [store.version()]
+    for _ in range(20):
+        store.save_comparison(comparison_of(2))
+        versions.append(store.version())
+    store.reindex()
+
+    assert len({*versions, store.version()}) == 22

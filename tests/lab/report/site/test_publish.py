@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from lab.records import Night, Value, plain
 from lab.report.site.names import page_of
-from lab.report.site.publish import publish
+from lab.report.site.publish import _hiding, publish
 from lab.store import Store
 from tests.browser import a_browser
 from tests.lab.report.incident.incident_records import BAD_RUN, GOOD_RUN
@@ -221,3 +221,16 @@ def test_a_browser_reads_the_site_from_files(rack: Path, tmp_path: Path) -> None
             assert "Why the trials of" in page.inner_text("h1")
             assert said == [] and asked and all(url.startswith("file://") for url in asked)
             page.close()
+
+
+def test_the_path_of_a_data_root_is_hidden_in_sentences_too(tmp_path: Path) -> None:
+    """As a whole word, before a colon or at an end; a longer name and a closing tag stay."""
+    root = tmp_path / "data"
+    said = f"{root}: no run has; in {root}. And {root}/runs/x; not {root}2, {root}-old, {root}.zip"
+
+    assert _hiding(root, "data")(said) == (
+        f"data: no run has; in data. And data/runs/x; not {root}2, {root}-old, {root}.zip"
+    )
+    assert _hiding(Path("/code"), "code")('<code>/code/x</code> <a href="../code/x">') == (
+        '<code>code/x</code> <a href="../code/x">'
+    )
