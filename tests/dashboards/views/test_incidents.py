@@ -41,7 +41,7 @@ def test_a_data_root_without_incidents_says_what_finds_some(tmp_path: Path) -> N
     at = shown(tmp_path / "data", "incidents")
 
     assert not at.exception
-    assert "No incident." in words(at) and "lab nightly SUITE" in words(at)
+    assert "No incident." in words(at) and f"lab nightly SUITE --data {tmp_path / 'data'}" in words(at)
 
 
 def test_the_queue_has_the_open_ones_first(three: Path) -> None:
