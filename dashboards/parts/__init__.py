@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from dashboards import data
 from lab.errors import LabError
 from lab.records import Series
 from lab.report.signs import SIGNS
@@ -71,7 +73,7 @@ def empty(words: str, *commands: str) -> None:
     """Say that there is nothing to show, and which commands make it."""
     st.info(words, icon=":material/inbox:")
     for command in commands:
-        st.code(command, language="bash")
+        st.code(completed(command), language="bash")
 
 
 def text(found: str) -> str:
@@ -99,10 +101,18 @@ def signed(word: str) -> str:
 
 
 def commands(*lines: str, label: str = "Commands") -> None:
-    """Offer commands to copy, one below the other."""
+    """Offer commands to copy, one below the other, each with the data root that these pages show."""
     with st.expander(label, icon=":material/terminal:"):
         for line in lines:
-            st.code(plain(line), language="bash", wrap_lines=True)
+            st.code(completed(line), language="bash", wrap_lines=True)
+
+
+def completed(line: str) -> str:
+    """Return a command to copy: one of the lab's names the data root that these pages show."""
+    shown = plain(line)
+    if not shown.startswith("lab ") or " --data " in shown:
+        return shown
+    return f"{shown} --data {shlex.quote(str(data.root()))}"
 
 
 def table(
@@ -153,7 +163,7 @@ def drawn(key: str, leads: Sequence[Lead]) -> Sequence[Lead]:
 
 def link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:
     """Draw a link to a page of views/, with what it shall show."""
-    st.page_link(f"views/{page}.py", label=label, icon=icon, query_params=query)
+    st.page_link(f"views/{page}.py", label=text(label), icon=icon, query_params=query)
 
 
 def explored(series: Series) -> dict[str, str]:

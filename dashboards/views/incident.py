@@ -75,7 +75,8 @@ def _act(found: Incident) -> None:
     open_to = data.acts(found.status)
     if not data.writer():
         st.caption(f"Nobody acts from this dashboard but whom `{data.WRITERS}` names. On the command line:")
-        st.code(f"lab incidents acknowledge {found.id[:13]} --note 'why' --owner NAME", language="bash")
+        command = f"lab incidents acknowledge {found.id[:13]} --note 'why' --owner NAME"
+        st.code(parts.completed(command), language="bash")
         return
     seen_key = f"seen-{found.id}"
     with st.form("act", enter_to_submit=False):
@@ -238,7 +239,7 @@ def _commands(view: View) -> None:
     st.subheader("Find the cause", anchor=False)
     for each in view.offers:
         st.markdown(f"**{capital(each.what)}**: {parts.said(each.cost)}")
-        st.code(plain(each.command), language="bash", wrap_lines=True)
+        st.code(parts.completed(each.command), language="bash", wrap_lines=True)
 
 
 incident()

@@ -129,6 +129,7 @@ def _several(found: Sequence[Incident], dates: set[str]) -> None:
         owner = st.text_input("Owner", key="several-owner", help="who looks after them; empty: stays as it is")
         if st.form_submit_button("Acknowledge", icon=":material/done_all:"):
             _acknowledge([each for each in found if each.id in picked], note, owner)
+    st.session_state["several-seen"] = {each.id: len(each.events) for each in found}
 
 
 def _acknowledge(found: Sequence[Incident], note: str, owner: str) -> None:
@@ -136,10 +137,11 @@ def _acknowledge(found: Sequence[Incident], note: str, owner: str) -> None:
     if not found:
         st.warning("Pick the incidents first.")
         return
-    refused = False
+    refused, shown = False, st.session_state.get("several-seen", {})
     for each in found:
         try:
-            data.act(each.id, "acknowledged", note=note, owner=owner, seen=len(each.events))
+            seen = shown.get(each.id, len(each.events))
+            data.act(each.id, "acknowledged", note=note, owner=owner, seen=seen)
         except LabError as error:
             refused = True
             parts.failed(error)

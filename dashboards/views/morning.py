@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 import streamlit as st
@@ -183,12 +182,8 @@ def _before(nights: Sequence[data.NightRow]) -> None:
 def _take_away(view: View) -> None:
     with st.expander("Copy as Markdown", icon=":material/content_copy:"):
         st.code(render_markdown(view), language="markdown", height=300)
-    night, where = view.night, shlex.quote(str(data.root()))
-    parts.commands(
-        f"lab nightly report {night.date} --data {where}",
-        f"lab nightly report {night.date} --format json --data {where}",
-        f"lab incidents --data {where}",
-    )
+    report = f"lab nightly report {view.night.date}"
+    parts.commands(report, f"{report} --format json", "lab incidents")
 
 
 morning()

@@ -160,7 +160,7 @@ def _commands(found: Run) -> None:
         f"lab trace {short}{of_trial}",
         f"lab bundle {short}",
     ]
-    parts.commands(*(f"{line} --data {shlex.quote(str(data.root()))}" for line in lines))
+    parts.commands(*lines)
 
 
 def _again(found: Run) -> list[str]:

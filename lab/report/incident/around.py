@@ -5,10 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from lab.records import CHANGED, Finding
+from lab.compare.tally import tally
+from lab.records import Finding, Outcome, Value
 from lab.report.incident.known import Known, Reason
 from lab.report.night.said import named, names, what
+from lab.report.night.view import KIND
 from lab.report.wording import number_of
+
+NOT_WORSE: tuple[Outcome, ...] = ("no change seen", "improved", "not reproduced")
+"""What a night says of a series that it could judge and that did not get worse."""
 
 
 def around(known: Known) -> Iterator[Reason]:
@@ -23,16 +28,26 @@ def _devices(known: Known) -> Iterator[Reason]:
     same = [v for v in known.values if (v.series.scenario, v.series.cell, v.series.line, v.series.metric)
             == (worst.scenario, worst.cell, worst.line, worst.metric)]  # fmt: skip
     own = {each.member.series for each in known.series}
+    kinds = {each.context.get(KIND) for each in same if each.series == worst}
     others = [each for each in same if each.series not in own]
+    alike = [each for each in others if each.context.get(KIND) in kinds]
     told = what(worst, known.series[0].member.metric)
     hit = len(same) - len(others)
-    if others:
-        listed = names([f"{each.series.device} ({each.outcome})" for each in others])
-        yield Reason("against", f"Measured the same night and not worse in {told}: {listed}.")
+    if fine := [each for each in alike if each.outcome in NOT_WORSE]:
+        yield Reason("against", f"Measured the same night and not worse in {told}: {_outcomes(fine)}.")
+    if rest := [each for each in alike if each.outcome not in NOT_WORSE]:
+        yield Reason(
+            "unknown",
+            f"Measured the same night, which does not show if {told} got worse there: {_outcomes(rest)}.",
+        )
     if hit > 1:
         yield Reason("for", f"Of {len(same)} devices that measured {told} that night, {hit} got worse.")
     elif len(same) == 1:
         yield Reason("against", f"Only {named(worst.device)} measures {told}: no second device can confirm it.")
+
+
+def _outcomes(found: Sequence[Value]) -> str:
+    return names([f"{each.series.device} ({each.outcome})" for each in found])
 
 
 def _checks(known: Known) -> Iterator[Reason]:
@@ -46,14 +61,13 @@ def _checks(known: Known) -> Iterator[Reason]:
             f"(`{shlex.join(['lab', 'selfcheck', '--device', without[0]])}`).",
         )
     for device, check in checks.items():
-        if check is None:
+        count = tally(check) if check else None
+        if check is None or count is None or not count.alike:
             continue
-        alike = [each.found.verdict for each in check.live if each.slow_down == 1]
-        alarms = sum(verdict in CHANGED for verdict in alike)
         yield Reason(
-            "against" if alarms else "for",
-            f"{named(device)} checked itself on {check.started_utc[:10]}: {alarms} of "
-            f"{number_of(len(alike), 'comparison')} of a build with itself alarmed.",
+            "against" if count.false else "for",
+            f"{named(device)} checked itself on {check.started_utc[:10]}: {count.false} of "
+            f"{number_of(count.alike, 'comparison')} of a build with itself alarmed.",
         )
 
 

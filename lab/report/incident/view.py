@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from lab.records import OPEN, BuildAt, Incident, Member
 from lab.report.incident.known import Known, Reason
@@ -95,7 +96,8 @@ def revisions(incident: Incident) -> str:
 
 def age(incident: Incident, dates: Iterable[str]) -> int:
     """Return in how many nights its series have been worse, of nights with these dates; a date counts once."""
-    last = incident.events[-1].night if incident.status not in OPEN and incident.events else "9999"
+    closed = list(takewhile(lambda event: event.state not in OPEN, reversed(incident.events)))
+    last = closed[-1].night if closed else "9999"
     return len({date for date in dates if incident.began <= date <= last})
 
 

@@ -89,8 +89,9 @@ def test_a_comparison_says_its_verdict_as_the_command_line_does(make: Callable[.
     assert len(ecdf["series"]) == 2
     assert [list(each.value["fact"]) for each in at.dataframe if "fact" in each.value] == [["build"]]
     commands = [each.value for each in at.code]
-    assert f"lab show {found.id[:13]}" in commands
-    assert any(each.startswith("lab compare ") and each.endswith("--all-pairs") for each in commands)
+    assert f"lab show {found.id[:13]} --data {lab.store.root}" in commands
+    ending = f"--all-pairs --data {lab.store.root}"
+    assert any(each.startswith("lab compare ") and each.endswith(ending) for each in commands)
 
 
 def test_two_runs_measured_apart_have_a_ratio_and_no_verdict(make: Callable[..., Lab]) -> None:
@@ -151,7 +152,7 @@ def test_an_interrupted_comparison_says_how_to_resume_it(make: Callable[..., Lab
     lab.store.save_comparison(replace(found, status="interrupted", cells=(cell,)))
     at = shown(lab.store.root, "compare", id=found.id)
 
-    assert f"lab compare --resume {found.id[:13]}" in [each.value for each in at.code]
+    assert f"lab compare --resume {found.id[:13]} --data {lab.store.root}" in [each.value for each in at.code]
     assert len(charts(at)) == 3
 
 
@@ -199,3 +200,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "&lt;b\\>x&lt;/b\\> \\*\\*y\\*\\*" in words(at)
     drawn = "\n".join(each.value for each in [*at.markdown, *at.caption, *at.subheader])
     assert "<b>" not in re.sub(r"``.*?``", "", drawn)
+    beside = shown(tmp_path / "data", "compare", base=HOSTILE, new=HOSTILE)
+    links = [each.proto.label for page in (at, beside) for each in page.get("page_link")]
+    assert any("\\*\\*y" in each for each in links)
+    assert not any("<b>" in each or "**y" in each for each in links)

@@ -59,7 +59,8 @@ def test_a_page_has_all_that_is_known(root: Path) -> None:
     assert "The bad build began 1.5 °C warmer (case, median of 6 pairs)" in text
     assert "6 of 6 pairs are worse with the bad build, in the order of their measuring." in text
     assert "nothing to halve: no build lies between r11 and r12, so r12 brought it" in text
-    assert "lab compare aaaaaaaaaaaa bbbbbbbbbbbb --scenario decode --device phone-2" in text
+    assert f"lab compare aaaaaaaaaaaa bbbbbbbbbbbb --scenario decode --device phone-2 --data {root}" in text
+    assert f"lab bundle {INCIDENT} --data {root}" in text
     assert f"{DATE} :red-badge[! new] **lab nightly**: 1 series regressed" in text
     assert "[perf] 1 series got worse between builds r11 and r12" in text
 
@@ -185,7 +186,7 @@ def test_who_may_not_write_has_no_form(root: Path, monkeypatch: pytest.MonkeyPat
 
     assert not at.exception
     assert not at.text_input and not at.button
-    assert f"lab incidents acknowledge {INCIDENT[:13]}" in words(at)
+    assert f"lab incidents acknowledge {INCIDENT[:13]} --note 'why' --owner NAME --data {root}" in words(at)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_a_person_reaches_an_incident_from_the_queue_and_acknowledges_it(
         page.goto(f"{address}/incidents?matters=true")
         page.get_by_test_id("stDataFrame").click(position={"x": 16, "y": 52})  # its first row: a canvas
         expect(page.get_by_role("heading", name="Incident", exact=True)).to_be_visible()
-        expect(page.get_by_text(f"incident {found.id[:13]}")).to_be_visible()
+        expect(page.get_by_text(f"incident {found.id[:13]}").first).to_be_visible()
         page.get_by_label("Note").fill("bisecting")
         page.get_by_label("Owner").fill("ada")
         page.get_by_role("button", name="Save").click()

@@ -41,7 +41,7 @@ def test_a_data_root_without_incidents_says_what_finds_some(tmp_path: Path) -> N
     at = shown(tmp_path / "data", "incidents")
 
     assert not at.exception
-    assert "No incident." in words(at) and "lab nightly SUITE" in words(at)
+    assert "No incident." in words(at) and f"lab nightly SUITE --data {tmp_path / 'data'}" in words(at)
 
 
 def test_the_queue_has_the_open_ones_first(three: Path) -> None:
@@ -98,6 +98,25 @@ def test_several_are_acknowledged_at_once(three: Path, monkeypatch: pytest.Monke
     assert not at.exception
     assert column(at, "state") == ["◔ acknowledged", "◔ acknowledged", "✓ fixed"]
     assert Store(three).incident(INCIDENT).events[-1].note == "one fault of the charger"
+
+
+def test_what_a_night_added_after_the_page_was_shown_is_told_before_it_is_acknowledged(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is saved; who has read what happened may do it again."""
+    monkeypatch.setenv("POCKETLAB_DATA", str(three))
+    at = shown(three, "incidents")
+    at.multiselect(key="picked").select(INCIDENT)
+    at.text_input(key="several-note").input("one fault of the charger")
+    more = replace(incident().events[0], note="2 series got worse")
+    Store(three).save_incident(replace(incident(), events=(*incident().events, more)))
+    at.button[0].click().run()
+
+    assert "changed after you opened it, and nothing was saved" in at.error[0].value
+    assert "2 series got worse" in at.error[0].value
+    assert Store(three).incident(INCIDENT).status == "new"
+    assert not at.button[0].click().run().error
+    assert Store(three).incident(INCIDENT).status == "acknowledged"
 
 
 def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_the_newest_finished_answer_comes_first(store: Store) -> None:
     assert "this machine, no phone" in said
     assert "Published figures" in said
     assert f"lab show {run_id}" in said
-    assert "lab run vit_batch --build nano-paper --device host" in said
+    assert f"lab run vit_batch --build nano-paper --device host --data {store.root}" in said
     assert "### How many patches per batch" in said
     assert len(_charts(at)) == 1
     assert list(at.dataframe[0].value["standing"]) == ["behind"] * 3 + ["best"] + ["behind"] * 2

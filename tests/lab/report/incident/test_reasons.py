@@ -61,6 +61,35 @@ def test_other_devices_that_are_not_worse_speak_against_it() -> None:
     )
 
 
+def test_a_device_that_cannot_tell_does_not_speak_against_it() -> None:
+    """Only what a night could judge does; the others are named as unknown."""
+    others = [
+        replace(value(replace(finding().series, device=f"phone-{number}")), outcome=outcome)
+        for number, outcome in enumerate(
+            ("cannot tell", "trend", "suspected", "no history", "improved", "not reproduced"), 3
+        )
+    ]
+    found = replace(known(), values=(value(), *others))
+
+    assert "not worse in decode, 512 tokens of context: phone-7 (improved) and phone-8 (not reproduced)." in of(
+        found, "against"
+    )
+    assert (
+        "Measured the same night, which does not show if decode, 512 tokens of context got worse there: phone-3 "
+        "(cannot tell), phone-4 (trend), phone-5 (suspected) and phone-6 (no history)." in of(found, "unknown")
+    )
+
+
+def test_a_device_of_another_kind_says_nothing_of_it() -> None:
+    """A simulated device that is no slower does not clear a phone."""
+    phone, simulated = (
+        replace(value(replace(finding().series, device=name)), context={"device kind": kind})
+        for name, kind in (("phone-2", "android"), ("rack-1", "simulated"))
+    )
+
+    assert "rack-1" not in "\n".join(each.words for each in reasons(replace(known(), values=(phone, simulated))))
+
+
 def test_the_only_device_that_measures_it_cannot_be_seconded() -> None:
     """No second device can confirm it."""
     assert "Only phone-2 measures decode" in of(replace(known(), values=(value(),)), "against")
@@ -131,6 +160,17 @@ def test_a_self_check_speaks_for_or_against_by_its_false_alarms() -> None:
     assert words.format(1) in of(alarming, "against")
     assert "No self-check of phone-2" in of(known(), "against")
     assert "`lab selfcheck --device phone-2`" in of(known(), "against")
+
+
+def test_a_comparison_cut_short_counts_for_nothing() -> None:
+    """What it would have said is unknown, here as in the self-check's own report."""
+    short = LiveCheck("d", 1.0, replace(ALIKE, verdict="cannot tell", pairs=1), 2, 30.0)
+    check = checked(ALIKE)
+
+    both = replace(known(), checks={"phone-2": replace(check, live=(*check.live, short))})
+    assert "0 of 1 comparison of a build with itself alarmed" in of(both, "for")
+    none = replace(known(), checks={"phone-2": replace(check, live=(short,))})
+    assert "checked itself" not in "\n".join(each.words for each in reasons(none))
 
 
 def test_an_interval_that_almost_reaches_no_change_speaks_against_it() -> None:

@@ -73,12 +73,14 @@ def test_without_trials_no_cost_is_invented() -> None:
 
 
 def test_the_age_counts_nights_and_ends_when_it_was_closed() -> None:
-    """A night that ran twice counts once."""
+    """A night that ran twice counts once; what is said of a closed one makes it no older."""
     dates = ["2026-11-28", DATE, DATE, "2026-11-30", "2026-12-01"]
     closed = Event("2026-11-30T09:00:00Z", "2026-11-30", "expected", "ada", "agreed")
 
     assert age(incident(), dates) == 3
     assert age(replace(incident(), status="expected", events=(*incident().events, closed)), dates) == 2
+    later = replace(closed, night="2026-12-01", state="invalid", who="ben")
+    assert age(replace(incident(), status="invalid", events=(*incident().events, closed, later)), dates) == 2
 
 
 def test_the_view_holds_the_text_for_a_tracker() -> None:
