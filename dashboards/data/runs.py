@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from dashboards.data.source import kept, store
 from lab.records import (
     Answer,
@@ -9,6 +11,8 @@ from lab.records import (
     Trial,
 )
 from lab.records.explanation import Explanation
+from lab.report.answer.own import newest_own as newest_own_of
+from lab.report.answer.own import sides_among as sides_among_of
 from lab.report.answer.percentiles import Row
 from lab.report.answer.percentiles import percentiles as percentiles_of
 from lab.report.answer.saved import answer_of
@@ -21,6 +25,8 @@ from lab.report.trace import trace_of_saved
 from lab.store import Store, glance
 from lab.store.attached import Attached, attached, content, tail
 from lab.store.kinds import RunGroup, RunRow
+
+log = logging.getLogger(__name__)
 
 TAIL = 4000
 """How many characters of what an agent printed are shown: a judgement, a screenful."""
@@ -36,6 +42,18 @@ def run_groups(store: Store) -> list[RunGroup]:
 def run_rows(store: Store, limit: int, wanted: tuple[tuple[str, str], ...]) -> list[RunRow]:
     """Return the newest runs with these values in their fields (scenario, device, status), newest first."""
     return store.run_rows(limit, **dict(wanted))
+
+
+@kept(64)
+def newest_own(store: Store, scenario: str, device: str, line: str) -> RunRow | None:
+    """Return the newest finished run that answers a question of its own; None where all are sides, or lost."""
+    return newest_own_of(store, scenario, device, line, lambda what, error: log.warning("%s: %s", what, error))
+
+
+@kept(8)
+def sides_among(store: Store, runs: tuple[str, ...]) -> dict[str, str]:
+    """Return in words which of these runs are only a part of a comparison or an acceptance."""
+    return sides_among_of(store, runs)
 
 
 @kept(8)

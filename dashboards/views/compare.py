@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards import data, parts
 from dashboards.parts import comparison
+from lab.records import CellVerdict, Comparison
 from lab.report.verdict.listed import Listed, change_of, listed, worst_of
 from lab.report.wording import number_of, percent
 
@@ -97,15 +98,22 @@ def _row(each: Listed) -> parts.Row:
         "verdict": parts.signed(each.verdict),
         "change": change_of(worst) if worst else "",
         "scenario": of.scenario,
-        "cell": worst.cell if worst and len(of.cells) == 1 else number_of(len(of.cells), "cell"),
+        "cell": _cell(of, worst),
         "device": of.device,
         "differs": of.dimension,
-        "pairs": sum(cell.pairs for cell in of.cells),
+        "pairs": worst.pairs if worst else 0,
         "could see": percent(worst.smallest_found) if worst and worst.smallest_found else "",
         "asked by": each.asked_by,
         "state": of.status,
         "when": of.started_utc[:16].replace("T", " "),
     }
+
+
+def _cell(of: Comparison, worst: CellVerdict | None) -> str:
+    """Return the cell that the row is about, and of how many it is the worst."""
+    if worst is None:
+        return ""
+    return worst.cell if len(of.cells) == 1 else f"{worst.cell}, worst of {number_of(len(of.cells), 'cell')}"
 
 
 compare()

@@ -18,9 +18,9 @@ from lab.report.markdown import draw
 from lab.report.series.choice import Asked, fitting, mattering
 from lab.report.series.events import Happened, build_events, context_events, incident_builds, incident_events
 from lab.report.series.facets import Drawn, Facet, facets_of, summary
-from lab.report.series.heat import Start, grouped
+from lab.report.series.heat import Start, by_kind, grouped
 from lab.report.series.points import Point, by_builds, by_nights, metric_of
-from lab.report.wording import number_of, quantity
+from lab.report.wording import KINDS, number_of, quantity
 
 MOST_SERIES = 6
 """The most series that are drawn. A judgement: more cannot be told from each other."""
@@ -68,10 +68,10 @@ def explore() -> None:
     points = {each: (by_builds if axis == "builds" else by_nights)(past, each) for each in shown}
     with bar:
         points = _ranged(points)
-    facets = facets_of(points, normalised=normalised)
+    facets = facets_of(points, normalised=normalised, over_builds=axis == "builds")
     marks = _marks(past, shown, str(axis), list(told))
     for number, facet in enumerate(facets):
-        _draw(facet, marks, number)
+        _draw(facet, _marks(past, [each.series for each in facet.lines], str(axis), list(told)), number)
     locked(past, suite, by_builds if axis == "builds" else by_nights)
     _events(marks)
     _table(facets)
@@ -223,13 +223,23 @@ def _heat(suite: str, points: Mapping[Series, tuple[Point, ...]]) -> None:
         for series in points:
             if series in found and series.metric == metric.name and len(runs) < MOST_RUNS:
                 runs.setdefault(found[series], []).append(series)
-    groups = grouped(runs, {run: _starts(run) for run in runs})
-    if not groups:
+    starts = {run: _starts(run) for run in runs}
+    drawn_any = False
+    for kind, series in by_kind(points).items():
+        own = {run: [each for each in measured if each in series] for run, measured in runs.items()}
+        if groups := grouped(own, starts):
+            drawn_any = True
+            words = KINDS.get(kind, f"kind of device: {kind}")
+            many = number_of(sum(map(len, groups.values())), "trial")
+            st.caption(parts.said(words))
+            parts.chart(
+                scatter(groups, "temperature at the start (°C)", metric),
+                alt=f"{metric.label} against start temperature, {words}, {many}",
+                height=360,
+            )
+    if not drawn_any:
         st.info(f"None of the {number_of(len(runs), 'run')} read a temperature before its trials.",
                 icon=":material/device_thermostat:")  # fmt: skip
-        return
-    sentence = f"{metric.label} against start temperature, {number_of(sum(map(len, groups.values())), 'trial')}"
-    parts.chart(scatter(groups, "temperature at the start (°C)", metric), alt=sentence, height=360)
 
 
 def _starts(run: str) -> Sequence[Start]:

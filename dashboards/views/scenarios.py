@@ -51,9 +51,6 @@ MOST_RUNS = 500
 SPEED = ("decode_tokens_per_s", "prefill_tokens_per_s")
 """The speed that stands under a sweep of prefill times: that of the output if the run has it."""
 
-MOST_RUNS = 500
-"""Most runs of one scenario, device and line that a page offers: more than a year of nights. A judgement."""
-
 
 def scenarios() -> None:
     """Draw the page."""
@@ -75,6 +72,7 @@ def scenarios() -> None:
 
 def _picked(groups: Sequence[data.RunGroup]) -> str:
     """Draw the pickers, and return the id of the run that they lead to."""
+    asked = "" if "run" in st.session_state else st.query_params.get("run", "")
     with st.container(horizontal=True):
         names = sorted(
             {each.scenario for each in groups}, key=lambda name: (name not in ORDER, _place(name), name)
@@ -88,8 +86,17 @@ def _picked(groups: Sequence[data.RunGroup]) -> str:
         line = _pick("Builds of line", groups, lambda each: each.build_line, "line")
         same = (("scenario", str(scenario)), ("device", device), ("build_line", line))
         rows = _named(data.run_rows(MOST_RUNS, same))
-        first = next((at for at, each in enumerate(rows.values()) if each.status == "finished"), 0)
+        own = data.newest_own(str(scenario), device, line)
+        first = next((at for at, each in enumerate(rows.values()) if own and each.id == own.id), None)
+        if first is None:
+            first = next((at for at, each in enumerate(rows.values()) if each.status == "finished"), 0)
         run = st.selectbox("Run", list(rows), index=first, key="run", bind="query-params", width=360)
+    if asked and asked not in rows:
+        st.warning(
+            f"No run {parts.text(asked)} of this question, device and line: below is the default, "
+            f"{parts.text(str(run))}.",
+            icon=":material/warning:",
+        )
     return rows[str(run)].id
 
 
@@ -98,9 +105,10 @@ def _place(name: str) -> int:
 
 
 def _pick(label: str, groups: Sequence[data.RunGroup], of: Callable[[data.RunGroup], str], key: str) -> str:
-    """Draw a picker that begins at the newest finished run, else at the newest: ids sort by time."""
+    """Draw a picker that begins at the newest finished run of its own, else at the newest: ids sort by time."""
     names = sorted({of(each) for each in groups})
-    newest = max(groups, key=lambda each: (each.finished, each.newest))
+    own = {each: row.id for each in groups if each.finished and (row := data.newest_own(*each.same))}
+    newest = max(groups, key=lambda each: (own.get(each, ""), each.finished, each.newest))
     return str(
         st.selectbox(
             label, names, index=names.index(of(newest)), key=key, bind="query-params", width=220, on_change=_newest
@@ -111,12 +119,19 @@ def _pick(label: str, groups: Sequence[data.RunGroup], of: Callable[[data.RunGro
 def _named(rows: Sequence[data.RunRow]) -> dict[str, data.RunRow]:
     """Return the runs by their names in the picker, which are in the link: nothing that changes is in them."""
     cut = 13 if len({each.id[:13] for each in rows}) == len(rows) else None
-    return {f"{each.started_utc[:16].replace('T', ' ')} {each.id[:cut]}": each for each in rows}
+    sides = data.sides_among(tuple(each.id for each in rows))
+    return {
+        " ".join(
+            filter(None, (each.started_utc[:16].replace("T", " "), each.id[:cut], sides.get(each.id, "")))
+        ): each
+        for each in rows
+    }
 
 
 def _newest() -> None:
     """Begin at the newest run of what was picked: the one before is none of its."""
     st.session_state.pop("run", None)
+    st.query_params.pop("run", None)
 
 
 def _answer(answer: Answer, trials: Sequence[Trial]) -> None:
@@ -153,17 +168,15 @@ def _picture(answer: Answer, trials: Sequence[Trial]) -> None:
 def _output_speed(answer: Answer) -> None:
     """Say where the speed of the output is measured: a run that only prefills has none."""
     run = answer.run
-    other = [
-        each.finished
-        for each in data.run_groups()
-        if (each.scenario, each.device, each.build_line) == ("throughput", run.device, run.build_line)
-    ]
-    if not any(other):
+    other = data.newest_own("throughput", run.device, run.build_line)
+    if other is None:
         st.markdown("This run prefills and writes nothing. For the speed of the output, `lab run throughput`.")
         return
-    found, _ = data.answer(other[0])
+    found, _ = data.answer(other.id)
+    which = f"of build {other.build_line} ({other.build[:8]}), {other.started_utc[:10]}"
     st.markdown(
-        f"This run prefills and writes nothing. The newest run of throughput: {parts.said(found.sentence)}"
+        f"This run prefills and writes nothing. The newest run of throughput, {parts.text(which)}: "
+        f"{parts.said(found.sentence)}"
     )
     query = {"scenario": "throughput", "device": run.device, "line": run.build_line}
     parts.link("scenarios", "Throughput", icon=":material/arrow_forward:", **query)

@@ -25,7 +25,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Facet:
-    """The series of one axis; `words` name the kind of their devices where it is one."""
+    """The series of one axis; `words` name the kind of their devices and the line of builds, where it is one."""
 
     metric: Metric
     words: str
@@ -49,13 +49,16 @@ class Facet:
         )
 
 
-def facets_of(points: Mapping[Series, tuple[Point, ...]], *, normalised: bool) -> list[Facet]:
+def facets_of(
+    points: Mapping[Series, tuple[Point, ...]], *, normalised: bool, over_builds: bool = False
+) -> list[Facet]:
     """Return the axes that these series need.
 
-    Normalised, each in percent of its first figure, all that share a better direction share an axis.
+    Normalised, each in percent of its first figure, all that share a better direction share an axis. Over builds
+    each line of builds has its own: revisions of two lines have nothing to do with each other.
     """
     names = dict(zip(points, short_names(list(points)), strict=True))
-    groups: dict[tuple[Metric, str], list[Drawn]] = {}
+    groups: dict[tuple[Metric, str, str], list[Drawn]] = {}
     for series, own in points.items():
         metric, kind = metric_of(series), kind_of(own)
         if normalised:
@@ -66,11 +69,14 @@ def facets_of(points: Mapping[Series, tuple[Point, ...]], *, normalised: bool) -
             )
             metric = Metric("relative", "relative to the first figure", "%", metric.better)
         line = Drawn(series, names[series], kind, own)
-        groups.setdefault((metric, "" if normalised else kind), []).append(line)
-    return [
-        Facet(metric, KINDS.get(kind, f"kind of device: {kind}") if kind else "", tuple(lines))
-        for (metric, kind), lines in groups.items()
-    ]
+        same = metric, "" if normalised else kind, series.line if over_builds else ""
+        groups.setdefault(same, []).append(line)
+    return [Facet(metric, _words(kind, builds), tuple(lines)) for (metric, kind, builds), lines in groups.items()]
+
+
+def _words(kind: str, line: str) -> str:
+    of_kind = KINDS.get(kind, f"kind of device: {kind}") if kind else ""
+    return "; ".join(filter(None, (of_kind, f"builds of {line}" if line else "")))
 
 
 def summary(facets: Sequence[Facet]) -> Table:

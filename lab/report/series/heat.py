@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.device.vitals.look import battery, read, skin, soc
 from lab.errors import StoreError
 from lab.records import Run, Series, Trial
+from lab.report.series.points import Point, kind_of
 from lab.scenario.load import heading_of
 from lab.stats.sample import counted, trial_median
 from lab.trial.folder import GATE
@@ -40,6 +41,14 @@ def starts_of(run: Run, trials: Sequence[Trial], folder: Path) -> list[Start]:
     for each in trials:
         if (kept := counted(each, metric)) and (felt := _felt(folder / f"{each.number:04d}" / GATE)):
             found.append(Start(each.number, each.cell, trial_median(kept), *felt))
+    return found
+
+
+def by_kind(points: Mapping[Series, Sequence[Point]]) -> dict[str, list[Series]]:
+    """Return the series of each kind of device, which never share a chart."""
+    found: dict[str, list[Series]] = {}
+    for series, own in points.items():
+        found.setdefault(kind_of(own), []).append(series)
     return found
 
 

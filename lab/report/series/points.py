@@ -17,7 +17,8 @@ from lab.trial.metrics import METRICS
 
 @dataclass(frozen=True)
 class Point:
-    """A figure of a series at a place `at`: the date of a night, or the revision of a build as ``r12``.
+    """A figure of a series at a place `at`: the date of a night, or the revision of a build as ``r12``
+    (the start of its id where its revision is not known).
 
     `value` is NaN, and `build` None, for a night without a figure. Of a build it is the median of its `nights`
     nights, the last of which is `date`; its `context` is that of this night.
@@ -77,7 +78,7 @@ def by_builds(past: Past, series: Series) -> tuple[Point, ...]:
             nights.setdefault(each.build, []).append(each)
     return tuple(
         Point(
-            f"r{build.revision}",
+            f"r{build.revision}" if build.revision else build.id[:8],
             own[-1].date,
             median(each.value for each in own),
             build,

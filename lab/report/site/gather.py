@@ -8,6 +8,7 @@ from itertools import islice
 
 from lab.errors import LabError, StoreError
 from lab.records import OPEN, Incident, Night, Value
+from lab.report.answer.own import newest_own
 from lab.report.site.names import SAFE, Links, links_of, page_of, pages_of_nights
 from lab.report.site.plan import Chosen, Wanted, chosen, of_incidents, of_night
 from lab.report.wording import number_of
@@ -19,9 +20,6 @@ CLOSED = 200
 
 OWN, LOOKED_AT = 50, 500
 """Most comparisons that a person asked for, and how many of the newest are looked at for them; judgements."""
-
-SIDES = 50
-"""How many runs of a scenario, device and line are looked at for one that is no side of a comparison."""
 
 Lost = Callable[[str, LabError], None]
 """What is called with a record that could not be read, and why."""
@@ -125,18 +123,8 @@ def night_of(store: Store, night_id: str) -> tuple[Night, Sequence[Value]]:
 def _answers(store: Store, lost: Lost) -> Iterator[str]:
     """Yield the newest finished run of each scenario, device and line that answers a question of its own."""
     for group in store.run_groups():
-        if not group.finished:
-            continue
-        same = {"scenario": group.scenario, "device": group.device, "build_line": group.build_line}
-        for row in store.run_rows(SIDES, **same, status="finished"):
-            try:
-                part_of = glance.one(store.root, "run", row.id).part_of
-            except StoreError as error:
-                lost(f"run {row.id}", error)
-                continue
-            if not part_of.startswith(("comparison ", "acceptance")):
-                yield row.id
-                break
+        if group.finished and (row := newest_own(store, *group.same, lost)):
+            yield row.id
 
 
 def _asked_for(store: Store) -> list[str]:

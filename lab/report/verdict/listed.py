@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -51,8 +52,13 @@ def unjudged(comparison: Comparison) -> bool:
 
 
 def worst_of(comparison: Comparison) -> CellVerdict | None:
-    """Return the cell with the worst verdict; None without any."""
-    return min(comparison.cells, key=lambda each: ORDER.index(each.verdict), default=None)
+    """Return the cell with the worst verdict, of several the one that changed most; None without any."""
+    return min(comparison.cells, key=lambda each: (ORDER.index(each.verdict), -_moved(each)), default=None)
+
+
+def _moved(cell: CellVerdict) -> float:
+    """Return how far a cell's ratio is from 1."""
+    return abs(math.log(cell.change.estimate)) if cell.change and cell.change.estimate > 0 else 0.0
 
 
 def change_of(cell: CellVerdict) -> str:

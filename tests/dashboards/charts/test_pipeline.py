@@ -44,6 +44,23 @@ def test_a_bar_says_its_stage_its_patches_and_its_time() -> None:
     assert vit["data"][1]["name"] == "vit 1: 300 ms, from 0 s"
 
 
+def test_a_long_pipeline_joins_neighbours_and_hides_no_other() -> None:
+    """Two pipelines of 300 spans in each of four stages: every row has bars, up to the end of its last span."""
+    names = ("tile", "patch_embed", "vit", "project")
+    stages = tuple(
+        Stage(name, "npu", name, at, 4e-3 * at + 1e-3 * place, 1e-3, 1)
+        for at in range(300)
+        for place, name in enumerate(names)
+    )
+    option = pipeline([(name, Pipeline(name, 1, 1, stages, 0.0)) for name in ("pipelined", "in turn")])
+    bars = [bar for series in option["series"] for bar in series["data"]]
+    ends = {row: max(bar["coords"][1][0] for bar in bars if bar["coords"][1][1] == row) for row in range(8)}
+
+    assert len(option["yAxis"]["data"]) == 8 and len(bars) <= 1000
+    assert ends == {row: round(1.197 + row % 4 / 1000, 3) for row in range(8)}
+    assert any("drawn as one" in bar["name"] for bar in bars)
+
+
 def test_stages_have_colours_of_their_own_and_rows_their_height() -> None:
     """A picture with one more unit is one row higher."""
     both = [("pipelined", PIPED), ("in turn", TURN)]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lab.records import CellVerdict, Comparison
+from lab.records import CellVerdict, Comparison, Interval
 from lab.run.runner import open_run, run
 from lab.store import Store
 from tests.dashboards.pages import shown, words
@@ -67,6 +67,19 @@ def test_the_list_marks_who_asked_and_filters_by_the_link(rack: Path) -> None:
     assert set(table["verdict"]) == {"× regressed"}
     assert set(table["asked by"]) == {"night"}
     assert f"{len(table)} of " in words(at)
+
+
+def test_a_row_is_about_one_cell(tmp_path: Path) -> None:
+    """The change, the pairs and the cell of a row are those of the worst cell, not of all."""
+    cell = comparison_of(1).cells[0]
+    worse = replace(cell, cell="b", pairs=7, change=Interval(1.4, None, None, 0.95, 7))
+    found = replace(comparison_of(1), differs={}, cells=(replace(cell, pairs=10), worse))
+    with closing(Store(tmp_path / "data")) as store:
+        store.save_comparison(found)
+    row = shown(tmp_path / "data", "compare").dataframe[0].value.iloc[0]
+
+    assert (row["cell"], row["pairs"]) == ("b, worst of 2 cells", 7)
+    assert row["change"].startswith("+40 %")
 
 
 def test_filters_that_fit_nothing_and_unknown_values_are_no_error(rack: Path) -> None:

@@ -108,6 +108,15 @@ def test_over_builds_a_point_is_a_build(rack: Path) -> None:
     assert axis[:2] == ["r1", "r2"] and axis.index("r9") < axis.index("r10")
 
 
+def test_over_builds_lines_do_not_share_an_axis(rack: Path) -> None:
+    """Revision 3 of one line is not revision 3 of another."""
+    at = shown(rack, "explore", over="builds", scenario="decode", devices="demo-phone-1")
+    lines = set(at.dataframe[-1].value["series"].str.split(" / ").str[2])
+
+    assert len(lines) > 1 and len(charts(at)) == len(lines)
+    assert all(f"builds of {line}" in words(at).replace("\\", "") for line in lines)
+
+
 def test_a_range_in_the_link_cuts_chart_and_table(rack: Path) -> None:
     """Both ends are included, in whatever order they stand."""
     at = shown(rack, "explore", devices="demo-phone-1", **{"from": "2026-11-28", "to": "2026-11-26"})

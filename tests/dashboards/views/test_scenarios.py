@@ -90,6 +90,36 @@ def test_pickers_are_links_and_what_they_do_not_know_falls_back(store: Store) ->
         assert "940 ms" in words(shown(store.root, "scenarios", **unknown))
 
 
+def test_a_side_of_a_comparison_is_no_default_and_is_marked(store: Store) -> None:
+    """The newest run of its own comes first, also where a device was only ever compared; a side can be picked."""
+    _saved(
+        store, "load", {"load_s": [0.47]}, change={"id": "0192f3a1-0001", "started_utc": "2026-11-01T00:00:00Z"}
+    )
+    side = {"comparison": "c1", "started_utc": "2026-11-02T00:00:00Z"}
+    _saved(store, "load", {"load_s": [0.94]}, change={"id": "0192f3a2-0002", **side})
+    _saved(store, "load", {"load_s": [1.94]}, change={"id": "0192f3a3-0003", "device": "zzz", **side})
+    at = shown(store.root, "scenarios", scenario="load")
+
+    assert "470 ms" in words(at) and not at.warning
+    options = at.selectbox(key="run").options
+    assert options == ["2026-11-02 00:00 0192f3a2-0002 side of a comparison", "2026-11-01 00:00 0192f3a1-0001"]
+    assert "940 ms" in words(shown(store.root, "scenarios", run=options[0]))
+
+
+def test_a_run_of_the_link_that_is_not_there_is_named(store: Store) -> None:
+    """The default is shown; another question that is picked by hand warns of nothing."""
+    _saved(store, "load", {"load_s": [0.47]})
+    _saved(store, "throughput", {"decode_tokens_per_s": [20.0]}, change={"id": "0192f3a2-0002"})
+    at = shown(store.root, "scenarios", scenario="load", run="<b>gone")
+
+    assert "470 ms" in words(at)
+    assert "No run &lt;b\\>gone of this question" in at.warning[0].value
+    at = shown(store.root, "scenarios", scenario="load", run=at.selectbox(key="run").options[0])
+    assert not at.warning
+    at.selectbox(key="scenario").select("throughput").run()
+    assert "20.0 tokens/s" in words(at) and not at.warning
+
+
 def test_a_run_in_progress_is_said_to_be_one(store: Store) -> None:
     """It is shown where none is finished; planned trials are missing."""
     _saved(store, "load", {"load_s": [0.47]}, end=False)
@@ -176,7 +206,13 @@ def test_latency_and_speed_stand_in_one_picture(store: Store) -> None:
     assert [each.partition(" (")[0] for each in names] == ["prefill", "prefill", "published, own scale: prefill"]
     assert "For the speed of the output" in words(at)
     _saved(store, "throughput", {"decode_tokens_per_s": [20.0]}, change={"id": "0192f3a2-0002"})
-    assert "A user sees 20.0 tokens/s" in words(shown(store.root, "scenarios", scenario="prefill_tokens"))
+    side = {"id": "0192f3a3-0003", "comparison": "c1", "started_utc": "2027-01-01T00:00:00Z"}
+    _saved(store, "throughput", {"decode_tokens_per_s": [40.0]}, change=side)
+    said = words(shown(store.root, "scenarios", scenario="prefill_tokens")).replace("\\", "")
+    run = store.run("0192f3a2-0002")
+    assert (
+        f"of build {run.build_line} ({run.build[:8]}), {run.started_utc[:10]}: A user sees 20.0 tokens/s" in said
+    )
 
 
 def test_a_pipeline_without_its_raw_events_says_what_is_missing(store: Store) -> None:

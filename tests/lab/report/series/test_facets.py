@@ -41,6 +41,19 @@ def test_kinds_and_metrics_have_axes_of_their_own() -> None:
     assert [each.words for each in found] == ["a phone", "this machine, no phone", "a phone"]
 
 
+def test_over_builds_every_line_has_an_axis_of_its_own() -> None:
+    """Also relative: revision 3 of one line is no neighbour of revision 3 of another."""
+    other = replace(SERIES, line="nano-w8")
+    both = {SERIES: points("phone", 400.0), other: points("phone", 300.0)}
+
+    assert [each.words for each in facets_of(both, normalised=False, over_builds=True)] == [
+        "a phone; builds of nano-w4",
+        "a phone; builds of nano-w8",
+    ]
+    assert len(facets_of(both, normalised=True, over_builds=True)) == 2
+    assert len(facets_of(both, normalised=False)) == 1
+
+
 def test_relative_series_share_an_axis_if_they_share_what_is_better() -> None:
     """Each begins at 100 %."""
     rates, times = facets_of(ALL, normalised=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lab.device.vitals.look import write
 from lab.records import Vitals
-from lab.report.series.heat import Start, grouped, starts_of
+from lab.report.series.heat import Start, by_kind, grouped, starts_of
+from lab.report.series.points import Point
 from lab.trial.folder import GATE
 from tests.fake_lab import batch_scenario
 from tests.lab.report.report_runs import batches, run_of
@@ -27,6 +28,17 @@ def test_only_trials_that_count_and_have_a_reading_are_points(tmp_path: Path) ->
     (tmp_path / "0004" / GATE).write_text("{")
 
     assert starts_of(run, trials, tmp_path) == [Start(1, run.cells[0].key, 2.0, "battery", 34.5)]
+
+
+def test_kinds_of_device_are_kept_apart() -> None:
+    """Each has a chart of its own."""
+    host, other = replace(SERIES, device="host"), replace(SERIES, device="phone-9")
+    points = {
+        each: (Point("2026-11-29", "2026-11-29", 1.0, None, {"device kind": kind}),)
+        for each, kind in ((SERIES, "phone"), (host, "host"), (other, "phone"))
+    }
+
+    assert by_kind(points) == {"phone": [SERIES, other], "host": [host]}
 
 
 def test_trials_are_grouped_by_series_and_sensor() -> None:

@@ -47,6 +47,16 @@ def test_a_build_has_the_median_of_its_nights() -> None:
     assert (second.at, second.value, second.nights) == ("r2", 380.0, 1)
 
 
+def test_a_build_without_a_revision_is_placed_by_its_id() -> None:
+    """Two of them are two points."""
+    unknown = tuple(replace(each, revision=0) for each in (R1, R2))
+
+    assert [each.at for each in by_builds(replace(past_of(SERIES), builds=unknown), SERIES)] == [
+        "aaaaaaaa",
+        "bbbbbbbb",
+    ]
+
+
 def test_values_relative_to_the_first_are_percent() -> None:
     """A gap stays a gap."""
     found = relative(by_nights(past_of(SERIES), SERIES))

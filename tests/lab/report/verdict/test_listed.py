@@ -17,6 +17,18 @@ def test_the_worst_verdict_stands_for_a_comparison() -> None:
     assert worst_of(replace(comparison_of(1), cells=())) is None
 
 
+def test_of_several_cells_with_the_worst_verdict_the_one_that_changed_most_stands() -> None:
+    """Whatever its direction, and whichever comes first."""
+    cell = comparison_of(1).cells[0]
+    cells = [
+        replace(cell, cell=name, change=Interval(ratio, None, None, 0.95, 8))
+        for name, ratio in (("a", 1.05), ("b", 0.5), ("c", 1.3))
+    ]
+    worst = worst_of(replace(comparison_of(1), cells=(*cells, replace(cell, cell="d", change=None))))
+
+    assert worst is not None and worst.cell == "b"
+
+
 def test_a_comparison_says_who_asked_for_it() -> None:
     """A night, a self-check, or a person."""
     first, second, third = comparison_of(1), replace(comparison_of(2), night="n1"), comparison_of(3)
