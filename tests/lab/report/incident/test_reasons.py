@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.records import CellVerdict, Finding, Interval, LiveCheck, Lost, Missing, Night, Point, SelfCheck
+from lab.records import CellVerdict, Finding, Interval, LiveCheck, Lost, Missing, Night, Outcome, Point, SelfCheck
 from lab.report.incident.confirmed import Confirmed, Moved
 from lab.report.incident.known import Known
 from lab.report.incident.reasons import reasons
@@ -63,11 +63,12 @@ def test_other_devices_that_are_not_worse_speak_against_it() -> None:
 
 def test_a_device_that_cannot_tell_does_not_speak_against_it() -> None:
     """Only what a night could judge does; the others are named as unknown."""
+    outcomes: tuple[Outcome, ...] = (
+        "cannot tell", "trend", "suspected", "no history", "improved", "not reproduced",
+    )  # fmt: skip
     others = [
         replace(value(replace(finding().series, device=f"phone-{number}")), outcome=outcome)
-        for number, outcome in enumerate(
-            ("cannot tell", "trend", "suspected", "no history", "improved", "not reproduced"), 3
-        )
+        for number, outcome in enumerate(outcomes, 3)
     ]
     found = replace(known(), values=(value(), *others))
 
