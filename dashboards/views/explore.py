@@ -233,7 +233,7 @@ def _heat(suite: str, points: Mapping[Series, tuple[Point, ...]]) -> None:
             many = number_of(sum(map(len, groups.values())), "trial")
             st.caption(parts.said(words))
             parts.chart(
-                scatter(groups, "temperature at the start (°C)", metric),
+                scatter(groups, "temperature at the start (°C)", metric, kind),
                 alt=f"{metric.label} against start temperature, {words}, {many}",
                 height=360,
             )
