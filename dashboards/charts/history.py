@@ -83,7 +83,7 @@ def history(
             "data": [each["name"] for each in [*series, *beside]],
         },
         xAxis={"type": "category", "data": dates, "boundaryGap": len(dates) < 3},
-        yAxis=y_axis(named(metric, unit)),
+        yAxis=y_axis(named(metric, unit, "emulated" if any(each.kind == "emulated" for each in lines) else "")),
         dataZoom=[{"type": "inside"}, {"type": "slider", "height": 24, "bottom": 8}],
         series=[*series, *beside],
         **(_brush() if selectable else {}),

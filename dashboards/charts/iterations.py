@@ -12,7 +12,9 @@ from lab.report.wording import quantity
 from lab.trial.metrics import METRICS
 
 
-def of_iterations(trial: Trial, seen: Sequence[Iteration], name: str) -> tuple[list[Strip], list[Band]]:
+def of_iterations(
+    trial: Trial, seen: Sequence[Iteration], name: str, kind: str = ""
+) -> tuple[list[Strip], list[Band]]:
     """Return a strip of a metric's samples and one of whole iterations, and what does not count as bands.
 
     Samples are of measured iterations only; `seen` holds every iteration, warm-up too, or nothing.
@@ -34,7 +36,7 @@ def of_iterations(trial: Trial, seen: Sequence[Iteration], name: str) -> tuple[l
             )
             for i, (number, value) in enumerate(zip(numbers, samples, strict=True))
         ]
-        strips.append(_strip(metric, points, BLUE))
+        strips.append(_strip(metric, points, BLUE, kind))
     if seen:
         cut = {*warm, *numbers[: trial.first_steady]}
         points = [
@@ -47,17 +49,17 @@ def of_iterations(trial: Trial, seen: Sequence[Iteration], name: str) -> tuple[l
             )
             for one in seen
         ]
-        strips.append(_strip(Metric("iteration_s", "whole iteration", "s", "lower"), points, GREY))
+        strips.append(_strip(Metric("iteration_s", "whole iteration", "s", "lower"), points, GREY, kind))
     return strips, _bands(warm, numbers[: trial.first_steady])
 
 
-def _strip(metric: Metric, points: Sequence[Point], colour: str) -> Strip:
+def _strip(metric: Metric, points: Sequence[Point], colour: str, kind: str) -> Strip:
     factor, unit = scaled([point.value for point in points if point.value is not None], metric.unit)
     scaled_points = [
         Point(point.at, None if point.value is None else point.value * factor, point.words, point.hollow)
         for point in points
     ]
-    return Strip(named(metric, unit), [Trace("", colour, scaled_points)])
+    return Strip(named(metric, unit, kind), [Trace("", colour, scaled_points)])
 
 
 def _bands(warm: Sequence[int], unsteady: Sequence[int]) -> list[Band]:

@@ -9,8 +9,10 @@ from lab.records import Metric
 from lab.report.wording import quantity
 
 
-def scatter(groups: Mapping[str, Sequence[tuple[float, float]]], across: str, metric: Metric) -> Option:
-    """Return groups of (x, value) as points; `across` names the horizontal axis.
+def scatter(
+    groups: Mapping[str, Sequence[tuple[float, float]]], across: str, metric: Metric, kind: str = ""
+) -> Option:
+    """Return groups of (x, value) as points; `across` names the horizontal axis, `kind` is that of the devices.
 
     Of more than a chart can take each group keeps its newest, which are the last.
     """
@@ -27,7 +29,7 @@ def scatter(groups: Mapping[str, Sequence[tuple[float, float]]], across: str, me
         },
         legend={"type": "scroll", "top": 0},
         xAxis=value_axis(across, nameLocation="middle", nameGap=28),
-        yAxis=y_axis(named(metric, unit)),
+        yAxis=y_axis(named(metric, unit, kind)),
         series=[
             {
                 "type": "scatter",

@@ -75,14 +75,16 @@ STAGES: Mapping[str, str] = {
 """Stage -> its colour; grey for any other."""
 
 
-def better(metric: Metric) -> str:
-    """Return the direction of better, for the name of an axis."""
+def better(metric: Metric, kind: str = "") -> str:
+    """Return the direction of better, for the name of an axis; an emulated phone's figures have none."""
+    if kind == "emulated":
+        return "emulated, not a measurement"
     return "↓ lower is better" if metric.better == "lower" else "↑ higher is better"
 
 
-def named(metric: Metric, unit: str) -> str:
+def named(metric: Metric, unit: str, kind: str = "") -> str:
     """Return the name of a metric's axis: what, in which unit, and which direction is better."""
-    return f"{metric.label} ({unit}), {better(metric)}"
+    return f"{metric.label} ({unit}), {better(metric, kind)}"
 
 
 def scaled(values: Sequence[float], unit: str) -> tuple[float, str]:

@@ -9,7 +9,7 @@ from dashboards.charts.style import PALETTE, better
 from lab.records.explanation import Explanation, Line
 from lab.report.explain.strips import strips_of
 from lab.report.timeline import MINUTES_FROM, Mark
-from lab.report.wording import plain
+from lab.report.wording import kind_of, plain
 
 
 def of_trials(found: Explanation) -> list[Strip]:
@@ -27,7 +27,7 @@ def of_trials(found: Explanation) -> list[Strip]:
             for number, cell in enumerate(cells)
             if (own := [pair for pair in pairs if pair[1].evidence.trial.cell == cell])
         ]
-        about = f", {better(found.metric)}" if place == 0 else ""
+        about = f", {better(found.metric, kind_of(found.run))}" if place == 0 else ""
         strips.append(Strip(f"{_titled(found, strip.title, place)}{about}", traces))
     return strips
 

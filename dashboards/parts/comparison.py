@@ -16,7 +16,7 @@ from lab.report.verdict.listed import NONE, change_of
 from lab.report.verdict.markdown import render_verdict_markdown
 from lab.report.verdict.tables import figures_table
 from lab.report.verdict.view import CellView, View
-from lab.report.wording import number_of, on_device, quantity
+from lab.report.wording import kind_of, number_of, on_device, quantity
 from lab.stats.sample import counted, value_of
 
 APART = (
@@ -90,7 +90,7 @@ def _view(found: View, trials: tuple[list[Trial], list[Trial]]) -> None:
         for each in () if found.stopped else found.cells:
             word = each.found.verdict if in_turn or each.found.verdict == "incomparable" else NONE
             st.markdown(f"{parts.badge(word)} {parts.said(each.sentence)}")
-        if found.measured:
+        if found.measured and kind_of(found.baseline) != "emulated":  # whose times are no measurements
             _pictures(found, trials, in_turn=in_turn)
             _figures(found)
     for words in found.beside:

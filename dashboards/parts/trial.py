@@ -21,7 +21,7 @@ from lab.report.explain.trial import device_facts, standing_words, trial_facts
 from lab.report.phases import Iterations, Span, phases_of, rate_of, typical
 from lab.report.readings import gate_looks, readings_of
 from lab.report.reasons import FLAGS
-from lab.report.wording import number_of, plain, quantity
+from lab.report.wording import kind_of, number_of, plain, quantity
 from lab.trial.memory import METRICS as MEMORY
 
 
@@ -37,7 +37,7 @@ def turn_to(key: str, number: int | None) -> None:
 def rows_of(found: Explanation) -> tuple[Mapping[str, Any], list[parts.Row]]:
     """Return the columns' settings and the rows of the table of trials, in the order of the trials."""
     factor, unit = scaled([line.value for line in found.lines if line.value is not None], found.metric.unit)
-    figure = named(found.metric, unit)
+    figure = named(found.metric, unit, kind_of(found.run))
     rows = [_row(line, figure, factor) for line in found.lines]
     columns = {
         figure: st.column_config.NumberColumn(format="%.4g"),
@@ -102,7 +102,7 @@ def _iterations(found: Explanation, line: Line, seen: Iterations) -> None:
     name = (
         st.selectbox("Metric", names, index=first, key="metric", bind="query-params", width=320) if names else ""
     )
-    chart, bands = of_iterations(line.evidence.trial, seen.found, name or found.metric.name)
+    chart, bands = of_iterations(line.evidence.trial, seen.found, name or found.metric.name, kind_of(found.run))
     shown = drawn(chart)
     alt = f"trial {line.number}: {line.state}"
     parts.chart(strips(shown, axis="iteration", bands=bands, whole=True), alt=alt, height=height_of(shown))

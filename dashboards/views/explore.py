@@ -225,15 +225,15 @@ def _heat(suite: str, points: Mapping[Series, tuple[Point, ...]]) -> None:
                 runs.setdefault(found[series], []).append(series)
     starts = {run: _starts(run) for run in runs}
     drawn_any = False
-    for kind, series in by_kind(points).items():
-        own = {run: [each for each in measured if each in series] for run, measured in runs.items()}
+    for kind, alike in by_kind(points).items():
+        own = {run: [each for each in measured if each in alike] for run, measured in runs.items()}
         if groups := grouped(own, starts):
             drawn_any = True
             words = KINDS.get(kind, f"kind of device: {kind}")
             many = number_of(sum(map(len, groups.values())), "trial")
             st.caption(parts.said(words))
             parts.chart(
-                scatter(groups, "temperature at the start (°C)", metric),
+                scatter(groups, "temperature at the start (°C)", metric, kind),
                 alt=f"{metric.label} against start temperature, {words}, {many}",
                 height=360,
             )

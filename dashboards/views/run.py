@@ -275,7 +275,8 @@ def _percentiles(found: Run) -> None:
         alt="percentiles of iterations and of the times between tokens",
         key="percentiles-table",
     )
-    st.caption(parts.text(drawn_table.note))
+    emulated = "Emulated, not a measurement. " if kind_of(found) == "emulated" else ""
+    st.caption(f"{emulated}{parts.text(drawn_table.note)}")
 
 
 def _context(found: Run) -> None:

@@ -87,9 +87,8 @@ def _picked(groups: Sequence[data.RunGroup]) -> str:
         same = (("scenario", str(scenario)), ("device", device), ("build_line", line))
         rows = _named(data.run_rows(MOST_RUNS, same))
         own = data.newest_own(str(scenario), device, line)
-        first = next((at for at, each in enumerate(rows.values()) if own and each.id == own.id), None)
-        if first is None:
-            first = next((at for at, each in enumerate(rows.values()) if each.status == "finished"), 0)
+        wanted = own.id if own else next((each.id for each in rows.values() if each.status == "finished"), "")
+        first = next((at for at, each in enumerate(rows.values()) if each.id == wanted), 0)
         run = st.selectbox("Run", list(rows), index=first, key="run", bind="query-params", width=360)
     if asked and asked not in rows:
         st.warning(
@@ -120,12 +119,8 @@ def _named(rows: Sequence[data.RunRow]) -> dict[str, data.RunRow]:
     """Return the runs by their names in the picker, which are in the link: nothing that changes is in them."""
     cut = 13 if len({each.id[:13] for each in rows}) == len(rows) else None
     sides = data.sides_among(tuple(each.id for each in rows))
-    return {
-        " ".join(
-            filter(None, (each.started_utc[:16].replace("T", " "), each.id[:cut], sides.get(each.id, "")))
-        ): each
-        for each in rows
-    }
+    names = (f"{each.started_utc[:16].replace('T', ' ')} {each.id[:cut]}" for each in rows)
+    return {f"{name} {sides.get(each.id, '')}".strip(): each for name, each in zip(names, rows, strict=True)}
 
 
 def _newest() -> None:

@@ -43,9 +43,10 @@ class Facet:
             for line in self.lines[:4]
             if (point := next((each for each in reversed(line.points) if each.known), None))
         )
+        emulated = any(line.kind == "emulated" for line in self.lines)
+        meant = "emulated, not a measurement" if emulated else f"{self.metric.better} is better"
         return (
-            f"{many} {self.metric.label} in {self.metric.unit or 'no unit'}, {self.metric.better} is better; "
-            f"the newest figures: {newest}"
+            f"{many} {self.metric.label} in {self.metric.unit or 'no unit'}, {meant}; the newest figures: {newest}"
         )
 
 
@@ -54,7 +55,8 @@ def facets_of(
 ) -> list[Facet]:
     """Return the axes that these series need.
 
-    Normalised, each in percent of its first figure, all that share a better direction share an axis. Over builds
+    Normalised, each in percent of its first figure, all that share a better direction share an axis, but for
+    emulated phones: their times are no measurements. Over builds
     each line of builds has its own: revisions of two lines have nothing to do with each other.
     """
     names = dict(zip(points, short_names(list(points)), strict=True))
@@ -69,7 +71,7 @@ def facets_of(
             )
             metric = Metric("relative", "relative to the first figure", "%", metric.better)
         line = Drawn(series, names[series], kind, own)
-        same = metric, "" if normalised else kind, series.line if over_builds else ""
+        same = metric, kind if kind == "emulated" or not normalised else "", series.line if over_builds else ""
         groups.setdefault(same, []).append(line)
     return [Facet(metric, _words(kind, builds), tuple(lines)) for (metric, kind, builds), lines in groups.items()]
 

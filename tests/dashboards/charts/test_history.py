@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from dashboards.charts.history import Line, drawn, history
 from lab.records import Metric
@@ -101,3 +102,12 @@ def test_no_line_is_an_empty_chart() -> None:
     assert history([], ENCODE, marks=[("2026-11-29", "r9")])["xAxis"]["data"] == ["2026-11-29"]
     assert history([], ENCODE, level=("2026-11-29", 1.0, 2.0))["xAxis"]["data"] == ["2026-11-29"]
     assert history([], ENCODE)["series"] == []
+
+
+def test_figures_of_an_emulated_phone_have_no_better_direction() -> None:
+    """They are no measurements; those of a phone have one."""
+    emulated = replace(PHONE, kind="emulated")
+    metric = Metric("load_s", "load", "s", "lower")
+
+    assert history([emulated], metric)["yAxis"]["name"] == "load (ms), emulated, not a measurement"
+    assert history([PHONE], metric)["yAxis"]["name"] == "load (ms), ↓ lower is better"

@@ -146,6 +146,21 @@ def test_runs_that_are_not_comparable_are_refused_with_what_to_do(make: Callable
     assert not charts(at)
 
 
+def test_times_of_an_emulated_phone_are_not_drawn(make: Callable[..., Lab]) -> None:
+    """They are no measurements: neither a chart nor a table of figures."""
+    lab = make()
+    found = compared(lab)
+    for run_id in (found.baseline_run, found.candidate_run):
+        side = lab.store.run(run_id)
+        facts = {**side.context.facts, "device_kind": "emulated"}
+        lab.store.update_run(replace(side, context=replace(side.context, facts=facts)))
+    at = shown(lab.store.root, "compare", id=found.id)
+
+    assert not at.exception
+    assert "its times are not measurements" in said(at)
+    assert not charts(at)
+
+
 def test_a_run_that_is_not_finished_is_not_compared(make: Callable[..., Lab]) -> None:
     """The message has the command that resumes it."""
     lab = make()

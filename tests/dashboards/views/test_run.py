@@ -254,6 +254,19 @@ def test_a_damaged_trial_is_named_and_the_others_are_shown(store: Store) -> None
     assert at.selectbox(key="trial").options == ["1", "3", "4", "5", "6", "7", "8"]
 
 
+def test_times_of_an_emulated_phone_are_said_to_be_no_measurements(store: Store) -> None:
+    """In the strips, the table and the percentiles; no direction is better."""
+    run = saved(store, context=Context({"device_kind": "emulated"}))
+    at = shown(store.root, "run", id=run.id, tab="Percentiles")
+    heads = [name for table in tables(at) for name in table]
+
+    assert not at.exception
+    assert titles(at)[0].endswith("% of its cell's mean, emulated, not a measurement")
+    assert any(name.endswith("emulated, not a measurement") for name in heads)
+    assert any(each.value.startswith("Emulated, not a measurement. ") for each in at.caption)
+    assert not any("is better" in words for words in [*titles(at), *heads])
+
+
 def test_a_run_whose_scenario_is_damaged_shows_its_head_and_its_context(store: Store) -> None:
     """No figure can be computed, and it is said why."""
     run = saved(store, scenario_toml="nonsense [", context=Context({"device_kind": "host", "os": "14"}))

@@ -54,6 +54,15 @@ def test_over_builds_every_line_has_an_axis_of_its_own() -> None:
     assert len(facets_of(both, normalised=False)) == 1
 
 
+def test_an_emulated_phone_never_shares_an_axis_and_has_no_better_direction() -> None:
+    """Not even relative: its times are no measurements."""
+    both = {SERIES: points("phone", 400.0), HOST: points("emulated", 3.0)}
+    phone, emulated = facets_of(both, normalised=True)
+
+    assert "higher is better" in phone.alt
+    assert "emulated, not a measurement" in emulated.alt and "is better" not in emulated.alt
+
+
 def test_relative_series_share_an_axis_if_they_share_what_is_better() -> None:
     """Each begins at 100 %."""
     rates, times = facets_of(ALL, normalised=True)
