@@ -1,18 +1,17 @@
-"""A real browser for tests of pages; they are skipped where none starts."""
+"""A real browser for tests of pages, which are skipped where none starts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 
-@contextmanager
-def a_browser() -> Iterator[Browser]:
-    """Start the Chromium of this machine."""
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The Chromium of this machine, one a process: a second one beside it would not start. Tests open contexts."""
     with sync_playwright() as playwright:
         path = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None)
         try:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tests.both_agents import agent, native, native_bundle  # noqa: F401 - fixtures for every test
+from tests.browser import browser  # noqa: F401 - a fixture for every test
 from tests.farm_phones import adb_server, emulated_phone, phone, phones  # noqa: F401 - fixtures for every test
 from tests.lab_process import ROOT, Lab, run_lab
 from tests.phone_person import clean_phone, meet, person  # noqa: F401 - fixtures for every test
@@ -27,12 +28,12 @@ if TYPE_CHECKING:  # the lab's tests need no torch
 LANES = {
     "phones": {"phones", "emulated_phone", "adb_server"},
     "exports": {"tiny_build", "tiny_builds", "native", "native_bundle", "exported", "wheel"},
-    "pages": {"rack", "served", "browser"},
+    "pages": {"rack", "served"},
 }
 """Fixtures that cost much, by the lane that shares them. Tests of a lane run one after the other in one
 process, so that each is made once; the rest runs beside them (`pytest -n 2 --dist loadgroup`)."""
 
-COSTLY = {"browser_page", "postgres_server", "lab"}
+COSTLY = {"browser", "browser_page", "postgres_server", "lab"}
 """Fixtures that cost seconds too, but need no lane: a browser, a database, `lab` as a process."""
 
 

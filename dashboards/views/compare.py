@@ -11,6 +11,7 @@ from dashboards.parts import comparison
 from lab.records import CellVerdict, Comparison
 from lab.report.verdict.listed import Listed, change_of, listed, worst_of
 from lab.report.wording import number_of, percent
+from lab.trial.metrics import METRICS
 
 
 def compare() -> None:
@@ -96,7 +97,7 @@ def _row(each: Listed) -> parts.Row:
     worst, of = worst_of(each.comparison), each.comparison
     return {
         "verdict": parts.signed(each.verdict),
-        "change": change_of(worst) if worst else "",
+        "change": f"{change_of(worst)} {_way(of, worst)}" if worst else "",
         "scenario": of.scenario,
         "cell": _cell(of, worst),
         "device": of.device,
@@ -107,6 +108,14 @@ def _row(each: Listed) -> parts.Row:
         "state": of.status,
         "when": of.started_utc[:16].replace("T", " "),
     }
+
+
+def _way(of: Comparison, cell: CellVerdict) -> str:
+    """Return which way the figure moved; empty for a metric that is not known, and without a change."""
+    metric = METRICS.get(of.metric)
+    if metric is None or cell.change is None or cell.change.estimate == 1:
+        return ""
+    return "worse" if (cell.change.estimate > 1) == (metric.better == "lower") else "better"
 
 
 def _cell(of: Comparison, worst: CellVerdict | None) -> str:

@@ -72,7 +72,7 @@ def scenarios() -> None:
 
 def _picked(groups: Sequence[data.RunGroup]) -> str:
     """Draw the pickers, and return the id of the run that they lead to."""
-    asked = "" if "run" in st.session_state else st.query_params.get("run", "")
+    asked = "" if {"run", "picked"} & set(st.session_state) else st.query_params.get("run", "")
     with st.container(horizontal=True):
         names = sorted(
             {each.scenario for each in groups}, key=lambda name: (name not in ORDER, _place(name), name)
@@ -126,7 +126,7 @@ def _named(rows: Sequence[data.RunRow]) -> dict[str, data.RunRow]:
 def _newest() -> None:
     """Begin at the newest run of what was picked: the one before is none of its."""
     st.session_state.pop("run", None)
-    st.query_params.pop("run", None)
+    st.session_state["picked"] = True  # the link says it no more, once the page is drawn
 
 
 def _answer(answer: Answer, trials: Sequence[Trial]) -> None:

@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.browser import a_browser
 from tests.lab_process import ROOT
 
 Serve = Callable[[Path], str]
@@ -23,13 +21,6 @@ Serve = Callable[[Path], str]
 def own_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set back after each test which data root this process shows (`tests.dashboards.pages.shown`)."""
     monkeypatch.setenv("POCKETLAB_DATA", "")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A browser, shared by the tests of the lane; each opens a context of its own."""
-    with a_browser() as found:
-        yield found
 
 
 @contextmanager

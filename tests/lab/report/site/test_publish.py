@@ -6,13 +6,12 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from lab.records import Night, Value, plain
 from lab.report.site.names import page_of
 from lab.report.site.publish import _hiding, publish
 from lab.store import Store
-from tests.browser import a_browser
 from tests.lab.report.incident.incident_records import BAD_RUN, GOOD_RUN
 from tests.lab.report.night.night_reports import hostile
 from tests.lab.report.site.sites import UTC, site_of, small_store, walked
@@ -200,27 +199,26 @@ def _says_no_path(site: Path, *roots: Path) -> None:
             assert not any(str(root) in text for root in (*roots, site)), path
 
 
-def test_a_browser_reads_the_site_from_files(rack: Path, tmp_path: Path) -> None:
+def test_a_browser_reads_the_site_from_files(rack: Path, tmp_path: Path, browser: Browser) -> None:
     """From the first page to an incident, its comparison, a run: nothing else is loaded, nothing is cut off."""
     site_of(Store(rack), tmp_path / "site", nights=2)
-    with a_browser() as browser:
-        for width in (1280, 390):
-            page = browser.new_page(viewport={"width": width, "height": 900})
-            said, asked = heard(page)
-            page.goto((tmp_path / "site/index.html").as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.get_by_role("link", name="Incidents").click()
-            for link in (
-                "a[href^='incidents/']",
-                "a[href^='../comparisons/']",
-                "a[href^='../runs/']",
-                "a[href$='-why.html']",
-            ):
-                page.locator(f"main {link}").first.click()
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
-            assert "Why the trials of" in page.inner_text("h1")
-            assert said == [] and asked and all(url.startswith("file://") for url in asked)
-            page.close()
+    for width in (1280, 390):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        said, asked = heard(page)
+        page.goto((tmp_path / "site/index.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_role("link", name="Incidents").click()
+        for link in (
+            "a[href^='incidents/']",
+            "a[href^='../comparisons/']",
+            "a[href^='../runs/']",
+            "a[href$='-why.html']",
+        ):
+            page.locator(f"main {link}").first.click()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+        assert "Why the trials of" in page.inner_text("h1")
+        assert said == [] and asked and all(url.startswith("file://") for url in asked)
+        page.close()
 
 
 def test_the_path_of_a_data_root_is_hidden_in_sentences_too(tmp_path: Path) -> None:
