@@ -64,7 +64,7 @@ def _claim(view: View) -> None:
         f"{parts.badge(found.status)} {parts.text(found.line)} · {age_words(found, dates)} · owner "
         f"{parts.text(found.owner or 'nobody')} · incident {found.id[:13]}"
     )
-    st.markdown(f"#### {parts.said(capital(view.sentence))}")
+    st.markdown(f"#### {parts.said(view.sentence)}")
 
 
 # --- acting --------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from lab.report.incident.reasons import reasons
 from lab.report.night.said import builds_words, change_words, named, names, what
 from lab.report.night.tracker import tracker_text
 from lab.report.night.view import DEMO
-from lab.report.wording import against, number_of, quantity
+from lab.report.verdict.sentence import signed
+from lab.report.wording import number_of, quantity
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,15 @@ def sentence(incident: Incident) -> str:
 
 
 def worse_by(member: Member) -> str:
-    """Return by how much a series is worse, with the ends of the interval: ``7.5 % (6.1 to 8.9)``."""
-    share, ends = against(member.change, member.metric)
-    return f"{share} ({ends})" if ends else share
+    """Return by how much a series is worse, with the ends of the interval: ``7.5 % (6.1 to 8.9)``.
+
+    All are rounded to the same digit, as sentences round them.
+    """
+    sign = 1 if member.metric.better == "lower" else -1
+    found = [each for each in (member.change.estimate, member.change.low, member.change.high) if each is not None]
+    share, *ends = (each.lstrip("+") for each in signed([1 + sign * (each - 1) for each in found]))
+    near, far = sorted(ends, key=lambda text: float(text.split()[0])) if len(ends) == 2 else ("", "")
+    return f"{share} ({near.removesuffix(' %')} to {far.removesuffix(' %')})" if near else share
 
 
 def revisions(incident: Incident) -> str:

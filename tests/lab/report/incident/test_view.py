@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from lab.records import BuildAt, Event
+from lab.records import BuildAt, Event, Interval
 from lab.report.incident.known import Known
 from lab.report.incident.offers import offers
-from lab.report.incident.view import age, incident_view, sentence
+from lab.report.incident.view import age, incident_view, sentence, worse_by
+from lab.report.night.said import change_words
+from lab.trial.metrics import METRICS
 from tests.lab.report.incident.incident_records import known, series
 from tests.lab.report.night.night_reports import HOSTILE
 from tests.night_records import COMPARISON, DATE, INCIDENT, finding, incident
@@ -102,3 +104,12 @@ def test_hostile_names_end_no_line() -> None:
 
     texts = [found.sentence, *(each.words for each in found.reasons)]
     assert not any(set("\n\r\x1b\x00") & set(each) for each in texts)
+
+
+def test_a_change_is_rounded_as_its_sentence_rounds_it() -> None:
+    """One change, one figure: all ends to the same digit."""
+    change = Interval(1.087, 1.036, 1.11, 0.95, 7)
+    member = replace(incident().members[0], metric=METRICS["prefill_s"], change=change)
+
+    assert worse_by(member) == "9 % (4 to 11)"
+    assert change_words(member.change, member.metric) == "9 % more time (95 % interval 4 to 11 %)"
