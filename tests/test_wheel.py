@@ -23,7 +23,9 @@ from lab.scenario.known import SCENARIOS
 from lab.scenario.load import load
 from tests.lab_process import ROOT
 
-NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "lab-data")
+NOT_SOURCE = shutil.ignore_patterns(
+    ".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "lab-data"
+)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 PACKAGES = ("dashboards", "device_agents", "lab", "models")
 FOR_PEOPLE = {"device_agents/native/README.md"}
