@@ -27,7 +27,7 @@ TRACK, HEAD, FOOT = 44, 40, 48
 
 
 def phases(spans: Sequence[Span], most: int = MOST_POINTS) -> Option:
-    """Return a chart of spans; neighbours of one stage that are too short to be told apart are drawn as one."""
+    """Return a chart of spans; neighbours of one stage that are too short to see apart become one."""
     tracks = tracks_of(spans)
     shown = merged(spans, most)
     factor, unit = scaled([span.start_s + span.duration_s for span in spans], "s")

@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 RACK_DAYS, COUNTED_DAYS = 7, 30
-"""Days over which the noise of all devices is told, and over which trials are counted."""
+"""Days over which the noise of devices is pooled, and over which trials are counted."""
 
 READ_RUNS, READ_OF_DEVICE = 100, 3
 """Newest runs in all, and of a device, that are searched for a reading of its sensors; more would take long."""
@@ -108,7 +108,7 @@ def _or_none(count: Callable[[], list[Found]]) -> list[Found]:
 def health_book() -> tuple[dict[str, Health], str]:
     """Return the health of devices that failed lately, and words about a damaged book; raise `StoreError`.
 
-    It is read anew each time: the book is no part of the data's version.
+    It is read each time: the book is no part of the data's version.
     """
     return health.examined(root())
 

@@ -218,8 +218,8 @@ def _runs(found: View) -> None:
 
 def _take_away(found: View) -> None:
     of = found.comparison
-    anew = again(of, found.baseline, found.candidate)
-    lines = [anew, f"{anew} --all-pairs"]
+    command = again(of, found.baseline, found.candidate)
+    lines = [command, f"{command} --all-pairs"]
     if of.looks_most:
         lines = [f"lab show {of.id[:13]}", *lines]
         lines += [f"lab compare --resume {of.id[:13]}"] if of.status != "finished" else []

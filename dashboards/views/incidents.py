@@ -22,7 +22,7 @@ STATES = ("new", "back", "acknowledged", "expected", "fixed", "invalid")
 """The states of an incident, those that ask for something first."""
 
 SPARK = 20
-"""Nights before and after the step in a row of the table; a judgement: more cannot be told apart there."""
+"""Nights before and after the step in a row of the table; a judgement: more would blur there."""
 
 
 def incidents() -> None:
