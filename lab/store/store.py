@@ -57,7 +57,6 @@ from lab.store.raw import TrialFile, encode
 from lab.store.saved import Files, Trials
 
 if TYPE_CHECKING:
-    from lab.records import Spread, Tally
     from lab.store.index import Index
 
 log = logging.getLogger(__name__)
