@@ -28,7 +28,10 @@ def main() -> None:
     )
     asked = parser.parse_args()
     os.environ.update(POCKETLAB_DATA=str(asked.data.absolute()), POCKETLAB_WRITERS=asked.writers)
-    get_ready()
+    try:
+        get_ready()
+    except ModuleNotFoundError as error:
+        parser.exit(2, f"dashboards: {error}; `pip install 'pocketlab[dashboard]'` installs what pages need\n")
     from streamlit.web.cli import main as streamlit  # noqa: PLC0415 - after what it takes long to import
 
     sys.argv = ["streamlit", "run", str(APP), "--server.port", str(asked.port)]

@@ -133,7 +133,7 @@ def _several(found: Sequence[Incident], dates: set[str]) -> None:
 
 
 def _acknowledge(found: Sequence[Incident], note: str, owner: str) -> None:
-    """Acknowledge incidents as the page showed them; those that changed meanwhile are told and left."""
+    """Acknowledge incidents as the page showed them; name those that changed meanwhile, and leave them."""
     if not found:
         st.warning("Pick the incidents first.")
         return

@@ -62,7 +62,7 @@ def _chosen(nights: Sequence[data.NightRow]) -> str:
     asked = st.query_params.get("night", "")
     if asked and asked not in ids:
         found = data.night(asked).id
-        st.session_state["night"] = next(name for name, each in ids.items() if each == found)
+        st.session_state["night"] = next((name for name, each in ids.items() if each == found), next(iter(ids)))
     picked = st.selectbox("Night", list(ids), key="night", bind="query-params", width=300)
     return ids[str(picked)]
 

@@ -12,7 +12,7 @@ from lab.report.phases import NS
 from lab.store.events import Clocks
 
 MOST = 8
-"""How many curves of one kind are told: those that moved the most. A phone has fifty temperature zones."""
+"""Most curves of one kind that are named: those that moved the most. A phone has fifty temperature zones."""
 
 Curve = tuple[tuple[float, float], ...]
 """(seconds since the agent's hello, value) of each reading."""

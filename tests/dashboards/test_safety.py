@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ from streamlit import config
 
 from tests.dashboards.conftest import server
 from tests.dashboards.pages import APP
+from tests.lab_process import ROOT
 
 HANDSHAKE = (
     "GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\n"
@@ -57,6 +60,17 @@ def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
         heard = [tuple(each.laddr) for each in psutil.net_connections("inet") if each.status == "LISTEN"]
 
     assert [ip for ip, at in heard if at == port] == ["127.0.0.1"]
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    """Who installed pocketlab alone learns the command, and sees no traceback."""
+    start = "import runpy, sys; sys.modules['pandas'] = None; runpy.run_module('dashboards', run_name='__main__')"
+    argv = [sys.executable, "-c", start, "--data", str(tmp_path)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("`pip install 'pocketlab[dashboard]'` installs what pages need\n")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_settings_lie_beside_the_app() -> None:

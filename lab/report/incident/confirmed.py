@@ -13,7 +13,7 @@ from lab.stats.pairs import firsts_by_block
 from lab.stats.sample import medians_by_block
 
 SENSORS: Mapping[str, Callable[[Vitals], float | None]] = {"case": skin, "battery": battery, "chip": soc}
-"""Places whose temperature at the start is told, the first that has any; the case says what a user feels."""
+"""Places whose temperature at the start counts, the first that has any; the case says what a user feels."""
 
 Place = tuple[str, int]
 """A run's id, and the number of a trial in it."""

@@ -18,7 +18,7 @@ from lab.store import Store
 from lab.store.kinds import newest_of_suites
 
 NOISE_DAYS, COUNTED_DAYS = 7, 30
-"""Days before the newest run over which noise is told, and trials are counted; as on the dashboard."""
+"""Days before the newest run over which noise is pooled, and trials are counted; as on the dashboard."""
 
 
 @dataclass(frozen=True)
