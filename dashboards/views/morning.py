@@ -107,8 +107,9 @@ def _coverage(view: View) -> None:
     if not found:
         return
     st.subheader("What was measured", anchor=False)
-    drawn = parts.drawn("covered", found)
-    picked = parts.chosen(coverage(found), alt=view.verdict, key="covered", height=height_of(found))
+    key = f"covered {view.night.id}"  # a field that is selected is one of this night
+    drawn = parts.drawn(key, found)
+    picked = parts.chosen(coverage(found), alt=view.verdict, key=key, height=height_of(found))
     if picked and picked[0][1] < len(drawn):
         each = drawn[picked[0][1]]
         if each.run:

@@ -125,6 +125,23 @@ def test_a_row_leads_to_its_run(rack: Path) -> None:
     assert at.header[0].value == "Runs"
 
 
+def test_a_selected_field_is_one_of_its_night(small: Store) -> None:
+    """What was not measured says why; the night one turns to from there says nothing of that field."""
+    small.save_night(night())
+    other = replace(night(), id="01990000-0000-7000-8000-000000000002", date=BEFORE)
+    small.save_night(other)
+    small.save_values(other.id, [value()])
+    at = shown(small.root, night=DATE)
+    chosen = {"selection": {"selected": [{"series_index": 0, "data_indices": [1]}], "areas": []}}
+    at.session_state[f"covered {night().id}"] = chosen
+    at.run()
+
+    assert "phone-3 did not answer" in at.info[0].value
+    at.selectbox(key="night").select(BEFORE).run()
+    assert not at.exception
+    assert not at.info
+
+
 def test_hostile_names_are_text(small: Store, tmp_path: Path) -> None:
     """A device named like markup is shown as it is, and makes no picture, link or colour."""
     name = "<img src=x onerror=alert(1)> [x](http://evil) :red[x] :smile:"
