@@ -124,7 +124,7 @@ def _with_services(vitals: Vitals, said: str) -> Vitals:
         service, _, rest = part.partition("\n")
         text, mark, took = f"\n{rest}".partition("\n@took ")
         begun, _, ended = took.partition("\n")[0].partition(" ")
-        took_s = (number(ended) or 0.0) - (number(begun) or 0.0)
+        took_s = round((number(ended) or 0.0) - (number(begun) or 0.0), 2)  # hundredths, as /proc/uptime prints
         if mark and service == "battery":
             vitals = with_battery(vitals, text[1:], took_s)
             absent = absent or no_battery(dumpsys_battery(text))

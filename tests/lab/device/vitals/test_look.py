@@ -222,6 +222,17 @@ READING = (
 )
 
 
+def test_a_service_that_took_exactly_the_time_it_is_given_did_not_answer() -> None:
+    """32.01 - 27.01 is 4.9999... in floating point; the device's clock counts hundredths."""
+
+    class Hanging(FakePhone):
+        def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+            return Completed(0, READING.replace("UP", "1") + "\n@dumpsys thermalservice\n\n@took 27.01 32.01\n", "")
+
+    found = look(fake_device(Hanging({})))
+    assert found.missing["thermal status"] == "`dumpsys thermalservice` did not answer within 5 s"
+
+
 @pytest.mark.parametrize("value", ["²", "9" * 5000, "", "NaN", "1e999", "-1", "\\u0000", "1"])
 @pytest.mark.parametrize(
     "printed",
