@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from device_agents.contract import Placement
 
 Grid = tuple[int, int]
@@ -60,7 +63,7 @@ def tile_candidates(max_tiles: int) -> tuple[Grid, ...]:
     """Return InternVL's list: every grid of at most `max_tiles` tiles, by area, then by columns.
 
     InternVL sorts a set by area, so the order within one area is arbitrary; it never affects the choice
-    (a test shows this for 6, 9 and 12 tiles). InternVL 1.5 was trained with up to 12.
+    (a test shows this for 6, 9, 12 and 16 tiles). InternVL 1.5 was trained with up to 12.
     Raises ValueError if `max_tiles` is below 1.
     """
     _at_least_one("max_tiles", max_tiles)
@@ -88,6 +91,37 @@ def choose_grid(width: int, height: int, *, rule: Rule, candidates: Sequence[Gri
         if trace:
             return trace[-1].grid
     return _llava_next(width, height, candidates, tile)
+
+
+Sides = npt.NDArray[np.int64]
+"""Sides of many images in pixels, or the numbers of their grids: [n]."""
+
+
+def choose_grids(
+    widths: Sides, heights: Sides, *, rule: Rule, candidates: Sequence[Grid], tile: int = TILE
+) -> tuple[Sides, npt.NDArray[np.bool_]]:
+    """Choose a grid for each of many images as :func:`choose_grid` does -> the place of each in `candidates` [n].
+
+    The second array [n] is true where the published relaxed rule chooses nothing. The same steps on the same
+    64-bit floats, image beside image: every choice is equal, ties included (a property test compares them).
+    Raises ValueError as :func:`choose_grid`.
+    """
+    for side in (widths, heights):
+        if len(side):
+            _check(int(side.min()), 1, rule, candidates, tile)
+    if rule == "internvl":
+        return _internvl_grids(widths, heights, candidates, tile), np.zeros(len(widths), dtype=bool)
+    if rule == "llava_next":
+        return _llava_next_grids(widths, heights, candidates, tile), np.zeros(len(widths), dtype=bool)
+    chosen = np.full(len(widths), -1)
+    kept, waste = np.zeros(len(widths), dtype=np.int64), np.full(len(widths), math.inf)
+    for place in sorted(range(len(candidates)), key=lambda each: candidates[each], reverse=True):
+        real, empty = _many_pixels(widths, heights, candidates[place], tile)
+        better = (real - kept > ALPHA * kept) | ((kept - real < ALPHA * kept) & (empty < waste))
+        chosen[better], kept[better], waste[better] = place, real[better], empty[better]
+    nothing = chosen < 0
+    chosen[nothing] = _llava_next_grids(widths[nothing], heights[nothing], candidates, tile)
+    return chosen, nothing
 
 
 def relaxed_trace(
@@ -190,6 +224,38 @@ def _internvl(width: int, height: int, candidates: Sequence[Grid], tile: int) ->
             best_gap, chosen = gap, (columns, rows)
         elif gap == best_gap and width * height > 0.5 * tile * tile * columns * rows:
             chosen = (columns, rows)
+    return chosen
+
+
+def _many_pixels(widths: Sides, heights: Sides, grid: Grid, tile: int) -> tuple[Sides, Sides]:
+    """Return what :func:`_pixels` does, for many images."""
+    target_width, target_height = tile * grid[0], tile * grid[1]
+    scale = np.minimum(target_width / widths, target_height / heights)
+    fit = (widths * scale).astype(np.int64) * (heights * scale).astype(np.int64)
+    real = np.minimum(fit, widths * heights)
+    return real, target_width * target_height - real
+
+
+def _llava_next_grids(widths: Sides, heights: Sides, candidates: Sequence[Grid], tile: int) -> Sides:
+    """Return the places of the grids that :func:`_llava_next` chooses."""
+    chosen = np.zeros(len(widths), dtype=np.int64)
+    kept, waste = np.zeros(len(widths), dtype=np.int64), np.full(len(widths), math.inf)
+    for place, grid in enumerate(candidates):
+        real, empty = _many_pixels(widths, heights, grid, tile)
+        better = (real > kept) | ((real == kept) & (empty < waste))
+        chosen[better], kept[better], waste[better] = place, real[better], empty[better]
+    return chosen
+
+
+def _internvl_grids(widths: Sides, heights: Sides, candidates: Sequence[Grid], tile: int) -> Sides:
+    """Return the places of the grids that :func:`_internvl` chooses."""
+    chosen = np.zeros(len(widths), dtype=np.int64)
+    aspects, best_gap = widths / heights, np.full(len(widths), math.inf)
+    for place, (columns, rows) in enumerate(candidates):
+        gap = np.abs(aspects - columns / rows)
+        tied = (gap == best_gap) & (widths * heights > 0.5 * tile * tile * columns * rows)
+        chosen[(gap < best_gap) | tied] = place
+        best_gap = np.minimum(gap, best_gap)
     return chosen
 
 

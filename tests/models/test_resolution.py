@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from models.resolution import (
     Grid,
     Rule,
     choose_grid,
+    choose_grids,
     encode_order,
     image_tokens,
     place,
@@ -329,7 +331,7 @@ def test_the_chosen_grid_is_a_candidate(width: int, height: int, rule: Rule, can
     assert choose_grid(width, height, rule=rule, candidates=candidates) in candidates
 
 
-@given(SIDES, SIDES, st.sampled_from([6, 9, 12]), st.randoms())
+@given(SIDES, SIDES, st.sampled_from([6, 9, 12, 16]), st.randoms())
 def test_the_order_inside_an_equal_area_does_not_matter_to_internvl(
     width: int, height: int, max_tiles: int, shuffler: random.Random
 ) -> None:
@@ -392,3 +394,46 @@ def test_every_tile_is_encoded_once(grid: Grid, rule: Rule) -> None:
     assert tiles == list(range(1, grid[0] * grid[1] + 1))
     assert corners == {(column, row) for column in range(grid[0]) for row in range(grid[1])}
     assert order.count(0) == (0 if rule == "internvl" and grid == (1, 1) else 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(SIDES | st.integers(1, 20000), SIDES), min_size=1, max_size=40),
+    st.sampled_from(RULES),
+    st.sampled_from(CANDIDATES),
+)
+def test_many_images_are_placed_as_one_by_one(
+    sizes: list[tuple[int, int]], rule: Rule, candidates: list[Grid]
+) -> None:
+    """Image beside image, every choice is that of the loop: also the relaxed rule's gap."""
+    widths, heights = np.array(sizes, dtype=np.int64).T
+
+    chosen, nothing = choose_grids(widths, heights, rule=rule, candidates=candidates)
+
+    assert [candidates[place] for place in chosen] == [
+        choose_grid(width, height, rule=rule, candidates=candidates) for width, height in sizes
+    ]
+    assert nothing.tolist() == [
+        rule == "relaxed" and not relaxed_trace(width, height, candidates=candidates) for width, height in sizes
+    ]
+
+
+@pytest.mark.parametrize(("width", "height", "llava_next", "internvl", "relaxed"), WORKED)
+def test_the_worked_examples_among_many(
+    width: int, height: int, llava_next: str, internvl: str, relaxed: str
+) -> None:
+    """The published ties too: floats are compared as the loops do."""
+    for rule, text, candidates in (
+        ("relaxed", relaxed, square_candidates(3)),
+        ("llava_next", llava_next, square_candidates(3)),
+        ("internvl", internvl, tile_candidates(6)),
+    ):
+        chosen, _ = choose_grids(np.array([width] * 2), np.array([height] * 2), rule=rule, candidates=candidates)  # type: ignore[arg-type]
+        assert [candidates[place] for place in chosen] == grids(text)[:1] * 2
+
+
+def test_no_images_have_no_grids() -> None:
+    """An empty table is no error."""
+    none = np.array([], dtype=np.int64)
+
+    assert choose_grids(none, none, rule="relaxed", candidates=square_candidates(3))[0].tolist() == []
