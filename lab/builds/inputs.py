@@ -18,7 +18,7 @@ from lab.builds.folder import Build
 from lab.documents.strict import Malformed, json_of
 from lab.errors import PrepareError
 from lab.files import disk_errors, make_folder, read, sha256, sync
-from lab.islands.process import run_module
+from lab.islands.process import message, run_module
 from lab.records.telling import number_of
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,6 @@ INSTRUCTION = "Describe this image."
 
 ASIDE = ".preparing-"
 """How the name of a folder begins while an input is prepared in it."""
-
-_MESSAGE = "prepare: "
 
 
 @dataclass(frozen=True)
@@ -103,11 +101,8 @@ def _ask_models(image: Path, instruction: str, model: str, seed: int, folder: Pa
         done = run_module("models.prepare", *arguments)
     except ValueError as error:  # a NUL byte in a name or an instruction
         raise PrepareError(f"{str(image)!r} or its instruction cannot be passed to a process: {error}") from error
-    if done.returncode == 0:
-        return
-    said = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
-    last = next((line for line in reversed(said) if line.startswith(_MESSAGE)), said[-1])
-    raise PrepareError(last.removeprefix(_MESSAGE))
+    if done.returncode != 0:
+        raise PrepareError(message(done, "prepare"))
 
 
 def _keep(inputs: Path, folder: Path) -> OwnInput:

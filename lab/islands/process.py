@@ -39,3 +39,10 @@ def run_module(
         check=False,
         timeout=timeout_s,
     )
+
+
+def message(done: subprocess.CompletedProcess[str], program: str) -> str:
+    """Return why a module failed: the last line on stderr that is its program's own, else the last one."""
+    said = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
+    own = f"{program}: "
+    return next((line for line in reversed(said) if line.startswith(own)), said[-1]).removeprefix(own)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from lab.islands.process import run_module
+from lab.islands.process import message, run_module
 
 
 def test_the_folder_it_runs_in_cannot_replace_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +31,18 @@ def test_a_module_on_the_users_path_is_found_and_its_output_read(
     done = run_module("theirs", "--out", tmp_path / "größer")
 
     assert (done.returncode, done.stdout) == (3, f"\ufffd--out {tmp_path / 'größer'}")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        ("a warning\nstudy: no such file\nanother\n", "no such file"),
+        ("Traceback\nKeyError: 3\n", "KeyError: 3"),
+        ("\n", "status 2"),
+    ],
+)
+def test_the_message_of_a_failed_module_is_its_own(stderr: str, words: str) -> None:
+    """Its program's line, else the last one, else the status."""
+    done = subprocess.CompletedProcess(["x"], 2, "", stderr)
+
+    assert message(done, "study") == words
