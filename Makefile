@@ -26,6 +26,8 @@ $(foreach name,ABI BUDGET BUILD DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES PORT
 # One word of the shell, whatever it holds: what a person gives may have spaces, quotes and apostrophes.
 quoted = '$(subst ','\'',$(1))'
 SUITE_OPTION = $(if $(SCENARIO),$(if $(SUITE_NAMED),--suite $(call quoted,$(SUITE))),--suite $(call quoted,$(SUITE)))
+# The one question that is computed: it needs no build and no device.
+STUDY = $(filter resolution_study,$(SCENARIO))
 FARM = $(BIN)/python -m device_agents.virtual_phone
 PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q
 export POCKETLAB_DATA := $(DATA)
@@ -67,9 +69,10 @@ build: setup  ## make the reference build BUILD=(tiny|nano|bench)-(fp32|w8|w8a8|
 	  $(BIN)/lab builds add "$$folder/build" --line $(call quoted,$(BUILD)); }
 build: export BUILD := $(BUILD)
 
-run-scenario: build  ## run SUITE=quick on DEVICE=host (or all), or one SCENARIO=..., and print the answers
-	@$(BIN)/lab run $(if $(SCENARIO),$(call quoted,$(SCENARIO))) $(SUITE_OPTION) --build $(call quoted,$(BUILD)) \
-	  --device $(call quoted,$(DEVICE))
+run-scenario: $(if $(STUDY),setup,build)  ## run SUITE=quick on DEVICE=host (or all), or one SCENARIO=..., and print the answers
+	@$(if $(STUDY),mkdir -p $(call quoted,$(DATA)) && $(BIN)/lab study --html $(call quoted,$(DATA)/resolution_study.html),\
+	  $(BIN)/lab run $(if $(SCENARIO),$(call quoted,$(SCENARIO))) $(SUITE_OPTION) --build $(call quoted,$(BUILD)) \
+	  --device $(call quoted,$(DEVICE)))
 
 selfcheck: build  ## measure how often verdicts on DEVICE=host are wrong, and the smallest change they show (15 min)
 	@$(BIN)/lab selfcheck --build $(call quoted,$(BUILD)) --device $(call quoted,$(DEVICE)) \

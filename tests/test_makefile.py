@@ -49,3 +49,11 @@ def test_what_is_not_given_is_no_word(tmp_path: Path) -> None:
 
     assert agent[-4:] == ["--abi", "x86_64", "--out", "lab-data/agents/x86_64"]
     assert run[-6:] == ["--suite", "quick", "--build", "nano-paper", "--device", "host"]
+
+
+def test_the_study_needs_no_build(tmp_path: Path) -> None:
+    """It is computed; its page lies with the results."""
+    run = words(tmp_path, "run-scenario", SCENARIO="resolution_study", DATA="/tmp/my data")
+
+    assert run[-4:] == [f"{tmp_path}/bin/lab", "study", "--html", "/tmp/my data/resolution_study.html"]
+    assert "models.export" not in run

@@ -72,6 +72,11 @@ COMMANDS: Mapping[str, Command] = {
         "lab.cli.nightly:nightly",
         "Measure a suite, judge it by the nights before, and say what got worse, since which build.",
     ),
+    "study": Command(
+        "lab.cli.study:study",
+        "Say how many tiles and tokens the three tiling rules need: on many image sizes, or for an image.",
+        "lab study sizes.csv --image photo.jpg --html study.html",
+    ),
     "scenarios": Command(
         "lab.cli.scenarios:scenarios",
         "List the scenarios that come with pocketlab with their questions, and the suites.",

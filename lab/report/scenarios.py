@@ -13,7 +13,7 @@ def scenarios_table(found: Sequence[KnownScenario]) -> Table:
     columns: list[Column[KnownScenario]] = [
         Column(Head("scenario", "whole"), lambda each: each.name),
         Column(Head("question", "prose"), lambda each: each.question),
-        Column(Head("cells"), lambda each: str(each.cells)),
+        Column(Head("cells"), lambda each: str(each.cells or "none")),
         Column(Head("answered by", "whole"), lambda each: each.metric),
     ]
     return table(columns, found, note="one: `lab run NAME`; first what it would do: `lab run NAME --dry-run`")

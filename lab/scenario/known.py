@@ -36,13 +36,18 @@ class KnownSuite:
 
 
 def known() -> tuple[list[KnownScenario], list[KnownSuite]]:
-    """Return the scenarios and the suites that come with pocketlab, each by name."""
+    """Return the scenarios and the suites that come with pocketlab, each by name.
+
+    A study has no cells, and its metric is the command that answers it.
+    """
     scenarios: list[KnownScenario] = []
     suites: list[KnownSuite] = []
     for path in sorted(SCENARIOS.glob("*.toml")):
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         if (head := found.get("scenario")) is not None:
             scenarios.append(KnownScenario(head["name"], head["question"], head["metric"], _cells(found)))
+        elif (head := found.get("study")) is not None:
+            scenarios.append(KnownScenario(head["name"], head["question"], "lab study", 0))
         elif (head := found.get("suite")) is not None:
             suites.append(KnownSuite(head["name"], head.get("question", ""), tuple(head["scenarios"])))
     return scenarios, suites

@@ -75,6 +75,8 @@ def read(text: str, name: str, *, at: str, plan: Mapping[str, float | int] | Non
     document = parse(text, at)
     if "suite" in document:
         raise ScenarioError(f"{at}: {name} is a suite of scenarios, not one: --suite {name}")
+    if "study" in document:
+        raise ScenarioError(f"{at}: {name} is a study of image sizes, which measures nothing: `lab study`")
     file = check(_ScenarioFile, document, at=at)
     same_name(file.scenario.name, name, at=at)
     fixed = dict(file.workload)

@@ -13,6 +13,7 @@ from lab.scenario.known import SCENARIOS
 from lab.scenario.load import heading_of, load, read
 from lab.scenario.plan import Gates, Plan
 from lab.scenario.published import published
+from lab.scenario.study import load_study
 from lab.scenario.suite import load_suite
 from tests.lab.report.report_runs import run_of
 from tests.lab.scenario.scenario_files import HEADER, SWEEP, WORK, write
@@ -270,6 +271,8 @@ def test_every_bundled_file_loads_and_opens_with_its_question(path: Path) -> Non
         assert {scenario.plan.blocks for scenario in scenarios} == {suite.plan["blocks"]}
     elif path.stem == "published":
         assert published(path)
+    elif path.stem == "resolution_study":
+        assert load_study(path).images
     elif "[suite]" not in path.read_text():
         assert load(path).cells
 

@@ -1,0 +1,1 @@
+"""What a study of the tiling rules says, drawn in each format."""
