@@ -371,6 +371,56 @@ class Input(Contract):
     golden: Golden
 
 
+# --- Question set ----------------------------------------------------------------------------------
+
+
+class Question(Contract):
+    """A question of a set, as an agent needs it. Its answers are in the :class:`AnswerKey`, for the lab alone."""
+
+    name: Name
+    image: Image | None = Field(description="its path is relative to the set's folder")
+    placement: Placement | None
+    segments: list[Segment]
+    prompt_tokens: Positive = Field(description="text and image tokens together")
+
+
+class QuestionSet(Contract):
+    """Questions to answer in this order, prepared for models with these tiles; content-addressed.
+
+    Consecutive questions of one image have the same `image` and `placement`: an agent encodes it once.
+    """
+
+    protocol: Positive
+    name: Name
+    tile_pixels: Positive
+    tokens_per_tile: Positive
+    tokenizer: Tokenizer
+    questions: Annotated[list[Question], Field(min_length=1)]
+
+
+class Expected(Contract):
+    """The accepted answers of one question, and what tells it from others; no device needs it."""
+
+    name: Name
+    text: str = Field(description="the question, for people")
+    answers: Annotated[list[str], Field(min_length=1)] = Field(description="each is right")
+    kind: str = Field(description="kind of question: answers are tabled by it")
+    layout: str = Field(description="layout of its image: answers are tabled by it")
+    image: str = Field(description="name of its image; questions of one image are no independent samples")
+
+
+class AnswerKey(Contract):
+    """`answers.json` of a folder of question sets: the answers to each of them; content-addressed.
+
+    The sets of a folder ask the same questions, with other images: as they are, blanked, or the thumbnail alone.
+    """
+
+    protocol: Positive
+    name: Name
+    sets: dict[RelativePath, Sha256] = Field(description="file of a question set -> its content id")
+    expected: Annotated[list[Expected], Field(min_length=1)] = Field(description="in the order of the questions")
+
+
 # --- Job -------------------------------------------------------------------------------------------
 
 
@@ -434,10 +484,20 @@ class GenerateWork(Contract):
 
 
 class EvaluateWork(Contract):
-    """Reserved: items -> answers."""
+    """A question set -> answers: every iteration is one question, in the set's order, so there is no warm-up.
+
+    An image is cut into batches of `patches_per_batch`; the rest runs at the build's smallest shape that holds it.
+    Decoding is greedy and ends with the tokenizer's `end`, or after `most_tokens`.
+    """
 
     kind: Literal["evaluate"] = "evaluate"
-    items: RelativePath
+    questions: Name = Field(description="the set's folder, by its name in the job's `inputs`")
+    document: RelativePath = Field(default="questions.json", description="the question set in that folder")
+    patches_per_batch: Positive
+    pipelined: bool
+    parallel_tokens: Positive
+    most_tokens: Positive
+    stream: bool = Field(default=False, description="write a `piece` for each token as soon as it is there")
 
 
 class NullWork(Contract):
@@ -568,6 +628,33 @@ class Output(Contract):
     tokens: TokenTrail | None = None
 
 
+class Piece(Contract):
+    """A token of an answer, written as soon as it is there if the job asks to `stream`."""
+
+    event: Literal["piece"] = "piece"
+    iteration: Count
+    index: Count = Field(description="number of the token in its answer")
+    id: Count
+
+
+class Answer(Contract):
+    """The answer to one question, written after its iteration: `tokens`, or the `problem` that prevents one."""
+
+    event: Literal["answer"] = "answer"
+    iteration: Count
+    question: Name
+    tokens: TokenTrail | None = Field(
+        default=None, description="ends with the tokenizer's `end`, unless cut short"
+    )
+    problem: str | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.tokens is None) == (self.problem is None):
+            raise ValueError("wanted either the tokens of an answer or the problem that prevents one")
+        return self
+
+
 class Memory(Contract):
     """Resident memory, reported only in the separate memory pass."""
 
@@ -623,13 +710,15 @@ class Operators(Contract):
     unseen: Count = Field(description="launches that the profiler did not record, left out of the lists above")
 
 
-Event = Annotated[Hello | Span | Iteration | Output | Memory | Error | End, Field(discriminator="event")]
+Event = Annotated[
+    Hello | Span | Iteration | Output | Piece | Answer | Memory | Error | End, Field(discriminator="event")
+]
 
 parse_event: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 """``parse_event.validate_json(line)`` -> one event; raises `pydantic.ValidationError`."""
 
 
-def content_id(document: Manifest | ForeignManifest | Input) -> str:
+def content_id(document: Manifest | ForeignManifest | Input | QuestionSet | AnswerKey) -> str:
     """Return the SHA-256 of the document's canonical JSON (sorted keys, no spaces): its name in the lab."""
     return hashlib.sha256(canonical_json(document)).hexdigest()
 

@@ -66,6 +66,8 @@ _EVENTS = (
     contract.Span,
     contract.Iteration,
     contract.Output,
+    contract.Piece,
+    contract.Answer,
     contract.Memory,
     contract.Error,
     contract.End,
@@ -73,12 +75,14 @@ _EVENTS = (
 
 
 def schema() -> str:
-    """Return the JSON Schema of the manifests, Input, Job, Command and Event, all under `$defs`."""
+    """Return the JSON Schema of every document and event, all under `$defs`."""
     adapters: list[tuple[str, TypeAdapter[Any]]] = [
         ("Manifest", TypeAdapter(Manifest)),
         ("ForeignManifest", TypeAdapter(contract.ForeignManifest)),
         ("Command", TypeAdapter(contract.Command)),
         ("Input", TypeAdapter(Input)),
+        ("QuestionSet", TypeAdapter(contract.QuestionSet)),
+        ("AnswerKey", TypeAdapter(contract.AnswerKey)),
         ("Job", TypeAdapter(Job)),
         ("Event", contract.parse_event),
         ("Operators", TypeAdapter(contract.Operators)),
@@ -92,7 +96,8 @@ def schema() -> str:
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"pocketlab contract, protocol {PROTOCOL}",
-        "description": "A file is a $defs/Manifest, ForeignManifest, Input or Job; each event line is an Event.",
+        "description": "A file is a $defs/Manifest, ForeignManifest, Input, QuestionSet, AnswerKey or Job; "
+        "each event line is an Event.",
         "$defs": dict(sorted(definitions.items())),
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"

@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ValidationError
 
-from device_agents.contract import PROTOCOL, ErrorClass, Input, Job, Manifest
+from device_agents.contract import (
+    PROTOCOL,
+    ErrorClass,
+    EvaluateWork,
+    Input,
+    Job,
+    Manifest,
+    Question,
+    QuestionSet,
+)
 from device_agents.reference.failure import AgentError, bad_job
 from device_agents.reference.profiler import Profiler
 
@@ -65,12 +74,31 @@ def read_input(package: Package, name: str) -> Input:
     return _read(package.input_folder(name) / "input.json", Input, ErrorClass.LOAD)
 
 
-def read_pixels(package: Package, source: Input) -> npt.NDArray[np.uint8]:
-    """Read an input's image as u8 [height, width, 3]; `bad_job` without one, `load` when it is damaged."""
+def read_questions(package: Package, work: EvaluateWork) -> QuestionSet:
+    """Read the question set that a job names.
+
+    Raises `bad_job` when the job brings no such folder or the set was prepared for another kind of model.
+    """
+    if work.questions not in package.inputs:
+        raise bad_job(f"no questions {work.questions!r}: the job brings {sorted(package.inputs)}")
+    path = package.inputs[work.questions] / work.document
+    found, sizes = _read(path, QuestionSet, ErrorClass.LOAD), package.manifest.dimensions
+    wanted = (sizes.tile_pixels, sizes.tokens_per_tile, package.manifest.tokenizer)
+    if (found.tile_pixels, found.tokens_per_tile, found.tokenizer) != wanted:
+        raise bad_job(
+            f"{path}: for tiles of {found.tile_pixels} pixels and {found.tokens_per_tile} tokens, the build has "
+            f"{sizes.tile_pixels} and {sizes.tokens_per_tile} and its own tokenizer: prepare the questions for "
+            "this build's model"
+        )
+    return found
+
+
+def read_pixels(folder: Path, source: Input | Question) -> npt.NDArray[np.uint8]:
+    """Read an image as u8 [height, width, 3]; `bad_job` without one, `load` when it is damaged."""
     if source.image is None or source.placement is None:
         raise bad_job(f"input {source.name!r} has no image to encode")
     image = source.image
-    path = package.input_folder(source.name) / image.path
+    path = folder / image.path
     wanted = image.height * image.width * 3
     try:
         pixels = np.fromfile(path, dtype=np.uint8)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from device_agents.contract import Contract, End, Error, ErrorClass, Hello, Inject, Iteration, Memory, Output
+from device_agents.contract import (
+    Answer,
+    Contract,
+    End,
+    Error,
+    ErrorClass,
+    Hello,
+    Inject,
+    Iteration,
+    Memory,
+    Output,
+    Piece,
+)
 from device_agents.reference.stage import RawSpan, span_of
 
 
@@ -13,8 +25,8 @@ class Recorder:
     """Writes events, one JSON object a line, and counts them for `end`.
 
     :func:`device_agents.reference.stage.run_stage` appends to `spans`. Only the methods below write, so an
-    iteration never touches the file system. Each method writes its lines at once and flushes them; raises
-    `OSError` (for instance when the disk is full).
+    iteration never touches the file system unless its answer is streamed. Each method writes its lines at once and
+    flushes them; raises `OSError` (for instance when the disk is full).
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -28,14 +40,18 @@ class Recorder:
         """Write the first line."""
         self._write([hello])
 
-    def iteration(self, iteration: Iteration, outputs: Sequence[Output], memory: Memory | None) -> None:
+    def piece(self, piece: Piece) -> None:
+        """Write a token of a streamed answer: the one line that an iteration writes."""
+        self._write([piece])
+
+    def iteration(self, iteration: Iteration, outputs: Sequence[Output | Answer], memory: Memory | None) -> None:
         """Write the buffered spans, the iteration and its outputs, and empty the buffer."""
         spans = [span_of(raw) for raw in self.spans]
         self.spans.clear()
         self._write([*spans, iteration, *outputs, *([] if memory is None else [memory])])
         self._spans += len(spans)
         self._iterations += 1
-        self._outputs += len(outputs)
+        self._outputs += sum(isinstance(output, Output) for output in outputs)
 
     def error(self, error: ErrorClass, message: str) -> None:
         """Drop the unfinished iteration and write why the agent gives up."""

@@ -121,7 +121,8 @@ def _work(job: Job, recorder: Recorder, profiler: Profiler | None) -> AgentError
     try:
         units = open_units(job)
         inputs = {name: Path(folder) for name, folder in job.inputs.items()}
-        workload = open_workload(job, open_package(Path(job.build), inputs, profiler), units)
+        package = open_package(Path(job.build), inputs, profiler)
+        workload = open_workload(job, package, units, recorder.piece)
         try:
             for iteration in range(job.warmup_iterations + job.iterations):
                 workload.reset()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from device_agents.contract import Batch, Graph, Inject, Input, Placement, Stage
+from device_agents.contract import Batch, Graph, Inject, Input, Placement, Question, Stage
 from device_agents.reference.failure import bad_job
 from device_agents.reference.package import Package, read_pixels
 from device_agents.reference.pipeline import Batch as StagePair
@@ -29,47 +30,59 @@ class _Launch:
     padded: int
 
 
-class Vision:
-    """The vision half of a build, loaded and bound for one list of batches.
+class VisionGraphs:
+    """The vision graphs of a build, opened on their units for batches of given sizes."""
 
-    :meth:`encode` writes `tokens` [tiles, tokens per tile, hidden], in the placement's order.
+    def __init__(self, package: Package, units: Units, sizes: Iterable[int]) -> None:
+        if units[Graph.TILE] != units[Graph.PATCH_EMBED] or units[Graph.VIT] != units[Graph.PROJECT]:
+            raise bad_job("tile and patch_embed share a unit, and so do vit and project: change the job's stages")
+        wanted = sorted(set(sizes))
+        files = {
+            (graph, size): graph_file(package.manifest, graph, {"batch": size})
+            for graph in (Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT)
+            for size in wanted
+        }
+        opened = {
+            (graph, file.path): open_session(package, graph, file, units[graph])
+            for (graph, _), file in files.items()
+        }
+        self.batches = {key: opened[key[0], file.path] for key, file in files.items()}
+        tile_file = graph_file(package.manifest, Graph.TILE, {})
+        self.tile = open_session(package, Graph.TILE, tile_file, units[Graph.TILE])
+
+
+class Vision:
+    """The vision half of a build, bound for one image and one list of batches.
+
+    The graphs are opened here unless given. :meth:`encode` writes `tokens` [tiles, tokens per tile, hidden], in
+    the placement's order.
     """
 
     def __init__(
         self,
         package: Package,
         units: Units,
-        source: Input,
+        source: Input | Question,
         batches: Sequence[Batch],
         *,
         pipelined: bool,
         inject: Inject | None = None,
+        graphs: VisionGraphs | None = None,
+        folder: Path | None = None,
     ) -> None:
         placement = check_batches(source, batches)
         if pipelined:
             check_two_units(units)
-        if units[Graph.TILE] != units[Graph.PATCH_EMBED] or units[Graph.VIT] != units[Graph.PROJECT]:
-            raise bad_job("tile and patch_embed share a unit, and so do vit and project: change the job's stages")
+        self._graphs = graphs or VisionGraphs(package, units, (batch.padded for batch in batches))
         sizes, tiles = package.manifest.dimensions, len(placement.order)
         self.tokens = zeros((tiles, sizes.tokens_per_tile, sizes.hidden))
         self._tiles = zeros((tiles, 3, sizes.tile_pixels, sizes.tile_pixels))
         self._pipelined = pipelined
         self._inject = inject
         self._count = tiles
-        files = {
-            (graph, shape): graph_file(package.manifest, graph, {"batch": shape})
-            for graph in (Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT)
-            for shape in sorted({batch.padded for batch in batches})
-        }
-        opened = {
-            (graph, file.path): open_session(package, graph, file, units[graph])
-            for (graph, _), file in files.items()
-        }
-        self._sessions = {key: opened[key[0], file.path] for key, file in files.items()}
-        tile_file = graph_file(package.manifest, Graph.TILE, {})
-        tile = open_session(package, Graph.TILE, tile_file, units[Graph.TILE])
+        pixels = read_pixels(folder or package.input_folder(source.name), source)
         self._tile = BoundGraph(
-            tile, tile_inputs(read_pixels(package, source), placement, sizes.tile_pixels), {"tiles": self._tiles}
+            self._graphs.tile, tile_inputs(pixels, placement, sizes.tile_pixels), {"tiles": self._tiles}
         )
         self._places = {
             Stage(graph.value): Place(Stage(graph.value), units[graph])
@@ -121,7 +134,7 @@ class Vision:
         embeddings, features = zeros((padded, *patch_shape)), zeros((padded, *patch_shape))
 
         def bound(graph: Graph, inputs: dict[str, Array], outputs: dict[str, Array]) -> Callable[[], object]:
-            return BoundGraph(self._sessions[graph, padded], inputs, outputs).run
+            return BoundGraph(self._graphs.batches[graph, padded], inputs, outputs).run
 
         convolve = bound(Graph.PATCH_EMBED, {"tiles": launch_tiles}, {"embeddings": embeddings})
         blocks = bound(Graph.VIT, {"embeddings": embeddings}, {"features": features})
@@ -132,7 +145,7 @@ class Vision:
         return _Launch(convolve, blocks, project, true, padded)
 
 
-def check_batches(source: Input, batches: Sequence[Batch]) -> Placement:
+def check_batches(source: Input | Question, batches: Sequence[Batch]) -> Placement:
     """Return the input's placement; `bad_job` unless the batches hold each of its tiles exactly once."""
     if source.placement is None:
         raise bad_job(f"input {source.name!r} has no image to encode")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from device_agents.contract import (
+    Answer,
     Batch,
     DecodeWork,
     EncodeImageWork,
+    EvaluateWork,
     Fingerprint,
     GenerateWork,
     Graph,
@@ -20,10 +23,12 @@ from device_agents.contract import (
     LoadWork,
     NullWork,
     Output,
+    Piece,
     PrefillWork,
     Stage,
     fingerprint,
 )
+from device_agents.reference.evaluate import Evaluate
 from device_agents.reference.failure import bad_job
 from device_agents.reference.language import Language
 from device_agents.reference.package import Package, read_input
@@ -42,7 +47,7 @@ class Workload(Protocol):
     def run(self, spans: list[RawSpan], iteration: int) -> None:
         """Do the work once; its wall time is that of the iteration."""
 
-    def outputs(self, iteration: int) -> list[Output]:
+    def outputs(self, iteration: int) -> Sequence[Output | Answer]:
         """Return the outputs of the last run; untimed."""
 
     def close(self) -> None:
@@ -60,7 +65,7 @@ class Null:
     def run(self, spans: list[RawSpan], iteration: int) -> None:
         """Do nothing."""
 
-    def outputs(self, iteration: int) -> list[Output]:
+    def outputs(self, iteration: int) -> Sequence[Output | Answer]:
         """Return no output."""
         return []
 
@@ -264,8 +269,13 @@ class Generate(Null):
         return given
 
 
-def open_workload(job: Job, package: Package, units: Units) -> Workload:
-    """Open the job's workload; raises `bad_job` for work that this agent cannot do."""
+def open_workload(  # noqa: PLR0911  (one return a workload)
+    job: Job, package: Package, units: Units, show: Callable[[Piece], None] = lambda piece: None
+) -> Workload:
+    """Open the job's workload, which hands each streamed token to `show`.
+
+    Raises `bad_job` for work that this agent cannot do.
+    """
     check_inject(job)
     missing = set(package.manifest.graphs) - set(units)
     if missing:
@@ -283,9 +293,8 @@ def open_workload(job: Job, package: Package, units: Units) -> Workload:
             return Decode(package, units, work, job.inject)
         case GenerateWork() as work:
             return Generate(package, units, work, job.inject)
-    raise bad_job(
-        f"{job.work.kind}: this agent cannot do it; it does load, encode_image, prefill, decode, generate, null"
-    )
+        case EvaluateWork() as work:
+            return Evaluate(package, units, work, job, show)
 
 
 STAGES: dict[str, frozenset[Stage]] = {
@@ -295,6 +304,7 @@ STAGES: dict[str, frozenset[Stage]] = {
     "prefill": Prefill.stages,
     "decode": Decode.stages,
     "generate": Generate.stages,
+    "evaluate": Evaluate.stages,
 }
 """The stages that a slow-down may be injected into, by workload: those that compute."""
 

@@ -241,7 +241,6 @@ REFUSED: list[tuple[str, dict[str, object], dict[str, object], str, str]] = [
     ("newer", ENCODE, {"protocol": 2, "novelty": 1}, "version", "speaks 1"),
     ("key", ENCODE, {"novelty": 1}, "bad_job", "novelty"),
     ("workload", {"kind": "dance"}, {}, "bad_job", "kind"),
-    ("reserved", {"kind": "evaluate", "items": "x"}, {}, "bad_job", "evaluate"),
     ("release", GENERATE | {"release_vision": True}, {}, "bad_job", "release_vision"),
     ("delay", GENERATE | {"instruction_delay_s": 1.0}, {}, "bad_job", "coupled"),
     ("input", ENCODE | {"input": "moon"}, {}, "bad_job", "'moon'"),

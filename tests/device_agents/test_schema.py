@@ -53,4 +53,4 @@ def test_the_four_documents_are_in_the_schema() -> None:
 
     assert {"Manifest", "Input", "Job", "Event"} <= set(definitions)
     assert definitions["Job"]["additionalProperties"] is False
-    assert len(definitions["Event"]["oneOf"]) == 7
+    assert len(definitions["Event"]["oneOf"]) == 9
