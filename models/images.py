@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import warnings
 import zlib
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from device_agents import contract
 from models.errors import PrepareError
 
 RGB8 = npt.NDArray[np.uint8]
@@ -87,6 +89,13 @@ def read_image(path: Path) -> RGB8:
     except _DAMAGE as error:
         found = f"a file that cannot be read or decoded ({error!r})"
         raise _refusal(path, found, "check that it is complete and opens in a viewer") from error
+
+
+def image_of(pixels: RGB8) -> contract.Image:
+    """Describe pixels for an Input or a Question; they are written as `pixels.rgb8`."""
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return contract.Image(path="pixels.rgb8", sha256=digest, width=width, height=height)
 
 
 def _decode(path: Path) -> RGB8:

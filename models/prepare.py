@@ -15,7 +15,6 @@ if __name__ == "__main__":  # before the imports below would fail with a traceba
     need("prepare", "models", "torch", "PIL")
 
 import argparse
-import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,6 @@ from device_agents.contract import (
     PROTOCOL,
     Fingerprint,
     Golden,
-    Image,
     Input,
     Placement,
     Segment,
@@ -40,10 +38,10 @@ from device_agents.contract import (
 )
 from models import tokenizer
 from models.errors import PrepareError
-from models.images import read_image
+from models.images import image_of, read_image
 from models.language import Cache
 from models.mllm import PRESETS, Mllm, random_mllm
-from models.resolution import choose_grid, place, square_candidates
+from models.prompt import TEMPLATE, placed, prompt_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -52,9 +50,6 @@ ORACLE_TOKENS = 128
 
 ORACLE_CHUNK = 512
 """Prompt tokens per call when the oracle prefills; they do not affect its answer."""
-
-CANDIDATES = square_candidates(4)
-"""1:1 to 4:4: implied by the paper's training up to 16 patches (arXiv 2411.10640, Tab. 8)."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +99,19 @@ def prepare(
     if pixels is not None:
         height, width = pixels.shape[:2]
         tile = config.vision.tile_pixels
-        grid = choose_grid(width, height, rule="relaxed", candidates=CANDIDATES, tile=tile)
-        placement = place(width, height, grid, rule="relaxed", tile=tile)
+        placement = placed(width, height, tile)
         features = model.encode(tiles_of(pixels, placement, tile))
     image_tokens = 0 if features is None else len(features)
-    before = [tokenizer.BEGIN, *tokenizer.encode("User: ")]
-    ask, after = tokenizer.encode(instruction), tokenizer.encode("\nAssistant: ")
+    ask = tokenizer.encode(instruction)
     if prompt_tokens is not None:
-        room = prompt_tokens - image_tokens - len(before) - len(after)
+        room = prompt_tokens - image_tokens - TEMPLATE
         if room < 0:
             raise PrepareError(
                 f"wanted a prompt of {prompt_tokens} tokens, found {prompt_tokens - room} in image and template "
                 "alone: ask for a longer prompt"
             )
         ask = (ask + tokenizer.encode(" ") * room)[:room]
-    total = len(before) + image_tokens + len(ask) + len(after)
+    total = image_tokens + TEMPLATE + len(ask)
     limit = config.language.cache_tokens - ORACLE_TOKENS
     if total > limit:
         raise PrepareError(
@@ -126,7 +119,7 @@ def prepare(
             f"{config.language.cache_tokens}, {ORACLE_TOKENS} are for the answer); found {total}, of which "
             f"{image_tokens} are for the image: shorten the instruction"
         )
-    segments = [Segment(ids=before), *([] if features is None else [Segment(ids=None)]), Segment(ids=ask + after)]
+    segments = prompt_of(ask, image=features is not None)
     prompt, logits, cache, tokens = ask_oracle(model, segments, features)
     document = Input(
         protocol=PROTOCOL,
@@ -161,13 +154,6 @@ def ask_oracle(
 def told(values: Tensor) -> Fingerprint:
     """Return the fingerprint of a tensor."""
     return fingerprint(values.numpy())
-
-
-def image_of(pixels: Pixels) -> Image:
-    """Describe pixels [H, W, 3] for an Input."""
-    height, width = pixels.shape[:2]
-    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-    return Image(path="pixels.rgb8", sha256=digest, width=width, height=height)
 
 
 def write_input(prepared: Prepared, folder: Path) -> None:
