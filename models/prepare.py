@@ -53,6 +53,10 @@ ORACLE_TOKENS = 128
 ORACLE_CHUNK = 512
 """Prompt tokens per call when the oracle prefills; they do not affect its answer."""
 
+BEFORE = [tokenizer.BEGIN, *tokenizer.encode("User: ")]
+AFTER = tokenizer.encode("\nAssistant: ")
+"""What every prompt opens and ends with; a judgement: the paper does not publish its template."""
+
 CANDIDATES = square_candidates(4)
 """1:1 to 4:4: implied by the paper's training up to 16 patches (arXiv 2411.10640, Tab. 8)."""
 
@@ -89,6 +93,17 @@ def tiles_of(pixels: Pixels, placement: Placement, tile: int) -> Tensor:
     return torch.cat((resized(tile, tile)[None], squares))[placement.order]
 
 
+def placed(width: int, height: int, tile: int) -> Placement:
+    """Return where an image of this size lies on its grid of tiles, by the relaxed rule."""
+    grid = choose_grid(width, height, rule="relaxed", candidates=CANDIDATES, tile=tile)
+    return place(width, height, grid, rule="relaxed", tile=tile)
+
+
+def prompt_of(ask: list[int], *, image: bool) -> list[Segment]:
+    """Return the prompt that asks `ask`: the image, if there is one, comes before the request."""
+    return [Segment(ids=BEFORE), *([Segment(ids=None)] if image else []), Segment(ids=ask + AFTER)]
+
+
 @torch.inference_mode()
 def prepare(
     model: Mllm, name: str, pixels: Pixels | None, instruction: str, *, prompt_tokens: int | None = None
@@ -104,21 +119,20 @@ def prepare(
     if pixels is not None:
         height, width = pixels.shape[:2]
         tile = config.vision.tile_pixels
-        grid = choose_grid(width, height, rule="relaxed", candidates=CANDIDATES, tile=tile)
-        placement = place(width, height, grid, rule="relaxed", tile=tile)
+        placement = placed(width, height, tile)
         features = model.encode(tiles_of(pixels, placement, tile))
     image_tokens = 0 if features is None else len(features)
-    before = [tokenizer.BEGIN, *tokenizer.encode("User: ")]
-    ask, after = tokenizer.encode(instruction), tokenizer.encode("\nAssistant: ")
+    ask = tokenizer.encode(instruction)
     if prompt_tokens is not None:
-        room = prompt_tokens - image_tokens - len(before) - len(after)
+        room = prompt_tokens - image_tokens - len(BEFORE) - len(AFTER)
         if room < 0:
             raise PrepareError(
                 f"wanted a prompt of {prompt_tokens} tokens, found {prompt_tokens - room} in image and template "
                 "alone: ask for a longer prompt"
             )
         ask = (ask + tokenizer.encode(" ") * room)[:room]
-    total = len(before) + image_tokens + len(ask) + len(after)
+    segments = prompt_of(ask, image=features is not None)
+    total = image_tokens + sum(len(segment.ids or ()) for segment in segments)
     limit = config.language.cache_tokens - ORACLE_TOKENS
     if total > limit:
         raise PrepareError(
@@ -126,7 +140,6 @@ def prepare(
             f"{config.language.cache_tokens}, {ORACLE_TOKENS} are for the answer); found {total}, of which "
             f"{image_tokens} are for the image: shorten the instruction"
         )
-    segments = [Segment(ids=before), *([] if features is None else [Segment(ids=None)]), Segment(ids=ask + after)]
     prompt, logits, cache, tokens = ask_oracle(model, segments, features)
     document = Input(
         protocol=PROTOCOL,
