@@ -417,8 +417,10 @@ class AnswerKey(Contract):
 
     protocol: Positive
     name: Name
+    source: str = Field(description="where the questions came from: a generator and its seed, a file")
     sets: dict[RelativePath, Sha256] = Field(description="file of a question set -> its content id")
     expected: Annotated[list[Expected], Field(min_length=1)] = Field(description="in the order of the questions")
+    left_out: list[str] = Field(default_factory=list, description="rows of the source that are none, and why")
 
 
 # --- Job -------------------------------------------------------------------------------------------
