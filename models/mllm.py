@@ -61,6 +61,11 @@ PRESETS: dict[str, MllmConfig] = {
             language=LanguageConfig(4, 256, 704, 4, 2, 64, 512, 4096),
         ),
         MllmConfig(
+            name="reader",  # bundled and trained (models/train.py): the paper's tiles and tokens, fewer weights
+            vision=VisionConfig(tile_pixels=384, patch_pixels=14, hidden=128, mlp=512, layers=3, heads=2),
+            language=LanguageConfig(4, 192, 512, 3, 3, 64, 512, 4096),
+        ),
+        MllmConfig(
             name="bench",  # about 200 M language parameters: large enough to make overhead small
             vision=VisionConfig(tile_pixels=384, patch_pixels=14, hidden=384, mlp=1536, layers=4, heads=6),
             language=LanguageConfig(12, 1024, 3072, 16, 8, 64, 32000, 4096),
