@@ -1,4 +1,4 @@
-"""7. Our language model against llama.cpp's on equal sizes: 4.5 bits a weight, the same cache type and context.
+"""7. Our language model against llama.cpp's on equal sizes, cache type and context, and equal bits or nearly.
 
 Rival: llama-bench on a decoder of the same shape in Q4_0 (`make llama-bench SHAPE=...`; random weights, whose
 values do not matter), in turn with our decoder over the same number of cached tokens: on one core each, where CPU
@@ -18,11 +18,10 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import onnx_ir as ir
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from benchmarks.pairs import CORES
-from device_agents.contract import ForeignManifest
+from device_agents.contract import ForeignManifest, Manifest
 from device_agents.reference.language import Decoder
 from device_agents.reference.package import Package, open_package
 from device_agents.reference.units import ExecutionUnit
@@ -50,8 +49,10 @@ class Pair:
 
 PAIRS = (
     Pair("bench-paper", "bench-llama", "f16", 5),
+    Pair("bench-paper-b128", "bench-llama", "f16", 5),
     Pair("bench-paper-kv8", "bench-llama", "q8_0", 5),
     Pair("bluelm_v_3b-paper", "bluelm_v_3b-llama", "f16", 3),
+    Pair("bluelm_v_3b-paper-b128", "bluelm_v_3b-llama", "f16", 3),
 )
 
 
@@ -75,8 +76,8 @@ def run(root: Path) -> bool:
             print(f"  left out: {error}. `make build` and `make llama-bench SHAPE=...` make the builds")
             continue
         print(
-            f"  {pair.ours} against {pair.theirs}, cache {pair.cache}: {bits(ours):.1f} bits a weight as stored, "
-            f"theirs (Q4_0) {8 * bytes_of / size:.1f}"
+            f"  {pair.ours} against {pair.theirs}, cache {pair.cache}: {bits(ours)} bits a weight, "
+            f"theirs (Q4_0) {8 * bytes_of / size:.2f}"
         )
         for cores in dict.fromkeys((tuple(CORES[:1]), tuple(CORES))):
             measured(pair, ours, theirs, cores)
@@ -149,13 +150,12 @@ def tool(
     return [each * 1e-9 for each in samples], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def bits(build: Build) -> float:
-    """Return the bits that a weight of the language model's 4-bit products takes in the build's files."""
-    model = ir.load(build.folder / "llm.onnx")
-    products = [node for node in model.graph if node.op_type == "MatMulNBits"]
-    weights = sum(node.attributes["K"].as_int() * node.attributes["N"].as_int() for node in products)
-    stored = [value for node in products for value in node.inputs[1:] if value is not None]
-    return 8 * sum(value.const_value.nbytes for value in stored if value.const_value is not None) / weights
+def bits(build: Build) -> str:
+    """Return the bits a weight of the language model takes in the build's files and in memory."""
+    manifest = build.manifest
+    assert isinstance(manifest, Manifest)  # for the type checker: our own builds are
+    product = manifest.precision["language"].product
+    return "unknown" if product is None else f"{product.stored_bits:.2f} (in memory {product.loaded_bits:.2f})"
 
 
 def calls_of(decoder: Decoder, hidden: int, tokens: int, cached: int, calls: int) -> Callable[[], None]:
