@@ -8,7 +8,7 @@ from device_agents.contract import ForeignManifest, Manifest
 from lab.builds.folder import Build, load_input
 from lab.builds.inputs import described, find
 from lab.errors import BuildError, PrepareError
-from lab.records import Run, System
+from lab.records import Cell, Run, System
 from lab.report.wording import KINDS, kind_of, number_of, plain
 from lab.store import Store
 
@@ -29,12 +29,12 @@ class Difference:
     ours: str
 
 
-def differences(store: Store, system: System, run: Run, metric: str) -> tuple[Difference, ...]:
-    """Return what differs, as far as both say it; `metric` is the figure's.
+def differences(store: Store, system: System, run: Run, cell: Cell, metric: str) -> tuple[Difference, ...]:
+    """Return what differs, as far as both say it; `cell` and `metric` are the figure's.
 
     A build that is gone from the data root is unknown in every aspect of it.
     """
-    manifest, tokens = _build_of(store, run)
+    manifest, tokens = _build_of(store, run, cell)
     found = [
         Difference("device", system.device, plain(f"{_device(run)} ({KINDS.get(kind_of(run), kind_of(run))})")),
         Difference("runtime", system.runtime, plain(run.context.facts.get("device_runtime", UNKNOWN))),
@@ -64,18 +64,20 @@ def differences(store: Store, system: System, run: Run, metric: str) -> tuple[Di
     )
 
 
-def _build_of(store: Store, run: Run) -> tuple[Manifest | ForeignManifest | None, int | None]:
-    """Return the manifest of a run's build and the tokens of its prompt; None where they cannot be read."""
+def _build_of(store: Store, run: Run, cell: Cell) -> tuple[Manifest | ForeignManifest | None, int | None]:
+    """Return the manifest of a run's build and the tokens before the first new one; None where unknown."""
+    asked = cell.parameters.get("prompt_tokens") or cell.parameters.get("context_tokens")
+    tokens = int(asked) if isinstance(asked, int) else None
     try:
         build: Build = store.find_build(run.build)
-        name = next((str(cell.parameters["input"]) for cell in run.cells if "input" in cell.parameters), None)
-        if name is None:
-            return build.manifest, None
+        name = cell.parameters.get("input")
+        if tokens is not None or name is None:
+            return build.manifest, tokens
         if isinstance(build.manifest, ForeignManifest):
-            return build.manifest, build.manifest.prompt_tokens.get(name)
-        return build.manifest, load_input(build, name).prompt_tokens
+            return build.manifest, build.manifest.prompt_tokens.get(str(name))
+        return build.manifest, load_input(build, str(name)).prompt_tokens
     except BuildError:
-        return None, None
+        return None, tokens
 
 
 def _device(run: Run) -> str:

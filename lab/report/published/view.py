@@ -179,8 +179,8 @@ def _rows(
         for summary in found.summaries:
             interval = _interval(found, summary, figure.metric)
             if interval is not None and matches(figure, summary.cell):
-                row = _row(store, found, system, figure.metric)
-                yield replace(row, cell=summary.cell.key, interval=interval, unit=metric_named(figure.metric).unit)
+                row = _row(store, found, system, summary.cell, figure.metric)
+                yield replace(row, interval=interval, unit=metric_named(figure.metric).unit)
 
 
 def _of_statement(
@@ -188,7 +188,8 @@ def _of_statement(
 ) -> Claim:
     system = systems.get(statement.system)
     found = [each for each in answers.get(statement.scenario, ()) if any(s.interval for s in each.summaries)]
-    ours = [replace(_row(store, each, system, each.metric.name), sentence=each.sentence) for each in found]
+    rows = ((_row(store, each, system, each.run.cells[0], each.metric.name), each) for each in found)
+    ours = [replace(row, cell="", sentence=each.sentence) for row, each in rows]
     return Claim(
         system=statement.system,
         words=statement.words,
@@ -209,11 +210,11 @@ def _newest(rows: Iterator[Ours] | Sequence[Ours]) -> list[Ours]:
     return [row for row in rows if newest.setdefault((row.build_line, row.device), row.run) == row.run]
 
 
-def _row(store: Store | None, found: Answer, system: System | None, metric: str) -> Ours:
+def _row(store: Store | None, found: Answer, system: System | None, cell: Cell, metric: str) -> Ours:
     run = found.run
     return Ours(
         scenario=run.scenario,
-        cell="",
+        cell=cell.key,
         run=run.id,
         build_line=run.build_line,
         build=run.build,
@@ -223,7 +224,7 @@ def _row(store: Store | None, found: Answer, system: System | None, metric: str)
         interval=None,
         unit="",
         sentence="",
-        differs=() if store is None or system is None else differences(store, system, run, metric),
+        differs=() if store is None or system is None else differences(store, system, run, cell, metric),
     )
 
 

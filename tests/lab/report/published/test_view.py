@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lab.device.fake.build import write_fake_build
-from lab.records import Context, Literature, Published, Reference, Run, Statement, System, Trial
+from lab.records import Cell, Context, Literature, Published, Reference, Run, Statement, System, Trial
 from lab.report.document import as_json
+from lab.report.published.differs import differences
 from lab.report.published.document import published_document
 from lab.report.published.markdown import render_markdown
 from lab.report.published.page import render_html
@@ -177,3 +178,12 @@ def test_every_format_has_both_figures_and_no_third(store: Store) -> None:
         assert not any(third in text for third in ("2.35", "0.43", "42.", "270 ms", "faster", "slower"))
     assert "70.5" in render_markdown(view) and "70.5" in render_html(view)
     assert "http" not in render_html(view)
+
+
+def test_a_part_of_the_prompt_is_no_whole_one(store: Store) -> None:
+    """A cell that prefills 512 tokens differs from 2048, whatever its build's input has."""
+    run = saved(store, 3, "prefill_tokens", 1.0)
+    cell = Cell("part", {"parallel_tokens": 128, "prompt_tokens": 512, "input": "screen"})
+
+    told = {each.aspect: each.ours for each in differences(store, PAPER, run, cell, "prefill_s")}
+    assert told["prompt"] == "512 tokens"
