@@ -19,6 +19,9 @@ VISION = frozenset(
 
 UNKNOWN = "unknown"
 
+ASPECTS = ("device", "runtime", "model", "weights", "precision", "cache", "prompt", "input", "conditions")
+"""What may differ, in the order in which it is told."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -57,11 +60,11 @@ def differences(store: Store, system: System, run: Run, cell: Cell, metric: str)
     if own := _own_input(store, run):
         found.append(Difference("input", "its own", own))
     ours = f"{run.blocks} blocks, each trial a fresh process, gated, with an interval"
-    return (
-        *found,
+    found += [
         Difference("precision", system.precision, _precision(manifest)),
         Difference("conditions", system.conditions, ours),
-    )
+    ]
+    return tuple(sorted(found, key=lambda each: ASPECTS.index(each.aspect)))
 
 
 def _build_of(store: Store, run: Run, cell: Cell) -> tuple[Manifest | ForeignManifest | None, int | None]:
@@ -91,13 +94,18 @@ def _model(manifest: Manifest | ForeignManifest | None) -> str:
         return f"{UNKNOWN}: its build is gone"
     if isinstance(manifest, ForeignManifest):
         file = next(file for file in manifest.files if file.path == manifest.weight_file)
-        return plain(f"{manifest.model}, a decoder alone, {file.bytes / 1e9:.2g} GB")
+        return plain(f"{manifest.model}, a decoder alone, {_size(file.bytes)}")
     sizes = manifest.dimensions
     weights = sum(file.bytes for file in manifest.files if file.path.endswith(".bin"))
     return plain(
         f"{manifest.model}: vision {sizes.vision_hidden} wide, language {sizes.layers} layers of {sizes.hidden}, "
-        f"{weights / 1e9:.2g} GB"
+        f"{_size(weights)}"
     )
+
+
+def _size(count: int) -> str:
+    """Return a size in decimal units, as the literature has it."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _precision(manifest: Manifest | ForeignManifest | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.records import Reference, System
-from lab.report.published.differs import Difference
+from lab.report.published.differs import ASPECTS, Difference
 from lab.report.published.view import Claim, Ours, View
 from lab.report.table import Column, Head, Table, table
 from lab.report.wording import estimate, span
@@ -52,7 +52,9 @@ def differs_table(view: View, system: System) -> Table | None:
     lines = [
         (" on ".join(of) if place == 0 else "", difference)
         for of, differences in found.items()
-        for place, difference in enumerate(differences.values())
+        for place, difference in enumerate(
+            sorted(differences.values(), key=lambda each: ASPECTS.index(each.aspect))
+        )
     ]
     columns: list[Column[tuple[str, Difference]]] = [
         Column(Head("ours", "words"), lambda line: line[0]),
