@@ -6,6 +6,7 @@ PYTHON   ?= python3
 VENV     := .venv
 BIN      := $(VENV)/bin
 DEVICE   ?= host
+SHAPE    ?= bench
 SUITE    ?= quick
 SCENARIO ?=
 BUILD    ?= nano-paper
@@ -21,7 +22,7 @@ SUITE_NAMED := $(filter command environment,$(firstword $(origin SUITE)))
 # The nightly suite names its devices unless you do.
 DEVICE_NAMED := $(filter command environment,$(firstword $(origin DEVICE)))
 # What a person gives is text: without this, make would run BUILD='$(shell ...)'.
-$(foreach name,ABI BUDGET BUILD DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES PORT SCENARIO SUITE, \
+$(foreach name,ABI BUDGET BUILD DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES PORT SCENARIO SHAPE SUITE, \
   $(eval override $(name) := $$(value $(name))))
 # One word of the shell, whatever it holds: what a person gives may have spaces, quotes and apostrophes.
 quoted = '$(subst ','\'',$(1))'
@@ -58,11 +59,11 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: see above; the whole log is $(VENV)/setup.log"; exit 2; }
 	@touch $@
 
-build: setup  ## make the reference build BUILD=(tiny|nano|bench)-(fp32|w8|w8a8|paper|paper-kv8) unless the lab has it
+build: setup  ## make the reference build BUILD=(tiny|nano|bench)-(fp32|w8|w8a8|paper|paper-kv8)[-b128] unless the lab has it
 	@said=$$($(BIN)/lab builds show $(call quoted,$(BUILD)) 2>&1 > /dev/null) || { set -e; \
 	  [[ "$$said" == *"no build '"* ]] || { echo "$$said"; exit 2; }; \
-	  [[ "$$BUILD" =~ ^(tiny|nano|bench)-(fp32|w8|w8a8|paper|paper-kv8)$$ ]] || { echo "$$said"; \
-	    echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper|paper-kv8, e.g. BUILD=nano-w8a8"; exit 2; }; \
+	  [[ "$$BUILD" =~ ^(tiny|nano|bench)-(fp32|w8a8|(w8|paper|paper-kv8)(-b(32|64|128|256))?)$$ ]] || { echo "$$said"; \
+	    echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper|paper-kv8, e.g. BUILD=nano-w8a8, or with other blocks BUILD=bench-paper-b128"; exit 2; }; \
 	  model=$${BUILD%%-*}; recipe=$${BUILD#*-}; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  echo "no build $$BUILD yet: making it from models/ ($$model, recipe $$recipe)"; \
 	  $(BIN)/python -m models.export $$model --recipe $$recipe --out "$$folder/build" > "$$folder/id"; \
@@ -95,13 +96,13 @@ agent: setup  ## build the native agent for ABI=x86_64|arm64, or android-arm64 w
 	@$(BIN)/python -m device_agents.native.build --abi $(call quoted,$(ABI)) --out $(call quoted,$(DATA)/agents/$(ABI)) \
 	  $(if $(NDK),--ndk $(call quoted,$(NDK))) $(if $(ORT_AAR),--ort-aar $(call quoted,$(ORT_AAR)))
 
-llama-bench: setup  ## build llama.cpp's llama-bench for this machine (once) and add the build bench-llama
-	@$(BIN)/lab builds show bench-llama > /dev/null 2>&1 || { set -e; \
+llama-bench: setup  ## build llama.cpp's llama-bench (once) and add SHAPE=bench|bluelm_v_3b|llama3_8b_shape as a build
+	@$(BIN)/lab builds show $(call quoted,$(SHAPE)-llama) > /dev/null 2>&1 || { set -e; \
 	  folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  $(BIN)/python -m device_agents.adapters.llama_build --out "$$folder"; \
-	  $(BIN)/python -m models.gguf_export bench --program "$$folder/llama-bench" --out "$$folder/build"; \
-	  $(BIN)/lab builds add "$$folder/build" --line bench-llama; }
-	@echo "measure it: $(BIN)/lab run prefill_tokens --build bench-llama   (docs/foreign-tools.md)"
+	  $(BIN)/python -m models.gguf_export $(call quoted,$(SHAPE)) --program "$$folder/llama-bench" --out "$$folder/build"; \
+	  $(BIN)/lab builds add "$$folder/build" --line $(call quoted,$(SHAPE)-llama); }
+	@echo "measure it: $(BIN)/lab run prefill_tokens --build "$(call quoted,$(SHAPE)-llama)"   (docs/foreign-tools.md)"
 
 farm-up: setup  ## start PHONES=2 virtual phones, ABI=x86_64 or arm64 (emulated); needs root
 	@test -f $(call quoted,$(DATA)/agents/$(ABI)/bundle.json) \

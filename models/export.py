@@ -29,7 +29,7 @@ from models.manifest import manifest
 from models.mllm import PRESETS, Mllm, MllmConfig, random_mllm
 from models.prepare import Prepared, prepare, write_input
 from models.products import ways
-from models.quantize import RECIPES, Recipe
+from models.quantize import Recipe, recipe_named
 from models.sample_image import draw_screen
 
 BUILDABLE = ("tiny", "nano", "bench")
@@ -102,7 +102,7 @@ def export(preset: str, recipe_name: str, folder: Path, *, seed: int, extra: Seq
     """
     if folder.exists() and any(folder.iterdir()):
         raise PrepareError(f"wanted a new or empty folder for the build, found files in {folder}: name another")
-    recipe = RECIPES[recipe_name]
+    recipe = recipe_named(recipe_name)
     say(f"{preset}: weights from seed {seed}")
     model = random_mllm(PRESETS[preset], seed)
     say("computing golden outputs with the fp32 oracle")
@@ -143,11 +143,19 @@ def refuse_wrong(recipe: Recipe, finding: Finding) -> None:
             )
 
 
+def _recipe(name: str) -> str:
+    """Return the name of a recipe, for argparse, whose message says what was wanted."""
+    try:
+        return recipe_named(name).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def main() -> int:
     """Export from the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
     parser.add_argument("preset", choices=BUILDABLE)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="paper")
+    parser.add_argument("--recipe", type=_recipe, default="paper", help="e.g. paper, or paper-b128: blocks of 128")
     parser.add_argument("--seed", type=int, default=0, help="seed of the weights (default 0)")
     parser.add_argument("--image", type=Path, help="an image file to add as an input of your own")
     parser.add_argument("--instruction", default="Describe this image.", help="what to ask about --image")

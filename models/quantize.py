@@ -7,8 +7,9 @@ in blocks, round to nearest, cache scales from the largest value of the referenc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -52,6 +53,25 @@ RECIPES: dict[str, Recipe] = {
         Recipe("paper-kv8", "w8", "w8", "w4", "int8", "int8"),
     )
 }
+
+
+_BLOCK = re.compile(r"(.+)-b(32|64|128|256)")
+
+
+def recipe_named(name: str) -> Recipe:
+    """Return a recipe; `-b32`, `-b64`, `-b128` or `-b256` behind its name gives blocks of so many weights.
+
+    Raises ValueError for a name that is no recipe, and for blocks where a recipe has none.
+    """
+    found = _BLOCK.fullmatch(name)
+    base = RECIPES.get(found[1] if found else name)
+    if base is None:
+        raise ValueError(f"wanted one of {', '.join(RECIPES)}, or one with -b128 behind it, found {name!r}")
+    if found is None:
+        return base
+    if not {base.vision, base.projector, base.language} & {"w4", "w8"}:
+        raise ValueError(f"{name}: {base.name} stores no weights in blocks: leave -b{found[2]} out")
+    return replace(base, name=name, block=int(found[2]))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli.app import app
+from lab.report.answer.saved import known_literature
+from lab.report.answer.standing import matches
+from lab.scenario.load import load
 
-EXAMPLES = Path(__file__).parents[1] / "examples/nightly"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples/nightly"
 COMMANDS = [
     (path.name, command.group(0))
     for path in sorted(EXAMPLES.iterdir())
@@ -66,3 +70,12 @@ def test_the_crontab_line_has_five_times_and_a_command() -> None:
     ]
 
     assert re.fullmatch(r"0 2 \* \* \* cd /srv/pocketlab && \S+ nightly .*--resume", line)
+
+
+@pytest.mark.parametrize("name", ["prefill_tokens", "decode"])
+def test_the_scenarios_for_large_decoders_measure_the_rivals_figures(name: str) -> None:
+    """One cell each, of the bundled scenario's name, which the published figure is about."""
+    (cell,) = load(ROOT / f"examples/large/{name}.toml").cells
+
+    (figure,) = [each for each in known_literature().figures if each.runtime and each.scenario == name]
+    assert matches(figure, cell)

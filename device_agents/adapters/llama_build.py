@@ -9,6 +9,7 @@ cache. For a phone of another ABI bring your own (docs/foreign-tools.md). Nothin
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import platform
 import re
@@ -49,6 +50,16 @@ OPTIONS = {
     "LLAMA_USE_PREBUILT_UI": "OFF",  # the build fetches nothing
 }
 
+HEADER = """\
+#if defined(__AMX_TILE__) && defined(__GNUC__) && !defined(__clang__)
+#include <immintrin.h>
+#undef _tile_loadconfig
+#define _tile_loadconfig(config) __asm__ volatile("ldtilecfg %0" ::"m"(*(const char(*)[64])(config)))
+#endif
+"""
+"""Included in every C++ file. GCC 12.2 declares that `_tile_loadconfig` reads 8 of its 64 bytes, drops the stores to
+the others, and the program dies at its first product on a processor with AMX (amxtileintrin.h; seen here)."""
+
 _STEP = re.compile(r"^\[\s*(\d+)(?:%|/(\d+))")
 """The progress lines of make (``[ 12%]``) and ninja (``[16/133]``)."""
 
@@ -62,7 +73,8 @@ class BuildFailed(Exception):  # noqa: N818 - an outcome reported to a person, n
 def cached(jobs: int, say: Say) -> Path:
     """Return the program from the cache; build it first if it is missing; raises `BuildFailed`."""
     root = Path(os.environ.get("POCKETLAB_CACHE") or Path.home() / ".cache" / "pocketlab")
-    kept = root / "llama.cpp" / f"{VERSION}-{platform.machine()}" / PROGRAM
+    options = hashlib.sha256(f"{sorted(OPTIONS.items())}{HEADER}".encode()).hexdigest()[:8]
+    kept = root / "llama.cpp" / f"{VERSION}-{platform.machine()}-{options}" / PROGRAM
     if kept.is_file():
         return kept
     _want_tools()
@@ -104,7 +116,10 @@ def _source(folder: Path, say: Say) -> Path:
 
 def _made(source: Path, jobs: int, say: Say) -> Path:
     out = source.parent / "out"
-    defined = [f"-D{name}={value}" for name, value in OPTIONS.items()]
+    header = source.parent / "amx.h"
+    header.write_text(HEADER, encoding="utf-8")
+    options = {**OPTIONS, "CMAKE_CXX_FLAGS": f"-include {header}"}
+    defined = [f"-D{name}={value}" for name, value in options.items()]
     say("configuring")
     _follow(["cmake", "-S", str(source), "-B", str(out), *defined], lambda line: None)
     last = -1

@@ -92,6 +92,11 @@ COMMANDS: Mapping[str, Command] = {
         "Print the answers of runs, the verdicts of comparisons, and self-checks.",
         "lab show last --html report.html",
     ),
+    "published": Command(
+        "lab.cli.published:published",
+        "Print the paper's figures beside ours, and what differs in each row: device, model, precision.",
+        "lab published --html published.html",
+    ),
     "explain": Command(
         "lab.cli.explain:explain",
         "Say why each trial of a run counted or not, what the device did, and where the variance comes from.",

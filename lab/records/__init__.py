@@ -6,12 +6,12 @@ from lab.records.answer import (
     PLANNED_S,
     Answer,
     CellSummary,
-    Published,
     Sustained,
     Window,
 )
 from lab.records.breakdown import ATTENTION, PRODUCTS, REST, UNPACKING, Breakdown, CellBreakdown
 from lab.records.counts import Spread, Tally
+from lab.records.literature import Literature, Published, Reference, SourceKind, Statement, System
 from lab.records.night import (
     OPEN,
     OUTCOMES,
@@ -117,6 +117,7 @@ __all__ = [
     "Incident",
     "Inject",
     "Interval",
+    "Literature",
     "LiveCheck",
     "Lost",
     "Member",
@@ -129,15 +130,19 @@ __all__ = [
     "Point",
     "Profile",
     "Published",
+    "Reference",
     "ResampledRates",
     "Run",
     "Screen",
     "SelfCheck",
     "Series",
+    "SourceKind",
     "Spread",
     "Stage",
     "State",
+    "Statement",
     "Sustained",
+    "System",
     "Tally",
     "Trial",
     "Value",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from device_agents.reasons import InvalidReason
-from lab.records.run import Cell, Metric, Parameter, Run
+from lab.records.literature import Published
+from lab.records.run import Cell, Metric, Run
 from lab.records.verdict import Interval
 
 
@@ -77,23 +77,6 @@ class Sustained:
     ratio: Interval | None
     loss_at_s: float | None
     why: str
-
-
-@dataclass(frozen=True)
-class Published:
-    """A figure from the literature: printed beside our own, never compared by a verdict.
-
-    `kind` is the kind of source: `published` by the authors, `derived` from their figures by arithmetic,
-    or `third_party`.
-    """
-
-    scenario: str
-    metric: str
-    parameters: Mapping[str, Parameter]
-    value: float
-    kind: Literal["published", "derived", "third_party"]
-    source: str
-    note: str
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,19 @@ from lab.report.document import FORMAT, Document
 from lab.report.explain.document import ExplanationDocument
 from lab.report.listed import Listed
 from lab.report.night.document import NightDocument
+from lab.report.published.document import PublishedDocument
 from lab.report.verdict.document import VerdictDocument
 
 SCHEMA = Path(__file__).parents[2] / "docs/results.schema.json"
 
 Results = Annotated[
-    Listed | AnswerDocument | VerdictDocument | SelfCheckDocument | ExplanationDocument | NightDocument,
+    Listed
+    | AnswerDocument
+    | VerdictDocument
+    | SelfCheckDocument
+    | ExplanationDocument
+    | NightDocument
+    | PublishedDocument,
     Field(discriminator="result"),
 ]
 """Every kind of result."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.quantize import quantize_blocks, quantize_rows
+from models.quantize import RECIPES, quantize_blocks, quantize_rows, recipe_named
 
 
 @given(
@@ -60,3 +62,26 @@ def test_rows_are_rounded_around_128() -> None:
 
     assert codes.tolist() == [[1, 128, 192], [128, 128, 128]]
     assert scales[0].item() == pytest.approx(0.01)
+
+
+def test_a_recipe_takes_other_blocks_behind_its_name() -> None:
+    """`paper-b128` is `paper` but for its blocks and its name."""
+    found = recipe_named("paper-b128")
+
+    assert (found.name, found.block) == ("paper-b128", 128)
+    assert replace(found, name="paper", block=64) == RECIPES["paper"] == recipe_named("paper")
+    assert recipe_named("paper-kv8-b32").cache == "int8"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("papr", r"wanted one of fp32, w8, w8a8, paper, paper-kv8, or one with -b128 behind it, found 'papr'"),
+        ("paper-b48", r"found 'paper-b48'"),
+        ("fp32-b128", r"fp32-b128: fp32 stores no weights in blocks: leave -b128 out"),
+    ],
+)
+def test_a_name_that_is_no_recipe_is_refused(name: str, words: str) -> None:
+    """It says what would be one."""
+    with pytest.raises(ValueError, match=words):
+        recipe_named(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from lab.errors import LabError, StoreError
 from lab.records import ACCEPTANCE
@@ -17,14 +17,20 @@ def newest_own(
     store: Store, scenario: str, device: str, line: str, lost: Callable[[str, LabError], None]
 ) -> RunRow | None:
     """Return the newest finished run that answers of its own; `lost` is called with each that cannot be read."""
+    return next(own_runs(store, scenario, device, line, lost), None)
+
+
+def own_runs(
+    store: Store, scenario: str, device: str, line: str, lost: Callable[[str, LabError], None]
+) -> Iterator[RunRow]:
+    """Yield the finished runs that answer of their own, newest first; `lost` as in :func:`newest_own`."""
     same = {"scenario": scenario, "device": device, "build_line": line}
     for row in store.run_rows(LOOKED_AT, **same, status="finished"):
         try:
             if not side_words(store, row.id):
-                return row
+                yield row
         except StoreError as error:
             lost(f"run {row.id}", error)
-    return None
 
 
 def side_words(store: Store, run_id: str) -> str:

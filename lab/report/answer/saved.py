@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from lab.builds import inputs
 from lab.errors import PrepareError
-from lab.records import Answer, Published, Run, Trial
+from lab.records import Answer, Literature, Run, Trial
 from lab.report.answer.curves import curves_of
 from lab.report.answer.view import answer
 from lab.report.kept import ANSWER, digest, keep
 from lab.report.wording import plain
 from lab.scenario.known import SCENARIOS
 from lab.scenario.load import heading_of
-from lab.scenario.published import published
+from lab.scenario.published import literature
 from lab.scenario.workloads import WORKLOADS
 from lab.store import Store
 from lab.trial.metrics import METRICS
@@ -34,7 +34,7 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
         question=scenario.question,
         metric=metric,
         other_metrics=others,
-        published=figures(),
+        published=known_literature().figures,
         curves=curves_of(trials, folder, metric) if scenario.duration_s is not None else None,
     )
     own = _own_inputs(store, record)
@@ -71,7 +71,7 @@ def _own_inputs(store: Store, record: Run) -> list[str]:
     return words
 
 
-def figures() -> tuple[Published, ...]:
-    """Return the figures from the literature that come with pocketlab."""
+def known_literature() -> Literature:
+    """Return what comes with pocketlab of the literature."""
     path = SCENARIOS / "published.toml"
-    return published(path) if path.exists() else ()
+    return literature(path) if path.exists() else Literature((), (), (), ())

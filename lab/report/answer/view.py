@@ -173,6 +173,7 @@ def _matching(published: Sequence[Published], run: Run, metrics: set[str]) -> tu
         figure
         for figure in published
         if figure.scenario == run.scenario
+        and figure.runtime in ("", run.context.facts.get("device_runtime"))
         and figure.metric in metrics
         and any(matches(figure, cell) for cell in run.cells)
     )

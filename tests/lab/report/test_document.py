@@ -15,12 +15,14 @@ from lab.cli.judged import VERDICT_COLUMNS, comparison_document, comparison_rows
 from lab.cli.show import show
 from lab.records import CellVerdict, Interval
 from lab.report.answer.document import answer_document, answer_rows
-from lab.report.answer.saved import answer_of
+from lab.report.answer.saved import answer_of, known_literature
 from lab.report.checked import SELFCHECK_COLUMNS, selfcheck_document, selfcheck_rows
 from lab.report.document import as_csv, as_json
 from lab.report.explain.document import explanation_columns, explanation_document, explanation_rows
 from lab.report.explain.saved import explained
 from lab.report.listed import LISTED_COLUMNS, listed, listed_rows
+from lab.report.published.document import published_document
+from lab.report.published.view import view_of
 from lab.report.schema import SCHEMA, schema
 from lab.store import Store, glance
 from tests.saved_answers import SECONDS, saved_run
@@ -54,6 +56,7 @@ def documents(store: Store) -> list[object]:
         comparison_document(store, store.comparison("018f0000-0003")),
         selfcheck_document(CHECKED),
         explanation_document(explained(store, run)),
+        published_document(view_of(known_literature(), store, lambda what, error: None)),
     ]
 
 
@@ -63,7 +66,7 @@ def test_what_is_printed_fits_the_published_schema(store: Store) -> None:
 
     jsonschema.validate(found, json.loads(SCHEMA.read_text(encoding="utf-8")))
     kinds = [each["result"] for each in found["results"]]
-    assert kinds == ["listed"] * 5 + ["answer", "verdict", "verdict", "selfcheck", "explanation"]
+    assert kinds == ["listed"] * 5 + [*("answer", "verdict", "verdict", "selfcheck", "explanation", "published")]
     del found["results"][5]["run"]["inject"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(found, json.loads(schema()))
@@ -76,7 +79,7 @@ def test_the_published_schema_is_the_codes() -> None:
 
 def test_figures_are_raw_under_names_with_their_unit(store: Store) -> None:
     """The median of eight trials, to the last bit, and each sample."""
-    answer, verdict, refused, _, why = json.loads(as_json(documents(store)[5:]))["results"]
+    answer, verdict, refused, _, why, _ = json.loads(as_json(documents(store)[5:]))["results"]
 
     assert answer["cells"][0]["figures"]["null_s"]["estimate"] == pytest.approx(1.0, rel=0.05)
     assert [each["trial"]["samples"]["null_s"] for each in why["trials"]] == [[each] * 5 for each in SECONDS]

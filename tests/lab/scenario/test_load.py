@@ -12,7 +12,7 @@ from lab.records import Cell
 from lab.scenario.known import SCENARIOS
 from lab.scenario.load import heading_of, load, read
 from lab.scenario.plan import Gates, Plan
-from lab.scenario.published import published
+from lab.scenario.published import literature
 from lab.scenario.study import load_study
 from lab.scenario.suite import load_suite
 from tests.lab.report.report_runs import run_of
@@ -270,7 +270,7 @@ def test_every_bundled_file_loads_and_opens_with_its_question(path: Path) -> Non
         scenarios = [load(path.with_name(f"{name}.toml"), plan=suite.plan) for name in suite.scenarios]
         assert {scenario.plan.blocks for scenario in scenarios} == {suite.plan["blocks"]}
     elif path.stem == "published":
-        assert published(path)
+        assert literature(path).figures
     elif path.stem == "resolution_study":
         assert load_study(path).images
     elif "[suite]" not in path.read_text():

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from lab.records import Answer, Trial
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
-from lab.report.answer.saved import figures
+from lab.report.answer.saved import known_literature
 from lab.report.answer.terminal import render_terminal
 from lab.report.answer.view import answer
 from lab.scenario.workloads import WORKLOADS
@@ -124,7 +124,14 @@ def test_no_table_is_wider_than_its_box_and_none_is_blank(browser_page: Page, tm
     values = {each.name: [[place / 3 * n for n in NOISE] for place in range(1, 7)] for each in metrics}
     trials = [*trials_of(cells, values), invalid(99, 7, cells[0].key, "x" * 200, encode_s=(1.0,))]
     one, many = (cell("all", coupled=True),), {name: [[1234.5 * n for n in NOISE]] for name in METRICS}
-    wide = answer(run_of(cells), trials, question="?", metric=ENCODE, other_metrics=metrics, published=figures())
+    wide = answer(
+        run_of(cells),
+        trials,
+        question="?",
+        metric=ENCODE,
+        other_metrics=metrics,
+        published=known_literature().figures,
+    )
     long = answer(
         run_of(one), trials_of(one, many), question="?", metric=ENCODE, other_metrics=[*METRICS.values()]
     )
