@@ -12,14 +12,10 @@ from lab.stats.schedule import pipeline
 from lab.trial import memory
 from lab.trial.metrics import METRICS
 
-<<<<<<< HEAD
-FIGURES = published(SCENARIOS / "published.toml")
-COUNTED = ("images", "fewer", "more")
-"""What the resolution study counts; no cell is measured."""
-=======
 LITERATURE = literature(SCENARIOS / "published.toml")
 FIGURES = LITERATURE.figures
->>>>>>> h-rival
+COUNTED = ("images", "fewer", "more")
+"""What the resolution study counts; no cell is measured."""
 
 
 def value(scenario: str, metric: str, **parameters: str | int | bool) -> tuple[float, str]:
@@ -35,13 +31,8 @@ def value(scenario: str, metric: str, **parameters: str | int | bool) -> tuple[f
 
 def test_every_figure_has_a_known_metric_and_the_paper_as_its_source() -> None:
     """A figure without a source is a rumour."""
-<<<<<<< HEAD
-    assert len(FIGURES) == 21
-    assert {f.metric for f in FIGURES} <= {*METRICS, *COUNTED}
-=======
-    assert len(FIGURES) == 22
-    assert {f.metric for f in FIGURES} <= {*METRICS, *memory.METRICS}
->>>>>>> h-rival
+    assert len(FIGURES) == 25
+    assert {f.metric for f in FIGURES} <= {*METRICS, *memory.METRICS, *COUNTED}
     assert all("arXiv 2411.10640" in f.source for f in FIGURES)
 
 
