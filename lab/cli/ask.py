@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from lab.builds.asked import Asked, check_question, prepare_question
 from lab.builds.inputs import check_image
@@ -130,10 +131,18 @@ def _silent(sent: int, total: int) -> None:
 @contextmanager
 def _doing(words: str) -> Iterator[Callable[[], None]]:
     """Say on a terminal what is being done until the block ends, or what is yielded is called."""
-    status = console().status(words)
+    shown = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=console(),
+        transient=True,
+        redirect_stdout=False,  # a Terminal writes to what these would replace: it would print to itself
+        redirect_stderr=False,
+    )
+    shown.add_task(words, total=None)
     if watched():
-        status.start()
+        shown.start()
     try:
-        yield status.stop
+        yield shown.stop
     finally:
-        status.stop()
+        shown.stop()
