@@ -17,7 +17,7 @@ from device_agents.contract import Input, content_id
 from lab.builds.folder import Build
 from lab.documents.strict import Malformed, json_of
 from lab.errors import PrepareError
-from lab.files import disk_errors, make_folder, read, sha256, sync
+from lab.files import disk_errors, make_folder, open_regular, read, sha256, sync
 from lab.islands.process import message, run_module
 from lab.records.telling import number_of
 
@@ -28,6 +28,9 @@ NAME = "mine"
 
 INSTRUCTION = "Describe this image."
 """The instruction that goes with an image unless the user gives one."""
+
+IMAGE_BYTES = 512 << 20
+"""Largest image file. A judgement: twice the pixels of the largest image that is decoded, without compression."""
 
 ASIDE = ".preparing-"
 """How the name of a folder begins while an input is prepared in it."""
@@ -65,6 +68,19 @@ def prepare(root: Path, build: Build, image: Path, instruction: str) -> OwnInput
             folder = Path(aside) / "input"
             _ask_models(image, instruction, build.manifest.model, weights.seed, folder)
             return _keep(inputs, folder)
+
+
+def check_image(image: Path) -> None:
+    """Raise `PrepareError` unless there is a file of a size that may be an image; nothing is decoded."""
+    try:
+        open_regular(image, IMAGE_BYTES).close()
+    except OSError as error:
+        why = "found no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise PrepareError(
+            f"{str(image)!r}: wanted an image file; {why}: give the path of an image file"
+        ) from error
+    except ValueError as error:  # a NUL byte
+        raise PrepareError(f"{str(image)!r}: wanted an image file; no file has such a name: {error}") from error
 
 
 def find(root: Path, known_as: str) -> OwnInput | None:

@@ -53,6 +53,11 @@ COMMANDS: Mapping[str, Command] = {
         "Measure a scenario, or every scenario of a suite, and answer its question.",
         "lab run vit_batch --build nano-paper --suite full --html report.html",
     ),
+    "ask": Command(
+        "lab.cli.ask:ask",
+        "Ask a build a question about an image, and print the answer as it is made.",
+        'lab ask screenshot.png "What is the battery level?"',
+    ),
     "compare": Command(
         "lab.cli.compare:compare",
         "Say whether B is worse than A: measured in turn on one device, pair by pair, until the verdict stands.",

@@ -25,6 +25,13 @@ def at_work(
 
     `shares` are the runs that will be begun.
     """
+    with interruptible(), Display(console(), shares) as display:
+        yield [_pushing(bench, display, stop) for bench in benches], display
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -34,8 +41,7 @@ def at_work(
         if handler is not signal.SIG_IGN:  # as under nohup, which ignores that its terminal was closed
             signal.signal(number, interrupt)
     try:
-        with Display(console(), shares) as display:
-            yield [_pushing(bench, display, stop) for bench in benches], display
+        yield
     finally:
         for number, handler in before:
             signal.signal(number, handler)

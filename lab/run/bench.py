@@ -14,6 +14,7 @@ from device_agents.contract import ForeignManifest, Input, Job
 from lab.builds.folder import Build, load_input
 from lab.builds.inputs import OwnInput
 from lab.device.cores import Held
+from lab.device.push import Package
 from lab.device.transport import Clock, Device, Process
 from lab.errors import DeviceError
 from lab.records import Cell, Profile, Run, Vitals
@@ -55,9 +56,9 @@ class Bench:
     """Everything a run is measured with; `lease` takes the device's turn.
 
     `own_inputs` are the user's own by name; they hide the build's inputs of the same name. `present` brings build,
-    inputs and agent to the device, as far as they are missing there; the host reads them where they lie. Without
-    `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the device is left
-    as it is. `tell` reports in one line what a person is waiting for.
+    inputs, `packages` and agent to the device, as far as they are missing there; the host reads them where they
+    lie. Without `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the
+    device is left as it is. `tell` reports in one line what a person is waiting for.
     """
 
     device: Device
@@ -66,6 +67,7 @@ class Bench:
     clock: Clock
     lease: Lease
     own_inputs: Mapping[str, OwnInput] = field(default_factory=dict)
+    packages: tuple[Package, ...] = ()
     present: Callable[[Held], None] = lambda held: None
     senses: Senses | None = None
     profile: Profile | None = None

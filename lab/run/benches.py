@@ -16,8 +16,7 @@ from lab.device.care import prepare as care
 from lab.device.cores import HOST
 from lab.device.transport import Device, Process
 from lab.device.vitals import look
-from lab.errors import BuildError, DeviceError, PrepareError, ScenarioError
-from lab.files import open_regular
+from lab.errors import BuildError, DeviceError, ScenarioError
 from lab.identifiers import person
 from lab.islands import remedies
 from lab.records import Profile
@@ -27,9 +26,6 @@ from lab.scenario.plan import Scenario
 from lab.store import Store
 
 log = logging.getLogger(__name__)
-
-IMAGE_BYTES = 512 << 20
-"""Largest image file. A judgement: twice the pixels of the largest image that is decoded, without compression."""
 
 DEFAULT_BUILD = "nano-paper"
 """The line measured when none is named: the bundled model in the paper's precision."""
@@ -120,13 +116,7 @@ def with_image(
     if not any("input" in cell.parameters for chosen in scenarios for cell in chosen.cells):
         names = ", ".join(chosen.name for chosen in scenarios)
         raise ScenarioError(f"--image: scenario {names} works on no input; leave --image out")
-    try:
-        open_regular(image, IMAGE_BYTES).close()
-    except OSError as error:
-        why = "found no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise PrepareError(
-            f"{str(image)!r}: wanted an image file; {why}: give the path of an image file"
-        ) from error
+    inputs.check_image(image)
     store, build = benches[0].store, benches[0].build
     with cores.measuring(cores.lock_path(), wait_s=wait_s):
         log.info("preparing %s: the fp32 model of build %s computes the expected output", image, build.id[:12])

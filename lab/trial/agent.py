@@ -103,7 +103,8 @@ def trial_folder(device: Device, trial: str) -> str:
 class Errand:
     """A launch to be carried out on a device within `timeout_s`; its outputs go to `folder`.
 
-    Calls `started` with the process that runs (None: no longer), and `iterations` with how many it has finished.
+    Calls `started` with the process that runs (None: no longer), `iterations` with how many it has finished, and
+    `arrived` with the bytes of its events as they come in: all but those of its last moments.
     `patience_s` is how long to wait at least for a device that went away. `events_most` is how many bytes of
     events the launch's job can make (`lab.trial.limits`): an agent that writes more is ended. `heed`, called every
     HEED_EVERY_S, says why the process must end now, or returns nothing.
@@ -119,6 +120,7 @@ class Errand:
     events_most: int = PRINTED_BYTES
     started: Callable[[Process | None], None] = lambda process: None
     iterations: Callable[[int], None] = lambda count: None
+    arrived: Callable[[bytes], None] = lambda new: None
     heed: Callable[[], str] = lambda: ""
 
 
@@ -293,6 +295,7 @@ def _follow(errand: Errand, patiently: _Patience, process: Process) -> tuple[int
             return returncode, ""
         new = patiently(partial(transport.follow, path, offset))
         offset += len(new)
+        errand.arrived(new)
         if offset > errand.events_most:
             return None, ""  # their size, when they are fetched, is the reason
         if found := len(_ITERATION.findall(new)):

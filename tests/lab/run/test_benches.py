@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.builds.inputs import IMAGE_BYTES
 from lab.device.fake.build import write_fake_build
 from lab.errors import PrepareError
-from lab.run.benches import IMAGE_BYTES, line_of, with_image
+from lab.run.benches import line_of, with_image
 from lab.store import Store
 from tests.fake_lab import FakeLab, batch_scenario
 
