@@ -28,11 +28,11 @@ class Recorder:
         """Write the first line."""
         self._write([hello])
 
-    def iteration(self, iteration: Iteration, outputs: Sequence[Output], memory: Memory | None) -> None:
+    def iteration(self, iteration: Iteration, outputs: Sequence[Output], memory: Sequence[Memory]) -> None:
         """Write the buffered spans, the iteration and its outputs, and empty the buffer."""
         spans = [span_of(raw) for raw in self.spans]
         self.spans.clear()
-        self._write([*spans, iteration, *outputs, *([] if memory is None else [memory])])
+        self._write([*spans, iteration, *outputs, *memory])
         self._spans += len(spans)
         self._iterations += 1
         self._outputs += len(outputs)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import onnxruntime
 
 from device_agents.contract import Batch, Graph, Inject, Input, Placement, Stage
 from device_agents.reference.failure import bad_job
+from device_agents.reference.meter import give_back
 from device_agents.reference.package import Package, read_pixels
 from device_agents.reference.pipeline import Batch as StagePair
 from device_agents.reference.pipeline import Pipeline
@@ -32,7 +34,8 @@ class _Launch:
 class Vision:
     """The vision half of a build, loaded and bound for one list of batches.
 
-    :meth:`encode` writes `tokens` [tiles, tokens per tile, hidden], in the placement's order.
+    :meth:`encode` writes `tokens` [tiles, tokens per tile, hidden], in the placement's order. They stay after
+    :meth:`release`, which closes everything else until :meth:`open`.
     """
 
     def __init__(
@@ -50,37 +53,53 @@ class Vision:
             check_two_units(units)
         if units[Graph.TILE] != units[Graph.PATCH_EMBED] or units[Graph.VIT] != units[Graph.PROJECT]:
             raise bad_job("tile and patch_embed share a unit, and so do vit and project: change the job's stages")
-        sizes, tiles = package.manifest.dimensions, len(placement.order)
-        self.tokens = zeros((tiles, sizes.tokens_per_tile, sizes.hidden))
-        self._tiles = zeros((tiles, 3, sizes.tile_pixels, sizes.tile_pixels))
+        sizes, self._count = package.manifest.dimensions, len(placement.order)
+        self.tokens = zeros((self._count, sizes.tokens_per_tile, sizes.hidden))
+        self._package, self._units, self._source, self._batches = package, units, source, batches
+        self._placement = placement
         self._pipelined = pipelined
         self._inject = inject
-        self._count = tiles
+        self._places = {
+            Stage(graph.value): Place(Stage(graph.value), units[graph])
+            for graph in (Graph.TILE, Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT)
+        }
+        self._pipeline = Pipeline(units[Graph.PATCH_EMBED], units[Graph.VIT])
+        self._tile: BoundGraph | None = None
+        self._launches: list[_Launch] = []
+        self.open()
+
+    def open(self) -> None:
+        """Open and bind the graphs, unless they are open."""
+        if self._tile is not None:
+            return
+        package, units, sizes = self._package, self._units, self._package.manifest.dimensions
         files = {
             (graph, shape): graph_file(package.manifest, graph, {"batch": shape})
             for graph in (Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT)
-            for shape in sorted({batch.padded for batch in batches})
+            for shape in sorted({batch.padded for batch in self._batches})
         }
         opened = {
             (graph, file.path): open_session(package, graph, file, units[graph])
             for (graph, _), file in files.items()
         }
-        self._sessions = {key: opened[key[0], file.path] for key, file in files.items()}
+        sessions = {key: opened[key[0], file.path] for key, file in files.items()}
         tile_file = graph_file(package.manifest, Graph.TILE, {})
         tile = open_session(package, Graph.TILE, tile_file, units[Graph.TILE])
-        self._tile = BoundGraph(
-            tile, tile_inputs(read_pixels(package, source), placement, sizes.tile_pixels), {"tiles": self._tiles}
-        )
-        self._places = {
-            Stage(graph.value): Place(Stage(graph.value), units[graph])
-            for graph in (Graph.TILE, Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT)
-        }
+        tiles = zeros((self._count, 3, sizes.tile_pixels, sizes.tile_pixels))
+        pixels = read_pixels(package, self._source)
+        self._tile = BoundGraph(tile, tile_inputs(pixels, self._placement, sizes.tile_pixels), {"tiles": tiles})
         patch_shape = (sizes.vision_tokens_per_tile, sizes.vision_hidden)
-        starts = np.cumsum([0, *(batch.true for batch in batches)])
+        starts = np.cumsum([0, *(batch.true for batch in self._batches)])
         self._launches = [
-            self._bind(batch, int(start), patch_shape) for batch, start in zip(batches, starts, strict=False)
+            _bind(sessions, batch, tiles[start:][: batch.true], self.tokens[start:][: batch.true], patch_shape)
+            for batch, start in zip(self._batches, starts, strict=False)
         ]
-        self._pipeline = Pipeline(units[Graph.PATCH_EMBED], units[Graph.VIT])
+
+    def release(self) -> None:
+        """Close every graph, drop all memory but `tokens`, and give it back to the kernel."""
+        self._tile = None
+        self._launches.clear()
+        give_back()
 
     def encode(self, spans: list[RawSpan], iteration: int) -> None:
         """Encode the image once; append a `tile` span, and three spans for each batch."""
@@ -94,7 +113,9 @@ class Vision:
         self._pipeline.close()
 
     def _stages(self, spans: list[RawSpan], iteration: int, index: int) -> StagePair:
-        launch = self._launches[index]
+        launch, tile = self._launches[index], self._tile
+        if tile is None:
+            raise RuntimeError("the vision graphs were released: open them before encoding")
 
         def run(work: Callable[[], object], stage: Stage, index: int, true: int, padded: int) -> None:
             run_stage(
@@ -103,7 +124,7 @@ class Vision:
 
         def cpu_stage() -> None:
             if index == 0:
-                run(self._tile.run, Stage.TILE, 0, self._count, self._count)
+                run(tile.run, Stage.TILE, 0, self._count, self._count)
             run(launch.patch_embed, Stage.PATCH_EMBED, index, launch.true, launch.padded)
 
         def npu_stage() -> None:
@@ -112,24 +133,30 @@ class Vision:
 
         return cpu_stage, npu_stage
 
-    def _bind(self, batch: Batch, start: int, patch_shape: tuple[int, int]) -> _Launch:
-        """Bind a batch: full batches use slices of the shared buffers, padded ones use copies."""
-        true, padded = batch.true, batch.padded
-        tiles, tokens = self._tiles[start : start + true], self.tokens[start : start + true]
-        launch_tiles = tiles if padded == true else zeros((padded, *tiles.shape[1:]))
-        launch_tokens = tokens if padded == true else zeros((padded, *tokens.shape[1:]))
-        embeddings, features = zeros((padded, *patch_shape)), zeros((padded, *patch_shape))
 
-        def bound(graph: Graph, inputs: dict[str, Array], outputs: dict[str, Array]) -> Callable[[], object]:
-            return BoundGraph(self._sessions[graph, padded], inputs, outputs).run
+def _bind(
+    sessions: Mapping[tuple[Graph, int], onnxruntime.InferenceSession],
+    batch: Batch,
+    tiles: Array,
+    tokens: Array,
+    patch_shape: tuple[int, int],
+) -> _Launch:
+    """Bind a batch: full batches use slices of the shared buffers, padded ones use copies."""
+    true, padded = batch.true, batch.padded
+    launch_tiles = tiles if padded == true else zeros((padded, *tiles.shape[1:]))
+    launch_tokens = tokens if padded == true else zeros((padded, *tokens.shape[1:]))
+    embeddings, features = zeros((padded, *patch_shape)), zeros((padded, *patch_shape))
 
-        convolve = bound(Graph.PATCH_EMBED, {"tiles": launch_tiles}, {"embeddings": embeddings})
-        blocks = bound(Graph.VIT, {"embeddings": embeddings}, {"features": features})
-        project = bound(Graph.PROJECT, {"features": features}, {"tokens": launch_tokens})
-        if padded != true:
-            convolve = partial(_copy_then_run, tiles, launch_tiles[:true], convolve)
-            project = partial(_run_then_copy, project, launch_tokens[:true], tokens)
-        return _Launch(convolve, blocks, project, true, padded)
+    def bound(graph: Graph, inputs: dict[str, Array], outputs: dict[str, Array]) -> Callable[[], object]:
+        return BoundGraph(sessions[graph, padded], inputs, outputs).run
+
+    convolve = bound(Graph.PATCH_EMBED, {"tiles": launch_tiles}, {"embeddings": embeddings})
+    blocks = bound(Graph.VIT, {"embeddings": embeddings}, {"features": features})
+    project = bound(Graph.PROJECT, {"features": features}, {"tokens": launch_tokens})
+    if padded != true:
+        convolve = partial(_copy_then_run, tiles, launch_tiles[:true], convolve)
+        project = partial(_run_then_copy, project, launch_tokens[:true], tokens)
+    return _Launch(convolve, blocks, project, true, padded)
 
 
 def check_batches(source: Input, batches: Sequence[Batch]) -> Placement:

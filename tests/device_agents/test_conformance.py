@@ -78,6 +78,8 @@ WORKS: dict[str, dict[str, object]] = {
     "load": {"kind": "load"},
     "generate": generate(128, (4, 4, 1)),
     "pipelined": generate(128, (4, 4, 1), pipelined=True),
+    "decoupled": generate(128, (4, 4, 1))
+    | {"coupled": False, "instruction_delay_s": 0.0, "prefill_early": True, "release_vision": True},
     "decode": {
         "kind": "decode",
         "input": "text",
