@@ -20,8 +20,8 @@ Phase = Literal["load", "encode", "prefill", "decode"]
 class Meter:
     """Reads the process's memory at the end of each phase; one that is not `on` does nothing.
 
-    A phase begins where the one before it ended, the first with the meter. `reset` has the kernel begin a new peak,
-    and tells whether it did.
+    A phase begins where the one before it ended, the first with the meter. `reset` has the kernel begin a new
+    peak, and tells whether it did.
     """
 
     def __init__(self, *, on: bool = False, reset: Callable[[], bool] | None = None) -> None:
