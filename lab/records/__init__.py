@@ -54,9 +54,11 @@ from lab.records.run import (
     Metric,
     Parameter,
     Profile,
+    Purpose,
     Run,
     Trial,
     Vitals,
+    purpose_of,
 )
 from lab.records.verdict import (
     CHANGED,
@@ -129,6 +131,7 @@ __all__ = [
     "Point",
     "Profile",
     "Published",
+    "Purpose",
     "ResampledRates",
     "Run",
     "Screen",
@@ -144,4 +147,5 @@ __all__ = [
     "Verdict",
     "Vitals",
     "Window",
+    "purpose_of",
 ]

@@ -57,6 +57,19 @@ ASKED: dict[str, tuple[Sequence[float], str]] = {
         "from "
         "image and instruction given to its text, the model loaded.",
     ),
+    "decoupled": (
+        [0.9, 0.91, 0.6, 0.5, 0.5, 0.5, 0.5, 0.4, 0.2, 0.2, 0.2, 0.2],
+        "How much of the wait for the first token does encoding the image while the user types save? "
+        "Decoupling saves 400 ms of 900 ms for an instruction that takes 2 s to type (44 %, 95 % interval 43 to "
+        "45 %): the first token comes after 500 ms. Prefilling what precedes the instruction while the user types "
+        "(ours, not the paper's) leaves 200 ms of that. First token: from image and instruction given to its "
+        "text, the model loaded.",
+    ),
+    "memory": (
+        [3.1e9, 2.2e9],
+        "How much memory does an answer take at its peak, with and without releasing the vision graphs? "
+        "3.10 GB at most without releasing the vision graphs, 2.20 GB with it: 29 % less.",
+    ),
     "throughput": (
         [88.0],
         "How many tokens per second does a user see? "
