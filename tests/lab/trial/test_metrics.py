@@ -181,7 +181,6 @@ def test_every_metric_a_workload_yields_is_known() -> None:
 
 def early(*, start_of_rest_ms: float) -> list[Event]:
     """Return an early prefill of one chunk that ended at 212 ms, and the rest, for an instruction at 500 ms."""
-    user = {"role": "user", "unit": "user"}
     return [
         span(Stage.VIT, 0, 100, 4),
         span(Stage.UNLOAD, 100, 10),
@@ -189,7 +188,7 @@ def early(*, start_of_rest_ms: float) -> list[Event]:
         span(Stage.PREFILL, 112, 100, 128),
         span(Stage.EMBED, start_of_rest_ms, 1, 3),
         span(Stage.PREFILL, start_of_rest_ms + 1, 50, 100, index=1),
-        span(Stage.FIRST_TOKEN, 500, 60, **user),
+        span(Stage.FIRST_TOKEN, 500, 60, role="user", unit="user"),
         whole(600),
     ]
 
