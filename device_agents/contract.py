@@ -471,7 +471,7 @@ class GenerateWork(Contract):
     """Image and instruction -> streamed text.
 
     Coupled: both are given at the start. Decoupled: the instruction is given `instruction_delay_s`
-    after the image, or when the image is encoded if that is None.
+    after the image, or when the image is encoded if that is None. `prefill_early` is ours, not the paper's.
     """
 
     kind: Literal["generate"] = "generate"
@@ -482,7 +482,13 @@ class GenerateWork(Contract):
     new_tokens: Annotated[int, Field(strict=True, ge=2, le=LARGEST)]
     coupled: bool
     instruction_delay_s: float | None = None
-    release_vision: bool = False
+    release_vision: bool = Field(
+        default=False, description="close the vision graphs once the image is encoded, and give their memory back"
+    )
+    prefill_early: bool = Field(
+        default=False,
+        description="prefill the whole chunks before the instruction without waiting for it; needs a delay",
+    )
 
 
 class EvaluateWork(Contract):
@@ -658,12 +664,18 @@ class Answer(Contract):
 
 
 class Memory(Contract):
-    """Resident memory, reported only in the separate memory pass."""
+    """Resident memory, reported only in the separate memory pass: of the process so far, or during a phase."""
 
     event: Literal["memory"] = "memory"
     iteration: Count
-    resident_bytes: Count
-    peak_bytes: Count
+    resident_bytes: Count = Field(description="at the end")
+    peak_bytes: Count = Field(description="the most so far, or during the phase")
+    during: Literal["load", "encode", "prefill", "decode"] | None = Field(
+        default=None, description="the phase; null: the process so far"
+    )
+    sampled: bool = Field(
+        default=False, description="the kernel did not reset its peak: `peak_bytes` is the resident set at the end"
+    )
 
 
 class Error(Contract):

@@ -37,7 +37,7 @@ STAGES: Mapping[Stage, str] = {
     Stage.DECODE: "run one token through the language model",
     Stage.SAMPLE: "turn logits into a token id (greedy)",
     Stage.DETOKENISE: "turn a token id into visible text",
-    Stage.UNLOAD: "close one graph file",
+    Stage.UNLOAD: "close one graph file; in `generate`, release all vision graphs",
 }
 
 ERRORS: Mapping[ErrorClass, str] = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.records import Metric
+from lab.report.wording import scale_of
 
 Option = dict[str, Any]
 """An ECharts option: what `setOption` takes, as JSON."""
@@ -88,12 +89,9 @@ def named(metric: Metric, unit: str, kind: str = "") -> str:
 
 
 def scaled(values: Sequence[float], unit: str) -> tuple[float, str]:
-    """Return the factor and the unit in which seconds read well: ms for 0.12 s; 1 for anything else."""
-    largest = max((abs(each) for each in values), default=0.0)
-    if unit != "s" or largest == 0:
-        return 1.0, unit
-    factors = ((1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"))
-    return next((pair for pair in factors if largest * pair[0] >= 1), factors[-1])
+    """Return the factor and the unit in which values read well: 1000 and ms for 0.12 s; 1 for most units."""
+    divisor, name = scale_of(max((abs(each) for each in values), default=0.0), unit)
+    return 1 / divisor, name
 
 
 def frame(**parts: Any) -> Option:

@@ -22,7 +22,7 @@ from dashboards.charts.panels import (
 )
 from dashboards.charts.style import GREY, KINDS, MOST_POINTS, Option, frame, scaled
 from dashboards.charts.thinned import thinned
-from lab.records import Answer, Interval, Metric, Published, Trial
+from lab.records import Answer, Interval, Metric, Published, Trial, purpose_of
 from lab.report.answer.standing import matches, standing_of
 from lab.report.wording import estimate_with_interval, kind_of, plain, quantity
 from lab.stats.sample import counted, value_of
@@ -153,7 +153,7 @@ def _trials(own: Sweep, panel: Panel, color: str) -> list[Option]:
             (trial, value)
             for trial in own.trials
             if trial.cell == summary.cell.key
-            and trial.purpose == "time"
+            and trial.purpose == purpose_of(panel.metric.name)
             and (value := value_of(trial, panel.metric.name)) is not None
         ]
         found.sort(key=lambda pair: (pair[0].block, pair[0].number))

@@ -189,7 +189,7 @@ def _memory(line: Line) -> None:
         return
     with st.container(horizontal=True):
         for name, values in found.items():
-            st.metric(MEMORY[name].label, f"{max(values) / 2**20:,.1f} MiB", border=True)
+            st.metric(MEMORY[name].label, quantity(max(values), "bytes"), border=True)
 
 
 def _device(line: Line, seen: Iterations) -> None:

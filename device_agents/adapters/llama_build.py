@@ -57,8 +57,8 @@ HEADER = """\
 #define _tile_loadconfig(config) __asm__ volatile("ldtilecfg %0" ::"m"(*(const char(*)[64])(config)))
 #endif
 """
-"""Included in every C++ file. GCC 12.2 declares that `_tile_loadconfig` reads 8 of its 64 bytes, drops the stores to
-the others, and the program dies at its first product on a processor with AMX (amxtileintrin.h; seen here)."""
+"""Included in every C++ file. GCC 12.2 declares that `_tile_loadconfig` reads 8 of its 64 bytes, drops the stores
+to the others, and the program dies at its first product on a processor with AMX (amxtileintrin.h; seen here)."""
 
 _STEP = re.compile(r"^\[\s*(\d+)(?:%|/(\d+))")
 """The progress lines of make (``[ 12%]``) and ninja (``[16/133]``)."""

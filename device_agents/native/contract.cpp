@@ -165,6 +165,7 @@ Work work_of(Value from) {
     work.coupled = from["coupled"].flag();
     if (const auto delay = from.optional("instruction_delay_s")) work.instruction_delay_s = delay->real();
     if (const auto release = from.optional("release_vision")) work.release_vision = release->flag();
+    if (const auto early = from.optional("prefill_early")) work.prefill_early = early->flag();
   }
   from.refuse_unread();
   return work;

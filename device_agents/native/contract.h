@@ -78,7 +78,7 @@ struct Batch {
 struct Work {
   std::string kind, input;
   std::vector<Batch> batches;
-  bool pipelined = false, coupled = false, release_vision = false;
+  bool pipelined = false, coupled = false, release_vision = false, prefill_early = false;
   int64_t prompt_tokens = 0, context_tokens = 0, parallel_tokens = 0, new_tokens = 0;
   std::optional<double> instruction_delay_s;
 };

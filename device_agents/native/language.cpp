@@ -161,18 +161,17 @@ Language::Language(const Package& package, const Units& units, const Input& sour
   ids_.reserve(static_cast<size_t>(new_tokens));
 }
 
-// Binds each segment to the rows of the prompt that it fills, and counts the rows of text.
+// Binds each segment to the rows of the prompt that it fills, and notes where the last image ends.
 void Language::lay_out(const Session& embed, const Input& source, const std::optional<Tensor>& image_tokens) {
   const int64_t hidden = prompt_.shape()[1];
   int64_t row = 0;
-  text_tokens_ = true_;
   for (const auto& ids : source.segments) {
     const int64_t room = std::max<int64_t>(0, true_ - row);
     if (ids) {
       const auto count = std::min(room, static_cast<int64_t>(ids->size()));
       if (count > 0) {
         const Tensor given = Tensor::whole_numbers({ids->begin(), ids->begin() + count});
-        texts_.push_back(BoundGraph(embed, {{"ids", given}}, {{"embeddings", prompt_.rows(row, count)}}));
+        texts_.emplace_back(row, BoundGraph(embed, {{"ids", given}}, {{"embeddings", prompt_.rows(row, count)}}));
       }
       row += static_cast<int64_t>(ids->size());
     } else {
@@ -180,8 +179,8 @@ void Language::lay_out(const Session& embed, const Input& source, const std::opt
       const int64_t all = image_tokens->shape()[0] * image_tokens->shape()[1], count = std::min(room, all);
       const Tensor flat = image_tokens->reshaped({all, hidden});
       if (count > 0) images_.emplace_back(flat.rows(0, count), prompt_.rows(row, count));
-      text_tokens_ -= count;
       row += all;
+      known_ = std::min(row, true_);
     }
   }
   if (row != source.prompt_tokens) {
@@ -198,14 +197,30 @@ void Language::reset() {
 }
 
 void Language::prefill(Spans& spans, int64_t iteration) {
+  prefill_part(spans, iteration, {0, true_}, {0, static_cast<int64_t>(chunks_.size())});
+}
+
+void Language::prefill_known(Spans& spans, int64_t iteration) {
+  prefill_part(spans, iteration, {0, known_}, {0, known_chunks()});
+}
+
+void Language::prefill_rest(Spans& spans, int64_t iteration) {
+  prefill_part(spans, iteration, {known_, true_}, {known_chunks(), static_cast<int64_t>(chunks_.size())});
+}
+
+// Embeds those rows of the prompt, and runs those chunks.
+void Language::prefill_part(Spans& spans, int64_t iteration, std::pair<int64_t, int64_t> rows,
+                            std::pair<int64_t, int64_t> chunks) {
+  int64_t text_tokens = rows.second - rows.first;
+  for (const auto& image : images_) text_tokens -= rows.first == 0 ? image.second.shape()[0] : 0;
   embed_unit_.pin();
-  run_stage([this] { embed_prompt(); }, spans, {Stage::embed, &embed_unit_}, inject_, iteration, 0, text_tokens_,
-            text_tokens_);
+  run_stage([&] { embed_rows(rows.first, rows.second); }, spans, {Stage::embed, &embed_unit_}, inject_, iteration, 0,
+            text_tokens, text_tokens);
   llm_unit_.pin();
-  for (size_t index = 0; index < chunks_.size(); ++index) {
-    const int64_t real = std::min(chunk_, true_ - static_cast<int64_t>(index) * chunk_);
-    run_stage([&] { decoder_.step(chunks_[index], real); }, spans, {Stage::prefill, &llm_unit_}, inject_, iteration,
-              static_cast<int64_t>(index), real, chunk_);
+  for (int64_t index = chunks.first; index < chunks.second; ++index) {
+    const int64_t real = std::min(chunk_, true_ - index * chunk_);
+    run_stage([&] { decoder_.step(chunks_[static_cast<size_t>(index)], real); }, spans,
+              {Stage::prefill, &llm_unit_}, inject_, iteration, index, real, chunk_);
   }
   last_logits_.copy_from(decoder_.logits());
 }
@@ -238,8 +253,12 @@ TokenTrail Language::trail() const {
   return trail;
 }
 
-void Language::embed_prompt() const {
-  for (const BoundGraph& text : texts_) text.run();
+// Fills rows of the prompt; the images' belong to any part that begins at the first row.
+void Language::embed_rows(int64_t first, int64_t last) const {
+  for (const auto& [row, text] : texts_) {
+    if (first <= row && row < last) text.run();
+  }
+  if (first > 0) return;
   for (const auto& [tokens, rows] : images_) rows.copy_from(tokens);
 }
 

@@ -69,6 +69,12 @@ class Language {
   // chunk up.
   void prefill(Spans& spans, int64_t iteration);
 
+  // The two parts of `prefill`: the `known_chunks` whole chunks that need no instruction, and the rest.
+  void prefill_known(Spans& spans, int64_t iteration);
+  void prefill_rest(Spans& spans, int64_t iteration);
+  int64_t known_chunks() const { return known_ / chunk_; }
+  bool instructed() const { return 0 < known_ && known_ < true_; }  // does text follow the prompt's last image?
+
   // Makes tokens `first` to `last` - 1 visible. Token 0 is sampled from the prefill's logits (`sample`, `detokenise`);
   // each later one adds the spans `embed`, `decode`, `sample` and `detokenise`, whose index is the token's number.
   void decode(Spans& spans, int64_t iteration, int64_t first, int64_t last);
@@ -78,17 +84,19 @@ class Language {
 
  private:
   void lay_out(const Session& embed, const Input& source, const std::optional<Tensor>& image_tokens);
-  void embed_prompt() const;
+  void prefill_part(Spans& spans, int64_t iteration, std::pair<int64_t, int64_t> rows,
+                    std::pair<int64_t, int64_t> chunks);
+  void embed_rows(int64_t first, int64_t last) const;
   void sample(int64_t index);
 
   ExecutionUnit embed_unit_, llm_unit_;
   std::optional<Inject> inject_;
-  int64_t true_, chunk_, vocabulary_, text_tokens_ = 0;
+  int64_t true_, chunk_, vocabulary_, known_ = 0;  // known: where the prompt's last image ends
   Decoder decoder_;
   Tensor prompt_;
   std::vector<Tensor> chunks_;
-  std::vector<BoundGraph> texts_;
-  std::vector<std::pair<Tensor, Tensor>> images_;  // image tokens -> rows of the prompt
+  std::vector<std::pair<int64_t, BoundGraph>> texts_;  // by their first row of the prompt
+  std::vector<std::pair<Tensor, Tensor>> images_;      // image tokens -> rows of the prompt
   Tensor token_, next_;
   BoundGraph embed_;
   Tensor last_logits_, history_;

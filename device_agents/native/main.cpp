@@ -3,10 +3,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <sstream>
 
 #include "failure.h"
+#include "meter.h"
 #include "ort.h"
 #include "package.h"
 #include "recorder.h"
@@ -24,32 +24,20 @@ void report(ErrorClass error, const std::string& words) {
   std::fprintf(stderr, "agent: %s:%s\n", name(error), line.c_str());
 }
 
-// Returns the resident set and its peak so far (a kB in that file is 1024 bytes).
-Memory memory_now() {
-  std::ifstream status("/proc/self/status");
-  Memory memory{0, 0};
-  for (std::string key; status >> key;) {
-    int64_t* const value = key == "VmRSS:" ? &memory.resident_bytes : key == "VmHWM:" ? &memory.peak_bytes : nullptr;
-    if (value != nullptr && status >> *value) *value *= 1024;
-    std::string rest;
-    std::getline(status, rest);
-  }
-  return memory;
-}
-
 // Opens the build and iterates; returns the failure, if any. `Unwritable` goes to the caller: no event can report it.
 std::optional<Failure> work(const Job& job, Recorder& recorder) {
   try {
     const Units units = open_units(job);
     const Package package = open_package(job);
-    const std::unique_ptr<Workload> workload = open_workload(job, package, units);
+    Meter meter(job.memory_pass);
+    const std::unique_ptr<Workload> workload = open_workload(job, package, units, meter);
     for (int64_t iteration = 0; iteration < job.warmup_iterations + job.iterations; ++iteration) {
       workload->reset();
       const int64_t start = monotonic_ns();
       workload->run(recorder.spans, iteration);
       const int64_t duration = monotonic_ns() - start;
+      const std::vector<Memory> memory = meter.taken();
       const std::vector<Output> outputs = workload->outputs();
-      const auto memory = job.memory_pass ? std::optional(memory_now()) : std::nullopt;
       recorder.iteration({iteration, start, duration, iteration < job.warmup_iterations}, outputs, memory);
     }
   } catch (const Unwritable&) {

@@ -61,6 +61,7 @@ void Pipeline::serve() {
       failure = std::current_exception();
     }
     if (failure) failed_ = true;
+    work = {};  // it holds its graphs open, and whoever waits may close them next
     done_.put(failure);
   }
 }

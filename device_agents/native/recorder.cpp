@@ -117,7 +117,7 @@ void Recorder::hello(const std::optional<Job>& job) {
 }
 
 void Recorder::iteration(const Iteration& iteration, const std::vector<Output>& outputs,
-                         const std::optional<Memory>& memory) {
+                         const std::vector<Memory>& memory) {
   std::vector<Json> events;
   for (const Span& span : spans.all()) events.push_back(json_of(span));
   spans_ += static_cast<int64_t>(events.size());
@@ -126,9 +126,11 @@ void Recorder::iteration(const Iteration& iteration, const std::vector<Output>& 
                     {"phase", iteration.warmup ? "warmup" : "measure"}, {"start_ns", iteration.start_ns},
                     {"duration_ns", iteration.duration_ns}});
   for (const Output& output : outputs) events.push_back(json_of(output, iteration.iteration));
-  if (memory) {
+  for (const Memory& each : memory) {
     events.push_back({{"event", "memory"}, {"iteration", iteration.iteration},
-                      {"resident_bytes", memory->resident_bytes}, {"peak_bytes", memory->peak_bytes}});
+                      {"resident_bytes", each.resident_bytes}, {"peak_bytes", each.peak_bytes},
+                      {"during", each.during == nullptr ? Json(nullptr) : Json(each.during)},
+                      {"sampled", each.sampled}});
   }
   write(events);
   iterations_ += 1;

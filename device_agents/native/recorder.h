@@ -8,6 +8,7 @@
 #include "contract.h"
 #include "failure.h"
 #include "language.h"
+#include "meter.h"
 #include "stage.h"
 
 namespace pocketlab {
@@ -22,10 +23,6 @@ struct Output {
 struct Iteration {
   int64_t iteration, start_ns, duration_ns;
   bool warmup;
-};
-
-struct Memory {
-  int64_t resident_bytes, peak_bytes;
 };
 
 // Thrown when the events file cannot be written; only stderr is left for the reason.
@@ -45,7 +42,7 @@ class Recorder {
   Spans spans;  // of the iteration in progress; `run_stage` adds to them
 
   void hello(const std::optional<Job>& job);
-  void iteration(const Iteration& iteration, const std::vector<Output>& outputs, const std::optional<Memory>& memory);
+  void iteration(const Iteration& iteration, const std::vector<Output>& outputs, const std::vector<Memory>& memory);
   void error(const Failure& failure);
   void end(const std::optional<Inject>& inject);
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "failure.h"
+#include "meter.h"
 
 namespace pocketlab {
 namespace {
@@ -60,46 +61,65 @@ Bound tile_inputs(const Tensor& pixels, const Placement& placement, int64_t tile
 
 Vision::Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
                bool pipelined, const std::optional<Inject>& inject)
-    : units_((check_batches(source, batches), check_units(units, pipelined), units)),
+    : package_((check_batches(source, batches), check_units(units, pipelined), package)),
+      source_(source),
+      batches_(batches),
+      units_(units),
       inject_(inject),
       pipelined_(pipelined),
+      count_(static_cast<int64_t>(source.placement->order.size())),
       pipeline_(units.at(Graph::patch_embed), units.at(Graph::vit)) {
   const Dimensions& sizes = package.manifest.dimensions;
-  const auto tiles = static_cast<int64_t>(source.placement->order.size());
-  tokens_ = Tensor::zeros({tiles, sizes.tokens_per_tile, sizes.hidden});
-  tiles_ = Tensor::zeros({tiles, 3, sizes.tile_pixels, sizes.tile_pixels});
+  tokens_ = Tensor::zeros({count_, sizes.tokens_per_tile, sizes.hidden});
+  open();
+}
+
+void Vision::open() {
+  if (!launches_.empty()) return;
+  const Manifest& manifest = package_.manifest;
   std::set<int64_t> shapes;
-  for (const Batch& batch : batches) shapes.insert(batch.padded);
+  for (const Batch& batch : batches_) shapes.insert(batch.padded);
+  std::map<std::pair<Graph, int64_t>, Session> sessions;  // by graph and batch size
   for (Graph graph : {Graph::patch_embed, Graph::vit, Graph::project}) {
     std::map<std::string, Session> opened;  // one file may serve several shapes
     for (int64_t shape : shapes) {
-      const GraphFile& file = graph_file(package.manifest, graph, {{"batch", shape}});
+      const GraphFile& file = graph_file(manifest, graph, {{"batch", shape}});
       Session& session = opened[file.path];
-      if (!session.get()) session = open_session(package.folder, package.manifest, graph, file, units.at(graph));
-      sessions_[{graph, shape}] = session;
+      if (!session.get()) session = open_session(package_.folder, manifest, graph, file, units_.at(graph));
+      sessions[{graph, shape}] = session;
     }
   }
-  const GraphFile& tile_file = graph_file(package.manifest, Graph::tile, {});
-  Session tile = open_session(package.folder, package.manifest, Graph::tile, tile_file, units.at(Graph::tile));
-  const Bound given = tile_inputs(read_pixels(package, source), *source.placement, sizes.tile_pixels);
-  tile_ = BoundGraph(tile, given, {{"tiles", tiles_}});
+  const int64_t pixels = manifest.dimensions.tile_pixels;
+  const GraphFile& tile_file = graph_file(manifest, Graph::tile, {});
+  Session tile = open_session(package_.folder, manifest, Graph::tile, tile_file, units_.at(Graph::tile));
+  const Bound given = tile_inputs(read_pixels(package_, source_), *source_.placement, pixels);
+  const Tensor tiles = Tensor::zeros({count_, 3, pixels, pixels});
+  tile_ = BoundGraph(tile, given, {{"tiles", tiles}});
   int64_t start = 0;
-  for (const Batch& batch : batches) {
-    launches_.push_back(bind(batch, start, sizes));
+  for (const Batch& batch : batches_) {
+    launches_.push_back(bind(sessions, tiles, batch, start));
     start += batch.true_tiles;
   }
 }
 
+void Vision::release() {
+  tile_ = {};
+  launches_.clear();
+  give_back();
+}
+
 // Binds one batch. A batch without padding works on views of the shared memory, a padded one on copies.
-Vision::Launch Vision::bind(const Batch& batch, int64_t start, const Dimensions& sizes) {
+Vision::Launch Vision::bind(const std::map<std::pair<Graph, int64_t>, Session>& sessions, const Tensor& all_tiles,
+                            const Batch& batch, int64_t start) const {
+  const Dimensions& sizes = package_.manifest.dimensions;
   const int64_t padded = batch.padded, real = batch.true_tiles;
-  const Tensor tiles = tiles_.rows(start, real), tokens = tokens_.rows(start, real);
+  const Tensor tiles = all_tiles.rows(start, real), tokens = tokens_.rows(start, real);
   const bool whole = padded == real;
   const Tensor launch_tiles = whole ? tiles : Tensor::zeros({padded, 3, sizes.tile_pixels, sizes.tile_pixels});
   const Tensor launch_tokens = whole ? tokens : Tensor::zeros({padded, sizes.tokens_per_tile, sizes.hidden});
   const std::vector<int64_t> patches{padded, sizes.vision_tokens_per_tile, sizes.vision_hidden};
   const Tensor embeddings = Tensor::zeros(patches), features = Tensor::zeros(patches);
-  const auto session = [&](Graph graph) { return sessions_.at({graph, padded}); };
+  const auto session = [&](Graph graph) { return sessions.at({graph, padded}); };
   const BoundGraph convolve(session(Graph::patch_embed), {{"tiles", launch_tiles}}, {{"embeddings", embeddings}});
   const BoundGraph blocks(session(Graph::vit), {{"embeddings", embeddings}}, {{"features", features}});
   const BoundGraph project(session(Graph::project), {{"features", features}}, {{"tokens", launch_tokens}});
@@ -132,8 +152,7 @@ Pipeline::StagePair Vision::stages(Spans& spans, int64_t iteration, int64_t inde
     run_stage(work, spans, {stage, &units_.at(graph)}, inject_, iteration, at, real, padded);
   };
   const auto cpu_stage = [this, run, index, &launch] {
-    const int64_t tiles = tiles_.shape()[0];
-    if (index == 0) run([this] { tile_.run(); }, Stage::tile, Graph::tile, 0, tiles, tiles);
+    if (index == 0) run([this] { tile_.run(); }, Stage::tile, Graph::tile, 0, count_, count_);
     run(launch.patch_embed, Stage::patch_embed, Graph::patch_embed, index, launch.batch.true_tiles,
         launch.batch.padded);
   };

@@ -12,11 +12,15 @@
 
 namespace pocketlab {
 
-// The vision half of a build, loaded and bound for one list of batches.
+// The vision half of a build, loaded and bound for one list of batches. `tokens` stay after `release`, which closes
+// everything else until `open`.
 class Vision {
  public:
   Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
          bool pipelined, const std::optional<Inject>& inject);
+
+  void open();     // opens and binds the graphs, unless they are open; `package` must outlive this
+  void release();  // closes them and gives their memory back
 
   // Encodes the image once; adds a `tile` span and three spans a batch.
   void encode(Spans& spans, int64_t iteration);
@@ -30,14 +34,18 @@ class Vision {
     Batch batch;
   };
 
-  Launch bind(const Batch& batch, int64_t start, const Dimensions& sizes);
+  Launch bind(const std::map<std::pair<Graph, int64_t>, Session>& sessions, const Tensor& all_tiles,
+              const Batch& batch, int64_t start) const;
   Pipeline::StagePair stages(Spans& spans, int64_t iteration, int64_t index);
 
+  const Package& package_;
+  Input source_;
+  std::vector<Batch> batches_;
   std::map<Graph, ExecutionUnit> units_;
   std::optional<Inject> inject_;
   bool pipelined_;
-  Tensor tokens_, tiles_;
-  std::map<std::pair<Graph, int64_t>, Session> sessions_;  // by graph and batch size
+  int64_t count_;
+  Tensor tokens_;
   BoundGraph tile_;
   std::vector<Launch> launches_;
   Pipeline pipeline_;

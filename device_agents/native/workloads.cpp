@@ -129,14 +129,14 @@ class Decode : public Workload {
 // Throws `bad_job` for what a `generate` may not ask for.
 const Work& checked(const Work& work) {
   const auto& delay = work.instruction_delay_s;
-  if (work.release_vision) {
-    throw bad_job("release_vision: this agent keeps the vision graphs; set release_vision = false");
-  }
   if (work.coupled && delay) {
     throw bad_job("instruction_delay_s needs coupled = false: when coupled, both are given at the start");
   }
   if (delay && !(*delay >= 0 && *delay < 3600)) {
     throw bad_job("instruction_delay_s: wanted 0 to 3600 seconds, found " + std::to_string(*delay));
+  }
+  if (work.prefill_early && !delay) {
+    throw bad_job("prefill_early needs instruction_delay_s: without one nobody waits for the instruction");
   }
   return work;
 }
@@ -144,29 +144,45 @@ const Work& checked(const Work& work) {
 // Image and instruction to streamed text; both are given at the start, or the instruction later.
 class Generate : public Workload {
  public:
-  Generate(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject)
+  Generate(const Package& package, const Units& units, const Work& work, const std::optional<Inject>& inject,
+           Meter& meter)
       : work_(checked(work)),
         user_(units.at(Graph::llm)),
+        first_(units.at(Graph::patch_embed)),
         source_(open_input(package, work.input)),
         vision_(package, units, source_, work.batches, work.pipelined, inject),
         language_(package, units, source_, vision_.tokens(), source_.prompt_tokens, work.parallel_tokens,
-                  work.new_tokens, inject) {}
+                  work.new_tokens, inject),
+        meter_(meter) {
+    if (work.prefill_early && !language_.instructed()) {
+      throw bad_job("prefill_early needs text after the image, and input " + quote(work.input) + " has none");
+    }
+  }
 
   void reset() override {
+    vision_.open();
     vision_.tokens().clear();
     language_.reset();
   }
 
   // Encodes, waits for the instruction, prefills, and streams.
   void run(Spans& spans, int64_t iteration) override {
+    note_loaded();
     const int64_t image_given = monotonic_ns();
     vision_.encode(spans, iteration);
-    const int64_t both_given = instruction_given(image_given);
-    language_.prefill(spans, iteration);
+    const int64_t encoded = monotonic_ns();
+    if (work_.release_vision) {
+      run_stage([this] { vision_.release(); }, spans, {Stage::unload, &first_}, {}, iteration, 0);
+      loaded_ = true;
+    }
+    meter_.end("encode");
+    const int64_t both_given = prefill(spans, iteration, image_given, encoded);
+    meter_.end("prefill");
     language_.decode(spans, iteration, 0, 1);
     const Span visible = spans.all().back();
     spans.add({{Stage::first_token, &user_}, iteration, 0, both_given, visible.end_ns, 0, visible.thread, 0, 0});
     language_.decode(spans, iteration, 1, work_.new_tokens);
+    meter_.end("decode");
   }
 
   std::vector<Output> outputs() override {
@@ -175,23 +191,43 @@ class Generate : public Workload {
   }
 
  private:
-  // Waits until image and instruction are both given; returns when that was.
-  int64_t instruction_given(int64_t image_given) const {
-    if (work_.coupled) return image_given;
-    if (!work_.instruction_delay_s) return monotonic_ns();
-    const int64_t given = image_given + static_cast<int64_t>(*work_.instruction_delay_s * 1e9);
-    for (int64_t left; (left = given - monotonic_ns()) > 0;) {
+  // Ends the meter's phase of loading where something was loaded since the last iteration.
+  void note_loaded() {
+    if (loaded_) meter_.end("load");
+    else meter_.begin();
+    loaded_ = false;
+  }
+
+  // Prefills, and waits for the user if necessary; returns when image and instruction were both given.
+  int64_t prefill(Spans& spans, int64_t iteration, int64_t image_given, int64_t encoded) {
+    const auto& delay = work_.instruction_delay_s;
+    const int64_t typed = delay ? image_given + static_cast<int64_t>(*delay * 1e9) : encoded;
+    const int64_t both_given = work_.coupled ? image_given : typed;
+    if (!work_.prefill_early) {
+      sleep_until(both_given);
+      language_.prefill(spans, iteration);
+      return both_given;
+    }
+    language_.prefill_known(spans, iteration);
+    sleep_until(both_given);
+    language_.prefill_rest(spans, iteration);
+    return both_given;
+  }
+
+  static void sleep_until(int64_t moment_ns) {
+    for (int64_t left; (left = moment_ns - monotonic_ns()) > 0;) {
       const timespec nap{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
       nanosleep(&nap, nullptr);
     }
-    return given;
   }
 
   Work work_;
-  ExecutionUnit user_;
+  ExecutionUnit user_, first_;  // the first unit runs what the caller of `encode` runs
   Input source_;
   Vision vision_;
   Language language_;
+  Meter& meter_;
+  bool loaded_ = true;  // since the last iteration
   FingerprintCache features_, logits_;
 };
 
@@ -226,7 +262,7 @@ void check_inject(const Job& job) {
 
 }  // namespace
 
-std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units) {
+std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units, Meter& meter) {
   check_inject(job);
   std::vector<std::string> missing;
   for (const auto& [graph, files] : package.manifest.graphs) {
@@ -239,7 +275,7 @@ std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, 
   if (kind == "encode_image") return std::make_unique<Encode>(package, units, job.work, job.inject);
   if (kind == "prefill") return std::make_unique<Prefill>(package, units, job.work, job.inject);
   if (kind == "decode") return std::make_unique<Decode>(package, units, job.work, job.inject);
-  return std::make_unique<Generate>(package, units, job.work, job.inject);
+  return std::make_unique<Generate>(package, units, job.work, job.inject, meter);
 }
 
 }  // namespace pocketlab

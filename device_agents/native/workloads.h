@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "contract.h"
+#include "meter.h"
 #include "package.h"
 #include "recorder.h"
 #include "stage.h"
@@ -21,7 +22,8 @@ class Workload {
   virtual std::vector<Output> outputs() { return {}; }  // of the last run; untimed
 };
 
-// Opens the job's workload; throws `bad_job` for what this agent cannot do. `package` and `units` must outlive it.
-std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units);
+// Opens the job's workload; throws `bad_job` for what this agent cannot do. `package`, `units` and `meter` must outlive
+// it.
+std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units, Meter& meter);
 
 }  // namespace pocketlab

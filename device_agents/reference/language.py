@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -88,6 +88,7 @@ class Language:
     """The language half of a build, loaded for given numbers of prompt tokens, tokens a chunk and new tokens.
 
     Every :meth:`prefill` reads `image_tokens` [tiles, tokens per tile, hidden], which may be filled later.
+    What comes before the instruction, the prompt up to the end of its image, is known before the rest.
     After a prefill `last_logits` [1, vocabulary] holds the logits after the last prompt token; `text` grows as
     tokens become visible. Raises :class:`AgentError` (`bad_job`, `load`).
     """
@@ -114,9 +115,10 @@ class Language:
         embed = open_session(package, Graph.EMBED, embed_file, self._embed_unit)
         self._prompt = zeros((-(-prompt_tokens // parallel_tokens) * parallel_tokens, sizes.hidden))
         self._chunks = list(self._prompt.reshape(-1, 1, parallel_tokens, sizes.hidden))
-        self._texts: list[BoundGraph] = []
+        self._texts: list[tuple[int, BoundGraph]] = []
         self._images: list[tuple[Array, Array]] = []
-        self._text_tokens = self._lay_out(embed, source, image_tokens)
+        self._known = 0
+        self._lay_out(embed, source, image_tokens)
         self._token, self._one = np.zeros(1, dtype=np.int64), zeros((1, sizes.hidden))
         self._embed = BoundGraph(embed, {"ids": self._token}, {"embeddings": self._one})
         self._next = self._one[None]
@@ -137,11 +139,35 @@ class Language:
         self._ids.clear()
         self.text.clear()
 
+    @property
+    def known_chunks(self) -> int:
+        """How many whole chunks lie before the instruction, which follows the prompt's last image."""
+        return self._known // self._chunk
+
+    @property
+    def instructed(self) -> bool:
+        """Whether any text follows the image."""
+        return 0 < self._known < self._true
+
     def prefill(self, spans: list[RawSpan], iteration: int) -> None:
         """Embed the prompt and run it in chunks; append one `embed` span, and a `prefill` span for each chunk.
 
         The last chunk is padded at its end with zeros.
         """
+        self._prefill(spans, iteration, (0, self._true), (0, len(self._chunks)))
+
+    def prefill_known(self, spans: list[RawSpan], iteration: int) -> None:
+        """Do the part of :meth:`prefill` that needs no instruction: `known_chunks` chunks."""
+        self._prefill(spans, iteration, (0, self._known), (0, self.known_chunks))
+
+    def prefill_rest(self, spans: list[RawSpan], iteration: int) -> None:
+        """Do what :meth:`prefill_known` left."""
+        self._prefill(spans, iteration, (self._known, self._true), (self.known_chunks, len(self._chunks)))
+
+    def _prefill(
+        self, spans: list[RawSpan], iteration: int, rows: tuple[int, int], chunks: tuple[int, int]
+    ) -> None:
+        """Embed those rows of the prompt, and run those chunks."""
 
         def run(work: Callable[[], None], stage: Stage, index: int, true: int, padded: int) -> None:
             run_stage(
@@ -149,10 +175,13 @@ class Language:
             )
 
         self._embed_unit.pin()
-        run(self._embed_prompt, Stage.EMBED, 0, self._text_tokens, self._text_tokens)
+        texts = [graph for row, graph in self._texts if rows[0] <= row < rows[1]]
+        images = self._images if rows[0] == 0 else []
+        text_tokens = rows[1] - rows[0] - sum(len(filled) for _, filled in images)
+        run(partial(_embed, texts, images), Stage.EMBED, 0, text_tokens, text_tokens)
         self._llm_unit.pin()
-        for index, start in enumerate(range(0, self._true, self._chunk)):
-            true = min(self._chunk, self._true - start)
+        for index in range(*chunks):
+            true = min(self._chunk, self._true - index * self._chunk)
             launch = partial(self._decoder.step, self._chunks[index], true)
             run(launch, Stage.PREFILL, index, true, self._chunk)
         self.last_logits[...] = self._decoder.logits
@@ -185,12 +214,6 @@ class Language:
         top = np.partition(self._history[: len(self._ids)], -2, axis=1)[:, -2:].astype(np.float64)
         return TokenTrail(ids=list(self._ids), margins=[float(high - low) for low, high in top])
 
-    def _embed_prompt(self) -> None:
-        for text in self._texts:
-            text.run()
-        for tokens, rows in self._images:
-            rows[...] = tokens
-
     def _sample(self, index: int) -> None:
         """Take the most likely token, even the end of sequence, and keep the logits for :meth:`trail`."""
         logits = self._decoder.logits[0]
@@ -202,8 +225,8 @@ class Language:
     def _detokenise(self) -> None:
         self.text.append(self._detokeniser.feed(self._ids[-1]))
 
-    def _lay_out(self, embed: onnxruntime.InferenceSession, source: Input, image_tokens: Array | None) -> int:
-        """Assign the prompt's rows to its segments, and return how many of the rows are text."""
+    def _lay_out(self, embed: onnxruntime.InferenceSession, source: Input, image_tokens: Array | None) -> None:
+        """Assign the prompt's rows to its segments, and note where its last image ends."""
         hidden, row = self._prompt.shape[1], 0
         for segment in source.segments:
             room = max(0, self._true - row)
@@ -213,15 +236,23 @@ class Language:
                 flat = image_tokens.reshape(-1, hidden)
                 self._images.append((flat[:room], self._prompt[row : row + min(room, len(flat))]))
                 row += len(flat)
+                self._known = min(row, self._true)
             else:
                 ids = np.array(segment.ids[:room], dtype=np.int64)
                 if ids.size:
                     rows = self._prompt[row : row + ids.size]
-                    self._texts.append(BoundGraph(embed, {"ids": ids}, {"embeddings": rows}))
+                    self._texts.append((row, BoundGraph(embed, {"ids": ids}, {"embeddings": rows})))
                 row += len(segment.ids)
         if row != source.prompt_tokens:
             raise bad_job(f"input {source.name!r}: its segments make {row} tokens, it says {source.prompt_tokens}")
-        return self._true - sum(len(rows) for _, rows in self._images)
+
+
+def _embed(texts: Sequence[BoundGraph], images: Sequence[tuple[Array, Array]]) -> None:
+    """Fill rows of the prompt with the embeddings of text, and with an image's tokens."""
+    for text in texts:
+        text.run()
+    for tokens, rows in images:
+        rows[...] = tokens
 
 
 def check_lengths(

@@ -88,11 +88,12 @@ class Pipeline:
     def _serve(self) -> None:
         self._npu.pin()
         while (work := self._jobs.get()) is not None:
+            failure: BaseException | None = None
             try:
                 if not self._failed:
                     work()
             except BaseException as error:  # noqa: BLE001  (passed to the waiting thread)
                 self._failed = True
-                self._done.put(error)
-            else:
-                self._done.put(None)
+                failure = error
+            del work  # it holds its graphs open, and whoever waits may close them next
+            self._done.put(failure)

@@ -44,11 +44,13 @@ class Recorder:
         """Write a token of a streamed answer: the one line that an iteration writes."""
         self._write([piece])
 
-    def iteration(self, iteration: Iteration, outputs: Sequence[Output | Answer], memory: Memory | None) -> None:
+    def iteration(
+        self, iteration: Iteration, outputs: Sequence[Output | Answer], memory: Sequence[Memory]
+    ) -> None:
         """Write the buffered spans, the iteration and its outputs, and empty the buffer."""
         spans = [span_of(raw) for raw in self.spans]
         self.spans.clear()
-        self._write([*spans, iteration, *outputs, *([] if memory is None else [memory])])
+        self._write([*spans, iteration, *outputs, *memory])
         self._spans += len(spans)
         self._iterations += 1
         self._outputs += sum(isinstance(output, Output) for output in outputs)

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from device_agents.contract import PROTOCOL, Hello, Iteration, Job, Memory, canonical_json, parse_event
+from device_agents.contract import PROTOCOL, Hello, Iteration, Job, canonical_json, parse_event
 from device_agents.reference import AGENT, AGENT_VERSION
 from device_agents.reference.failure import AgentError, as_failure
+from device_agents.reference.meter import Meter
 from device_agents.reference.package import open_package, read_job
 from device_agents.reference.profiler import Profiler
 from device_agents.reference.recorder import Recorder
@@ -98,16 +99,6 @@ def cpu_features(cpuinfo: str) -> list[str]:
     return sorted(CPU_FEATURES.intersection(*cores)) if cores else []
 
 
-def memory_of(status: str, iteration: int) -> Memory:
-    """Read resident set and peak from a /proc/self/status text (whose kB are 1024 bytes)."""
-    values = {line.partition(":")[0]: line.partition(":")[2].split() for line in status.splitlines()}
-    return Memory(
-        iteration=iteration,
-        resident_bytes=int(values["VmRSS"][0]) * 1024,
-        peak_bytes=int(values["VmHWM"][0]) * 1024,
-    )
-
-
 def _work(job: Job, recorder: Recorder, profiler: Profiler | None) -> AgentError | None:
     """Open the build and iterate; return a failure instead of raising it.
 
@@ -122,7 +113,8 @@ def _work(job: Job, recorder: Recorder, profiler: Profiler | None) -> AgentError
         units = open_units(job)
         inputs = {name: Path(folder) for name, folder in job.inputs.items()}
         package = open_package(Path(job.build), inputs, profiler)
-        workload = open_workload(job, package, units, recorder.piece)
+        meter = Meter(on=job.memory_pass)
+        workload = open_workload(job, package, units, meter, recorder.piece)
         try:
             for iteration in range(job.warmup_iterations + job.iterations):
                 workload.reset()
@@ -136,9 +128,8 @@ def _work(job: Job, recorder: Recorder, profiler: Profiler | None) -> AgentError
                     start_ns=start,
                     duration_ns=duration,
                 )
+                memory = meter.taken(iteration)
                 outputs = workload.outputs(iteration)
-                status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-                memory = memory_of(status, iteration) if job.memory_pass else None
                 writing = True
                 recorder.iteration(told, outputs, memory)
                 writing = False

@@ -11,6 +11,7 @@ import numpy as np
 
 from device_agents.contract import Batch, Graph, Inject, Input, Placement, Question, Stage
 from device_agents.reference.failure import bad_job
+from device_agents.reference.meter import give_back
 from device_agents.reference.package import Package, read_pixels
 from device_agents.reference.pipeline import Batch as StagePair
 from device_agents.reference.pipeline import Pipeline
@@ -55,7 +56,7 @@ class Vision:
     """The vision half of a build, bound for one image and one list of batches.
 
     The graphs are opened here unless given. :meth:`encode` writes `tokens` [tiles, tokens per tile, hidden], in
-    the placement's order.
+    the placement's order. They stay after :meth:`release`, which closes everything else until :meth:`open`.
     """
 
     def __init__(
@@ -70,30 +71,49 @@ class Vision:
         graphs: VisionGraphs | None = None,
         folder: Path | None = None,
     ) -> None:
-        placement = check_batches(source, batches)
+        self._placement = check_batches(source, batches)
         if pipelined:
             check_two_units(units)
-        self._graphs = graphs or VisionGraphs(package, units, (batch.padded for batch in batches))
-        sizes, tiles = package.manifest.dimensions, len(placement.order)
-        self.tokens = zeros((tiles, sizes.tokens_per_tile, sizes.hidden))
-        self._tiles = zeros((tiles, 3, sizes.tile_pixels, sizes.tile_pixels))
+        sizes, self._count = package.manifest.dimensions, len(self._placement.order)
+        self.tokens = zeros((self._count, sizes.tokens_per_tile, sizes.hidden))
+        self._package, self._units, self._source, self._batches = package, units, source, batches
+        self._folder = folder or package.input_folder(source.name)
+        self._graphs = graphs
         self._pipelined = pipelined
         self._inject = inject
-        self._count = tiles
-        pixels = read_pixels(folder or package.input_folder(source.name), source)
-        self._tile = BoundGraph(
-            self._graphs.tile, tile_inputs(pixels, placement, sizes.tile_pixels), {"tiles": self._tiles}
-        )
         self._places = {
             Stage(graph.value): Place(Stage(graph.value), units[graph])
             for graph in (Graph.TILE, Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT)
         }
-        patch_shape = (sizes.vision_tokens_per_tile, sizes.vision_hidden)
-        starts = np.cumsum([0, *(batch.true for batch in batches)])
-        self._launches = [
-            self._bind(batch, int(start), patch_shape) for batch, start in zip(batches, starts, strict=False)
-        ]
         self._pipeline = Pipeline(units[Graph.PATCH_EMBED], units[Graph.VIT])
+        self._tile: BoundGraph | None = None
+        self._launches: list[_Launch] = []
+        self.open()
+
+    def open(self) -> None:
+        """Open and bind the graphs, unless they are open."""
+        if self._tile is not None:
+            return
+        sizes = self._package.manifest.dimensions
+        padded = (batch.padded for batch in self._batches)
+        graphs = self._graphs or VisionGraphs(self._package, self._units, padded)
+        self._graphs = graphs
+        tiles = zeros((self._count, 3, sizes.tile_pixels, sizes.tile_pixels))
+        pixels = read_pixels(self._folder, self._source)
+        inputs = tile_inputs(pixels, self._placement, sizes.tile_pixels)
+        self._tile = BoundGraph(graphs.tile, inputs, {"tiles": tiles})
+        patch_shape = (sizes.vision_tokens_per_tile, sizes.vision_hidden)
+        starts = np.cumsum([0, *(batch.true for batch in self._batches)])
+        self._launches = [
+            _bind(graphs, batch, tiles[start:][: batch.true], self.tokens[start:][: batch.true], patch_shape)
+            for batch, start in zip(self._batches, starts, strict=False)
+        ]
+
+    def release(self) -> None:
+        """Close every graph, drop all memory but `tokens`, and give it back to the kernel."""
+        self._graphs = self._tile = None
+        self._launches.clear()
+        give_back()
 
     def encode(self, spans: list[RawSpan], iteration: int) -> None:
         """Encode the image once; append a `tile` span, and three spans for each batch."""
@@ -107,7 +127,9 @@ class Vision:
         self._pipeline.close()
 
     def _stages(self, spans: list[RawSpan], iteration: int, index: int) -> StagePair:
-        launch = self._launches[index]
+        launch, tile = self._launches[index], self._tile
+        if tile is None:
+            raise RuntimeError("the vision graphs were released: open them before encoding")
 
         def run(work: Callable[[], object], stage: Stage, index: int, true: int, padded: int) -> None:
             run_stage(
@@ -116,7 +138,7 @@ class Vision:
 
         def cpu_stage() -> None:
             if index == 0:
-                run(self._tile.run, Stage.TILE, 0, self._count, self._count)
+                run(tile.run, Stage.TILE, 0, self._count, self._count)
             run(launch.patch_embed, Stage.PATCH_EMBED, index, launch.true, launch.padded)
 
         def npu_stage() -> None:
@@ -124,25 +146,6 @@ class Vision:
             run(launch.project, Stage.PROJECT, index, launch.true, launch.padded)
 
         return cpu_stage, npu_stage
-
-    def _bind(self, batch: Batch, start: int, patch_shape: tuple[int, int]) -> _Launch:
-        """Bind a batch: full batches use slices of the shared buffers, padded ones use copies."""
-        true, padded = batch.true, batch.padded
-        tiles, tokens = self._tiles[start : start + true], self.tokens[start : start + true]
-        launch_tiles = tiles if padded == true else zeros((padded, *tiles.shape[1:]))
-        launch_tokens = tokens if padded == true else zeros((padded, *tokens.shape[1:]))
-        embeddings, features = zeros((padded, *patch_shape)), zeros((padded, *patch_shape))
-
-        def bound(graph: Graph, inputs: dict[str, Array], outputs: dict[str, Array]) -> Callable[[], object]:
-            return BoundGraph(self._graphs.batches[graph, padded], inputs, outputs).run
-
-        convolve = bound(Graph.PATCH_EMBED, {"tiles": launch_tiles}, {"embeddings": embeddings})
-        blocks = bound(Graph.VIT, {"embeddings": embeddings}, {"features": features})
-        project = bound(Graph.PROJECT, {"features": features}, {"tokens": launch_tokens})
-        if padded != true:
-            convolve = partial(_copy_then_run, tiles, launch_tiles[:true], convolve)
-            project = partial(_run_then_copy, project, launch_tokens[:true], tokens)
-        return _Launch(convolve, blocks, project, true, padded)
 
 
 def check_batches(source: Input | Question, batches: Sequence[Batch]) -> Placement:
@@ -178,6 +181,31 @@ def tile_inputs(pixels: Array, placement: Placement, tile_pixels: int) -> dict[s
         "grid": np.array([placement.rows, placement.columns], dtype=np.int64),
         "order": np.array(placement.order, dtype=np.int64),
     }
+
+
+def _bind(
+    graphs: VisionGraphs,
+    batch: Batch,
+    tiles: Array,
+    tokens: Array,
+    patch_shape: tuple[int, int],
+) -> _Launch:
+    """Bind a batch: full batches use slices of the shared buffers, padded ones use copies."""
+    true, padded = batch.true, batch.padded
+    launch_tiles = tiles if padded == true else zeros((padded, *tiles.shape[1:]))
+    launch_tokens = tokens if padded == true else zeros((padded, *tokens.shape[1:]))
+    embeddings, features = zeros((padded, *patch_shape)), zeros((padded, *patch_shape))
+
+    def bound(graph: Graph, inputs: dict[str, Array], outputs: dict[str, Array]) -> Callable[[], object]:
+        return BoundGraph(graphs.batches[graph, padded], inputs, outputs).run
+
+    convolve = bound(Graph.PATCH_EMBED, {"tiles": launch_tiles}, {"embeddings": embeddings})
+    blocks = bound(Graph.VIT, {"embeddings": embeddings}, {"features": features})
+    project = bound(Graph.PROJECT, {"features": features}, {"tokens": launch_tokens})
+    if padded != true:
+        convolve = partial(_copy_then_run, tiles, launch_tiles[:true], convolve)
+        project = partial(_run_then_copy, project, launch_tokens[:true], tokens)
+    return _Launch(convolve, blocks, project, true, padded)
 
 
 def _copy_then_run(source: Array, target: Array, run: Callable[[], object]) -> None:

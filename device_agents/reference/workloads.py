@@ -31,6 +31,7 @@ from device_agents.contract import (
 from device_agents.reference.evaluate import Evaluate
 from device_agents.reference.failure import bad_job
 from device_agents.reference.language import Language
+from device_agents.reference.meter import Meter
 from device_agents.reference.package import Package, read_input
 from device_agents.reference.sessions import Array, open_session
 from device_agents.reference.stage import Place, RawSpan, injected, run_stage
@@ -203,13 +204,10 @@ class Generate(Null):
 
     stages = Encode.stages | Prefill.stages | Decode.stages
 
-    def __init__(self, package: Package, units: Units, work: GenerateWork, inject: Inject | None) -> None:
-        if work.release_vision:
-            raise bad_job("release_vision: this agent keeps the vision graphs; ask with release_vision = false")
-        if work.coupled and work.instruction_delay_s is not None:
-            raise bad_job("instruction_delay_s needs coupled = false: coupled, both are given at the start")
-        if work.instruction_delay_s is not None and not 0 <= work.instruction_delay_s < 3600:
-            raise bad_job(f"instruction_delay_s: wanted 0 to 3600 seconds, found {work.instruction_delay_s}")
+    def __init__(
+        self, package: Package, units: Units, work: GenerateWork, inject: Inject | None, meter: Meter | None = None
+    ) -> None:
+        _check_instruction(work)
         source = read_input(package, work.input)
         self._work = work
         self._vision = Vision(package, units, source, work.batches, pipelined=work.pipelined, inject=inject)
@@ -223,25 +221,37 @@ class Generate(Null):
             new_tokens=work.new_tokens,
             inject=inject,
         )
+        if work.prefill_early and not self._language.instructed:
+            raise bad_job(f"prefill_early needs text after the image, and input {work.input!r} has none")
+        self._meter, self._loaded = meter or Meter(), True
         self._user = Place(Stage.FIRST_TOKEN, units[Graph.LLM])
+        self._unload = Place(Stage.UNLOAD, units[Graph.PATCH_EMBED])
         self._features, self._logits = _Told(), _Told()
 
     def reset(self) -> None:
-        """Forget the image and the text."""
+        """Forget the image and the text, and open the vision graphs again if they were released."""
+        self._vision.open()
         self._vision.tokens.fill(0)
         self._language.reset()
 
     def run(self, spans: list[RawSpan], iteration: int) -> None:
         """Encode, wait for the instruction if it has not been given yet, prefill, and stream."""
+        self._note_loaded()
         image_given = time.monotonic_ns()
         self._vision.encode(spans, iteration)
-        both_given = self._instruction_given(image_given)
-        self._language.prefill(spans, iteration)
+        encoded = time.monotonic_ns()
+        if self._work.release_vision:
+            run_stage(self._vision.release, spans, self._unload, iteration, 0)
+            self._loaded = True
+        self._meter.end("encode")
+        both_given = self._prefill(spans, iteration, image_given, encoded)
+        self._meter.end("prefill")
         self._language.decode(spans, iteration, 0, 1)
         visible = spans[-1][4]
         thread = spans[-1][6]
         spans.append((self._user, iteration, 0, both_given, visible, 0, thread, 0, 0))
         self._language.decode(spans, iteration, 1, self._work.new_tokens)
+        self._meter.end("decode")
 
     def outputs(self, iteration: int) -> list[Output]:
         """Return the features' and the logits' fingerprints, and the tokens."""
@@ -257,20 +267,53 @@ class Generate(Null):
         """End the pipeline."""
         self._vision.close()
 
-    def _instruction_given(self, image_given: int) -> int:
-        """Return the time at which image and instruction were both given; wait for the user if necessary."""
+    def _note_loaded(self) -> None:
+        """End the memory meter's phase of loading where something was loaded since the last iteration."""
+        if self._loaded:
+            self._meter.end("load")
+        else:
+            self._meter.begin()
+        self._loaded = False
+
+    def _prefill(self, spans: list[RawSpan], iteration: int, image_given: int, encoded: int) -> int:
+        """Prefill, waiting for the user if necessary; return when image and instruction were both given."""
         if self._work.coupled:
-            return image_given
-        if self._work.instruction_delay_s is None:
-            return time.monotonic_ns()
-        given = image_given + int(self._work.instruction_delay_s * 1e9)
-        while (left := given - time.monotonic_ns()) > 0:
-            time.sleep(left / 1e9)
-        return given
+            both_given = image_given
+        elif self._work.instruction_delay_s is None:
+            both_given = encoded
+        else:
+            both_given = image_given + int(self._work.instruction_delay_s * 1e9)
+        if not self._work.prefill_early:
+            _sleep_until(both_given)
+            self._language.prefill(spans, iteration)
+            return both_given
+        self._language.prefill_known(spans, iteration)
+        _sleep_until(both_given)
+        self._language.prefill_rest(spans, iteration)
+        return both_given
+
+
+def _check_instruction(work: GenerateWork) -> None:
+    """Raise `bad_job` for an instruction that cannot arrive as the work says."""
+    if work.coupled and work.instruction_delay_s is not None:
+        raise bad_job("instruction_delay_s needs coupled = false: coupled, both are given at the start")
+    if work.instruction_delay_s is not None and not 0 <= work.instruction_delay_s < 3600:
+        raise bad_job(f"instruction_delay_s: wanted 0 to 3600 seconds, found {work.instruction_delay_s}")
+    if work.prefill_early and work.instruction_delay_s is None:
+        raise bad_job("prefill_early needs instruction_delay_s: without one nobody waits for the instruction")
+
+
+def _sleep_until(moment_ns: int) -> None:
+    while (left := moment_ns - time.monotonic_ns()) > 0:
+        time.sleep(left / 1e9)
 
 
 def open_workload(  # noqa: PLR0911  (one return a workload)
-    job: Job, package: Package, units: Units, show: Callable[[Piece], None] = lambda piece: None
+    job: Job,
+    package: Package,
+    units: Units,
+    meter: Meter | None = None,
+    show: Callable[[Piece], None] = lambda piece: None,
 ) -> Workload:
     """Open the job's workload, which hands each streamed token to `show`.
 
@@ -292,7 +335,7 @@ def open_workload(  # noqa: PLR0911  (one return a workload)
         case DecodeWork() as work:
             return Decode(package, units, work, job.inject)
         case GenerateWork() as work:
-            return Generate(package, units, work, job.inject)
+            return Generate(package, units, work, job.inject, meter)
         case EvaluateWork() as work:
             return Evaluate(package, units, work, job, show)
 

@@ -35,7 +35,7 @@ def study(
     3x3 are the grids of the paper's statistics. 4x4 those of its training and of the bundled model. "max9" gives
     every rule the same 23 grids of at most 9 tiles.
     """
-    from lab.report.answer.saved import figures  # noqa: PLC0415 - pydantic: help needs none
+    from lab.report.answer.saved import known_literature  # noqa: PLC0415 - pydantic: help needs none
     from lab.report.study.page import render_study  # noqa: PLC0415 - jinja2: as above
     from lab.report.study.terminal import render_terminal  # noqa: PLC0415 - as above
     from lab.scenario.study import answered, load_study  # noqa: PLC0415 - as above
@@ -43,7 +43,7 @@ def study(
     asked = load_study()
     found = answered(asked, sizes, image or [], grids)
     seed = asked.seed if found.tables and sizes is None else None
-    published = [each for each in figures() if each.scenario == asked.name]
+    published = [each for each in known_literature().figures if each.scenario == asked.name]
     Terminal().print(render_terminal(asked.question, found, published, seed=seed))
     if html is not None:
         write(html, render_study(asked.question, found, published, seed=seed))

@@ -54,9 +54,11 @@ from lab.records.run import (
     Metric,
     Parameter,
     Profile,
+    Purpose,
     Run,
     Trial,
     Vitals,
+    purpose_of,
 )
 from lab.records.verdict import (
     CHANGED,
@@ -130,6 +132,7 @@ __all__ = [
     "Point",
     "Profile",
     "Published",
+    "Purpose",
     "Reference",
     "ResampledRates",
     "Run",
@@ -149,4 +152,5 @@ __all__ = [
     "Verdict",
     "Vitals",
     "Window",
+    "purpose_of",
 ]

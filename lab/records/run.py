@@ -30,6 +30,9 @@ ACCEPTANCE = "acceptance"
 """The suite of runs of the reference cell, which a comparison makes before it judges builds."""
 
 Parameter = str | int | float | bool
+Purpose = Literal["time", "memory"]
+"""What a trial is measured for: time, or memory in a pass that is never timed."""
+
 DeviceKind = Literal["host", "virtual", "emulated", "phone"]
 Profile = Literal["observe", "fixed", "rooted"]
 """How much the lab changes a device to measure: little, Android's fixed performance mode, or pinned by root."""
@@ -43,6 +46,11 @@ class Metric:
     label: str
     unit: str
     better: Literal["lower", "higher"]
+
+
+def purpose_of(metric: str) -> Purpose:
+    """Return what the trials are measured for that a metric comes from; those of memory end in ``_bytes``."""
+    return "memory" if metric.endswith("_bytes") else "time"
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class Trial:
     wall_s: float
     samples: Mapping[str, tuple[float, ...]]
     notes: Mapping[str, float] = field(default_factory=dict)
-    purpose: Literal["time", "memory"] = "time"
+    purpose: Purpose = "time"
     state: Literal["steady", "unsteady", "unknown"] = "unknown"
     first_steady: int = 0
     flags: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from device_agents.plain import plain as plain  # noqa: PLC0414 - handed on
 from lab.records import Cell, Interval, Metric, Parameter, Run
@@ -13,7 +13,10 @@ from lab.records.telling import number_of as number_of  # noqa: PLC0414 - handed
 from lab.records.telling import percent as percent  # noqa: PLC0414 - handed on
 from lab.records.telling import stated as stated  # noqa: PLC0414 - handed on
 
-_SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_SCALES: Mapping[str, tuple[tuple[float, str], ...]] = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
+    "bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "bytes")),
+}
 _PHRASES = {
     "patches_per_batch": "{} patches per batch",
     "parallel_tokens": "{} tokens in parallel",
@@ -27,6 +30,11 @@ _PHRASES = {
     "pipelined=False": "serial",
     "coupled=True": "coupled",
     "coupled=False": "decoupled",
+    "instruction_delay_s": "instruction after {} s",
+    "prefill_early=True": "prefilled early",
+    "prefill_early=False": "prefilled late",
+    "release_vision=True": "vision released",
+    "release_vision=False": "vision kept",
     "order=largest_first": "largest first",
     "order=smallest_first": "smallest first",
 }
@@ -84,11 +92,17 @@ def origin(run: Run) -> str:
 
 
 def quantity(value: float, unit: str, *, resolution: float | None = None) -> str:
-    """Return a value with its unit to 3 significant digits; seconds below 1 s as ms, µs or ns.
+    """Return a value with its unit to 3 significant digits; seconds below 1 s as ms, µs or ns, bytes as MB.
 
     `resolution` (in the value's unit) asks for enough digits to show a step of that size, 6 at most.
     """
     return _join([value], unit, resolution)[0]
+
+
+def scale_of(value: float, unit: str) -> tuple[float, str]:
+    """Return a divisor and the unit in which a value reads well: ms for 0.12 s, MB for 2e6 bytes."""
+    size, scales = float(f"{abs(value):.2e}"), _SCALES.get(unit, ((1.0, unit),))
+    return next((pair for pair in scales if size >= pair[0]), scales[-1] if size else scales[0])
 
 
 def span(found: Interval, unit: str) -> str:
@@ -240,17 +254,12 @@ def _join(values: Sequence[float], unit: str, resolution: float | None) -> list[
     first = values[0]
     if not math.isfinite(first):
         return [f"{value} {unit}" for value in values]
-    scale, name = _scale(first) if unit == "s" else (1.0, unit)
+    scale, name = scale_of(first, unit)
     decimals = decimals_for(first / scale, 3)
     if resolution is not None and resolution > 0:
         wanted = decimals_for(resolution / scale, 1)
         decimals = max(decimals, min(wanted, decimals_for(first / scale, 6)))
     return [f"{_rounded(value / scale, decimals)} {name}".rstrip() for value in values]
-
-
-def _scale(seconds: float) -> tuple[float, str]:
-    size = float(f"{abs(seconds):.2e}")
-    return next((pair for pair in _SCALES if size >= pair[0]), _SCALES[-1] if size else _SCALES[0])
 
 
 def _rounded(value: float, decimals: int) -> str:

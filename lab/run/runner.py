@@ -10,7 +10,7 @@ from statistics import mean
 from device_agents.contract import InvalidReason
 from lab.errors import RunError
 from lab.identifiers import new_run_id
-from lab.records import Inject, Run, Trial
+from lab.records import Inject, Purpose, Run, Trial
 from lab.run.bench import Bench, Watch, inputs_of, job_of
 from lab.run.context import context_of
 from lab.run.session import session
@@ -43,7 +43,7 @@ LEAST_S = 1e-3
 """The least cost of a trial: a plan wants a cost above zero, and a fake phone's clock may stand still."""
 
 
-def order(record: Run) -> list[Place]:
+def order(record: Run, purpose: Purpose = "time") -> list[Place]:
     """Return a run's planned trials in order: each block holds one of each cell, shuffled by (seed, block).
 
     Each block has its own generator, so that a resumed run goes on exactly as the interrupted one would have.
@@ -52,7 +52,7 @@ def order(record: Run) -> list[Place]:
     for block in range(record.blocks):
         cells = list(record.cells)
         random.Random(f"{record.seed}/{block}").shuffle(cells)
-        places += [Place(len(places) + 1 + i, block, cell) for i, cell in enumerate(cells)]
+        places += [Place(len(places) + 1 + i, block, cell, purpose) for i, cell in enumerate(cells)]
     return places
 
 
@@ -123,9 +123,9 @@ def places(record: Run, scenario: Scenario, done: Mapping[int, Trial]) -> Iterat
 
     Every cell first has its planned share; with a target, the closed loop then goes on with cells whose interval
     is wider. A later block follows from the trials before it, so that a resumed run goes on as it would have. The
-    memory pass comes last: it is not timed, and may disturb.
+    memory pass comes last: it is not timed, and may disturb. A scenario that asks about memory has no other.
     """
-    planned = order(record)
+    planned = order(record, scenario.purpose)
     yield from (place for place in planned if place.number not in done)
     number, block = len(planned), record.blocks
     while (chosen := _next_block(record, scenario, done, block)).cells:

@@ -145,6 +145,7 @@ def _cells(at: str, file: _ScenarioFile, fixed: dict[str, object], kind: str) ->
         tables = dict.fromkeys(fixed, "[workload]") | dict.fromkeys(chosen, table)
         checked = check(WORKLOADS[kind].parameters, fixed | chosen, at=at, tables=tables)
         parameters: dict[str, Parameter] = checked.model_dump()
+        parameters |= {name: getattr(checked, name) for name in chosen}  # a default that is chosen stays
         key = ", ".join(f"{name}={_shown(parameters[name])}" for name in chosen) or file.scenario.name
         twin = next((cell for cell in cells if cell.parameters == parameters), None)
         if twin is not None:

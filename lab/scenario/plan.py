@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lab.documents.tables import Table
 from lab.errors import ScenarioError
-from lab.records import Cell
+from lab.records import Cell, Purpose, purpose_of
 
 MOST = 1_000_000
 """Most trials of a cell and most iterations of a trial. A judgement: of a second each, these take 12 days."""
@@ -89,6 +89,11 @@ class Scenario:
     plan: Plan
     gates: Gates
     toml: str
+
+    @property
+    def purpose(self) -> Purpose:
+        """What its trials are measured for; where it asks about memory, every trial is a memory pass."""
+        return purpose_of(self.metric)
 
 
 def check_closed_loop(plan: Plan, *, at: str) -> None:

@@ -12,6 +12,14 @@ from device_agents.contract import Name
 from lab.documents.tables import Table
 from lab.scenario.plan import Positive
 
+MEMORY = (
+    "peak_rss_bytes",
+    *(f"peak_rss_{phase}_bytes" for phase in ("load", "encode", "prefill", "decode")),
+    "peak_pss_bytes",
+    "peak_dmabuf_bytes",
+)
+"""The metrics of memory: every trial of a scenario that asks about one is a memory pass, which is never timed."""
+
 CORES = Literal["split", "all", "first"]
 """`split`: vision's CPU stages on the first half of the cores, its NPU stages on the second; `all`: every
 graph on every core, one after the other; `first`: the same on the first core alone, so that others stay free."""
@@ -53,13 +61,22 @@ class Decode(Table):
 
 
 class Generate(Vision):
-    """Image and instruction -> streamed text; `coupled`: both are given at the start."""
+    """Image and instruction -> streamed text; `coupled`: both are given at the start.
+
+    A parameter that is not chosen and has its default is left out of a cell, so that cells measured before it
+    existed stay the same cells.
+    """
 
     input: Name = "screen"
     patches_per_batch: Positive = 4
     parallel_tokens: Positive = 128
     new_tokens: Annotated[int, Field(ge=2)] = 64
     coupled: bool = True
+    instruction_delay_s: Annotated[float, Field(ge=0, lt=3600)] | None = Field(
+        None, exclude_if=lambda it: it is None
+    )
+    prefill_early: bool = Field(False, exclude_if=lambda it: not it)
+    release_vision: bool = Field(False, exclude_if=lambda it: not it)
 
 
 class Bare(Table):
@@ -84,7 +101,9 @@ WORKLOADS: Mapping[str, Workload] = {
     "encode_image": Workload(EncodeImage, (*_ENCODE, "overlap_possible_s")),
     "prefill": Workload(Prefill, _PREFILL),
     "decode": Workload(Decode, _DECODE),
-    "generate": Workload(Generate, ("first_token_s", *_ENCODE, *_PREFILL, *_DECODE)),
+    "generate": Workload(
+        Generate, ("first_token_s", *_ENCODE, *_PREFILL, "prefill_rest_s", *_DECODE, "unload_s", *MEMORY)
+    ),
     "load": Workload(Bare, ("load_s",)),
     "null": Workload(Bare, ("null_s",)),
 }

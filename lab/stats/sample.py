@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from device_agents.reasons import InvalidReason
 from lab.errors import NotEnoughData
-from lab.records import BUSY, Trial
+from lab.records import BUSY, Trial, purpose_of
 
 Floats = npt.NDArray[np.float64]
 Better = Literal["lower", "higher"]
@@ -52,8 +52,11 @@ def trial_median(iterations: Sequence[float]) -> float:
 
 
 def counted(trial: Trial, metric: str) -> tuple[float, ...]:
-    """Return the samples of a trial that count; none unless it is valid, timed and settled, and all are usable."""
-    if not trial.valid or trial.purpose != "time" or trial.state == "unsteady":
+    """Return the samples of a trial that count; none unless it is valid and settled, and all are usable.
+
+    Those of time count in a trial that was timed, those of memory in a memory pass.
+    """
+    if not trial.valid or trial.purpose != purpose_of(metric) or trial.state == "unsteady":
         return ()
     found = trial.samples.get(metric, ())[trial.first_steady :]
     return found if usable(found) else ()

@@ -111,7 +111,8 @@ def _iteration(
     number = iteration.iteration
     _work(job, number, spans, inputs)
     timing.overlap(number, spans)
-    timing.gap(iteration, spans, max_gap, notes)
+    timing.gap(job, iteration, spans, max_gap, notes)
+    timing.instruction(job, iteration, spans)
     timing.first_token(job, number, spans)
     timing.tokens(job, number, spans, max_gap)
 
@@ -211,6 +212,8 @@ def _work(job: Job, iteration: int, spans: Sequence[Span], inputs: Mapping[str, 
         wanted[Stage.PREFILL] = inputs[work.input].prompt_tokens
     if isinstance(work, GenerateWork | DecodeWork):
         wanted[Stage.DECODE] = work.new_tokens - 1
+    if isinstance(work, GenerateWork) and work.release_vision and not any(s.stage == Stage.UNLOAD for s in spans):
+        raise Found(InvalidReason.NO_WORK, f"iteration {iteration}: the vision graphs were not released")
     _launches(job, iteration, spans, inputs)
     for stage, count in wanted.items():
         found = true_count(spans, stage)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 from device_agents import contract
 from device_agents.contract import (
@@ -27,7 +26,7 @@ from device_agents.contract import (
     Work,
 )
 from lab.errors import DeviceRefused, ScenarioError
-from lab.records import Cell, DeviceIdentity, Inject, Parameter
+from lab.records import Cell, DeviceIdentity, Inject, Parameter, Purpose
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Place:
     number: int
     block: int
     cell: Cell
-    purpose: Literal["time", "memory"] = "time"
+    purpose: Purpose = "time"
 
 
 SPLIT: Mapping[Graph, str] = {
@@ -157,6 +156,9 @@ def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Inp
             parallel_tokens=parallel,
             new_tokens=new_tokens,
             coupled=_flag(cell, "coupled"),
+            instruction_delay_s=_delay(cell),
+            prefill_early=bool(cell.parameters.get("prefill_early", False)),
+            release_vision=bool(cell.parameters.get("release_vision", False)),
         )
     raise ScenarioError(f"cell {cell.key}: no agent of this version does {kind!r}")
 
@@ -224,6 +226,24 @@ def _pipelined(cell: Cell) -> bool:
             "choose placement = 'split', or pipelined = false"
         )
     return pipelined
+
+
+def _delay(cell: Cell) -> float | None:
+    """Return how long after the image the instruction arrives; None if the cell does not say."""
+    delay = cell.parameters.get("instruction_delay_s")
+    if delay is None:
+        if cell.parameters.get("prefill_early"):
+            raise ScenarioError(
+                f"cell {cell.key}: prefill_early needs instruction_delay_s: the seconds after the image at which "
+                "the instruction arrives"
+            )
+        return None
+    if _flag(cell, "coupled"):
+        raise ScenarioError(
+            f"cell {cell.key}: instruction_delay_s needs coupled = false: coupled, image and instruction are "
+            "given together"
+        )
+    return float(delay)
 
 
 def _prefill(cell: Cell, manifest: Manifest, document: Input, parallel: int) -> PrefillWork:

@@ -1,7 +1,9 @@
 """How much a trial's files can hold: derived from its job, so that nothing longer is fetched or read.
 
 spans    of an iteration, by its workload: load 2 for each graph file; images 1 + 3 for each batch; a prompt
-         1 + one for each chunk; decoding 4 for each new token; 2 more for `swap` and `first_token`
+         1 + one for each chunk, and 1 more in two parts; decoding 4 for each new token; 2 more for `swap` and
+         `first_token`, and 1 for a release of the vision graphs
+memory   1, and 4 more for the phases of a `generate`
 lines    MARGIN x iterations (warm-up too) x (spans + `iteration` + 3 outputs + `memory`) + OTHER_LINES
 bytes    lines x SPAN_BYTES + iterations x 3 outputs x output + OTHER_BYTES
 output   OUTPUT_BYTES + TOKEN_BYTES for each new token
@@ -50,6 +52,9 @@ a runtime's warnings megabytes at most."""
 OUTPUTS = 3
 """Kinds of outputs: features, logits, tokens."""
 
+PHASES = 4
+"""Phases of a `generate` in the memory pass: load, encode, prefill, decode."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -63,7 +68,7 @@ class Limits:
 def limits_of(job: Job, inputs: Mapping[str, Input]) -> Limits:
     """Return the limits of a job's events; `inputs` holds the input that its work names, if it names one."""
     iterations = job.warmup_iterations + job.iterations
-    lines = MARGIN * iterations * (_spans(job, inputs) + 1 + OUTPUTS + 1) + OTHER_LINES
+    lines = MARGIN * iterations * (_spans(job, inputs) + 1 + OUTPUTS + _memory(job)) + OTHER_LINES
     output = OUTPUT_BYTES + TOKEN_BYTES * _new_tokens(job)
     whole = lines * SPAN_BYTES + iterations * OUTPUTS * output + OTHER_BYTES
     return Limits(whole, lines, output + OTHER_BYTES)
@@ -79,8 +84,14 @@ def _spans(job: Job, inputs: Mapping[str, Input]) -> int:
     if isinstance(work, PrefillWork):
         spans += 1 + -(-work.prompt_tokens // work.parallel_tokens)
     if isinstance(work, GenerateWork):
+        spans += work.prefill_early + work.release_vision
         spans += 1 + -(-inputs[work.input].prompt_tokens // work.parallel_tokens)
     return spans + 4 * _new_tokens(job)
+
+
+def _memory(job: Job) -> int:
+    """Return how many `memory` events an iteration has at most."""
+    return 1 + (PHASES if isinstance(job.work, GenerateWork) else 0)
 
 
 def _new_tokens(job: Job) -> int:

@@ -2,7 +2,8 @@
 
 The pass is never timed: reading page tables takes milliseconds and disturbs the process it reads (methodology.md,
 sections 2 and 12). Peaks of the resident set come from the agent's own `memory` events (the kernel keeps them).
-The proportional set and dma-buf come from looks, at most one every half second: they miss a peak in between.
+So do the peaks of phases. The proportional set and dma-buf come from looks, at most one every half second: they
+miss a peak in between.
 """
 
 from __future__ import annotations
@@ -32,9 +33,23 @@ log = logging.getLogger(__name__)
 
 RSS, PSS, DMABUF = "peak_rss_bytes", "peak_pss_bytes", "peak_dmabuf_bytes"
 
+PHASES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "load": ("peak_rss_load_bytes", "while loading"),
+        "encode": ("peak_rss_encode_bytes", "while encoding"),
+        "prefill": ("peak_rss_prefill_bytes", "in prefill"),
+        "decode": ("peak_rss_decode_bytes", "in decode"),
+    }
+)
+"""Phase of a `generate` -> the figure of its peak, and when that is."""
+
+SAMPLED = "peaks of phases were sampled at the end of each, since the kernel does not reset its peak for the agent"
+"""Flag of a trial."""
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         RSS: Metric(RSS, "peak resident memory", "bytes", "lower"),
+        **{name: Metric(name, f"peak resident memory {when}", "bytes", "lower") for name, when in PHASES.values()},
         PSS: Metric(PSS, "peak proportional memory", "bytes", "lower"),
         DMABUF: Metric(DMABUF, "peak dma-buf of the whole device", "bytes", "lower"),
     }
@@ -82,22 +97,27 @@ class Figures:
 
     samples: Mapping[str, tuple[float, ...]]
     missing: Mapping[str, str]
+    sampled: bool = False
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Flags for the reader of the trial: which figures are n/a, and why."""
-        return tuple(f"{METRICS[name].label}: n/a: {why}" for name, why in self.missing.items())
+        """Flags for the reader of the trial: which figures are n/a, and why, and which were sampled."""
+        absent = (f"{METRICS[name].label}: n/a: {why}" for name, why in self.missing.items())
+        return (*absent, *((SAMPLED,) if self.sampled else ()))
 
 
 def figures(events: Sequence[Event], looks: Sequence[Look]) -> Figures:
     """Return the peaks of a memory pass: RSS from the agent's own events, the others from looks from outside."""
     samples: dict[str, tuple[float, ...]] = {}
     missing: dict[str, str] = {}
-    told = [event.peak_bytes for event in events if isinstance(event, Memory)]
+    told = [event for event in events if isinstance(event, Memory)]
     if told:
-        samples[RSS] = (float(max(told)),)
+        samples[RSS] = (float(max(event.peak_bytes for event in told)),)
     else:
         missing[RSS] = "the agent wrote no `memory` event"
+    for phase, (name, _) in PHASES.items():
+        if peaks := [event.peak_bytes for event in told if event.during == phase]:
+            samples[name] = (float(max(peaks)),)
     for name in (PSS, DMABUF):
         seen = [look.found[name] for look in looks if name in look.found]
         if seen:
@@ -105,7 +125,7 @@ def figures(events: Sequence[Event], looks: Sequence[Look]) -> Figures:
         else:
             why = next((look.missing[name] for look in looks if name in look.missing), "")
             missing[name] = why or "the agent ended before the first look"
-    return Figures(samples, missing)
+    return Figures(samples, missing, sampled=any(event.sampled for event in told))
 
 
 def weights_bytes(job: Job, manifest: Manifest) -> int:
@@ -113,15 +133,20 @@ def weights_bytes(job: Job, manifest: Manifest) -> int:
 
     These are the files that its graphs map, each counted once. `embed` does not count: of its table the job
     touches only the rows of its tokens. Nor do workloads that keep nothing open (`load` opens and closes one graph
-    after the other).
+    after the other). Where the vision graphs are released before the prompt is run, only the larger half counts.
     """
-    graphs: set[Graph] = set()
-    if isinstance(job.work, EncodeImageWork | GenerateWork):
-        graphs |= {Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT}
-    if isinstance(job.work, PrefillWork | DecodeWork | GenerateWork):
-        graphs.add(Graph.LLM)
-    names = {name for graph in graphs for file in manifest.graphs.get(graph, []) for name in file.weights}
-    return sum(file.bytes for file in manifest.files if file.path in names)
+
+    def of(graphs: set[Graph]) -> int:
+        names = {name for graph in graphs for file in manifest.graphs.get(graph, []) for name in file.weights}
+        return sum(file.bytes for file in manifest.files if file.path in names)
+
+    sees = isinstance(job.work, EncodeImageWork | GenerateWork)
+    reads = isinstance(job.work, PrefillWork | DecodeWork | GenerateWork)
+    vision = {Graph.PATCH_EMBED, Graph.VIT, Graph.PROJECT} if sees else set[Graph]()
+    language = {Graph.LLM} if reads else set[Graph]()
+    if isinstance(job.work, GenerateWork) and job.work.release_vision:
+        return max(of(vision), of(language))
+    return of(vision | language)
 
 
 def suspicion(peak_rss_bytes: float, weights: int) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from device_agents.contract import EncodeImageWork, Event, Graph, Iteration, Job, Span, Stage
+from device_agents.contract import EncodeImageWork, Event, GenerateWork, Graph, Iteration, Job, Span, Stage
 from lab.records import Metric
 from lab.stats.schedule import pipeline
+from lab.trial import memory
 
 NS = 1e-9
 """Seconds in a nanosecond."""
@@ -25,8 +26,10 @@ def _metrics() -> dict[str, Metric]:
         "vit_s": "vision transformer",
         "project_s": "projector",
         "prefill_s": "prefill",
+        "prefill_rest_s": "prefill after the instruction",
         "decode_s": "decode",
         "first_token_s": "time to first token",
+        "unload_s": "release of the vision graphs",
         "null_s": "empty iteration",
     }
     rates = {
@@ -39,7 +42,7 @@ def _metrics() -> dict[str, Metric]:
     return known | {name: Metric(name, label, unit, "higher") for name, (label, unit) in rates.items()}
 
 
-METRICS: Mapping[str, Metric] = _metrics()
+METRICS: Mapping[str, Metric] = _metrics() | dict(memory.METRICS)
 """Every metric the lab knows, by name."""
 
 FIRST_TOKEN_INCLUDES = "from image and instruction given to its text, the model loaded"
@@ -111,11 +114,15 @@ def _row(job: Job, iteration: Iteration, spans: Sequence[Span]) -> dict[str, flo
     vision = [span for span in spans if span.stage in VISION]
     encode_s = _wall(vision)
     prefill = _since_vision(spans, vision)
+    early = isinstance(job.work, GenerateWork) and job.work.prefill_early
+    waited_s = awaited_ns(spans) * NS if early else 0.0  # inside of the prefill, and the user's
+    rest = [span for span in prefill if span.start_ns >= _second_embed(prefill)] if early else []
     return {
         **(_encode(spans, encode_s) if vision else {}),
-        **(_prefill(spans, _wall(prefill)) if prefill else {}),
+        **(_prefill(spans, _wall(prefill) - waited_s) if prefill else {}),
+        **({"prefill_rest_s": _wall(rest)} if rest else {}),
         **_decode(spans),
-        **_sums(spans, {"first_token_s": Stage.FIRST_TOKEN}),
+        **_sums(spans, {"first_token_s": Stage.FIRST_TOKEN, "unload_s": Stage.UNLOAD}),
     }
 
 
@@ -177,6 +184,20 @@ def _since_vision(spans: Sequence[Span], vision: Sequence[Span]) -> list[Span]:
     end = max((end_ns(span) for span in prefills), default=0)
     embeds = [s for s in spans if s.stage == Stage.EMBED and s.start_ns >= begin and end_ns(s) <= end]
     return [*embeds, *prefills] if prefills else []
+
+
+def awaited_ns(spans: Sequence[Span]) -> int:
+    """Return how long an agent with nothing left to do waited for the instruction, when `first_token` begins."""
+    given = next((span.start_ns for span in spans if span.stage == Stage.FIRST_TOKEN), None)
+    if given is None:
+        return 0
+    before = [end_ns(span) for span in spans if span.role != "user" and span.start_ns < given]
+    return max(0, given - max(before, default=given))
+
+
+def _second_embed(prefill: Sequence[Span]) -> int:
+    """Return when the rest of a prompt was embedded, the first part of which was prefilled early."""
+    return sorted(span.start_ns for span in prefill if span.stage == Stage.EMBED)[-1]
 
 
 def _sums(spans: Sequence[Span], stages: Mapping[str, Stage]) -> dict[str, float]:

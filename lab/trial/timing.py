@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from device_agents.contract import DecodeWork, GenerateWork, Hello, InvalidReason, Iteration, Job, Span, Stage
 from lab.records.telling import shares
 from lab.trial.flaws import Found
-from lab.trial.metrics import VISIBLE, VISION, end_ns
+from lab.trial.metrics import NS, VISIBLE, VISION, awaited_ns, end_ns
 
 GAP_FLOOR_NS = 10_000_000
 """Uncovered time allowed in any iteration (10 ms): a judgement. It matters only to iterations under 0.1 s (at a
@@ -21,6 +21,10 @@ a fast kernel timer; a judgement. Our agents' clocks count single nanoseconds.""
 CLOCK_DRIFT = 0.01
 """How much faster a device's clock may run than the host's: far beyond any crystal (some 0.0001), far below a
 clock that jumps by an amount that matters; a judgement."""
+
+INSTRUCTION_S = 0.05
+"""How far from its time an instruction may be given: an agent that begins an iteration may be late by a time slice
+or two of its kernel (PROTOCOL.md); a judgement."""
 
 HOST_GRAIN_NS = 100_000_000
 """How much shorter than the device's the host's time of a trial may be beside the drift (0.1 s); a judgement."""
@@ -80,20 +84,24 @@ def overlap(iteration: int, spans: Iterable[Span]) -> None:
         last[span.unit] = span
 
 
-def gap(iteration: Iteration, spans: Sequence[Span], max_gap: float, notes: dict[str, float]) -> None:
-    """Refuse an iteration that its spans leave too much uncovered; `notes` gets the largest uncovered share."""
+def gap(job: Job, iteration: Iteration, spans: Sequence[Span], max_gap: float, notes: dict[str, float]) -> None:
+    """Refuse an iteration that its spans leave too much uncovered; `notes` gets the largest uncovered share.
+
+    The time that an agent waits for the user's instruction is not the agent's, and counts for nothing.
+    """
     if not spans:  # the null workload has no stage to cover anything with
         return
     stop_ns = iteration.start_ns + iteration.duration_ns
-    gap_ns = iteration.duration_ns - covered_ns(spans, iteration.start_ns, stop_ns)
-    share = gap_ns / iteration.duration_ns if iteration.duration_ns else 0.0
+    worked_ns = iteration.duration_ns - (awaited_ns(spans) if _waits(job) else 0)
+    gap_ns = worked_ns - covered_ns(spans, iteration.start_ns, stop_ns)
+    share = gap_ns / worked_ns if worked_ns else 0.0
     notes["gap_fraction"] = max(share, notes.get("gap_fraction", 0.0))
     if gap_ns > GAP_FLOOR_NS and share > max_gap:
         found, most = shares(share, max_gap)
         raise Found(
             InvalidReason.SPAN_GAP,
             f"iteration {iteration.iteration}: spans leave {gap_ns / 1e6:.3f} ms of "
-            f"{iteration.duration_ns / 1e6:.3f} ms uncovered ({found}, allowed {most})",
+            f"{worked_ns / 1e6:.3f} ms uncovered ({found}, allowed {most})",
         )
 
 
@@ -108,6 +116,25 @@ def covered_ns(spans: Iterable[Span], begin: int, stop: int) -> int:
             covered += end - start
             reached = end
     return covered
+
+
+def _waits(job: Job) -> bool:
+    return isinstance(job.work, GenerateWork) and job.work.instruction_delay_s is not None
+
+
+def instruction(job: Job, iteration: Iteration, spans: Sequence[Span]) -> None:
+    """Refuse a wait that does not begin when the job's instruction arrives."""
+    work = job.work
+    if not isinstance(work, GenerateWork) or work.instruction_delay_s is None:
+        return
+    for span in spans:
+        given_s = (span.start_ns - iteration.start_ns) * NS
+        if span.stage == Stage.FIRST_TOKEN and abs(given_s - work.instruction_delay_s) > INSTRUCTION_S:
+            raise Found(
+                InvalidReason.SPAN_GAP,
+                f"iteration {iteration.iteration}: the wait for the first token begins {given_s:.3f} s after the "
+                f"image, the job gives the instruction after {work.instruction_delay_s:g} s",
+            )
 
 
 def first_token(job: Job, iteration: int, spans: Sequence[Span]) -> None:

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from device_agents.contract import Error, Event, Graph, Iteration, Output, Span, Stage, parse_event
+from device_agents.contract import Error, Event, Graph, Iteration, Memory, Output, Span, Stage, parse_event
 from device_agents.reference.units import label_of
 from device_agents.schema import SCHEMA
 from tests.both_agents import Agent
@@ -207,6 +207,93 @@ def test_the_first_token_is_awaited_from_when_both_were_given(  # noqa: PLR0917 
         assert first.start_ns > encoded
 
 
+def test_released_vision_graphs_are_open_again_for_the_next_image(
+    agent: Agent, build: Path, tmp_path: Path
+) -> None:
+    """`unload` lies between the image and the prompt, in every iteration, and no output changes."""
+    kept = events_of(agent, job_of(build, GENERATE), tmp_path)
+    released = events_of(agent, job_of(build, GENERATE | {"release_vision": True}), tmp_path)
+
+    for iteration in range(3):
+        found = spans(released, iteration)
+        unload = next(s for s in found if s.stage is Stage.UNLOAD)
+        assert max(end_ns(s) for s in found if s.stage is Stage.PROJECT) <= unload.start_ns
+        assert end_ns(unload) <= min(s.start_ns for s in found if s.stage is Stage.EMBED)
+    assert outputs_of(released) == outputs_of(kept)
+    assert not [s for s in spans(kept) if s.stage is Stage.UNLOAD]
+
+
+def test_what_precedes_the_instruction_is_prefilled_before_it_arrives(
+    agent: Agent, build: Path, tmp_path: Path
+) -> None:
+    """Of 5 known tokens one chunk of 3 runs early; the chunks and all outputs are those of a late prefill."""
+    late = GENERATE | {"coupled": False, "instruction_delay_s": 0.1}
+    awaited = events_of(agent, job_of(build, late), tmp_path)
+    early = events_of(agent, job_of(build, late | {"prefill_early": True}), tmp_path)
+    given = next(s.start_ns for s in spans(early) if s.stage is Stage.FIRST_TOKEN)
+
+    told = [(s.stage.value, s.index, s.count, end_ns(s) <= given) for s in spans(early)]
+    prompt = [(name, index, count.true, before) for name, index, count, before in told if count]
+    assert [line for line in prompt if line[0] in ("embed", "prefill")][:5] == [
+        *[("embed", 0, 2, True), ("prefill", 0, 3, True)],
+        *[("embed", 0, 3, False), ("prefill", 1, 3, False), ("prefill", 2, 2, False)],
+    ]
+    assert outputs_of(early) == outputs_of(awaited)
+
+
+def test_the_memory_pass_tells_the_peak_of_each_phase(agent: Agent, build: Path, tmp_path: Path) -> None:
+    """Phases come in order, loading only where something was opened, and none exceeds the process's peak."""
+    expected = {
+        False: ["load", "encode", "prefill", "decode", None, "encode", "prefill", "decode", None],
+        True: ["load", "encode", "prefill", "decode", None] * 2,
+    }
+    for release, phases in expected.items():
+        job = job_of(build, GENERATE | {"release_vision": release}, memory_pass=True, iterations=1)
+        memory = [e for e in events_of(agent, job, tmp_path) if isinstance(e, Memory)]
+        assert [event.during for event in memory] == phases
+        assert all(0 < event.resident_bytes <= event.peak_bytes for event in memory)
+        assert max(event.peak_bytes for event in memory) == memory[-1].peak_bytes
+
+
+def test_released_memory_goes_back_to_the_kernel(agent: Agent, build: Path, tmp_path: Path) -> None:
+    """The 48 MB that the blocks of a batch compute with are resident until the release, and not after it."""
+    wide = widened(build, tmp_path / "wide")
+    ends = {}
+    for release in (False, True):
+        job = job_of(
+            wide, GENERATE | {"release_vision": release}, memory_pass=True, warmup_iterations=0, iterations=1
+        )
+        memory = [e for e in events_of(agent, job, tmp_path) if isinstance(e, Memory)]
+        ends[release] = next(e.resident_bytes for e in memory if e.during == "decode")
+
+    assert ends[False] - ends[True] > 40_000_000
+
+
+def widened(build: Path, folder: Path) -> Path:
+    """Return a copy of the build whose blocks repeat a batch of 2 tiles 250,000 times, and take the mean."""
+    shutil.copytree(build, folder)
+    model = onnx.load(folder / "vit.onnx")
+    blocks, add = model.graph.node
+    many = numpy_helper.from_array(np.array([250_000, 1, 4, 6]), "many")
+    model.graph.initializer.append(many)
+    add.input[0] = "mean"
+    repeat = onnx.helper.make_node("Expand", [blocks.output[0], "many"], ["wide"])
+    mean = onnx.helper.make_node("ReduceMean", ["wide"], ["mean"], axes=[0], keepdims=0)
+    del model.graph.node[:]
+    model.graph.node.extend([blocks, repeat, mean, add])
+    path = folder / "vit.onnx"
+    onnx.save(model, path)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    next(file for file in manifest["files"] if file["path"] == "vit.onnx")["bytes"] = path.stat().st_size
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def outputs_of(events: list[Event]) -> list[Output]:
+    """Return every output."""
+    return [event for event in events if isinstance(event, Output)]
+
+
 def test_an_injected_slow_down_is_computed_and_recorded(agent: Agent, build: Path, tmp_path: Path) -> None:
     """The slowed stage uses processor time, and `end` records the slow-down."""
     inject = {"stage": "vit", "slow_down": 500.0}
@@ -242,6 +329,7 @@ REFUSED: list[tuple[str, dict[str, object], dict[str, object], str, str]] = [
     ("key", ENCODE, {"novelty": 1}, "bad_job", "novelty"),
     ("workload", {"kind": "dance"}, {}, "bad_job", "kind"),
     ("release", GENERATE | {"release_vision": True}, {}, "bad_job", "release_vision"),
+    ("early", GENERATE | {"coupled": False, "prefill_early": True}, {}, "bad_job", "needs instruction_delay_s"),
     ("delay", GENERATE | {"instruction_delay_s": 1.0}, {}, "bad_job", "coupled"),
     ("input", ENCODE | {"input": "moon"}, {}, "bad_job", "'moon'"),
     ("sum", ENCODE | {"batches": batches_of(2, 2)}, {}, "bad_job", "hold 4 tiles"),

@@ -77,7 +77,8 @@ def test_the_agent_answers_like_the_torch_oracle(
 WORKS: dict[str, dict[str, object]] = {
     "load": {"kind": "load"},
     "generate": generate(128, (4, 4, 1)),
-    "pipelined": generate(128, (4, 4, 1), pipelined=True),
+    "pipelined": generate(128, (4, 4, 1), pipelined=True)
+    | {"coupled": False, "instruction_delay_s": 0.0, "prefill_early": True, "release_vision": True},
     "decode": {
         "kind": "decode",
         "input": "text",

@@ -133,13 +133,17 @@ def _work(job: Job, inputs: Mapping[str, Input], iteration: int, tape: _Tape, *,
     if isinstance(work, PrefillWork):
         _prefill(work.prompt_tokens - missing, work.parallel_tokens, iteration, tape)
     if isinstance(work, GenerateWork):
+        if work.release_vision:
+            tape.play(Stage.UNLOAD, iteration, 0, "cpu", None)
+        given_ns = begin_ns + int((work.instruction_delay_s or 0.0) * 1e9)
+        tape.now_ns = max(tape.now_ns, given_ns)
         _prefill(inputs[work.input].prompt_tokens - missing, work.parallel_tokens, iteration, tape)
         user = Span(
             stage=Stage.FIRST_TOKEN,
             iteration=iteration,
             index=0,
-            start_ns=begin_ns,
-            duration_ns=tape.now_ns - begin_ns,
+            start_ns=given_ns,
+            duration_ns=tape.now_ns - given_ns,
             role="user",
             unit="user",
             thread=0,

@@ -1,14 +1,15 @@
-"""Sentences for questions that ask for more than the best cell: a loss, a wait, the gain of an overlap."""
+"""Sentences for questions that ask for more than the best cell: a loss, a wait, what overlap or release saves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from lab.records import CellSummary, Interval, Metric
-from lab.report.wording import behind, cell_phrase, estimate, estimate_with_interval, lost, varying
+from lab.report.wording import behind, cell_phrase, estimate, estimate_with_interval, lost, percent, varying
 from lab.stats.best import Contenders, centres
 from lab.stats.compare import ratio
 from lab.stats.sample import Medians
+from lab.trial import memory
 
 Summaries = Mapping[str, CellSummary]
 """Key of a cell -> its summary."""
@@ -37,6 +38,42 @@ def wait_words(by_key: Summaries, metric: Metric, choice: Contenders) -> str:
         f"{times[slow]} if the image arrives {words[slow]}. That is {gap} than if it arrives {words[not slow]}: "
         f"{times[not slow]}."
     )
+
+
+def release_words(by_key: Summaries, metric: Metric, medians: Mapping[str, Medians], others: Others) -> str:
+    """Say what releasing the vision graphs saves of the peak, and later; empty where that is not the question.
+
+    The peak of an answer may lie before the release, which then saves nothing of it.
+    """
+    if metric.name != "peak_rss_bytes" or _names(by_key) != ("release_vision",):
+        return ""
+    found = {bool(summary.cell.parameters["release_vision"]): summary for summary in by_key.values()}
+    kept, released = found[False], found[True]
+    if kept.interval is None or released.interval is None:
+        return ""
+    gap = ratio(medians[released.cell.key], medians[kept.cell.key])
+    both = (
+        f"{estimate(kept.interval, 'bytes')} at most without releasing the vision graphs{_peak_in(kept, others)}"
+    )
+    at_most = f"{estimate(released.interval, 'bytes')} with it{_peak_in(released, others)}"
+    told = [f"{both}, {at_most}: this run cannot separate them."]
+    if gap.high is not None and gap.high < 1:
+        told = [f"{both}, {at_most}: {percent(1 - gap.estimate)} less."]
+    later = [others.get("peak_rss_decode_bytes", (None, {}))[1].get(each.cell.key) for each in (kept, released)]
+    if later[0] is not None and later[1] is not None:
+        told.append(f"While decoding, {estimate(later[0], 'bytes')} and {estimate(later[1], 'bytes')}.")
+    return " ".join(told)
+
+
+def _peak_in(summary: CellSummary, others: Others) -> str:
+    """Return when the peak is, e.g. `` (while encoding)``; empty where no phase was told."""
+    known = {
+        when: by_cell[summary.cell.key].estimate
+        for name, when in memory.PHASES.values()
+        for by_cell in [others.get(name, (None, {}))[1]]
+        if summary.cell.key in by_cell
+    }
+    return f" ({max(known, key=lambda when: known[when])})" if known else ""
 
 
 def loss_words(by_key: Summaries, metric: Metric, choice: Contenders) -> str:

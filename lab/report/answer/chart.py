@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.records import Answer, CellSummary, Metric, Published, Trial
+from lab.records import Answer, CellSummary, Metric, Published, Trial, purpose_of
 from lab.report.answer.standing import Standing, matches, standing_of
 from lab.report.scale import SMALL, WIDTH, Scale
-from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, varying
+from lab.report.wording import cell_phrase, estimate_with_interval, plain, quantity, scale_of, varying
 from lab.stats.sample import counted, value_of
 
 _SPREAD = 26.0
@@ -136,7 +136,7 @@ def chart(answer: Answer, trials: Sequence[Trial], shape: Shape = LARGE) -> Char
     shown = [
         (trial, value)
         for trial in trials
-        if trial.purpose == "time" and (value := value_of(trial, metric.name)) is not None
+        if trial.purpose == purpose_of(metric.name) and (value := value_of(trial, metric.name)) is not None
     ]
     if not shown:
         return None
@@ -282,10 +282,6 @@ def _panel(
     scale: Scale, metric: Metric, title: str, room: int, place: tuple[float, float], *, at_end: bool = False
 ) -> Panel:
     ticks = scale.ticks(room)
-    divisor, unit = (1.0, metric.unit)
-    if unit == "s" and ticks:
-        divisor, unit = next(
-            (p for p in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")) if ticks[-1] >= p[0]), (1e-9, "ns")
-        )
+    divisor, unit = scale_of(ticks[-1], metric.unit) if ticks else (1.0, metric.unit)
     texts = tuple((scale(tick), f"{tick / divisor:.10g}") for tick in ticks)
     return Panel(*place, "end" if at_end else "start", texts, f"{title} ({unit})")

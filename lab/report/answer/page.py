@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lab.records import Answer, Trial
 from lab.report.answer.chart import charts
+from lab.report.answer.delay_chart import NAMES, delay_charts
 from lab.report.answer.tables import cells_table, invalid_table, others_table, published_table
 from lab.report.html import environment
 from lab.report.timeline import of_curve
@@ -22,6 +23,8 @@ def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
         .render(
             answers=answers,
             charts=charts,
+            delay_charts=delay_charts,
+            delay_names=NAMES,
             of_curve=of_curve,
             cells_table=cells_table,
             others_table=others_table,

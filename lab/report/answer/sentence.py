@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lab.records import Cell, CellSummary, Interval, Metric
-from lab.report.answer.asked import loss_words, overlap_words, wait_words
+from lab.report.answer.asked import loss_words, overlap_words, release_words, wait_words
+from lab.report.answer.delays import delay_words, delays_of
 from lab.report.wording import (
     behind,
     capital,
@@ -61,8 +62,8 @@ def sentence(
         return _too_few(cells, summaries)
     names = varying(cells)
     named = f"{cell_phrase(best.cell, names)}, at {estimate_with_interval(best.interval, metric.unit)}."
-    if wait := wait_words(by_key, metric, choice):
-        parts = [wait]
+    if direct := _direct(by_key, metric, choice, medians, others):
+        parts = [direct]
     else:
         overlap, loss = overlap_words(by_key, metric, choice, medians, others), loss_words(by_key, metric, choice)
         parts = [overlap, *_standing(by_key, metric=metric, choice=choice, named=named), loss]
@@ -71,6 +72,23 @@ def sentence(
             parts.append(_next(best, by_key, metric, medians))
     parts += [_unjudged(names, by_key, choice), _extent(metric, others)]
     return " ".join(part for part in parts if part)
+
+
+def _direct(
+    by_key: Mapping[str, CellSummary],
+    metric: Metric,
+    choice: Contenders,
+    medians: Mapping[str, Medians],
+    others: Others,
+) -> str:
+    """Answer a question that asks for a difference and not for the best cell; empty for any other."""
+    if choice.unknown:
+        return ""
+    return (
+        wait_words(by_key, metric, choice)
+        or delay_words(delays_of(list(by_key.values()), metric, others), medians)
+        or release_words(by_key, metric, medians, others)
+    )
 
 
 def no_answer(scenario: str, what: str = "") -> str:

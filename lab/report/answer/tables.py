@@ -26,6 +26,9 @@ from lab.report.wording import (
 MARKS = {"best": "*", "tied": "~", "not judged": "?"}
 """Signs for a cell's standing where a column of words has no room."""
 
+ADAPTS = ("s", "bytes")
+"""Units that are scaled to the value: ms, MB."""
+
 MEANT = {"best": "best", "tied": "tied: its interval reaches 0 %", "not judged": "not judged"}
 
 SHORT_NAME = 10
@@ -119,7 +122,7 @@ def others_table(answer: Answer, *, narrow: bool = False) -> Table | None:
         if len(labels) > len(names):
             return _crossed("metric", labels, names, texts, title=title)
         return _crossed("cell", names, labels, _turned(texts), title=title)
-    labels = [metric.label if metric.unit == "s" else f"{metric.label}, {metric.unit}" for metric, _ in metrics]
+    labels = [metric.label if metric.unit in ADAPTS else f"{metric.label}, {metric.unit}" for metric, _ in metrics]
     texts = [[_bare(found, metric) for found in line] for (metric, _), line in zip(metrics, grid, strict=True)]
     if len(names) == 1:
         return _crossed("also measured", labels, [""], texts)
@@ -255,9 +258,9 @@ def _interval(found: Interval | None, metric: Metric, head: str) -> str:
 
 
 def _bare(found: Interval | None, metric: Metric) -> str:
-    """Return the estimate; seconds keep their unit, since some are milliseconds."""
+    """Return the estimate; seconds and bytes keep their unit, since some are milliseconds or megabytes."""
     text = _estimate(found, metric)
-    return text if metric.unit == "s" else text.partition(" ")[0]
+    return text if metric.unit in ADAPTS else text.partition(" ")[0]
 
 
 def _value(value: object) -> str:

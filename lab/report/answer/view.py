@@ -33,8 +33,6 @@ from lab.stats.sample import MIN_TRIALS, Medians, counted, medians_by_block
 from lab.stats.suspicion import suspicions
 from lab.trial import memory
 
-MIB = 2**20
-
 NOISY_CV = 0.05
 """A cell whose trials vary by more is called noisy; above the same share omnimind-ai/OmniInfer PR 268 writes no
 result at all."""
@@ -95,7 +93,7 @@ def answer(
         leader=None if curves is not None else choice.best,
         sentence=said,
         published=() if emulated else _matching(published, run, {metric.name, *others}),
-        other_metrics=others | _memory(run.cells, trials),
+        other_metrics=others if metric.name in memory.METRICS else others | _memory(run.cells, trials),
         warnings=_warnings(run, trials, metric, summaries, choice=choice, curves=curves),
         curves=tuple(curves or ()),
     )
@@ -150,7 +148,7 @@ def _intervals(
 
 
 def _memory(cells: Sequence[Cell], trials: Sequence[Trial]) -> dict[str, tuple[Metric, Mapping[str, Interval]]]:
-    """Return metric -> (what it is, cell -> MiB) of the valid trials of the memory pass; empty without one.
+    """Return metric -> (what it is, cell -> bytes) of the valid trials of the memory pass; empty without one.
 
     One trial a cell has no interval. Of a repeated pass the largest value counts, as for any peak.
     """
@@ -163,8 +161,7 @@ def _memory(cells: Sequence[Cell], trials: Sequence[Trial]) -> dict[str, tuple[M
             if (values := [t.samples[name][0] for t in passed if t.cell == cell.key and t.samples.get(name)])
         }
         if peaks:
-            shown = Metric(name, metric.label, "MiB", metric.better)
-            found[name] = shown, {key: Interval(peak / MIB, None, None, LEVEL, 1) for key, peak in peaks.items()}
+            found[name] = metric, {key: Interval(peak, None, None, LEVEL, 1) for key, peak in peaks.items()}
     return found
 
 

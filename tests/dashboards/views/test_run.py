@@ -313,14 +313,14 @@ def test_hostile_words_of_a_device_are_only_words(store: Store) -> None:
 
 
 def test_a_memory_pass_shows_its_peaks_and_is_never_a_figure(store: Store) -> None:
-    """In MiB; it stands in the table as what it is."""
-    memory = replace(trial_of(2, 1.0), purpose="memory", samples={"peak_rss_bytes": (3 * 2.0**30,)})
+    """In the unit in which it reads well; it stands in the table as what it is."""
+    memory = replace(trial_of(2, 1.0), purpose="memory", samples={"peak_rss_bytes": (3.0e9,)})
     run = saved(store, trials=[trial_of(1, 1.0), memory])
     at = shown(store.root, "run", id=run.id, trial="2")
 
     assert not at.exception
     assert list(at.dataframe[0].value["standing"]) == ["✓ counts", "▤ memory"]
-    assert [(each.label, each.value) for each in at.metric] == [("peak resident memory", "3,072.0 MiB")]
+    assert [(each.label, each.value) for each in at.metric] == [("peak resident memory", "3.00 GB")]
 
 
 def test_a_time_that_is_none_hides_nothing(store: Store) -> None:

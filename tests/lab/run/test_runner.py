@@ -231,6 +231,15 @@ def test_the_memory_pass_comes_last_and_is_not_timed(make: Callable[..., Scripte
     assert set(medians_by_block(trials, "patches_per_batch=1", "encode_s")) == {0, 1}
 
 
+def test_a_scenario_that_asks_about_memory_has_memory_passes_only(make: Callable[..., ScriptedLab]) -> None:
+    """Each trial tells its peak, none a time."""
+    lab = make()
+    record = lab.begin()
+    asking = replace(lab.scenario, metric="peak_rss_bytes")
+
+    assert {place.purpose for place in places(record, asking, {})} == {"memory"}
+
+
 def test_a_slow_down_that_was_asked_for_is_part_of_the_run(
     make: Callable[..., ScriptedLab],
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.contract import EncodeImageWork, Graph, Input, Job, Manifest
+from device_agents.contract import EncodeImageWork, GenerateWork, Graph, Input, Job, Manifest
 from lab.device.fake.build import write_fake_build
 from lab.errors import DeviceRefused, ScenarioError
 from lab.records import Cell, DeviceIdentity, Parameter
@@ -142,3 +142,33 @@ def test_a_prompt_of_zero_tokens_means_all_of_it(tmp_path: Path) -> None:
     job = made(tmp_path, "prefill", {"input": "screen", "prompt_tokens": 0, "parallel_tokens": 8})
 
     assert job.work.model_dump()["prompt_tokens"] == 50
+
+
+GENERATE: dict[str, Parameter] = {**ENCODE, "parallel_tokens": 8, "new_tokens": 5, "coupled": False}
+
+
+def test_a_delayed_instruction_reaches_the_agent(tmp_path: Path) -> None:
+    """With what is done meanwhile; a cell that names none of it asks for none."""
+    chosen = {"instruction_delay_s": 2, "prefill_early": True, "release_vision": True}
+    delayed = made(tmp_path, "generate", GENERATE | chosen).work
+    plain = made(tmp_path / "plain", "generate", GENERATE).work
+
+    assert isinstance(delayed, GenerateWork)
+    assert isinstance(plain, GenerateWork)
+    assert (delayed.instruction_delay_s, delayed.prefill_early, delayed.release_vision) == (2.0, True, True)
+    assert (plain.instruction_delay_s, plain.prefill_early, plain.release_vision) == (None, False, False)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"coupled": True, "instruction_delay_s": 2.0}, "instruction_delay_s needs coupled = false"),
+        ({"prefill_early": True}, "prefill_early needs instruction_delay_s"),
+    ],
+)
+def test_a_delay_that_nobody_waits_for_is_refused(
+    chosen: dict[str, Parameter], words: str, tmp_path: Path
+) -> None:
+    """Before anything is measured."""
+    with pytest.raises(ScenarioError, match=words):
+        made(tmp_path, "generate", GENERATE | chosen)

@@ -26,7 +26,19 @@ from lab.device.local import LocalTransport
 from lab.device.transport import Completed, Process
 from lab.errors import DeviceLost
 from lab.store.raw import TrialFile, read
-from lab.trial.memory import DMABUF, PSS, RSS, Look, Watch, figures, parse, sampler, suspicion, weights_bytes
+from lab.trial.memory import (
+    DMABUF,
+    PSS,
+    RSS,
+    SAMPLED,
+    Look,
+    Watch,
+    figures,
+    parse,
+    sampler,
+    suspicion,
+    weights_bytes,
+)
 from tests.lab_process import Lab
 
 ROLLUP = """@process 41
@@ -85,6 +97,20 @@ def test_the_peak_of_a_pass_is_the_largest_that_was_seen() -> None:
     assert found.flags == ("peak dma-buf of the whole device: n/a: Permission denied",)
 
 
+def test_a_phase_has_the_largest_of_its_peaks() -> None:
+    """Of two iterations the second encoded with more in memory; loading was told once, decoding never."""
+    told = [
+        *(memory(peak).model_copy(update={"during": "encode"}) for peak in (80, 95)),
+        memory(60).model_copy(update={"during": "load", "sampled": True}),
+        memory(110),
+    ]
+    found = figures(told, [Look({PSS: 5, DMABUF: 1}, {})])
+
+    phases = {"peak_rss_load_bytes": (60.0,), "peak_rss_encode_bytes": (95.0,)}
+    assert found.samples == {RSS: (110.0,), PSS: (5.0,), DMABUF: (1.0,), **phases}
+    assert found.flags == (SAMPLED,)
+
+
 def test_a_pass_that_tells_nothing_has_no_figure() -> None:
     """The agent wrote no `memory` events and ended before the first look."""
     found = figures([], [])
@@ -113,6 +139,18 @@ def test_a_pass_that_tells_nothing_has_no_figure() -> None:
                 coupled=True,
             ),
             5300,
+        ),
+        (
+            GenerateWork(
+                input="screen",
+                batches=[{"true": 1, "padded": 1}],
+                pipelined=False,
+                parallel_tokens=8,
+                new_tokens=2,
+                coupled=True,
+                release_vision=True,
+            ),
+            5000,
         ),
     ],
 )

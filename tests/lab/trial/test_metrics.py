@@ -177,3 +177,41 @@ def test_a_generation_tells_its_phases_apart() -> None:
 def test_every_metric_a_workload_yields_is_known() -> None:
     """A scenario's headline can always be looked up."""
     assert {name for workload in WORKLOADS.values() for name in workload.metrics} <= set(METRICS)
+
+
+def early(*, start_of_rest_ms: float) -> list[Event]:
+    """Return an early prefill of one chunk that ended at 212 ms, and the rest, for an instruction at 500 ms."""
+    return [
+        span(Stage.VIT, 0, 100, 4),
+        span(Stage.UNLOAD, 100, 10),
+        span(Stage.EMBED, 110, 2, 5),
+        span(Stage.PREFILL, 112, 100, 128),
+        span(Stage.EMBED, start_of_rest_ms, 1, 3),
+        span(Stage.PREFILL, start_of_rest_ms + 1, 50, 100, index=1),
+        span(Stage.FIRST_TOKEN, 500, 60, role="user", unit="user"),
+        whole(600),
+    ]
+
+
+def test_waiting_for_the_instruction_is_no_prefill() -> None:
+    """102 ms before and 51 ms after it, as if the user had not been waited for from 212 to 500 ms."""
+    batches = [Batch(true=4, padded=4)]
+    work = GenerateWork(
+        input="screen",
+        batches=batches,
+        pipelined=False,
+        parallel_tokens=128,
+        new_tokens=2,
+        coupled=False,
+        instruction_delay_s=0.5,
+        prefill_early=True,
+        release_vision=True,
+    )
+
+    found = samples_of(job(work), early(start_of_rest_ms=500))
+
+    seconds = {name: round(values[0], 6) for name, values in found.items() if name.endswith("_s")}
+    assert seconds["prefill_s"] == 0.153
+    assert seconds["prefill_rest_s"] == 0.051
+    assert seconds["unload_s"] == 0.01
+    assert seconds["first_token_s"] == 0.06

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device_agents.contract import Hello, InvalidReason, Job, Span, Stage
+from device_agents.contract import Hello, InvalidReason, Iteration, Job, Span, Stage
 from lab.trial import timing
 from lab.trial.flaws import Found
 from lab.trial.invariants import Findings
@@ -91,6 +91,35 @@ def test_a_decoupled_first_token_waits_for_prefill_only(tmp_path: Path) -> None:
     flaw = checked(tmp_path, decoupled, changed(Stage.FIRST_TOKEN, duration_ns=80_000_000)).flaw
 
     assert flaw is None
+
+
+@pytest.mark.parametrize(
+    ("start_ms", "given_ms", "reason"),
+    [(500, 500, None), (560, 500, InvalidReason.SPAN_GAP), (500, 300, InvalidReason.SPAN_GAP)],
+)
+def test_only_the_users_typing_may_be_idle(
+    start_ms: int, given_ms: int, reason: InvalidReason | None, tmp_path: Path
+) -> None:
+    """400 ms until the instruction are nobody's gap; 60 ms after it are, as is an instruction before its time."""
+    job, _, _, _ = tried(tmp_path, "none", "generate")
+    work = job.work.model_copy(update={"coupled": False, "instruction_delay_s": 0.5})
+    facts = {"iteration": 1, "index": 0, "role": "npu", "unit": "npu", "thread": 0, "cpu_ns": 0}
+    told = [("vit", 0, 100, {}), ("first_token", given_ms, 120, {"role": "user"}), ("prefill", start_ms, 100, {})]
+    spans = [
+        Span.model_validate({**facts, "stage": stage, "start_ns": at * MS, "duration_ns": ms * MS, **more})
+        for stage, at, ms, more in told
+    ]
+    whole = Iteration(iteration=1, phase="measure", start_ns=0, duration_ns=(start_ms + 100) * MS)
+
+    flaw = None
+    try:
+        delayed = job.model_copy(update={"work": work})
+        timing.gap(delayed, whole, spans, 0.10, {})
+        timing.instruction(delayed, whole, spans)
+    except Found as found:
+        flaw = found.flaw
+
+    assert (flaw and flaw.reason) == reason
 
 
 def streamed(numbers: list[int], pause_ms: int = 0) -> list[Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,19 @@ ASKED: dict[str, tuple[Sequence[float], str]] = {
         "from "
         "image and instruction given to its text, the model loaded.",
     ),
+    "decoupled": (
+        [0.9, 0.91, 0.6, 0.5, 0.5, 0.5, 0.5, 0.4, 0.2, 0.2, 0.2, 0.2],
+        "How much of the wait for the first token does encoding the image while the user types save? "
+        "Decoupling saves 400 ms of 900 ms for an instruction that takes 2 s to type (44 %, 95 % interval 44 to "
+        "45 %): the first token comes after 500 ms. Prefilling what precedes the instruction while the user types "
+        "(ours, not the paper's) leaves 200 ms of that. First token: from image and instruction given to its "
+        "text, the model loaded.",
+    ),
+    "memory": (
+        [3.1e9, 2.2e9],
+        "How much memory does an answer take at its peak, with and without releasing the vision graphs? "
+        "3.10 GB at most without releasing the vision graphs, 2.20 GB with it: 29 % less.",
+    ),
     "throughput": (
         [88.0],
         "How many tokens per second does a user see? "
@@ -91,9 +105,12 @@ def answered(name: str, values: Sequence[float]) -> Answer:
     scenario = load(SCENARIOS / f"{name}.toml")
     metric = METRICS[scenario.metric]
     medians = [[v * (1 + (n - 1) * (1 + 0.3 * i)) for n in NOISE] for i, v in enumerate(values)]
+    trials = [
+        replace(trial, purpose=scenario.purpose) for trial in trials_of(scenario.cells, {metric.name: medians})
+    ]
     return answer(
         run_of(scenario.cells, scenario=name),
-        trials_of(scenario.cells, {metric.name: medians}),
+        trials,
         question=scenario.question,
         metric=metric,
         other_metrics=[METRICS[each] for each in WORKLOADS[scenario.kind].metrics if each != metric.name],

@@ -216,18 +216,18 @@ def memory_pass(number: int, cell: str, peak_bytes: float) -> Trial:
     return replace(TIMED[0], number=number, block=7, cell=cell, purpose="memory", samples=samples)
 
 
-def test_peaks_are_shown_in_mib_by_cell() -> None:
-    """64 MiB and 96 MiB; the figures of time come from the timed trials alone."""
-    passed = [memory_pass(13, SIZES[0].key, 64 * 2**20), memory_pass(14, SIZES[1].key, 96 * 2**20)]
+def test_peaks_are_shown_in_bytes_by_cell() -> None:
+    """64 and 96 million; the figures of time come from the timed trials alone."""
+    passed = [memory_pass(13, SIZES[0].key, 64e6), memory_pass(14, SIZES[1].key, 96e6)]
 
     alone = answer(run_of(SIZES), TIMED, question="?", metric=ENCODE)
     both = answer(run_of(SIZES), [*TIMED, *passed], question="?", metric=ENCODE)
 
     metric, by_cell = both.other_metrics["peak_rss_bytes"]
-    assert (metric.label, metric.unit) == ("peak resident memory", "MiB")
+    assert (metric.label, metric.unit) == ("peak resident memory", "bytes")
     assert {key: (found.estimate, found.low, found.n) for key, found in by_cell.items()} == {
-        "patches_per_batch=1": (64.0, None, 1),
-        "patches_per_batch=4": (96.0, None, 1),
+        "patches_per_batch=1": (64e6, None, 1),
+        "patches_per_batch=4": (96e6, None, 1),
     }
     assert [summary.interval for summary in both.summaries] == [summary.interval for summary in alone.summaries]
     assert both.sentence == alone.sentence
