@@ -56,33 +56,41 @@ Bound tile_inputs(const Tensor& pixels, const Placement& placement, int64_t tile
   };
 }
 
+std::set<int64_t> sizes_of(const std::vector<Batch>& batches) {
+  std::set<int64_t> sizes;
+  for (const Batch& batch : batches) sizes.insert(batch.padded);
+  return sizes;
+}
+
 }  // namespace
 
+VisionGraphs::VisionGraphs(const Package& package, const Units& units, const std::set<int64_t>& sizes) {
+  for (Graph graph : {Graph::patch_embed, Graph::vit, Graph::project}) {
+    std::map<std::string, Session> opened;  // one file may serve several sizes
+    for (int64_t size : sizes) {
+      const GraphFile& file = graph_file(package.manifest, graph, {{"batch", size}});
+      Session& session = opened[file.path];
+      if (!session.get()) session = open_session(package.folder, package.manifest, graph, file, units.at(graph));
+      batches[{graph, size}] = session;
+    }
+  }
+  const GraphFile& file = graph_file(package.manifest, Graph::tile, {});
+  tile = open_session(package.folder, package.manifest, Graph::tile, file, units.at(Graph::tile));
+}
+
 Vision::Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
-               bool pipelined, const std::optional<Inject>& inject)
+               bool pipelined, const std::optional<Inject>& inject, const VisionGraphs* graphs)
     : units_((check_batches(source, batches), check_units(units, pipelined), units)),
       inject_(inject),
       pipelined_(pipelined),
+      graphs_(graphs ? *graphs : VisionGraphs(package, units, sizes_of(batches))),
       pipeline_(units.at(Graph::patch_embed), units.at(Graph::vit)) {
   const Dimensions& sizes = package.manifest.dimensions;
   const auto tiles = static_cast<int64_t>(source.placement->order.size());
   tokens_ = Tensor::zeros({tiles, sizes.tokens_per_tile, sizes.hidden});
   tiles_ = Tensor::zeros({tiles, 3, sizes.tile_pixels, sizes.tile_pixels});
-  std::set<int64_t> shapes;
-  for (const Batch& batch : batches) shapes.insert(batch.padded);
-  for (Graph graph : {Graph::patch_embed, Graph::vit, Graph::project}) {
-    std::map<std::string, Session> opened;  // one file may serve several shapes
-    for (int64_t shape : shapes) {
-      const GraphFile& file = graph_file(package.manifest, graph, {{"batch", shape}});
-      Session& session = opened[file.path];
-      if (!session.get()) session = open_session(package.folder, package.manifest, graph, file, units.at(graph));
-      sessions_[{graph, shape}] = session;
-    }
-  }
-  const GraphFile& tile_file = graph_file(package.manifest, Graph::tile, {});
-  Session tile = open_session(package.folder, package.manifest, Graph::tile, tile_file, units.at(Graph::tile));
-  const Bound given = tile_inputs(read_pixels(package, source), *source.placement, sizes.tile_pixels);
-  tile_ = BoundGraph(tile, given, {{"tiles", tiles_}});
+  const Bound given = tile_inputs(read_pixels(source), *source.placement, sizes.tile_pixels);
+  tile_ = BoundGraph(graphs_.tile, given, {{"tiles", tiles_}});
   int64_t start = 0;
   for (const Batch& batch : batches) {
     launches_.push_back(bind(batch, start, sizes));
@@ -99,7 +107,7 @@ Vision::Launch Vision::bind(const Batch& batch, int64_t start, const Dimensions&
   const Tensor launch_tokens = whole ? tokens : Tensor::zeros({padded, sizes.tokens_per_tile, sizes.hidden});
   const std::vector<int64_t> patches{padded, sizes.vision_tokens_per_tile, sizes.vision_hidden};
   const Tensor embeddings = Tensor::zeros(patches), features = Tensor::zeros(patches);
-  const auto session = [&](Graph graph) { return sessions_.at({graph, padded}); };
+  const auto session = [&](Graph graph) { return graphs_.batches.at({graph, padded}); };
   const BoundGraph convolve(session(Graph::patch_embed), {{"tiles", launch_tiles}}, {{"embeddings", embeddings}});
   const BoundGraph blocks(session(Graph::vit), {{"embeddings", embeddings}}, {{"features", features}});
   const BoundGraph project(session(Graph::project), {{"features", features}}, {{"tokens", launch_tokens}});

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "ort.h"
@@ -12,11 +13,18 @@
 
 namespace pocketlab {
 
-// The vision half of a build, loaded and bound for one list of batches.
+// The vision graphs of a build, opened on their units for batches of given sizes.
+struct VisionGraphs {
+  VisionGraphs(const Package& package, const Units& units, const std::set<int64_t>& sizes);
+  std::map<std::pair<Graph, int64_t>, Session> batches;  // by graph and batch size
+  Session tile;
+};
+
+// The vision half of a build, bound for one image and one list of batches. Opens the graphs unless they are given.
 class Vision {
  public:
   Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
-         bool pipelined, const std::optional<Inject>& inject);
+         bool pipelined, const std::optional<Inject>& inject, const VisionGraphs* graphs = nullptr);
 
   // Encodes the image once; adds a `tile` span and three spans a batch.
   void encode(Spans& spans, int64_t iteration);
@@ -36,8 +44,8 @@ class Vision {
   std::map<Graph, ExecutionUnit> units_;
   std::optional<Inject> inject_;
   bool pipelined_;
+  VisionGraphs graphs_;
   Tensor tokens_, tiles_;
-  std::map<std::pair<Graph, int64_t>, Session> sessions_;  // by graph and batch size
   BoundGraph tile_;
   std::vector<Launch> launches_;
   Pipeline pipeline_;

@@ -1,5 +1,6 @@
 """The nouns of the lab, frozen: the values that its parts pass to each other."""
 
+from lab.records.accuracy import CellAccuracy, Scored, Scores, Share
 from lab.records.answer import (
     LEVEL,
     LOSS,
@@ -102,6 +103,7 @@ __all__ = [
     "Breakdown",
     "BuildAt",
     "Cell",
+    "CellAccuracy",
     "CellBreakdown",
     "CellSummary",
     "CellVerdict",
@@ -131,9 +133,12 @@ __all__ = [
     "Published",
     "ResampledRates",
     "Run",
+    "Scored",
+    "Scores",
     "Screen",
     "SelfCheck",
     "Series",
+    "Share",
     "Spread",
     "Stage",
     "State",

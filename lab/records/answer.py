@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from device_agents.reasons import InvalidReason
+from lab.records.accuracy import CellAccuracy
 from lab.records.run import Cell, Metric, Parameter, Run
 from lab.records.verdict import Interval
 
@@ -98,7 +99,8 @@ class Published:
 
 @dataclass(frozen=True)
 class Answer:
-    """A run's answer to its scenario's question; `curves` are the answer if trials last on purpose.
+    """A run's answer to its scenario's question; `curves` are the answer if trials last on purpose, `accuracy` if
+    they answer questions.
 
     `contenders` are the cells that this run cannot separate from the best; `best` is the one among them if it is
     alone, and None where several are tied. `leader` is the one with the best estimate.
@@ -115,4 +117,5 @@ class Answer:
     other_metrics: Mapping[str, tuple[Metric, Mapping[str, Interval]]]
     warnings: tuple[str, ...]
     curves: tuple[Sustained, ...] = ()
+    accuracy: tuple[CellAccuracy, ...] = ()
     leader: str | None = None
