@@ -87,6 +87,11 @@ COMMANDS: Mapping[str, Command] = {
         "Print the answers of runs, the verdicts of comparisons, and self-checks.",
         "lab show last --html report.html",
     ),
+    "accuracy": Command(
+        "lab.cli.accuracy:accuracy",
+        "Compare builds that answered the same questions: size, speed, right answers, the difference to fp32.",
+        "lab accuracy --markdown accuracy.md",
+    ),
     "explain": Command(
         "lab.cli.explain:explain",
         "Say why each trial of a run counted or not, what the device did, and where the variance comes from.",

@@ -179,4 +179,4 @@ def _input_folder(bench: Bench, own: OwnInput | OwnQuestions) -> str:
     """Return the folder of an input or of questions on the device, as :func:`_build_folder` does."""
     if bench.device.scratch is None:
         return str(own.folder.absolute())
-    return f"{bench.device.scratch}/{'inputs' if isinstance(own, OwnInput) else 'questions'}/{own.id}"
+    return f"{bench.device.scratch}/inputs/{own.id}"

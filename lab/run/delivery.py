@@ -61,9 +61,7 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
     def bring(held: Held) -> None:
         device = bench.device
         packages = [package_of_build(bench.build), *map(_package_of_input, bench.own_inputs.values())]
-        packages += [
-            Package("questions", own.id, own.folder, tuple(own.files())) for own in bench.questions.values()
-        ]
+        packages += [Package("inputs", own.id, own.folder, tuple(own.files())) for own in bench.questions.values()]
         if device.bundle is not None and not isinstance(bench.build.manifest, ForeignManifest):  # brings its own
             packages.append(package_of_agent(device.bundle))
         for left in reversed(range(PUSHES)):

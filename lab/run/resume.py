@@ -28,11 +28,11 @@ def with_own_inputs(bench: Bench, record: Run) -> Bench:
         if found is not None:
             own[name] = found
     asked = {str(cell.parameters["questions"]) for cell in record.cells if "questions" in cell.parameters}
-    sets = {
-        name: found
+    known = {
+        name: questions.find(bench.store.root, record.context.facts.get(f"questions_{name}", "none"))
         for name in sorted(asked)
-        if (found := questions.find(bench.store.root, record.context.facts.get(f"questions_{name}", "none")))
     }
+    sets = {name: each for name, each in known.items() if each is not None}
     return replace(bench, own_inputs=own, questions=sets)
 
 

@@ -83,7 +83,7 @@ def tables(answer: Answer) -> list[Table]:
     """Return the tables of an evaluation: cells, kinds, layouts, and some wrong answers."""
     names = varying(answer.run.cells)
     columns: list[Column[CellAccuracy]] = [
-        Column(Head(names[0] if len(names) == 1 else "cell", "prose"), lambda c: cell_short(c.cell, names)),
+        Column(Head("cell", "prose"), lambda c: cell_short(c.cell, names)),
         Column(Head("right"), lambda c: percent(c.share.estimate)),
         Column(Head("95 % interval"), lambda c: ends(c.share)),
         Column(Head(_off(answer)), lambda c: points(c.against_first)),
