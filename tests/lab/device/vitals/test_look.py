@@ -227,7 +227,9 @@ def test_a_service_that_took_exactly_the_time_it_is_given_did_not_answer() -> No
 
     class Hanging(FakePhone):
         def shell(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-            return Completed(0, READING.replace("UP", "1") + "\n@dumpsys thermalservice\n\n@took 27.01 32.01\n", "")
+            return Completed(
+                0, READING.replace("UP", "1") + "\n@dumpsys thermalservice\n\n@took 27.01 32.01\n", ""
+            )
 
     found = look(fake_device(Hanging({})))
     assert found.missing["thermal status"] == "`dumpsys thermalservice` did not answer within 5 s"
