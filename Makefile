@@ -22,7 +22,7 @@ SUITE_NAMED := $(filter command environment,$(firstword $(origin SUITE)))
 # The nightly suite names its devices unless you do.
 DEVICE_NAMED := $(filter command environment,$(firstword $(origin DEVICE)))
 # What a person gives is text: without this, make would run BUILD='$(shell ...)'.
-$(foreach name,ABI BUDGET BUILD DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES PORT SCENARIO SHAPE SUITE, \
+$(foreach name,ABI BUDGET BUILD BUILDS DATA DEMO DEVICE NDK NETWORK ORT_AAR PHONES PORT SCENARIO SHAPE SUITE, \
   $(eval override $(name) := $$(value $(name))))
 # One word of the shell, whatever it holds: what a person gives may have spaces, quotes and apostrophes.
 quoted = '$(subst ','\'',$(1))'
@@ -34,7 +34,7 @@ PIP_INSTALL = $(BIN)/pip install --disable-pip-version-check -q
 export POCKETLAB_DATA := $(DATA)
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup agent llama-bench build run-scenario selfcheck nightly nightly-demo dashboard dashboard-demo farm-up farm-down
+.PHONY: help setup agent llama-bench build run-scenario accuracy selfcheck nightly nightly-demo dashboard dashboard-demo farm-up farm-down
 .PHONY: check test test-arm64 bench lint doctor clean
 
 help:  ## list the verbs
@@ -74,6 +74,14 @@ run-scenario: $(if $(STUDY),setup,build)  ## run SUITE=quick on DEVICE=host (or 
 	@$(if $(STUDY),mkdir -p $(call quoted,$(DATA)) && $(BIN)/lab study --html $(call quoted,$(DATA)/resolution_study.html),\
 	  $(BIN)/lab run $(if $(SCENARIO),$(call quoted,$(SCENARIO))) $(SUITE_OPTION) --build $(call quoted,$(BUILD)) \
 	  --device $(call quoted,$(DEVICE)))
+
+accuracy: setup  ## ask BUILDS=nano-fp32,nano-w8,... the same questions, and print one table
+	@IFS=, read -ra builds <<< "$$BUILDS"; \
+	  for each in "$${builds[@]}"; do $(MAKE) --no-print-directory build BUILD="$$each" || exit 2; done
+	@IFS=, read -ra builds <<< "$$BUILDS"; \
+	  for each in "$${builds[@]}"; do $(BIN)/lab run accuracy --build "$$each" --device $(call quoted,$(DEVICE)) \
+	    || exit; done; $(BIN)/lab accuracy
+accuracy: export BUILDS := $(BUILDS)
 
 selfcheck: build  ## measure how often verdicts on DEVICE=host are wrong, and the smallest change they show (15 min)
 	@$(BIN)/lab selfcheck --build $(call quoted,$(BUILD)) --device $(call quoted,$(DEVICE)) \

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 namespace pocketlab {
 namespace {
@@ -143,7 +144,7 @@ bool is_name(const std::string& text) {
 
 Work work_of(Value from) {
   Work work;
-  work.kind = from["kind"].one_of({"load", "encode_image", "prefill", "decode", "generate", "null"});
+  work.kind = from["kind"].one_of({"load", "encode_image", "prefill", "decode", "generate", "evaluate", "null"});
   const bool encodes = work.kind == "encode_image" || work.kind == "generate";
   const bool prefills = work.kind == "prefill" || work.kind == "decode" || work.kind == "generate";
   if (encodes || prefills) work.input = from["input"].text();
@@ -166,6 +167,15 @@ Work work_of(Value from) {
     if (const auto delay = from.optional("instruction_delay_s")) work.instruction_delay_s = delay->real();
     if (const auto release = from.optional("release_vision")) work.release_vision = release->flag();
     if (const auto early = from.optional("prefill_early")) work.prefill_early = early->flag();
+  }
+  if (work.kind == "evaluate") {
+    work.questions = from["questions"].text();
+    if (const auto document = from.optional("document")) work.document = document->path();
+    work.patches_per_batch = from["patches_per_batch"].whole(1);
+    work.pipelined = from["pipelined"].flag();
+    work.parallel_tokens = from["parallel_tokens"].whole(1);
+    work.most_tokens = from["most_tokens"].whole(1);
+    if (const auto stream = from.optional("stream")) work.stream = stream->flag();
   }
   from.refuse_unread();
   return work;
@@ -246,13 +256,27 @@ Manifest read_manifest(const Json& found) {
   Value tokenizer = top["tokenizer"];
   tokenizer["kind"].one_of({"bytes"});
   manifest.first_byte = tokenizer["first_byte"].whole(0);
+  manifest.end = tokenizer["end"].whole(0);
   for (const auto& [input, folder] : top["inputs"].fields()) manifest.inputs[input] = folder.path();
   for (Value& file : top["files"].list()) manifest.bytes[file["path"].path()] = file["bytes"].whole(0);
   return manifest;
 }
 
-Input read_input(const Json& found) {
-  Value top(found, "");
+bool Placement::operator==(const Placement& other) const {
+  const auto all = [](const Placement& each) {
+    return std::tie(each.columns, each.rows, each.fit_width, each.fit_height, each.left, each.top, each.order);
+  };
+  return all(*this) == all(other);
+}
+
+bool Image::operator==(const Image& other) const {
+  return path == other.path && width == other.width && height == other.height;
+}
+
+namespace {
+
+// What an input and a question have in common.
+Input input_of(Value top) {
   Input input;
   if (Value image = top["image"]; !image.is_null()) {
     input.image = Image{image["path"].path(), image["width"].whole(1), image["height"].whole(1)};
@@ -269,6 +293,26 @@ Input read_input(const Json& found) {
   }
   input.prompt_tokens = top["prompt_tokens"].whole(1);
   return input;
+}
+
+}  // namespace
+
+Input read_input(const Json& found) { return input_of(Value(found, "")); }
+
+QuestionSet read_questions(const Json& found) {
+  Value top(found, "");
+  QuestionSet set;
+  set.tile_pixels = top["tile_pixels"].whole(1);
+  set.tokens_per_tile = top["tokens_per_tile"].whole(1);
+  Value tokenizer = top["tokenizer"];
+  tokenizer["kind"].one_of({"bytes"});
+  set.first_byte = tokenizer["first_byte"].whole(0);
+  set.end = tokenizer["end"].whole(0);
+  for (Value& question : top["questions"].list(1)) {
+    set.questions.push_back(input_of(question));
+    set.questions.back().name = question["name"].text();
+  }
+  return set;
 }
 
 Fingerprint fingerprint(const float* values, const std::vector<int64_t>& shape) {

@@ -45,7 +45,7 @@ struct Manifest {
   Dimensions dimensions;
   std::vector<std::pair<Graph, std::vector<GraphFile>>> graphs;  // in the document's order
   std::string kv_cache;  // float32, float16 or int8
-  int64_t first_byte;
+  int64_t first_byte, end;  // of the tokenizer
   std::map<std::string, std::string> inputs;  // name -> folder in the build
   std::map<std::string, int64_t> bytes;       // file -> its size
 
@@ -55,19 +55,28 @@ struct Manifest {
 struct Placement {
   int64_t columns, rows, fit_width, fit_height, left, top;
   std::vector<int64_t> order;
+  bool operator==(const Placement& other) const;
 };
 
 struct Image {
   std::string path;
   int64_t width, height;
+  bool operator==(const Image& other) const;
 };
 
+// An input, or a question of a set.
 struct Input {
-  std::string name;  // by which the job asks for it
+  std::string name;    // by which the job asks for it
+  std::string folder;  // of its image
   std::optional<Image> image;
   std::optional<Placement> placement;
   std::vector<std::optional<std::vector<int64_t>>> segments;  // nothing: the image's tokens
   int64_t prompt_tokens;
+};
+
+struct QuestionSet {
+  int64_t tile_pixels, tokens_per_tile, first_byte, end;
+  std::vector<Input> questions;
 };
 
 struct Batch {
@@ -81,6 +90,9 @@ struct Work {
   bool pipelined = false, coupled = false, release_vision = false, prefill_early = false;
   int64_t prompt_tokens = 0, context_tokens = 0, parallel_tokens = 0, new_tokens = 0;
   std::optional<double> instruction_delay_s;
+  std::string questions, document = "questions.json";
+  int64_t patches_per_batch = 0, most_tokens = 0;
+  bool stream = false;
 };
 
 struct Inject {
@@ -99,7 +111,7 @@ struct Job {
   std::optional<Inject> inject;
 };
 
-// A document that cannot be used: "where: what is wrong". Thrown by all four below.
+// A document that cannot be used: "where: what is wrong". Thrown by all five below.
 struct Malformed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -107,6 +119,7 @@ int64_t read_protocol(const Json& found);  // of any document; the first thing t
 Job read_job(const Json& found);
 Manifest read_manifest(const Json& found);
 Input read_input(const Json& found);
+QuestionSet read_questions(const Json& found);
 
 struct Fingerprint {
   std::vector<int64_t> shape;

@@ -110,6 +110,17 @@ void Decoder::step(const Tensor& embeddings, int64_t real) {
   past_ += real;
 }
 
+std::pair<int64_t, double> likeliest(const Tensor& logits) {
+  const float* begin = logits.as<float>();
+  const float* end = begin + logits.shape()[1];
+  const float* top = std::max_element(begin, end, less);
+  float second = -INFINITY;
+  for (const float* each = begin; each != end; ++each) {
+    if (each != top && less(second, *each)) second = *each;
+  }
+  return {top - begin, static_cast<double>(*top) - static_cast<double>(second)};
+}
+
 std::string Detokeniser::feed(int64_t token) {
   const int64_t byte = token - first_byte_;
   if (byte < 0 || byte > 255) return "";

@@ -31,6 +31,9 @@ class Decoder {
   // next run overwrites what the padding wrote.
   void step(const Tensor& embeddings, int64_t real);
 
+  // Keeps the first `past` positions of the cache: the next run continues there.
+  void rewind(int64_t past) { past_ = past; }
+
   // [1, vocabulary], after the last true token of the last run.
   const Tensor& logits() const { return logits_; }
 
@@ -41,6 +44,9 @@ class Decoder {
   std::map<int64_t, BoundGraph> bound_;   // by tokens at a time
   std::map<int64_t, const void*> given_;  // the memory bound as its embeddings now
 };
+
+// The likeliest token of logits [1, vocabulary], be it the end of sequence, and its lead over the second.
+std::pair<int64_t, double> likeliest(const Tensor& logits);
 
 // Turns tokens of the `bytes` tokenizer into text as they come: a character appears with its last byte, and bytes that
 // are not UTF-8 become U+FFFD.

@@ -30,7 +30,8 @@ std::optional<Failure> work(const Job& job, Recorder& recorder) {
     const Units units = open_units(job);
     const Package package = open_package(job);
     Meter meter(job.memory_pass);
-    const std::unique_ptr<Workload> workload = open_workload(job, package, units, meter);
+    const auto show = [&recorder](const Piece& piece) { recorder.piece(piece); };
+    const std::unique_ptr<Workload> workload = open_workload(job, package, units, meter, show);
     for (int64_t iteration = 0; iteration < job.warmup_iterations + job.iterations; ++iteration) {
       workload->reset();
       const int64_t start = monotonic_ns();

@@ -77,12 +77,32 @@ Package open_package(const Job& job) {
 Input open_input(const Package& package, const std::string& name) {
   Input input = document(package.input_folder(name) / "input.json", ErrorClass::load, read_input);
   input.name = name;
+  input.folder = package.input_folder(name);
   return input;
 }
 
-Tensor read_pixels(const Package& package, const Input& source) {
+QuestionSet open_questions(const Package& package, const Work& work) {
+  const auto own = package.inputs.find(work.questions);
+  if (own == package.inputs.end()) {
+    throw bad_job("no questions " + quote(work.questions) + ": the job brings " + listed(names_of(package.inputs)));
+  }
+  const std::filesystem::path path = std::filesystem::path(own->second) / work.document;
+  QuestionSet set = document(path, ErrorClass::load, read_questions);
+  const Dimensions& sizes = package.manifest.dimensions;
+  if (set.tile_pixels != sizes.tile_pixels || set.tokens_per_tile != sizes.tokens_per_tile ||
+      set.first_byte != package.manifest.first_byte || set.end != package.manifest.end) {
+    throw bad_job(path.string() + ": for tiles of " + std::to_string(set.tile_pixels) + " pixels and " +
+                  std::to_string(set.tokens_per_tile) + " tokens, the build has " + std::to_string(sizes.tile_pixels) +
+                  " and " + std::to_string(sizes.tokens_per_tile) +
+                  " and its own tokenizer: prepare the questions for this build's model");
+  }
+  for (Input& question : set.questions) question.folder = own->second;
+  return set;
+}
+
+Tensor read_pixels(const Input& source) {
   if (!source.image || !source.placement) throw bad_job("input " + quote(source.name) + " has no image to encode");
-  const std::filesystem::path path = package.input_folder(source.name) / source.image->path;
+  const std::filesystem::path path = std::filesystem::path(source.folder) / source.image->path;
   Tensor pixels = Tensor::zeros({source.image->height, source.image->width, 3}, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
   const std::string found = read_bytes(path, ErrorClass::load, ": push the build again");
   if (found.size() != pixels.bytes()) {

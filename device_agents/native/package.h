@@ -26,9 +26,12 @@ Job open_job(const std::filesystem::path& path);
 // Throws `load` for a folder that is not a build for this agent, `version` for a newer protocol.
 Package open_package(const Job& job);
 
+// Throws `bad_job` when the job brings no such folder, or the set is for another kind of model.
+QuestionSet open_questions(const Package& package, const Work& work);
+
 Input open_input(const Package& package, const std::string& name);
 
 // Returns an input's image as u8 [height, width, 3]; throws `bad_job` without one, `load` when it is damaged.
-Tensor read_pixels(const Package& package, const Input& source);
+Tensor read_pixels(const Input& source);
 
 }  // namespace pocketlab

@@ -81,7 +81,19 @@ Json json_of(const Span& span) {
   return json;
 }
 
+Json json_of(const TokenTrail& trail) { return {{"ids", trail.ids}, {"margins", reals(trail.margins)}}; }
+
+bool is_answer(const Output& output) { return std::strcmp(output.kind, "answer") == 0; }
+
 Json json_of(const Output& output, int64_t iteration) {
+  if (is_answer(output)) {
+    Json json{{"event", "answer"}, {"iteration", iteration}, {"question", output.question}};
+    json["tokens"] = nullptr;
+    json["problem"] = nullptr;
+    if (output.tokens) json["tokens"] = json_of(*output.tokens);
+    if (!output.tokens) json["problem"] = output.problem;
+    return json;
+  }
   Json json{{"event", "output"}, {"kind", output.kind}, {"iteration", iteration}};
   json["fingerprint"] = nullptr;
   json["tokens"] = nullptr;
@@ -89,7 +101,7 @@ Json json_of(const Output& output, int64_t iteration) {
     json["fingerprint"] = {{"shape", output.fingerprint->shape}, {"norm", real(output.fingerprint->norm)},
                            {"projections", reals(output.fingerprint->projections)}};
   }
-  if (output.tokens) json["tokens"] = {{"ids", output.tokens->ids}, {"margins", reals(output.tokens->margins)}};
+  if (output.tokens) json["tokens"] = json_of(*output.tokens);
   return json;
 }
 
@@ -134,7 +146,11 @@ void Recorder::iteration(const Iteration& iteration, const std::vector<Output>& 
   }
   write(events);
   iterations_ += 1;
-  outputs_ += static_cast<int64_t>(outputs.size());
+  for (const Output& output : outputs) outputs_ += is_answer(output) ? 0 : 1;
+}
+
+void Recorder::piece(const Piece& piece) {
+  write({Json{{"event", "piece"}, {"iteration", piece.iteration}, {"index", piece.index}, {"id", piece.id}}});
 }
 
 void Recorder::error(const Failure& failure) {

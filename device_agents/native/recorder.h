@@ -13,11 +13,18 @@
 
 namespace pocketlab {
 
-// An iteration's result: a fingerprint of features or logits, or token ids.
+// An iteration's result: a fingerprint of features or logits, token ids, or (kind `answer`) the answer to a question,
+// which has tokens or a problem.
 struct Output {
   const char* kind;
   std::optional<Fingerprint> fingerprint;
   std::optional<TokenTrail> tokens;
+  std::string question = {}, problem = {};
+};
+
+// A token of a streamed answer.
+struct Piece {
+  int64_t iteration, index, id;
 };
 
 struct Iteration {
@@ -32,7 +39,7 @@ struct Unwritable : std::runtime_error {
 };
 
 // Writes events, one JSON object a line, and counts them for `end`. Each method writes its lines at once and throws
-// `Unwritable` if it cannot (a full disk, say). Nothing is written between calls: an iteration never touches the file.
+// `Unwritable` if it cannot (a full disk, say). Nothing is written between calls.
 class Recorder {
  public:
   explicit Recorder(const char* path);  // creates or empties the file
@@ -43,6 +50,7 @@ class Recorder {
 
   void hello(const std::optional<Job>& job);
   void iteration(const Iteration& iteration, const std::vector<Output>& outputs, const std::vector<Memory>& memory);
+  void piece(const Piece& piece);  // the one line that an iteration writes
   void error(const Failure& failure);
   void end(const std::optional<Inject>& inject);
 

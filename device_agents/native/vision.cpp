@@ -57,10 +57,30 @@ Bound tile_inputs(const Tensor& pixels, const Placement& placement, int64_t tile
   };
 }
 
+std::set<int64_t> sizes_of(const std::vector<Batch>& batches) {
+  std::set<int64_t> sizes;
+  for (const Batch& batch : batches) sizes.insert(batch.padded);
+  return sizes;
+}
+
 }  // namespace
 
+VisionGraphs::VisionGraphs(const Package& package, const Units& units, const std::set<int64_t>& sizes) {
+  for (Graph graph : {Graph::patch_embed, Graph::vit, Graph::project}) {
+    std::map<std::string, Session> opened;  // one file may serve several sizes
+    for (int64_t size : sizes) {
+      const GraphFile& file = graph_file(package.manifest, graph, {{"batch", size}});
+      Session& session = opened[file.path];
+      if (!session.get()) session = open_session(package.folder, package.manifest, graph, file, units.at(graph));
+      batches[{graph, size}] = session;
+    }
+  }
+  const GraphFile& file = graph_file(package.manifest, Graph::tile, {});
+  tile = open_session(package.folder, package.manifest, Graph::tile, file, units.at(Graph::tile));
+}
+
 Vision::Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
-               bool pipelined, const std::optional<Inject>& inject)
+               bool pipelined, const std::optional<Inject>& inject, const VisionGraphs* graphs)
     : package_((check_batches(source, batches), check_units(units, pipelined), package)),
       source_(source),
       batches_(batches),
@@ -71,33 +91,20 @@ Vision::Vision(const Package& package, const Units& units, const Input& source, 
       pipeline_(units.at(Graph::patch_embed), units.at(Graph::vit)) {
   const Dimensions& sizes = package.manifest.dimensions;
   tokens_ = Tensor::zeros({count_, sizes.tokens_per_tile, sizes.hidden});
+  if (graphs) graphs_ = *graphs;
   open();
 }
 
 void Vision::open() {
   if (!launches_.empty()) return;
-  const Manifest& manifest = package_.manifest;
-  std::set<int64_t> shapes;
-  for (const Batch& batch : batches_) shapes.insert(batch.padded);
-  std::map<std::pair<Graph, int64_t>, Session> sessions;  // by graph and batch size
-  for (Graph graph : {Graph::patch_embed, Graph::vit, Graph::project}) {
-    std::map<std::string, Session> opened;  // one file may serve several shapes
-    for (int64_t shape : shapes) {
-      const GraphFile& file = graph_file(manifest, graph, {{"batch", shape}});
-      Session& session = opened[file.path];
-      if (!session.get()) session = open_session(package_.folder, manifest, graph, file, units_.at(graph));
-      sessions[{graph, shape}] = session;
-    }
-  }
-  const int64_t pixels = manifest.dimensions.tile_pixels;
-  const GraphFile& tile_file = graph_file(manifest, Graph::tile, {});
-  Session tile = open_session(package_.folder, manifest, Graph::tile, tile_file, units_.at(Graph::tile));
-  const Bound given = tile_inputs(read_pixels(package_, source_), *source_.placement, pixels);
+  if (!graphs_) graphs_.emplace(package_, units_, sizes_of(batches_));
+  const int64_t pixels = package_.manifest.dimensions.tile_pixels;
+  const Bound given = tile_inputs(read_pixels(source_), *source_.placement, pixels);
   const Tensor tiles = Tensor::zeros({count_, 3, pixels, pixels});
-  tile_ = BoundGraph(tile, given, {{"tiles", tiles}});
+  tile_ = BoundGraph(graphs_->tile, given, {{"tiles", tiles}});
   int64_t start = 0;
   for (const Batch& batch : batches_) {
-    launches_.push_back(bind(sessions, tiles, batch, start));
+    launches_.push_back(bind(tiles, batch, start));
     start += batch.true_tiles;
   }
 }
@@ -105,12 +112,12 @@ void Vision::open() {
 void Vision::release() {
   tile_ = {};
   launches_.clear();
+  graphs_.reset();
   give_back();
 }
 
 // Binds one batch. A batch without padding works on views of the shared memory, a padded one on copies.
-Vision::Launch Vision::bind(const std::map<std::pair<Graph, int64_t>, Session>& sessions, const Tensor& all_tiles,
-                            const Batch& batch, int64_t start) const {
+Vision::Launch Vision::bind(const Tensor& all_tiles, const Batch& batch, int64_t start) const {
   const Dimensions& sizes = package_.manifest.dimensions;
   const int64_t padded = batch.padded, real = batch.true_tiles;
   const Tensor tiles = all_tiles.rows(start, real), tokens = tokens_.rows(start, real);
@@ -119,7 +126,7 @@ Vision::Launch Vision::bind(const std::map<std::pair<Graph, int64_t>, Session>& 
   const Tensor launch_tokens = whole ? tokens : Tensor::zeros({padded, sizes.tokens_per_tile, sizes.hidden});
   const std::vector<int64_t> patches{padded, sizes.vision_tokens_per_tile, sizes.vision_hidden};
   const Tensor embeddings = Tensor::zeros(patches), features = Tensor::zeros(patches);
-  const auto session = [&](Graph graph) { return sessions.at({graph, padded}); };
+  const auto session = [&](Graph graph) { return graphs_->batches.at({graph, padded}); };
   const BoundGraph convolve(session(Graph::patch_embed), {{"tiles", launch_tiles}}, {{"embeddings", embeddings}});
   const BoundGraph blocks(session(Graph::vit), {{"embeddings", embeddings}}, {{"features", features}});
   const BoundGraph project(session(Graph::project), {{"features", features}}, {{"tokens", launch_tokens}});

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "ort.h"
@@ -12,12 +14,19 @@
 
 namespace pocketlab {
 
-// The vision half of a build, loaded and bound for one list of batches. `tokens` stay after `release`, which closes
-// everything else until `open`.
+// The vision graphs of a build, opened on their units for batches of given sizes.
+struct VisionGraphs {
+  VisionGraphs(const Package& package, const Units& units, const std::set<int64_t>& sizes);
+  std::map<std::pair<Graph, int64_t>, Session> batches;  // by graph and batch size
+  Session tile;
+};
+
+// The vision half of a build, bound for one image and one list of batches. Opens the graphs unless they are given.
+// `tokens` stay after `release`, which closes everything else until `open`.
 class Vision {
  public:
   Vision(const Package& package, const Units& units, const Input& source, const std::vector<Batch>& batches,
-         bool pipelined, const std::optional<Inject>& inject);
+         bool pipelined, const std::optional<Inject>& inject, const VisionGraphs* graphs = nullptr);
 
   void open();     // opens and binds the graphs, unless they are open; `package` must outlive this
   void release();  // closes them and gives their memory back
@@ -34,8 +43,7 @@ class Vision {
     Batch batch;
   };
 
-  Launch bind(const std::map<std::pair<Graph, int64_t>, Session>& sessions, const Tensor& all_tiles,
-              const Batch& batch, int64_t start) const;
+  Launch bind(const Tensor& all_tiles, const Batch& batch, int64_t start) const;
   Pipeline::StagePair stages(Spans& spans, int64_t iteration, int64_t index);
 
   const Package& package_;
@@ -45,6 +53,7 @@ class Vision {
   std::optional<Inject> inject_;
   bool pipelined_;
   int64_t count_;
+  std::optional<VisionGraphs> graphs_;
   Tensor tokens_;
   BoundGraph tile_;
   std::vector<Launch> launches_;

@@ -7,6 +7,7 @@
 #include <list>
 #include <set>
 
+#include "evaluate.h"
 #include "failure.h"
 #include "language.h"
 #include "vision.h"
@@ -239,7 +240,7 @@ std::set<Stage> stages_of(const std::string& kind) {
   if (kind == "encode_image") return vision;
   if (kind == "prefill") return {Stage::embed, Stage::prefill};
   if (kind == "decode") return decode;
-  if (kind != "generate") return {};
+  if (kind != "generate" && kind != "evaluate") return {};
   std::set<Stage> all{Stage::prefill};
   all.insert(vision.begin(), vision.end());
   all.insert(decode.begin(), decode.end());
@@ -262,19 +263,21 @@ void check_inject(const Job& job) {
 
 }  // namespace
 
-std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units, Meter& meter) {
+std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units, Meter& meter,
+                                        const Show& show) {
   check_inject(job);
   std::vector<std::string> missing;
   for (const auto& [graph, files] : package.manifest.graphs) {
     if (!units.count(graph)) missing.push_back(name(graph));
   }
   if (!missing.empty()) throw bad_job("the job's stages give no unit to " + listed(sorted(missing)));
-  const std::string& kind = job.work.kind;  // one of the six that `read_job` accepts
+  const std::string& kind = job.work.kind;  // one of the seven that `read_job` accepts
   if (kind == "null") return std::make_unique<Workload>();
   if (kind == "load") return std::make_unique<Load>(package, units, job.inject);
   if (kind == "encode_image") return std::make_unique<Encode>(package, units, job.work, job.inject);
   if (kind == "prefill") return std::make_unique<Prefill>(package, units, job.work, job.inject);
   if (kind == "decode") return std::make_unique<Decode>(package, units, job.work, job.inject);
+  if (kind == "evaluate") return open_evaluation(job, package, units, show);
   return std::make_unique<Generate>(package, units, job.work, job.inject, meter);
 }
 

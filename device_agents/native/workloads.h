@@ -1,6 +1,7 @@
 // The workloads: what one iteration of each does, and its outputs.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -22,8 +23,11 @@ class Workload {
   virtual std::vector<Output> outputs() { return {}; }  // of the last run; untimed
 };
 
+using Show = std::function<void(const Piece&)>;  // what to do with a token of a streamed answer
+
 // Opens the job's workload; throws `bad_job` for what this agent cannot do. `package`, `units` and `meter` must outlive
 // it.
-std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units, Meter& meter);
+std::unique_ptr<Workload> open_workload(const Job& job, const Package& package, const Units& units, Meter& meter,
+                                        const Show& show);
 
 }  // namespace pocketlab

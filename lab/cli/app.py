@@ -102,6 +102,11 @@ COMMANDS: Mapping[str, Command] = {
         "Print the paper's figures beside ours, and what differs in each row: device, model, precision.",
         "lab published --html published.html",
     ),
+    "accuracy": Command(
+        "lab.cli.accuracy:accuracy",
+        "Compare builds that answered the same questions: size, speed, right answers, the difference to fp32.",
+        "lab accuracy --markdown accuracy.md",
+    ),
     "explain": Command(
         "lab.cli.explain:explain",
         "Say why each trial of a run counted or not, what the device did, and where the variance comes from.",

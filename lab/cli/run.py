@@ -28,7 +28,15 @@ from lab.report.wording import listing, number_of
 from lab.run import fleet
 from lab.run.begin import Beginner
 from lab.run.bench import Bench
-from lab.run.benches import DEFAULT_BUILD, benches_of, devices_of, on_own_input, terms_of, with_image
+from lab.run.benches import (
+    DEFAULT_BUILD,
+    benches_of,
+    devices_of,
+    on_own_input,
+    terms_of,
+    with_image,
+    with_questions,
+)
 from lab.run.expected import expected, refuse_impossible
 from lab.run.fleet import Ended
 from lab.run.resume import profile_of, reopen, rest_of_suite, scenario_of, unfinished, with_own_inputs
@@ -76,6 +84,13 @@ def run(
     instruction: Annotated[
         str | None, typer.Option(help="What to ask about --image. [default: Describe this image.]")
     ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ask the questions of this table (a TSV of VLMEvalKit's form), or of a folder that `python -m "
+            "models.questions` made, instead of generated ones."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an unfinished run: the newest, or the one named.")
     ] = False,
@@ -121,7 +136,7 @@ def run(
     if resume:
         refuse("--resume measures what its run lacks", **{"dry-run": dry_run or None})
         why = "--resume continues the plan its run began with"
-        refuse(why, suite=suite, seed=seed, blocks=blocks, iterations=iterations)
+        refuse(why, questions=questions, suite=suite, seed=seed, blocks=blocks, iterations=iterations)
         record = unfinished(store, name)
         with _files(lambda: [record], html):
             answers = [_resumed(record, store, build, terms)]
@@ -140,6 +155,7 @@ def run(
         if image is not None:
             scenarios = [on_own_input(chosen) for chosen in scenarios]
             benches = with_image(benches, scenarios, image, instruction, wait)
+        benches = with_questions(benches, scenarios, questions, wait)
         begin = Beginner(suite or "", line, seed, memory)
         shares = [share_of(len(each.cells), each.plan, memory=memory) for each in scenarios for _ in benches]
         with _files(lambda: [record for record, _ in begin.begun], html):

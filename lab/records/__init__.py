@@ -1,5 +1,6 @@
 """The nouns of the lab, frozen: the values that its parts pass to each other."""
 
+from lab.records.accuracy import CellAccuracy, Scored, Scores, Share
 from lab.records.answer import (
     LEVEL,
     LOSS,
@@ -104,6 +105,7 @@ __all__ = [
     "Breakdown",
     "BuildAt",
     "Cell",
+    "CellAccuracy",
     "CellBreakdown",
     "CellSummary",
     "CellVerdict",
@@ -136,9 +138,12 @@ __all__ = [
     "Reference",
     "ResampledRates",
     "Run",
+    "Scored",
+    "Scores",
     "Screen",
     "SelfCheck",
     "Series",
+    "Share",
     "SourceKind",
     "Spread",
     "Stage",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device_agents.reasons import InvalidReason
+from lab.records.accuracy import CellAccuracy
 from lab.records.literature import Published
 from lab.records.run import Cell, Metric, Run
 from lab.records.verdict import Interval
@@ -81,7 +82,8 @@ class Sustained:
 
 @dataclass(frozen=True)
 class Answer:
-    """A run's answer to its scenario's question; `curves` are the answer if trials last on purpose.
+    """A run's answer to its scenario's question; `curves` are the answer if trials last on purpose, `accuracy` if
+    they answer questions.
 
     `contenders` are the cells that this run cannot separate from the best; `best` is the one among them if it is
     alone, and None where several are tied. `leader` is the one with the best estimate.
@@ -98,4 +100,5 @@ class Answer:
     other_metrics: Mapping[str, tuple[Metric, Mapping[str, Interval]]]
     warnings: tuple[str, ...]
     curves: tuple[Sustained, ...] = ()
+    accuracy: tuple[CellAccuracy, ...] = ()
     leader: str | None = None

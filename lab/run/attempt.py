@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from device_agents.contract import ForeignManifest, Input, Job
+from device_agents.contract import EvaluateWork, ForeignManifest, Input, Job, Manifest
 from lab.device.cores import Held
 from lab.records import Run, Trial
-from lab.run.bench import Bench, Progress, Watch, job_of
+from lab.run.bench import Bench, Progress, Watch, job_of, questions_of
 from lab.scenario.plan import Scenario
 from lab.store import Store
 from lab.trial import foreign
 from lab.trial.agent import Errand, Launch, Outcome, launch_for
+from lab.trial.answers import score, with_scores
+from lab.trial.folder import EVENTS, read_events, read_or_empty
 from lab.trial.job import Place
 from lab.trial.judge import trial_of, with_memory
 from lab.trial.limits import limits_of
@@ -73,12 +75,12 @@ class Attempt:
 
     def judged(self, outcome: Outcome) -> Trial:
         """Return the trial that it came to; raises as `judge.trial_of` does."""
-        bench = self.run.bench
-        return trial_of(
+        bench, folder = self.run.bench, self.errand.folder
+        trial = trial_of(
             self.place,
             self.job,
             outcome,
-            self.errand.folder,
+            folder,
             bench.build,
             scenario=self.run.scenario,
             inputs=self.run.inputs,
@@ -86,6 +88,12 @@ class Attempt:
             started_utc=self.started_utc,
             boot=self.boot,
         )
+        if not trial.valid or not isinstance(self.job.work, EvaluateWork):
+            return trial
+        events = read_events(read_or_empty(folder / EVENTS)).events
+        questions, manifest = questions_of(self.place.cell, bench), bench.build.manifest
+        assert isinstance(manifest, Manifest)  # a foreign tool answers no questions
+        return with_scores(trial, events, score(events, questions, manifest.tokenizer), folder)
 
     def with_memory(self, trial: Trial, looks: Sequence[Look]) -> Trial:
         """Return the trial with figures of memory in place of times."""

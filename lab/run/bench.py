@@ -13,10 +13,11 @@ from typing import Protocol
 from device_agents.contract import ForeignManifest, Input, Job
 from lab.builds.folder import Build, load_input
 from lab.builds.inputs import OwnInput
+from lab.builds.questions import OwnQuestions
 from lab.device.cores import Held
 from lab.device.push import Package
 from lab.device.transport import Clock, Device, Process
-from lab.errors import DeviceError
+from lab.errors import DeviceError, ScenarioError
 from lab.records import Cell, Profile, Run, Vitals
 from lab.scenario.plan import Scenario
 from lab.store import Store
@@ -55,10 +56,11 @@ class Senses(Protocol):
 class Bench:
     """Everything a run is measured with; `lease` takes the device's turn.
 
-    `own_inputs` are the user's own by name; they hide the build's inputs of the same name. `present` brings build,
-    inputs, `packages` and agent to the device, as far as they are missing there; the host reads them where they
-    lie. Without `senses` nothing is known of temperatures and load, and no trial waits; without a `profile` the
-    device is left as it is. `tell` reports in one line what a person is waiting for.
+    `own_inputs` are the user's own by name; they hide the build's inputs of the same name; `questions` are
+    question sets by name. `present` brings build, inputs, `packages` and agent to the device, as far as they are
+    missing there; the host reads them where they lie. Without `senses` nothing is known of temperatures and load,
+    and no trial waits; without a `profile` the device is left as it is. `tell` reports in one line what a person
+    is waiting for.
     """
 
     device: Device
@@ -67,6 +69,7 @@ class Bench:
     clock: Clock
     lease: Lease
     own_inputs: Mapping[str, OwnInput] = field(default_factory=dict)
+    questions: Mapping[str, OwnQuestions] = field(default_factory=dict)
     packages: tuple[Package, ...] = ()
     present: Callable[[Held], None] = lambda held: None
     senses: Senses | None = None
@@ -118,6 +121,9 @@ def job_of(
     cell, kind = place.cell, "load" if settle else scenario.kind
     if settle and isinstance(manifest, ForeignManifest):
         cell, kind = foreign.SETTLE, "prefill"
+    warmup, count = scenario.plan.warmup, iterations or scenario.plan.iterations
+    if kind == "evaluate":  # an iteration is a question
+        warmup, count = 0, len(questions_of(cell, bench).key.expected)
     return job_for(
         cell,
         kind=kind,
@@ -126,12 +132,23 @@ def job_of(
         manifest=manifest,
         inputs=inputs,
         device=bench.device.identity,
-        warmup=0 if settle else scenario.plan.warmup,
-        iterations=1 if settle else iterations or scenario.plan.iterations,
-        own_inputs={name: _input_folder(bench, own) for name, own in bench.own_inputs.items()},
+        warmup=0 if settle else warmup,
+        iterations=1 if settle else count,
+        own_inputs={name: _input_folder(bench, own) for name, own in _own(bench)},
         memory_pass=place.purpose == "memory",
         inject=None if settle else record.inject,
     )
+
+
+def questions_of(cell: Cell, bench: Bench) -> OwnQuestions:
+    """Return the question sets that a cell works on; raises `ScenarioError` when the bench has none."""
+    name = str(cell.parameters.get("questions"))
+    if name not in bench.questions:
+        raise ScenarioError(
+            f"cell {cell.key}: wanted the questions {name!r}, found none: `lab run accuracy` makes them, and "
+            "--questions FILE takes yours"
+        )
+    return bench.questions[name]
 
 
 def boot_of(bench: Bench) -> str:
@@ -149,6 +166,10 @@ def trial_name(run_id: str, number: int, *, pilot: bool = False) -> str:
     return f"{run_id}-{number:04d}{'-pilot' if pilot else ''}"
 
 
+def _own(bench: Bench) -> list[tuple[str, OwnInput | OwnQuestions]]:
+    return [*bench.own_inputs.items(), *bench.questions.items()]
+
+
 def _build_folder(bench: Bench) -> str:
     """Return the build's folder on the device: where it lies on the host, elsewhere where it was pushed."""
     if bench.device.scratch is None:
@@ -156,8 +177,8 @@ def _build_folder(bench: Bench) -> str:
     return f"{bench.device.scratch}/builds/{bench.build.id}"
 
 
-def _input_folder(bench: Bench, own: OwnInput) -> str:
-    """Return the folder of an input of the user's own on the device, as :func:`_build_folder` does."""
-    return (
-        str(own.folder.absolute()) if bench.device.scratch is None else f"{bench.device.scratch}/inputs/{own.id}"
-    )
+def _input_folder(bench: Bench, own: OwnInput | OwnQuestions) -> str:
+    """Return the folder of an input or of questions on the device, as :func:`_build_folder` does."""
+    if bench.device.scratch is None:
+        return str(own.folder.absolute())
+    return f"{bench.device.scratch}/inputs/{own.id}"

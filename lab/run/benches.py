@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from lab.builds import inputs
+from lab.builds import inputs, questions
 from lab.builds.folder import Build
 from lab.device import cores, local
 from lab.device.care import prepare as care
@@ -122,6 +122,34 @@ def with_image(
         log.info("preparing %s: the fp32 model of build %s computes the expected output", image, build.id[:12])
         own = inputs.prepare(store.root, build, image, instruction or inputs.INSTRUCTION)
     return [replace(bench, own_inputs={inputs.NAME: own}) for bench in benches]
+
+
+def with_questions(
+    benches: Sequence[Bench], scenarios: Sequence[Scenario], given: Path | None, wait_s: float
+) -> list[Bench]:
+    """Return the benches with the question sets that scenarios ask, made in this machine's turn if need be.
+
+    `given` is a table of the user's or a folder of question sets; None draws them. Raises `ScenarioError` when
+    questions are given and no scenario asks any, and `PrepareError`.
+    """
+    names = {
+        str(cell.parameters["questions"])
+        for chosen in scenarios
+        for cell in chosen.cells
+        if "questions" in cell.parameters
+    }
+    if not names:
+        if given is not None:
+            asked = ", ".join(chosen.name for chosen in scenarios)
+            raise ScenarioError(f"--questions: scenario {asked} asks no questions; leave --questions out")
+        return list(benches)
+    store, build = benches[0].store, benches[0].build
+    with cores.measuring(cores.lock_path(), wait_s=wait_s):
+        benches[0].tell(f"preparing questions for {build.manifest.model}")
+        own = questions.prepare(store.root, build, given)
+    for line in own.key.left_out:
+        benches[0].tell(f"{own.key.source}: left out: {line}")
+    return [replace(bench, questions=dict.fromkeys(sorted(names), own)) for bench in benches]
 
 
 def on_own_input(chosen: Scenario) -> Scenario:

@@ -56,6 +56,7 @@ def context_of(
             **(foreign.facts(manifest) if isinstance(manifest, ForeignManifest) else {}),
             **{f"input_{name}": content_id(document) for name, document in inputs.items()},
             **{f"work_{name}": _work(document) for name, document in inputs.items()},
+            **{f"questions_{name}": own.id for name, own in bench.questions.items()},
         }
     )
 

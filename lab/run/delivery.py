@@ -61,7 +61,8 @@ def present(bench: Bench, progress: Callable[[int, int], None]) -> Callable[[Hel
     def bring(held: Held) -> None:
         device = bench.device
         own = map(_package_of_input, bench.own_inputs.values())
-        packages = [package_of_build(bench.build), *own, *bench.packages]
+        asked = [Package("inputs", each.id, each.folder, tuple(each.files())) for each in bench.questions.values()]
+        packages = [package_of_build(bench.build), *own, *asked, *bench.packages]
         if device.bundle is not None and not isinstance(bench.build.manifest, ForeignManifest):  # brings its own
             packages.append(package_of_agent(device.bundle))
         for left in reversed(range(PUSHES)):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
-from lab.builds import inputs
+from lab.builds import inputs, questions
 from lab.errors import RunError, ScenarioError
 from lab.records import ACCEPTANCE, Context, Profile, Run
 from lab.run.bench import Bench, inputs_of
@@ -27,7 +27,13 @@ def with_own_inputs(bench: Bench, record: Run) -> Bench:
         found = inputs.find(bench.store.root, record.context.facts.get(f"input_{name}", "none"))
         if found is not None:
             own[name] = found
-    return replace(bench, own_inputs=own)
+    asked = {str(cell.parameters["questions"]) for cell in record.cells if "questions" in cell.parameters}
+    known = {
+        name: questions.find(bench.store.root, record.context.facts.get(f"questions_{name}", "none"))
+        for name in sorted(asked)
+    }
+    sets = {name: each for name, each in known.items() if each is not None}
+    return replace(bench, own_inputs=own, questions=sets)
 
 
 def unfinished(store: Store, text: str | None) -> Run:

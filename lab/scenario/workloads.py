@@ -79,6 +79,21 @@ class Generate(Vision):
     release_vision: bool = Field(False, exclude_if=lambda it: not it)
 
 
+class Evaluate(Table):
+    """A question set -> answers, each question once; `view` is what it shows of each image.
+
+    `whole`: the image as it is; `blank`: all of it one grey; `thumbnail`: the thumbnail without the tiles.
+    """
+
+    questions: Name = "questions"
+    view: Literal["whole", "blank", "thumbnail"] = "whole"
+    patches_per_batch: Positive = 4
+    pipelined: bool = False
+    parallel_tokens: Positive = 128
+    most_tokens: Positive = 32
+    placement: CORES = "all"
+
+
 class Bare(Table):
     """A workload without input: `load`, `null`."""
 
@@ -104,6 +119,7 @@ WORKLOADS: Mapping[str, Workload] = {
     "generate": Workload(
         Generate, ("first_token_s", *_ENCODE, *_PREFILL, "prefill_rest_s", *_DECODE, "unload_s", *MEMORY)
     ),
+    "evaluate": Workload(Evaluate, ("accuracy", "answers_per_s", "decode_tokens_per_s")),
     "load": Workload(Bare, ("load_s",)),
     "null": Workload(Bare, ("null_s",)),
 }

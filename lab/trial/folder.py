@@ -91,6 +91,7 @@ _NESTED: Mapping[str, tuple[str, ...]] = {
     "hello": ("units",),
     "span": ("count",),
     "output": ("fingerprint", "tokens"),
+    "answer": ("tokens",),
     "end": ("inject",),
 }
 """The fields of each event that hold an object of their own."""

@@ -29,7 +29,7 @@ from device_agents.contract import (
 )
 from lab.records import Flaw
 from lab.records.telling import number_of
-from lab.trial import golden, timing
+from lab.trial import answers, golden, timing
 from lab.trial.flaws import Found
 from lab.trial.metrics import VISION, iterations_of, measured, spans_by_iteration, true_count
 from lab.trial.placement import contradiction, placement
@@ -88,6 +88,7 @@ def check(
             raise Found(InvalidReason.WRONG_UNIT, words)
         if isinstance(manifest, Manifest):
             golden.outputs(job, events, manifest, inputs, notes)
+        answers.check(job, events)
     except Found as found:
         flaw = found.flaw
     else:

@@ -12,6 +12,7 @@ from device_agents.contract import (
     Batch,
     DecodeWork,
     EncodeImageWork,
+    EvaluateWork,
     ForeignManifest,
     GenerateWork,
     Graph,
@@ -25,6 +26,7 @@ from device_agents.contract import (
     Unit,
     Work,
 )
+from lab.builds.questions import VIEWS
 from lab.errors import DeviceRefused, ScenarioError
 from lab.records import Cell, DeviceIdentity, Inject, Parameter, Purpose
 
@@ -122,12 +124,16 @@ def units_and_stages(
     return units, stages
 
 
-def work_for(cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Input]) -> Work:
+def work_for(  # noqa: PLR0911  (one return a workload)
+    cell: Cell, kind: str, manifest: Manifest, inputs: Mapping[str, Input]
+) -> Work:
     """Return the workload of a cell, checked against what the build can do."""
     if kind == "load":
         return LoadWork()
     if kind == "null":
         return NullWork()
+    if kind == "evaluate":
+        return _evaluate(cell, manifest)
     name = str(_parameter(cell, "input"))
     if name not in inputs:
         known = ", ".join(sorted({*inputs, *manifest.inputs})) or "none"
@@ -216,6 +222,24 @@ def _image_batches(cell: Cell, manifest: Manifest, document: Input) -> list[Batc
             f"{sorted(known)}, not at {missing}"
         )
     return cut
+
+
+def _evaluate(cell: Cell, manifest: Manifest) -> EvaluateWork:
+    parallel, per_batch = _whole(cell, "parallel_tokens"), _whole(cell, "patches_per_batch")
+    _check_parallel(cell, manifest, parallel)
+    if per_batch not in (known := _shapes(manifest, Graph.VIT, "batch")):
+        raise ScenarioError(
+            f"cell {cell.key}: the build {manifest.model}-{manifest.recipe} runs vit at batches {sorted(known)}, "
+            f"not at {per_batch}"
+        )
+    return EvaluateWork(
+        questions=str(_parameter(cell, "questions")),
+        document=VIEWS[str(_parameter(cell, "view"))],
+        patches_per_batch=per_batch,
+        pipelined=_pipelined(cell),
+        parallel_tokens=parallel,
+        most_tokens=_whole(cell, "most_tokens"),
+    )
 
 
 def _pipelined(cell: Cell) -> bool:

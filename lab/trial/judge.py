@@ -10,6 +10,7 @@ from typing import Literal
 from device_agents.contract import (
     End,
     Error,
+    EvaluateWork,
     Event,
     ForeignManifest,
     Hello,
@@ -67,7 +68,7 @@ def trial_of(
     """
     timed = kind != "emulated" and place.purpose == "time"
     reading, ended = reading_of(outcome, folder, build, limits_of(job, inputs)), False
-    asks_about_heat = scenario.gates.throttling == "keep"
+    asks_about_heat = scenario.gates.throttling == "keep" and not isinstance(job.work, EvaluateWork)
     if outcome.stopped and asks_about_heat and (part := until_stopped(job, reading)) is not None:
         (job, reading), ended = part, True
         outcome = replace(outcome, stopped="", returncode=0)
@@ -87,7 +88,7 @@ def trial_of(
         flaw, unplaced = foreign.placement_flaw(folder), foreign.is_unplaced(folder, reading.events)
     state: State = "unknown"
     first_steady = 0
-    if flaw is None and timed and scenario.plan.duration_s is None:  # a trial of a given duration need not settle
+    if flaw is None and timed and not _need_not_settle(job, scenario):
         state, first_steady = steadiness(job, reading)
     mixed = "MIXED" in findings.placement.values()
     return Trial(
@@ -112,6 +113,11 @@ def trial_of(
         state=state,
         first_steady=first_steady,
     )
+
+
+def _need_not_settle(job: Job, scenario: Scenario) -> bool:
+    """A trial of a given duration need not settle, nor one whose iterations are different questions."""
+    return scenario.plan.duration_s is not None or isinstance(job.work, EvaluateWork)
 
 
 def reading_of(outcome: Outcome, folder: Path, build: Build, limits: Limits) -> Reading:

@@ -17,12 +17,17 @@ from dataclasses import dataclass
 from device_agents.contract import (
     DecodeWork,
     EncodeImageWork,
+    EvaluateWork,
     GenerateWork,
     Input,
     Job,
     LoadWork,
     PrefillWork,
 )
+
+QUESTION_SPANS = 512
+"""Spans of a question before its answer. A judgement: 17 tiles one by one and a prompt of 4,096 tokens in chunks
+of 32 are 180."""
 
 MARGIN = 2
 """How many times the spans that our agents write an agent may write: sub-spans, say; a judgement."""
@@ -86,6 +91,8 @@ def _spans(job: Job, inputs: Mapping[str, Input]) -> int:
     if isinstance(work, GenerateWork):
         spans += work.prefill_early + work.release_vision
         spans += 1 + -(-inputs[work.input].prompt_tokens // work.parallel_tokens)
+    if isinstance(work, EvaluateWork):
+        spans += QUESTION_SPANS + work.most_tokens  # a `piece` for each token
     return spans + 4 * _new_tokens(job)
 
 
@@ -95,4 +102,6 @@ def _memory(job: Job) -> int:
 
 
 def _new_tokens(job: Job) -> int:
+    if isinstance(job.work, EvaluateWork):
+        return job.work.most_tokens
     return job.work.new_tokens if isinstance(job.work, DecodeWork | GenerateWork) else 0

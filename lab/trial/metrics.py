@@ -36,9 +36,11 @@ def _metrics() -> dict[str, Metric]:
         "patches_per_s": ("image encoding", "patches/s"),
         "prefill_tokens_per_s": ("prefill", "tokens/s"),
         "decode_tokens_per_s": ("decode", "tokens/s"),
+        "answers_per_s": ("answers", "answers/s"),
     }
     known = {name: Metric(name, label, "s", "lower") for name, label in seconds.items()}
     known["overlap_possible_s"] = Metric("overlap_possible_s", "overlap possible", "s", "higher")
+    known["accuracy"] = Metric("accuracy", "right answers", "", "higher")
     return known | {name: Metric(name, label, unit, "higher") for name, (label, unit) in rates.items()}
 
 

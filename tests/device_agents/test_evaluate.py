@@ -21,7 +21,7 @@ from device_agents.contract import (
     Tokenizer,
     canonical_json,
 )
-from tests.both_agents import REFERENCE, Agent
+from tests.both_agents import Agent
 from tests.device_agents.stand_in import CACHE, PIXELS, batches_of, job_of, write_build
 
 WORK: dict[str, object] = {
@@ -35,12 +35,6 @@ WORK: dict[str, object] = {
 PLACEMENT = Placement(
     rule="stand_in", columns=2, rows=1, fit_width=16, fit_height=8, left=0, top=0, order=[0, 1, 2]
 )
-
-
-@pytest.fixture
-def agent() -> Agent:
-    """The reference agent."""
-    return REFERENCE
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.records import Answer, Breakdown, Cell, CellSummary, Interval, Metric, Published, Run, Sustained
+from lab.records import (
+    Answer,
+    Breakdown,
+    Cell,
+    CellAccuracy,
+    CellSummary,
+    Interval,
+    Metric,
+    Published,
+    Run,
+    Sustained,
+)
 from lab.report.answer.standing import Standing, standing_of
 from lab.report.document import Row
 from lab.report.wording import kind_of
@@ -43,6 +54,7 @@ class AnswerDocument:
     contenders: tuple[str, ...]
     cells: tuple[CellFigures, ...]
     curves: tuple[Sustained, ...]
+    accuracy: tuple[CellAccuracy, ...]
     published: tuple[Published, ...]
     warnings: tuple[str, ...]
     breakdown: Breakdown | None
@@ -60,6 +72,7 @@ def answer_document(answer: Answer, breakdown: Breakdown | None) -> AnswerDocume
         contenders=answer.contenders,
         cells=tuple(_cell(answer, summary) for summary in answer.summaries),
         curves=answer.curves,
+        accuracy=answer.accuracy,
         published=answer.published,
         warnings=answer.warnings,
         breakdown=breakdown,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from lab.builds import inputs
 from lab.errors import PrepareError
 from lab.records import Answer, Literature, Run, Trial
+from lab.report.answer.accuracy import answer_of_evaluation
 from lab.report.answer.curves import curves_of
 from lab.report.answer.view import answer
 from lab.report.kept import ANSWER, digest, keep
@@ -16,6 +17,7 @@ from lab.scenario.load import heading_of
 from lab.scenario.published import literature
 from lab.scenario.workloads import WORKLOADS
 from lab.store import Store
+from lab.trial.answers import scores_in
 from lab.trial.metrics import METRICS
 
 
@@ -28,15 +30,25 @@ def answer_of(store: Store, record: Run) -> tuple[Answer, list[Trial]]:
     trials = list(examined.kept)
     metric = METRICS[scenario.metric]
     others = [METRICS[name] for name in WORKLOADS[scenario.kind].metrics if name != metric.name]
-    found = answer(
-        record,
-        trials,
-        question=scenario.question,
-        metric=metric,
-        other_metrics=others,
-        published=known_literature().figures,
-        curves=curves_of(trials, folder, metric) if scenario.duration_s is not None else None,
-    )
+    if scenario.kind == "evaluate":
+        found = answer_of_evaluation(
+            record,
+            trials,
+            lambda trial: scores_in(folder / f"{trial.number:04d}"),
+            question=scenario.question,
+            metric=metric,
+            other_metrics=others,
+        )
+    else:
+        found = answer(
+            record,
+            trials,
+            question=scenario.question,
+            metric=metric,
+            other_metrics=others,
+            published=known_literature().figures,
+            curves=curves_of(trials, folder, metric) if scenario.duration_s is not None else None,
+        )
     own = _own_inputs(store, record)
     lost = tuple(plain(f"Damaged or changed later, and in no figure: {words}.") for words in examined.problems)
     found = replace(found, warnings=(*_foreign(record), *lost, *found.warnings, *own))

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lab.records import Answer
+from lab.report.answer import accuracy
 from lab.report.answer.sustained import render_curves
 from lab.report.answer.tables import cells_table, invalid_lines, others_table, published_lines
 from lab.report.terminal import draw
@@ -23,7 +24,11 @@ def render_terminal(answer: Answer) -> RenderableType:
         *([Text(note, style=KIND_STYLES.get(kind_of(run), ""))] if (note := device_note(run)) else []),
         Text(plain(answer.sentence), style="green" if answer.best or answer.curves else "yellow"),
     ]
-    parts += render_curves(answer.curves, run.cells) if answer.curves else [draw(cells_table(answer, narrow=True))]
+    if answer.accuracy:
+        parts += [draw(each) for each in accuracy.tables(answer)]
+    else:
+        drawn = draw(cells_table(answer, narrow=True))
+        parts += render_curves(answer.curves, run.cells) if answer.curves else [drawn]
     parts += [Text(f"! {plain(warning)}", style="yellow") for warning in answer.warnings]
     parts += [Text(f"  {plain(line)}", style="red") for line in invalid_lines(answer)]
     parts += [_indented(line) for line in published_lines(answer)]
