@@ -1,6 +1,7 @@
 """Full size: prefill, and decoding as a fraction of the memory roofline of the same run.
 
-Rival: a streaming read, on the same cores, of as many bytes as a decoded token reads. Claim: decoding reaches at least 0.6 of that read's speed.
+Rival: a streaming read, on the same cores, of as many bytes as a decoded token reads. Claim: decoding reaches at
+least 0.6 of that read's speed.
 """
 
 from __future__ import annotations
