@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cpu_time import Work, alternated, session_of, unpacked_at_every_call
-from models.check import check
+from models.check import Runtime, check
 from models.export import reference_input, text_input, write_graphs
 from models.graphs import llm_graph, vit_graph
 from models.manifest import BATCHES
@@ -70,7 +70,8 @@ def errors(model: Mllm, recipe: Recipe, prepared: Sequence[Prepared]) -> str:
     """Return the errors of features and logits on prepared inputs, as the export states them."""
     with tempfile.TemporaryDirectory() as folder:
         write_graphs(model, replace(recipe, cache="float32"), prepared, Path(folder))
-        found = [check(Path(folder), model, one, "float32").error for one in prepared]
+        runtime = Runtime(Path(folder))
+        found = [check(runtime, model.config, one, "float32").error for one in prepared]
     logits = " and ".join(f"{error.logit_relative_error:.3f}" for error in found)
     return f"features {found[0].feature_relative_error:.4f}, logits {logits}, KL {found[0].logit_kl_nats:.4f}"
 

@@ -241,12 +241,27 @@ class Tokenizer(Contract):
     end: Count
 
 
+class WeightsFile(Contract):
+    """A file or folder of weights on the machine that exported the build; models/ reads them from it again."""
+
+    option: Literal["weights", "vision", "language"] = Field(
+        description="the option of models.export it was given as"
+    )
+    path: str = Field(description="absolute, or relative to pocketlab's own folder for weights that come with it")
+    sha256: Sha256 = Field(description="of the file, or of the digests of all its shards")
+
+
 class Weights(Contract):
     """Where the weights came from. With `random` weights speeds are real and answers are nonsense."""
 
     origin: Literal["trained", "random", "checkpoint"]
     source: str = Field(description="the seed, the training run or the checkpoint to get the weights from again")
-    seed: Integer | None = Field(default=None, description="the seed from which models/ draws `random` weights")
+    seed: Integer | None = Field(default=None, description="the seed from which models/ draws what no file gives")
+    files: list[WeightsFile] = Field(
+        default_factory=list,
+        exclude_if=lambda files: not files,  # a build of before keeps its name
+        description="the files from which models/ reads the weights again",
+    )
 
 
 class Manifest(Contract):

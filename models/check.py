@@ -19,17 +19,13 @@ import onnxruntime
 import torch
 
 from device_agents.contract import Graph, Placement, RecipeError, Tolerance
-from models.language import Cache
-from models.mllm import Mllm
+from models.mllm import MllmConfig
 from models.prepare import Prepared, tiles_of
 
 Floats = npt.NDArray[np.float32]
 
 FP32_LIMIT = 1e-4
 """Largest allowed relative error of a float32 export against torch: about a thousand roundings of 2**-24."""
-
-LAST_POSITIONS = 256
-"""Logit figures are means over this many positions at the end of the prompt."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +69,11 @@ class Runtime:
             for graph in Graph
         }
 
-    def run(self, graph: Graph, **inputs: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
-        """Run one graph; return its outputs in the order it declares them."""
-        outputs: list[npt.NDArray[np.generic]] = self.sessions[graph].run(None, inputs)
+    def run(
+        self, graph: Graph, only: Sequence[str] | None = None, **inputs: npt.NDArray[np.generic]
+    ) -> list[npt.NDArray[np.generic]]:
+        """Run one graph; return its outputs, or those named in `only`, in the order it declares them."""
+        outputs: list[npt.NDArray[np.generic]] = self.sessions[graph].run(only, inputs)
         return outputs
 
     def tiles(self, pixels: npt.NDArray[np.uint8], placement: Placement, side: int) -> Floats:
@@ -101,15 +99,16 @@ class Runtime:
         tokens = np.asarray(self.run(Graph.PROJECT, features=features)[0], dtype=np.float32)
         return tokens.reshape(-1, tokens.shape[-1])
 
-    def logits(self, model: Mllm, prompt: Floats, positions: npt.NDArray[np.int64], cache: str) -> Floats:
+    def logits(self, config: MllmConfig, prompt: Floats, positions: npt.NDArray[np.int64], cache: str) -> Floats:
         """Run the whole prompt [n, H] in one call -> logits [k, V] at `positions`."""
-        language = model.config.language
+        language = config.language
         shape = (1, language.key_value_heads, language.cache_tokens, language.head_dim)
         empty = np.zeros(shape, dtype=cache)
         past = {f"past_{part}_{i}": empty for part in ("key", "value") for i in range(language.layers)}
         count = len(prompt)
         found = self.run(
             Graph.LLM,
+            only=["logits"],
             embeddings=prompt[None],
             last_position=np.array([count - 1], dtype=np.int32),
             total_tokens=np.array(count, dtype=np.int32),
@@ -124,18 +123,16 @@ def relative_error(found: Floats, wanted: Floats) -> float:
     return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
 
 
-@torch.inference_mode()
-def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
-    """Compare every graph of a build with torch on a prepared prompt and its image, if it has one.
+def check(runtime: Runtime, config: MllmConfig, prepared: Prepared, cache: str) -> Finding:
+    """Compare every graph of a build with the oracle on a prepared prompt and its image, if it has one.
 
     The language model receives the build's own image tokens and embeddings, so its error is that of the
     whole system, as a user sees it.
     """
-    runtime = Runtime(folder)
     features = wanted_features = np.ones((1, 1), dtype=np.float32)  # without an image, equal features
     tile_error = 0.0
     if prepared.pixels is not None and prepared.features is not None and prepared.input.placement is not None:
-        side = model.config.vision.tile_pixels
+        side = config.vision.tile_pixels
         tiles = runtime.tiles(prepared.pixels, prepared.input.placement, side)
         wanted_tiles = tiles_of(prepared.pixels, prepared.input.placement, side).numpy()
         tile_error = relative_error(tiles, wanted_tiles)
@@ -145,11 +142,9 @@ def check(folder: Path, model: Mllm, prepared: Prepared, cache: str) -> Finding:
         for s in prepared.input.segments
     ]
     prompt = np.concatenate(parts, dtype=np.float32)
-    positions = np.arange(max(0, len(prompt) - LAST_POSITIONS), len(prompt))
-    found = runtime.logits(model, prompt, positions, cache)
-    wanted = model.language(
-        prepared.prompt, Cache.empty(model.config.language), torch.from_numpy(positions)
-    ).numpy()
+    wanted = prepared.logits.numpy()
+    positions = np.arange(len(prompt) - len(wanted), len(prompt))
+    found = runtime.logits(config, prompt, positions, cache)
     each = np.linalg.norm(found - wanted, axis=1) / np.linalg.norm(wanted, axis=1)
     agree = found.argmax(1) == wanted.argmax(1)
     ordered = np.sort(wanted, axis=1)

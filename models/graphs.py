@@ -2,12 +2,14 @@
 
 Graphs are written by hand, not traced: they use ONNX Runtime's fused operators (MatMulNBits,
 GroupQueryAttention with a quantised cache) that tracing cannot produce, and every node is intended.
-`batch` and `tokens` are free dimensions, so all shapes of a stage share one graph and one weight file.
+`batch` and `tokens` are free dimensions, so all shapes of a stage share one graph and one weight file:
+`weights`, which grows as the graph does (:class:`models.net.Net`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import onnx_ir as ir
 import torch
@@ -59,10 +61,10 @@ def tile_graph(config: MllmConfig) -> Net:
     return net
 
 
-def patch_embed_graph(module: PatchEmbedding, config: MllmConfig) -> Net:
+def patch_embed_graph(module: PatchEmbedding, config: MllmConfig, weights: Path | None = None) -> Net:
     """Build the convolution: float32 in every recipe, because the paper runs it on the CPU."""
     vision = config.vision
-    net = Net()
+    net = Net(weights)
     tiles = net.input("tiles", FLOAT, ("batch", 3, vision.tile_pixels, vision.tile_pixels))
     kernel, bias = module.convolution.weight, module.convolution.bias
     assert bias is not None  # for the type checker: the module is built with one
@@ -75,10 +77,10 @@ def patch_embed_graph(module: PatchEmbedding, config: MllmConfig) -> Net:
     return net
 
 
-def vit_graph(module: VisionBlocks, config: MllmConfig, way: Way) -> Net:
+def vit_graph(module: VisionBlocks, config: MllmConfig, way: Way, weights: Path | None = None) -> Net:
     """Build the transformer blocks and the final norm."""
     vision = config.vision
-    net = Net()
+    net = Net(weights)
     shape = ("batch", vision.tokens, vision.hidden)
     x = net.input("embeddings", FLOAT, shape)
     for index, block in enumerate(module.layers):
@@ -97,11 +99,11 @@ def vit_graph(module: VisionBlocks, config: MllmConfig, way: Way) -> Net:
     return net
 
 
-def project_graph(module: Projector, config: MllmConfig, way: Way) -> Net:
+def project_graph(module: Projector, config: MllmConfig, way: Way, weights: Path | None = None) -> Net:
     """Build the 2x2 downsampler and the MLP."""
     side, hidden = module.side, config.vision.hidden
     half, odd = (side + 1) // 2, side % 2
-    net = Net()
+    net = Net(weights)
     x = net.input("features", FLOAT, ("batch", side * side, hidden))
     x = net.op("Reshape", x, net.integers(-1, side, side, hidden))
     x = net.op("Pad", x, net.integers(0, 0, 0, 0, 0, odd, odd, 0)) if odd else x
@@ -115,18 +117,18 @@ def project_graph(module: Projector, config: MllmConfig, way: Way) -> Net:
     return net
 
 
-def embed_graph(model: LanguageModel, table: str) -> Net:
+def embed_graph(model: LanguageModel, table: str, weights: Path | None = None) -> Net:
     """Build token ids -> embeddings, from a float32 table or an INT8 one with one scale per row."""
-    net = Net()
+    net = Net(weights)
     ids = net.input("ids", INT64, ("tokens",))
-    weight = model.embedding.weight * model.config.embedding_scale
+    weight, scale = model.embedding.weight, model.config.embedding_scale
     if table == "float32":
-        rows = net.op("Gather", net.constant("table", weight), ids)
+        rows = net.op("Gather", net.constant("table", weight.float() * scale), ids)
     else:
         codes, scales = quantize_rows(weight)
-        centred = (codes.to(torch.int16) - 128).to(torch.int8)
+        centred = (codes ^ 128).view(torch.int8)  # the code minus 128
         codes_of = net.op("Cast", net.op("Gather", net.constant("table", centred), ids), to=FLOAT.value)
-        rows = net.op("Mul", codes_of, net.op("Gather", net.constant("scales", scales[:, None]), ids))
+        rows = net.op("Mul", codes_of, net.op("Gather", net.constant("scales", scale * scales[:, None]), ids))
     net.output("embeddings", rows, FLOAT, ("tokens", model.config.hidden))
     return net
 
@@ -175,12 +177,13 @@ def llm_graph(
     way: Way,
     cache: CacheType = "float32",
     cache_largest: tuple[list[Tensor], list[Tensor]] | None = None,
+    weights: Path | None = None,
 ) -> Net:
     """Build the decoder; an INT8 cache needs `cache_largest` (keys, values; [G, E] per layer) for its scales."""
     config = model.config
     cache_type = CACHES[cache]
     cache_shape = (1, config.key_value_heads, config.cache_tokens, config.head_dim)
-    net = Net()
+    net = Net(weights)
     x = net.input("embeddings", FLOAT, (1, "tokens", config.hidden))
     last, total = net.input("last_position", INT32, (1,)), net.input("total_tokens", INT32, ())
     positions = net.input("positions", INT64, ("k",))
@@ -223,18 +226,17 @@ def llm_graph(
             ]
         mixed, key, value = attend(net, config, qkv, past, (last, total), tables, cache, scales)
         presents += [(f"present_key_{index}", key), (f"present_value_{index}", value)]
-        branch = linear(
-            net, f"{name}.out", mixed, block.attention.out.weight * config.residual_scale, None, way=way
-        )
+        out = block.attention.out.weight
+        branch = linear(net, f"{name}.out", mixed, out, None, way=way, scale=config.residual_scale)
         h = normed(f"{name}.mlp_norm", block.mlp_norm.weight)
         gate_up = linear(net, f"{name}.gate_up", h, block.gate_up.weight, None, way=way)
         gate, up = net.ops("Split", gate_up, outputs=2, axis=-1, num_outputs=2)
         gated = net.op("Mul", net.op("QuickGelu", gate, domain=ORT, alpha=1.0), up)  # alpha 1 is SiLU
-        branch = linear(net, f"{name}.down", gated, block.down.weight * config.residual_scale, None, way=way)
+        branch = linear(net, f"{name}.down", gated, block.down.weight, None, way=way, scale=config.residual_scale)
     wanted = net.op("Gather", net.op("Add", x, branch), positions, axis=1)
     scale = net.constant("norm", model.norm.weight)
     wanted = net.op("SimplifiedLayerNormalization", wanted, scale, axis=-1, epsilon=config.norm_epsilon)
-    logits = linear(net, "head", wanted, model.head.weight * config.logit_scale, None, way=way)
+    logits = linear(net, "head", wanted, model.head.weight, None, way=way, scale=config.logit_scale)
     net.output("logits", net.op("Squeeze", logits, net.integers(0)), FLOAT, ("k", config.vocabulary))
     for present, value in presents:
         net.output(present, value, cache_type, cache_shape)

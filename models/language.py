@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -46,16 +47,45 @@ class Cache:
 
     @staticmethod
     def empty(config: LanguageConfig) -> Cache:
-        """Return an empty cache with room for `cache_tokens`."""
+        """Return an empty cache with room for `cache_tokens`, whose memory is taken as tokens fill it."""
         shape = (config.key_value_heads, config.cache_tokens, config.head_dim)
         layers = range(config.layers)
-        return Cache([torch.zeros(shape) for _ in layers], [torch.zeros(shape) for _ in layers])
+
+        def zeros() -> Tensor:
+            return torch.from_numpy(np.zeros(shape, np.float32))  # untouched pages take no memory, unlike torch's
+
+        return Cache([zeros() for _ in layers], [zeros() for _ in layers])
+
+
+SLAB = 2**22
+"""Weights that are widened at a time: 16 MB in float32, large enough to make calls and threads' meetings cheap."""
+
+
+class Linear(nn.Linear):
+    """x [t, K] -> [t, N] in float32, by a matrix that may be held in 16 bits: it is widened a slab at a time."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.weight.dtype == torch.float32:
+            return functional.linear(x, self.weight)
+        out = torch.empty(len(x), self.out_features)
+        rows = max(1, SLAB // self.in_features)
+        for start in range(0, self.out_features, rows):
+            slab = self.weight[start : start + rows].float()
+            out[:, start : start + rows] = functional.linear(x, slab)
+        return out
 
 
 def rotary_tables(config: LanguageConfig) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines, each [cache_tokens, E / 2] (RoFormer, arXiv 2104.09864, eq. 15)."""
-    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim
-    angles = torch.outer(torch.arange(config.cache_tokens, dtype=torch.float64), config.rope_base**-exponents)
+    """Return cosines and sines, each [cache_tokens, E / 2] (RoFormer, arXiv 2104.09864, eq. 15).
+
+    They are always on the CPU, in a model without weights too (:func:`models.mllm.skeleton`).
+    """
+    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float64, device="cpu") / config.head_dim
+    positions = torch.arange(config.cache_tokens, dtype=torch.float64, device="cpu")
+    angles = torch.outer(positions, config.rope_base**-exponents)
     return angles.cos().float(), angles.sin().float()
 
 
@@ -73,8 +103,8 @@ class Attention(nn.Module):
         self.config = config
         wide = config.heads * config.head_dim
         narrow = config.key_value_heads * config.head_dim
-        self.qkv = nn.Linear(config.hidden, wide + 2 * narrow, bias=False)
-        self.out = nn.Linear(wide, config.hidden, bias=False)
+        self.qkv = Linear(config.hidden, wide + 2 * narrow)
+        self.out = Linear(wide, config.hidden)
         self.split = (wide, narrow, narrow)
 
     def forward(self, x: Tensor, cache: Cache, layer: int, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -108,8 +138,8 @@ class Block(nn.Module):
         self.attention_norm = nn.RMSNorm(config.hidden, eps=config.norm_epsilon)
         self.attention = Attention(config)
         self.mlp_norm = nn.RMSNorm(config.hidden, eps=config.norm_epsilon)
-        self.gate_up = nn.Linear(config.hidden, 2 * config.mlp, bias=False)
-        self.down = nn.Linear(config.mlp, config.hidden, bias=False)
+        self.gate_up = Linear(config.hidden, 2 * config.mlp)
+        self.down = Linear(config.mlp, config.hidden)
 
     def forward(self, x: Tensor, cache: Cache, layer: int, cosine: Tensor, sine: Tensor) -> Tensor:
         x = x + self.scale * self.attention(self.attention_norm(x), cache, layer, cosine, sine)
@@ -130,7 +160,7 @@ class LanguageModel(nn.Module):
         self.embedding = nn.Embedding(config.vocabulary, config.hidden)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.hidden, eps=config.norm_epsilon)
-        self.head = nn.Linear(config.hidden, config.vocabulary, bias=False)
+        self.head = Linear(config.hidden, config.vocabulary)
         if config.tied:
             self.head.weight = self.embedding.weight
         cosine, sine = rotary_tables(config)
@@ -144,8 +174,8 @@ class LanguageModel(nn.Module):
 
     def embed(self, ids: Tensor) -> Tensor:
         """Embed ids: [t] -> [t, H]."""
-        out: Tensor = self.embedding(ids) * self.config.embedding_scale
-        return out
+        rows: Tensor = self.embedding(ids)
+        return rows.float() * self.config.embedding_scale
 
     def forward(self, embeddings: Tensor, cache: Cache, positions: Tensor) -> Tensor:
         """Run [t, H] after the cache -> logits [k, V] at `positions` [k] of the chunk; the cache grows by t.

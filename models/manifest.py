@@ -19,7 +19,7 @@ from device_agents.contract import (
 )
 from models import tokenizer
 from models.check import Finding, tolerance
-from models.mllm import Mllm, MllmConfig
+from models.mllm import MllmConfig
 from models.products import LEVEL, Component, Kind, matrices, mean_bits, ways
 from models.quantize import BITS, CacheType, Recipe
 
@@ -119,9 +119,10 @@ def precision(recipe: Recipe, config: MllmConfig) -> dict[str, Precision]:
     }
 
 
-def manifest(model: Mllm, recipe: Recipe, findings: Sequence[Finding], folder: Path, seed: int) -> Manifest:
+def manifest(
+    config: MllmConfig, recipe: Recipe, findings: Sequence[Finding], folder: Path, weights: Weights
+) -> Manifest:
     """Describe the folder as it is; reports the errors of the first finding, the reference screen's."""
-    config = model.config
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
     inputs = {p.parent.name: p.parent.relative_to(folder).as_posix() for p in files if p.name == "input.json"}
     notes = [
@@ -144,14 +145,15 @@ def manifest(model: Mllm, recipe: Recipe, findings: Sequence[Finding], folder: P
         recipe_error=findings[0].error,
         tokenizer=tokenizer.BYTES,
         inputs=inputs,
-        weights=Weights(origin="random", source=f"seed {seed}: timings are real, answers are noise", seed=seed),
+        weights=weights,
         notes=notes,
         files=[
-            File(
-                path=p.relative_to(folder).as_posix(),
-                sha256=hashlib.sha256(p.read_bytes()).hexdigest(),
-                bytes=p.stat().st_size,
-            )
-            for p in files
+            File(path=p.relative_to(folder).as_posix(), sha256=sha256(p), bytes=p.stat().st_size) for p in files
         ],
     )
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

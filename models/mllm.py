@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models.language import Cache, LanguageConfig, LanguageModel
 from models.projector import Projector, downsampled_tokens
 from models.vision import PatchEmbedding, VisionBlocks, VisionConfig
+from models.weights import Random, fill
 
 
 @dataclass(frozen=True)
@@ -107,24 +108,19 @@ class Mllm(nn.Module):
             logits = self.language(self.language.embed(torch.tensor([token])), cache, torch.tensor([0]))[0]
 
 
-def random_mllm(config: MllmConfig, seed: int) -> Mllm:
-    """Return a model with seeded weights of a sane scale; it is as fast as a trained one but answers nonsense.
+def skeleton(config: MllmConfig) -> Mllm:
+    """Return a model without weights, to be filled part by part (:func:`models.weights.filled`)."""
+    with torch.device("meta"):
+        return Mllm(config).eval().requires_grad_(False)
 
-    Matrices are normal with variance 1 / inputs, which keeps activations near unit size through the
-    layers (LeCun et al., Efficient BackProp, 1998, sec. 4.6); norms are 1, biases small.
-    """
-    model = Mllm(config)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in sorted(model.named_parameters()):
-            if "norm" in name:
-                parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-            elif parameter.dim() == 1:
-                parameter.normal_(0.0, 0.02, generator=generator)
-            elif "position" in name:
-                parameter.normal_(0.0, 0.5, generator=generator)
-            elif name == "language.embedding.weight":
-                parameter.normal_(0.0, 1.0 / config.language.embedding_scale, generator=generator)
-            else:
-                parameter.normal_(0.0, parameter[0].numel() ** -0.5, generator=generator)
-    return model.eval().requires_grad_(False)
+
+def drawn(config: MllmConfig, seed: int) -> Random:
+    """Return the source of random weights for a configuration."""
+    return Random(seed, config.language.embedding_scale)
+
+
+def random_mllm(config: MllmConfig, seed: int) -> Mllm:
+    """Return a whole model with random weights (:class:`models.weights.Random`)."""
+    model = skeleton(config)
+    fill(model, drawn(config, seed))
+    return model

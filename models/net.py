@@ -1,4 +1,4 @@
-"""A graph under construction: nodes in order, named constants, and the two files it is saved as."""
+"""A graph under construction: nodes in order, named constants, and the file that large ones go to at once."""
 
 from __future__ import annotations
 
@@ -25,10 +25,19 @@ Value = ir.Value
 Attribute = int | float | str | Sequence[int]
 
 
-class Net:
-    """A graph under construction: inputs, nodes in order, named constants."""
+PAGE = 4096
+"""ONNX asks that external data start on a page, so that a runtime can map it (onnx.proto, TensorProto)."""
 
-    def __init__(self) -> None:
+
+class Net:
+    """A graph under construction: inputs, nodes in order, named constants.
+
+    With `weights`, a file to make, constants of 256 bytes or more are written to it as they are added: a graph of
+    any size takes the memory of its largest constant. Without, all constants are kept, for a graph in memory.
+    """
+
+    def __init__(self, weights: Path | None = None) -> None:
+        self.weights = weights
         self.tape = ir.tape.Tape()
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
@@ -51,8 +60,24 @@ class Net:
             array = (
                 value.detach().contiguous().numpy() if isinstance(value, Tensor) else np.ascontiguousarray(value)
             )
-            self.constants[name] = self.tape.initializer(ir.tensor(array, name=name))
+            kept = self.weights is None or array.nbytes < 256
+            tensor = ir.tensor(array, name=name) if kept else self._append(array, name)
+            self.constants[name] = self.tape.initializer(tensor)
         return self.constants[name]
+
+    def _append(self, array: npt.NDArray[np.generic], name: str) -> ir.ExternalTensor:
+        """Write an array at the end of the file of weights, on a page of its own if it fills one."""
+        assert self.weights is not None  # for the type checker: the caller has looked
+        with self.weights.open("ab") as file:
+            step = PAGE if array.nbytes >= PAGE else 64
+            file.write(bytes(-file.tell() % step))
+            offset = file.tell()
+            array.tofile(file)
+        dtype = ir.DataType.from_numpy(array.dtype)
+        shape = ir.Shape(array.shape)
+        return ir.ExternalTensor(
+            self.weights.name, offset, array.nbytes, dtype, shape=shape, name=name, base_dir=self.weights.parent
+        )
 
     def integers(self, *values: int) -> Value:
         """Return a constant int64 vector, for shapes and axes."""
@@ -90,6 +115,5 @@ class Net:
         return ir.Model(graph, ir_version=IR_VERSION, producer_name="pocketlab")
 
     def save(self, folder: Path, name: str) -> None:
-        """Write `name`.onnx and, for weights of 256 bytes or more, `name`.bin beside it."""
-        large = any(v.const_value is not None and v.const_value.nbytes >= 256 for v in self.constants.values())
-        ir.save(self.model(name), folder / f"{name}.onnx", external_data=f"{name}.bin" if large else None)
+        """Write `name`.onnx, which names the file of weights beside it or holds them."""
+        ir.save(self.model(name), folder / f"{name}.onnx")

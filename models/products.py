@@ -135,20 +135,25 @@ def mean_bits(config: MllmConfig, component: Component, way: Way) -> tuple[float
     return stored / total, loaded / total
 
 
-def linear(net: Net, name: str, x: Value, weight: Tensor, bias: Tensor | None, *, way: Way) -> Value:
-    """Multiply x [..., K] by weight [N, K] transposed, in its way, and add the bias."""
+def linear(
+    net: Net, name: str, x: Value, weight: Tensor, bias: Tensor | None, *, way: Way, scale: float = 1.0
+) -> Value:
+    """Multiply x [..., K] by `scale` * weight [N, K] transposed, in its way, and add the bias.
+
+    Rounding is the same for a scaled matrix: `scale` goes into the scales that are stored.
+    """
     if way.kind == "float":
-        y = net.op("MatMul", x, net.constant(f"{name}.weight", weight.T))
+        y = net.op("MatMul", x, net.constant(f"{name}.weight", weight.T.float() * scale))
     elif way.kind == "unpacked":
-        y = _unpacked(net, name, x, weight, way)
+        y = _unpacked(net, name, x, weight, way=way, scale=scale)
     elif way.kind == "blocks":
-        y = _blocks(net, name, x, weight, way)
+        y = _blocks(net, name, x, weight, way=way, scale=scale)
     else:
-        y = _tokens(net, name, x, weight)
+        y = _tokens(net, name, x, weight, scale=scale)
     return y if bias is None else net.op("Add", y, net.constant(f"{name}.bias", bias))
 
 
-def _unpacked(net: Net, name: str, x: Value, weight: Tensor, way: Way) -> Value:
+def _unpacked(net: Net, name: str, x: Value, weight: Tensor, *, way: Way, scale: float) -> Value:
     """Append MatMul by weights that nodes without a free input unpack, so that every session folds them.
 
     `DequantizeLinear` says the same in one node, but sessions fold none and may turn it into MatMulNBits.
@@ -156,7 +161,7 @@ def _unpacked(net: Net, name: str, x: Value, weight: Tensor, way: Way) -> Value:
     outputs, inputs = weight.shape
     blocks = quantize_blocks(weight, 8, way.block)
     codes = net.op("Cast", net.constant(f"{name}.packed", blocks.packed), to=FLOAT.value)
-    scales = net.constant(f"{name}.scales", blocks.scales[..., None])
+    scales = net.constant(f"{name}.scales", scale * blocks.scales[..., None])
     rows = net.op("Mul", net.op("Sub", codes, net.scalar(128.0)), scales)
     rows = net.op("Reshape", rows, net.integers(outputs, -1))
     if inputs % way.block:
@@ -164,14 +169,14 @@ def _unpacked(net: Net, name: str, x: Value, weight: Tensor, way: Way) -> Value:
     return net.op("MatMul", x, net.op("Transpose", rows, perm=(1, 0)))
 
 
-def _blocks(net: Net, name: str, x: Value, weight: Tensor, way: Way) -> Value:
+def _blocks(net: Net, name: str, x: Value, weight: Tensor, *, way: Way, scale: float) -> Value:
     """Append MatMulNBits."""
     blocks = quantize_blocks(weight, 4 if way.storage == "w4" else 8, way.block)
     return net.op(
         "MatMulNBits",
         x,
         net.constant(f"{name}.packed", blocks.packed),
-        net.constant(f"{name}.scales", blocks.scales),
+        net.constant(f"{name}.scales", scale * blocks.scales),
         domain=ORT,
         bits=blocks.bits,
         block_size=way.block,
@@ -181,7 +186,7 @@ def _blocks(net: Net, name: str, x: Value, weight: Tensor, way: Way) -> Value:
     )
 
 
-def _tokens(net: Net, name: str, x: Value, weight: Tensor) -> Value:
+def _tokens(net: Net, name: str, x: Value, weight: Tensor, *, scale: float) -> Value:
     """Append MatMulIntegerToFloat with one scale per token, so that batching changes no token's result.
 
     The operator takes one scale for all activations: each token is divided by its own step first, the product
@@ -197,7 +202,7 @@ def _tokens(net: Net, name: str, x: Value, weight: Tensor) -> Value:
         activations,
         net.constant(f"{name}.codes", codes.T),
         one,
-        net.constant(f"{name}.scales", scales),
+        net.constant(f"{name}.scales", scale * scales),
         middle,
         middle,
         domain=ORT,

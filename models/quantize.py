@@ -8,7 +8,7 @@ in blocks, round to nearest, cache scales from the largest value of the referenc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -99,17 +99,32 @@ class Blocks:
         return whole[:, : self.columns]
 
 
+SLAB = 2**20
+"""Weights that are rounded at a time: 4 MB in float32, so that intermediate values stay in a processor's cache."""
+
+
+def slabs(weight: Tensor) -> Iterator[Tensor]:
+    """Yield a matrix [N, K] of any float type in float32, some of its rows at a time."""
+    for rows in torch.split(weight, max(1, SLAB // weight.shape[1])):
+        yield rows.float()
+
+
 def quantize_blocks(weight: Tensor, bits: Literal[4, 8], block: int) -> Blocks:
     """Round [N, K] to `bits` symmetrically; the largest magnitude of a block maps to the largest code."""
+    parts = [_round_blocks(rows, bits, block) for rows in slabs(weight)]
+    packed, scales = (torch.cat(each) for each in zip(*parts, strict=True))
+    return Blocks(packed, scales, bits, weight.shape[1])
+
+
+def _round_blocks(weight: Tensor, bits: Literal[4, 8], block: int) -> tuple[Tensor, Tensor]:
+    """Return packed codes and scales of some rows."""
     rows, columns = weight.shape
     blocks = functional.pad(weight, (0, -columns % block)).view(rows, -1, block)
     largest = 2 ** (bits - 1) - 1
     scales = blocks.abs().amax(-1) / largest
     codes = torch.round(blocks / scales.clamp_min(1e-30)[..., None]) + 2 ** (bits - 1)
     packed = codes.to(torch.uint8)
-    if bits == 4:
-        packed = packed[..., 0::2] | (packed[..., 1::2] << 4)
-    return Blocks(packed, scales, bits, columns)
+    return (packed[..., 0::2] | (packed[..., 1::2] << 4) if bits == 4 else packed), scales
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,6 +133,13 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     Unsigned, because x86 processors without VNNI saturate products of unsigned activations and signed
     8-bit weights: the same model would give different answers on different machines.
     """
+    parts = [_round_rows(rows) for rows in slabs(weight)]
+    codes, scales = (torch.cat(each) for each in zip(*parts, strict=True))
+    return codes, scales
+
+
+def _round_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return codes and scales of some rows."""
     scales = weight.abs().amax(-1).clamp_min(1e-30) / 127
     return (torch.round(weight / scales[:, None]) + 128).to(torch.uint8), scales
 

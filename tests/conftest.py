@@ -120,8 +120,9 @@ def screen(tiny: Mllm) -> Prepared:
 def tiny_builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One exported folder for each recipe."""
     from models.export import export
+    from models.origins import Origin
 
     folder = tmp_path_factory.mktemp("builds")
     for recipe in ("fp32", "w8", "w8a8", "paper", "paper-kv8"):
-        export("tiny", recipe, folder / recipe, seed=0, extra=[], say=lambda line: None)
+        export("tiny", recipe, folder / recipe, origin=Origin())
     return {path.name: path for path in folder.iterdir()}

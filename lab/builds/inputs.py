@@ -51,14 +51,6 @@ def prepare(root: Path, build: Build, image: Path, instruction: str) -> OwnInput
     The golden outputs come from the fp32 torch model with the build's own weights. Raises `PrepareError` when the
     image or the prompt cannot be used or the weights cannot be rebuilt, and `DiskFull`.
     """
-    weights = build.manifest.weights
-    if weights.seed is None:
-        raise PrepareError(
-            f"{image}: cannot be measured with build {build.id[:12]}: the expected output comes from a model with "
-            f"the same weights, rebuilt from a seed, and {build.folder / 'manifest.json'} names no seed "
-            f"({weights.origin}: {weights.source}); export the build again (`python -m models.export`), or leave "
-            "--image out"
-        )
     inputs = root / "inputs"
     with disk_errors(f"prepare {image}", inputs):
         make_folder(inputs)
@@ -66,7 +58,7 @@ def prepare(root: Path, build: Build, image: Path, instruction: str) -> OwnInput
             shutil.rmtree(left)
         with tempfile.TemporaryDirectory(prefix=ASIDE, dir=inputs) as aside:
             folder = Path(aside) / "input"
-            _ask_models(image, instruction, build.manifest.model, weights.seed, folder)
+            _ask_models(image, instruction, build.folder / "manifest.json", folder)
             return _keep(inputs, folder)
 
 
@@ -109,9 +101,9 @@ def check(own: OwnInput) -> None:
         raise _damaged(own.folder, f"its content id is not {own.id}")
 
 
-def _ask_models(image: Path, instruction: str, model: str, seed: int, folder: Path) -> None:
+def _ask_models(image: Path, instruction: str, build: Path, folder: Path) -> None:
     """Run `python -m models.prepare`; raise `PrepareError` with its message when it fails."""
-    arguments = [f"--instruction={instruction}", "--name", NAME, "--model", model, "--seed", str(seed)]
+    arguments = [f"--instruction={instruction}", "--name", NAME, "--build", str(build)]
     arguments += ["--out", str(folder), "--", os.path.abspath(image)]  # noqa: PTH100 - links are left to whoever opens it
     try:
         done = run_module("models.prepare", *arguments)

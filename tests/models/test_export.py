@@ -18,6 +18,7 @@ from models.export import export, refuse_wrong, write_graphs
 from models.graphs import vit_graph
 from models.language import Cache
 from models.mllm import PRESETS, Mllm, random_mllm
+from models.origins import Origin
 from models.prepare import Prepared
 from models.products import way_of
 from models.quantize import RECIPES
@@ -30,7 +31,7 @@ def manifest_of(folder: Path) -> Manifest:
 
 def test_the_fp32_build_is_torch(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
     """Tiles, features and logits agree up to float rounding, and so does every top-1 token."""
-    found = check(tiny_builds["fp32"], tiny, screen, "float32")
+    found = check(Runtime(tiny_builds["fp32"]), tiny.config, screen, "float32")
 
     assert found.tiles < 1e-5
     assert found.error.feature_relative_error < 1e-5
@@ -59,7 +60,7 @@ def test_a_float16_cache_adds_less_error_than_an_int8_one(tiny: Mllm, screen: Pr
         folder = tmp_path / kind
         folder.mkdir()
         write_graphs(tiny, replace(RECIPES["fp32"], cache=kind), [screen], folder)
-        errors[kind] = relative_error(Runtime(folder).logits(tiny, prompt, last, kind), wanted)
+        errors[kind] = relative_error(Runtime(folder).logits(tiny.config, prompt, last, kind), wanted)
 
     assert errors["float32"] < 1e-5
     assert errors["float32"] < errors["float16"] < errors["int8"] / 10
@@ -116,7 +117,7 @@ def test_the_paper_recipe_is_the_papers_table(tiny_builds: dict[str, Path]) -> N
 
 def test_the_same_seed_gives_the_same_build(tiny_builds: dict[str, Path], tmp_path: Path) -> None:
     """A second export on this machine gives the same content and so the same id."""
-    again = export("tiny", "w8", tmp_path / "again", seed=0, extra=[], say=lambda line: None)
+    again = export("tiny", "w8", tmp_path / "again", origin=Origin())
 
     assert again == content_id(manifest_of(tiny_builds["w8"]))
 
@@ -128,11 +129,10 @@ def test_weights_of_another_model_are_not_called_a_build(
     for path in tiny_builds["fp32"].glob("*.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "vit.bin").unlink()
-    vit_graph(random_mllm(PRESETS["tiny"], 1).vision, PRESETS["tiny"], way_of("float32", "many", 0)).save(
-        tmp_path, Graph.VIT
-    )
+    other = random_mllm(PRESETS["tiny"], 1)
+    vit_graph(other.vision, other.config, way_of("float32", "many", 0)).save(tmp_path, Graph.VIT)
 
-    found = check(tmp_path, tiny, screen, "float32")
+    found = check(Runtime(tmp_path), tiny.config, screen, "float32")
 
     assert found.error.feature_relative_error > 0.1
     with pytest.raises(PrepareError, match=r"wanted the exported features within 0\.0001 of torch"):
@@ -141,7 +141,7 @@ def test_weights_of_another_model_are_not_called_a_build(
 
 def test_nan_is_wrong(tiny_builds: dict[str, Path], tiny: Mllm, screen: Prepared) -> None:
     """An error that is not a number is outside every limit."""
-    good = check(tiny_builds["fp32"], tiny, screen, "float32")
+    good = check(Runtime(tiny_builds["fp32"]), tiny.config, screen, "float32")
     bad = Finding(good.error.model_copy(update={"logit_relative_error": float("nan")}), 0.0, 0.0, 0.0)
 
     with pytest.raises(PrepareError, match="logits"):
@@ -153,7 +153,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
 
     with pytest.raises(PrepareError, match="new or empty folder"):
-        export("tiny", "fp32", tmp_path, seed=0, extra=[], say=lambda line: None)
+        export("tiny", "fp32", tmp_path, origin=Origin())
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
@@ -164,7 +164,7 @@ def test_a_rounded_cache_keeps_chunks_equal(
     """A cache of fewer bits is the same, whether filled whole or in chunks: INT8 scales are static."""
     runtime = Runtime(tiny_builds[recipe])
     prompt = screen.prompt[:64].numpy()
-    whole = runtime.logits(tiny, prompt, np.array([63]), kind)
+    whole = runtime.logits(tiny.config, prompt, np.array([63]), kind)
     language = tiny.config.language
     shape = (1, language.key_value_heads, language.cache_tokens, language.head_dim)
     names = [f"{part}_{i}" for i in range(language.layers) for part in ("key", "value")]
@@ -173,6 +173,7 @@ def test_a_rounded_cache_keeps_chunks_equal(
     for start in range(0, 64, 16):
         found = runtime.run(
             Graph.LLM,
+            None,
             embeddings=prompt[None, start : start + 16],
             last_position=np.array([start + 15], dtype=np.int32),
             total_tokens=np.array(start + 16, dtype=np.int32),

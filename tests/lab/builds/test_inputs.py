@@ -115,14 +115,15 @@ def test_the_same_question_is_the_same_input_and_another_is_another(tmp_path: Pa
 
 
 def test_a_model_that_cannot_be_rebuilt_is_refused(tmp_path: Path, lab: Lab, photo: Path) -> None:
-    """Weights without a seed give no expected output."""
+    """Weights that neither a seed nor a file gives again have no expected output."""
     write_fake_build(tmp_path / "build")
 
     done = lab("run", "throughput", "--build", tmp_path / "build", "--image", photo)
 
     assert done.returncode == 2
     assert (
-        "manifest.json names no seed (random: none: a stand-in for tests); export the build again" in done.stderr
+        "manifest.json names neither a seed nor a file of them (random: none: a stand-in for tests); export the "
+        "build again" in done.stderr
     )
 
 
