@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -264,6 +264,17 @@ class Weights(Contract):
     )
 
 
+class Accuracy(Contract):
+    """How many questions a build answers, counted once by its export: enough to notice a broken build.
+
+    `lab run accuracy` asks more of them, on a device.
+    """
+
+    questions: Sha256 = Field(description="content id of the answer key")
+    asked: Positive = Field(description="the first so many questions of the set")
+    right: Count
+
+
 class Manifest(Contract):
     """One build: immutable, named by the SHA-256 of this document (:func:`content_id`)."""
 
@@ -280,6 +291,11 @@ class Manifest(Contract):
     tokenizer: Tokenizer
     inputs: dict[Name, RelativePath] = Field(description="name of a reference input -> its folder in the build")
     weights: Weights
+    accuracy: Accuracy | None = Field(
+        default=None,
+        exclude_if=lambda accuracy: accuracy is None,
+        description="absent in builds older than the field (their ids stay), and where nothing was asked",
+    )
     notes: list[str] = Field(default_factory=list)
     files: list[File]
 
@@ -436,6 +452,22 @@ class AnswerKey(Contract):
     sets: dict[RelativePath, Sha256] = Field(description="file of a question set -> its content id")
     expected: Annotated[list[Expected], Field(min_length=1)] = Field(description="in the order of the questions")
     left_out: list[str] = Field(default_factory=list, description="rows of the source that are none, and why")
+
+
+def text_of(ids: Sequence[int], tokenizer: Tokenizer) -> str:
+    """Return the text of token ids: the `bytes` tokenizer's other ids, the end among them, have none."""
+    content = bytes(each - tokenizer.first_byte for each in ids if 0 <= each - tokenizer.first_byte < 256)
+    return content.decode("utf-8", errors="replace")
+
+
+def normalised(text: str) -> str:
+    """Return a text without case and without spaces at its ends, and with single spaces inside."""
+    return " ".join(text.casefold().split())
+
+
+def is_right(said: str, answers: Sequence[str]) -> bool:
+    """Return whether a text equals an accepted answer once both are normalised; of a choice that is a letter."""
+    return normalised(said) in {normalised(each) for each in answers}
 
 
 # --- Job -------------------------------------------------------------------------------------------

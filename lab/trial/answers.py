@@ -1,6 +1,6 @@
 """An evaluation's answers: each question has one, and each is compared with the accepted ones.
 
-The comparison is exact after :func:`normalised`; of a multiple choice the accepted answer is a letter.
+The comparison is exact but for case and spaces (`device_agents.contract.is_right`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from device_agents.contract import Answer, EvaluateWork, Event, Expected, InvalidReason, Job, Stage, Tokenizer
+from device_agents.contract import (
+    Answer,
+    EvaluateWork,
+    Event,
+    Expected,
+    InvalidReason,
+    Job,
+    Stage,
+    Tokenizer,
+    is_right,
+    text_of,
+)
 from lab.builds.questions import OwnQuestions
 from lab.files import write_atomically
 from lab.records import Scored, Scores, Trial, plain
@@ -19,11 +30,6 @@ from lab.trial.metrics import NS, end_ns, measured, spans_by_iteration
 
 SCORES = "scores.json"
 """The scored answers of a trial, in its folder."""
-
-
-def normalised(text: str) -> str:
-    """Return a text without case and without spaces at its ends, and with single spaces inside."""
-    return " ".join(text.casefold().split())
 
 
 def check(job: Job, events: Sequence[Event]) -> None:
@@ -84,7 +90,6 @@ def scores_in(folder: Path) -> Scores | None:
 def _scored(expected: Expected, answer: Answer, tokenizer: Tokenizer) -> Scored:
     trail = answer.tokens
     said = "" if trail is None else text_of(trail.ids, tokenizer)
-    accepted = {normalised(each) for each in expected.answers}
     return Scored(
         name=expected.name,
         image=expected.image,
@@ -93,17 +98,11 @@ def _scored(expected: Expected, answer: Answer, tokenizer: Tokenizer) -> Scored:
         text=expected.text,
         expected=tuple(expected.answers),
         said=said,
-        correct=trail is not None and normalised(said) in accepted,
+        correct=trail is not None and is_right(said, expected.answers),
         problem=answer.problem or "",
         tokens=0 if trail is None else len(trail.ids),
         margin=None if trail is None else min(trail.margins),
     )
-
-
-def text_of(ids: Sequence[int], tokenizer: Tokenizer) -> str:
-    """Return the text of token ids: the `bytes` tokenizer's other ids, the end among them, have none."""
-    content = bytes(each - tokenizer.first_byte for each in ids if 0 <= each - tokenizer.first_byte < 256)
-    return content.decode("utf-8", errors="replace")
 
 
 def _figures(events: Sequence[Event], scores: Scores) -> Mapping[str, float]:

@@ -17,10 +17,12 @@ from device_agents.contract import (
     Span,
     Stage,
     TokenTrail,
+    normalised,
+    text_of,
 )
 from lab.builds import questions
 from lab.records import Scores
-from lab.trial.answers import check, normalised, score, text_of
+from lab.trial.answers import check, score
 from lab.trial.flaws import Found
 from tests.question_sets import BYTES, write_questions
 
