@@ -62,13 +62,13 @@ SLAB = 2**22
 
 
 class Linear(nn.Linear):
-    """x [t, K] -> [t, N] in float32, by a matrix that may be held in 16 bits: it is widened a slab at a time."""
+    """x [.., K] -> [.., N]; float32 x [t, K] by a matrix held in 16 bits widens a slab of it at a time."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.weight.dtype == torch.float32:
+        if self.weight.dtype == x.dtype:
             return functional.linear(x, self.weight)
         out = torch.empty(len(x), self.out_features)
         rows = max(1, SLAB // self.in_features)

@@ -104,7 +104,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "accuracy": Command(
         "lab.cli.accuracy:accuracy",
-        "Compare builds that answered the same questions: size, speed, right answers, the difference to fp32.",
+        "Compare the accuracy of builds: size, speed, right answers, and the difference to fp32.",
         "lab accuracy --markdown accuracy.md",
     ),
     "explain": Command(

@@ -1,9 +1,8 @@
-"""The answer of an evaluation: shares of right answers, by cell, kind of question and layout."""
+"""From scored answers to the answer of an evaluation: shares by cell, kind of question and layout."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 
 from lab.records import (
     Answer,
@@ -19,16 +18,13 @@ from lab.records import (
     Trial,
 )
 from lab.records.telling import number_of, percent
+from lab.report.answer.right import ends
 from lab.report.answer.sentence import no_answer
-from lab.report.table import Column, Head, Row, Table, table
-from lab.report.wording import cell_phrase, cell_short, kind_of, varying
+from lab.report.wording import cell_phrase, kind_of, varying
 from lab.stats.clustered import difference, pairs_of, share
 
 WRONG = 8
 """How many wrong answers of a cell are shown. A judgement: enough to see what kind of mistake it is."""
-
-SHOWN = 60
-"""How many characters of a question or an answer a table shows."""
 
 
 def accuracies(
@@ -77,79 +73,6 @@ def answer_of_evaluation(
         warnings=tuple(_warnings(run, trials, cells, scores_of)),
         accuracy=tuple(cells),
     )
-
-
-def tables(answer: Answer) -> list[Table]:
-    """Return the tables of an evaluation: cells, kinds, layouts, and some wrong answers."""
-    names = varying(answer.run.cells)
-    columns: list[Column[CellAccuracy]] = [
-        Column(Head("cell", "prose"), lambda c: cell_short(c.cell, names)),
-        Column(Head("right"), lambda c: percent(c.share.estimate)),
-        Column(Head("95 % interval"), lambda c: ends(c.share)),
-        Column(Head(_off(answer)), lambda c: points(c.against_first)),
-        Column(Head("questions"), lambda c: str(c.questions)),
-        Column(Head("images"), lambda c: str(c.images)),
-        Column(Head("not asked", "faults"), lambda c: str(c.problems), any(c.problems for c in answer.accuracy)),
-    ]
-    note = "Intervals are over questions, in clusters of one image; the difference is paired by question."
-    found = [table(columns, answer.accuracy, title="right answers, higher is better", note=note)]
-    found += [
-        _groups(answer, "kind of question", lambda c: c.kinds),
-        _groups(answer, "layout", lambda c: c.layouts),
-    ]
-    wrong = list(chain.from_iterable(((c, each) for each in c.wrong) for c in answer.accuracy[:1]))
-    said: list[Column[tuple[CellAccuracy, Scored]]] = [
-        Column(Head("question", "prose"), lambda w: _cut(w[1].text)),
-        Column(Head("expected", "prose"), lambda w: _cut(" or ".join(w[1].expected))),
-        Column(Head("answer", "prose"), lambda w: _cut(w[1].said or "(nothing)")),
-        Column(Head("kind", "words"), lambda w: w[1].kind),
-    ]
-    if wrong:
-        found.append(table(said, wrong, title="Some wrong answers"))
-    return found
-
-
-def _off(answer: Answer) -> str:
-    first = answer.run.cells[0]
-    return f"points more than {cell_short(first, varying(answer.run.cells))}"
-
-
-def ends(found: Interval) -> str:
-    """Return the ends of a share's interval."""
-    if found.low is None or found.high is None:
-        return "none"
-    return f"{_points(found.low)} to {_points(found.high)} %"
-
-
-def points(found: Interval | None) -> str:
-    """Return a difference of shares in percentage points with its interval."""
-    if found is None:
-        return "-"
-    if found.low is None or found.high is None:
-        return f"{100 * found.estimate:+.1f}"
-    return f"{100 * found.estimate:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
-
-
-def _groups(answer: Answer, what: str, of: Callable[[CellAccuracy], Sequence[Share]]) -> Table:
-    """Return a table with a row for each kind or layout, and a column for each cell."""
-    names = varying(answer.run.cells)
-    rows = []
-    for name in dict.fromkeys(each.name for cell in answer.accuracy for each in of(cell)):
-        known = [next((each for each in of(cell) if each.name == name), None) for cell in answer.accuracy]
-        count = max(each.questions for each in known if each is not None)
-        shares = ("-" if e is None else f"{percent(e.interval.estimate)}\n{ends(e.interval)}" for e in known)
-        rows.append(Row((name, str(count), *shares)))
-    heads = (Head(what, "prose"), Head("questions"), *(Head(cell_short(c.cell, names)) for c in answer.accuracy))
-    return Table(heads, tuple(rows), f"Right answers by {what}, each above its interval")
 
 
 def _of_cell(cell: Cell, scores: Sequence[Scores], first: Scores | None) -> CellAccuracy:

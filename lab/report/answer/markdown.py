@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.records import Answer
-from lab.report.answer import accuracy
+from lab.report.answer import right
 from lab.report.answer.tables import cells_table, curve_table, invalid_lines, others_table, published_table
 from lab.report.markdown import draw
 from lab.report.wording import PUBLISHED, device_note, escape, origin
@@ -12,7 +12,7 @@ from lab.report.wording import PUBLISHED, device_note, escape, origin
 def render_markdown(answer: Answer) -> str:
     """Return the sentence, the table of cells, warnings, reasons and published figures; ends with a newline."""
     tables = [curve_table(curve) for curve in answer.curves]
-    tables += accuracy.tables(answer) if answer.accuracy else []
+    tables += right.tables(answer) if answer.accuracy else []
     tables = tables or [cells_table(answer)]
     others = others_table(answer)
     blocks = [

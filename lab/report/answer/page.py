@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.records import Answer, Trial
-from lab.report.answer import accuracy
+from lab.report.answer import right
 from lab.report.answer.chart import charts
 from lab.report.answer.delay_chart import NAMES, delay_charts
 from lab.report.answer.tables import cells_table, invalid_table, others_table, published_table
@@ -28,7 +28,7 @@ def render_html(answers: Sequence[tuple[Answer, Sequence[Trial]]]) -> str:
             delay_names=NAMES,
             of_curve=of_curve,
             cells_table=cells_table,
-            accuracy_tables=accuracy.tables,
+            accuracy_tables=right.tables,
             others_table=others_table,
             published_table=published_table,
             invalid_table=invalid_table,

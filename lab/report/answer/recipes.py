@@ -9,7 +9,8 @@ from device_agents.contract import ForeignManifest
 from lab.errors import BuildError, LabError
 from lab.records import Interval, Run, Scores, Trial
 from lab.records.telling import percent
-from lab.report.answer.accuracy import ends, marks, points
+from lab.report.answer.accuracy import marks
+from lab.report.answer.right import ends, points
 from lab.report.answer.saved import answer_of
 from lab.report.table import Column, Head, Table, table
 from lab.report.wording import estimate, kind_of, quantity

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lab.records import Answer
-from lab.report.answer import accuracy
+from lab.report.answer import right
 from lab.report.answer.sustained import render_curves
 from lab.report.answer.tables import cells_table, invalid_lines, others_table, published_lines
 from lab.report.terminal import draw
@@ -25,7 +25,7 @@ def render_terminal(answer: Answer) -> RenderableType:
         Text(plain(answer.sentence), style="green" if answer.best or answer.curves else "yellow"),
     ]
     if answer.accuracy:
-        parts += [draw(each) for each in accuracy.tables(answer)]
+        parts += [draw(each) for each in right.tables(answer)]
     else:
         drawn = draw(cells_table(answer, narrow=True))
         parts += render_curves(answer.curves, run.cells) if answer.curves else [drawn]

@@ -126,7 +126,7 @@ def test_one_core_cannot_be_split(tmp_path: Path) -> None:
             {"input": "screen", "context_tokens": 51, "new_tokens": 2, "parallel_tokens": 8},
             "wanted 51 prompt tokens, input 'screen' has 50; ask for fewer",
         ),
-        ("evaluate", {"input": "screen", "parallel_tokens": 8, "new_tokens": 2}, "does 'evaluate'"),
+        ("dance", {"input": "screen", "parallel_tokens": 8, "new_tokens": 2}, "does 'dance'"),
     ],
 )
 def test_what_a_build_cannot_do_is_refused(

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from device_agents.contract import InvalidReason
 from lab.records import Answer, Cell, Run, Scored, Scores, Trial
-from lab.report.answer.accuracy import answer_of_evaluation, tables
+from lab.report.answer.accuracy import answer_of_evaluation
 from lab.report.answer.markdown import render_markdown
 from lab.report.answer.page import render_html
+from lab.report.answer.right import tables
 from lab.trial.metrics import METRICS
 from tests.saved_runs import run_of
 
