@@ -210,9 +210,8 @@ def fill_cells(draft: Draft, top: int) -> None:
     chat = draft.family == "chat"
     margin, pitch = size * style.between(1, 2), round(size * style.between(30, 42) / 10)
     inner = draft.width - 2 * margin
-    columns = {"phone": 1 + (style.random() < 0.3), "page": 2, "strip": max(1, inner // (14 * size))}.get(
-        draft.family, 1
-    )
+    columns = {"phone": 1 + (style.random() < 0.3), "page": 2, "strip": 99}.get(draft.family, 1)
+    columns = min(columns, max(1, inner // (13 * size)))  # a label and a value are at most about 12 sizes wide
     how = Arranged(
         where=style.one(("right", "right", "beside", "below")),
         colon=style.random() < 0.5,
@@ -267,7 +266,7 @@ SIZES = {
     "table": ((500, 300), (1500, 800)),
     "strip": ((500, 60), (2400, 180)),
     "page": ((600, 800), (1100, 1500)),
-    "card": ((150, 60), (400, 400)),
+    "card": ((220, 60), (400, 400)),
 }
 """Least and greatest width and height in pixels of the pages that are no phone's screen."""
 
@@ -299,6 +298,7 @@ def page(split: Split, seed: int, index: int) -> Page:
     paper = dice.one(LIGHT if light else DARK)
     ink, grey = ((28, 31, 38), (96, 102, 114)) if light else ((245, 246, 248), (170, 176, 186))
     size = round(dice.between(SMALLEST, SMALLEST + 8) * max(1.0, max(wide, high) / 1536))
+    size = min(size, max(SMALLEST, wide // 14))
     draft = Draft(family, wide, high, size, ink, grey, Dice(f"{family} {layout}"), dice)
     screen = family in ("phone", "chat")
     if screen:

@@ -48,8 +48,8 @@ def asked(pairs: Sequence[tuple[str, str]]) -> Asked:
 
 def answer(language: LanguageModel, image: Tensor, questions: Asked) -> Tensor:
     """Run image tokens [T, H] and questions -> logits [n, V] at the places that predict answers."""
-    prompt = torch.cat((language.embed(torch.tensor(BEFORE)), image))
-    texts = language.embed(questions.ids)
+    prompt = torch.cat((language.embed(torch.tensor(BEFORE)).to(image.dtype), image))
+    texts = language.embed(questions.ids).to(image.dtype)
     room, length = len(prompt), questions.ids.shape[1]
     cosine, sine = language.cosine.to(prompt.dtype), language.sine.to(prompt.dtype)
     first = cosine[:room], sine[:room]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.data import FAMILIES, LAYOUTS, SMALLEST, Page, page, samples
-from models.ink import glyphs
+from models.ink import glyphs, width
 from models.prompt import placed
 
 
@@ -57,6 +57,16 @@ def test_text_is_on_the_page_and_large_enough_once_it_is_on_tiles(pages: list[Pa
             assert 0 <= glyph.x < each.width
             assert 0 <= glyph.y < each.height
             assert glyph.height * scale >= SMALLEST - 1
+
+
+def test_no_two_lines_of_text_lie_on_each_other(pages: list[Page]) -> None:
+    """An answer that is written over can be read by nobody."""
+    for each in pages:
+        for one, other in itertools.combinations(each.texts, 2):
+            beside = (
+                one.x + width(one.words, one.size) <= other.x or other.x + width(other.words, other.size) <= one.x
+            )
+            assert beside or abs(one.y - other.y) >= one.size, (each.layout, one.words, other.words)
 
 
 def test_pages_are_wide_tall_and_square(pages: list[Page]) -> None:
