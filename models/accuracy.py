@@ -22,31 +22,31 @@ from device_agents.contract import (
 )
 from models.check import Floats, Runtime
 from models.errors import PrepareError
-from models.mllm import Mllm
+from models.mllm import MllmConfig
 from models.questions import KEY, WHOLE
 
 ASKED, MOST_TOKENS = 64, 32
 """Questions to ask, and tokens of an answer at most: a judgement, a minute of the bundled model."""
 
 
-def accuracy(build: Path, model: Mllm, questions: Path, *, cache: str, asked: int = ASKED) -> Accuracy:
+def accuracy(build: Path, config: MllmConfig, questions: Path, *, cache: str, asked: int = ASKED) -> Accuracy:
     """Return how many of the first `asked` questions of a folder the build answers exactly.
 
-    `model` gives the sizes, `cache` is the type of the key-value cache. Raises PrepareError when the questions
+    `config` gives the sizes, `cache` is the type of the key-value cache. Raises PrepareError when the questions
     were made for another kind of model.
     """
     document = QuestionSet.model_validate_json((questions / WHOLE).read_bytes())
     key = AnswerKey.model_validate_json((questions / KEY).read_bytes())
-    if document.tile_pixels != model.config.vision.tile_pixels:
+    if document.tile_pixels != config.vision.tile_pixels:
         raise PrepareError(
-            f"{questions}: wanted questions for tiles of {model.config.vision.tile_pixels} pixels, found "
-            f"{document.tile_pixels}: make them for {model.config.name}"
+            f"{questions}: wanted questions for tiles of {config.vision.tile_pixels} pixels, found "
+            f"{document.tile_pixels}: make them for {config.name}"
         )
     runtime, features, right = Runtime(build), Features(questions), 0
     chosen = list(zip(document.questions, key.expected, strict=True))[:asked]
     for question, expected in chosen:
-        shown, end = features.of(runtime, model, question), document.tokenizer.end
-        ids = answer(runtime, model, question, shown, cache=cache, end=end)
+        shown, end = features.of(runtime, config, question), document.tokenizer.end
+        ids = answer(runtime, config, question, shown, cache=cache, end=end)
         right += is_right(text_of(ids, document.tokenizer), expected.answers)
     return Accuracy(questions=content_id(key), asked=len(chosen), right=right)
 
@@ -58,21 +58,21 @@ class Features:
         self._folder = folder
         self._known: tuple[object, Floats | None] = (None, None)
 
-    def of(self, runtime: Runtime, model: Mllm, question: Question) -> Floats | None:
+    def of(self, runtime: Runtime, config: MllmConfig, question: Question) -> Floats | None:
         """Return a question's image tokens [n * T, H]; None without an image."""
         image, placement = question.image, question.placement
         if image is None or placement is None:
             return None
         if self._known[0] != (image, placement):
             pixels = np.fromfile(self._folder / image.path, dtype=np.uint8).reshape(image.height, image.width, 3)
-            tiles = runtime.tiles(pixels, placement, model.config.vision.tile_pixels)
+            tiles = runtime.tiles(pixels, placement, config.vision.tile_pixels)
             self._known = ((image, placement), runtime.encode(tiles))
         return self._known[1]
 
 
 def answer(
     runtime: Runtime,
-    model: Mllm,
+    config: MllmConfig,
     question: Question,
     features: Floats | None,
     *,
@@ -89,7 +89,7 @@ def answer(
     prompt = np.concatenate([part for part in parts if part is not None], dtype=np.float32)
     found: list[int] = []
     while len(found) < most_tokens and (not found or found[-1] != end):
-        logits = runtime.logits(model, prompt, np.array([len(prompt) - 1]), cache)
+        logits = runtime.logits(config, prompt, np.array([len(prompt) - 1]), cache)
         found.append(int(logits[0].argmax()))
         prompt = np.concatenate([prompt, embedded(found[-1:])])
     return found

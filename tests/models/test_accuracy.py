@@ -31,10 +31,10 @@ def test_a_build_answers_as_the_torch_model_does(tiny: Mllm, tiny_build: Path, t
     question = QuestionSet.model_validate_json((tmp_path / "questions.json").read_bytes()).questions[0]
 
     runtime = Runtime(tiny_build)
-    features = Features(tmp_path).of(runtime, tiny, question)
-    found = answer(runtime, tiny, question, features, cache="float32", end=tokenizer.END, most_tokens=4)
+    features = Features(tmp_path).of(runtime, tiny.config, question)
+    found = answer(runtime, tiny.config, question, features, cache="float32", end=tokenizer.END, most_tokens=4)
     assert found == golden[:4]
-    counted = accuracy(tiny_build, tiny, tmp_path, cache="float32")
+    counted = accuracy(tiny_build, tiny.config, tmp_path, cache="float32")
     assert (counted.questions, counted.asked, counted.right) == (content_id(key), 2, 1)
 
 
