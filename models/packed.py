@@ -46,13 +46,20 @@ def asked(pairs: Sequence[tuple[str, str]]) -> Asked:
     )
 
 
-def answer(language: LanguageModel, image: Tensor, questions: Asked) -> Tensor:
-    """Run image tokens [T, H] and questions -> logits [n, V] at the places that predict answers."""
+def answer(language: LanguageModel, image: Tensor, questions: Asked, kept: Tensor | None = None) -> Tensor:
+    """Run image tokens [T, H] and questions -> logits [n, V] at the places that predict answers.
+
+    With `kept` [T], only the image tokens for which it holds are run, each at its own position.
+    """
     prompt = torch.cat((language.embed(torch.tensor(BEFORE)).to(image.dtype), image))
     texts = language.embed(questions.ids).to(image.dtype)
     room, length = len(prompt), questions.ids.shape[1]
     cosine, sine = language.cosine.to(prompt.dtype), language.sine.to(prompt.dtype)
-    first = cosine[:room], sine[:room]
+    places = torch.arange(room)
+    if kept is not None:
+        places = torch.cat((places[: len(BEFORE)], len(BEFORE) + kept.nonzero()[:, 0]))
+        prompt = prompt[places]
+    first = cosine[places], sine[places]
     later = cosine[room : room + length], sine[room : room + length]
     for block in language.layers:
         query, key, value = _heads(block.attention.qkv(block.attention_norm(prompt)), block.attention.split, first)

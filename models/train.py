@@ -68,9 +68,9 @@ class Written(nn.Module):
         nn.init.normal_(self.embedding.weight, 0.0, 0.15)
 
     def forward(self, cells: Tensor) -> Tensor:
-        joined = downsample(cells, self.side) + torch.arange(4 * SLOTS) * CODES
-        out: Tensor = self.embedding(joined).sum(-2)
-        return out
+        joined = downsample(cells, self.side)
+        each: Tensor = self.embedding(joined + torch.arange(4 * SLOTS) * CODES)
+        return (each * (joined > 0)[..., None]).sum(-2)
 
 
 class Trainee(nn.Module):
@@ -86,8 +86,12 @@ class Trainee(nn.Module):
     def forward(self, work: Work) -> Tensor:
         """Return logits [n, .]: of the codes of picked patches, or of the answers' tokens."""
         model = self.model
+        kept = None
         if work.shown.dtype == torch.long:
             image = self.written(work.shown)
+            kept = (
+                downsample(work.shown, self.written.side).any(-1).flatten()
+            )  # empty tokens cost time, say nothing
         else:
             features = model.vision(model.patch_embedding(work.shown.to(model.projector.first.weight.dtype)))
             if work.picked is not None:
@@ -95,7 +99,7 @@ class Trainee(nn.Module):
                 return codes.view(-1, CODES)
             image = model.projector(features)
         assert work.questions is not None  # for the type checker: only picked patches have none
-        return answer(model.language, image.flatten(0, 1), work.questions)
+        return answer(model.language, image.flatten(0, 1), work.questions, kept)
 
     def parts(self, stage: Name) -> Mapping[str, nn.Parameter]:
         """Return what a stage trains, by name."""

@@ -139,10 +139,9 @@ def _doing(words: str) -> Iterator[Callable[[], None]]:
         redirect_stdout=False,  # a Terminal writes to what these would replace: it would print to itself
         redirect_stderr=False,
     )
+    if not watched():  # stopping a display that never began still ends a line
+        yield lambda: None
+        return
     shown.add_task(words, total=None)
-    if watched():
-        shown.start()
-    try:
+    with shown:
         yield shown.stop
-    finally:
-        shown.stop()

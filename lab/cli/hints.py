@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-WITHOUT_DATA = ("scenarios",)
+WITHOUT_DATA = ("scenarios", "study")
 """The commands that have no option --data."""
 
 _HINT = re.compile(rf"(\\?`|<code>)lab (?!(?:{'|'.join(WITHOUT_DATA)})\b)([a-z][^`\\<]*)(\\?`|</code>)")

@@ -328,7 +328,6 @@ REFUSED: list[tuple[str, dict[str, object], dict[str, object], str, str]] = [
     ("newer", ENCODE, {"protocol": 2, "novelty": 1}, "version", "speaks 1"),
     ("key", ENCODE, {"novelty": 1}, "bad_job", "novelty"),
     ("workload", {"kind": "dance"}, {}, "bad_job", "kind"),
-    ("release", GENERATE | {"release_vision": True}, {}, "bad_job", "release_vision"),
     ("early", GENERATE | {"coupled": False, "prefill_early": True}, {}, "bad_job", "needs instruction_delay_s"),
     ("delay", GENERATE | {"instruction_delay_s": 1.0}, {}, "bad_job", "coupled"),
     ("input", ENCODE | {"input": "moon"}, {}, "bad_job", "'moon'"),

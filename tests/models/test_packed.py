@@ -29,6 +29,22 @@ def test_the_logits_are_those_of_each_question_alone() -> None:
         torch.testing.assert_close(found[questions.question == number], alone, rtol=1e-4, atol=1e-4)
 
 
+def test_tokens_that_are_left_out_leave_the_others_where_they_are() -> None:
+    """With every second token left out the logits differ; with all kept they are the same."""
+    language = random_mllm(PRESETS["tiny"], 1).language
+    image, questions = (
+        torch.randn(10, language.config.hidden, generator=torch.Generator().manual_seed(2)),
+        asked(PAIRS),
+    )
+    whole = answer(language, image, questions)
+    torch.testing.assert_close(answer(language, image, questions, torch.ones(10, dtype=torch.bool)), whole)
+
+    last = torch.zeros(10, dtype=torch.bool)
+    last[9] = True
+    alone = answer(language, image[9:], questions)  # the same token, at the place of the first
+    assert not torch.allclose(answer(language, image, questions, last), alone, atol=1e-3)
+
+
 def test_the_targets_are_the_answers_and_the_end() -> None:
     """Byte by byte, then the tokenizer's end."""
     questions = asked([("Q?", "ab"), ("Longer?", "c")])

@@ -40,7 +40,7 @@ has figures of memory only where they were asked for."""
 NOT_OURS = ("emulated", "simulated")
 """Kinds of device whose times are not measurements."""
 
-GIGA, MIB = 1e9, 2**20
+GIGA = 1e9
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,17 @@ def view_of(literature: Literature, store: Store | None, lost: Callable[[str, La
     answers = {} if store is None else _answers(store, asked, lost)
     systems = {each.name: each for each in literature.systems}
     claims = (
-        *(_of_figures(store, same, answers, systems) for same in _merged(literature.figures)),
+        *(_of_figures(store, same, answers, systems) for same in _merged(_measurable(literature.figures))),
         *(_of_statement(store, each, answers, systems) for each in literature.statements),
     )
     order = {name: place for place, name in enumerate(systems)}
     claims = tuple(sorted(claims, key=lambda claim: order.get(claim.system, len(order))))
     return View(_sentence(claims, literature.references), literature.systems, claims, literature.references)
+
+
+def _measurable(figures: Sequence[Published]) -> list[Published]:
+    """Leave out what no run measures: counts of the resolution study, which stand among the statements."""
+    return [each for each in figures if each.metric in METRICS or each.metric in memory.METRICS]
 
 
 def _merged(figures: Sequence[Published]) -> list[list[Published]]:
@@ -164,7 +169,7 @@ def _of_figures(
         sources=tuple(dict.fromkeys(each.source for each in same)),
         notes=tuple(dict.fromkeys(each.note for each in same if each.note)),
         ours=tuple(ours),
-        measure=_command(systems.get(first.system), first.scenario, memory=first.metric in memory.METRICS),
+        measure=_command(systems.get(first.system), first.scenario),
         instead="",
     )
 
@@ -236,22 +241,23 @@ def metric_named(name: str) -> Metric:
 
 
 def _interval(found: Answer, summary: CellSummary, metric: str) -> Interval | None:
-    """Return a cell's interval of a metric; an answer keeps memory in MiB."""
+    """Return a cell's interval of a metric in the metric's unit here: memory in GB; answers keep bytes."""
     if metric == found.metric.name:
-        return summary.interval
-    if metric not in found.other_metrics:
+        interval = summary.interval
+    elif metric in found.other_metrics:
+        interval = found.other_metrics[metric][1].get(summary.cell.key)
+    else:
         return None
-    interval = found.other_metrics[metric][1].get(summary.cell.key)
     if interval is None or metric not in memory.METRICS:
         return interval
-    low, high = (None if end is None else end * MIB / GIGA for end in (interval.low, interval.high))
-    return replace(interval, estimate=interval.estimate * MIB / GIGA, low=low, high=high)
+    low, high = (None if end is None else end / GIGA for end in (interval.low, interval.high))
+    return replace(interval, estimate=interval.estimate / GIGA, low=low, high=high)
 
 
-def _command(system: System | None, scenario: str, *, memory: bool = False) -> str:
+def _command(system: System | None, scenario: str) -> str:
     if system is not None and system.measure:
         return plain(system.measure.replace("SCENARIO", scenario))
-    return f"`lab run {scenario}{' --memory' if memory else ''}`"
+    return f"`lab run {scenario}`"
 
 
 def _sentence(claims: Sequence[Claim], references: Sequence[Reference]) -> str:

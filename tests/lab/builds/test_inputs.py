@@ -134,7 +134,7 @@ def test_a_lab_without_torch_says_what_to_install(tmp_path: Path, lab: Lab, tiny
     done = lab("run", "throughput", "--build", tiny_build, "--image", photo, PYTHONPATH=f"{tmp_path}:{ROOT}")
 
     assert done.returncode == 2
-    assert "wanted the modules torch, PIL; this Python" in done.stderr
+    assert "wanted the modules torch, PIL, safetensors; this Python" in done.stderr
     assert "has no torch: run `pip install 'pocketlab[models]'`" in done.stderr
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.device.fake.build import write_fake_build
-from lab.records import Cell, Context, Literature, Published, Reference, Run, Statement, System, Trial
+from lab.records import Cell, Context, Literature, Published, Reference, Run, Statement, System, Trial, purpose_of
 from lab.report.document import as_json
 from lab.report.published.differs import differences
 from lab.report.published.document import published_document
@@ -81,6 +81,7 @@ def saved(store: Store, number: int, name: str, seconds: float, **facts: str) ->
                 *(trial + 1, trial, scenario.cells[0].key, True, None, "", "2026-01-01T00:00:01.000Z", 1.0),
                 {scenario.metric: (seconds,) * 5},
                 state="steady",
+                purpose=purpose_of(scenario.metric),
             ),
         )
     store.finish_run(run.id, "finished")
@@ -144,6 +145,18 @@ def test_our_newest_run_stands_beside_a_figure_with_its_interval_and_what_differ
     assert differs["weights"] == ("trained", "random")
     assert differs["conditions"][0] == "not published"
     assert "prompt" not in differs  # loading has none
+
+
+def test_memory_is_said_in_gigabytes_of_a_billion(store: Store) -> None:
+    """Ours as theirs: 1.5e9 bytes are 1.5 GB beside the published 2.2."""
+    saved(store, 3, "memory", 1.5e9)
+    figure = Published("memory", "peak_rss_bytes", {"release_vision": False}, 2.2e9, "published", "a paper", "")
+    found = view_of(replace(LITERATURE, figures=(figure,)), store, lambda what, error: None)
+
+    (row,) = found.claims[0].ours
+    assert row.interval is not None
+    assert (found.claims[0].value, row.interval.estimate, row.unit) == (2.2, 1.5, "GB")
+    assert found.claims[0].measure == "`lab run memory`"
 
 
 def test_a_statement_has_our_answer_beside_it(store: Store) -> None:
