@@ -127,7 +127,7 @@ def generated(agent: Agent, build: Path, asked: Question, folder: Path, tmp_path
 
 
 def test_each_answer_is_that_of_its_prompt_alone(agent: Agent, build: Path, tmp_path: Path) -> None:
-    """A shared image and a kept cache change no token: `generate`, which starts anew, answers the same."""
+    """A shared image and a kept cache change no token: `generate`, which keeps nothing, answers the same."""
     questions = four(tmp_path)
     write_set(tmp_path, questions)
     found = answers(events_of(agent, job(build, tmp_path, 4), tmp_path))

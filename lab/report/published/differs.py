@@ -20,7 +20,7 @@ VISION = frozenset(
 UNKNOWN = "unknown"
 
 ASPECTS = ("device", "runtime", "model", "weights", "precision", "cache", "prompt", "input", "conditions")
-"""What may differ, in the order in which it is told."""
+"""The aspects that may differ, in the order they are listed."""
 
 
 @dataclass(frozen=True)
