@@ -59,11 +59,11 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	  || { tail -n 15 $(VENV)/setup.log; echo "setup failed: see above; the whole log is $(VENV)/setup.log"; exit 2; }
 	@touch $@
 
-build: setup  ## make the reference build BUILD=(tiny|nano|bench|bluelm_v_3b)-(fp32|w8|w8a8|paper|paper-kv8)[-b128] unless the lab has it
+build: setup  ## make the reference build BUILD=(tiny|nano|bench)-(fp32|w8|w8a8|paper|paper-kv8)[-b128] unless the lab has it
 	@said=$$($(BIN)/lab builds show $(call quoted,$(BUILD)) 2>&1 > /dev/null) || { set -e; \
 	  [[ "$$said" == *"no build '"* ]] || { echo "$$said"; exit 2; }; \
-	  [[ "$$BUILD" =~ ^(tiny|nano|bench|bluelm_v_3b)-(fp32|w8a8|(w8|paper|paper-kv8)(-b(32|64|128|256))?)$$ ]] || { echo "$$said"; \
-	    echo "make can build tiny|nano|bench|bluelm_v_3b - fp32|w8|w8a8|paper|paper-kv8, e.g. BUILD=nano-w8a8, or with other blocks BUILD=bench-paper-b128"; exit 2; }; \
+	  [[ "$$BUILD" =~ ^(tiny|nano|bench)-(fp32|w8a8|(w8|paper|paper-kv8)(-b(32|64|128|256))?)$$ ]] || { echo "$$said"; \
+	    echo "make can build tiny|nano|bench - fp32|w8|w8a8|paper|paper-kv8, e.g. BUILD=nano-w8a8, or with other blocks BUILD=bench-paper-b128"; exit 2; }; \
 	  model=$${BUILD%%-*}; recipe=$${BUILD#*-}; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  echo "no build $$BUILD yet: making it from models/ ($$model, recipe $$recipe)"; \
 	  $(BIN)/python -m models.export $$model --recipe $$recipe --out "$$folder/build" > "$$folder/id"; \

@@ -89,7 +89,7 @@ def told(origin: Origin) -> Weights:
 
 
 def again(manifest: Manifest | ForeignManifest, where: Path) -> Origin:
-    """Return the origin of a build's weights; raise PrepareError unless the same weights can be had again."""
+    """Return the origin of a build's weights; raise PrepareError unless those weights can be rebuilt."""
     weights = manifest.weights
     if weights.seed is None and not weights.files:
         raise PrepareError(

@@ -14,7 +14,7 @@ CHECKOUT = (ROOT / "Makefile").is_file()
 DEFAULT = "nano-paper"
 """The line of the bundled reference model."""
 
-BUNDLED = re.compile(r"(tiny|nano|bench|bluelm_v_3b)-(fp32|w8|w8a8|paper|paper-kv8)")
+BUNDLED = re.compile(r"(tiny|nano|bench)-(fp32|w8|w8a8|paper|paper-kv8)")
 """The lines that `make build` knows how to make, as the Makefile has them."""
 
 

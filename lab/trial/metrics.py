@@ -189,7 +189,7 @@ def _since_vision(spans: Sequence[Span], vision: Sequence[Span]) -> list[Span]:
 
 
 def awaited_ns(spans: Sequence[Span]) -> int:
-    """Return how long an agent with nothing left to do waited for the instruction, when `first_token` begins."""
+    """Return how long an idle agent waited for the instruction; `first_token` begins when it arrives."""
     given = next((span.start_ns for span in spans if span.stage == Stage.FIRST_TOKEN), None)
     if given is None:
         return 0

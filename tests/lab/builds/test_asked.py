@@ -17,7 +17,7 @@ from lab.errors import PrepareError
     [(" \t\n", "found an empty one"), ("é" * 65, r"cache of fake-fp32, 128 tokens \(bytes of UTF-8\), found 130")],
 )
 def test_a_question_that_no_image_fits_is_refused_at_once(tmp_path: Path, question: str, words: str) -> None:
-    """Before an image is read, and before a process is told a text of any length."""
+    """Before the image is read, and before a text of any length is passed to a process."""
     with pytest.raises(PrepareError, match=words):
         check_question(write_fake_build(tmp_path / "build"), question)
 

@@ -32,7 +32,7 @@ def test_the_answer_alone_is_on_stdout(lab: Lab, tmp_path: Path, tiny_build: Pat
 
 
 def test_what_cannot_be_asked_is_one_message(lab: Lab, tmp_path: Path, tiny_build: Path) -> None:
-    """Status 2, nothing on stdout; an image that is none is told by the program that decodes it."""
+    """Status 2, nothing on stdout; the program that decodes images reports a file that is not one."""
     (tmp_path / "a.png").write_bytes(b"GIF89a, but no more")
     done = lab("ask", tmp_path / "a.png", "x", "--build", tiny_build)
 

@@ -82,7 +82,7 @@ def test_an_early_prefill_that_is_faster_says_what_is_left() -> None:
     ],
 )
 def test_a_run_in_which_decoupling_saves_nothing_says_so(late_s: float, words: str) -> None:
-    """Slower, or not to be told apart."""
+    """Slower, or tied."""
     assert words in answered((4.76, 4.76, late_s, 2.7, 2.76, 0.5)).sentence
 
 
