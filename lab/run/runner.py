@@ -29,6 +29,7 @@ PASSING = {
     InvalidReason.GATE_TIMEOUT,
     InvalidReason.THROTTLED,
     InvalidReason.CLOCK_JUMP,
+    InvalidReason.SPAN_GAP,
 }
 """Reasons that pass: a trial that is invalid for one of these says nothing about the next one."""
 

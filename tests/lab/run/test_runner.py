@@ -93,6 +93,18 @@ def test_reboots_in_the_first_block_do_not_make_a_run_hopeless(make: Callable[..
     assert [trial.valid for trial in trials] == [False, False, True, True]
 
 
+def test_one_disturbed_trial_does_not_make_a_run_of_one_cell_hopeless(make: Callable[..., ScriptedLab]) -> None:
+    """Its whole first block is that trial, and other programs ran between its stages."""
+    lab = make(
+        toml=TOML.replace("[1, 3]", "[1]").replace("blocks = 2", "blocks = 3"),
+        script=lambda number: "gap" if number == 1 else "none",  # start 0 settles
+    )
+
+    trials = lab.go_on(lab.begin())
+
+    assert [trial.reason for trial in trials] == ["span_gap", None, None]
+
+
 def test_a_run_that_is_disturbed_from_its_first_trial_on_stops_and_can_be_resumed(
     make: Callable[..., ScriptedLab],
 ) -> None:
